@@ -1,0 +1,55 @@
+# The tasks of a checkout. `make` alone lists them; each is one line of shell on purpose.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo demo-down cloud cloud-down test test-unit test-e2e lint bench lock cloud-lock docs wheel clean
+
+PY := .venv/bin/python
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+help: ## list the tasks
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what is missing: virtual environment, container engine, OpenTofu
+	@.ci/setup
+
+demo: setup ## bring up the cluster of specs/local.yaml on this machine and show its nodes
+	@.ci/demo
+
+demo-down: ## remove the demo cluster again
+	@kbootstrap destroy -y specs/local.yaml
+
+cloud: ## start the test cloud: a real OpenStack on this machine (root; docs/test-cloud.md)
+	@tests/cloud/up
+
+cloud-down: ## stop the test cloud; its packages, image and seeded state stay in the cache
+	@tests/cloud/down
+
+test: setup ## everything that CI runs: linters, unit tests, end-to-end tests against real parts
+	@.ci/setup-tests
+	@.ci/test
+
+test-unit: ## fast tests only: no engine, no network
+	@$(PY) -m pytest -q -n 2 tests --ignore=tests/e2e
+
+test-e2e: ## end-to-end tests only (container engine, OpenTofu/Terraform, k3s)
+	@$(PY) -m pytest -q tests/e2e
+
+lint: ## ruff, formatting, mypy --strict
+	@ruff check . && ruff format --check . && mypy
+
+bench: ## time a large plan, and applies beside a bare script on the same machine; prints JSON
+	@$(PY) bench/large_plan.py && $(PY) bench/local_apply.py
+
+lock: ## resolve requirements.lock again (with hashes)
+	@uv pip compile -q --upgrade --generate-hashes --universal --python-version 3.11 --no-annotate --no-header --group dev pyproject.toml -o requirements.lock
+
+cloud-lock: ## resolve tests/cloud/requirements.lock again; versions stay where requirements.in allows
+	@cd tests/cloud && uv pip compile -q --generate-hashes --python-version 3.11 --no-annotate --no-header requirements.in -o requirements.lock
+
+docs: ## write the reference pages of docs/reference again, from schemas, commands and codes
+	@$(PY) -m tests.reference
+
+wheel: ## build the wheel into dist/
+	@$(PY) -m build --wheel --no-isolation -o dist . >/dev/null && ls dist/*.whl
+
+clean: ## remove what the tasks made in the checkout; the cache stays
+	@rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,175 @@
+"""Where obtained files are kept, and the rule that nothing is used without its hash checked.
+
+    <cache>/                                    see `root`
+    ├── artifacts/<name>/<version>/<arch>/      the vendor's file names, and manifest.json
+    ├── artifacts/<name>/<version>/<arch>.lock  held while the folder is filled
+    ├── bin/tofu                                link to the OpenTofu that was obtained last
+    ├── build/                                  steps of builds from source (see workshop.py)
+    └── go/{mod,build}                          Go's own caches for those builds
+
+A folder appears under its name in one rename, complete and verified. Hashing 150 MB takes under half a
+second, so every use hashes: no shortcut by size or time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kbootstrap import files
+from kbootstrap.errors import KbootstrapError, Locked, PrerequisiteMissing
+
+MANIFEST = "manifest.json"
+_VERSION = 1
+_NOT_WRITABLE = "make the cache writable, or name another folder in KBOOTSTRAP_CACHE"
+_LONGEST_WAIT = 7200.0
+"""Seconds that another process may take to fill a folder: a build from source on a slow machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A verified folder. `source` says in words where the files came from; `sha256` by file name."""
+
+    folder: Path
+    source: str
+    made: str
+    sha256: Mapping[str, str]
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """The files by name."""
+        return {name: self.folder / name for name in self.sha256}
+
+
+def root(env: Mapping[str, str]) -> Path:
+    """Return the cache folder that an environment asks for. It need not exist.
+
+    `$KBOOTSTRAP_CACHE`, else `$XDG_CACHE_HOME/kbootstrap`, else `~/.cache/kbootstrap`.
+    """
+    if env.get("KBOOTSTRAP_CACHE"):
+        return Path(env["KBOOTSTRAP_CACHE"]).expanduser().absolute()
+    base = env.get("XDG_CACHE_HOME") or ""
+    parent = Path(base) if Path(base).is_absolute() else Path(env.get("HOME") or Path.home()) / ".cache"
+    return parent / "kbootstrap"
+
+
+def place(cache: Path, name: str, version: str, arch: str) -> Path:
+    """Return the folder of one version for one architecture."""
+    return cache / "artifacts" / name / version / arch
+
+
+def sha256(path: Path) -> str:
+    """Hash a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read(folder: Path) -> Kept | None:
+    """Return what the manifest of a folder says, unverified; None when there is none that can be read."""
+    try:
+        said = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if said["version"] != _VERSION:
+            return None
+        return Kept(folder, str(said["source"]), str(said["made"]), dict(said["sha256"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def load(folder: Path) -> Kept | None:
+    """Return a folder whose every file has the hash of its manifest, else None. Blocks while hashing."""
+    kept = read(folder)
+    if kept is None or not kept.sha256:
+        return None
+    try:
+        good = all(sha256(folder / name) == wanted for name, wanted in kept.sha256.items())
+    except OSError:
+        return None
+    return kept if good else None
+
+
+def publish(filled: Path, folder: Path, source: str) -> Kept:
+    """Give a filled scratch folder its manifest and its final name; what is there already is replaced.
+
+    `filled` must be on the same file system. Blocks while hashing.
+    """
+    names = sorted(path.name for path in filled.iterdir() if path.is_file())
+    sums = {name: sha256(filled / name) for name in names}
+    made = datetime.now(UTC).isoformat(timespec="seconds")
+    manifest = {"version": _VERSION, "source": source, "made": made, "sha256": sums}
+    files.write(filled / MANIFEST, json.dumps(manifest, indent=2) + "\n")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if folder.exists():
+        shutil.rmtree(folder.rename(filled.with_name(filled.name + ".old")))
+    filled.rename(folder)
+    return Kept(folder, source, made, sums)
+
+
+@contextlib.contextmanager
+def scratch(beside: Path) -> Iterator[Path]:
+    """Make a folder on the same file system as `beside`; it is removed at the end, whatever is in it."""
+    with usable(beside.parent):
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=beside.parent, prefix=f".{beside.name}-"))
+        folder.chmod(0o755)
+    try:
+        with usable(beside.parent):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def usable(where: Path) -> Iterator[None]:
+    """Turn failures to write below `where` into messages about disks and permissions."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            raise disk_full(where) from error
+        raise PrerequisiteMissing(
+            f"cannot write to the cache {where}: {error.strerror or error}",
+            hint=_NOT_WRITABLE,
+            code="KB0905",
+        ) from error
+
+
+def disk_full(where: Path) -> PrerequisiteMissing:
+    """Say that the disk of `where` is full."""
+    return PrerequisiteMissing(
+        f"no space is left for {where}",
+        hint="free some space (`kbootstrap artifacts prune`), or name another folder in KBOOTSTRAP_CACHE",
+        code="KB0904",
+    )
+
+
+@contextlib.asynccontextmanager
+async def held(lock: Path, waiting: Callable[[str], None]) -> AsyncIterator[None]:
+    """Hold a lock file without blocking the event loop; `waiting` is told once when another has it."""
+    loop = asyncio.get_running_loop()
+    end, told = loop.time() + _LONGEST_WAIT, False
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(files.locked(lock, wait=0))
+                break
+            except Locked:
+                if loop.time() > end:
+                    raise
+                if not told:
+                    waiting("another kbootstrap process is obtaining the same files; waiting for it")
+                    told = True
+                await asyncio.sleep(0.2)
+            except KbootstrapError as error:
+                error.code = error.code or "KB0905"
+                error.hint = error.hint or _NOT_WRITABLE
+                raise
+        yield

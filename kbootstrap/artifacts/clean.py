@@ -1,0 +1,144 @@
+"""What is in the cache, and getting rid of it. Everything in it can be obtained again.
+
+Only what has the names that kbootstrap gives counts: the cache may be a folder that holds other things too
+(`KBOOTSTRAP_CACHE` may name a home folder), and those are never listed and never removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from kbootstrap import files
+from kbootstrap.artifacts import cache, recipe, releases
+from kbootstrap.errors import Locked
+
+Kind = Literal["files", "image", "build", "go", "rest"]
+_NAMES = (
+    "k3s",
+    "rke2",
+    "tofu",
+    *(f"provider-{name}" for name in recipe.provider_names()),
+    *recipe.image_names(),
+)
+_KEY = re.compile(r"[0-9a-f]{20}")
+"""The name of a step's folder: `workshop.keys_of`."""
+_SCRATCH = re.compile(r"\.([0-9a-z]+)-\w+(\.old)?")
+"""The name of a folder of `cache.scratch`: that of the folder to be, and something by chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One part of the cache.
+
+    `kind`: `files` are obtained versions (`name`, `version`, `arch` set); `build` are steps of builds from
+    source; `go` are Go's caches, which make later builds fast; `image` are kept node images of the `local`
+    provider; `rest` is what interrupted runs left behind.
+    `size` is bytes on disk; `source` and `made` (UTC, ISO 8601) are those of the manifest.
+    """
+
+    kind: Kind
+    path: Path
+    size: int
+    name: str = ""
+    version: str = ""
+    arch: str = ""
+    source: str = ""
+    made: str = ""
+
+
+def list_cached(root: Path) -> tuple[Item, ...]:
+    """Return everything in the cache folder `root`: obtained versions first, sorted by name and version."""
+    found: list[Item] = []
+    for path in _folders(root / "artifacts", "*/*/*"):
+        name, version, arch = path.parts[-3:]
+        if name not in _NAMES:
+            continue
+        kept = cache.read(path)
+        if kept and arch in releases.ARCHITECTURES:
+            found.append(Item("files", path, _size(path), name, version, arch, kept.source, kept.made))
+        elif _to_be(path) in releases.ARCHITECTURES:
+            found.append(Item("rest", path, _size(path)))
+    for path in _folders(root / "build", "*/*"):
+        if _KEY.fullmatch(_to_be(path)):
+            kind: Kind = "rest" if path.name.startswith(".") else "build"
+            found.append(Item(kind, path, _size(path), name=path.parent.name))
+    images = sorted((root / "local").glob("node-*.tar"))
+    found += [Item("image", p, p.stat().st_size, name="node") for p in images if not p.is_symlink()]
+    go = [path for path in _folders(root / "go", "*") if path.name in {"mod", "build"}]
+    found += [Item("go", path, _size(path), name=path.name) for path in go]
+    return tuple(found)
+
+
+def _folders(where: Path, pattern: str) -> list[Path]:
+    """Return the real folders that fit: what a link leads to is somebody else's."""
+    return [path for path in sorted(where.glob(pattern)) if path.is_dir() and not path.is_symlink()]
+
+
+def _to_be(path: Path) -> str:
+    """Return the name that a folder has, or was to get when it was complete."""
+    scratch = _SCRATCH.fullmatch(path.name)
+    return scratch[1] if scratch else path.name
+
+
+def prune(
+    root: Path,
+    *,
+    keep: Collection[str] = (),
+    kinds: Iterable[Kind] = ("build", "go", "rest"),
+    dry: bool = False,
+) -> tuple[Item, ...]:
+    """Remove parts of the cache and return them; with `dry` only say which they would be.
+
+    `kinds` chooses; versions named in `keep` (`v1.32.0+k3s1`) stay even when `files` is among the kinds.
+    Versions and builds that another process works on are left alone.
+    """
+    wanted = frozenset(kinds)
+    chosen = [item for item in list_cached(root) if item.kind in wanted and item.version not in keep]
+    if dry:
+        return tuple(chosen)
+    removed = []
+    for item in chosen:
+        with contextlib.suppress(Locked), cache.usable(item.path), files.locked(_lock(root, item), wait=0):
+            if item.kind == "image":
+                item.path.with_suffix(".sha256").unlink(missing_ok=True)
+                item.path.unlink()
+            else:
+                shutil.rmtree(item.path)
+            removed.append(item)
+    _drop_dangling(root)
+    return tuple(removed)
+
+
+def _lock(root: Path, item: Item) -> Path:
+    """Return the lock that whoever fills this part holds."""
+    if item.kind == "files":
+        return item.path.with_name(f"{item.arch}.lock")
+    if item.kind == "image":
+        return root / "local" / "image.lock"
+    if item.path.is_relative_to(root / "artifacts"):
+        return item.path.with_name(f"{item.path.name.lstrip('.').split('-')[0]}.lock")
+    return root / "build" / "lock"
+
+
+def _drop_dangling(root: Path) -> None:
+    """Remove links to programs of the cache that are no longer there."""
+    for link in (root / "bin").glob("*"):
+        if link.is_symlink() and not link.exists() and link.readlink().is_relative_to(root / "artifacts"):
+            link.unlink()
+
+
+def _size(path: Path) -> int:
+    """Bytes on disk of a whole folder; what vanishes meanwhile counts nothing."""
+    total = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += (Path(folder) / name).lstat().st_blocks * 512
+    return total

@@ -1,0 +1,168 @@
+"""Obtains the files of a version. The order: cache, mirror of the spec, vendor's release, build from source.
+
+A source that does not answer or does not have the version is told and passed over; a source that delivers
+other bytes than its checksums say ends the command: somebody must look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+
+from kbootstrap.artifacts import cache, fetch, recipe, releases
+from kbootstrap.artifacts.cache import Kept
+from kbootstrap.artifacts.fetch import Patience, Unavailable
+from kbootstrap.artifacts.narrator import Narrator
+from kbootstrap.artifacts.releases import Release
+from kbootstrap.artifacts.source import Source
+from kbootstrap.errors import KbootstrapError, PrerequisiteMissing
+from kbootstrap.events import Emit, nowhere
+from kbootstrap.process import Runner
+
+BUILT = "build from source"
+"""What the manifest calls the source of files that no vendor made."""
+
+
+async def obtain(
+    distribution: str,
+    version: str,
+    arch: str,
+    *,
+    runner: Runner,
+    mirror: str | None = None,
+    emit: Emit = nowhere,
+    env: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    releases_url: str | None = None,
+    patience: Patience | None = None,
+) -> Kept:
+    """Return the verified files of a version, with paths and hashes by the vendor's names.
+
+    `distribution` is `k3s` or `rke2`, `version` as the vendor writes it (`v1.32.0+k3s1`), `arch` `amd64` or
+    `arm64`. `mirror` is a base URL with one folder for each version. `folder` is the cache (default: what
+    `env` says), `releases_url` the server of the vendor's releases (default: `KBOOTSTRAP_RELEASES_URL`).
+
+    Raises `WrongUsage` (KB0901), `KbootstrapError` for a broken download (KB0902) or a wrong checksum
+    (KB0903), `PrerequisiteMissing` for the disk (KB0904, KB0905), for what a build needs (KB0906 to KB0908,
+    KB0910) and when no source has the version (KB0909).
+    """
+    wanted = releases.of(distribution, version, arch)
+    if mirror:
+        releases.check_base(mirror)
+    env = os.environ if env is None else env
+    root = folder or cache.root(env)
+    urls = sources(wanted, mirror, releases_url or env.get("KBOOTSTRAP_RELEASES_URL"))
+
+    async def make(filled: Path) -> str:
+        source, refusals = await released(wanted, urls, filled, emit=emit, patience=patience or Patience())
+        if source is None:
+            found = _recipe(distribution, version, arch, refusals)
+            await Source(runner, root, env, emit).k3s(found, arch, filled)
+        return source or BUILT
+
+    place = cache.place(root, distribution, version, arch)
+    return await ensured(place, make, Narrator(emit, f"obtain {distribution} {version} {arch}"))
+
+
+async def ensured(place: Path, make: Callable[[Path], Awaitable[str]], narrator: Narrator) -> Kept:
+    """Return the verified folder `place`; where there is none, let `make` fill one.
+
+    `make` gets an empty folder and returns in words where its files came from. One process at a time fills a
+    place; what was there and does not have its checksums any more is replaced.
+    """
+    narrator.started()
+    try:
+        kept = await asyncio.to_thread(cache.load, place)
+        if kept is None:
+            async with cache.held(place.with_name(f"{place.name}.lock"), narrator.waiting):
+                kept = await asyncio.to_thread(cache.load, place)
+                if kept is None:
+                    if await asyncio.to_thread(place.exists):
+                        narrator.waiting(f"{place} does not have its checksums any more: obtaining it again")
+                    with cache.scratch(place) as filled:
+                        kept = await asyncio.to_thread(cache.publish, filled, place, await make(filled))
+    except BaseException as error:
+        narrator.failed(error)
+        raise
+    narrator.done(kept.source)
+    return kept
+
+
+def sources(wanted: Release, mirror: str | None, releases_url: str | None) -> list[str]:
+    """Return the folders that may have a release, in the order of asking."""
+    mirrored = [wanted.mirror(mirror)] if mirror else []
+    return [*mirrored, wanted.vendor(releases_url or releases.BASE)]
+
+
+async def released(
+    wanted: Release, urls: Sequence[str], folder: Path, *, emit: Emit, patience: Patience
+) -> tuple[str | None, list[str]]:
+    """Ask each place in turn for a release, into `folder`.
+
+    Returns the place that had it, if any, and the reasons of those that had not.
+    """
+    refusals = []
+    for url in urls:
+        try:
+            await _download(wanted, url, folder, emit=emit, patience=patience)
+        except Unavailable as error:
+            Narrator(emit, f"ask {fetch.shown(url).split('/')[2] or 'the mirror'}").skipped(str(error))
+            refusals.append(str(error))
+            _empty(folder)
+        else:
+            return fetch.shown(url), refusals
+    return None, refusals
+
+
+async def _download(wanted: Release, url: str, folder: Path, *, emit: Emit, patience: Patience) -> None:
+    """Download the files of a release and check them against the published list."""
+    sums = releases.parse_sums(await fetch.text(f"{url}/{wanted.checksums}", patience))
+    unlisted = [name for name in wanted.files if name not in sums]
+    if unlisted:
+        raise Unavailable(f"{fetch.shown(url)}: {wanted.checksums} does not list {', '.join(unlisted)}")
+    for name in wanted.files:
+        narrator = Narrator(emit, f"download {name} {wanted.tag}")
+        narrator.started(fetch.shown(url))
+
+        def told(done: int, total: int | None, narrator: Narrator = narrator) -> None:
+            narrator.progress(done, total, "bytes")
+
+        try:
+            found = await fetch.download(f"{url}/{name}", folder / name, patience, told)
+            _check(f"{url}/{name}", found, sums[name])
+        except BaseException as error:
+            narrator.failed(error)
+            raise
+        (folder / name).chmod(0o644 if "." in name else 0o755)
+        narrator.done()
+
+
+def _empty(folder: Path) -> None:
+    """Drop what a place delivered before it turned out not to have everything."""
+    for path in folder.iterdir():
+        path.unlink()
+
+
+def _recipe(distribution: str, version: str, arch: str, refusals: Sequence[str]) -> recipe.K3s:
+    found = recipe.k3s(version) if distribution == "k3s" else None
+    if found is None:
+        known = ", ".join(recipe.k3s_versions())
+        raise PrerequisiteMissing(
+            f"no source has {distribution} {version} for {arch}, and there is no recipe to build it",
+            hint=f"check version and network, or set artifacts.mirror; recipes exist for k3s {known}",
+            detail="\n".join(refusals),
+            code="KB0909",
+        )
+    return found
+
+
+def _check(url: str, found: str, wanted: str) -> None:
+    if found != wanted:
+        raise KbootstrapError(
+            f"{fetch.shown(url)} does not have its published checksum",
+            hint="nothing was kept; do not go on before you know who serves this file",
+            detail=f"published {wanted}\nreceived  {found}",
+            code="KB0903",
+        )

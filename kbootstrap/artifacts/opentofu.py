@@ -1,0 +1,83 @@
+"""Obtains the OpenTofu program: cache, vendor's release, build from source. Only when asked to by name.
+
+The program is kept like any artifact; `<cache>/bin/tofu` points to it, where the tofu room finds it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from kbootstrap.artifacts import cache, machine, recipe, releases
+from kbootstrap.artifacts.fetch import Patience
+from kbootstrap.artifacts.narrator import Narrator
+from kbootstrap.artifacts.obtain import BUILT, ensured, released, sources
+from kbootstrap.artifacts.source import Source
+from kbootstrap.errors import KbootstrapError
+from kbootstrap.events import Emit, nowhere
+from kbootstrap.process import Runner
+
+
+async def obtain_tofu(
+    *,
+    runner: Runner,
+    emit: Emit = nowhere,
+    env: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    releases_url: str | None = None,
+    patience: Patience | None = None,
+) -> Path:
+    """Return `<cache>/bin/tofu`, a link to a verified OpenTofu of the pinned version for this machine.
+
+    `folder` is the cache, `releases_url` the server of the releases, as in `obtain`. Errors as in `obtain`.
+    """
+    env = os.environ if env is None else env
+    root = folder or cache.root(env)
+    version, arch = recipe.tofu_version(), machine.architecture()
+    wanted = releases.tofu(version, arch)
+    urls = sources(wanted, None, releases_url or env.get("KBOOTSTRAP_RELEASES_URL"))
+
+    async def make(filled: Path) -> str:
+        source, _ = await released(wanted, urls, filled, emit=emit, patience=patience or Patience())
+        if source is None:
+            await Source(runner, root, env, emit).program("tofu", f"OpenTofu {version}", filled)
+        else:
+            await asyncio.to_thread(unpack, filled / wanted.files[0], "tofu")
+        return source or BUILT
+
+    place = cache.place(root, "tofu", f"v{version}", arch)
+    kept = await ensured(place, make, Narrator(emit, f"obtain OpenTofu {version}"))
+    return await asyncio.to_thread(_link, root, kept.folder / "tofu")
+
+
+def unpack(archive: Path, name: str) -> None:
+    """Put the program `name` of a zip archive beside it, and remove the archive.
+
+    Raises `KbootstrapError` (KB0902) for another archive than the vendor publishes.
+    """
+    target = archive.with_name(name)
+    try:
+        with zipfile.ZipFile(archive) as opened, opened.open(name) as member, target.open("wb") as file:
+            shutil.copyfileobj(member, file)
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise KbootstrapError(
+            f"{archive.name} is not the archive that its vendor publishes: {error}", code="KB0902"
+        ) from error
+    target.chmod(0o755)
+    archive.unlink()
+
+
+def _link(root: Path, program: Path) -> Path:
+    link = root / "bin" / "tofu"
+    with cache.usable(link.parent):
+        if link.is_symlink() and link.readlink() == program:
+            return link
+        link.parent.mkdir(parents=True, exist_ok=True)
+        with cache.scratch(link) as folder:
+            (folder / "tofu").symlink_to(program)
+            (folder / "tofu").replace(link)
+    return link

@@ -1,0 +1,1 @@
+"""The command line: one module per command. Arguments in, exit code out; the work is in `pipeline.py`."""

@@ -1,0 +1,138 @@
+"""`kbootstrap artifacts`: list, fetch and prune the files that are installed on nodes."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from pathlib import Path
+
+import click
+
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64", "amd64": "amd64"}
+
+
+@click.group("artifacts", short_help="List, fetch and prune the files that are installed on nodes.")
+def command() -> None:
+    """List, fetch and prune the files that are installed on nodes.
+
+    They are kept in ~/.cache/kbootstrap (KBOOTSTRAP_CACHE names another folder) and checked before every use.
+    """
+
+
+@command.command("list", short_help="Show what is in the cache.")
+@click.option("-o", "--output", type=click.Choice(["human", "json"]), default="human", show_default=True)
+def list_(output: str) -> int:
+    """Show what is in the cache: versions, sizes, and where they came from."""
+    import json
+    from dataclasses import asdict
+
+    from kbootstrap.artifacts.cache import root
+    from kbootstrap.artifacts.clean import list_cached
+    from kbootstrap.views.amounts import bytes_text
+    from kbootstrap.views.tables import show_table
+
+    items = list_cached(root(os.environ))
+    if output == "json":
+        shown = [{**asdict(item), "path": str(item.path)} for item in items]
+        click.echo(json.dumps({"version": 1, "kind": "artifacts", "items": shown}, indent=2))
+        return 0
+    head = ["KIND", "NAME", "VERSION", "ARCH", "SIZE", "SOURCE", "MADE"]
+    rows = [[i.kind, i.name, i.version, i.arch, bytes_text(i.size), i.source, i.made] for i in items]
+    show_table(head, rows, sys.stdout, os.environ, empty="The cache is empty.")
+    return 0
+
+
+@command.command("pull", short_help="Fetch files before they are needed.")
+@click.argument("names", nargs=-1, required=True, metavar="VERSION|tofu|provider-openstack|SPEC...")
+@click.option("--arch", type=click.Choice(["amd64", "arm64"]), help="[default: this machine's]")
+@click.option("--mirror", help="Base URL of a mirror to ask before the vendor.")
+@click.option("-o", "--output", type=click.Choice(["human", "json"]), default="human", show_default=True)
+def pull(names: tuple[str, ...], arch: str | None, mirror: str | None, output: str) -> int:
+    """Fetch files before they are needed: of a version (v1.32.0+k3s1), of all versions of a spec, or tofu.
+
+    provider-openstack is OpenTofu's OpenStack provider, for places that reach no provider registry: once
+    fetched it is used instead of the registry's.
+
+    Downloads the vendor's release and checks it against the published checksums. Where releases cannot be
+    reached, versions with a recipe are built from source, which takes a quarter of an hour on two cores.
+    """
+    from kbootstrap.cli.session import Session, run
+
+    machine = arch or _ARCHITECTURES.get(platform.machine(), platform.machine())
+
+    async def work(session: Session) -> int:
+        from kbootstrap.artifacts.obtain import obtain
+        from kbootstrap.artifacts.opentofu import obtain_tofu
+        from kbootstrap.artifacts.providers import obtain_provider
+        from kbootstrap.artifacts.recipe import provider_names
+
+        runtime = session.runtime
+        for name in names:
+            if name == "tofu":
+                click.echo(await obtain_tofu(runner=runtime.runner, emit=runtime.emit, env=runtime.env))
+                continue
+            if name in {f"provider-{known}" for known in provider_names()}:
+                click.echo(
+                    await obtain_provider(
+                        name.removeprefix("provider-"),
+                        runner=runtime.runner,
+                        emit=runtime.emit,
+                        env=runtime.env,
+                    )
+                )
+                continue
+            for distribution, version, source in _versions(name, mirror):
+                kept = await obtain(
+                    distribution,
+                    version,
+                    machine,
+                    runner=runtime.runner,
+                    mirror=source,
+                    emit=runtime.emit,
+                    env=runtime.env,
+                )
+                for path in kept.paths.values():
+                    click.echo(path)
+        return 0
+
+    return run(work, output=output)
+
+
+@command.command("prune", short_help="Remove what builds from source left behind.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Obtained versions and node images too, not only what builds left.",
+)
+@click.option("--keep", multiple=True, metavar="VERSION", help="A version that stays; may be repeated.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
+def prune(everything: bool, keep: tuple[str, ...], dry_run: bool) -> int:
+    """Remove what builds from source left behind; with --all all that was obtained too."""
+    from kbootstrap.artifacts.cache import root
+    from kbootstrap.artifacts.clean import Kind
+    from kbootstrap.artifacts.clean import prune as clean
+    from kbootstrap.views.amounts import bytes_text
+
+    left: tuple[Kind, ...] = ("build", "go", "rest")
+    kinds: tuple[Kind, ...] = (*left, "image", "files") if everything else left
+    removed = clean(root(os.environ), keep=keep, kinds=kinds, dry=dry_run)
+    for item in removed:
+        click.echo(f"{bytes_text(item.size):>10}  {item.path}")
+    verb = "would be removed" if dry_run else "removed"
+    click.echo(f"{bytes_text(sum(item.size for item in removed))} {verb}", err=True)
+    return 0
+
+
+def _versions(name: str, mirror: str | None) -> list[tuple[str, str, str | None]]:
+    """Return distribution, version and mirror of what a word names: a version, or all of a spec."""
+    if not name.endswith((".yaml", ".yml")):
+        return [("rke2" if "+rke2" in name else "k3s", name, mirror)]
+    from kbootstrap.context import read_spec
+
+    spec = read_spec(Path(name))
+    found = [
+        (c.kubernetes.distribution, c.kubernetes.version, mirror or c.artifacts.mirror) for c in spec.clusters
+    ]
+    return list(dict.fromkeys(found))

@@ -1,0 +1,38 @@
+"""`kbootstrap doctor`: check that this machine has what a spec needs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from kbootstrap.cli.options import running
+
+
+@click.command("doctor", short_help="Check that this machine has what a spec needs.")
+@running
+def command(spec: Path, clusters: tuple[str, ...], output: str, tofu: str | None) -> int:
+    """Check that this machine has what a spec needs, and say what to do about what it lacks.
+
+    Exit code 5 when something is missing.
+    """
+    from kbootstrap.cli.session import Session, run
+    from kbootstrap.errors import PrerequisiteMissing
+
+    async def work(session: Session) -> int:
+        from kbootstrap import doctor
+        from kbootstrap.context import choose, contexts, read_spec
+        from kbootstrap.views.doctor import checks_json, show_checks
+
+        loaded = read_spec(spec)
+        chosen = contexts(loaded, choose(loaded, clusters), session.runtime)
+        checks = await doctor.examine(chosen, session.runtime)
+        if session.human:
+            show_checks(checks, sys.stdout, os.environ)
+        else:
+            click.echo(checks_json(checks))
+        return PrerequisiteMissing.exit_code if any(check.ok is False for check in checks) else 0
+
+    return run(work, output=output, tofu=tofu, quiet=True)

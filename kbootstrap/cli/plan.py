@@ -1,0 +1,67 @@
+"""`kbootstrap plan`: show what apply would do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kbootstrap.cli.options import cluster_option, detailed_option, spec_argument, tofu_option
+
+
+@click.command("plan", short_help="Show what apply would do, without doing it.")
+@spec_argument
+@cluster_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["human", "json", "markdown", "github"]),
+    default="human",
+    show_default=True,
+    help="Text for people on stderr; or on stdout one JSON document, a comment for a pull request, or "
+    "annotations of a GitHub workflow.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Save the plan to this file, for `kbootstrap apply FILE`. It can hold secrets.",
+)
+@click.option(
+    "--link-base", metavar="URL", help="Where the spec's folder is shown on the web, for links to lines."
+)
+@tofu_option
+@detailed_option
+def command(
+    spec: Path,
+    clusters: tuple[str, ...],
+    output: str,
+    out: Path | None,
+    link_base: str | None,
+    tofu: str | None,
+    detailed_exitcode: bool,
+) -> int:
+    """Show what apply would do, infrastructure and nodes, without doing it."""
+    from kbootstrap import saving
+    from kbootstrap.cli.changes import document, planned, show, stop_refused
+    from kbootstrap.cli.review import review
+    from kbootstrap.cli.session import Session, run
+    from kbootstrap.errors import CHANGES_PENDING
+    from kbootstrap.plans import saved
+    from kbootstrap.plans.words import headline
+
+    async def work(session: Session) -> int:
+        async with planned(session, spec, clusters) as plans:
+            shown = document(session, plans)
+            if output in ("human", "json"):
+                show(session, shown)
+            else:
+                review(shown, output, link_base)
+            stop_refused(session, plans)
+            if out:
+                saved.write(out, await saving.save(plans, spec, headline(shown)))
+                session.say(
+                    f"Saved as {out}; it can hold secrets. To do exactly this: kbootstrap apply {out}"
+                )
+            return CHANGES_PENDING if detailed_exitcode and not shown.empty else 0
+
+    return run(work, output=output, tofu=tofu, spec=spec, logged=True, quiet=output == "json")

@@ -1,0 +1,74 @@
+"""`kbootstrap render`: write the HCL and node configuration of a spec for review."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from kbootstrap.cli.options import cluster_option, spec_argument
+
+_WORDS = {
+    "missing": "is not there: run kbootstrap render and commit it",
+    "stale": "was rendered from an older spec: run kbootstrap render and commit it",
+    "edited": "was edited by hand: move the change into the spec",
+    "extra": "is no longer rendered: run kbootstrap render and commit its removal",
+}
+"""What to do about each kind of difference."""
+
+
+@click.command("render", short_help="Write the HCL and node configuration of a spec for review.")
+@spec_argument
+@cluster_option
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write to."
+)
+@click.option("--check", is_flag=True, help="Write nothing; show what differs and exit with 2 when it does.")
+@click.option("--force", is_flag=True, help="Overwrite files that were edited by hand.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["human", "github"]),
+    default="human",
+    show_default=True,
+    help="How --check tells what differs: diffs, or annotations of a GitHub workflow.",
+)
+def command(spec: Path, clusters: tuple[str, ...], out: Path, check: bool, force: bool, output: str) -> int:
+    """Write the HCL and node configuration of a spec for review. No network, the same bytes everywhere."""
+    from kbootstrap.cli.session import Session, run
+
+    async def work(session: Session) -> int:
+        from kbootstrap import pipeline
+        from kbootstrap.context import choose, contexts, keep_lock, read_spec
+        from kbootstrap.render.write import check as compare
+        from kbootstrap.render.write import write
+
+        loaded = read_spec(spec)
+        chosen = contexts(loaded, choose(loaded, clusters), session.runtime)
+        tree = pipeline.render(chosen)
+        if check:
+            differences = compare(tree, out, whole=not clusters)
+            if output == "github":
+                from kbootstrap.views.annotations import file_annotations
+                from kbootstrap.views.links import links
+
+                told = [(str(out / one.path), _WORDS[one.kind]) for one in differences]
+                click.echo(file_annotations(told, links(None, os.environ, Path.cwd())), nl=False)
+            else:
+                for difference in differences:
+                    click.echo(difference.diff)
+            if differences:
+                click.echo(f"{out} is not what {spec} renders to: {len(differences)} files differ", err=True)
+            return 2 if differences else 0
+        written = write(tree, out, whole=not clusters, force=force)
+        if keep_lock(loaded, chosen[0].lock):
+            click.echo("the lock file was updated; commit it beside the spec", err=True)
+        for path in (*written.changed, *written.removed):
+            click.echo(path)
+        if sys.stderr.isatty() or not written.changed:
+            click.echo(f"{out} is up to date: {len(tree.files)} files", err=True)
+        return 0
+
+    return run(work)

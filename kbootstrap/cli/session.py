@@ -1,0 +1,223 @@
+"""Runs one command's coroutine: event loop, view, event log, signals, and the question before changes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kbootstrap.artifacts.cache import root as cache_folder
+from kbootstrap.cli.names import DEFAULT_SPECS
+from kbootstrap.diagnostics import Diagnostic
+from kbootstrap.errors import Declined, Interrupted, KbootstrapError, WrongUsage
+from kbootstrap.eventlog import EventLog, redacted
+from kbootstrap.events import Emit, Event, Status, Type
+from kbootstrap.process import LocalRunner
+from kbootstrap.providers.model import Doomed
+from kbootstrap.redact import Redactor
+from kbootstrap.runtime import Runtime
+from kbootstrap.views.errors import error_json, show_error
+from kbootstrap.views.jsonl import JsonLines
+from kbootstrap.views.view import Silent, View, choose
+from kbootstrap.workspace import Workspace
+
+_SILENT = 1.0
+"""Seconds that stopping may take before we say that it does."""
+STOPPING = (
+    "Stopping: what is being made is finished first, so that it is not lost; a machine can take minutes. "
+    "Ctrl-C once more does not wait for that: it is finished without us."
+)
+
+
+@dataclass
+class Session:
+    """One run of a command. `changed` becomes True when the command begins to change something."""
+
+    output: str
+    view: View
+    runtime: Runtime
+    log: Path | None = None
+    changed: bool = False
+    spec: Path | None = None
+
+    @property
+    def human(self) -> bool:
+        """Whether people read what goes to stderr."""
+        return self.output != "json"
+
+    def begin(self) -> None:
+        """Note that the command changes something from now on."""
+        self.changed = True
+
+    def say(self, text: str) -> None:
+        """Tell people something between events; programs get events only."""
+        if self.human:
+            with self.view.paused():
+                print(text, file=sys.stderr)
+
+    def doomed(self, cluster: str, what: Doomed) -> None:
+        """Show what of a cluster is about to be removed."""
+        if self.human:
+            from kbootstrap.views.doomed import show_doomed
+
+            with self.view.paused():
+                show_doomed(cluster, what, sys.stderr, os.environ)
+
+    def warn(self, problems: Sequence[Diagnostic]) -> None:
+        """Show problems that do not stop the command."""
+        if self.human:
+            from kbootstrap.views.diagnostics import show_diagnostics
+
+            with self.view.paused():
+                show_diagnostics(problems, sys.stderr, os.environ, changed=None)
+
+    @staticmethod
+    def must_ask(without: str) -> None:
+        """Raise `Declined` where nobody can be asked; `without` says what to do then.
+
+        Called before any work, so that a run that could only end in that question ends at once.
+        """
+        if not sys.stdin.isatty() or not sys.stderr.isatty() or os.environ.get("CI"):
+            raise Declined("there is no terminal to ask on, and -y was not given", hint=without)
+
+    async def ask(self, question: str, *, wanted: str | None = None) -> None:
+        """Ask before a change; `wanted` is a word that must be typed instead of yes. Raises `Declined`."""
+        with self.view.paused():
+            print(f"{question} ", end="", file=sys.stderr, flush=True)
+            try:
+                answer = (await _line()).strip()
+            except asyncio.CancelledError:
+                print(file=sys.stderr)  # what follows begins on a line of its own
+                raise
+        accepted = answer == wanted if wanted else answer.lower() in {"y", "yes"}
+        if not accepted:
+            raise Declined("the answer was no")
+
+
+async def _line() -> str:
+    """Read a line of stdin without blocking the event loop, so that Ctrl-C ends it."""
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+
+    def readable() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    loop.add_reader(sys.stdin.fileno(), readable)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(sys.stdin.fileno())
+    return sys.stdin.readline()
+
+
+def run(
+    work: Callable[[Session], Coroutine[Any, Any, int]],
+    *,
+    output: str = "human",
+    tofu: str | None = None,
+    spec: Path | None = None,
+    logged: bool = False,
+    events: Path | None = None,
+    quiet: bool = False,
+) -> int:
+    """Run `work` to its end and return its exit code; every failure is shown here.
+
+    `spec` is the spec that the command is about, where it is about one. `logged`: a full event log is kept in
+    its workspace; commands that only look keep none. `events` is a file for JSON Lines beside the terminal.
+    `quiet`: no progress is shown, the result is one document on stdout.
+    """
+    redactor = Redactor()
+    view = Silent() if quiet else choose(output, sys.stdout, sys.stderr, os.environ)
+    with contextlib.ExitStack() as stack:
+        stack.callback(view.close)
+        try:
+            # A spec that is not there gets no folder: its path may be a typing error.
+            log = _log(spec, stack) if logged and spec and spec.is_file() else None
+            sinks = [view.on_event, *([log.on_event] if log else []), *_beside(events, stack)]
+        except KbootstrapError as error:
+            show_error(error, sys.stderr, os.environ)
+            return error.exit_code
+        env = dict(os.environ)
+        emit = redacted(redactor, *sinks)
+        runtime = Runtime(LocalRunner(env), env, cache_folder(env), redactor, emit, tofu)
+        session = Session(output, view, runtime, log.path if log else None, spec=spec)
+        begun = time.monotonic()
+        try:
+            code = asyncio.run(_until_signal(work(session), session))
+        except KbootstrapError as error:
+            return _failed(session, begun, error)
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            hint = "run the same command again: it goes on where this one stopped"
+            return _failed(session, begun, Interrupted("interrupted; what ran was stopped", hint=hint))
+        except Exception as error:
+            _result(session, begun, Status.FAILED, f"a bug: {type(error).__name__}")
+            raise
+        _result(session, begun, Status.DONE, f"exit code {code}")
+        return code
+
+
+def _log(spec: Path, stack: contextlib.ExitStack) -> EventLog:
+    """Open the event log of a run in the workspace of the spec."""
+    workspace = Workspace.beside(spec)
+    workspace.make()
+    return stack.enter_context(contextlib.closing(EventLog(workspace.events)))
+
+
+def _beside(events: Path | None, stack: contextlib.ExitStack) -> list[Emit]:
+    """Open the file of `--events`."""
+    if events is None:
+        return []
+    try:
+        stream = stack.enter_context(events.open("w", encoding="utf-8"))
+    except OSError as error:
+        raise WrongUsage(f"cannot write the events to {events}: {error.strerror}") from error
+    return [JsonLines(stream).on_event]
+
+
+async def _until_signal(work: Coroutine[Any, Any, int], session: Session) -> int:
+    """Let SIGTERM and SIGHUP end the work as Ctrl-C does: cleanly, and not in silence while that takes."""
+    task, me = asyncio.ensure_future(work), asyncio.current_task()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, me.cancel if me else task.cancel)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.cancel()
+        if not (await asyncio.wait([task], timeout=_SILENT))[0]:
+            session.say(STOPPING)
+        return await task
+
+
+def _result(session: Session, begun: float, status: Status, detail: str) -> None:
+    seconds = time.monotonic() - begun
+    session.runtime.emit(Event(type=Type.RESULT, status=status, seconds=seconds, detail=detail))
+
+
+def _failed(session: Session, begun: float, error: KbootstrapError) -> int:
+    clean = session.runtime.redactor.clean
+    error.message, error.detail = clean(error.message), clean(error.detail) if error.detail else None
+    error.hint = _with_spec(clean(error.hint), session.spec) if error.hint else None
+    _result(session, begun, Status.FAILED, error.message)
+    session.view.close()
+    if not session.human:
+        print(error_json(error, log=session.log, changed=session.changed), file=sys.stderr)
+    else:
+        show_error(error, sys.stderr, os.environ, log=session.log, changed=session.changed)
+    return error.exit_code
+
+
+def _with_spec(hint: str, spec: Path | None) -> str:
+    """Name the spec in commands that a hint tells to type; whoever made the hint knew only the node."""
+    if spec is None or spec in map(Path, DEFAULT_SPECS):
+        return hint
+    return hint.replace("kbootstrap ssh ", f"kbootstrap ssh {shlex.quote(str(spec))} ")

@@ -1,0 +1,194 @@
+"""`kbootstrap snapshot`: save, list, delete and restore snapshots of etcd."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kbootstrap.cli.options import default_spec, output_option, tofu_option, yes_option
+
+if TYPE_CHECKING:
+    from kbootstrap.cli.session import Session
+    from kbootstrap.cluster.snapshots.model import Snapshot
+    from kbootstrap.context import Context
+
+_spec_option = click.option(
+    "-s", "--spec", type=click.Path(path_type=Path), help="The spec. [default: the one in this folder]"
+)
+_cluster_option = click.option(
+    "-c", "--cluster", metavar="NAME", help="The cluster, where there are several."
+)
+_events_option = click.option(
+    "--events",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write events to this file as JSON Lines.",
+)
+
+
+@click.group("snapshot", short_help="Save, list, delete and restore snapshots of etcd.")
+def command() -> None:
+    """Save, list, delete and restore snapshots of etcd: everything that Kubernetes knows, without volumes."""
+
+
+@command.command("save", short_help="Make a snapshot now.")
+@click.option("--name", default="on-demand", show_default=True, help="What its name begins with.")
+@click.option(
+    "--to", type=click.Path(path_type=Path, file_okay=False), help="Bring it and the token to this folder."
+)
+@_spec_option
+@_cluster_option
+@output_option
+@tofu_option
+def save(
+    name: str, to: Path | None, spec: Path | None, cluster: str | None, output: str, tofu: str | None
+) -> int:
+    """Make a snapshot now, on a server and in the bucket, and keep the encrypted token beside it."""
+    from kbootstrap.cluster.snapshots.model import NAME
+
+    if not NAME.fullmatch(name):
+        raise click.UsageError("a name has lower-case letters, digits, dots and dashes")
+
+    async def work(session: Session, context: Context, stack: AsyncExitStack) -> None:
+        from kbootstrap import snapshots
+        from kbootstrap.context import held
+
+        with held(context):
+            made = await snapshots.save(context, stack, name, to)
+        _show([made], {}, session)
+
+    return _run(work, spec, cluster, output, tofu)
+
+
+@command.command("list", short_help="Show the snapshots on the servers and in the bucket.")
+@_spec_option
+@_cluster_option
+@output_option
+@tofu_option
+def list_(spec: Path | None, cluster: str | None, output: str, tofu: str | None) -> int:
+    """Show the snapshots on the servers and in the bucket, the newest first."""
+
+    async def work(session: Session, context: Context, stack: AsyncExitStack) -> None:
+        from kbootstrap import snapshots
+
+        found = await snapshots.show(context, stack)
+        _show(found.snapshots, found.problems, session)
+
+    return _run(work, spec, cluster, output, tofu, looking=True)
+
+
+@command.command("delete", short_help="Delete a snapshot everywhere.")
+@click.argument("name")
+@_spec_option
+@_cluster_option
+@output_option
+@tofu_option
+@yes_option
+def delete(
+    name: str, spec: Path | None, cluster: str | None, output: str, tofu: str | None, yes: bool
+) -> int:
+    """Delete a snapshot from the servers and from the bucket."""
+
+    async def work(session: Session, context: Context, stack: AsyncExitStack) -> None:
+        from kbootstrap import snapshots
+        from kbootstrap.context import held
+
+        if not yes:
+            session.must_ask("with -y nobody is asked")
+            await session.ask(f"Delete the snapshot {name} of cluster {context.cluster.name}? [y/N]")
+        with held(context):
+            session.begin()
+            await snapshots.delete(context, stack, name)
+        session.say(f"Snapshot {name} is gone.")
+
+    return _run(work, spec, cluster, output, tofu)
+
+
+@command.command("restore", short_help="Bring a cluster back to a snapshot.")
+@click.argument("source", metavar="NAME|PATH|s3")
+@_spec_option
+@_cluster_option
+@output_option
+@tofu_option
+@yes_option
+@_events_option
+def restore(
+    source: str,
+    spec: Path | None,
+    cluster: str | None,
+    output: str,
+    tofu: str | None,
+    yes: bool,
+    events: Path | None,
+) -> int:
+    """Bring a cluster back to a snapshot: a name of the list, a file, or s3 for the newest in the bucket.
+
+    Everything in the cluster that is newer is lost. The machines must exist: after a loss of all of them, run
+    `kbootstrap apply` first; the token that was kept beside the snapshot makes them the old cluster again.
+
+    Run it again when it was interrupted: it goes on where it stopped.
+    """
+
+    async def work(session: Session, context: Context, stack: AsyncExitStack) -> None:
+        from kbootstrap import snapshots
+        from kbootstrap.context import held
+
+        name = context.cluster.name
+        if not yes:
+            session.must_ask("with -y nobody is asked; what is newer than the snapshot is lost then")
+            await session.ask(
+                f"Everything in cluster {name} that is newer than the snapshot is lost, and it stops "
+                "serving for minutes. Type its name:",
+                wanted=name,
+            )
+        with held(context):
+            restored = await snapshots.bring_back(context, stack, source, beginning=session.begin)
+        session.say(f"Cluster {name} is what it was in {restored}.")
+
+    return _run(work, spec, cluster, output, tofu, events=events)
+
+
+def _run(
+    work: Callable[[Session, Context, AsyncExitStack], Awaitable[None]],
+    spec: Path | None,
+    cluster: str | None,
+    output: str,
+    tofu: str | None,
+    *,
+    looking: bool = False,
+    events: Path | None = None,
+) -> int:
+    """Run a command about one cluster of a spec."""
+    from kbootstrap.cli.session import run
+
+    path = spec or default_spec()
+
+    async def whole(session: Session) -> int:
+        from kbootstrap.context import choose, contexts, read_spec
+        from kbootstrap.errors import WrongUsage
+
+        loaded = read_spec(path)
+        chosen = choose(loaded, [cluster] if cluster else [])
+        if len(chosen) != 1:
+            names = ", ".join(one.name for one in chosen)
+            raise WrongUsage("which cluster?", hint=f"--cluster takes one of: {names}")
+        async with AsyncExitStack() as stack:
+            (context,) = contexts(loaded, chosen, session.runtime, changing=not looking)
+            await work(session, context, stack)
+        return 0
+
+    return run(whole, output=output, tofu=tofu, spec=path, logged=not looking, events=events, quiet=looking)
+
+
+def _show(found: Sequence[Snapshot], problems: Mapping[str, str], session: Session) -> None:
+    from kbootstrap.views.snapshots import show_snapshots, snapshots_json
+
+    if session.human:
+        show_snapshots(found, problems, sys.stdout, os.environ)
+    else:
+        click.echo(snapshots_json(found, problems))

@@ -1,0 +1,57 @@
+"""How long each step may take, in seconds, and why so long. Measured times are from `docs/` and our own runs.
+
+A deadline is generous: it is there so that nothing hangs for ever, not to judge slow machines. A unit that
+fails again and again ends its step earlier (`FAILURES`).
+"""
+
+from __future__ import annotations
+
+FACTS = 60.0
+"""One script of some hundred system calls; a machine that swaps or has just booted needs seconds."""
+COMMAND = 60.0
+"""A short command on a node: a token, a stamp, a reload of systemd."""
+STAGE = 1800.0
+"""About 150 MB over a slow uplink (1 MB/s) with many nodes at once."""
+FORMAT = 600.0
+"""mkfs.ext4: a second for 10 GiB, but it discards the whole disk first, which some clouds do slowly."""
+GROW = 600.0
+"""resize2fs while the filesystem is used: seconds for some hundred GiB."""
+SERVING = 600.0
+"""First start of a server to `/readyz`: 10 to 60 s; joining waits for the single etcd learner place, and
+importing images from a slow disk comes before it."""
+READY = 600.0
+"""A started node to Ready: 5 to 60 s; image import on a slow disk, network plugin, pulls without air gap."""
+KNOWN = 600.0
+"""The cloud controller to find a node: seconds once it runs; before that nodes may pull its image, and the
+kubelet looks for its Secret again after up to two minutes."""
+API = 60.0
+"""The API must answer through the external endpoint this long after a server serves: health checks of load
+balancers need several rounds."""
+REQUEST = 10.0
+"""One request to the Kubernetes API."""
+RECONCILE = 60.0
+"""Labels and taints of one node, with retries when somebody else changes it meanwhile."""
+FORGET = 180.0
+"""Deleting a Node object, until it is gone: a server's waits for the controller that removes its etcd member,
+which may have to be elected first (measured: 43 s when the lost machine was the leader)."""
+DRAIN = 600.0
+"""Moving the pods of a node elsewhere: each has a grace period (30 s unless it says more), and budgets wait
+for new pods to be ready. `--drain-timeout` says otherwise."""
+WORKLOADS = 600.0
+"""What ran on a node to be ready again: images are pulled, volumes attached again."""
+QUORUM = 120.0
+"""The other servers to be Ready before one of them restarts: one that has just restarted needs seconds."""
+SNAPSHOT = 300.0
+"""A snapshot of etcd: a second for what a small cluster keeps, longer where it is copied to a bucket."""
+UNINSTALL = 300.0
+"""Taking Kubernetes off a machine: 2 s; a service that does not stop gets 60, and much data on a slow
+disk takes long to delete."""
+OBSERVE = 5.0
+"""Looking at the nodes before anything is decided: a load balancer needs moments to notice a dead server."""
+FAILURES = 6
+"""A unit that systemd has restarted this often since we started it will not come up by itself. k3s restarts a
+few times by design while it waits for a free learner place or for a load balancer."""
+POLL = 0.5
+"""Between two looks at the same thing. Half a second is lost in the noise of a start, and costs little."""
+ROUND = 20
+"""How long one command on a node waits for its service before we look again (whole seconds)."""

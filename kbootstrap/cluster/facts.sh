@@ -1,0 +1,139 @@
+# Prints facts about this machine, one a line: a word, then values. Changes nothing, prints no secret.
+# Needs sh, coreutils, grep, awk; run as root. The caller sets, before this text:
+#   name data server agent config join token agent_token server_token server_ca etcd binary stamp volumes
+# volumes has a line for each extra volume: its name, its ID, the folder where it is mounted.
+has() { [ -e "$1" ]; }
+ca_hash() { head -c 67 "$1" 2>/dev/null | grep -Eo '^K10[0-9a-f]{64}$' | cut -c4-; }
+space() {
+    folder=$1
+    while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
+    df -Pk "$folder" 2>/dev/null | awk 'NR == 2 { print int($4 / 1024) }'
+}
+unit() {
+    systemctl show -p LoadState -p ActiveState -p SubState -p UnitFileState -p NRestarts "$1" 2>/dev/null |
+        tr '\n' ' '
+}
+content() {
+    has "$1" || return 0
+    echo "file $(sha256sum < "$1" | cut -c1-64) $1"
+    if head -n 1 "$1" | grep -q '^# Written by kbootstrap '; then
+        echo "text $(head -c 65536 "$1" | base64 | tr -d '\n') $1"
+    fi
+}
+disk_of() { # a volume's ID, or its beginning: virtio has room for 20 characters, SCSI for all of them
+    for place in /dev/disk/by-id/*"$1"*; do
+        case $place in
+            *-part[0-9]*) ;;
+            *) if [ -b "$place" ]; then echo "$place" && return; fi ;;
+        esac
+    done
+}
+signature() { # what is on a disk: blkid says 2 for nothing, and also for a disk that it cannot read
+    found=$(blkid -p -o export "$1" 2>/dev/null)
+    case $? in
+        0) echo "$found" | awk -F= '/^(PT)?TYPE=/ { kind = $2 } /^TYPE=/ { exit } END { print kind ? kind : "other" }' ;;
+        2) if head -c 1048576 "$1" >/dev/null 2>&1; then echo none; else echo unknown; fi ;;
+        *) echo unknown ;;
+    esac
+}
+patience=10
+volume() { # name, ID, folder
+    begins=$(printf %.20s "$2")
+    link=$(disk_of "$begins")
+    while [ -z "$link" ] && [ $patience -gt 0 ]; do # one that was attached just now
+        patience=$((patience - 1))
+        sleep 1
+        link=$(disk_of "$begins")
+    done
+    mounted=no filled=no bytes='' kind='' size='' elsewhere=''
+    if [ -n "$link" ]; then
+        bytes=$(blockdev --getsize64 "$link" 2>/dev/null)
+        kind=$(signature "$link")
+        if [ "$kind" = ext4 ]; then
+            size=$(dumpe2fs -h "$link" 2>/dev/null |
+                awk -F: '/^Block count/ { count = $2 } /^Block size/ { size = $2 } END { printf "%.0f", count * size }')
+        fi
+        numbers=$(mountpoint -x "$link" 2>/dev/null)
+        elsewhere=$(awk -v disk="$numbers" '$3 == disk && $4 == "/" { print $5; exit }' /proc/self/mountinfo)
+    fi
+    if mountpoint -q "$3" 2>/dev/null; then
+        if [ -n "$link" ] && [ "$(mountpoint -d "$3")" = "$numbers" ]; then mounted=yes; else mounted=other; fi
+    elif [ -n "$(ls -A "$3" 2>/dev/null)" ]; then
+        filled=yes
+    fi
+    echo "volume $1 link=$link bytes=$bytes kind=$kind size=$size mounted=$mounted filled=$filled elsewhere=$elsewhere"
+}
+
+echo "begin kbootstrap-facts-1"
+echo "epoch $(date +%s)"
+echo "arch $(uname -m)"
+echo "kernel $(uname -r)"
+echo "hostname $(uname -n)"
+echo "os $(. /etc/os-release 2>/dev/null && echo "$PRETTY_NAME")"
+echo "cpus $(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 0)"
+awk '/^MemTotal:/ { print "memory", int($2 / 1024) } /^SwapTotal:/ { print "swap", int($2 / 1024) }' /proc/meminfo
+echo "disk-data $(space "$data")"
+echo "disk-binary $(space "$(dirname "$binary")")"
+if [ -d /run/systemd/system ]; then echo "systemd yes"; else echo "systemd no"; fi
+if grep -qw memory /sys/fs/cgroup/cgroup.controllers 2>/dev/null ||
+    awk '$1 == "memory" && $4 == 1 { found = 1 } END { exit !found }' /proc/cgroups 2>/dev/null; then
+    echo "cgroup-memory yes"
+else
+    echo "cgroup-memory no"
+fi
+if awk '$2 == "00000000" { found = 1 } END { exit !found }' /proc/net/route 2>/dev/null ||
+    awk '$1 ~ /^0+$/ && $2 == "00" && $10 != "lo" { found = 1 } END { exit !found }' /proc/net/ipv6_route 2>/dev/null; then
+    echo "default-route yes"
+else
+    echo "default-route no"
+fi
+echo "unit $server $(unit "$server")"
+echo "unit $agent $(unit "$agent")"
+
+# What is there of this distribution, whoever put it there; and of others.
+for path in "$binary" "$config" "$etcd" "$data/agent"; do
+    if has "$path"; then echo "trace $path"; fi
+done
+for other in k3s rke2; do
+    if [ "$other" != "$name" ] && has "/var/lib/rancher/$other/agent"; then echo "other $other"; fi
+done
+if has /etc/kubernetes/kubelet.conf; then echo "other kubeadm"; fi
+if has /var/snap/microk8s; then echo "other microk8s"; fi
+if has /etc/k0s; then echo "other k0s"; fi
+
+# Our own record, and whether the files that it names are still as they were.
+if has "$stamp"; then
+    while read -r kind first second third path; do
+        case $kind in
+            cluster) echo "claimed $first" ;;
+            artifact)
+                size=$(stat -c %s "$path" 2>/dev/null || echo 0)
+                if [ "$size" = "$second" ]; then intact=yes; else intact=no; fi
+                echo "artifact $first $third $intact $path"
+                ;;
+            file) content "$first" ;;
+        esac
+    done < "$stamp"
+fi
+if has /run/kbootstrap/restart; then echo "restart-pending yes"; fi
+if has /var/lib/kbootstrap/restore; then echo "restoring $(head -n 1 /var/lib/kbootstrap/restore)"; fi
+
+# Who changes the cluster at this moment (lease.sh).
+if has /run/kbootstrap/lease; then
+    sed 's/^/lease /' /run/kbootstrap/lease
+    echo "lease now $(cut -d. -f1 /proc/uptime)"
+fi
+
+if [ -n "$volumes" ]; then
+    echo "$volumes" | while read -r one id folder; do volume "$one" "$id" "$folder"; done
+fi
+
+if has "$etcd"; then echo "etcd yes"; fi
+id=$(ca_hash "$server_token")
+if [ -z "$id" ] && has "$server_ca"; then id=$(sha256sum < "$server_ca" | cut -c1-64); fi
+if [ -n "$id" ]; then echo "cluster-id $id"; fi
+ca=$(ca_hash "$token")
+if [ -n "$ca" ]; then echo "token full $ca"; elif [ -s "$token" ]; then echo "token short"; fi
+if [ -s "$agent_token" ]; then echo "agent-token yes"; fi
+if [ -s /etc/rancher/node/password ]; then echo "node-password yes"; fi
+echo "end kbootstrap-facts-1"

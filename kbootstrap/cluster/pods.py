@@ -1,0 +1,111 @@
+"""Pods, as far as it matters here: which of them a drain moves, and are workloads as they were; pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_MIRROR = "kubernetes.io/config.mirror"
+"""Annotation of pods that a kubelet runs by itself (Kubernetes: "Static Pods")."""
+_FINISHED = frozenset({"Succeeded", "Failed"})
+_HASH = "pod-template-hash"
+"""Label of a Deployment's pods; the names of its ReplicaSets end with it (Kubernetes: "Deployments")."""
+_STEADY = frozenset({"Deployment", "ReplicaSet", "ReplicationController", "StatefulSet", "DaemonSet"})
+"""Kinds of owners that keep a number of pods running; others (Job) come to an end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """What makes a pod, and makes it again elsewhere.
+
+    A Deployment in place of its ReplicaSet, which is another one for each version of it: an upgrade of k3s
+    brings its addons along.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """One pod. `going`: somebody has deleted it, and it is on its way out."""
+
+    namespace: str
+    name: str
+    node: str
+    owner: Owner | None
+    mirror: bool
+    finished: bool
+    ready: bool
+    going: bool
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def moves(self) -> bool:
+        """Whether a drain sends it away: not what belongs to the node, or has ended."""
+        return not (
+            self.mirror or self.finished or (self.owner is not None and self.owner.kind == "DaemonSet")
+        )
+
+
+def read_pod(item: Mapping[str, Any]) -> Pod:
+    """Read a Pod object."""
+    meta, status = item["metadata"], item.get("status", {})
+    owner = next((o for o in meta.get("ownerReferences", ()) if o.get("controller")), None)
+    conditions = {c["type"]: c["status"] for c in status.get("conditions", ())}
+    return Pod(
+        namespace=meta["namespace"],
+        name=meta["name"],
+        node=item.get("spec", {}).get("nodeName", ""),
+        owner=_owner(meta, owner) if owner else None,
+        mirror=_MIRROR in meta.get("annotations", {}),
+        finished=status.get("phase") in _FINISHED,
+        ready=conditions.get("Ready") == "True",
+        going="deletionTimestamp" in meta,
+    )
+
+
+def _owner(meta: Mapping[str, Any], owner: Mapping[str, Any]) -> Owner:
+    namespace, kind, name = meta["namespace"], owner["kind"], owner["name"]
+    end = f"-{meta.get('labels', {}).get(_HASH, '')}"
+    if kind == "ReplicaSet" and end != "-" and name.endswith(end):
+        return Owner("Deployment", namespace, name.removesuffix(end))
+    return Owner(kind, namespace, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Workloads:
+    """How many pods of each owner were ready, for those that had some on one node."""
+
+    ready: Mapping[Owner, int]
+
+    def missing(self, pods: Iterable[Pod]) -> tuple[str, ...]:
+        """Return the owners that have fewer ready pods now than they had, as `namespace/name (1 of 2)`."""
+        now = _ready(pods)
+        return tuple(
+            f"{owner.namespace}/{owner.name} ({now[owner]} of {count} ready)"
+            for owner, count in self.ready.items()
+            if now[owner] < count
+        )
+
+
+def on_node(node: str, pods: Iterable[Pod], *, stays: bool) -> Workloads:
+    """Return the workloads that have ready pods on a node; `stays`: those that belong to it count too."""
+    found = tuple(pods)
+    here = [
+        p.owner
+        for p in found
+        if p.node == node and p.ready and not p.going and p.owner and p.owner.kind in _STEADY
+        if stays or p.moves
+    ]
+    every = _ready(found)
+    return Workloads({owner: every[owner] for owner in here})
+
+
+def _ready(pods: Iterable[Pod]) -> Counter[Owner]:
+    return Counter(p.owner for p in pods if p.owner and p.ready and not p.going)

@@ -1,0 +1,74 @@
+"""Snapshots as data, and choosing among them; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from kbootstrap.cluster.snapshots.bucket import Item
+from kbootstrap.cluster.snapshots.vault import PREFIX, SUFFIX
+from kbootstrap.errors import WrongUsage
+
+S3 = "s3"
+"""The place of snapshots in the bucket; others are names of servers."""
+METADATA = ".metadata/"
+"""Folder of the bucket that k3s passes over when it looks for snapshots (its source, `pkg/etcd/s3`)."""
+NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,60}[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A snapshot: where it is (a server, or `s3`), when it was made (epoch), its size in bytes."""
+
+    name: str
+    place: str
+    made: int
+    size: int
+
+
+def parse(server: str, said: str) -> tuple[Snapshot, ...]:
+    """Read lines of `size mtime name`; k3s ends names with the time of making."""
+    rows = (line.split(" ", 2) for line in said.splitlines())
+    return tuple(
+        Snapshot(row[2], server, _made(row[2], int(float(row[1]))), int(row[0]))
+        for row in rows
+        if len(row) == 3
+    )
+
+
+def in_bucket(items: Iterable[Item], prefix: str) -> tuple[Snapshot, ...]:
+    """Return the snapshots among the objects of a bucket."""
+    return tuple(
+        Snapshot(name, S3, _made(name, item.written), item.size)
+        for item in items
+        if (name := item.key.removeprefix(prefix)) and "/" not in name and item.size
+    )
+
+
+def tokens_in(items: Iterable[Item], made: int) -> tuple[str, ...]:
+    """Return the keys of token files in a bucket, the likeliest for a snapshot of that moment first.
+
+    That is the newest of before: a cluster that was made later on the machines has put its own there too.
+    """
+    found = [i for i in items if f"{METADATA}{PREFIX}" in i.key and i.key.endswith(SUFFIX)]
+    return tuple(item.key for item in sorted(found, key=lambda i: (i.written > made, abs(i.written - made))))
+
+
+def ordered(found: Iterable[Snapshot]) -> tuple[Snapshot, ...]:
+    """Return them, the newest first, and of the same moment those on servers first."""
+    return tuple(sorted(found, key=lambda one: (-one.made, one.name, one.place == S3, one.place)))
+
+
+def pick(found: Sequence[Snapshot], wanted: str) -> Snapshot:
+    """Return the snapshot of a name, or for `s3` the newest in the bucket; raises `WrongUsage` (KB0874)."""
+    for one in ordered(found):
+        if one.name == wanted or (wanted == S3 and one.place == S3):
+            return one
+    what = "the bucket has no snapshot" if wanted == S3 else f"there is no snapshot '{wanted}'"
+    raise WrongUsage(what, hint="`kbootstrap snapshot list` shows what there is", code="KB0874")
+
+
+def _made(name: str, otherwise: int) -> int:
+    found = re.search(r"-(\d{9,11})(?:\.zip)?$", name)
+    return int(found.group(1)) if found else otherwise

@@ -1,0 +1,86 @@
+"""Snapshots on one server: made, listed, deleted, fetched by its own program."""
+
+from __future__ import annotations
+
+import base64
+import shlex
+from pathlib import PurePosixPath
+
+from kbootstrap.cluster.deadlines import COMMAND
+from kbootstrap.cluster.fetch import read_secret
+from kbootstrap.cluster.snapshots.model import Snapshot, parse
+from kbootstrap.cluster.snapshots.vault import PREFIX, SUFFIX, Bundle
+from kbootstrap.cluster.tokens import FULL
+from kbootstrap.distros.model import Distribution
+from kbootstrap.errors import InstallFailed
+from kbootstrap.hosts.model import Host
+from kbootstrap.redact import Redactor
+
+SAVE = 600.0
+"""Seconds: a second for a small cluster; gigabytes over a slow line to the bucket take minutes."""
+FETCH = 600.0
+FOLDER = "/var/lib/kbootstrap"
+
+
+async def save(host: Host, distro: Distribution, name: str) -> Snapshot:
+    """Make a snapshot on a server that runs, also into its bucket; `name` is what its name begins with.
+
+    Raises `InstallFailed` (KB0875) where the server says that it failed, also for the bucket alone.
+    """
+    command = f"{distro.paths.binary} etcd-snapshot save --name {shlex.quote(name)}"
+    before = {one.name for one in await listed(host, distro)}
+    output = await host.run(command, deadline=SAVE, check=False)
+    made = [one for one in await listed(host, distro) if one.name not in before and one.name.startswith(name)]
+    if output.status != 0 or not made:
+        raise InstallFailed(
+            f"{host.name}: no snapshot could be made",
+            hint="with a bucket in the spec: is it there, are the keys right, does the server reach it?",
+            detail=output.tail or None,
+            code="KB0875",
+            host=host.name,
+        )
+    return made[-1]
+
+
+async def listed(host: Host, distro: Distribution) -> tuple[Snapshot, ...]:
+    """Return the snapshots in the folder of a server; none where there is no folder."""
+    folder = shlex.quote(distro.paths.snapshots)
+    command = f"find {folder} -maxdepth 1 -type f -printf '%s %T@ %f\\n' 2>/dev/null || :"
+    return parse(host.name, (await host.run(command, deadline=COMMAND)).stdout)
+
+
+async def delete(host: Host, distro: Distribution, name: str) -> None:
+    """Delete a snapshot from a server and from its bucket, wherever it is."""
+    command = f"{distro.paths.binary} etcd-snapshot delete {shlex.quote(name)}"
+    output = await host.run(command, deadline=SAVE, check=False)
+    if output.status != 0:
+        raise InstallFailed(
+            f"{host.name}: the snapshot {name} could not be deleted",
+            hint="does the service run? Does the server reach the bucket?",
+            detail=output.tail or None,
+            code="KB0875",
+            host=host.name,
+        )
+
+
+async def fetch(host: Host, distro: Distribution, name: str) -> bytes:
+    """Return the content of a snapshot."""
+    path = shlex.quote(str(PurePosixPath(distro.paths.snapshots) / name))
+    return base64.b64decode((await host.run(f"base64 -w 0 {path}", deadline=FETCH)).stdout)
+
+
+async def read_bundle(host: Host, distro: Distribution, cluster: str, redactor: Redactor) -> Bundle | None:
+    """Return the tokens of a server, None where it has none in the full form yet."""
+    paths = distro.paths
+    server, agent = await read_secret(host, paths.server_token), await read_secret(host, paths.agent_token)
+    found = FULL.fullmatch(server)
+    if not found or not agent:
+        return None
+    redactor.add(found.group(1))
+    return Bundle(cluster, redactor.add(server), redactor.add(agent))
+
+
+async def bundles(host: Host) -> tuple[str, ...]:
+    """Return the paths of the token files on a server, the newest first."""
+    output = await host.run(f"ls -1t {FOLDER}/{PREFIX}*{SUFFIX} 2>/dev/null || :", deadline=COMMAND)
+    return tuple(output.stdout.split())

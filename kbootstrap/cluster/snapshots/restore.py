@@ -1,0 +1,126 @@
+"""Restoring: the steps on machines, each of which may be done again. The rest is what `apply` does.
+
+The mark (`marks.py`) says on every server that a restore was begun, and how far it is there. While it is
+there, `apply` refuses (`refusals.restoring`): old servers that start beside the one that was
+reset would be a second cluster. Units are disabled meanwhile, so that a reboot starts none.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection
+
+from kbootstrap.cluster.deadlines import COMMAND
+from kbootstrap.cluster.snapshots.marks import Mark
+from kbootstrap.cluster.snapshots.vault import Bundle
+from kbootstrap.distros.model import Distribution, Role
+from kbootstrap.errors import InstallFailed
+from kbootstrap.hosts.model import Host
+
+MARK = "/var/lib/kbootstrap/restore"
+UNIT = "kbootstrap-restore.service"
+FILE = "/var/lib/kbootstrap/restore.snapshot"
+STOP = 180.0
+RESET = 900.0
+"""Seconds: 21 s were measured; a large snapshot comes from a bucket first."""
+
+
+async def mark(host: Host, how_far: Mark) -> None:
+    """Note how far the restore is on this server."""
+    await host.put(f"{how_far}\n".encode(), MARK, mode=0o600, deadline=COMMAND)
+
+
+async def unmark(host: Host) -> None:
+    """Note that the restore has come to its end."""
+    await host.run(f"rm -f {FILE} {MARK}", deadline=COMMAND)
+
+
+async def stop(host: Host, distro: Distribution, role: Role) -> None:
+    """Stop a node's service, and a reset that a killed run left behind; a reboot starts neither."""
+    unit = shlex.quote(distro.unit(role))
+    await host.run(
+        f"systemctl stop {UNIT} 2>/dev/null; systemctl disable --quiet {unit} 2>/dev/null; "
+        f"systemctl stop {unit}",
+        deadline=STOP,
+    )
+
+
+async def reset(
+    host: Host, distro: Distribution, path: str, *, from_bucket: bool, new: Bundle | None
+) -> None:
+    """Put the snapshot in place of this server's data, as the only member of etcd.
+
+    `path` is the file on the server, or its name in the bucket. `new` are the tokens of the snapshot, where
+    the server carries another cluster: then what it had of that goes away.
+    """
+    paths = distro.paths
+    join = distro.join_file(role="server", initial=True, registration="")
+    await host.put(join.content.encode(), join.path, mode=join.mode, deadline=COMMAND)
+    if new:
+        data = shlex.quote(paths.server_token.rpartition("/")[0])
+        await host.run(f"rm -rf {data}/tls {data}/cred {data}/token {data}/agent-token", deadline=COMMAND)
+        await _forget_identity(host, distro)
+        # The second is what k3s looks for before it reads `token-file` (its source, `pkg/cli/server`).
+        for place in (paths.token, paths.server_token):
+            await host.put(new.server.encode(), place, mode=0o600, deadline=COMMAND)
+        await host.put(new.agent.encode(), paths.agent_token, mode=0o600, deadline=COMMAND)
+    words = [paths.binary, "server", "--cluster-reset", f"--cluster-reset-restore-path={path}"]
+    words += [] if from_bucket else ["--etcd-s3=false"]
+    # A unit of its own: it does not end half way when our connection does.
+    flag = shlex.quote(f"{paths.etcd.rpartition('/')[0]}/reset-flag")
+    command = f"rm -f {flag}; systemctl reset-failed {UNIT} 2>/dev/null; "
+    command += f"systemd-run --quiet --wait --collect --unit={UNIT} -- {shlex.join(words)}"
+    output = await host.run(command, deadline=RESET, check=False)
+    if output.status != 0:
+        said = await host.run(f"journalctl --no-pager -o cat -n 20 -u {UNIT}", deadline=COMMAND, check=False)
+        raise InstallFailed(
+            f"{host.name}: the snapshot could not be restored",
+            hint="the data before is kept in etcd-old-… beside etcd on that server; choose another snapshot "
+            "and run `kbootstrap snapshot restore` again. The token must be that of the snapshot",
+            detail=said.stdout.strip() or None,
+            code="KB0876",
+            host=host.name,
+        )
+
+
+async def wipe(host: Host, distro: Distribution, role: Role, *, everything: bool) -> None:
+    """Take a stopped node's membership away, so that it joins anew; `everything`: of another cluster."""
+    paths = distro.paths
+    if role == "server":
+        # Snapshots stay; etcd's own data is what must not start again.
+        await host.run(f"rm -rf {shlex.quote(paths.etcd)}", deadline=COMMAND)
+        if everything:
+            data = shlex.quote(paths.server_token.rpartition("/")[0])
+            await host.run(f"rm -rf {data}/tls {data}/cred {data}/token {data}/agent-token", deadline=COMMAND)
+    if everything:
+        await _forget_identity(host, distro)
+        tokens = shlex.join([paths.token, paths.agent_token])
+        await host.run(f"rm -f {tokens}", deadline=COMMAND)
+
+
+async def forget_nodes(
+    host: Host, distro: Distribution, keep: Collection[str], known: Collection[str]
+) -> None:
+    """Delete Node objects that are not among `keep`, and the passwords of `known` ones.
+
+    A machine that was made again since the snapshot has another password, and would be rejected.
+    """
+    kubectl = (
+        f"{shlex.quote(distro.paths.binary)} kubectl --kubeconfig {shlex.quote(distro.paths.kubeconfig)}"
+    )
+    names = (await host.run(f"{kubectl} get nodes -o name", deadline=COMMAND)).stdout.split()
+    stale = [name for name in names if name.removeprefix("node/") not in keep]
+    if stale:
+        words = shlex.join(stale)
+        await host.run(f"{kubectl} delete --wait=false --ignore-not-found {words}", deadline=COMMAND)
+    secrets = shlex.join([f"secret/{name}.node-password.{distro.name}" for name in known])
+    await host.run(f"{kubectl} -n kube-system delete --ignore-not-found {secrets}", deadline=COMMAND)
+
+
+async def _forget_identity(host: Host, distro: Distribution) -> None:
+    """Delete the certificates that a node's agent got from another cluster."""
+    data = shlex.quote(distro.paths.images.rpartition("/")[0])
+    await host.run(
+        f"rm -f {data}/*.crt {data}/*.key {data}/*.kubeconfig {data}/etc/*-load-balancer.json",
+        deadline=COMMAND,
+    )

@@ -1,0 +1,98 @@
+"""The tokens of a cluster, encrypted with a passphrase, as a small file that may lie anywhere.
+
+scrypt makes the key, AES-256-GCM encrypts (both from `cryptography`). The header is authenticated: a file
+cannot be passed off as that of another cluster.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+from kbootstrap.errors import CredentialsRefused
+
+PREFIX, SUFFIX = "kbootstrap-token-", ".json"
+_VERSION = 1
+_COST = 2**15
+"""scrypt's N (with r 8, p 1): 32 MiB and about 0.1 s for each guess of a passphrase."""
+_MOST = 2**20
+"""A file cannot make us take more memory than this N needs (1 GiB)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What restoring on new machines needs besides the snapshot: `server` is the full token (`K10…`)."""
+
+    cluster: str
+    server: str = field(repr=False)
+    agent: str = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """The name of its file: the same for the same tokens, and another one after they were rotated."""
+        mark = hashlib.sha256(f"{self.server}\n{self.agent}".encode()).hexdigest()[:12]
+        return f"{PREFIX}{mark}{SUFFIX}"
+
+
+def lock(bundle: Bundle, passphrase: str) -> bytes:
+    """Encrypt a bundle."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    salt, nonce = os.urandom(16), os.urandom(12)
+    head = {"kbootstrap_token": _VERSION, "cluster": bundle.cluster, "scrypt_n": _COST, "salt": _text(salt)}
+    secret = json.dumps({"server": bundle.server, "agent": bundle.agent}).encode()
+    sealed = AESGCM(_key(passphrase, salt, _COST)).encrypt(nonce, secret, _header(head))
+    return (json.dumps({**head, "nonce": _text(nonce), "sealed": _text(sealed)}, indent=2) + "\n").encode()
+
+
+def unlock(content: bytes, passphrase: str, *, where: str) -> Bundle:
+    """Decrypt a bundle; raises `CredentialsRefused` (KB0872), which names `where` it came from."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    try:
+        found: dict[str, Any] = json.loads(content)
+        nonce, sealed = _bytes(found.pop("nonce")), _bytes(found.pop("sealed"))
+        cost, salt = int(found["scrypt_n"]), _bytes(found["salt"])
+        if found["kbootstrap_token"] != _VERSION or not 1 < cost <= _MOST or cost & (cost - 1):
+            raise ValueError("of another version")
+        opened = AESGCM(_key(passphrase, salt, cost)).decrypt(nonce, sealed, _header(found))
+        inside = json.loads(opened)
+        return Bundle(str(found["cluster"]), inside["server"], inside["agent"])
+    except InvalidTag:
+        raise CredentialsRefused(
+            f"the passphrase does not open the token in {where}",
+            hint="give the passphrase that was in force when it was written; without it, or the token, the "
+            "snapshot cannot be restored on new machines",
+            code="KB0872",
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
+        raise CredentialsRefused(
+            f"{where} is no token file of kbootstrap, or it is damaged",
+            hint="take another copy: it lies beside the snapshots in the bucket and on every server",
+            detail=type(error).__name__,
+            code="KB0872",
+        ) from error
+
+
+def _key(passphrase: str, salt: bytes, cost: int) -> bytes:
+    from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+    return Scrypt(salt=salt, length=32, n=cost, r=8, p=1).derive(passphrase.encode())
+
+
+def _header(values: dict[str, Any]) -> bytes:
+    return json.dumps(values, sort_keys=True).encode()
+
+
+def _text(value: bytes) -> str:
+    return base64.b64encode(value).decode()
+
+
+def _bytes(value: str) -> bytes:
+    return base64.b64decode(value, validate=True)

@@ -1,0 +1,87 @@
+"""Diagnostics: problems in the user's input as data. Rooms make them, `views/` shows them.
+
+Wording: `summary` names the problem in a few fixed words; `reason` says why it matters, with the values at
+hand; `help` says what to write instead. No full stop after `summary`; full sentences in the others.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+SpecPath = tuple[str | int, ...]
+"""A place in the resolved spec: `("clusters", "production", "pools", 0, "nodes")`. List items by index."""
+
+
+def show_path(path: SpecPath) -> str:
+    """Write a spec path as people do: `clusters.production.pools[0].nodes`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+class Severity(enum.StrEnum):
+    """How bad a problem is. Errors stop the command, warnings do not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of one line of a text file: lines and columns count from 1; `end_column` is exclusive.
+
+    `text` is the whole line, for the snippet. A span of several lines is cut at the end of its first line.
+    """
+
+    path: str
+    line: int
+    column: int
+    end_column: int
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """A second place that belongs to a problem, with a few words about its part."""
+
+    span: Span
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One problem: `code` is stable (`KBnnnn`, explained by `kbootstrap explain`); `span` is where.
+
+    `span` is None only where no line exists (a missing file, a failure of a provider without a trace).
+    `label` is what is written under the snippet's marker, a few words.
+    """
+
+    code: str
+    summary: str
+    reason: str
+    help: str = ""
+    span: Span | None = None
+    label: str = ""
+    related: tuple[Related, ...] = ()
+    severity: Severity = Severity.ERROR
+
+
+def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Sort by place in the file, then by code, and drop exact repetitions."""
+
+    def key(diagnostic: Diagnostic) -> tuple[str, int, int, str]:
+        span = diagnostic.span
+        return (span.path, span.line, span.column, diagnostic.code) if span else ("", 0, 0, diagnostic.code)
+
+    return tuple(sorted(dict.fromkeys(diagnostics), key=key))
+
+
+def errors(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Keep those that stop a command."""
+    return tuple(d for d in diagnostics if d.severity is Severity.ERROR)

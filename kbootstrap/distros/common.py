@@ -1,0 +1,161 @@
+"""What k3s and RKE2 share: they read the same keys, from files of the same form."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+
+from kbootstrap.distros.additions import Additions
+from kbootstrap.distros.config import HEADER, Value, dump
+from kbootstrap.distros.model import NodeFile, Paths, Role
+from kbootstrap.spec.model import Cluster, Node, Snapshots
+
+STAMP = "/var/lib/kbootstrap/stamp"
+_SELF_LABELS = ("kubelet.kubernetes.io", "node.kubernetes.io")
+"""Namespaces of kubernetes.io in which a kubelet may label itself (Kubernetes: "NodeRestriction")."""
+
+
+def paths(name: str, binary: str) -> Paths:
+    """Return the paths of a distribution; both keep the same layout below their own names."""
+    etc, data = f"/etc/rancher/{name}", f"/var/lib/rancher/{name}"
+    return Paths(
+        config=f"{etc}/config.yaml",
+        join=f"{etc}/config.yaml.d/50-kbootstrap-join.yaml",
+        token=f"{etc}/kbootstrap-token",
+        agent_token=f"{etc}/kbootstrap-agent-token",
+        server_token=f"{data}/server/token",
+        server_agent_token=f"{data}/server/agent-token",
+        etcd=f"{data}/server/db/etcd",
+        kubeconfig=f"{etc}/{name}.yaml",
+        binary=binary,
+        images=f"{data}/agent/images",
+        manifests=f"{data}/server/manifests",
+        stamp=STAMP,
+        snapshots=f"{data}/server/db/snapshots",
+        s3=f"{etc}/config.yaml.d/60-kbootstrap-s3.yaml",
+        s3_ca=f"{etc}/kbootstrap-s3-ca.pem",
+    )
+
+
+def node_values(paths: Paths, node: Node) -> dict[str, Value]:
+    """Return the keys that every node has, server or agent."""
+    values: dict[str, Value] = {"node-name": node.name, "token-file": paths.token}
+    address = node_ip(node)
+    if address:
+        values["node-ip"] = address
+    return values
+
+
+def server_values(paths: Paths, cluster: Cluster, tls_san: tuple[str, ...]) -> dict[str, Value]:
+    """Return the keys that every server has besides. They are the same on all servers, as they must be."""
+    return {
+        "agent-token-file": paths.agent_token,
+        "cluster-cidr": str(cluster.kubernetes.pod_cidr),
+        "service-cidr": str(cluster.kubernetes.service_cidr),
+        "tls-san": sorted(dict.fromkeys(tls_san)),
+        "write-kubeconfig-mode": "0600",
+        **(snapshot_values(paths, cluster.snapshots) if cluster.snapshots else {}),
+    }
+
+
+def snapshot_values(paths: Paths, snapshots: Snapshots) -> dict[str, Value]:
+    """Return the keys about snapshots of etcd, without credentials: those are in a file of their own.
+
+    Endpoints outside of AWS are asked in path style (k3s source, `pkg/etcd/s3/s3.go`), so no key says it.
+    """
+    values: dict[str, Value] = {
+        "etcd-snapshot-schedule-cron": snapshots.schedule,
+        "etcd-snapshot-retention": snapshots.retention,
+    }
+    if s3 := snapshots.s3:
+        values |= {
+            "etcd-s3": True,
+            "etcd-s3-endpoint": s3.endpoint,
+            "etcd-s3-bucket": s3.bucket,
+            "etcd-s3-region": s3.region,
+        }
+        values |= {"etcd-s3-folder": s3.folder} if s3.folder else {}
+        values |= {"etcd-s3-insecure": True} if s3.insecure else {}
+        values |= {"etcd-s3-endpoint-ca": paths.s3_ca} if s3.ca else {}
+    return values
+
+
+def node_ip(node: Node) -> str | None:
+    """Return the node's address when it is one, and not a host name."""
+    try:
+        return str(ipaddress.ip_address(str(node.address)))
+    except ValueError:
+        return None
+
+
+def may_register(label: str) -> bool:
+    """Tell whether a node may set this label on itself when it registers; others are set through the API."""
+    namespace = label.rpartition("/")[0]
+    reserved = namespace.endswith(("kubernetes.io", "k8s.io"))
+    return not reserved or any(namespace == n or namespace.endswith(f".{n}") for n in _SELF_LABELS)
+
+
+def node_file(paths: Paths, node: Node) -> NodeFile:
+    """Return the drop-in with labels and taints. They count at registration only, so it needs no restart."""
+    labels: Mapping[str, str] = node.labels
+    content = dump(
+        {
+            "node-label": [f"{key}={labels[key]}" for key in sorted(labels) if may_register(key)],
+            "node-taint": sorted(str(taint) for taint in node.taints),
+        },
+        note="Read when the node registers; kbootstrap keeps labels and taints up to date through the API.",
+    )
+    folder = paths.join.rpartition("/")[0]
+    return NodeFile(f"{folder}/20-kbootstrap-node.yaml", content, 0o600, restart=False)
+
+
+def manifest_files(paths: Paths, additions: Additions) -> list[NodeFile]:
+    """Return the manifests of a server, which sees by itself when one changes."""
+    return [
+        NodeFile(f"{paths.manifests}/{name}", f"{HEADER}{text}", 0o600, restart=False)
+        for name, text in sorted(additions.manifests.items())
+    ]
+
+
+def join_file(paths: Paths, values: Mapping[str, Value], note: str) -> NodeFile:
+    """Return the join drop-in. It counts only until the node has joined, so it needs no restart."""
+    return NodeFile(paths.join, dump(values, note=note), 0o600, restart=False)
+
+
+def unit_text(
+    *, description: str, documentation: str, role: Role, program: str, before: tuple[str, ...]
+) -> str:
+    """Return a systemd unit without any argument but the role: everything else stands in the configuration.
+
+    A server says `READY=1` once etcd has it as a voter and its API server answers `/readyz` (k3s source,
+    `pkg/cli/server/server.go`, `pkg/etcd/etcd.go` `Test`), hence `Type=notify`. An agent counts as started
+    when it runs: it retries for as long as it takes. Containers outlive the service (`KillMode=process`),
+    which manages their cgroups itself (`Delegate`).
+    """
+    checks = "".join(f"ExecStartPre=-{command}\n" for command in before)
+    return (
+        f"{HEADER}"
+        "[Unit]\n"
+        f"Description={description}\n"
+        f"Documentation={documentation}\n"
+        "Wants=network-online.target\n"
+        "After=network-online.target\n"
+        "\n"
+        "[Service]\n"
+        f"Type={'notify' if role == 'server' else 'exec'}\n"
+        "EnvironmentFile=-/etc/default/%N\n"
+        f"{checks}"
+        f"ExecStart={program} {role}\n"
+        "KillMode=process\n"
+        "Delegate=yes\n"
+        "LimitNOFILE=1048576\n"
+        "LimitNPROC=infinity\n"
+        "LimitCORE=infinity\n"
+        "TasksMax=infinity\n"
+        "TimeoutStartSec=0\n"
+        "Restart=always\n"
+        "RestartSec=5s\n"
+        "\n"
+        "[Install]\n"
+        "WantedBy=multi-user.target\n"
+    )

@@ -1,0 +1,102 @@
+"""k3s: one binary, units `k3s` and `k3s-agent`, joins through the API port.
+
+Sources: docs.k3s.io, "Configuration Options", "Air-Gap Install", "CIS Hardening Guide", "High Availability
+Embedded etcd".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from kbootstrap.distros import common
+from kbootstrap.distros.additions import NOTHING, Additions
+from kbootstrap.distros.config import Value, dump
+from kbootstrap.distros.k3s import cis
+from kbootstrap.distros.model import Artifact, NodeFile, Paths, Role
+from kbootstrap.spec.model import Cluster, Node
+
+_BINARY = "/usr/local/bin/k3s"
+_UNITS: dict[Role, str] = {"server": "k3s.service", "agent": "k3s-agent.service"}
+_SUFFIX = {"amd64": "", "arm64": "-arm64"}
+
+
+@dataclass(frozen=True, slots=True)
+class K3s:
+    """The distribution `k3s`, always with embedded etcd."""
+
+    name: str = "k3s"
+    registration_port: int = 6443
+    paths: Paths = field(default_factory=lambda: common.paths("k3s", _BINARY))
+
+    def unit(self, role: Role) -> str:
+        """Return the name of the systemd unit, with `.service`."""
+        return _UNITS[role]
+
+    def artifacts(self, version: str, arch: str) -> tuple[Artifact, ...]:
+        """Return the self-extracting binary and the air-gap images; every version has the same names."""
+        del version
+        images = f"k3s-airgap-images-{arch}.tar.zst"
+        return (
+            Artifact(f"k3s{_SUFFIX[arch]}", _BINARY, 0o755),
+            Artifact(images, f"{self.paths.images}/{images}", 0o644),
+        )
+
+    def files(
+        self, cluster: Cluster, node: Node, tls_san: tuple[str, ...], additions: Additions = NOTHING
+    ) -> tuple[NodeFile, ...]:
+        """Return configuration and unit of one node."""
+        hardened = cluster.kubernetes.profile == "cis"
+        values = common.node_values(self.paths, node)
+        if node.role == "server":
+            values |= common.server_values(self.paths, cluster, tls_san)
+            values["disable"] = sorted(cluster.kubernetes.disable)
+            values["secrets-encryption"] = cluster.kubernetes.secrets_encryption or hardened
+        files = [
+            NodeFile(self.paths.config, "", 0o600),
+            common.node_file(self.paths, node),
+            self._unit(node.role),
+        ]
+        if hardened:
+            values |= cis.values(node.role)
+            files += cis.files(node.role)
+        if additions.cloud_controller:
+            values = _with_cloud_controller(values, node.role)
+        if node.role == "server":
+            files += common.manifest_files(self.paths, additions)
+        files[0] = NodeFile(self.paths.config, dump(values), 0o600)
+        return tuple(files)
+
+    def join_file(self, *, role: Role, initial: bool, registration: str) -> NodeFile:
+        """Return the join drop-in: `cluster-init` for the founder, else the URL to join through."""
+        del role
+        values: dict[str, Value] = {"cluster-init": True} if initial else {"server": registration}
+        return common.join_file(self.paths, values, note="How this node found its cluster when it joined.")
+
+    def _unit(self, role: Role) -> NodeFile:
+        text = common.unit_text(
+            description=f"Kubernetes {role} (k3s)",
+            documentation="https://docs.k3s.io",
+            role=role,
+            program=_BINARY,
+            before=("/sbin/modprobe br_netfilter", "/sbin/modprobe overlay"),
+        )
+        return NodeFile(f"/etc/systemd/system/{self.unit(role)}", text, 0o644)
+
+
+def _with_cloud_controller(values: dict[str, Value], role: Role) -> dict[str, Value]:
+    """Leave nodes and Services to the infrastructure's controller.
+
+    k3s's own controller would also answer for Services of type LoadBalancer (`servicelb`). It passes
+    `cloud-provider=external` to kubelets only for its own.
+    """
+    kubelet = values.get("kubelet-arg", ())
+    changed: dict[str, Value] = {"kubelet-arg": [*cast("Sequence[str]", kubelet), "cloud-provider=external"]}
+    if role == "server":
+        disabled = cast("Sequence[str]", values["disable"])
+        changed |= {"disable": sorted({*disabled, "servicelb"}), "disable-cloud-controller": True}
+    return values | changed
+
+
+DISTRIBUTION = K3s()

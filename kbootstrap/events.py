@@ -1,0 +1,97 @@
+"""The event stream: everything that a long command does, as data. Views draw it; the event log keeps it.
+
+One event becomes one JSON object of one line (`to_json`). The format has a version; readers ignore fields
+and types that they do not know. Fields that are None are left out.
+
+| type       | fields used                                  | meaning                                       |
+|------------|----------------------------------------------|-----------------------------------------------|
+| phase      | cluster, phase, status, seconds              | a part of the command begins or ends          |
+| step       | cluster, node, step, status, seconds, detail | one action on one node, or on one resource    |
+| progress   | cluster, node, step, done, total, unit       | how far a long step is, in `unit`             |
+| log        | cluster, node, detail                        | a line of a tool's output, for the log only   |
+| diagnostic | detail                                       | a problem was reported                        |
+| result     | status, seconds, detail                      | the last event: how the command ended         |
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+
+VERSION = 1
+
+
+class Type(enum.StrEnum):
+    """What kind of thing happened."""
+
+    PHASE = "phase"
+    STEP = "step"
+    PROGRESS = "progress"
+    LOG = "log"
+    DIAGNOSTIC = "diagnostic"
+    RESULT = "result"
+
+
+class Status(enum.StrEnum):
+    """Where a phase, a step or the command stands."""
+
+    STARTED = "started"
+    DONE = "done"
+    SKIPPED = "skipped"
+    WAITING = "waiting"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened. `time` is UTC; `seconds` is how long a finished phase or step took."""
+
+    type: Type
+    cluster: str | None = None
+    node: str | None = None
+    phase: str | None = None
+    step: str | None = None
+    status: Status | None = None
+    seconds: float | None = None
+    detail: str | None = None
+    done: int | None = None
+    total: int | None = None
+    unit: str | None = None
+    time: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+Emit = Callable[[Event], None]
+"""Where events go. Called from the event loop's thread; must not block and must not raise."""
+
+
+def to_json(event: Event) -> str:
+    """Write an event as one line of JSON, without the newline."""
+    fields = {name: value for name, value in asdict(event).items() if value is not None}
+    fields["time"] = event.time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if event.seconds is not None:
+        fields["seconds"] = round(event.seconds, 3)
+    return json.dumps({"version": VERSION, **fields}, ensure_ascii=False)
+
+
+def nowhere(_event: Event) -> None:
+    """Drop the event: for callers that do not watch."""
+
+
+@contextlib.contextmanager
+def phase(emit: Emit, name: str, cluster: str | None = None) -> Iterator[None]:
+    """Say that a phase begins, and how and after how long it ended."""
+    begun = time.monotonic()
+    emit(Event(type=Type.PHASE, cluster=cluster, phase=name, status=Status.STARTED))
+    try:
+        yield
+    except BaseException:
+        seconds = time.monotonic() - begun
+        emit(Event(type=Type.PHASE, cluster=cluster, phase=name, status=Status.FAILED, seconds=seconds))
+        raise
+    seconds = time.monotonic() - begun
+    emit(Event(type=Type.PHASE, cluster=cluster, phase=name, status=Status.DONE, seconds=seconds))

@@ -1,0 +1,28 @@
+"""What one attempt at a connection can end with besides an error of the tree. Light: nothing of asyncssh."""
+
+from __future__ import annotations
+
+from kbootstrap.inventory.model import SshTarget
+
+
+class TryAgain(Exception):
+    """The host does not answer yet. `hint` is what to look at when it never does."""
+
+    def __init__(self, cause: str, hint: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.hint = hint
+
+
+class WrongKey(Exception):
+    """The host shows another key than the expected ones; `shown` is it, as `type base64`."""
+
+    def __init__(self, shown: str) -> None:
+        super().__init__(shown)
+        self.shown = shown
+
+
+def where(target: SshTarget) -> str:
+    """Write where a host is reached: `10.0.0.5:22 through bastion 203.0.113.4:22`."""
+    place = f"[{target.host}]:{target.port}" if ":" in target.host else f"{target.host}:{target.port}"
+    return f"{place} through bastion {where(target.jump)}" if target.jump else place

@@ -1,0 +1,175 @@
+"""Which private keys are offered to a host: those that are named, else the SSH agent's and the user's own.
+
+Checked before anything is sent, because a server only ever says "permission denied": files that do not exist,
+that others may read, or that need a passphrase.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncssh
+
+from kbootstrap.errors import CredentialsRefused
+from kbootstrap.inventory.model import SshTarget
+
+_DEFAULTS = ("id_ed25519", "id_ecdsa", "id_rsa")
+"""Names below ~/.ssh, in the order in which they are offered (ssh_config(5), IdentityFile)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The key pairs to offer, how to name them when all are refused, and what could not be used."""
+
+    pairs: tuple[asyncssh.SSHKeyPair, ...]
+    tried: tuple[str, ...]
+    skipped: tuple[str, ...]
+
+
+@asynccontextmanager
+async def offered(target: SshTarget, *, name: str, env: Mapping[str, str]) -> AsyncIterator[Offer]:
+    """Gather the keys for `target`; keys of the agent can be used until the context ends.
+
+    `env` is where SSH_AUTH_SOCK and HOME are read. Raises `CredentialsRefused` when there is nothing to
+    offer, or when a named key cannot be used.
+    """
+    agent, note = await _agent(env)
+    try:
+        held = list(await agent.get_keys()) if agent else []
+        found = _named(target, held, name) if target.identities else _usual(held, env, note)
+        if not found.pairs:
+            raise CredentialsRefused(
+                f"there is no SSH key to log in to {name} with",
+                detail="\n".join(found.skipped) or None,
+                hint="add a key to the SSH agent (ssh-add), make one (ssh-keygen -t ed25519), or name one in "
+                "the spec: ssh.private_key",
+                code="KB0703",
+                host=name,
+            )
+        yield found
+    finally:
+        if agent:
+            agent.close()
+            await agent.wait_closed()
+
+
+async def _agent(env: Mapping[str, str]) -> tuple[asyncssh.SSHAgentClient | None, str]:
+    path = env.get("SSH_AUTH_SOCK")
+    if not path:
+        return None, "no SSH agent (SSH_AUTH_SOCK is not set)"
+    try:
+        return await asyncssh.connect_agent(path), ""
+    except (OSError, asyncssh.Error, ValueError):
+        return None, f"the SSH agent does not answer (SSH_AUTH_SOCK={path})"
+
+
+def _usual(held: list[asyncssh.SSHKeyPair], env: Mapping[str, str], note: str) -> Offer:
+    pairs = list(held)
+    tried = [f"{len(held)} of the SSH agent"] if held else []
+    skipped = [note] if note else [] if held else ["the SSH agent holds no key"]
+    blobs = {pair.key_public_data for pair in held}
+    home = env.get("HOME")
+    for path in [Path(home, ".ssh", default) for default in _DEFAULTS] if home else []:
+        if not path.is_file():
+            continue
+        try:
+            loaded = asyncssh.load_keypairs([path])
+        except (OSError, ValueError) as error:
+            skipped.append(f"{path}: {_why(error)}")
+            continue
+        new = [pair for pair in loaded if pair.key_public_data not in blobs]
+        pairs += new
+        tried += [str(path)] if new else []
+    return Offer(tuple(pairs), tuple(tried), tuple(skipped))
+
+
+def _named(target: SshTarget, held: list[asyncssh.SSHKeyPair], name: str) -> Offer:
+    pairs: list[asyncssh.SSHKeyPair] = []
+    tried: list[str] = []
+    for path in target.identities:
+        _check(path, name)
+        try:
+            pairs += asyncssh.load_keypairs([path])
+            tried.append(str(path))
+        except (OSError, ValueError) as error:
+            public = _public(path)
+            same = [pair for pair in held if public and pair.key_public_data == public.public_data]
+            if not same:
+                raise _unusable(path, name, error, encrypted=_is_encrypted(error)) from error
+            pairs += same
+            tried.append(f"{path} (through the SSH agent)")
+    return Offer(tuple(pairs), tuple(tried), ())
+
+
+def _check(path: Path, name: str) -> None:
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise _unusable(path, name, error, encrypted=False) from error
+    if state.st_uid == os.getuid() and state.st_mode & 0o077:
+        raise CredentialsRefused(
+            f"the SSH key {path} for {name} may be read by others (mode {state.st_mode & 0o777:04o})",
+            hint=f"OpenSSH does not use such a key either: chmod 600 {path}",
+            code="KB0705",
+            host=name,
+        )
+
+
+def _unusable(path: Path, name: str, error: Exception, *, encrypted: bool) -> CredentialsRefused:
+    if encrypted:
+        return CredentialsRefused(
+            f"the SSH key {path} for {name} needs a passphrase, and the SSH agent does not hold it",
+            hint=f"add it to the agent, then run again: ssh-add {path}",
+            code="KB0704",
+            host=name,
+        )
+    return CredentialsRefused(
+        f"the SSH key {path} for {name} cannot be used: {_why(error)}",
+        hint="check the path in the spec (ssh.private_key), and that it is a private key which you may read",
+        code="KB0705",
+        host=name,
+    )
+
+
+def _public(path: Path) -> asyncssh.SSHKey | None:
+    for candidate in (path.with_name(path.name + ".pub"), path):
+        try:
+            return asyncssh.read_public_key(candidate)
+        except (OSError, ValueError):
+            continue
+    return None
+
+
+def _is_encrypted(error: Exception) -> bool:
+    return isinstance(error, asyncssh.KeyEncryptionError) or "assphrase" in str(error)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return (error.strerror or "it cannot be read").lower()
+    return (
+        "encrypted with a passphrase" if _is_encrypted(error) else "not an SSH private key in a known format"
+    )
+
+
+async def usual_public_keys(env: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the public keys (`type base64`) of the SSH agent and of ~/.ssh, and what could not be used."""
+    agent, note = await _agent(env)
+    try:
+        offer = _usual(list(await agent.get_keys()) if agent else [], env, note)
+    finally:
+        if agent:
+            agent.close()
+            await agent.wait_closed()
+    return tuple(dict.fromkeys(_line(pair.key_public_data) for pair in offer.pairs)), offer.skipped
+
+
+def _line(blob: bytes) -> str:
+    """Write a public key as files have it; the key says its own type (RFC 4253, 6.6)."""
+    kind = blob[4 : 4 + int.from_bytes(blob[:4], "big")].decode("ascii")
+    return f"{kind} {base64.b64encode(blob).decode('ascii')}"

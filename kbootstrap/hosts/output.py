@@ -1,0 +1,37 @@
+"""A command's output in bounded memory: its beginning and its end are kept, the middle is dropped."""
+
+from __future__ import annotations
+
+KEPT = 4 * 1024 * 1024
+"""Bytes kept of the beginning, and again of the end. Facts of a node are some kilobytes."""
+
+
+class Bounded:
+    """Collects bytes; `text` has a line in place of what was dropped."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._kept = kept
+        self._head = bytearray()
+        self._tail = bytearray()
+        self._dropped = 0
+
+    def add(self, data: bytes) -> None:
+        """Take the next bytes."""
+        room = self._kept - len(self._head)
+        self._head += data[:room]
+        self._tail += data[room:] if room else data
+        if len(self._tail) > 2 * self._kept:
+            self._trim()
+
+    @property
+    def text(self) -> str:
+        """What was collected, decoded; bytes that are not UTF-8 are replaced."""
+        self._trim()
+        middle = f"\n[… {self._dropped} bytes left out …]\n".encode() if self._dropped else b""
+        return (bytes(self._head) + middle + bytes(self._tail)).decode("utf-8", "replace")
+
+    def _trim(self) -> None:
+        surplus = len(self._tail) - self._kept
+        if surplus > 0:
+            del self._tail[:surplus]
+            self._dropped += surplus

@@ -1,0 +1,86 @@
+"""Which host key a machine must show, decided from what is known about it. Pure.
+
+| pin, same instance | trusted keys given | pin, other instance | result                                    |
+|--------------------|--------------------|---------------------|-------------------------------------------|
+| yes                | any                |                     | one of the pinned keys                    |
+| no                 | yes                | any                 | one of the trusted keys, which are pinned |
+| no                 | no                 | yes                 | any key; pinned for the new machine       |
+| no                 | no                 | none                | any key; pinned on first contact          |
+
+A pin goes before what the provider says now: keys do not change while the machine is the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from kbootstrap.errors import HostKeyChanged
+from kbootstrap.hosts.known_hosts import Pin, fingerprint, host_pattern
+
+Source = Literal["trusted", "pinned", "new machine", "first contact"]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The keys that a machine may show (none: whatever it shows first), and where that knowledge is from."""
+
+    keys: tuple[str, ...]
+    source: Source
+
+
+def expect(*, instance: str, trusted: tuple[str, ...], pin: Pin | None) -> Expected:
+    """Decide what to expect of the machine `instance`."""
+    if pin is not None and pin.instance == instance:
+        return Expected(pin.keys, "pinned")
+    if trusted:
+        return Expected(trusted, "trusted")
+    return Expected((), "first contact" if pin is None else "new machine")
+
+
+def to_pin(expected: Expected, *, alias: str, instance: str, shown: str, pin: Pin | None) -> Pin | None:
+    """Return what must be pinned after a connection that showed the key `shown`; None: nothing changes."""
+    wanted = Pin(alias, instance, tuple(" ".join(k.split()[:2]) for k in expected.keys or (shown,)))
+    if pin is not None and pin.instance == instance and set(pin.keys) == set(wanted.keys):
+        return None
+    return wanted
+
+
+def say(expected: Expected, shown: str) -> str:
+    """Say in an event why a key is pinned now."""
+    why = {
+        "trusted": "known from the provider",
+        "pinned": "known from an earlier run",
+        "new machine": "a new machine under this name",
+        "first contact": "first contact",
+    }[expected.source]
+    return f"host key {fingerprint(shown)} pinned: {why}"
+
+
+def refuse(
+    expected: Expected, *, name: str, where: str, alias: str, shown: str, file: Path
+) -> HostKeyChanged:
+    """Make the error for a host that shows a key other than the expected ones."""
+    kind = shown.split(maxsplit=1)[0]
+    same_kind = [key for key in expected.keys if key.startswith(f"{kind} ")]
+    known = ", ".join(fingerprint(key) for key in same_kind or expected.keys)
+    if expected.source == "trusted":
+        what = "known is"
+        hint = (
+            "the machine that answers is not the one that is meant: check the address, whether something "
+            "stands in between, and the file `known_hosts` of the spec where it names one"
+        )
+    else:
+        what = "pinned is"
+        hint = (
+            "it is the same machine as before, so its key should not change: somebody may be in between. If "
+            "its keys were made anew on purpose, forget the old one and run again: "
+            f"ssh-keygen -R {host_pattern(alias)} -f {file}"
+        )
+    return HostKeyChanged(
+        f"{name} ({where}) shows the host key {fingerprint(shown)}, but {what} {known}",
+        hint=hint,
+        code="KB0702",
+        host=name,
+    )

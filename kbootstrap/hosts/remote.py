@@ -1,0 +1,98 @@
+"""The shell texts that run on hosts. Pure.
+
+They need what every Debian, Ubuntu, RHEL or SUSE host has: sh, coreutils, grep; sudo where the user is not
+root.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""sudo's `secure_path` lacks /usr/local/bin on RHEL and SUSE, and k3s is there."""
+MARK = "KBOOTSTRAP_RUN"
+"""Environment variable that marks every process of one command, so that all can be found and ended."""
+HASH_LENGTH = 64
+"""Characters of a SHA-256 in hexadecimal, sent after the file's bytes."""
+_SMALL = 1024 * 1024
+"""Bytes. For smaller files free space is not asked for first (root may use the reserve that `df` hides), and
+`openssl` is not tried for the checksum (it is seven times as fast as coreutils, where it is installed)."""
+
+
+def wrap(command: str, *, mark: str, deadline: float, sudo: bool) -> str:
+    """Return the command line that runs `command` with `sh` as root, at most some seconds past `deadline`.
+
+    We end commands ourselves when their deadline has passed; `timeout` is for the case that the connection
+    is gone by then. The process group gets TERM, and KILL 5 s later.
+    """
+    script = f"PATH={_PATH}\nLC_ALL=C\nexport PATH LC_ALL\n{command}"
+    inner = f"env {MARK}={mark} timeout -k 5 {math.ceil(deadline) + 3} sh -c {shlex.quote(script)}"
+    return f"sudo -n {inner}" if sudo else f"exec {inner}"
+
+
+def end(mark: str, *, sudo: bool) -> str:
+    """Return the command line that ends every process of the command with this mark."""
+    found = f"grep -lsz '^{MARK}={mark}$' /proc/[0-9]*/environ | cut -d/ -f3"
+    script = f'for p in $({found}); do kill -TERM "$p"; done'
+    return f"{'sudo -n ' if sudo else 'exec '}sh -c {shlex.quote(script)}"
+
+
+@dataclass(frozen=True, slots=True)
+class PutStatus:
+    """Exit statuses of the script that receives a file."""
+
+    NO_SPACE = 28
+    NOT_WRITTEN = 29
+    DAMAGED = 30
+
+
+FREE = "kbootstrap-free-kib "
+"""The script writes this and the number of free KiB to stderr when it could not write."""
+
+_RECEIVE = """\
+free() {{ df -Pk "$dir" | {{ read -r _; read -r _ _ _ kib _; echo "{free}${{kib:-0}}" >&2; }}; }}
+room() {{ df -Pk "$dir" | {{ read -r _; read -r _ _ _ kib _; [ "${{kib:-0}}" -ge {kib} ]; }}; }}
+umask 022
+dir={folder}
+mkdir -p "$dir" || exit {not_written}
+if [ -d {destination} ]; then echo {destination}" is a folder" >&2; exit {not_written}; fi
+rm -f "$dir"/{temporary}.*
+if {large} && ! room; then free; exit {no_space}; fi
+tmp="$dir"/{temporary}.$$
+trap 'rm -f "$tmp"' EXIT
+trap 'trap "" HUP INT PIPE TERM; exit 143' HUP INT PIPE TERM
+umask 077
+if ! cat > "$tmp"; then free; exit {not_written}; fi
+want=$(tail -c {length} "$tmp") && truncate -s {size} "$tmp" || exit {not_written}
+have=$({{ {large} && openssl dgst -sha256 -r 2>/dev/null || sha256sum; }} < "$tmp") || exit {not_written}
+[ "$want" = "${{have%% *}}" ] || exit {damaged}
+chown 0:0 "$tmp" && chmod {mode:04o} "$tmp" && mv -f "$tmp" {destination} || exit {not_written}
+"""
+
+
+def receive(destination: str, *, size: int, mode: int) -> str:
+    """Return the script that reads a file of `size` bytes and its SHA-256 from stdin, and places it.
+
+    The bytes go to a temporary file beside the destination, which is renamed over it only when its checksum
+    is right. A transfer that was cut leaves nothing: the checksum is missing, and the temporary file is
+    removed on exit; one that a killed shell left behind is removed by the next transfer to the same place.
+    (A signal comes twice, from us and from `timeout`: the second one must not end `rm`.)
+    """
+    path = PurePosixPath(destination)
+    return _RECEIVE.format(
+        free=FREE,
+        kib=math.ceil((size + HASH_LENGTH) / 1024),
+        folder=shlex.quote(str(path.parent)),
+        destination=shlex.quote(str(path)),
+        temporary=shlex.quote(f".{path.name}.kbootstrap"),
+        large="true" if size >= _SMALL else "false",
+        length=HASH_LENGTH,
+        size=size,
+        mode=mode,
+        no_space=PutStatus.NO_SPACE,
+        not_written=PutStatus.NOT_WRITTEN,
+        damaged=PutStatus.DAMAGED,
+    )

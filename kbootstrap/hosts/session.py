@@ -1,0 +1,221 @@
+"""A real host: commands and files over one SSH connection."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import asyncssh
+
+from kbootstrap.errors import HostUnreachable, PrerequisiteMissing
+from kbootstrap.events import Emit, Event, Type
+from kbootstrap.hosts import failures, remote
+from kbootstrap.hosts.model import Output, Transferred
+from kbootstrap.hosts.output import Bounded
+from kbootstrap.redact import Redactor
+
+_CHANNELS = 8
+"""Commands at a time on one connection; sshd's MaxSessions is 10, and ending a command needs one more."""
+_REFUSED_PAUSE = 0.05
+"""Seconds."""
+_CHUNK = 256 * 1024
+"""Bytes. Larger pieces are slower: asyncssh copies what is left of a piece for every packet of 32 KiB."""
+_END_WAIT = 2.0
+"""Seconds for ending a command on the host; if the connection hangs, `timeout` on the host does it later."""
+
+Feed = Callable[["asyncssh.SSHWriter[bytes]"], Awaitable[None]]
+
+
+class SshHost:
+    """One connection to one machine; see `kbootstrap.hosts.model.Host`."""
+
+    def __init__(
+        self,
+        connection: asyncssh.SSHClientConnection,
+        *,
+        name: str,
+        sudo: bool,
+        redactor: Redactor,
+        emit: Emit,
+        cluster: str | None,
+        release: Callable[[], Awaitable[None]],
+    ) -> None:
+        self.name = name
+        self._connection = connection
+        self._sudo = sudo
+        self._redactor = redactor
+        self._emit = emit
+        self._cluster = cluster
+        self._release: Callable[[], Awaitable[None]] | None = release
+        self._channels = asyncio.Semaphore(_CHANNELS)
+
+    async def run(
+        self, command: str, *, deadline: float, stdin: bytes | None = None, check: bool = True
+    ) -> Output:
+        """Run a shell command line; see `Host.run`. At most 4 MiB of each end of its output are kept."""
+        shown = failures.show_command(command, self._redactor)
+
+        async def feed(writer: asyncssh.SSHWriter[bytes]) -> None:
+            if stdin:
+                writer.write(stdin)
+                await writer.drain()
+
+        began = time.monotonic()
+        output = await self._execute(command, feed, deadline=deadline, what=f"`{shown}`")
+        self._log(f"`{shown}` ended with {output.status} after {time.monotonic() - began:.1f} s")
+        if check and output.status != 0:
+            raise failures.command_failed(self.name, command, output, self._redactor)
+        return output
+
+    async def put(
+        self,
+        content: bytes | Path,
+        destination: str,
+        *,
+        mode: int,
+        deadline: float,
+        progress: Transferred | None = None,
+    ) -> None:
+        """Place a file; see `Host.put`. One command on the host, the file is read once."""
+        size = len(content) if isinstance(content, bytes) else _size(content)
+
+        async def feed(writer: asyncssh.SSHWriter[bytes]) -> None:
+            digest = hashlib.sha256()
+            done = 0
+            for piece in _pieces(content, size):
+                digest.update(piece)
+                writer.write(piece)
+                await writer.drain()
+                done += len(piece)
+                if progress:
+                    progress(done, size)
+            if done == size:  # else the file changed meanwhile: without a checksum nothing is placed
+                writer.write(digest.hexdigest().encode())
+
+        began = time.monotonic()
+        script = remote.receive(destination, size=size, mode=mode)
+        output = await self._execute(script, feed, deadline=deadline, what=f"the transfer of {destination}")
+        if output.status != 0:
+            raise failures.put_failed(self.name, destination, size, output, self._redactor)
+        took = time.monotonic() - began
+        self._log(f"placed {destination}: {failures.show_bytes(size)} in {took:.1f} s")
+
+    async def login(self, *, limit: float) -> Output:
+        """Find out whether commands can run as root, in `limit` seconds."""
+        return await self._execute("true", _nothing, deadline=limit, what="the first command")
+
+    async def close(self) -> None:
+        """End the connection, and the one to the bastion when it was the last through it."""
+        release, self._release = self._release, None
+        self._connection.close()
+        with contextlib.suppress(TimeoutError, OSError, asyncssh.Error):
+            async with asyncio.timeout(_END_WAIT):
+                await self._connection.wait_closed()
+        self._connection.abort()
+        if release:
+            await release()
+
+    async def _execute(self, command: str, feed: Feed, *, deadline: float, what: str) -> Output:
+        mark = secrets.token_hex(8)
+        line = remote.wrap(command, mark=mark, deadline=deadline, sudo=self._sudo)
+        stdout, stderr = Bounded(), Bounded()
+        process: asyncssh.SSHClientProcess[bytes] | None = None
+        try:
+            async with asyncio.timeout(deadline), self._channels:
+                process = await self._open(line)
+                await asyncio.gather(
+                    _write(process.stdin, feed), _read(process.stdout, stdout), _read(process.stderr, stderr)
+                )
+                await process.wait_closed()
+        except TimeoutError as error:
+            await self._end(process, mark)
+            said = Output(0, stdout.text, stderr.text).tail
+            raise failures.deadline_passed(self.name, what, deadline, self._redactor.clean(said)) from error
+        except (OSError, asyncssh.Error) as error:
+            raise self._lost(what, error) from error
+        except BaseException:
+            await asyncio.shield(self._end(process, mark))
+            raise
+        finally:
+            if process is not None:
+                process.close()
+        status = process.returncode
+        if status is None:
+            raise self._lost(what, None)
+        # A negative number is a signal; shells write it as 128 and the signal's number.
+        return Output(status if status >= 0 else 128 - status, stdout.text, stderr.text)
+
+    async def _open(self, line: str) -> asyncssh.SSHClientProcess[bytes]:
+        """Start a command, trying again while sshd refuses one more session: it still counts ended ones.
+
+        A refused session has run nothing. Hosts with a small MaxSessions get one command after the other.
+        """
+        while True:
+            try:
+                return await self._connection.create_process(line, encoding=None)
+            except asyncssh.ChannelOpenError:
+                if self._connection.is_closed():
+                    raise
+                await asyncio.sleep(_REFUSED_PAUSE)
+
+    def _lost(self, what: str, error: Exception | None) -> HostUnreachable:
+        cause = str(error) if error and str(error) else "it was closed by the machine"
+        return failures.connection_lost(self.name, what, self._redactor.clean(cause))
+
+    async def _end(self, process: asyncssh.SSHClientProcess[bytes] | None, mark: str) -> None:
+        """End a command that is still running, as far as that can be done quickly."""
+        if process is None or self._connection.is_closed():
+            return
+        with contextlib.suppress(TimeoutError, OSError, asyncssh.Error):
+            async with asyncio.timeout(_END_WAIT):
+                await self._connection.run(remote.end(mark, sudo=self._sudo), encoding=None)
+
+    def _log(self, detail: str) -> None:
+        self._emit(Event(type=Type.LOG, cluster=self._cluster, node=self.name, detail=detail))
+
+
+async def _nothing(_writer: asyncssh.SSHWriter[bytes]) -> None:
+    """Feed nothing."""
+
+
+async def _write(writer: asyncssh.SSHWriter[bytes], feed: Feed) -> None:
+    # A command may end without reading everything; its status tells more than the broken pipe.
+    with contextlib.suppress(BrokenPipeError):
+        await feed(writer)
+        writer.write_eof()
+
+
+async def _read(reader: asyncssh.SSHReader[bytes], into: Bounded) -> None:
+    while data := await reader.read(_CHUNK):
+        into.add(data)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _pieces(content: bytes | Path, size: int) -> Iterator[bytes]:
+    """Cut the content into pieces. Files are read in the event loop: threads cost more than they save."""
+    if isinstance(content, bytes):
+        for start in range(0, size, _CHUNK):
+            yield content[start : start + _CHUNK]
+        return
+    try:
+        with content.open("rb", buffering=0) as stream:
+            # One byte past the size shows that a file has grown; without an end it could grow for ever.
+            while piece := stream.read(min(_CHUNK, size + 1 - stream.tell())):
+                yield piece
+    except OSError as error:
+        raise _unreadable(content, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> PrerequisiteMissing:
+    return PrerequisiteMissing(f"cannot read {path}: {error.strerror}")

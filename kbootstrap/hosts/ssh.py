@@ -1,0 +1,252 @@
+"""Opens real connections: retries while machines boot, verifies host keys always, goes through bastions."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from kbootstrap.errors import CredentialsRefused, DeadlinePassed, HostUnreachable
+from kbootstrap.events import Emit, Event, Status, Type, nowhere
+from kbootstrap.hosts import pinning
+from kbootstrap.hosts.attempt import TryAgain, WrongKey, where
+from kbootstrap.hosts.known_hosts import KnownHosts
+from kbootstrap.inventory.model import Endpoint, Machine, SshTarget
+from kbootstrap.redact import Redactor
+
+if TYPE_CHECKING:  # asyncssh takes 0.2 s to import: only when a connection is made
+    import asyncssh
+
+    from kbootstrap.hosts.bastion import Lease, Tunnels
+    from kbootstrap.hosts.session import SshHost
+
+_ATTEMPT = 15.0
+"""Seconds for one attempt at a connection, login included; a busy single-core machine needs up to 3."""
+_ATTEMPT_BEHIND = 6.0
+"""Seconds for one attempt through a bastion: few at a time are made, dead hosts must not block others."""
+_FIRST_PAUSE = 0.2
+_LONGEST_PAUSE = 3.0
+"""Seconds between two attempts; the pause grows from the first to the longest."""
+STEP = "connect"
+
+
+class SshConnector:
+    """Connects to machines; see `kbootstrap.hosts.model.Connector`.
+
+    `known_hosts` is the file with our pins. `env` is where SSH_AUTH_SOCK and HOME are read (None: this
+    process's). `attempt` is the longest that one attempt at a connection takes, in seconds.
+    Events: `step` events named "connect", waiting with the cause, then done; "host key" when one is pinned.
+    """
+
+    def __init__(
+        self,
+        known_hosts: KnownHosts,
+        redactor: Redactor,
+        emit: Emit = nowhere,
+        *,
+        cluster: str | None = None,
+        env: Mapping[str, str] | None = None,
+        attempt: float = _ATTEMPT,
+    ) -> None:
+        self._known_hosts = known_hosts
+        self._redactor = redactor
+        self._emit = emit
+        self._cluster = cluster
+        self._env = dict(os.environ if env is None else env)
+        self._attempt = attempt
+        self._pins = asyncio.Lock()
+        self._tunnels: Tunnels | None = None
+
+    async def connect(self, machine: Machine, *, deadline: float) -> SshHost:
+        """Connect; see `Connector.connect`. Machines behind one bastion share the connection to it."""
+        from kbootstrap.hosts.bastion import Tunnels
+
+        if self._tunnels is None:
+            self._tunnels = Tunnels(self._open_bastion)
+        lease = self._tunnels.lease(machine.ssh.jump) if machine.ssh.jump else None
+        try:
+            return await self._until(machine, lease, deadline)
+        except BaseException:
+            if lease:
+                await asyncio.shield(lease.release())
+            raise
+
+    @asynccontextmanager
+    async def door(self, endpoint: Endpoint, jump: SshTarget | None) -> AsyncIterator[Endpoint]:
+        """Give an endpoint that answers on this machine; without `jump` it is `endpoint` itself.
+
+        Else it is a port of the loopback address, forwarded through the bastion for as long as the context
+        lasts. Raises `HostUnreachable`.
+        """
+        from kbootstrap.hosts.bastion import Tunnels
+
+        if jump is None:
+            yield endpoint
+            return
+        self._tunnels = self._tunnels or Tunnels(self._open_bastion)
+        lease = self._tunnels.lease(jump)
+        try:
+            try:
+                connection = await lease.connection()
+                listener = await connection.forward_local_port("127.0.0.1", 0, endpoint.host, endpoint.port)
+            except (TryAgain, OSError) as error:
+                raise HostUnreachable(
+                    f"the Kubernetes API ({endpoint.url}) cannot be asked through the bastion "
+                    f"{where(jump)}: {self._redactor.clean(str(error))}",
+                    hint="is the bastion running, and does its sshd allow forwarding (AllowTcpForwarding)?",
+                    code="KB0701",
+                ) from error
+            async with listener:
+                yield Endpoint("127.0.0.1", listener.get_port(), endpoint.server_name or endpoint.host)
+        finally:
+            await asyncio.shield(lease.release())
+
+    async def _until(self, machine: Machine, lease: Lease | None, deadline: float) -> SshHost:
+        began = time.monotonic()
+        pause = _FIRST_PAUSE
+        last: TryAgain | None = None
+        while True:
+            try:
+                host = await self._once(machine, lease, deadline - (time.monotonic() - began))
+            except TryAgain as error:
+                if last is None or last.cause != error.cause:
+                    self._step(machine.name, STEP, Status.WAITING, detail=error.cause)
+                last = error
+            else:
+                self._step(machine.name, STEP, Status.DONE, seconds=time.monotonic() - began)
+                return host
+            if deadline - (time.monotonic() - began) <= pause:
+                raise HostUnreachable(
+                    f"no SSH connection to {machine.name} ({where(machine.ssh)}) within {deadline:g} s: "
+                    f"{self._redactor.clean(last.cause)}",
+                    hint=last.hint,
+                    code="KB0701",
+                    host=machine.name,
+                )
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.6, _LONGEST_PAUSE)
+
+    async def _once(self, machine: Machine, lease: Lease | None, left: float) -> SshHost:
+        from kbootstrap.hosts.session import SshHost
+
+        limit = min(left, self._attempt)
+        if lease is None:
+            connection = await self._login(machine, None, limit)
+        else:
+            try:
+                async with asyncio.timeout(left), lease.gate:
+                    tunnel = await lease.connection()
+                    connection = await self._login(machine, tunnel, min(limit, _ATTEMPT_BEHIND))
+            except TimeoutError as error:
+                raise TryAgain("no answer through the bastion", "is the bastion running?") from error
+        host = SshHost(
+            connection,
+            name=machine.name,
+            sudo=machine.ssh.user != "root",
+            redactor=self._redactor,
+            emit=self._emit,
+            cluster=self._cluster,
+            release=lease.release if lease else _nothing,
+        )
+        try:
+            await self._become_root(host, machine.ssh, limit)
+        except BaseException:
+            connection.abort()
+            raise
+        return host
+
+    async def _login(
+        self, machine: Machine, tunnel: asyncssh.SSHClientConnection | None, limit: float
+    ) -> asyncssh.SSHClientConnection:
+        """Connect once with a verified host key, and pin what is new."""
+        from kbootstrap.hosts.dial import dial
+        from kbootstrap.hosts.keys import offered
+
+        name, target = machine.name, machine.ssh
+        pin = self._known_hosts.pin(target.key_alias)
+        expected = pinning.expect(instance=machine.instance, trusted=machine.host_keys, pin=pin)
+        async with offered(target, name=name, env=self._env) as offer:
+            try:
+                connection, shown = await dial(
+                    target, name=name, expected=expected, offer=offer, tunnel=tunnel, limit=limit
+                )
+            except WrongKey as error:
+                raise pinning.refuse(
+                    expected,
+                    name=name,
+                    where=where(target),
+                    alias=target.key_alias,
+                    shown=error.shown,
+                    file=self._known_hosts.path,
+                ) from error
+        new = pinning.to_pin(
+            expected, alias=target.key_alias, instance=machine.instance, shown=shown, pin=pin
+        )
+        if new is not None:
+            try:
+                async with self._pins:
+                    await asyncio.to_thread(self._known_hosts.store, new)
+            except BaseException:
+                connection.abort()
+                raise
+            self._step(name, "host key", Status.DONE, detail=pinning.say(expected, shown))
+        return connection
+
+    async def _open_bastion(
+        self, target: SshTarget, outer: asyncssh.SSHClientConnection | None
+    ) -> asyncssh.SSHClientConnection:
+        """Connect to a bastion once; whoever waits for it tries again."""
+        name = f"bastion {target.key_alias}"
+        machine = Machine(name, target.host, target, target.instance, target.host_keys)
+        try:
+            return await self._login(machine, outer, self._attempt)
+        except TryAgain as error:
+            raise TryAgain(f"{machine.name}: {error.cause}", error.hint) from error
+
+    async def _become_root(self, host: SshHost, target: SshTarget, limit: float) -> None:
+        """Make sure that sudo needs no password; raises `CredentialsRefused`, or `TryAgain` during boot."""
+        if target.user == "root":
+            return
+        try:
+            output = await host.login(limit=limit)
+        except (HostUnreachable, DeadlinePassed) as error:
+            raise TryAgain("the connection ends after the login", "see the machine's console log") from error
+        if output.status == 0:
+            return
+        said = self._redactor.clean(output.tail)
+        if output.status == 254 or "nologin" in said or "booting up" in said:
+            raise TryAgain("the machine is booting and lets nobody in yet", "see the machine's console log")
+        if output.status == 127 or "not found" in said:
+            reason, hint = "sudo is not installed", "install sudo there, or log in as root (ssh.user)"
+        elif "password" in said or "terminal" in said or "tty" in said:
+            reason = f"sudo asks user {target.user} for a password"
+            hint = (
+                f"allow it without one, in /etc/sudoers.d/{target.user}: {target.user} ALL=(ALL) NOPASSWD:ALL"
+            )
+        else:
+            reason, hint = f"user {target.user} may not become root", "check sudo on the machine"
+        raise CredentialsRefused(
+            f"on {host.name}, {reason}", detail=said or None, hint=hint, code="KB0706", host=host.name
+        )
+
+    def _step(
+        self, name: str, step: str, status: Status, *, detail: str | None = None, seconds: float | None = None
+    ) -> None:
+        self._emit(
+            Event(
+                type=Type.STEP,
+                cluster=self._cluster,
+                node=name,
+                step=step,
+                status=status,
+                detail=self._redactor.clean(detail) if detail else None,
+                seconds=seconds,
+            )
+        )
+
+
+async def _nothing() -> None:
+    """Release nothing: no bastion is in use."""

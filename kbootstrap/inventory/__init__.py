@@ -1,0 +1,1 @@
+"""The inventory room: machines as they were made, and how they are reached."""

@@ -1,0 +1,49 @@
+"""Writing kubeconfig files: only when something changed, atomic, 0600, for the owner that they had."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from kbootstrap import files
+from kbootstrap.errors import PrerequisiteMissing
+from kbootstrap.kubeconfig.read import Document, parse
+
+MODE = 0o600
+"""Whoever reads the file is administrator of the clusters in it."""
+
+
+def write(document: Document) -> bool:
+    """Write a document back and tell whether it was needed. The caller holds the lock.
+
+    Raises `PrerequisiteMissing` (KB1003); the file is then as it was.
+    """
+    text = document.dump()
+    before = Document(document.path, parse(document.text, document.path), document.text)
+    if text == before.dump():
+        return False
+    write_text(document.path, text)
+    document.text = text
+    return True
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write kubeconfig text to `path` in one step; a symbolic link stays and its target changes."""
+    try:
+        owner = path.stat()
+    except OSError:
+        owner = None
+    try:
+        if owner is not None and not path.is_file():  # KUBECONFIG=/dev/null must not replace the device
+            raise PrerequisiteMissing(f"cannot write {path}: it is not a regular file")
+        files.write(path, text, mode=MODE)
+    except PrerequisiteMissing as error:
+        raise PrerequisiteMissing(
+            error.message,
+            code="KB1003",
+            hint="make it writable, or name another file in KUBECONFIG",
+        ) from error
+    if owner is not None and os.geteuid() == 0 and owner.st_uid != 0:
+        with contextlib.suppress(OSError):  # under sudo the user's file must stay the user's
+            os.chown(path, owner.st_uid, owner.st_gid)

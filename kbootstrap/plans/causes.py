@@ -1,0 +1,34 @@
+"""From an attribute that differs to the key of the spec that says it; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kbootstrap.diagnostics import SpecPath
+from kbootstrap.spec.model import CONTROL_PLANE, SourceMap
+from kbootstrap.tofu.plan import ResourceChange
+
+
+def cause(change: ResourceChange, cluster: str, provider: str, source: SourceMap) -> SpecPath | None:
+    """Return what in the spec is behind a change: a key that was written, else the place of the resource."""
+    for name in (*change.because, *change.changed):
+        attribute = name.rpartition(".")[2]
+        for path in _candidates(attribute, change, cluster, provider):
+            if source.written(path):
+                return path
+    return change.spec
+
+
+def _candidates(attribute: str, change: ResourceChange, cluster: str, provider: str) -> Iterator[SpecPath]:
+    here: SpecPath = ("clusters", cluster)
+    if attribute.startswith("flavor") and change.spec:
+        yield (*change.spec, "flavor")
+    elif attribute.startswith("image"):
+        yield (*here, "provider", provider, "image")
+    elif attribute == "address" and change.node:
+        server = change.node.startswith(f"{cluster}-{CONTROL_PLANE}-")
+        yield (*here, "network", "control_plane" if server else "agents")
+    elif attribute == "api_port":
+        yield (*here, "provider", provider, "api_port")
+    elif attribute == "allowed_cidrs":
+        yield (*here, "api", "allowed_cidrs")

@@ -1,0 +1,62 @@
+"""What the loss of a machine, or of what it stands on, means for quorum and data; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from kbootstrap.distros.model import Role
+
+
+def of_machine(
+    node: str,
+    *,
+    removed: bool,
+    blank: Collection[str],
+    members: Collection[str],
+    roles: Mapping[str, Role],
+) -> tuple[str, ...]:
+    """Say what is lost with the machine of `node`; `removed` for good, otherwise another one takes its place.
+
+    `blank` are machines without anything of a cluster, `members` the servers that carry etcd's data. Quorum
+    is a majority of the members (etcd, "Failure tolerance").
+    """
+    if node in blank:
+        return ("nothing of a cluster is on it",)
+    if node in members:
+        return (_of_member(len(members), removed=removed),)
+    if roles.get(node) == "server":
+        return ("a server that is no member of etcd",)
+    return ("its pods start on other nodes, and what they keep on its disk is lost",)
+
+
+def _of_member(members: int, *, removed: bool) -> str:
+    if members == 1:
+        return "the only member of etcd: the cluster's data is lost with it"
+    left, needed = members - 1, members // 2 + 1
+    if removed:
+        spare = left - (left // 2 + 1)
+        after = f"{spare} of them may fail then" if spare else "none of them may fail then"
+        return f"etcd keeps {left} of {members} members; {after}"
+    if left < needed:
+        return f"etcd has {left} of {members} members meanwhile and needs {needed}: the API stands still"
+    return f"etcd has {left} of {members} members meanwhile and needs {needed}"
+
+
+def of_gone(node: str, reason: str, *, servers_left: int, roles: Mapping[str, Role]) -> tuple[str, ...]:
+    """Say what it means that a machine vanished behind our back; `servers_left` of the servers are there."""
+    servers = sum(1 for role in roles.values() if role == "server")
+    if roles.get(node) != "server":
+        return (reason,)
+    if servers_left == 0:
+        return (reason, "no server with the cluster's data is left: a new, empty cluster is founded")
+    needed = servers // 2 + 1
+    if servers_left < needed:
+        return (
+            reason,
+            f"{servers_left} of {servers} servers are left and etcd needs {needed}: the API stands still",
+        )
+    return (reason, f"{servers_left} of {servers} servers are left, and etcd needs {needed}")
+
+
+GROUND = "nodes are connected by it, or known by its address"
+"""Effect of taking away a network, an address, or the load balancer of the API."""

@@ -1,0 +1,25 @@
+"""Nodes whose steps read the same are shown once; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kbootstrap.plans.model import NodeEntry, StepEntry
+
+
+def alike(nodes: Sequence[NodeEntry]) -> dict[tuple[str, ...], NodeEntry]:
+    """Put nodes together whose steps and changed lines are the same, in the order of their first node.
+
+    Returns one of them for each group of names.
+    """
+    groups: dict[object, list[NodeEntry]] = {}
+    for node in nodes:
+        told = tuple((step.title, step.why, changed_lines(step)) for step in node.steps)
+        groups.setdefault((node.founder, node.leaves, told), []).append(node)
+    return {tuple(node.node for node in group): group[0] for group in groups.values()}
+
+
+def changed_lines(step: StepEntry) -> tuple[str, ...]:
+    """Return the lines of a diff that differ; what stands around them names the node, and does not count."""
+    lines = (step.diff or "").splitlines()[2:]
+    return tuple(line for line in lines if line[:1] in "+-" and line)

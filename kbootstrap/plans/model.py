@@ -1,0 +1,164 @@
+"""The document: both halves of what `apply` would do to the clusters of a spec, as frozen data.
+
+Texts are ours and complete (no secret is in them); how they look is the views' business.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kbootstrap.diagnostics import Diagnostic, errors
+from kbootstrap.distros.model import Role
+from kbootstrap.tofu.plan import Kind
+
+DANGER: tuple[Kind, ...] = ("delete", "replace", "forget", "update", "create")
+"""Kinds of changes, the most dangerous first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What in the spec is behind a change: `path` as people write it, `file` and `line` (from 1) if known."""
+
+    path: str
+    file: str | None = None
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.file else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One resource that changes.
+
+    `because` are the attributes that force a replacement, `changed` those that differ, `reason` is tofu's own
+    word, `why` all of that in words. `machine` tells a node's machine from what belongs to it, `blank` one
+    that carries nothing of a cluster. `effects` are sentences without a full stop: what it means for quorum
+    and data.
+    """
+
+    kind: Kind
+    address: str
+    type: str
+    node: str | None
+    machine: bool
+    because: tuple[str, ...]
+    changed: tuple[str, ...]
+    reason: str | None
+    why: str
+    place: Place | None
+    effects: tuple[str, ...] = ()
+    blank: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StepEntry:
+    """One step on a node. `kind` is its stable name, `unit` what it starts or restarts, `path` its file.
+
+    `diff` is a unified diff of a file that exists and changes; None where the old text is not known.
+    """
+
+    kind: str
+    title: str
+    why: str
+    path: str | None = None
+    unit: str | None = None
+    diff: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEntry:
+    """What happens on one node, in order. `leaves`: it goes, for good or until its new machine is there."""
+
+    node: str
+    steps: tuple[StepEntry, ...]
+    founder: bool = False
+    leaves: bool = False
+
+    @property
+    def restarts(self) -> tuple[str, ...]:
+        """Units that run now and are restarted."""
+        return tuple(step.unit for step in self.steps if step.kind == "restart-service" and step.unit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterEntry:
+    """One cluster. `changes` are ordered by danger; `drift` is what was changed outside kbootstrap.
+
+    `moves` are modules that get another address, from and to, with what is in them as it is.
+    `nodes` are those with steps; `nodes_known` is False while nodes could not be looked at: none exists, or
+    `unseen` says why. `install` names nodes that are installed from nothing once their machine answers.
+    `before` and `after` have the nodes and their roles, `versions` the Kubernetes versions that were found,
+    `version` the wanted one.
+    """
+
+    cluster: str
+    changes: tuple[Change, ...] = ()
+    drift: tuple[Change, ...] = ()
+    outputs: tuple[str, ...] = ()
+    moves: tuple[tuple[str, str], ...] = ()
+    nodes: tuple[NodeEntry, ...] = ()
+    nodes_known: bool = True
+    unseen: str | None = None
+    install: tuple[str, ...] = ()
+    before: Mapping[str, Role]
+    after: Mapping[str, Role]
+    versions: tuple[str, ...] = ()
+    version: str
+    diagnostics: tuple[Diagnostic, ...] = ()
+    place: Place | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether a diagnostic forbids carrying this out."""
+        return bool(errors(self.diagnostics))
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do. What is refused, or could not be looked at, is not empty."""
+        some = self.changes or self.outputs or self.moves or self.nodes or self.install
+        return not some and self.unseen is None and not self.refused
+
+    @property
+    def counts(self) -> Mapping[Kind, int]:
+        """How many resources change, by kind; kinds that occur only."""
+        return Counter(change.kind for change in self.changes)
+
+    def machines(self, *kinds: Kind) -> tuple[str, ...]:
+        """Return the nodes whose machine is changed in one of these ways."""
+        return tuple(c.node for c in self.changes if c.machine and c.node and c.kind in kinds)
+
+    @property
+    def servers_lost(self) -> tuple[str, ...]:
+        """Control-plane nodes that carry the cluster and whose machine is removed or replaced."""
+        return tuple(
+            c.node
+            for c in self.changes
+            if c.machine and c.node and c.kind in ("delete", "replace") and not c.blank
+            if self.before.get(c.node) == "server"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The plan of all chosen clusters. `spec` is the name that the spec gives itself.
+
+    `left` are clusters of this spec that it no longer names, and that were made from this folder: nothing is
+    done to them.
+    """
+
+    spec: str
+    clusters: tuple[ClusterEntry, ...]
+    left: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return all(cluster.empty for cluster in self.clusters)
+
+    @property
+    def refused(self) -> bool:
+        """Whether something is forbidden: then nothing is done at all."""
+        return any(cluster.refused for cluster in self.clusters)

@@ -1,0 +1,102 @@
+"""What a plan comes to, in one line: the answer that stands first, and the totals that stand last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kbootstrap.plans.model import DANGER, ClusterEntry, Document
+from kbootstrap.tofu.plan import Kind
+
+REFUSED = "Refused: nothing can be done before these errors are mended"
+NOTHING = "Nothing to do: everything is as the spec says"
+_MACHINES: tuple[tuple[Kind, str], ...] = (
+    ("delete", "removed"),
+    ("replace", "replaced"),
+    ("create", "added"),
+)
+
+
+def count(number: int, noun: str) -> str:
+    """Write a number with its noun: `1 node`, `2 nodes`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def headline(document: Document) -> str:
+    """Write the answer for people who decide: `2 clusters change, 1 machine is replaced`."""
+    if document.refused:
+        return "Refused: this cannot be carried out"
+    changing = [cluster for cluster in document.clusters if not cluster.empty]
+    if not changing:
+        return NOTHING
+    parts = [_verb(len(changing), "cluster", "changes", "change")]
+    for kind, word in _MACHINES:
+        number = sum(len(cluster.machines(kind)) for cluster in changing)
+        if number:
+            parts.append(_verb(number, "machine", f"is {word}", f"are {word}"))
+    restarted = sum(1 for cluster in changing for node in cluster.nodes if node.restarts)
+    if restarted:
+        parts.append(_verb(restarted, "node", "restarts its service", "restart their service"))
+    blind = sum(1 for cluster in changing if cluster.unseen)
+    if blind:
+        parts.append(f"the nodes of {count(blind, 'cluster')} could not be looked at")
+    return ", ".join(parts)
+
+
+def totals(document: Document) -> str:
+    """Write the last line of a plan: everything that is done, by kind."""
+    if document.refused:
+        return REFUSED
+    clusters, parts = document.clusters, []
+    for kind in reversed(DANGER):
+        number = sum(cluster.counts.get(kind, 0) for cluster in clusters)
+        if number:
+            parts.append(f"{number} to {kind}")
+    parts += _nodes(clusters)
+    moved = sum(len(cluster.moves) for cluster in clusters)
+    if moved:
+        parts.append(f"{moved} to rename")
+    if not parts and any(cluster.outputs for cluster in clusters):
+        parts.append("outputs to update")
+    return f"Plan: {', '.join(parts)}" if parts else NOTHING
+
+
+def _nodes(clusters: Iterable[ClusterEntry]) -> list[str]:
+    parts, found = [], tuple(clusters)
+    nodes = [node for cluster in found for node in cluster.nodes]
+    if nodes:
+        steps = sum(len(node.steps) for node in nodes)
+        parts.append(f"{count(steps, 'step')} on {count(len(nodes), 'node')}")
+    new = sum(len(cluster.install) for cluster in found)
+    if new:
+        parts.append(f"{count(new, 'node')} to install")
+    if any(cluster.unseen for cluster in found):
+        parts.append("nodes to be looked at again")
+    return parts
+
+
+def from_to(before: str, after: str) -> str:
+    """Write a value that may change: `3 → 5`, or once where it stays."""
+    return after if before == after else f"{before} → {after}"
+
+
+def nodes_text(cluster: ClusterEntry) -> str:
+    """Write how many nodes there are and will be."""
+    return from_to(str(len(cluster.before)), str(len(cluster.after)))
+
+
+def version_text(cluster: ClusterEntry) -> str:
+    """Write which Kubernetes there is and will be; before the first apply there is none."""
+    if not cluster.versions:
+        return cluster.version if cluster.unseen or cluster.before else f"none → {cluster.version}"
+    return from_to(", ".join(cluster.versions), cluster.version)
+
+
+def _verb(number: int, noun: str, one: str, many: str) -> str:
+    return f"{count(number, noun)} {one if number == 1 else many}"
+
+
+def names(nodes: tuple[str, ...]) -> str:
+    """Name nodes: all of a few, else the first and the last, and how many they are."""
+    if len(nodes) <= 4:
+        return ", ".join(nodes)
+    return f"{nodes[0]} … {nodes[-1]} ({len(nodes)} nodes)"

@@ -1,0 +1,107 @@
+"""Lines of `doctor` about this machine: engine, image, port, room."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from pathlib import Path
+
+from kbootstrap.errors import PrerequisiteMissing
+from kbootstrap.providers.local import image
+from kbootstrap.providers.local.claims import endpoint_name, free
+from kbootstrap.providers.local.containers import Containers
+from kbootstrap.providers.local.engine import Engine, detect
+from kbootstrap.providers.model import Check, Surroundings
+from kbootstrap.spec.model import Cluster
+
+GIB = 1024**3
+_SERVER = 1.2
+_AGENT = 0.5
+"""GiB of memory that a node takes: measured with k3s 1.32 and its packaged components."""
+_DISK = 2.0
+"""GiB of disk that a node takes: program, images unpacked, etcd."""
+_INSTANCES = 32
+"""inotify instances that a node uses (systemd, kubelet, containerd, pods); Linux allows 128 by default."""
+
+
+async def check(cluster: Cluster, around: Surroundings) -> tuple[Check, ...]:
+    """Look, and change nothing."""
+    try:
+        engine = await detect(cluster.provider.settings.get("engine"), around)
+    except PrerequisiteMissing as missing:
+        return (Check("container engine", ok=False, found=missing.message, help=missing.hint or ""),)
+    nodes = sum(pool.nodes for pool in (cluster.control_plane, *cluster.pools))
+    return (
+        Check("container engine", ok=True, found=f"{engine}, cgroup v{engine.cgroup}"),
+        await _image(engine, around),
+        await _port(cluster, engine, around),
+        _disk(engine, nodes),
+        _memory(cluster, engine),
+        *_inotify(engine, nodes),
+    )
+
+
+async def _image(engine: Engine, around: Surroundings) -> Check:
+    name = image.image_name()
+    if await image.exists(engine, around):
+        return Check("node image", ok=True, found=name)
+    mmdebstrap = around.runner.which("mmdebstrap") is not None and os.geteuid() == 0
+    ways = "pulled base image or Debian packages" if mmdebstrap else "pulled base image"
+    return Check("node image", ok=None, found="not made yet", help=f"`apply` makes it once ({ways})")
+
+
+async def _port(cluster: Cluster, engine: Engine, around: Surroundings) -> Check:
+    own = endpoint_name(cluster)
+    there = (await Containers(engine, around.runner).named([own])).get(own)
+    if there and there.running:
+        port = next(iter(there.ports.values()), 0)
+        return Check("API port", ok=True, found=f"{port}, used by {own}")
+    chosen = cluster.provider.settings.get("api_port")
+    if chosen is None:
+        return Check("API port", ok=True, found="chosen by names; verified by `plan`")
+    if await asyncio.to_thread(free, chosen):
+        return Check("API port", ok=True, found=f"{chosen} is free")
+    return Check("API port", ok=False, found=f"{chosen} is taken", help="choose another `api_port`")
+
+
+def _disk(engine: Engine, nodes: int) -> Check:
+    folder = Path(engine.storage)
+    if engine.remote or not folder.is_dir():
+        return Check("disk", ok=None, found="inside the engine's own machine")
+    have, need = shutil.disk_usage(folder).free / GIB, _DISK * nodes
+    return Check(
+        "disk",
+        ok=have >= need,
+        found=f"{have:.0f} GiB free in {folder}; {nodes} nodes take about {need:.0f}",
+        help="" if have >= need else f"free some room (`{engine.command} system df` shows what takes it)",
+    )
+
+
+def _memory(cluster: Cluster, engine: Engine) -> Check:
+    agents = sum(pool.nodes for pool in cluster.pools)
+    have, need = engine.memory / GIB, _SERVER * cluster.control_plane.nodes + _AGENT * agents
+    return Check(
+        "memory",
+        ok=True if have >= need else None,
+        found=f"{have:.0f} GiB; this cluster takes about {need:.1f}",
+        help="" if have >= need else "use fewer nodes, or give the engine's machine more memory",
+    )
+
+
+def _inotify(engine: Engine, nodes: int) -> tuple[Check, ...]:
+    """Warn where nodes cannot raise the limit themselves."""
+    limit = Path("/proc/sys/fs/inotify/max_user_instances")
+    if engine.remote or not engine.rootless or not limit.is_file():
+        return ()
+    have, need = int(limit.read_text()), _INSTANCES * nodes
+    if have >= need:
+        return ()
+    return (
+        Check(
+            "inotify",
+            ok=None,
+            found=f"{have} instances for each user; {nodes} nodes may need {need}",
+            help=f"`sudo sysctl fs.inotify.max_user_instances={max(need, 512)}` before pods need more",
+        ),
+    )

@@ -1,0 +1,135 @@
+"""What must be free before a cluster can be made here: names, addresses, the API's port."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from kbootstrap.errors import PrerequisiteMissing
+from kbootstrap.providers.local.containers import CLUSTER, OWNER, SPEC, Containers
+from kbootstrap.providers.model import Surroundings
+from kbootstrap.spec import derive
+from kbootstrap.spec.model import Cluster, Spec
+
+_ASK = 10.0
+
+
+def endpoint_name(cluster: Cluster) -> str:
+    """Return the name of the API endpoint's container."""
+    return f"{cluster.name}-api"
+
+
+def network_name(spec: str, cluster: str) -> str:
+    """Return the name of a cluster's network."""
+    return f"kbootstrap-{spec}-{cluster}"
+
+
+def node_names(cluster: Cluster) -> tuple[str, ...]:
+    """Return the names of all nodes; addresses play no part, so no lock is needed."""
+    pools = (cluster.control_plane, *cluster.pools)
+    return tuple(f"{cluster.name}-{p.born}-{n}" for p in pools for n in range(1, p.nodes + 1))
+
+
+async def verify(spec: Spec, cluster: Cluster, containers: Containers, around: Surroundings) -> None:
+    """Raise `PrerequisiteMissing` for the first thing that somebody else uses."""
+    owner = str(around.space.root)
+    await _names(spec, cluster, containers, owner)
+    await _addresses(spec, cluster, containers, owner)
+    await _port(spec, cluster, containers, around)
+
+
+def belongs(labels: Mapping[str, str], spec: str, cluster: str, owner: str) -> bool:
+    """Tell whether a container or network is this cluster's.
+
+    A cluster whose folder is gone belongs to whoever makes it again: the folder was moved, or deleted.
+    """
+    marked = labels.get(OWNER, owner)
+    return (labels.get(SPEC), labels.get(CLUSTER)) == (spec, cluster) and (
+        marked == owner or not Path(marked).exists()
+    )
+
+
+async def _names(spec: Spec, cluster: Cluster, containers: Containers, owner: str) -> None:
+    wanted = (*node_names(cluster), endpoint_name(cluster))
+    for name, there in (await containers.named(wanted)).items():
+        if not belongs(there.labels, spec.name, cluster.name, owner):
+            raise PrerequisiteMissing(
+                f"a container named {name} exists already and belongs to {_holder(there.labels)}",
+                hint=f"remove it (`{containers.engine.command} rm --force --volumes {name}`), "
+                "or give the cluster another name",
+                code="KB0607",
+                host=name,
+            )
+
+
+async def _addresses(spec: Spec, cluster: Cluster, containers: Containers, owner: str) -> None:
+    if cluster.network is None:
+        return
+    own = network_name(spec.name, cluster.name)
+    for network in await containers.networks():
+        ours = network.name == own and belongs(network.labels, spec.name, cluster.name, owner)
+        if network.name == own and not ours:
+            raise PrerequisiteMissing(
+                f"a network named {own} exists already and belongs to {_holder(network.labels)}",
+                hint="give the cluster another name, or destroy the other one",
+                code="KB0607",
+            )
+        overlap = next((n for n in network.subnets if n.overlaps(cluster.network.cidr)), None)
+        if overlap and not ours:
+            raise PrerequisiteMissing(
+                f"the network {cluster.network.cidr} of cluster {cluster.name} overlaps {overlap} of "
+                f"{containers.engine.command}'s network {network.name}",
+                hint="write another `network:` for the cluster, or remove the other network",
+                code="KB0608",
+            )
+
+
+async def _port(spec: Spec, cluster: Cluster, containers: Containers, around: Surroundings) -> None:
+    port = derive.api_port(spec.name, cluster)
+    own = endpoint_name(cluster)
+    there = (await containers.named([own])).get(own)
+    if there and port in there.ports.values() and there.running:
+        return
+    if await asyncio.to_thread(free, port):
+        return
+    holder = await _port_holder(port, containers, around)
+    raise PrerequisiteMissing(
+        f"port {port} of this machine, where the API of cluster {cluster.name} must answer, is taken{holder}",
+        hint="stop what uses the port, or choose another one: `provider: {local: {api_port: PORT}}`",
+        code="KB0606",
+    )
+
+
+def free(port: int) -> bool:
+    """Tell whether a program could listen on this port of the loopback address."""
+    with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+async def _port_holder(port: int, containers: Containers, around: Surroundings) -> str:
+    """Name who listens: a container, or the process where `ss` may see it."""
+    for container in await containers.all():
+        if container.running and port in container.ports.values():
+            return f" by the container {container.name}"
+    if around.runner.which("ss"):
+        argv = ["ss", "-Hltnp", f"sport = :{port}"]
+        told = await around.runner.run(argv, deadline=_ASK, check=False)
+        if found := re.search(r'\(\("([^"]+)",pid=(\d+)', told.stdout):
+            return f" by {found[1]} (process {found[2]})"
+    return ""
+
+
+def _holder(labels: Mapping[str, str]) -> str:
+    if SPEC not in labels:
+        return "something else"
+    place = f" ({labels[OWNER]})" if OWNER in labels else ""
+    return f"cluster {labels.get(CLUSTER)} of spec {labels[SPEC]}{place}"

@@ -1,0 +1,167 @@
+"""Containers and networks, as both engines tell of them (`inspect`)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network, ip_network
+from typing import Any
+
+from kbootstrap.errors import KbootstrapError
+from kbootstrap.process import Runner
+from kbootstrap.providers.local.engine import Engine
+
+SPEC = "kbootstrap.spec"
+CLUSTER = "kbootstrap.cluster"
+NODE = "kbootstrap.node"
+INSTANCE = "kbootstrap.instance"
+OWNER = "kbootstrap.owner"
+"""Labels. OWNER is the folder of the cluster's root: two checkouts of one spec are two owners."""
+
+_NOT_THERE = re.compile("could not find|could not be found|no such file|not found", re.IGNORECASE)
+"""What `cp` of Docker and Podman says of a file that is not in the container."""
+_ASK = 60.0
+_ACT = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container. `ports` maps the container's TCP ports to those of the loopback address."""
+
+    name: str
+    id: str
+    running: bool
+    labels: Mapping[str, str]
+    ports: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineNetwork:
+    """One network of the engine."""
+
+    name: str
+    labels: Mapping[str, str]
+    subnets: tuple[IPv4Network, ...]
+
+
+class Containers:
+    """Asks one engine, and tells it to do things. Names and filters are as its command line has them."""
+
+    def __init__(self, engine: Engine, runner: Runner) -> None:
+        self.engine = engine
+        self._runner = runner
+
+    async def named(self, names: Iterable[str]) -> dict[str, Container]:
+        """Return those of `names` that exist, by name."""
+        wanted = set(names)
+        told = await self._tell("ps", "--all", "--format", "{{.Names}}", deadline=_ASK)
+        there = [name for name in told.split() if name in wanted]
+        return {container.name: container for container in await self._inspect(there)}
+
+    async def labelled(self, labels: Mapping[str, str]) -> tuple[Container, ...]:
+        """Return every container that has all of `labels`."""
+        told = await self._tell("ps", "--all", "--quiet", "--no-trunc", *_filters(labels), deadline=_ASK)
+        return await self._inspect(told.split())
+
+    async def all(self) -> tuple[Container, ...]:
+        """Return every container of the engine."""
+        return await self.labelled({})
+
+    async def start(self, names: Iterable[str]) -> None:
+        """Start containers that exist; those that run are left alone."""
+        wanted = list(names)
+        if wanted:
+            await self._tell("start", *wanted, deadline=_ACT)
+
+    async def read(self, name: str, path: str) -> str:
+        """Return a file of a running container; empty when it is not there."""
+        argv = [self.engine.command, "exec", name, "cat", path]
+        told = await self._runner.run(argv, deadline=_ASK, check=False)
+        return told.stdout if told.status == 0 else ""
+
+    async def has(self, container: str, path: str) -> bool:
+        """Tell whether a container, running or not, has a file."""
+        argv = [self.engine.command, "cp", f"{container}:{path}", "-"]
+        told = await self._runner.run(argv, deadline=_ASK, check=False)
+        if told.status == 0:
+            return True
+        if _NOT_THERE.search(told.stderr):
+            return False
+        raise KbootstrapError(
+            f"{self.engine.command} cannot tell whether the container {container[:12]} has {path}",
+            hint=f"look at the container with `{self.engine.command} inspect {container[:12]}`",
+            detail=told.tail or None,
+        )
+
+    async def remove(self, ids: Iterable[str]) -> None:
+        """Remove containers with their anonymous volumes."""
+        wanted = list(ids)
+        if wanted:
+            # Podman would wait ten seconds for a clean stop first; Docker does not.
+            now = ["--time=0"] if self.engine.command == "podman" else []
+            await self._tell("rm", "--force", "--volumes", *now, *wanted, deadline=_ACT)
+
+    async def networks(self) -> tuple[EngineNetwork, ...]:
+        """Return every network of the engine."""
+        ids = (await self._tell("network", "ls", "--quiet", deadline=_ASK)).split()
+        if not ids:
+            return ()
+        argv = [self.engine.command, "network", "inspect", *ids]
+        told = await self._runner.run(argv, deadline=_ASK, check=False)
+        return tuple(_network(item) for item in _items(told.stdout))
+
+    async def remove_network(self, name: str) -> None:
+        """Remove a network."""
+        await self._tell("network", "rm", name, deadline=_ACT)
+
+    async def _inspect(self, names: list[str]) -> tuple[Container, ...]:
+        if not names:
+            return ()
+        # What went away in between is an error beside the answer about the others.
+        argv = [self.engine.command, "container", "inspect", *names]
+        told = await self._runner.run(argv, deadline=_ASK, check=False)
+        return tuple(_container(item) for item in _items(told.stdout))
+
+    async def _tell(self, *arguments: str, deadline: float) -> str:
+        return (await self._runner.run([self.engine.command, *arguments], deadline=deadline)).stdout
+
+
+def _filters(labels: Mapping[str, str]) -> list[str]:
+    return [part for key, value in labels.items() for part in ("--filter", f"label={key}={value}")]
+
+
+def _items(text: str) -> list[dict[str, Any]]:
+    try:
+        found = json.loads(text or "[]")
+    except ValueError:
+        return []
+    return [item for item in found if isinstance(item, dict)]
+
+
+def _container(item: Mapping[str, Any]) -> Container:
+    ports: dict[int, int] = {}
+    for inside, bound in ((item.get("NetworkSettings") or {}).get("Ports") or {}).items():
+        number, _, protocol = inside.partition("/")
+        if bound and protocol in {"tcp", ""}:
+            ports[int(number)] = int(bound[0]["HostPort"])
+    return Container(
+        name=str(item["Name"]).removeprefix("/"),
+        id=str(item["Id"]),
+        running=bool((item.get("State") or {}).get("Running")),
+        labels=(item.get("Config") or {}).get("Labels") or {},
+        ports=ports,
+    )
+
+
+def _network(item: Mapping[str, Any]) -> EngineNetwork:
+    """Read Docker's form (`Name`, `IPAM`) and Podman's (`name`, `subnets`)."""
+    configs = (item.get("IPAM") or {}).get("Config") or item.get("subnets") or ()
+    written = (str(config.get("Subnet") or config.get("subnet") or "") for config in configs)
+    found = (ip_network(text, strict=False) for text in written if text)
+    return EngineNetwork(
+        name=str(item.get("Name") or item.get("name")),
+        labels=item.get("Labels") or item.get("labels") or {},
+        subnets=tuple(network for network in found if isinstance(network, IPv4Network)),
+    )

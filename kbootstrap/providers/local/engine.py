@@ -1,0 +1,172 @@
+"""Finds the container engine of this machine and what it is like."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from kbootstrap import files
+from kbootstrap.errors import DeadlinePassed, PrerequisiteMissing
+from kbootstrap.process import Runner
+from kbootstrap.providers.model import Surroundings
+from kbootstrap.workspace import ClusterSpace
+
+Name = Literal["docker", "podman"]
+NAMES: tuple[Name, ...] = ("docker", "podman")
+_ANSWER = 20.0
+"""Seconds. A sleeping Podman machine or a daemon started by its socket needs some."""
+_START = {
+    "docker": "start it (Linux: `sudo systemctl start docker`; elsewhere: open Docker Desktop)",
+    "podman": "see what `podman info` says (macOS and Windows: `podman machine start`)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An engine that answers. `cgroup` is 1 or 2; `storage` its folder of images and containers.
+
+    `remote` says that containers run in another machine than this process (Docker Desktop, Podman machine, or
+    a daemon named by DOCKER_HOST). `identity` changes when what works with it may have changed.
+    """
+
+    command: Name
+    version: str
+    rootless: bool
+    remote: bool
+    cgroup: int
+    storage: str
+    memory: int
+    identity: str
+
+    def __str__(self) -> str:
+        return f"{self.command} {self.version}{' (rootless)' if self.rootless else ''}"
+
+
+async def detect(setting: str | None, around: Surroundings) -> Engine:
+    """Return the engine to use: the spec's setting, else KBOOTSTRAP_ENGINE, else what made this cluster.
+
+    Where nobody says anything, the first that answers, Docker before Podman. Raises `PrerequisiteMissing`.
+    """
+    chosen = _chosen(setting, around)
+    if chosen:
+        return await _ask(chosen, around.runner)
+    failures: list[PrerequisiteMissing] = []
+    for name in NAMES:
+        if around.runner.which(name) is None:
+            continue
+        try:
+            return await _ask(name, around.runner)
+        except PrerequisiteMissing as failure:
+            failures.append(failure)
+    if failures:
+        raise failures[0]
+    raise PrerequisiteMissing(
+        "no container engine is on this machine: neither docker nor podman is on PATH",
+        hint="install one of them (Debian and Ubuntu: `sudo apt install docker.io`, or `podman`)",
+        code="KB0601",
+    )
+
+
+def remember(engine: Engine, space: ClusterSpace) -> None:
+    """Keep which engine makes this cluster, so that a second engine on the machine does not take over."""
+    files.write_if_changed(_memory(space), f"{engine.command}\n")
+
+
+def _memory(space: ClusterSpace) -> Path:
+    return space.run / "engine"
+
+
+def _chosen(setting: str | None, around: Surroundings) -> Name | None:
+    sources = [
+        ("provider.local.engine", setting if setting != "auto" else None),
+        ("KBOOTSTRAP_ENGINE", around.env.get("KBOOTSTRAP_ENGINE")),
+    ]
+    if _memory(around.space).is_file():
+        sources.append((str(_memory(around.space)), _memory(around.space).read_text("utf-8").strip()))
+    for where, value in sources:
+        if not value or value == "auto":
+            continue
+        for name in NAMES:
+            if value == name:
+                return name
+        raise PrerequisiteMissing(
+            f"{where} names the container engine '{value}', which kbootstrap does not know",
+            hint="it knows docker and podman",
+            code="KB0601",
+        )
+    return None
+
+
+async def _ask(name: Name, runner: Runner) -> Engine:
+    if runner.which(name) is None:
+        raise PrerequisiteMissing(
+            f"the container engine {name} is not on PATH",
+            hint=f"install {name}, or choose the other engine: `provider.local.engine` or KBOOTSTRAP_ENGINE",
+            code="KB0601",
+        )
+    try:
+        told = await runner.run([name, "info", "--format", "{{json .}}"], deadline=_ANSWER, check=False)
+    except DeadlinePassed as error:
+        raise PrerequisiteMissing(
+            f"{name} did not answer within {_ANSWER:.0f} s", hint=_START[name], code="KB0602"
+        ) from error
+    try:
+        info = json.loads(told.stdout)
+    except ValueError:
+        info = {}
+    trouble = "\n".join(info.get("ServerErrors") or ()) or (told.tail if told.status else "")
+    if trouble or not info:
+        raise _no_answer(name, trouble)
+    return _podman(info) if name == "podman" or "host" in info else _docker(info)
+
+
+def _no_answer(name: Name, said: str) -> PrerequisiteMissing:
+    if "permission denied" in said.lower():
+        return PrerequisiteMissing(
+            f"this user may not talk to {name}",
+            hint="run `sudo usermod -aG docker $USER` and log in again, or use rootless Docker or Podman",
+            detail=said,
+            code="KB0603",
+        )
+    return PrerequisiteMissing(
+        f"{name} is installed, but does not answer", hint=_START[name], detail=said or None, code="KB0602"
+    )
+
+
+def _docker(info: dict[str, Any]) -> Engine:
+    version = str(info.get("ServerVersion", "?"))
+    desktop = "Docker Desktop" in str(info.get("OperatingSystem", ""))
+    rootless = any("rootless" in str(option) for option in info.get("SecurityOptions") or ())
+    cgroup = 2 if str(info.get("CgroupVersion")) == "2" else 1
+    remote = desktop or platform.system() != "Linux" or info.get("Name") != platform.node()
+    return Engine(
+        command="docker",
+        version=version,
+        rootless=rootless,
+        remote=remote,
+        cgroup=cgroup,
+        storage=str(info.get("DockerRootDir", "")),
+        memory=int(info.get("MemTotal") or 0),
+        identity=f"docker {version} {info.get('ID')} {info.get('KernelVersion')} {cgroup} {rootless}",
+    )
+
+
+def _podman(info: dict[str, Any]) -> Engine:
+    host = info.get("host", {})
+    version = str(info.get("version", {}).get("Version", "?"))
+    rootless = bool(host.get("security", {}).get("rootless"))
+    cgroup = 2 if host.get("cgroupVersion") == "v2" else 1
+    machine = f"{host.get('hostname')} {host.get('kernel')} {host.get('ociRuntime', {}).get('name')}"
+    return Engine(
+        command="podman",
+        version=version,
+        rootless=rootless,
+        remote=bool(host.get("serviceIsRemote")) or platform.system() != "Linux",
+        cgroup=cgroup,
+        storage=str(info.get("store", {}).get("graphRoot", "")),
+        memory=int(host.get("memTotal") or 0),
+        identity=f"podman {version} {machine} {cgroup} {rootless}",
+    )

@@ -1,0 +1,132 @@
+"""The node image: made once from `node/`, named by the hash of what it is made of, kept by the engine.
+
+Two ways lead to the same image: a Dockerfile, where its base image can be pulled, and Debian packages
+(mmdebstrap), where only a package mirror is in reach. The file system that mmdebstrap makes is kept in our
+cache too, so that another engine, or a fresh one, need not build again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import time
+from pathlib import Path
+
+from kbootstrap import files
+from kbootstrap.artifacts.cache import held
+from kbootstrap.errors import DeadlinePassed
+from kbootstrap.events import Status
+from kbootstrap.providers.local import rootfs
+from kbootstrap.providers.local.engine import Engine
+from kbootstrap.providers.local.progress import log_lines, tell
+from kbootstrap.providers.model import Surroundings
+
+NODE = Path(__file__).parent / "node"
+REPOSITORY = "kbootstrap-node"
+BASE = "debian:bookworm-slim"
+_PULL = 90.0
+_BUILD = 1200.0
+_IMPORT = 300.0
+_ASK = 30.0
+_CHANGES = (
+    'ENTRYPOINT ["/usr/local/sbin/kbootstrap-node"]',
+    "ENV container=docker LANG=C.UTF-8",
+    "EXPOSE 22",
+)
+"""What the Dockerfile says of the image itself. The stop signal is given at `run`: import cannot set it."""
+
+
+def sources() -> dict[str, tuple[bytes, int]]:
+    """Return what the image is made of: content and mode by path below `node/`.
+
+    Modes follow from the place, because a wheel does not keep them.
+    """
+    found: dict[str, tuple[bytes, int]] = {}
+    for path in sorted(NODE.rglob("*")):
+        if path.is_file():
+            name = path.relative_to(NODE).as_posix()
+            program = name.startswith(("overlay/usr/local/bin/", "overlay/usr/local/sbin/"))
+            found[name] = (path.read_bytes(), 0o755 if program else 0o644)
+    return found
+
+
+def image_name() -> str:
+    """Return the image's name with its tag, the hash of its sources."""
+    digest = hashlib.sha256()
+    for name, (content, mode) in sources().items():
+        digest.update(f"{name} {mode:o} {len(content)}\n".encode())
+        digest.update(content)
+    return f"{REPOSITORY}:{digest.hexdigest()[:12]}"
+
+
+async def exists(engine: Engine, around: Surroundings) -> bool:
+    """Tell whether the engine has the image."""
+    argv = [engine.command, "image", "inspect", image_name()]
+    return (await around.runner.run(argv, deadline=_ASK, check=False)).status == 0
+
+
+async def ensure(engine: Engine, around: Surroundings) -> str:
+    """Return the image's name; make it when the engine does not have it.
+
+    Two runs at once make it once. Raises `PrerequisiteMissing` where no way is open.
+    """
+    name = image_name()
+    if await exists(engine, around):
+        return name
+    started = time.monotonic()
+    tell(around, Status.STARTED, f"making {name} for {engine}; once, a minute or two")
+    try:
+        async with held(around.cache / "local" / "image.lock", lambda who: tell(around, Status.WAITING, who)):
+            if not await exists(engine, around):
+                await _make(engine, name, around)
+    except BaseException:
+        tell(around, Status.FAILED, None)
+        raise
+    tell(around, Status.DONE, name, time.monotonic() - started)
+    await _forget_older(engine, name, around)
+    return name
+
+
+async def _make(engine: Engine, name: str, around: Surroundings) -> None:
+    with tempfile.TemporaryDirectory(prefix="kbootstrap-") as folder:
+        context = Path(folder)
+        for path, (content, mode) in sources().items():
+            files.write(context / path, content, mode=mode)
+        kept = rootfs.kept(name, around.cache)
+        why = ""
+        if kept is None:
+            why = await _build(engine, name, context, around)
+            if not why:
+                return
+            kept = await rootfs.make(name, context, why, around)
+        changes = [part for change in _CHANGES for part in ("--change", change)]
+        tell(around, Status.WAITING, f"importing it into {engine.command}")
+        await around.runner.run([engine.command, "import", *changes, str(kept), name], deadline=_IMPORT)
+
+
+async def _build(engine: Engine, name: str, context: Path, around: Surroundings) -> str:
+    """Build from the Dockerfile; return why it cannot be done, empty when it was."""
+    there = await around.runner.run([engine.command, "image", "inspect", BASE], deadline=_ASK, check=False)
+    try:
+        if there.status:
+            tell(around, Status.WAITING, f"pulling {BASE}")
+            pulled = await around.runner.run([engine.command, "pull", BASE], deadline=_PULL, check=False)
+            if pulled.status:
+                return pulled.tail
+        tell(around, Status.WAITING, "building it from its Dockerfile")
+        argv = [engine.command, "build", "--tag", name, str(context)]
+        built = await around.runner.run(argv, deadline=_BUILD, check=False, on_line=log_lines(around))
+    except DeadlinePassed as error:
+        return error.message
+    return built.tail if built.status else ""
+
+
+async def _forget_older(engine: Engine, name: str, around: Surroundings) -> None:
+    """Remove images of earlier versions; one that a container uses stays (the engine refuses)."""
+    argv = [engine.command, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", REPOSITORY]
+    told = await around.runner.run(argv, deadline=_ASK, check=False)
+    for line in told.stdout.split():
+        if line.removeprefix("localhost/") != name and line.removeprefix("localhost/").startswith(
+            f"{REPOSITORY}:"
+        ):
+            await around.runner.run([engine.command, "image", "rm", line], deadline=_ASK, check=False)

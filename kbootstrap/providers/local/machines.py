@@ -1,0 +1,186 @@
+"""The machines of a cluster as the engine has them: how to reach them, what is gone, what is left over."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from kbootstrap.distros.common import STAMP
+from kbootstrap.errors import HostUnreachable, KbootstrapError
+from kbootstrap.inventory.certificate import certificate_names
+from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
+from kbootstrap.providers.local.claims import endpoint_name
+from kbootstrap.providers.local.containers import CLUSTER, INSTANCE, NODE, OWNER, Container, Containers
+from kbootstrap.providers.local.keys import identity
+from kbootstrap.providers.model import Doomed, Surroundings
+from kbootstrap.render.hcl import instance
+from kbootstrap.render.root import module_name
+from kbootstrap.spec.model import Cluster
+
+USER = "kbootstrap"
+HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
+_BOOT = 30.0
+"""Seconds in which a node must have made its host key; it takes less than one on an idle machine."""
+
+
+async def drifted(cluster: Cluster, outputs: Mapping[str, Any], containers: Containers) -> dict[str, str]:
+    """Return HCL addresses whose container or network is gone or another one, each with its reason."""
+    made = outputs.get("kbootstrap")
+    if not made:
+        return {}
+    engine = containers.engine.command
+    gone: dict[str, str] = {}
+    network = made["network"]["name"]
+    if network not in {there.name for there in await containers.networks()}:
+        gone["module.network.terraform_data.network"] = f"{engine} has no network {network}"
+    nodes: Mapping[str, Any] = made["nodes"]
+    own = endpoint_name(cluster)
+    there = await containers.named((*nodes, own))
+    modules = {pool.born: module_name(cluster, pool) for pool in (cluster.control_plane, *cluster.pools)}
+    for name, node in nodes.items():
+        reason = _gone(name, node["instance"], there.get(name), engine)
+        if reason and node["pool"] in modules:
+            address = instance(f"module.{modules[node['pool']]}.terraform_data.node", name)
+            gone[address] = reason
+    if reason := _gone(own, made["endpoint"].get("instance"), there.get(own), engine):
+        gone["module.endpoint.terraform_data.endpoint"] = reason
+    return gone
+
+
+def _gone(name: str, wanted: str | None, there: Container | None, engine: str) -> str | None:
+    if there is None:
+        return f"{engine} has no container {name}"
+    if wanted and there.labels.get(INSTANCE) != wanted:
+        return f"the container {name} is not the one that was made"
+    return None
+
+
+async def blank(names: Collection[str], containers: Containers) -> frozenset[str]:
+    """Return names without a container, or whose container carries no stamp of an installation."""
+    there = await containers.named(names)
+    installed = [await containers.has(container.id, STAMP) for container in there.values()]
+    return frozenset(names) - {name for name, found in zip(there, installed, strict=True) if found}
+
+
+async def inventory(
+    cluster: Cluster,
+    outputs: Mapping[str, Any],
+    containers: Containers,
+    around: Surroundings,
+    *,
+    starting: bool = True,
+    spare: Collection[str] = (),
+) -> Inventory:
+    """Return how to reach the machines; starts those that are stopped.
+
+    Raises `HostUnreachable` for a container that is gone, or that does not boot. Without `starting` nothing
+    is changed, and such machines are told in `absent`; so are those to `spare` always.
+    """
+    made = outputs["kbootstrap"]
+    wanted = (*made["nodes"], endpoint_name(cluster))
+    there = await containers.named(wanted)
+    gone = {name: _missing(name) for name in wanted if name not in there}
+    stopped = [name for name, container in there.items() if not container.running]
+    if starting and (missing := [error for name, error in gone.items() if name not in spare]):
+        raise missing[0]
+    if starting and (needed := [name for name in stopped if name not in spare]):
+        await containers.start(needed)
+        there = await containers.named(wanted)
+        stopped = [name for name in stopped if name in spare]
+    absent: dict[str, KbootstrapError] = {name: gone[name] for name in made["nodes"] if name in gone}
+    absent |= {name: _stopped(name) for name in stopped if name in made["nodes"]}
+    key = identity(cluster, around)
+
+    async def machine(name: str, address: str) -> Machine | None:
+        try:
+            port = there[name].ports.get(22)
+            if port is None:
+                raise _silent(name, containers)
+            target = SshTarget(key_alias=name, host="127.0.0.1", port=port, user=USER, identities=(key,))
+            return Machine(name, address, target, there[name].id, (await _host_key(name, containers),))
+        except HostUnreachable as error:
+            if starting and name not in spare:
+                raise
+            absent[name] = error
+            return None
+
+    found = await asyncio.gather(
+        *(machine(name, node["address"]) for name, node in made["nodes"].items() if name not in absent)
+    )
+    internal, external = (Endpoint(**made["endpoint"][side]) for side in ("internal", "external"))
+    return Inventory(
+        cluster.name, {m.name: m for m in found if m}, internal, external, certificate_names(cluster), absent
+    )
+
+
+def _missing(name: str) -> HostUnreachable:
+    return HostUnreachable(
+        f"the container {name} is gone", hint="`kbootstrap apply` makes it again", host=name, code="KB0610"
+    )
+
+
+def _stopped(name: str) -> HostUnreachable:
+    return HostUnreachable(f"the container {name} is stopped", hint="`kbootstrap apply` starts it", host=name)
+
+
+async def _host_key(name: str, containers: Containers) -> str:
+    """Read the host key from inside the container: a trusted place, so it can be pinned."""
+    end = time.monotonic() + _BOOT
+    while True:
+        fields = (await containers.read(name, HOST_KEY)).split()
+        if len(fields) >= 2:
+            return " ".join(fields[:2])
+        if time.monotonic() > end:
+            raise _silent(name, containers)
+        await asyncio.sleep(0.1)
+
+
+def _silent(name: str, containers: Containers) -> HostUnreachable:
+    engine = containers.engine.command
+    return HostUnreachable(
+        f"the container {name} does not boot",
+        hint=f"look at it with `{engine} logs {name}` and `{engine} exec {name} systemctl --failed`",
+        host=name,
+        code="KB0611",
+    )
+
+
+async def doomed(cluster: Cluster, containers: Containers, around: Surroundings) -> Doomed:
+    """Return the names of the nodes' containers."""
+    found = await containers.labelled(_marks(cluster, around))
+    names = sorted({one.labels[NODE] for one in found if one.labels.get(NODE)})
+    engine = containers.engine.command
+    return Doomed(f"in {engine} on this machine", {"machines": tuple(names)})
+
+
+async def discard(
+    cluster: Cluster, names: Collection[str], containers: Containers, around: Surroundings
+) -> None:
+    """Remove the containers of these nodes, those of this cluster only."""
+    found = await containers.labelled(_marks(cluster, around))
+    await containers.remove(one.id for one in found if one.labels.get(NODE) in names)
+
+
+async def release(cluster: Cluster, containers: Containers, around: Surroundings) -> None:
+    """Remove the containers of nodes that belong to no pool of the spec."""
+    pools = (cluster.control_plane, *cluster.pools)
+    known = tuple(f"{cluster.name}-{pool.born}-" for pool in pools)
+    found = await containers.labelled(_marks(cluster, around))
+    names = [name for one in found if (name := one.labels.get(NODE)) and not name.startswith(known)]
+    await discard(cluster, names, containers, around)
+
+
+async def cleanup(cluster: Cluster, containers: Containers, around: Surroundings) -> None:
+    """Remove containers and networks of this cluster that no state knows (a run was killed)."""
+    marks = _marks(cluster, around)
+    left = await containers.labelled(marks)
+    await containers.remove(container.id for container in left)
+    for network in await containers.networks():
+        if all(network.labels.get(key) == value for key, value in marks.items()):
+            await containers.remove_network(network.name)
+
+
+def _marks(cluster: Cluster, around: Surroundings) -> Mapping[str, str]:
+    return {CLUSTER: cluster.name, OWNER: str(around.space.root)}

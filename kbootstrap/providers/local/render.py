@@ -1,0 +1,141 @@
+"""The rendered root of a local cluster: values here, logic in `terraform-modules/local/`."""
+
+from __future__ import annotations
+
+from kbootstrap.diagnostics import SpecPath
+from kbootstrap.render.hcl import Block, Comment, Raw, document, instance
+from kbootstrap.render.model import RenderedRoot
+from kbootstrap.render.root import (
+    api_ports,
+    backend,
+    machines,
+    module_name,
+    moves,
+    nodes_by_pool,
+    outputs,
+    ssh_keys_variable,
+)
+from kbootstrap.spec import derive
+from kbootstrap.spec.lock import Lock
+from kbootstrap.spec.model import Cluster, Node, Pool, Spec, pool_path
+from kbootstrap.spec.topology import endpoint_address
+
+MODULES = ("local/network", "local/endpoint", "local/nodes")
+
+ENGINE = (
+    "command = string",
+    "image = string",
+    "run_options = list(string)",
+    "node_options = list(string)",
+    "labels = map(string)",
+)
+"""Fields of `var.engine`, as the modules' engine.tf explains them."""
+_SHARED = {"engine": Raw("var.engine"), "cluster": Raw("local.cluster")}
+
+
+def render(spec: Spec, cluster: Cluster, lock: Lock) -> RenderedRoot:
+    """Return the cluster's root; pure and byte-stable. ValueError for a lock without the pools' blocks."""
+    base: SpecPath = ("clusters", cluster.name)
+    files = {
+        "versions.tf": _versions(),
+        "backend.tf": backend(spec, cluster),
+        "variables.tf": _variables(),
+        "cluster.tf": document(Block("locals", body={"cluster": {"spec": spec.name, "name": cluster.name}})),
+        "network.tf": _network(cluster),
+        "endpoint.tf": _endpoint(spec, cluster),
+        "outputs.tf": outputs(spec, cluster),
+        **moves(cluster),
+    }
+    provenance: dict[str, SpecPath] = {
+        "module.network": (*base, "network"),
+        "module.endpoint": (*base, "api"),
+        "var": (*base, "provider"),
+        "output": base,
+        "locals": base,
+        "terraform": base,
+        "moved": base,
+    }
+    wanted = nodes_by_pool(cluster, lock)
+    for pool in (cluster.control_plane, *cluster.pools):
+        name, path = module_name(cluster, pool), pool_path(cluster, pool)
+        files[f"{name}.tf"] = _pool(cluster, pool, wanted.get(pool.name, ()))
+        provenance[f"module.{name}"] = path
+        for node in wanted.get(pool.name, ()):
+            for resource in ("node", "authorized_keys"):
+                provenance[instance(f"module.{name}.terraform_data.{resource}", node.name)] = path
+    return RenderedRoot(files, MODULES, provenance)
+
+
+def _versions() -> str:
+    return document(
+        Comment("terraform_data is built in: no provider is downloaded."),
+        Block("terraform", body={"required_version": ">= 1.5.0"}),
+    )
+
+
+def _variables() -> str:
+    return document(
+        Comment("What depends on this machine; kbootstrap finds it out and passes it as TF_VAR_…."),
+        Block(
+            "variable",
+            "engine",
+            body={
+                "description": "The container engine, the node image, and what nodes need to run.",
+                "nullable": False,
+                "type": Raw(f"object({{ {', '.join(ENGINE)} }})"),
+            },
+        ),
+        ssh_keys_variable(),
+    )
+
+
+def _network(cluster: Cluster) -> str:
+    if cluster.network is None:
+        raise ValueError(f"cluster {cluster.name} has no network")
+    return document(
+        Comment(
+            f"Control plane {cluster.network.control_plane}, agents {cluster.network.agents}: "
+            "parts of one bridge network."
+        ),
+        Block(
+            "module",
+            "network",
+            body=[{"source": "../modules/local/network"}, _SHARED, {"cidr": str(cluster.network.cidr)}],
+        ),
+    )
+
+
+def _endpoint(spec: Spec, cluster: Cluster) -> str:
+    return document(
+        Block(
+            "module",
+            "endpoint",
+            body=[
+                {"source": "../modules/local/endpoint"},
+                {**_SHARED, "network": Raw("module.network.network")},
+                {
+                    "address": str(endpoint_address(cluster)),
+                    "api_port": derive.api_port(spec.name, cluster),
+                    "ports": api_ports(cluster),
+                    "servers": Raw("[for node in module.control_plane.nodes : node.address]"),
+                },
+            ],
+        )
+    )
+
+
+def _pool(cluster: Cluster, pool: Pool, wanted: tuple[Node, ...]) -> str:
+    return document(
+        Block(
+            "module",
+            module_name(cluster, pool),
+            body=[
+                {"source": "../modules/local/nodes"},
+                {**_SHARED, "network": Raw("module.network.network")},
+                {"role": "server" if pool is cluster.control_plane else "agent", "pool": pool.born},
+                {"nodes": {node.name: {"address": str(node.address)} for node in wanted}},
+                {"ssh_authorized_keys": Raw("var.ssh_authorized_keys")},
+            ],
+        ),
+        machines(cluster, pool),
+    )

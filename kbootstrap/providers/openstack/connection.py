@@ -1,0 +1,133 @@
+"""The one door to a cloud's API: openstacksdk in a thread, with deadlines, and failures as our own errors."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from kbootstrap.errors import DeadlinePassed, KbootstrapError, PrerequisiteMissing
+from kbootstrap.providers.model import Surroundings
+from kbootstrap.providers.openstack.credentials import Source, region_config, source
+from kbootstrap.providers.openstack.failures import is_slow, late, translate
+from kbootstrap.providers.openstack.settings import Settings
+from kbootstrap.redact import Redactor
+
+if TYPE_CHECKING:
+    from keystoneauth1.identity.base import BaseIdentityPlugin
+    from openstack.connection import Connection
+
+T = TypeVar("T")
+ASK = 150.0
+"""Seconds that one question may take altogether: pages of a list, and a second try after a request that
+was not answered (`API_TIMEOUT`)."""
+INSTALL = "pip install 'kbootstrap[openstack]'"
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """A project of a cloud, logged in. `region` is empty where nobody named one."""
+
+    sdk: Connection
+    source: Source
+    region: str
+    project: str
+    redactor: Redactor
+    stopped: threading.Event = field(default_factory=threading.Event)
+    """Set once nobody waits for a question any more: its thread must then do nothing more by itself."""
+
+    @property
+    def where(self) -> str:
+        """Say where this is: credentials, project, region."""
+        region = f", region {self.region}" if self.region else ""
+        return f"{self.source}, project {self.project}{region}"
+
+    async def ask(self, what: str, question: Callable[[Connection], T], *, seconds: float = ASK) -> T:
+        """Return what `question` finds out; it blocks, so it gets a thread.
+
+        `what` completes "the API could not …". Raises `CredentialsRefused`, `PrerequisiteMissing`, or
+        `DeadlinePassed`. A question must end with lists, not with generators, which ask later, and must bear
+        being asked twice: an API that let one request wait for too long gets a second chance, once.
+        """
+
+        def patiently() -> T:
+            try:
+                return question(self.sdk)
+            except Exception as error:
+                if self.stopped.is_set() or not is_slow(error):
+                    raise
+                return question(self.sdk)
+
+        try:
+            return await _ask(what, patiently, str(self.source), self.redactor, seconds)
+        except (asyncio.CancelledError, DeadlinePassed):
+            self.stopped.set()
+            raise
+
+
+@asynccontextmanager
+async def connected(chosen: Settings, around: Surroundings) -> AsyncIterator[Cloud]:
+    """Log in; the connection lives as long as the context.
+
+    Raises `PrerequisiteMissing` (KB1100) where openstacksdk is not installed, `CredentialsRefused`, and
+    `PrerequisiteMissing` for a region that the cloud does not have.
+    """
+    found = source(chosen, around)
+    sdk = await asyncio.to_thread(_open, found, chosen, around)
+    try:
+        yield await _ask(
+            "log in", lambda: _log_in(sdk, found, around.redactor), str(found), around.redactor, ASK
+        )
+    finally:
+        await asyncio.to_thread(sdk.close)
+
+
+def _open(found: Source, chosen: Settings, around: Surroundings) -> Connection:
+    """Import the SDK (two seconds) and make a connection; nothing is sent yet."""
+    try:
+        from openstack.connection import Connection
+    except ImportError as error:
+        raise PrerequisiteMissing(
+            "the openstack provider needs openstacksdk, which is not installed",
+            hint=f"install it beside kbootstrap: {INSTALL}",
+            code="KB1100",
+        ) from error
+    return Connection(config=region_config(found, chosen, around))
+
+
+def _log_in(sdk: Connection, found: Source, redactor: Redactor) -> Cloud:
+    """Get a token and look whether the catalogue has the region."""
+    access = cast("BaseIdentityPlugin", sdk.session.auth).get_access(sdk.session)
+    redactor.add(access.auth_token or "")
+    region = sdk.config.get_region_name() or ""
+    endpoints = [e for service in access.service_catalog.catalog for e in service.get("endpoints", ())]
+    regions = sorted({name for e in endpoints if (name := e.get("region_id") or e.get("region"))})
+    if region and regions and region not in regions:
+        raise PrerequisiteMissing(
+            f"{found} has no region '{region}'", hint=f"it has: {', '.join(regions)}", code="KB1106"
+        )
+    if not endpoints:
+        raise PrerequisiteMissing(
+            f"the credentials of {found} belong to no project: the cloud shows no services",
+            hint="name the project (`project_name` and its domain) in clouds.yaml, or OS_PROJECT_NAME",
+            code="KB1106",
+        )
+    return Cloud(sdk, found, region, access.project_name or access.project_id or "", redactor)
+
+
+async def _ask(what: str, question: Callable[[], T], where: str, redactor: Redactor, seconds: float) -> T:
+    try:
+        async with asyncio.timeout(seconds):
+            return await asyncio.to_thread(question)
+    except KbootstrapError:
+        raise
+    except TimeoutError as error:
+        raise late(what=what, where=where, seconds=seconds) from error
+    except Exception as error:
+        ours = translate(error, what=what, where=where, redactor=redactor)
+        if ours is None:
+            raise
+        raise ours from error

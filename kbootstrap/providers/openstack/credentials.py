@@ -1,0 +1,176 @@
+"""Which credentials a cluster uses: an entry of clouds.yaml, or the OS_* environment.
+
+The SDK and the Terraform provider look for clouds.yaml in different places (the provider in the folder of
+its root). So it is looked for here, once, and both are told the path. Order of places:
+OS_CLIENT_CONFIG_FILE, beside the spec, the current folder, ~/.config/openstack, /etc/openstack (openstacksdk,
+"Configuration").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kbootstrap.errors import CredentialsRefused, PrerequisiteMissing
+from kbootstrap.providers.model import Surroundings
+from kbootstrap.providers.openstack.settings import Settings
+
+if TYPE_CHECKING:
+    from openstack.config.cloud_region import CloudRegion
+
+API_TIMEOUT = 60
+"""Seconds that one request may take, where clouds.yaml says nothing (`api_timeout`)."""
+_SELECTORS = frozenset(
+    {"OS_CLOUD", "OS_REGION_NAME", "OS_CLIENT_CONFIG_FILE", "OS_CLIENT_SECURE_FILE", "OS_CLOUD_NAME"}
+)
+"""Variables that choose, and are no credentials themselves."""
+_SECRETS = ("password", "application_credential_secret", "token", "passcode", "access_token", "client_secret")
+_HINT = (
+    "name an entry of clouds.yaml in the spec (`provider.openstack.cloud`) or in OS_CLOUD, or load the "
+    "project's openrc file (OS_AUTH_URL, OS_USERNAME, …) into this shell"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the credentials are: `cloud` is the entry of `file`, or None for the environment."""
+
+    cloud: str | None
+    file: Path | None
+    secure: Path | None
+
+    def __str__(self) -> str:
+        if self.cloud is None:
+            return "the OS_* environment"
+        return f"cloud '{self.cloud}' of {self.file}"
+
+
+def source(chosen: Settings, around: Surroundings) -> Source:
+    """Find the credentials; raises `CredentialsRefused` where there are none."""
+    cloud = chosen.cloud or around.env.get("OS_CLOUD")
+    if cloud is None:
+        if not any(name.startswith("OS_") and name not in _SELECTORS for name in around.env):
+            raise CredentialsRefused(
+                "there are no credentials for OpenStack: the spec names no cloud, and OS_* is not set",
+                hint=_HINT,
+                code="KB1101",
+            )
+        return Source(None, None, None)
+    places = _places(around)
+    named = around.env.get("OS_CLIENT_CONFIG_FILE")
+    if named and not Path(named).is_file():
+        raise CredentialsRefused(
+            f"OS_CLIENT_CONFIG_FILE names {named}, which is not there", hint=_HINT, code="KB1101"
+        )
+    file = Path(named).absolute() if named else _first("clouds", places)
+    if file is None:
+        looked = ", ".join(str(place) for place in places)
+        raise CredentialsRefused(
+            f"the cloud '{cloud}' is wanted, and there is no clouds.yaml",
+            hint=f"download it from the cloud's web interface and put it into one of these folders: {looked}",
+            code="KB1101",
+        )
+    secure = around.env.get("OS_CLIENT_SECURE_FILE")
+    return Source(cloud, file, Path(secure).absolute() if secure else _first("secure", places))
+
+
+def variables(found: Source, chosen: Settings, env: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment by which OpenTofu's provider finds the same credentials. No secrets.
+
+    The provider fills what an entry of clouds.yaml leaves out from OS_*, which the SDK does not read then. So
+    the variables of another project's openrc are made empty, which counts as not set.
+    """
+    told: dict[str, str] = {}
+    if found.cloud is not None:
+        told |= {name: "" for name in env if name.startswith("OS_") and name not in _SELECTORS}
+        told |= {"OS_CLIENT_CONFIG_FILE": str(found.file)}
+        told |= {"OS_CLIENT_SECURE_FILE": str(found.secure)} if found.secure else {}
+        told |= {"OS_CLOUD": found.cloud} if chosen.cloud is None else {}
+    elif "OS_AUTH_URL" not in env and chosen.profile:
+        told["OS_AUTH_URL"] = chosen.profile.auth_url
+    return told
+
+
+def region_config(found: Source, chosen: Settings, around: Surroundings) -> CloudRegion:
+    """Read the credentials into the SDK's configuration; secrets become known to the redactor.
+
+    Blocks. Raises `CredentialsRefused` for an entry that is missing or not complete, and
+    `PrerequisiteMissing` for a clouds.yaml that cannot be read.
+    """
+    from keystoneauth1.exceptions import ClientException
+    from openstack.config.loader import OpenStackConfig
+    from openstack.exceptions import SDKException
+
+    region = chosen.region or around.env.get("OS_REGION_NAME")
+    extra: dict[str, Any] = {"region_name": region} if region else {}
+    common: dict[str, Any] = {
+        "load_envvars": False,
+        "override_defaults": {"api_timeout": API_TIMEOUT},
+        "app_name": "kbootstrap",
+    }
+    clouds = _clouds(found)
+    try:
+        if found.cloud is None:
+            config = OpenStackConfig(load_yaml_config=False, **common)
+            extra = {**_from_environment(around.env), **extra}
+        else:
+            files, secure = [str(found.file)], [str(found.secure)] if found.secure else []
+            config = OpenStackConfig(config_files=files, secure_files=secure, **common)
+            entry = config.cloud_config["clouds"].get(found.cloud, {})
+            if region and "regions" not in entry:
+                # The entry's own region is a default here, and the only one for the SDK.
+                entry["region_name"] = region
+        bare = config.get_one(cloud=found.cloud, validate=False, **extra)
+        for name in _SECRETS:
+            for value in (bare.config["auth"].get(name), bare.config.get(name)):
+                around.redactor.add(str(value or ""))
+        if not bare.config["auth"].get("auth_url") and "auth_url" not in extra and chosen.profile:
+            extra["auth"] = {"auth_url": chosen.profile.auth_url}
+        return config.get_one(cloud=found.cloud, **extra)
+    except (SDKException, ClientException, TypeError, AttributeError, KeyError, ValueError) as error:
+        raise CredentialsRefused(
+            f"the credentials in {found} are not usable: {around.redactor.clean(str(error)).rstrip('.')}",
+            hint=f"{found.file} has the clouds: {', '.join(clouds) or 'none'}" if found.file else _HINT,
+            code="KB1101",
+        ) from error
+
+
+def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        name.removeprefix("OS_").lower(): value
+        for name, value in env.items()
+        if name.startswith("OS_") and name not in _SELECTORS and value
+    }
+
+
+def _clouds(found: Source) -> tuple[str, ...]:
+    """Return the names that clouds.yaml has; `PrerequisiteMissing` where it is no such file."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    if found.file is None:
+        return ()
+    try:
+        return tuple(
+            map(str, dict(YAML(typ="safe", pure=True).load(found.file.read_text("utf-8"))["clouds"]))
+        )
+    except (OSError, YAMLError, KeyError, TypeError, ValueError) as error:
+        raise PrerequisiteMissing(
+            f"{found.file} cannot be read, or has no clouds",
+            hint="take a new copy of clouds.yaml from the cloud's web interface",
+            code="KB1102",
+        ) from error
+
+
+def _places(around: Surroundings) -> list[Path]:
+    home = around.env.get("HOME")
+    folders = [around.space.base.parent, Path.cwd()]
+    folders += [Path(home, ".config", "openstack")] if home else []
+    return list(dict.fromkeys([*folders, Path("/etc/openstack")]))
+
+
+def _first(name: str, places: list[Path]) -> Path | None:
+    files = (place / f"{name}{end}" for place in places for end in (".yaml", ".yml", ".json"))
+    return next((file.absolute() for file in files if file.is_file()), None)

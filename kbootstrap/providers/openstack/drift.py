@@ -1,0 +1,92 @@
+"""What of a cluster is gone from the cloud, and which machines were never used."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from kbootstrap.errors import PrerequisiteMissing
+from kbootstrap.providers.openstack.connection import Cloud
+from kbootstrap.providers.openstack.names import CLUSTER, SPEC, bastion_name, marked, ours
+from kbootstrap.providers.openstack.servers import GONE, alone, states
+from kbootstrap.providers.openstack.settings import BastionMachine, settings
+from kbootstrap.render.hcl import instance
+from kbootstrap.render.root import module_name
+from kbootstrap.spec.model import Cluster, Spec
+
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+
+_BASTION = "module.bastion.openstack_compute_instance_v2.bastion"
+
+
+async def drifted(cloud: Cloud, cluster: Cluster, outputs: Mapping[str, Any]) -> dict[str, str]:
+    """Return HCL addresses of machines that are gone. OpenTofu sees that too, but only while it plans.
+
+    Raises `PrerequisiteMissing` (KB1133) where nothing of the state is in this project.
+    """
+    made = outputs.get("kbootstrap")
+    if not made:
+        return {}
+    wanted = {node["instance"] for node in made["nodes"].values()}
+    bastion = made.get("bastion")
+    own = bastion is not None and bastion["instance"] not in wanted
+    there = await states(cloud, {*wanted, bastion["instance"]} if own else wanted)
+    if not there and not await cloud.ask("show the network", partial(_has, cluster.name, made)):
+        raise PrerequisiteMissing(
+            f"nothing of cluster {cluster.name} is in the project {cloud.project} of {cloud.source}",
+            hint="the state is of another project or region: look at the credentials and `region`. Was all "
+            "of it deleted by hand, `kbootstrap explain KB1133` says how to begin anew",
+            code="KB1133",
+        )
+    modules = {pool.born: module_name(cluster, pool) for pool in (cluster.control_plane, *cluster.pools)}
+    places = {
+        instance(f"module.{modules[node['pool']]}.openstack_compute_instance_v2.node", name): (name, node)
+        for name, node in made["nodes"].items()
+        if node["pool"] in modules
+    }
+    if own and isinstance(settings(cluster).bastion, BastionMachine):
+        places[_BASTION] = (bastion_name(cluster), bastion)
+    return {
+        address: f"the cloud has no machine {name}"
+        for address, (name, machine) in places.items()
+        if there.get(machine["instance"], "DELETED") in GONE
+    }
+
+
+async def blank(cloud: Cloud, spec: Spec, cluster: Cluster, names: Collection[str]) -> frozenset[str]:
+    """Return names without a machine, or whose machine never ran: no host had room, or it is being built.
+
+    Whether something was installed on one that ran cannot be seen from outside, so that one is never blank.
+    Neither is one that the cloud's list lacks while its port is used by a machine.
+    """
+
+    def ran(sdk: Connection) -> set[str]:
+        servers = [s for s in sdk.compute.servers() if marked(spec, cluster, s.metadata)]
+        listed = {server.name for server in servers}
+        found = {server.name for server in servers if server.launched_at}
+        if listed.issuperset(names):
+            return found
+        ports = sdk.network.ports(project_id=sdk.session.get_project_id())
+        used = {p.name: p.device_id for p in ports if p.device_id and ours(spec, cluster, p)}
+        hidden = {name for name in set(names) & set(used) - listed if alone(sdk, used[name])}
+        return found | hidden
+
+    there = await cloud.ask("list the machines", ran)
+    return frozenset(name for name in names if name not in there)
+
+
+def _has(cluster: str, made: Mapping[str, Any], sdk: Connection) -> bool:
+    """Tell whether the project has the network of a state, or anything with the cluster's tags.
+
+    A network that other projects share with this one says nothing.
+    """
+    project, told = sdk.session.get_project_id(), made.get("network")
+    network = sdk.network.find_network(told["id"]) if told else None
+    if network is not None and network.project_id == project:
+        return True
+    tags = {f"{CLUSTER}={cluster}"} | ({f"{SPEC}={made['spec']}"} if made.get("spec") else set())
+    network_api = sdk.network
+    lists = (network_api.security_groups, network_api.networks, network_api.routers, network_api.ips)
+    return any(tags <= set(thing.tags or ()) for listed in lists for thing in listed(project_id=project))

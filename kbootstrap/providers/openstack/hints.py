@@ -1,0 +1,79 @@
+"""What OpenStack's words in failures of OpenTofu mean, as a table: the first that matches counts.
+
+Wording: fault messages of Keystone, Nova, Neutron, Cinder and Octavia; gophercloud ("Expected HTTP response
+code … but got 409 instead"); the Terraform provider ("timeout while waiting for state to become …").
+"""
+
+from __future__ import annotations
+
+from kbootstrap.errors import CredentialsRefused
+from kbootstrap.hints import hint
+
+_NO_ROOM = (
+    "KB0519",
+    (
+        "The cloud has no room for a machine like this: another flavor, another availability zone, or "
+        "`anti_affinity: soft` can help. The same command makes the machine again."
+    ),
+)
+HINTS = (
+    hint(
+        r"quota exceeded|exceed(?:s|ed)? .{0,60}quota|quota .{0,60}exceed|overquota|overlimit"
+        r"|quotas? .{0,40}(?:has|have) been met",
+        "KB0510",
+        "Ask the cloud for a larger quota, or make the pools smaller; `kbootstrap doctor` shows the use. "
+        "What was made is kept: the same command goes on.",
+    ),
+    # Nova places machines of one group that are made at once without knowing of each other, and notices on
+    # the host (nova/compute/manager.py, `_validate_instance_group_policy`); then they can chase each other.
+    hint(
+        r"exhausted all hosts available for retrying|anti-affinity .{0,80}violated", *_NO_ROOM, passing=True
+    ),
+    hint(r"no valid host was found|not enough hosts available|anti-affinity .{0,80}fail", *_NO_ROOM),
+    hint(
+        r"\b401\b|authentication failed|requires authentication|unauthorized|one of `?auth_url"
+        r"|cloud .{0,80} (?:not found|does not exist)"
+        r"|missing input for argument \[(?:username|password)|unable to re-auth"
+        r"|you must provide a password|application credential .{0,80}(?:expired|could not be found)",
+        "KB0509",
+        "Check the cloud's entry in clouds.yaml, or the OS_* environment variables: passwords change, tokens "
+        "and application credentials expire. What was made is kept: the same command goes on.",
+        CredentialsRefused,
+    ),
+    hint(
+        r"policy (?:does not|doesn't) allow|\b403\b.{0,300}(?:forbidden|not authorized)|disallowed by policy",
+        "KB0520",
+        "The user needs the role `member` in the project (for load balancers often "
+        "`load-balancer_member` too); an application credential must have it as well.",
+        CredentialsRefused,
+    ),
+    hint(
+        r"ip ?address.{0,80}already (?:allocated|in use)|ipaddressalreadyallocated|ipaddressinuse"
+        r"|already (?:allocated|in use) .{0,40}(?:subnet|network)|port .{0,80} is (?:still )?in use by",
+        "KB0521",
+        "Something else in the network has this address: a port of an earlier run, or somebody else's "
+        "machine. `openstack port list --network NAME` shows it; remove it, then run the same command again.",
+    ),
+    hint(
+        r"is immutable and cannot be updated|ports? still in use|one or more ports|(?:subnet|network|router|"
+        r"securitygroup|security group)\S*.{0,60}in use|\b409\b|conflict",
+        "KB0522",
+        "The cloud is still busy with it, or something that kbootstrap did not make uses it. Run the same "
+        "command again in a minute; when it repeats, `openstack port list` shows what holds it.",
+    ),
+    hint(
+        r"timeout while waiting for state|context deadline exceeded|client\.timeout|i/o timeout"
+        r"|connection (?:refused|reset|error)|no such host|no route to host|tls handshake timeout"
+        r"|\b50[234]\b.{0,200}(?:gateway|unavailable)|service unavailable|bad gateway|gateway time-?out",
+        "KB0523",
+        "The cloud's API did not answer in time, or the cloud was slow. What was made is kept: run the same "
+        "command again; when it repeats, look at the cloud's status page.",
+    ),
+    hint(
+        r"returned no results|unable to find (?:an? )?(?:image|flavor|network|keypair)"
+        r"|could not find (?:image|flavor)|no matching (?:image|flavor)|invalid key_?name provided"
+        r"|(?:image|flavor|network|subnet|router|keypair)\S* .{0,80}could not be found",
+        "KB0511",
+        "Compare the name in the spec with what the cloud has; `kbootstrap doctor` looks at all of them.",
+    ),
+)

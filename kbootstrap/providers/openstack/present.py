@@ -1,0 +1,131 @@
+"""What the cloud has of a cluster: found by its marks, server groups by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kbootstrap.providers.openstack.names import group_names, marked, ours, owner
+from kbootstrap.providers.openstack.needs import Present
+from kbootstrap.spec.model import Cluster, Spec
+
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+
+_NEUTRONS = frozenset({"network:dhcp", "network:distributed"})
+"""Owners of ports that Neutron makes in every network, in numbers of its own."""
+
+_INTERFACE = "_interface"
+"""In the owner of a router's port in a subnet: `network:router_interface`, `…_interface_distributed`,
+`network:ha_router_replicated_interface`; its port outside is `network:router_gateway`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Resources of one cluster, as the SDK gives them; `strangers` have its names, and are not marked so."""
+
+    servers: tuple[Any, ...]
+    networks: tuple[Any, ...]
+    subnets: tuple[Any, ...]
+    routers: tuple[Any, ...]
+    ports: tuple[Any, ...]
+    floating_ips: tuple[Any, ...]
+    security_groups: tuple[Any, ...]
+    server_groups: tuple[Any, ...]
+    load_balancers: tuple[Any, ...]
+    volumes: tuple[Any, ...]
+    strangers: tuple[Any, ...]
+    interfaces: tuple[Any, ...] = ()
+    """Ports by which its routers are in subnets; only `unnoted` tells them."""
+
+    def present(self) -> Present:
+        """Return the numbers that `needs` takes off."""
+        groups = [group.security_group_rules or () for group in self.security_groups]
+        rules = sum(rule.get("direction") != "egress" for group in groups for rule in group)
+        ports = sum(port.device_owner not in _NEUTRONS for port in self.ports)
+        counts = {
+            "networks": len(self.networks),
+            "subnets": len(self.subnets),
+            "routers": len(self.routers),
+            "ports": ports,
+            "floating_ips": len(self.floating_ips),
+            "security_groups": len(self.security_groups),
+            "security_group_rules": rules,
+            "server_groups": len(self.server_groups),
+            "load_balancers": len(self.load_balancers),
+        }
+        volumes = {volume.name: volume.size for volume in self.volumes}
+        return Present(frozenset(server.name for server in self.servers), counts, volumes)
+
+    def unnoted(self, ours: Callable[[Any], bool], known: Collection[str]) -> Found:
+        """Return what is certainly ours, not among the IDs `known`, and in nobody's use.
+
+        Never a machine or a volume.
+        """
+
+        def lost(things: Iterable[Any]) -> tuple[Any, ...]:
+            return tuple(thing for thing in things if thing.id not in known and ours(thing))
+
+        lived_in = {p.network_id for p in self.ports if (p.device_owner or "").startswith("compute:")}
+        networks = tuple(network for network in lost(self.networks) if network.id not in lived_in)
+        routers = {router.id for router in self.routers}
+        inside = {network.id for network in networks}
+        return Found(
+            servers=(),
+            networks=networks,
+            subnets=tuple(subnet for subnet in lost(self.subnets) if subnet.network_id not in inside),
+            routers=lost(self.routers),
+            ports=tuple(port for port in lost(self.ports) if not port.device_id),
+            floating_ips=lost(self.floating_ips),
+            security_groups=lost(self.security_groups),
+            server_groups=(),
+            load_balancers=lost(self.load_balancers),
+            volumes=(),
+            strangers=(),
+            interfaces=tuple(
+                port
+                for port in self.ports
+                if port.device_id in routers and _INTERFACE in port.device_owner and port.id not in known
+            ),
+        )
+
+
+def find(sdk: Connection, spec: Spec, cluster: Cluster, *, balancers: bool) -> Found:
+    """Look for everything of a cluster; `balancers` False leaves Octavia out. Blocks."""
+    name, project = owner(spec, cluster), sdk.session.get_project_id()
+    groups = group_names(spec, cluster)
+
+    def own(things: Iterable[Any]) -> tuple[Any, ...]:
+        return tuple(thing for thing in things if ours(spec, cluster, thing))
+
+    servers = [server for server in sdk.compute.servers() if marked(spec, cluster, server.metadata)]
+    named_networks = list(sdk.network.networks(project_id=project))
+    networks = own(named_networks)
+    mine, inside = {server.id for server in servers}, {network.id for network in networks}
+    ports = {
+        port.id: port
+        for port in sdk.network.ports(project_id=project)
+        if port.network_id in inside or port.device_id in mine or ours(spec, cluster, port)
+    }
+    addresses = [
+        ip for ip in sdk.network.ips(project_id=project) if ours(spec, cluster, ip) or ip.port_id in ports
+    ]
+    extra = any(pool.volumes for pool in (cluster.control_plane, *cluster.pools))
+    volumes = sdk.block_storage.volumes(details=True) if extra else ()
+    loads = sdk.load_balancer.load_balancers(project_id=project) if balancers else ()
+    return Found(
+        servers=tuple(servers),
+        networks=networks,
+        subnets=tuple(
+            subnet for network in networks for subnet in sdk.network.subnets(network_id=network.id)
+        ),
+        routers=own(sdk.network.routers(project_id=project)),
+        ports=tuple(ports.values()),
+        floating_ips=tuple(addresses),
+        security_groups=own(sdk.network.security_groups(project_id=project)),
+        server_groups=tuple(group for group in sdk.compute.server_groups() if group.name in groups),
+        load_balancers=own(load for load in loads if load.project_id == project),
+        volumes=tuple(volume for volume in volumes if marked(spec, cluster, volume.metadata)),
+        strangers=tuple(n for n in named_networks if n.name == name and not ours(spec, cluster, n)),
+    )

@@ -1,0 +1,111 @@
+"""The rendered root of a cluster in OpenStack: values here, logic in `terraform-modules/openstack/`."""
+
+from __future__ import annotations
+
+from kbootstrap.providers.openstack import render_machines, render_network
+from kbootstrap.providers.openstack.render_places import places
+from kbootstrap.providers.openstack.settings import BastionMachine, Settings, settings
+from kbootstrap.render.hcl import Block, Comment, Item, Raw, Value, document
+from kbootstrap.render.model import RenderedRoot
+from kbootstrap.render.root import (
+    backend,
+    module_name,
+    moves,
+    nodes_by_pool,
+    outputs,
+    ssh_keys_variable,
+)
+from kbootstrap.spec.lock import Lock
+from kbootstrap.spec.model import Cluster, Spec
+
+MODULES = ("openstack/network", "openstack/security", "openstack/endpoint", "openstack/nodes")
+BASTION, INGRESS, STORAGE = "openstack/bastion", "openstack/ingress", "openstack/storage"
+SOURCE, VERSION = "terraform-provider-openstack/openstack", ">= 1.54.1, < 4.0.0"
+"""The provider, and its versions in which every argument of the modules means the same."""
+
+
+def render(spec: Spec, cluster: Cluster, lock: Lock) -> RenderedRoot:
+    """Return the cluster's root; pure and byte-stable.
+
+    Raises `SpecInvalid` (KB0353) where the image is named and the lock pins no ID for it. ValueError for a
+    lock without the pools' blocks.
+    """
+    chosen = settings(cluster)
+    nodes = nodes_by_pool(cluster, lock)
+    files = {
+        "versions.tf": _versions(),
+        "providers.tf": document(Block("provider", "openstack", body=_provider(chosen))),
+        "backend.tf": backend(spec, cluster),
+        "variables.tf": _variables(),
+        "cluster.tf": render_machines.shared(spec, cluster, lock),
+        "network.tf": render_network.network(cluster),
+        "security.tf": render_network.security(cluster),
+        "endpoint.tf": render_network.endpoint(cluster, nodes[cluster.control_plane.name]),
+        "outputs.tf": _outputs(spec, cluster),
+        **moves(cluster),
+    }
+    for pool in (cluster.control_plane, *cluster.pools):
+        text = render_machines.pool(cluster, pool, nodes.get(pool.name, ()))
+        files[f"{module_name(cluster, pool)}.tf"] = text
+    modules: tuple[str, ...] = MODULES
+    if isinstance(chosen.bastion, BastionMachine):
+        files["bastion.tf"] = render_machines.bastion(cluster, chosen.bastion)
+        modules += (BASTION,)
+    for balancer in cluster.load_balancers:
+        files[f"ingress_{balancer.name}.tf"] = render_network.ingress(cluster, balancer)
+    if cluster.load_balancers:
+        modules += (INGRESS,)
+    if cluster.buckets:
+        files["storage.tf"] = _storage(cluster)
+        modules += (STORAGE,)
+    return RenderedRoot(files, modules, places(cluster, nodes), providers=("openstack",))
+
+
+def _versions() -> str:
+    wanted: dict[str, Value] = {"openstack": {"source": SOURCE, "version": VERSION}}
+    body: list[Item] = [{"required_version": ">= 1.5.0"}, Block("required_providers", body=wanted)]
+    return document(Block("terraform", body=body))
+
+
+def _provider(chosen: Settings) -> dict[str, Value]:
+    """Say which cloud; without one the OS_* environment speaks."""
+    named = {"cloud": chosen.cloud, "region": chosen.region}
+    return {key: value for key, value in named.items() if value is not None}
+
+
+def _variables() -> str:
+    return document(
+        Comment("Known on this machine only; kbootstrap passes it as TF_VAR_…."),
+        ssh_keys_variable(),
+    )
+
+
+def _storage(cluster: Cluster) -> str:
+    body: list[Item] = [
+        {"source": "../modules/openstack/storage", "cluster": Raw("local.cluster")},
+        {"buckets": {bucket.name: {"versioning": bucket.versioning} for bucket in cluster.buckets}},
+    ]
+    return document(Block("module", "storage", body=body))
+
+
+def _outputs(spec: Spec, cluster: Cluster) -> str:
+    balancers = {b.name: Raw(f"module.ingress_{b.name}.load_balancer") for b in cluster.load_balancers}
+    own: dict[str, Value] = {"bastion": _bastion(cluster)}
+    if balancers:
+        own["load_balancers"] = balancers
+    return outputs(spec, cluster, own)
+
+
+def _bastion(cluster: Cluster) -> Value:
+    """Return what SSH goes through: a machine, the first server, or nothing."""
+    chosen = settings(cluster).bastion
+    if chosen == "none":
+        return None
+    if isinstance(chosen, BastionMachine):
+        return Raw("module.bastion.bastion")
+    server = render_network.first_server(cluster)
+    return {
+        "address": Raw(f"{server}.public_address"),
+        "user": Raw("local.ssh_user"),
+        "instance": Raw(f"{server}.instance"),
+    }

@@ -1,0 +1,83 @@
+"""Where each resource of the root came from: what goes wrong with it is shown at that line of the spec."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from kbootstrap.diagnostics import SpecPath
+from kbootstrap.providers.openstack.render_network import ranges
+from kbootstrap.providers.openstack.settings import settings
+from kbootstrap.render.hcl import instance
+from kbootstrap.render.root import API_PORT, module_name
+from kbootstrap.spec.model import Cluster, Node, pool_path
+
+_OF_A_NODE = (
+    "openstack_compute_instance_v2.node",
+    "openstack_networking_port_v2.port",
+    "openstack_networking_floatingip_v2.public",
+    "openstack_networking_floatingip_associate_v2.public",
+)
+
+_OF_A_VOLUME = ("openstack_blockstorage_volume_v3.volume", "openstack_compute_volume_attach_v2.attachment")
+
+
+def places(cluster: Cluster, nodes: Mapping[str, Sequence[Node]]) -> dict[str, SpecPath]:
+    """Return the place in the spec of every HCL address, or of a prefix of it."""
+    base: SpecPath = ("clusters", cluster.name)
+    provider: SpecPath = (*base, "provider", "openstack")
+    found: dict[str, SpecPath] = {
+        "module.network": (*base, "network"),
+        "module.network.openstack_networking_router_v2.router": (*provider, "external_network"),
+        "module.network.data.openstack_networking_network_v2.external": (*provider, "external_network"),
+        "module.network.data.openstack_networking_network_v2.existing": (*provider, "existing", "network"),
+        "module.network.data.openstack_networking_router_v2.existing": (*provider, "existing", "router"),
+        "module.security": provider,
+        "module.endpoint": (*base, "api"),
+        "module.endpoint.openstack_lb_loadbalancer_v2.api": (*provider, "load_balancer"),
+        "module.bastion": (*provider, "bastion"),
+        "provider": provider,
+        "var": (*base, "ssh"),
+        "output": base,
+        "locals": provider,
+        "terraform": base,
+        "moved": base,
+    }
+    for name, key in (("control-plane", "control_plane_subnet"), ("agents", "agents_subnet")):
+        address = "module.network.data.openstack_networking_subnet_v2.existing"
+        found[instance(address, name)] = (*provider, "existing", key)
+        made = "module.network.openstack_networking_subnet_v2.subnet"
+        found[instance(made, name)] = (*base, "network", name.replace("-", "_"))
+    for index, bucket in enumerate(cluster.buckets):
+        found["module.storage"] = (*base, "buckets")
+        resource = "module.storage.openstack_objectstorage_container_v1.bucket"
+        found[instance(resource, bucket.name)] = (*base, "buckets", index)
+    for index, balancer in enumerate(cluster.load_balancers):
+        found[f"module.ingress_{balancer.name}"] = (*base, "ingress", "load_balancers", index)
+    found |= _rules(cluster, base)
+    for pool in (cluster.control_plane, *cluster.pools):
+        module, path = f"module.{module_name(cluster, pool)}", pool_path(cluster, pool)
+        found[module] = path
+        found[f"{module}.openstack_compute_servergroup_v2.group"] = (*path, "anti_affinity")
+        for node in nodes.get(pool.name, ()):
+            found |= {instance(f"{module}.{resource}", node.name): path for resource in _OF_A_NODE}
+            found |= {
+                instance(f"{module}.{resource}", f"{node.name}/{volume.name}"): (*path, "volumes", index)
+                for index, volume in enumerate(pool.volumes)
+                for resource in _OF_A_VOLUME
+            }
+    return found
+
+
+def _rules(cluster: Cluster, base: SpecPath) -> dict[str, SpecPath]:
+    """Lead the rules of operators' ranges to these; keys as in the security module's table."""
+    rule = "module.security.openstack_networking_secgroup_rule_v2.rule"
+    bastion = settings(cluster).bastion
+    groups = {"server": ("control_plane",), "none": ("control_plane", "agents")}
+    found: dict[str, SpecPath] = {}
+    for index, cidr in enumerate(ranges(cluster.api.allowed_cidrs)):
+        place = (*base, "api", "allowed_cidrs", index)
+        found[instance(rule, f"{cidr}->control_plane-tcp-{API_PORT}")] = place
+    for index, cidr in enumerate(ranges(cluster.ssh.allowed_cidrs)):
+        for group in groups[bastion] if isinstance(bastion, str) else ("bastion",):
+            found[instance(rule, f"{cidr}->{group}-tcp-22")] = (*base, "ssh", "allowed_cidrs", index)
+    return found

@@ -1,0 +1,91 @@
+"""What the cloud has of the things that a spec names: image, flavors, external networks, zones, key pair."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kbootstrap.providers.openstack.images import named, newest
+from kbootstrap.providers.openstack.needs import Flavor
+from kbootstrap.providers.openstack.settings import settings
+from kbootstrap.spec.lock import Lock
+from kbootstrap.spec.model import Cluster
+
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """The image that machines get; `status` is empty, and `id` may be, where there is none."""
+
+    name: str
+    id: str
+    status: str
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the cloud told. `zones` is empty where it does not tell; `key_pair`: the named one is there."""
+
+    image: Image
+    flavors: Mapping[str, Flavor]
+    external_networks: tuple[str, ...]
+    zones: tuple[str, ...]
+    key_pair: bool = True
+
+    def close_flavors(self, name: str) -> list[str]:
+        """Return names like one that is not there; the first ones where none is like it."""
+        return difflib.get_close_matches(name, self.flavors, n=5, cutoff=0.5) or sorted(self.flavors)[:5]
+
+
+def look(sdk: Connection, cluster: Cluster, lock: Lock) -> Known:
+    """Ask for everything that the spec of a cluster names. Blocks."""
+    chosen = settings(cluster)
+    networks = list(sdk.network.networks(is_router_external=True))
+    pair = chosen.key_pair is None or sdk.compute.find_keypair(chosen.key_pair) is not None
+    return Known(
+        image=_image(sdk, cluster, lock),
+        flavors=_flavors(sdk),
+        external_networks=tuple(sorted({network.name for network in networks if network.name})),
+        zones=_zones(sdk) if chosen.availability_zones else (),
+        key_pair=pair,
+    )
+
+
+def _image(sdk: Connection, cluster: Cluster, lock: Lock) -> Image:
+    """Look for the pinned image; without a pin, for what `apply` would pin."""
+    from openstack.exceptions import NotFoundException
+
+    chosen = settings(cluster)
+    name = chosen.image_name or chosen.image_id or ""
+    pinned = chosen.image_id or lock.image_id(cluster.name, name)
+    if pinned:
+        try:
+            image = sdk.image.get_image(pinned)
+        except NotFoundException:
+            return Image(name, pinned, "")
+        return Image(image.name or name, image.id, image.status or "", bool(image.is_hidden))
+    found = newest(named(sdk, name))
+    return Image(name, found.id, "active") if found else Image(name, "", "")
+
+
+def _flavors(sdk: Connection) -> dict[str, Flavor]:
+    return {
+        flavor.name: Flavor(int(flavor.vcpus or 0), int(flavor.ram or 0), int(flavor.disk or 0))
+        for flavor in sdk.compute.flavors()
+    }
+
+
+def _zones(sdk: Connection) -> tuple[str, ...]:
+    """Return the zones that take machines; empty where the cloud does not show them."""
+    from openstack.exceptions import HttpException
+
+    try:
+        found = list(sdk.compute.availability_zones())
+    except HttpException:
+        return ()
+    return tuple(sorted(zone.name for zone in found if (zone.state or {}).get("available", True)))

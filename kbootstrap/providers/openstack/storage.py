@@ -1,0 +1,28 @@
+"""What is known of a cloud's object storage, where OpenTofu's state is kept in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from kbootstrap.diagnostics import Diagnostic
+from kbootstrap.providers.openstack.profiles import PROFILES
+from kbootstrap.spec.model import Spec
+from kbootstrap.spec.states import s3_endpoint
+
+
+def lock_problems(spec: Spec) -> Iterator[Diagnostic]:
+    """Refuse a lock file in a storage that is known to have no conditional writes: each run would fail."""
+    host = urlsplit(s3_endpoint(spec) or "").hostname
+    if not host or not spec.state.settings.get("use_lockfile"):
+        return
+    for profile in PROFILES.values():
+        hosts = {urlsplit(url).hostname for url in profile.s3_endpoints.values()}
+        if host in hosts and not profile.s3_locking:
+            yield Diagnostic(
+                "KB0358",
+                "This storage has no lock",
+                f"Object storage of {profile.name} has no conditional writes: OpenTofu's lock file fails.",
+                "Delete `use_lockfile`, and let only one place run apply.",
+                spec.source.key(("state", "backend", "s3", "use_lockfile")),
+            )

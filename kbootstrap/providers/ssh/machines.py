@@ -1,0 +1,90 @@
+"""The machines that a spec names: their outputs, and how they are reached."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from ipaddress import AddressValueError, IPv4Address
+from typing import Any
+
+from kbootstrap.inventory.certificate import certificate_names
+from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
+from kbootstrap.providers.keys import named_identity
+from kbootstrap.providers.model import Surroundings
+from kbootstrap.providers.ssh.keys import identity, known, verify
+from kbootstrap.spec.model import Cluster, Node, Spec
+from kbootstrap.spec.topology import endpoint_address
+
+USER = "root"
+"""Who logs in where the spec names nobody."""
+SSH_PORT = 22
+API_PORT = 6443
+"""Port of the Kubernetes API (docs.k3s.io and docs.rke2.io, "Requirements")."""
+
+
+def outputs(spec: Spec, cluster: Cluster, nodes: Sequence[Node]) -> Mapping[str, Any]:
+    """Return the output contract (`schemas/output.json`); a machine is identified by its address alone."""
+    endpoint = {"host": str(endpoint_address(cluster)), "port": API_PORT}
+    return {
+        "kbootstrap": {
+            "spec": spec.name,
+            "cluster": cluster.name,
+            "endpoint": {"internal": endpoint, "external": endpoint},
+            "nodes": {
+                node.name: {
+                    "role": node.role,
+                    "pool": node.pool,
+                    "address": str(node.address),
+                    "instance": str(node.address),
+                }
+                for node in nodes
+            },
+        }
+    }
+
+
+def inventory(cluster: Cluster, made: Mapping[str, Any], around: Surroundings) -> Inventory:
+    """Return how to reach the machines; nobody is asked.
+
+    Raises `PrerequisiteMissing` where `known_hosts` of the spec lacks a machine.
+    """
+    file, settings = known(cluster, around), cluster.provider.settings
+    user = cluster.ssh.user or USER
+    key = named_identity(cluster, around)
+    identities = (key,) if key else ()
+    checked: list[tuple[str, tuple[str, ...]]] = []
+
+    def target(alias: str, host: str, port: int, who: str, jump: SshTarget | None = None) -> SshTarget:
+        keys = file(host, port) if file else ()
+        checked.append((f"{alias} ({host})", keys))
+        return SshTarget(alias, host, port, who, identities, jump, identity(alias, host, keys, around), keys)
+
+    bastion = settings.get("bastion")
+    jump = None
+    if bastion is not None:
+        who = bastion.get("user") or user
+        jump = target(f"{cluster.name}-bastion", bastion["host"], bastion.get("port", SSH_PORT), who)
+    machines = {}
+    for name, node in made["nodes"].items():
+        address = node["address"]
+        through = None if bastion is not None and address == bastion["host"] else jump
+        ssh = target(name, address, SSH_PORT, user, through)
+        machines[name] = Machine(name, address, ssh, ssh.instance, ssh.host_keys)
+    if file:
+        verify(checked)
+    endpoint = Endpoint(**made["endpoint"]["external"])
+    return Inventory(
+        cluster.name,
+        machines,
+        Endpoint(**made["endpoint"]["internal"]),
+        endpoint,
+        certificate_names(cluster),
+        jump=jump if _private(endpoint.host) else None,
+    )
+
+
+def _private(host: str) -> bool:
+    """Tell whether this is an address that only its own network leads to."""
+    try:
+        return IPv4Address(host).is_private
+    except AddressValueError:
+        return False

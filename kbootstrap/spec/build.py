@@ -1,0 +1,164 @@
+"""From checked data to the frozen model. Defaults come from the schemas, derived values from `derive`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+from kbootstrap.spec import derive, schemas
+from kbootstrap.spec.model import (
+    CONTROL_PLANE,
+    S3,
+    Api,
+    Artifacts,
+    Autoscaling,
+    Bucket,
+    Cluster,
+    FromEnvironment,
+    FromFile,
+    HostSpec,
+    Kubernetes,
+    LoadBalancer,
+    Network,
+    Pool,
+    ProviderSpec,
+    Reference,
+    Snapshots,
+    SourceMap,
+    Spec,
+    Ssh,
+    State,
+    Taint,
+    Volume,
+)
+
+Data = Mapping[str, Any]
+
+
+def spec(data: Data, clusters: tuple[Cluster, ...], path: Path, source: SourceMap) -> Spec:
+    """Return the spec around clusters that are built already."""
+    state = schemas.fill(data.get("state", {}), schemas.spec()["properties"]["state"])
+    (backend,) = state["backend"].items()
+    encryption = state.get("encryption")
+    passphrase = _reference(encryption["passphrase"]) if encryption else None
+    return Spec(str(data["name"]), clusters, State(backend[0], backend[1], passphrase), path, source)
+
+
+def cluster(spec_name: str, name: str, data: Data) -> Cluster:
+    """Return one cluster; `data` fits the schemas."""
+    data = schemas.fill(data, schemas.spec()["definitions"]["cluster"])
+    ((provider, settings),) = data["provider"].items()
+    settings = schemas.fill(settings, schemas.provider(provider), schemas.provider(provider))
+    snapshots = data.get("snapshots")
+    control_plane = _pool(CONTROL_PLANE, data["control_plane"])
+    endpoint = data["api"].get("endpoint") or schemas.endpoint(provider, control_plane.nodes)
+    return Cluster(
+        name=name,
+        provider=ProviderSpec(provider, settings),
+        kubernetes=_kubernetes(data["kubernetes"]),
+        network=_network(spec_name, name, provider, data.get("network")),
+        api=Api(endpoint, _cidrs(data["api"]["allowed_cidrs"])),
+        control_plane=control_plane,
+        pools=tuple(_pool(pool["name"], pool) for pool in data["pools"]),
+        ssh=_ssh(data["ssh"]),
+        artifacts=Artifacts(data["artifacts"].get("mirror")),
+        snapshots=_snapshots(snapshots) if snapshots is not None else None,
+        load_balancers=tuple(
+            LoadBalancer(b["name"], tuple(int(p) for p in b["ports"]), b["pool"])
+            for b in data["ingress"]["load_balancers"]
+        ),
+        pod_isolation=data["isolation"]["pods"],
+        buckets=tuple(Bucket(b["name"], b["versioning"]) for b in data["buckets"]),
+    )
+
+
+def _kubernetes(data: Data) -> Kubernetes:
+    return Kubernetes(
+        distribution=data["distribution"],
+        version=data["version"],
+        secrets_encryption=data["secrets_encryption"],
+        profile=data.get("profile"),
+        disable=tuple(data["disable"]),
+        pod_cidr=IPv4Network(data["pod_cidr"]),
+        service_cidr=IPv4Network(data["service_cidr"]),
+    )
+
+
+def _network(spec_name: str, name: str, provider: str, data: Data | None) -> Network | None:
+    if data is not None:
+        return Network(
+            IPv4Network(data["cidr"]), IPv4Network(data["control_plane"]), IPv4Network(data["agents"])
+        )
+    return derive.network(spec_name, name) if schemas.trait(provider, "network") == "optional" else None
+
+
+def _pool(name: str, data: Data) -> Pool:
+    hosts = tuple(HostSpec(h["name"], h["address"], h["labels"]) for h in data.get("hosts", ()))
+    bounds = data.get("autoscaling")
+    autoscaling = Autoscaling(int(bounds["min"]), int(bounds["max"])) if bounds else None
+    nodes = len(hosts) if hosts else autoscaling.min if autoscaling else int(data.get("nodes", 1))
+    return Pool(
+        name=name,
+        nodes=nodes,
+        autoscaling=autoscaling,
+        flavor=data.get("flavor"),
+        labels=data["labels"],
+        taints=tuple(taint(text) for text in data["taints"]),
+        max_unavailable=int(data.get("max_unavailable", 1)),
+        anti_affinity=data["anti_affinity"],
+        volumes=tuple(
+            Volume(v["name"], int(v["size_gib"]), v.get("type"), v["mount"]) for v in data["volumes"]
+        ),
+        hosts=hosts,
+        renamed_from=tuple(data.get("renamed_from", ())),
+    )
+
+
+def taint(text: str) -> Taint:
+    """Return a taint from `key=value:Effect` or `key:Effect`; the syntax is checked already."""
+    body, _, effect = text.rpartition(":")
+    key, _, value = body.partition("=")
+    return Taint(key, value, effect)  # type: ignore[arg-type] # the format check knows the effects
+
+
+def _ssh(data: Data) -> Ssh:
+    key = data.get("private_key")
+    return Ssh(
+        user=data.get("user"),
+        private_key=_reference(key) if key is not None else None,
+        authorized_keys=tuple(k if isinstance(k, str) else _reference(k) for k in data["authorized_keys"]),
+        allowed_cidrs=_cidrs(data["allowed_cidrs"]),
+    )
+
+
+def _snapshots(data: Data) -> Snapshots:
+    s3, passphrase = data.get("s3"), data.get("passphrase")
+    return Snapshots(
+        schedule=data["schedule"],
+        retention=int(data["retention"]),
+        s3=_s3(s3) if s3 is not None else None,
+        passphrase=_reference(passphrase) if passphrase is not None else None,
+    )
+
+
+def _s3(data: Data) -> S3:
+    secret, authority = data.get("credentials"), data.get("ca")
+    return S3(
+        bucket=data["bucket"],
+        endpoint=data["endpoint"],
+        region=data["region"],
+        folder=data.get("folder"),
+        credentials=_reference(secret) if secret is not None else None,
+        insecure=data.get("insecure", False),
+        ca=_reference(authority) if authority is not None else None,
+    )
+
+
+def _reference(data: Data) -> Reference:
+    return FromEnvironment(data["env"]) if "env" in data else FromFile(data["file"])
+
+
+def _cidrs(data: list[str]) -> tuple[IPv4Network, ...]:
+    return tuple(IPv4Network(text) for text in data)

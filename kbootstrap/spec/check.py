@@ -1,0 +1,160 @@
+"""The schema check: jsonschema finds what does not fit, and this says it in words of YAML."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from kbootstrap.diagnostics import Diagnostic, SpecPath
+from kbootstrap.spec import flaw, formats, schemas, words
+from kbootstrap.spec.model import SourceMap
+from kbootstrap.spec.words import Failure
+
+_Check = Callable[[str], flaw.Flaw | None]
+_Validator = Callable[[schemas.Schema], Any]
+"""Makes jsonschema's validator of a schema."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A diagnostic, and the path of the value that must be taken away to go on without it.
+
+    `missing` names a key that the map at `path` needs and has not.
+    """
+
+    diagnostic: Diagnostic
+    path: SpecPath
+    missing: str | None = None
+
+
+def check(data: schemas.Json, source: SourceMap) -> tuple[Problem, ...]:
+    """Return everything in the resolved data that the schemas do not allow."""
+    found = list(_problems(data, schemas.spec(), source, ()))
+    if not isinstance(data, dict):
+        return tuple(found)
+    places: list[tuple[SpecPath, Any]] = [(("defaults",), data.get("defaults"))]
+    clusters = data.get("clusters")
+    if isinstance(clusters, dict):
+        places += [(("clusters", name), cluster) for name, cluster in clusters.items()]
+    for path, cluster in places:
+        chosen = cluster.get("provider") if isinstance(cluster, dict) else None
+        if isinstance(chosen, dict):
+            for name, settings in chosen.items():
+                found += _provider(name, settings, (*path, "provider", name), source)
+    return tuple(found)
+
+
+def _provider(name: str, settings: schemas.Json, path: SpecPath, source: SourceMap) -> Iterator[Problem]:
+    known = schemas.providers()
+    if name in known:
+        yield from _problems(settings, schemas.provider(name), source, path)
+        return
+    meant = flaw.close(name, known)
+    yield Problem(
+        Diagnostic(
+            "KB0208",
+            "Unknown provider",
+            f"There is no provider {flaw.quote(name)}.",
+            f"Did you mean `{meant}`?" if meant else f"There are: {', '.join(known)}.",
+            source.key(path),
+        ),
+        path,
+    )
+
+
+def _problems(
+    data: schemas.Json, schema: schemas.Schema, source: SourceMap, base: SpecPath
+) -> Iterator[Problem]:
+    failures = list(_validator()(schema).iter_errors(data))
+    mistyped = {tuple(error.absolute_path) for error in failures if error.validator == "type"}
+    for error in failures:
+        # What has the wrong type is not also out of bounds: one problem, said once.
+        if error.validator == "type" or tuple(error.absolute_path) not in mistyped:
+            yield from _explain(error, source, base)
+
+
+def _explain(error: Failure, source: SourceMap, base: SpecPath) -> Iterator[Problem]:
+    path: SpecPath = (*base, *error.absolute_path)
+    if "propertyNames" in error.absolute_schema_path:
+        inner = (*path, str(error.instance))
+        yield Problem(words.malformed(str(error.instance), error.validator_value, source.key(inner)), inner)
+    elif error.validator == "additionalProperties":
+        known = tuple(error.schema["properties"])
+        for key in error.instance:
+            if key not in known and not (path == () and key.startswith("x-")):
+                inner = (*path, key)
+                unused = tuple(k for k in known if k not in error.instance)
+                yield Problem(words.unknown_key(key, known, unused, source.key(inner), path), inner)
+    elif error.validator in {"required", "x-required", "x-one-of"}:
+        yield from _missing(error, source, path)
+    elif error.validator in {"anyOf", "oneOf"}:
+        yield from _alternatives(error, source, base, path)
+    elif error.validator == "pattern" and "format" in error.schema:
+        return  # For editors; the format says it better.
+    else:
+        # The parent of a `$ref` is not in error.schema, the target is: enough for all words.
+        yield Problem(words.unfit(error, source.value(path), path), path)
+
+
+def _missing(error: Failure, source: SourceMap, path: SpecPath) -> Iterator[Problem]:
+    if path[:1] == ("defaults",) and error.validator != "required":
+        return
+    properties = error.schema["properties"]
+    unknown = [key for key in error.instance if key not in properties]
+    names = error.validator_value
+    missing = [name for name in names if name not in error.instance]
+    if error.validator == "x-one-of":
+        missing = [] if any(name in error.instance for name in names) else [names[0]]
+    for name in missing:
+        misspelt = any(flaw.close(key, tuple(properties)) in names for key in unknown)
+        if misspelt and any(flaw.close(key, tuple(properties)) == name for key in unknown):
+            continue
+        if misspelt and error.validator == "x-one-of":
+            continue
+        span = source.value(path) if not path or isinstance(path[-1], int) else source.key(path)
+        wanted = schemas.resolve(properties[name])
+        yield Problem(words.missing_key(name, wanted, span, path), path, name)
+
+
+def _alternatives(error: Failure, source: SourceMap, base: SpecPath, path: SpecPath) -> Iterator[Problem]:
+    """Explain the one alternative that has the right type, else name the types of all."""
+    branches: dict[int, list[Failure]] = {}
+    for inner in error.context:
+        branches.setdefault(inner.schema_path[0], []).append(inner)
+    fitting = [
+        inner for inner in branches.values() if not any(e.validator == "type" and not e.path for e in inner)
+    ]
+    if len(fitting) == 1:
+        for inner in fitting[0]:
+            yield from _explain(inner, source, base)
+        return
+    types = [schemas.resolve(branch).get("type", "") for branch in error.validator_value]
+    yield Problem(words.wrong_type(error, types, source.value(path), path), path)
+
+
+@functools.cache
+def _validator() -> _Validator:
+    """Return jsonschema's draft-07 validator with our keywords and formats; imported when first needed."""
+    import jsonschema
+
+    checker = jsonschema.FormatChecker(formats=())
+    for name, function in formats.FORMATS.items():
+        checker.checks(name)(functools.partial(_is_good, function))
+
+    def required(_: object, names: list[str], instance: object, _schema: object) -> Iterator[Failure]:
+        if isinstance(instance, dict) and any(name not in instance for name in names):
+            yield jsonschema.ValidationError("missing")
+
+    def once(_: object, names: list[str], instance: object, _schema: object) -> Iterator[Failure]:
+        if isinstance(instance, dict) and not any(name in instance for name in names):
+            yield jsonschema.ValidationError("missing")
+
+    keywords = {"required": required, "x-required": required, "x-one-of": once}
+    extended = jsonschema.validators.extend(jsonschema.Draft7Validator, keywords)  # type: ignore[no-untyped-call]
+    return functools.partial(extended, format_checker=checker)
+
+
+def _is_good(function: _Check, value: object) -> bool:
+    return not isinstance(value, str) or function(value) is None

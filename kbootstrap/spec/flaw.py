@@ -1,0 +1,29 @@
+"""What the checks of `format_*.py` give, and help with words that are nearly right."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """Why a value is not right, as parts of a diagnostic."""
+
+    code: str
+    summary: str
+    reason: str
+    help: str
+
+
+def close(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that somebody may have meant."""
+    lower = {name.lower().replace("-", "_"): name for name in known}
+    found = difflib.get_close_matches(word[:80].lower().replace("-", "_"), lower, n=1, cutoff=0.6)
+    return lower[found[0]] if found else None
+
+
+def quote(value: str) -> str:
+    """Show a value in a sentence, cut when it is long."""
+    return f"`{value}`" if len(value) <= 60 else f"`{value[:57]}…`"

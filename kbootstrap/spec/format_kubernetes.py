@@ -1,0 +1,145 @@
+"""Versions, labels, taints, schedules, and what else stands on nodes."""
+
+from __future__ import annotations
+
+import re
+
+from kbootstrap.spec import cron
+from kbootstrap.spec.flaw import Flaw, close, quote
+from kbootstrap.spec.format_names import NODE
+
+_VERSION = re.compile(r"v\d{1,3}\.\d{1,3}\.\d{1,3}(-(rc|alpha|beta)\d{0,3}(\.\d{1,3})?)?\+(k3s|rke2r)\d{1,3}")
+# Kubernetes: "Labels and Selectors", syntax and character set.
+_LABEL_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_PUBLIC_KEY = re.compile(
+    r"(ssh-(ed25519|rsa)|ecdsa-sha2-nistp(256|384|521)|sk-\S+@openssh\.com) [A-Za-z0-9+/]{40,}={0,3}( .*)?"
+)
+_PRIVATE_KEY = re.compile(r"PRIVATE KEY-----")
+
+EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+
+
+def kubernetes_version(value: str) -> Flaw | None:
+    """Accept full versions of k3s and RKE2 as their releases are named."""
+    if _VERSION.fullmatch(value):
+        return None
+    summary = "Not a full version"
+    reason = f"{quote(value)} is not how releases are named: every part counts, so that nodes never differ."
+    if _VERSION.fullmatch(f"v{value}"):
+        return Flaw("KB0341", summary, reason, f"Write `v{value}`.")
+    if re.fullmatch(r"v?\d{1,3}(\.\d{1,3}){0,2}", value):
+        number = ".".join([*value.removeprefix("v").split("."), "0", "0"][:3])
+        help_ = f"Write the whole name, such as `v{number}+k3s1` for k3s or `v{number}+rke2r1` for RKE2."
+        return Flaw("KB0341", summary, reason, help_)
+    if value in {"stable", "latest", "testing"}:
+        return Flaw(
+            "KB0341",
+            summary,
+            f"{quote(value)} is a channel: what it means changes from day to day.",
+            "Write a version, such as `v1.32.0+k3s1`.",
+        )
+    return Flaw("KB0341", summary, reason, "Write `v1.32.0+k3s1` for k3s or `v1.32.1+rke2r1` for RKE2.")
+
+
+def taint(value: str) -> Flaw | None:
+    """Accept `key=value:Effect` and `key:Effect`."""
+    summary = "Taint not understood"
+    body, colon, effect = value.rpartition(":")
+    if not colon:
+        return Flaw(
+            "KB0342",
+            summary,
+            f"{quote(value)} has no effect.",
+            f"Write {quote(value + ':NoSchedule')}, or another effect: {', '.join(EFFECTS)}.",
+        )
+    if effect not in EFFECTS:
+        meant = close(effect, EFFECTS)
+        help_ = f"Did you mean `{meant}`?" if meant else f"Write one of {', '.join(EFFECTS)}."
+        return Flaw("KB0342", summary, f"{quote(effect)} is no effect.", help_)
+    key, _, content = body.partition("=")
+    if label_key(key) is not None or (content and not _LABEL_NAME.fullmatch(content)):
+        return Flaw(
+            "KB0342",
+            summary,
+            f"{quote(value)} is not `key=value:Effect` with a label's key and value.",
+            "Write `dedicated=db:NoSchedule`.",
+        )
+    return None
+
+
+def label_key(value: str) -> Flaw | None:
+    """Accept keys of labels: a name, with a domain before it where wanted."""
+    prefix, slash, name = value.rpartition("/")
+    good = _LABEL_NAME.fullmatch(name) and (not slash or (len(prefix) <= 253 and NODE.fullmatch(prefix)))
+    if good:
+        return None
+    return Flaw(
+        "KB0343",
+        "Label not allowed",
+        f"{quote(value)} is no key of a label: at most 63 letters, digits, `-`, `_`, `.`, and a domain with "
+        "a slash before it.",
+        "Write `tier` or `example.org/tier`.",
+    )
+
+
+def label_value(value: str) -> Flaw | None:
+    """Accept values of labels; empty is allowed."""
+    if value == "" or _LABEL_NAME.fullmatch(value):
+        return None
+    return Flaw(
+        "KB0343",
+        "Label not allowed",
+        f"{quote(value)} is no value of a label: at most 63 letters, digits, `-`, `_`, `.`, beginning and "
+        "ending with a letter or digit.",
+        "Shorten it, or replace the other characters by dashes.",
+    )
+
+
+def schedule(value: str) -> Flaw | None:
+    """Accept cron with five fields."""
+    reason = cron.problem(value)
+    if reason is None:
+        return None
+    return Flaw(
+        "KB0340",
+        "Schedule not understood",
+        reason,
+        'Write minute, hour, day, month, weekday: "0 */6 * * *" is every six hours.',
+    )
+
+
+def absolute_path(value: str) -> Flaw | None:
+    """Accept absolute paths of folders, without `..`."""
+    good = (
+        value.startswith("/")
+        and ".." not in value.split("/")
+        and not re.search(r"[\s:,]", value)
+        and value != "/"
+    )
+    if good:
+        return None
+    return Flaw(
+        "KB0210",
+        "Not an absolute path",
+        f"{quote(value)} must begin with a slash, be more than `/`, and have no `..`, space, colon or comma.",
+        "Write `/var/lib/data`.",
+    )
+
+
+def public_key(value: str) -> Flaw | None:
+    """Accept one public key as it stands in authorized_keys."""
+    if _PUBLIC_KEY.fullmatch(value):
+        return None
+    if _PRIVATE_KEY.search(value):
+        return Flaw(
+            "KB0210",
+            "Private key in the spec",
+            "This is a private key; it is public as soon as the spec is committed.",
+            "Make a new key pair, and write the public key, or `{file: ~/.ssh/id_ed25519.pub}`.",
+        )
+    help_ = (
+        f"Write `{{file: {value}}}`."
+        if value.startswith(("~", "/", "."))
+        else "Write `{file: ~/.ssh/id_ed25519.pub}`, or the line of that file."
+    )
+    return Flaw("KB0210", "Not a public key", "This is not a line such as `ssh-ed25519 AAAA… name`.", help_)

@@ -1,0 +1,72 @@
+"""Names: what may be written, and what kbootstrap makes of a name that is nearly right."""
+
+from __future__ import annotations
+
+import re
+
+from kbootstrap.spec.flaw import Flaw, quote
+
+# RFC 1123, section 2.1; Kubernetes: "Object Names and IDs". A letter first also makes it an RFC 1035 label.
+_LABEL = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+NODE = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")  # useradd(8), "Caveats"
+
+
+def dns_label(value: str) -> Flaw | None:
+    """Accept names that Kubernetes, container engines and host names all accept."""
+    if _LABEL.fullmatch(value):
+        return None
+    better = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")[:63].strip("-")
+    help_ = f"Write {quote(better)}." if _LABEL.fullmatch(better) else "Write a name such as `production`."
+    reason = (
+        f"{quote(value)} becomes part of names of machines: 1 to 63 lower-case letters, digits and dashes, "
+        "a letter first, no dash at the end."
+    )
+    return Flaw("KB0301", "Name not allowed", reason, help_)
+
+
+def node_name(value: str) -> Flaw | None:
+    """Accept names of nodes that exist: DNS labels, also several with dots."""
+    if len(value) <= 63 and NODE.fullmatch(value):
+        return None
+    reason = (
+        f"{quote(value)} becomes the node's name in Kubernetes: at most 63 lower-case letters, digits, "
+        "dashes and dots."
+    )
+    return Flaw("KB0301", "Name not allowed", reason, "Write the machine's host name in lower case.")
+
+
+def bucket_name(value: str) -> Flaw | None:
+    """Accept bucket names that S3 and Swift both accept."""
+    if _BUCKET.fullmatch(value) and ".." not in value:
+        return None
+    reason = f"{quote(value)} is no bucket name: 3 to 63 lower-case letters, digits, dashes and dots."
+    return Flaw("KB0301", "Name not allowed", reason, "Write a name such as `exponent-backups`.")
+
+
+def env_name(value: str) -> Flaw | None:
+    """Accept names of environment variables."""
+    if _ENVIRONMENT.fullmatch(value):
+        return None
+    # The value is not shown: people put the secret itself here.
+    return Flaw(
+        "KB0210",
+        "Not a variable's name",
+        "The name of an environment variable has letters, digits and underscores only; the secret itself "
+        "must not stand here.",
+        "Write the name without `$`, such as `KB_S3`.",
+    )
+
+
+def user_name(value: str) -> Flaw | None:
+    """Accept names of Linux users."""
+    if _USER.fullmatch(value):
+        return None
+    return Flaw(
+        "KB0301",
+        "Name not allowed",
+        f"{quote(value)} is no name of a Linux user.",
+        "Write a name such as `debian`.",
+    )

@@ -1,0 +1,34 @@
+"""The syntax of single values: what `format` means in the schemas. Each check returns a flaw or None."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kbootstrap.spec import format_kubernetes, format_names, format_network
+from kbootstrap.spec.flaw import Flaw
+
+FORMATS: dict[str, Callable[[str], Flaw | None]] = {
+    "absolute-path": format_kubernetes.absolute_path,
+    "address": format_network.address,
+    "api-endpoint": format_network.api_endpoint,
+    "bucket-name": format_names.bucket_name,
+    "cidr": format_network.cidr,
+    "cron": format_kubernetes.schedule,
+    "dns-label": format_names.dns_label,
+    "env-name": format_names.env_name,
+    "ipv4": format_network.ipv4,
+    "kubernetes-version": format_kubernetes.kubernetes_version,
+    "label-key": format_kubernetes.label_key,
+    "label-value": format_kubernetes.label_value,
+    "node-name": format_names.node_name,
+    "public-key": format_kubernetes.public_key,
+    "taint": format_kubernetes.taint,
+    "url": format_network.url,
+    "user-name": format_names.user_name,
+}
+
+
+def fault(value: str, name: str | None) -> Flaw | None:
+    """Return what is wrong with a value of the format called `name`; None also for a format unknown here."""
+    check = FORMATS.get(name or "")
+    return check(value) if check else None

@@ -1,0 +1,127 @@
+"""A spec file to a `Spec`, or to every problem of it at once: bytes, text, tree, defaults, schema, rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kbootstrap.diagnostics import Diagnostic, Span, SpecPath, errors, in_order
+from kbootstrap.errors import SpecInvalid
+from kbootstrap.spec import build, check, document, mend, merge, reading, rules
+from kbootstrap.spec.model import Cluster, SourceMap, Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a file gave: a spec where it has no errors; all problems, in the order of the file."""
+
+    spec: Spec | None
+    diagnostics: tuple[Diagnostic, ...]
+
+    def checked(self, path: Path) -> Spec:
+        """Return the spec; raises `SpecInvalid` with all problems where there is none."""
+        if self.spec is None:
+            count = len(errors(self.diagnostics))
+            problems = "1 problem" if count == 1 else f"{count} problems"
+            raise SpecInvalid(f"{path} has {problems}", diagnostics=self.diagnostics)
+        return self.spec
+
+
+def load(path: Path) -> Loaded:
+    """Read and check a spec file. Raises `WrongUsage` where the path is no readable file."""
+    data = reading.read(path)
+    text = reading.decode(data, str(path))
+    return _failed([text]) if isinstance(text, Diagnostic) else load_text(text, path)
+
+
+def load_text(text: str, path: Path) -> Loaded:
+    """Check the text of a spec; `path` stands in the spans, and the spec's relative paths begin beside it."""
+    read = document.parse(text, str(path))
+    if read.root is None or isinstance(read.root, document.Scalar) or read.diagnostics:
+        return _failed(read.diagnostics or [_empty(read.root, text, str(path))])
+    root = merge.with_defaults(read.root) if isinstance(read.root, document.Map) else read.root
+    if root.size > document.VALUES:
+        return _failed([_too_many(root.span)])
+    data, source = merge.flatten(root)
+    problems = check.check(data, source)
+    found = [problem.diagnostic for problem in problems]
+    if not isinstance(data, dict):
+        return _failed(found)
+    wrong = [problem.path for problem in problems]
+    if problems:
+        data = mend.without(data, problems)
+        problems = check.check(data, source)
+        mend.completed(data, problems)
+        wrong += [problem.path for problem in problems]
+        problems = check.check(data, source)
+    clusters = tuple(_clusters(data, [problem.path for problem in problems]))
+    spec = _spec(data, clusters, [problem.path for problem in problems], path, source)
+    if spec is not None:
+        found += rules.check(spec, frozenset(mend.doubtful(wrong)))
+    ordered = in_order(found)
+    return Loaded(None if errors(ordered) else spec, ordered)
+
+
+def _clusters(data: dict[str, Any], broken: Iterable[SpecPath]) -> Iterator[Cluster]:
+    """Yield the clusters that fit the schema once they are mended: rules can look at them."""
+    # Settings of a provider are no matter of the rules.
+    bad = {
+        path[1]
+        for path in broken
+        if path[:1] == ("clusters",) and len(path) > 1 and not (path[2:3] == ("provider",) and len(path) > 3)
+    }
+    clusters = data.get("clusters")
+    if not isinstance(clusters, dict) or any(path == ("clusters",) for path in broken):
+        return
+    name = data.get("name")
+    for key, cluster in clusters.items():
+        if key not in bad:
+            yield build.cluster(name if isinstance(name, str) else "", key, cluster)
+
+
+def _spec(
+    data: dict[str, Any],
+    clusters: tuple[Cluster, ...],
+    broken: Iterable[SpecPath],
+    path: Path,
+    source: SourceMap,
+) -> Spec | None:
+    kept = {**data, "name": data.get("name", "")}
+    if any(p[:1] == ("state",) for p in broken):
+        kept["state"] = {}
+    return build.spec(kept, clusters, path, source)
+
+
+def _failed(diagnostics: Iterable[Diagnostic]) -> Loaded:
+    return Loaded(None, in_order(diagnostics))
+
+
+def _empty(root: document.Node | None, text: str, name: str) -> Diagnostic:
+    if isinstance(root, document.Scalar) and root.value is not None:
+        return Diagnostic(
+            "KB0202",
+            "Wrong type",
+            "A spec is a map, `key: value` lines, and this file is a single text.",
+            "Check that this is the right file; `kbootstrap init` writes a first spec.",
+            root.span,
+        )
+    first = reading.lines(text)[0]
+    return Diagnostic(
+        "KB0101",
+        "File is empty",
+        f"There is nothing but comments and blank lines in {name}.",
+        "`kbootstrap init` writes a first spec.",
+        Span(name, 1, 1, 1, first),
+    )
+
+
+def _too_many(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "KB0110",
+        "Too many values",
+        f"With `defaults:` in every cluster, the spec has more than {document.VALUES:,} values.",
+        "Divide it into several specs.",
+        span,
+    )

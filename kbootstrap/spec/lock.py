@@ -1,0 +1,199 @@
+"""The lock file beside a spec: `<spec>.lock.yaml`, committed. Pins what the spec alone cannot say.
+
+That is the address blocks of pools: a node's address is computed from its pool's block, and the lock keeps
+blocks where they are when pools come and go, so that removing one pool moves no other. And the IDs of images,
+which clouds build again under the same name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from kbootstrap.diagnostics import Diagnostic
+from kbootstrap.errors import SpecInvalid
+from kbootstrap.spec.model import Cluster, Pool, Spec, pool_path
+
+ENDPOINT_HOST = 10
+"""The API endpoint's place in the control-plane subnet; servers follow."""
+FIRST = 11
+"""The first address of the agents' subnet that a block may take."""
+SMALLEST = 16
+"""Addresses in the smallest block, so that a pool may grow without a second one."""
+SHARED = 128
+"""From this many addresses on, the last eighth of the agents' subnet is the provider's: for load balancers
+and whatever else gets an address by itself."""
+VERSION = "kbootstrap/v1alpha1"
+
+_HEADER = """\
+# Written by kbootstrap; commit it beside the spec. It keeps the addresses of nodes where they are when pools
+# come and go: each pool has blocks of its agents' subnet, counted from the subnet's first address. It keeps
+# images too: the ID that a name had when it was looked up.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive addresses of the agents' subnet: `first` counts from its network address."""
+
+    first: int
+    size: int
+
+    @property
+    def end(self) -> int:
+        """The first offset after the block."""
+        return self.first + self.size
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """The image of a cluster: the name that was looked up, and the ID that it had."""
+
+    name: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """The content of a lock file.
+
+    `addresses` has for each cluster, for each pool by its first name, its blocks in the order of ordinals.
+    `images` has the image of each cluster whose provider looks one up; it counts as long as the spec has the
+    same name.
+    """
+
+    addresses: Mapping[str, Mapping[str, tuple[Block, ...]]] = field(default_factory=dict)
+    images: Mapping[str, Image] = field(default_factory=dict)
+
+    def image_id(self, cluster: str, name: str) -> str | None:
+        """Return the pinned ID of a cluster's image; None where none is pinned, or one of another name."""
+        pinned = self.images.get(cluster)
+        return pinned.id if pinned is not None and pinned.name == name else None
+
+    def with_image(self, cluster: str, image: Image) -> Lock:
+        """Return a lock that pins this image for a cluster."""
+        return replace(self, images={**self.images, cluster: image})
+
+
+def end(addresses: int) -> int:
+    """Return the first offset that no node has, in an agents' subnet with so many addresses."""
+    return addresses - 1 - (addresses // 8 if addresses >= SHARED else 0)
+
+
+def lock_path(spec: Path) -> Path:
+    """Return the lock file of a spec file: `clusters.yaml` has `clusters.lock.yaml`."""
+    name = spec.name.removesuffix(spec.suffix) if spec.suffix in {".yaml", ".yml"} else spec.name
+    return spec.with_name(f"{name}.lock.yaml")
+
+
+def load(path: Path) -> Lock:
+    """Read a lock file; a missing one is an empty lock. Raises `SpecInvalid` for a broken one."""
+    from kbootstrap.spec import lockfile
+
+    return lockfile.read(path) if path.exists() else Lock()
+
+
+def dump(lock: Lock) -> str:
+    """Return the text of a lock file: the same lock gives the same bytes."""
+    text = f"{_HEADER}apiVersion: {VERSION}\n"
+    clusters = {name: pools for name, pools in sorted(lock.addresses.items()) if pools}
+    text += "addresses:\n" if clusters else "addresses: {}\n"
+    for cluster, pools in clusters.items():
+        text += f"  {_quoted(cluster)}:\n"
+        for pool, blocks in sorted(pools.items()):
+            shown = ", ".join(f"{{first: {block.first}, size: {block.size}}}" for block in blocks)
+            text += f"    {_quoted(pool)}: [{shown}]\n"
+    text += "images:\n" if lock.images else ""
+    for cluster, image in sorted(lock.images.items()):
+        text += f"  {_quoted(cluster)}: {{name: {json.dumps(image.name)}, id: {json.dumps(image.id)}}}\n"
+    return text
+
+
+def allocate(spec: Spec, lock: Lock) -> Lock:
+    """Return a lock with a place for every pool of the spec, and with pins for nothing else.
+
+    Blocks that exist and still fit stay; a pool that outgrew its blocks gets a further one; new pools take
+    the first free place, in the spec's order. Raises `SpecInvalid` where the agents' subnet has no room.
+    """
+    problems: list[Diagnostic] = []
+    addresses: dict[str, Mapping[str, tuple[Block, ...]]] = {}
+    for cluster in spec.clusters:
+        if cluster.network is not None:
+            placed, failed = place(cluster, cluster.network.agents, lock.addresses.get(cluster.name, {}))
+            addresses[cluster.name] = placed
+            problems += [_no_room(spec, cluster, pool) for pool in failed]
+    if problems:
+        raise SpecInvalid(f"{spec.path} has no room for all nodes", code="KB0411", diagnostics=problems)
+    known = {cluster.name for cluster in spec.clusters}
+    return Lock(addresses, {name: image for name, image in lock.images.items() if name in known})
+
+
+def place(
+    cluster: Cluster, subnet: IPv4Network, known: Mapping[str, tuple[Block, ...]]
+) -> tuple[dict[str, tuple[Block, ...]], tuple[Pool, ...]]:
+    """Return the blocks of every pool of one cluster, and the pools that found no room."""
+    limit = end(subnet.num_addresses)
+    blocks: dict[str, tuple[Block, ...]] = {}
+    taken: list[Block] = []
+    for pool in cluster.pools:
+        kept = _still_good(known.get(pool.born, ()), taken, limit)
+        blocks[pool.born] = kept
+        taken += kept
+    born = {pool.born for pool in cluster.pools}
+    # Pools that go have their addresses until their machines are gone, which is after the new ones are there.
+    leaving = [block for name, blocks in known.items() if name not in born for block in blocks]
+    failed = []
+    for pool in cluster.pools:
+        missing = pool.capacity - sum(block.size for block in blocks[pool.born])
+        if missing <= 0 and blocks[pool.born]:
+            continue
+        size = max(SMALLEST, missing)
+        block = _free([*taken, *leaving], size, limit) or _free(taken, size, limit)
+        if block is None:
+            failed.append(pool)
+            continue
+        blocks[pool.born] += (block,)
+        taken.append(block)
+    return blocks, tuple(failed)
+
+
+def _still_good(blocks: Iterable[Block], taken: list[Block], limit: int) -> tuple[Block, ...]:
+    good: list[Block] = []
+    for block in blocks:
+        others = [*taken, *good]
+        free = all(block.end <= other.first or other.end <= block.first for other in others)
+        if block.first < FIRST or block.end > limit or block.size < 1 or not free:
+            break
+        good.append(block)
+    return tuple(good)
+
+
+def _free(taken: list[Block], size: int, limit: int) -> Block | None:
+    first = FIRST
+    for block in sorted(taken, key=lambda b: b.first):
+        if first + size <= block.first:
+            break
+        first = max(first, block.end)
+    return Block(first, size) if first + size <= limit else None
+
+
+def _no_room(spec: Spec, cluster: Cluster, pool: Pool) -> Diagnostic:
+    network = cluster.network
+    return Diagnostic(
+        "KB0411",
+        "No addresses left in the agents' subnet",
+        f"Pool {pool.name} needs {max(SMALLEST, pool.capacity)} consecutive addresses, and the blocks that "
+        "the "
+        f"lock file holds for other pools leave none in {network.agents if network else 'the subnet'}.",
+        "Make the agents' subnet larger, or make pools smaller.",
+        spec.source.value(pool_path(cluster, pool)),
+    )
+
+
+def _quoted(name: str) -> str:
+    """Quote names that YAML would read as something else than text (`1`, `null`, `true`, `1e3`)."""
+    plain = name[:1].isalpha() and name not in {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
+    return name if plain else f'"{name}"'

@@ -1,0 +1,115 @@
+"""Reading `<spec>.lock.yaml`: people merge it by hand in git, so a broken one is shown like a broken spec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kbootstrap.diagnostics import Diagnostic, Span
+from kbootstrap.errors import SpecInvalid, WrongUsage
+from kbootstrap.spec import document, reading
+from kbootstrap.spec.document import Items, Map, Node, Scalar
+from kbootstrap.spec.lock import FIRST, VERSION, Block, Image, Lock
+
+
+class _Broken(Exception):
+    def __init__(self, reason: str, span: Span) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.span = span
+
+
+def read(path: Path) -> Lock:
+    """Read a lock file that exists. Raises `SpecInvalid` with diagnostics for a broken one."""
+    try:
+        data = reading.read(path)
+    except WrongUsage as error:
+        raise SpecInvalid(
+            error.message,
+            hint=f"{path.name} is the lock file, made beside the spec: take it from version control",
+            code="KB0410",
+        ) from None
+    text = reading.decode(data, str(path))
+    if isinstance(text, Diagnostic):
+        raise _invalid(path, text)
+    parsed = document.parse(text, str(path))
+    if parsed.diagnostics:
+        raise _invalid(path, *parsed.diagnostics)
+    if parsed.root is None:
+        return Lock()
+    try:
+        return _lock(parsed.root)
+    except _Broken as broken:
+        problem = Diagnostic(
+            "KB0410",
+            "Lock file is broken",
+            broken.reason,
+            "Take the file from version control, or delete it: nodes may then get other addresses.",
+            broken.span,
+        )
+        raise _invalid(path, problem) from None
+
+
+def _lock(root: Node) -> Lock:
+    top = _map(root)
+    version = top.get("apiVersion")
+    if not isinstance(version, Scalar) or version.value != VERSION:
+        raise _Broken(f"`apiVersion: {VERSION}` is missing or another one.", (version or root).span)
+    if unknown := sorted(top.keys() - {"apiVersion", "addresses", "images"}):
+        raise _Broken(f"`{unknown[0]}` is no part of a lock file.", top[unknown[0]].span)
+    addresses = _map(top["addresses"]) if "addresses" in top else {}
+    images = _map(top["images"]) if "images" in top else {}
+    return Lock(
+        {
+            cluster: {pool: _blocks(blocks) for pool, blocks in _map(pools).items()}
+            for cluster, pools in addresses.items()
+        },
+        {cluster: _image(image) for cluster, image in images.items()},
+    )
+
+
+def _image(node: Node) -> Image:
+    entries = _map(node)
+    if entries.keys() != {"name", "id"}:
+        raise _Broken("An image has the keys `name` and `id`.", node.span)
+    return Image(_text(entries["name"]), _text(entries["id"]))
+
+
+def _text(node: Node) -> str:
+    if not isinstance(node, Scalar) or not isinstance(node.value, str) or not node.value:
+        raise _Broken("This must be a text.", node.span)
+    return node.value
+
+
+def _blocks(node: Node) -> tuple[Block, ...]:
+    if not isinstance(node, Items):
+        raise _Broken("A pool has a list of blocks.", node.span)
+    return tuple(_block(item) for item in node.items)
+
+
+def _block(node: Node) -> Block:
+    entries = _map(node)
+    if entries.keys() != {"first", "size"}:
+        raise _Broken("A block has the keys `first` and `size`.", node.span)
+    first, size = _number(entries["first"], FIRST), _number(entries["size"], 1)
+    return Block(first, size)
+
+
+def _number(node: Node, least: int) -> int:
+    if not isinstance(node, Scalar) or type(node.value) is not int or node.value < least:
+        raise _Broken(f"This must be a whole number, {least} or more.", node.span)
+    return node.value
+
+
+def _map(node: Node) -> dict[str, Node]:
+    if not isinstance(node, Map):
+        raise _Broken("A map is expected here.", node.span)
+    return {key: entry.value for key, entry in node.entries.items()}
+
+
+def _invalid(path: Path, *problems: Diagnostic) -> SpecInvalid:
+    return SpecInvalid(
+        f"the lock file {path} is broken",
+        hint="it is committed beside the spec: take it from there",
+        code="KB0410",
+        diagnostics=problems,
+    )

@@ -1,0 +1,101 @@
+"""Mends a spec with problems so far that the rules can look at the rest: all problems are said at once.
+
+What does not fit the schema is taken away, and what is then missing gets a stand-in. Nothing mended is ever
+used for more than finding further problems; what only follows from mending is `doubtful` and not said.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from kbootstrap.diagnostics import SpecPath
+from kbootstrap.spec import schemas
+from kbootstrap.spec.check import Problem
+
+_LISTS_OF_MAPS = {"pools", "hosts", "volumes", "buckets", "load_balancers"}
+_VERSIONS = {"rke2": "v0.0.0+rke2r1"}
+_OTHER_VERSION = "v0.0.0+k3s1"
+
+
+def without(data: dict[str, Any], problems: Iterable[Problem]) -> dict[str, Any]:
+    """Return a copy without the values that have problems. Maps in lists stay: neighbours must not move."""
+    kept = copy.deepcopy(data)
+    for problem in problems:
+        path = problem.path
+        if problem.missing is not None:
+            continue
+        if path and isinstance(path[-1], int):
+            items = _at(kept, path[:-1])
+            if path[-2] in _LISTS_OF_MAPS and isinstance(items, list):
+                items[path[-1]] = {}
+                continue
+            path = path[:-1]
+        inner = _at(kept, path[:-1])
+        if path and isinstance(inner, dict):
+            inner.pop(path[-1], None)
+    return kept
+
+
+def completed(data: dict[str, Any], problems: Iterable[Problem]) -> None:
+    """Put stand-ins for what is missing in the clusters of `data`, or take away what holds it."""
+    for problem in problems:
+        cluster = _at(data, problem.path[:2])
+        if problem.path[:1] == ("clusters",) and isinstance(cluster, dict):
+            _complete(cluster, problem.path[2:], problem.missing)
+
+
+def doubtful(paths: Iterable[SpecPath]) -> Iterator[tuple[str, str]]:
+    """Yield each cluster and key whose absence, or kind, may only be due to what is wrong at these paths."""
+    for path in paths:
+        if path[:1] != ("clusters",) or len(path) < 2:
+            continue
+        key = path[2] if len(path) > 2 else None
+        name = str(path[1])
+        if len(path) <= 3:
+            yield from ((name, "network"), (name, "flavor"), (name, "hosts"))
+        if key in {"control_plane", "pools"}:
+            yield from ((name, "flavor"), (name, "hosts"))
+        if key == "network":
+            yield name, "network"
+        if key in {"provider", None}:
+            yield name, "provider"
+
+
+def _complete(cluster: dict[str, Any], path: SpecPath, missing: str | None) -> None:
+    key = path[0] if path else missing
+    if key == "provider":
+        # Settings do not matter to the rules; which provider it is does, and then it is doubtful.
+        if len(path) < 2:
+            cluster["provider"] = {schemas.providers()[0]: {}}
+    elif key == "kubernetes":
+        known = cluster.get("kubernetes")
+        known = known if isinstance(known, dict) else {}
+        version = _VERSIONS.get(str(known.get("distribution")), _OTHER_VERSION)
+        cluster["kubernetes"] = {"version": version, **known}
+    elif key == "control_plane" and len(path) < 2:
+        cluster["control_plane"] = {**cluster.get("control_plane", {}), "nodes": 1}
+    elif key in {"control_plane", "pools"}:
+        inner = _at(cluster, path)
+        if isinstance(inner, dict) and missing is not None:
+            inner[missing] = _stand_in(path, missing)
+    else:
+        cluster.pop(str(key), None)
+
+
+def _stand_in(path: SpecPath, key: str) -> object:
+    own = "-".join(str(part).replace("_", "-") for part in path)
+    known: dict[str, object] = {
+        "nodes": 1, "size_gib": 1, "min": 1, "max": 5000,
+        "name": own, "mount": f"/{own}", "address": f"{own}.invalid",
+    }  # fmt: skip
+    return known.get(key)
+
+
+def _at(data: object, path: SpecPath) -> object:
+    for part in path:
+        inside = isinstance(data, dict) and part in data
+        within = isinstance(data, list) and isinstance(part, int) and part < len(data)
+        data = data[part] if inside or within else None  # type: ignore[index] # one of the two
+    return data

@@ -1,0 +1,95 @@
+"""Rules about sizes, references and versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kbootstrap.diagnostics import Diagnostic, Related, SpecPath
+from kbootstrap.spec import flaw
+from kbootstrap.spec.model import Cluster, Spec
+from kbootstrap.spec.rules_names import pools
+
+
+def quorum(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
+    """Refuse an even number of control-plane nodes: etcd survives no more than with one fewer."""
+    count = cluster.control_plane.nodes
+    if count % 2 == 0:
+        key = "hosts" if cluster.control_plane.hosts else "nodes"
+        yield Diagnostic(
+            "KB0320",
+            "Even number of control-plane nodes",
+            f"With {count} nodes etcd needs {count // 2 + 1} to agree, so it survives the loss of "
+            f"{(count - 1) // 2}: no more than with {count - 1}, and there is one more node to lose.",
+            f"Write {count - 1} or {count + 1}.",
+            spec.source.value(("clusters", cluster.name, "control_plane", key)),
+        )
+
+
+def autoscaling_bounds(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
+    """Refuse a smallest size above the largest."""
+    for pool, path in pools(cluster):
+        bounds = pool.autoscaling
+        if bounds is not None and bounds.min > bounds.max:
+            span = spec.source.value((*path, "autoscaling", "max"))
+            yield Diagnostic(
+                "KB0321",
+                "Smallest size is above the largest",
+                f"Pool {pool.name} may have {bounds.min} nodes or more, and {bounds.max} or fewer.",
+                "Exchange `min` and `max`.",
+                spec.source.value((*path, "autoscaling", "min")),
+                related=(Related(span, "the largest"),) if span else (),
+            )
+
+
+def one_size(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
+    """Refuse a size that is said twice."""
+    for pool, path in pools(cluster):
+        written = [key for key in ("nodes", "autoscaling", "hosts") if spec.source.written((*path, key))]
+        for key in written[1:]:
+            other = spec.source.key((*path, written[0]))
+            yield Diagnostic(
+                "KB0322",
+                "Size is said twice",
+                f"Pool {pool.name} has both `{written[0]}` and `{key}`, and each says how many nodes there "
+                "are.",
+                "Delete one of them.",
+                spec.source.key((*path, key)),
+                related=(Related(other, "also here"),) if other else (),
+            )
+
+
+def known_pools(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
+    """Refuse a load balancer for a pool that does not exist."""
+    names = [pool.name for pool in cluster.pools]
+    for index, balancer in enumerate(cluster.load_balancers):
+        if balancer.pool not in names:
+            meant = flaw.close(balancer.pool, names)
+            known = f"There are: {', '.join(dict.fromkeys(names))}." if names else "The cluster has no pools."
+            path: SpecPath = ("clusters", cluster.name, "ingress", "load_balancers", index, "pool")
+            yield Diagnostic(
+                "KB0330",
+                "Unknown pool",
+                f"The cluster has no pool {flaw.quote(balancer.pool)}.",
+                f"Did you mean `{meant}`?" if meant else known,
+                spec.source.value(path),
+            )
+
+
+def version_of_distribution(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
+    """Refuse a version of another distribution."""
+    wanted = cluster.kubernetes.distribution
+    mark = {"k3s": "+k3s", "rke2": "+rke2r"}
+    if mark[wanted] in cluster.kubernetes.version:
+        return
+    base: SpecPath = ("clusters", cluster.name, "kubernetes")
+    span = spec.source.value((*base, "distribution"))
+    written = spec.source.written((*base, "distribution"))
+    number = cluster.kubernetes.version.partition("+")[0]
+    yield Diagnostic(
+        "KB0346",
+        "Version of another distribution",
+        f"{cluster.kubernetes.version} is no version of {wanted}: those end in `{mark[wanted]}1`.",
+        f"Write `{number}{mark[wanted]}1`, or change `distribution`.",
+        spec.source.value((*base, "version")),
+        related=(Related(span, "the distribution"),) if span and written else (),
+    )

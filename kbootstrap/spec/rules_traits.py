@@ -1,0 +1,80 @@
+"""Rules that follow from what a provider needs or cannot use (`x-kbootstrap` in its schema)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kbootstrap.diagnostics import Diagnostic, SpecPath
+from kbootstrap.spec import schemas, topology
+from kbootstrap.spec.model import Cluster, Spec
+from kbootstrap.spec.rules_names import pools
+
+
+def network(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
+    """Ask for a network where the provider makes one, and refuse it where it cannot."""
+    path: SpecPath = ("clusters", cluster.name, "network")
+    provider = cluster.provider.name
+    trait = schemas.trait(provider, "network")
+    if trait == "required" and cluster.network is None:
+        yield Diagnostic(
+            "KB0316",
+            "Network is missing",
+            f"Provider {provider} makes the cluster's network, and needs to know its addresses.",
+            "Write `network: {cidr: 10.20.0.0/16, control_plane: 10.20.0.0/24, agents: 10.20.4.0/22}`.",
+            spec.source.key(("clusters", cluster.name)),
+        )
+    if trait == "refused" and cluster.network is not None:
+        reason = f"With provider {provider} the machines have their addresses already."
+        yield Diagnostic("KB0316", "Network is not used", reason, "Delete `network`.", spec.source.key(path))
+
+
+def flavor(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
+    """Ask for a flavor where machines are made of one, and refuse it elsewhere."""
+    provider = cluster.provider.name
+    trait = schemas.trait(provider, "flavor")
+    for pool, path in pools(cluster):
+        if trait == "required" and pool.flavor is None:
+            yield Diagnostic(
+                "KB0323",
+                "Flavor is missing",
+                f"Provider {provider} needs to know what machines of pool {pool.name} look like.",
+                "Write `flavor:` with a name of your cloud; `openstack flavor list` shows them.",
+                spec.source.key(path) if path[-1] == "control_plane" else spec.source.value(path),
+            )
+        if trait == "refused" and pool.flavor is not None:
+            reason = f"Machines of provider {provider} have no flavor."
+            where = spec.source.key((*path, "flavor"))
+            yield Diagnostic("KB0323", "Flavor is not used", reason, "Delete `flavor`.", where)
+
+
+def hosts(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
+    """Ask for hosts where machines exist already, and refuse them elsewhere."""
+    provider = cluster.provider.name
+    trait = schemas.trait(provider, "hosts")
+    for pool, path in pools(cluster):
+        if trait == "required" and not pool.hosts:
+            written = next((k for k in ("nodes", "autoscaling") if spec.source.written((*path, k))), None)
+            yield Diagnostic(
+                "KB0324",
+                "Hosts are missing",
+                f"Provider {provider} makes no machines: pool {pool.name} must list those that exist.",
+                "Write `hosts: [{name: node-1, address: 10.0.0.11}]`.",
+                spec.source.key((*path, written) if written else path),
+            )
+        if trait == "refused" and pool.hosts:
+            reason = f"Provider {provider} makes the machines itself."
+            help_ = "Delete `hosts` and write `nodes:` with their number."
+            yield Diagnostic("KB0324", "Hosts are not used", reason, help_, spec.source.key((*path, "hosts")))
+
+
+def endpoint(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
+    """Refuse an endpoint that nobody makes."""
+    provider = cluster.provider.name
+    if schemas.trait(provider, "hosts") == "required" and cluster.api.endpoint in topology.MADE_ENDPOINTS:
+        yield Diagnostic(
+            "KB0344",
+            "API endpoint not understood",
+            f"Provider {provider} makes no infrastructure, so there is no `{cluster.api.endpoint}`.",
+            "Write the address or host name where the API answers.",
+            spec.source.value(("clusters", cluster.name, "api", "endpoint")),
+        )

@@ -1,0 +1,113 @@
+"""Keys of the language whose machinery does not exist yet. `plan` and `apply` refuse them at their line.
+
+The tables shrink as machinery is built; a row goes away together with the commit that makes its key work.
+What differs per provider stands in its schema (`x-kbootstrap`): `supports` are the rows that it carries out,
+`no_effect` are keys that make no sense with it, each with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from kbootstrap.diagnostics import Diagnostic, SpecPath
+from kbootstrap.spec import schemas
+from kbootstrap.spec.model import Cluster, Pool, Spec
+from kbootstrap.spec.rules_names import pools
+
+SUPPORTED_DISTRIBUTIONS = ("k3s",)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One key below a cluster; `when` looks at the values."""
+
+    path: SpecPath
+    what: str
+    when: Callable[[Cluster], bool] = lambda _: True
+
+    @property
+    def name(self) -> str:
+        """The key as `supports` and `no_effect` write it."""
+        return ".".join(str(part) for part in self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRow:
+    """One key of pools and of the control plane."""
+
+    key: str
+    what: str
+    when: Callable[[Pool], bool] = lambda _: True
+
+    @property
+    def name(self) -> str:
+        """The key as `supports` and `no_effect` write it."""
+        return f"pools.{self.key}"
+
+
+CLUSTER_ROWS: tuple[Row, ...] = (
+    Row(
+        ("kubernetes", "distribution"),
+        "the distribution rke2",
+        lambda c: c.kubernetes.distribution not in SUPPORTED_DISTRIBUTIONS,
+    ),
+    Row(("kubernetes", "profile"), "hardening profiles"),
+    Row(("ingress", "load_balancers"), "load balancers", lambda c: bool(c.load_balancers)),
+    Row(("isolation", "pods"), "isolation of pods", lambda c: c.pod_isolation != "none"),
+    Row(("buckets",), "buckets", lambda c: bool(c.buckets)),
+    Row(("api", "endpoint"), "a chosen API endpoint"),
+    Row(("api", "allowed_cidrs"), "limits on who reaches the API", lambda c: bool(c.api.allowed_cidrs)),
+    Row(("ssh", "user"), "a chosen user"),
+    Row(("ssh", "authorized_keys"), "keys that may log in", lambda c: bool(c.ssh.authorized_keys)),
+    Row(("ssh", "allowed_cidrs"), "limits on who reaches SSH", lambda c: bool(c.ssh.allowed_cidrs)),
+)
+POOL_ROWS: tuple[PoolRow, ...] = (
+    PoolRow("autoscaling", "autoscaling"),
+    PoolRow("volumes", "extra volumes", lambda p: bool(p.volumes)),
+    PoolRow("max_unavailable", "more than one node out of service at once", lambda p: p.max_unavailable != 1),
+    PoolRow("anti_affinity", "anti-affinity", lambda p: p.anti_affinity != "none"),
+)
+
+
+def unsupported(spec: Spec, cluster: Cluster) -> tuple[Diagnostic, ...]:
+    """Return a diagnostic for every key of this cluster that somebody wrote and nothing carries out yet."""
+    return tuple(_find(spec, cluster))
+
+
+def _find(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
+    base: SpecPath = ("clusters", cluster.name)
+    provider = cluster.provider.name
+    if schemas.supports(provider) is None:
+        yield _not_yet(spec, (*base, "provider", provider), f"the provider {provider}")
+    for row in CLUSTER_ROWS:
+        if spec.source.written((*base, *row.path)) and row.when(cluster):
+            yield from _judge(spec, provider, (*base, *row.path), row)
+    for pool, pool_base in pools(cluster):
+        for pool_row in POOL_ROWS:
+            if spec.source.written((*pool_base, pool_row.key)) and pool_row.when(pool):
+                yield from _judge(spec, provider, (*pool_base, pool_row.key), pool_row)
+
+
+def _judge(spec: Spec, provider: str, path: SpecPath, row: Row | PoolRow) -> Iterator[Diagnostic]:
+    """Say what is wrong with a key that was written, for one provider; nothing where that carries it out."""
+    if why := schemas.no_effect(provider).get(row.name):
+        yield Diagnostic(
+            "KB0403",
+            "Key has no effect with this provider",
+            f"Provider {provider} cannot use `{path[-1]}`: {why}.",
+            "Delete the key, or set it only for clusters of other providers.",
+            spec.source.key(path),
+        )
+    elif row.name not in (schemas.supports(provider) or ()):
+        yield _not_yet(spec, path, row.what)
+
+
+def _not_yet(spec: Spec, path: SpecPath, what: str) -> Diagnostic:
+    return Diagnostic(
+        "KB0402",
+        "Not supported yet",
+        f"The spec may say it, but this version of kbootstrap cannot carry it out yet: {what}.",
+        "Delete the key, or wait for a version that supports it; `validate` and `explain` know it already.",
+        spec.source.key(path),
+    )

@@ -1,0 +1,89 @@
+"""The nodes that a cluster wants, with names and addresses. Pure: the spec and its lock say everything.
+
+Addresses in the control-plane subnet: a load balancer for the API is host 10, server n is host 10 + n. In the
+agents' subnet each pool has blocks (see `lock.py`), the first of them from host 11. Below that, and in the
+last eighth, is room for gateways and whatever else a provider puts there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from itertools import chain
+
+from kbootstrap.spec.lock import ENDPOINT_HOST, Block, Lock
+from kbootstrap.spec.model import Cluster, Network, Node, Pool
+
+MADE_ENDPOINTS = frozenset({"load_balancer", "floating_ip", "virtual_ip"})
+"""Values of `api.endpoint` that are made, not named."""
+
+
+def endpoint_address(cluster: Cluster) -> IPv4Address | str:
+    """Return the address that nodes register with.
+
+    That is what `api.endpoint` names, where it names something. Behind a floating IP it is the first server's
+    own address, else in a network the tenth one; for machines that exist the first one's own address.
+    ValueError for a cluster that has neither network nor hosts, which no loaded spec has.
+    """
+    if cluster.api.endpoint is not None and cluster.api.endpoint not in MADE_ENDPOINTS:
+        return _address(cluster.api.endpoint)
+    if cluster.network is not None:
+        first_server = cluster.api.endpoint == "floating_ip"
+        return cluster.network.control_plane.network_address + ENDPOINT_HOST + int(first_server)
+    if not cluster.control_plane.hosts:
+        raise ValueError(f"cluster {cluster.name} has neither a network nor hosts")
+    return _address(cluster.control_plane.hosts[0].address)
+
+
+def nodes(cluster: Cluster, lock: Lock) -> tuple[Node, ...]:
+    """Return every node, servers first, then the pools in the spec's order.
+
+    The lock must have blocks for every pool (`lock.allocate`); ValueError where it has not.
+    """
+    found = list(_pool_nodes(cluster, cluster.control_plane, lock))
+    for pool in cluster.pools:
+        found += _pool_nodes(cluster, pool, lock)
+    return tuple(found)
+
+
+def _pool_nodes(cluster: Cluster, pool: Pool, lock: Lock) -> Iterator[Node]:
+    server = pool is cluster.control_plane
+    if pool.hosts:
+        for ordinal, host in enumerate(pool.hosts, 1):
+            labels = {**pool.labels, **host.labels}
+            address = _address(host.address)
+            yield Node(
+                host.name, "server" if server else "agent", pool.name, ordinal, address, labels, pool.taints
+            )
+        return
+    if cluster.network is None:
+        raise ValueError(f"cluster {cluster.name} has neither a network nor hosts")
+    if server:
+        addresses = _server_addresses(cluster.network)
+    else:
+        blocks = lock.addresses.get(cluster.name, {}).get(pool.born, ())
+        addresses = _agent_addresses(cluster.network.agents, blocks)
+    for ordinal in range(1, pool.nodes + 1):
+        name = f"{cluster.name}-{pool.born}-{ordinal}"
+        found = next(addresses, None)
+        if found is None:
+            raise ValueError(f"the lock has no address for {name}; allocate first")
+        yield Node(name, "server" if server else "agent", pool.name, ordinal, found, pool.labels, pool.taints)
+
+
+def _server_addresses(network: Network) -> Iterator[IPv4Address]:
+    subnet = network.control_plane
+    offsets = range(ENDPOINT_HOST + 1, subnet.num_addresses - 1)
+    return (subnet.network_address + offset for offset in offsets)
+
+
+def _agent_addresses(subnet: IPv4Network, blocks: tuple[Block, ...]) -> Iterator[IPv4Address]:
+    offsets = chain.from_iterable(range(block.first, block.first + block.size) for block in blocks)
+    return (subnet.network_address + offset for offset in offsets)
+
+
+def _address(text: str) -> IPv4Address | str:
+    try:
+        return IPv4Address(text)
+    except AddressValueError:
+        return text

@@ -1,0 +1,1 @@
+"""OpenTofu or Terraform, from a rendered root: finding it, running it, and reading what it says."""

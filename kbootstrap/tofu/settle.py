@@ -1,0 +1,61 @@
+"""Waits for a run that goes on without its kbootstrap (killed, see `follow.py`) to come to its end.
+
+tofu itself would look again after 1, 2, 4, 8, 16 s; and what is read without a lock, like outputs, would be
+told from the middle of a run. Lock of a local state: POSIX record lock on `terraform.tfstate`
+(`internal/states/statemgr/filesystem_lock_unix.go` of OpenTofu). Other backends may have no lock at all: for
+those there is the lock of `follow.py`, of runs on this machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from pathlib import Path
+
+from kbootstrap.errors import Locked
+from kbootstrap.events import Emit, Event, Status, Type
+from kbootstrap.tofu.follow import busy
+
+STEP = "wait for another run to release the state"
+_PAUSE = 0.2
+"""Seconds between looks."""
+
+
+async def settled(root: Path, wait: float, cluster: str, emit: Emit) -> None:
+    """Return when nobody on this machine works in `root`, or holds its local state, or after `wait` seconds.
+
+    Says so when it has to wait. With a local state it is no error to come out too late: tofu then tells who
+    holds the lock. Raises `Locked` (KB0505) when another run still goes on that may hold no other lock.
+    """
+    state, folder = root / "terraform.tfstate", root / ".terraform"
+    if not _held(state) and not busy(folder):
+        return
+    emit(Event(type=Type.STEP, cluster=cluster, step=STEP, status=Status.WAITING))
+    loop = asyncio.get_running_loop()
+    end = loop.time() + wait
+    while (late := _held(state) or busy(folder)) and loop.time() < end:  # noqa: ASYNC110 (another process)
+        await asyncio.sleep(_PAUSE)
+    status = Status.FAILED if late else Status.DONE
+    emit(Event(type=Type.STEP, cluster=cluster, step=STEP, status=status))
+    if busy(folder) and not _held(state):
+        raise Locked(
+            f"a run of cluster {cluster} that lost its kbootstrap still goes on in {root}",
+            hint="wait until it has ended (`ps` shows tofu or terraform), then run the same command again",
+            code="KB0505",
+        )
+
+
+def _held(state: Path) -> bool:
+    """Try the lock and give it back at once."""
+    try:
+        handle = os.open(state, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False  # no local state yet, or another backend
+    try:
+        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False

@@ -1,0 +1,26 @@
+"""What `destroy` is about to remove."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TextIO
+
+from rich.text import Text
+
+from kbootstrap.providers.model import Doomed
+from kbootstrap.views.screen import Screen, harmless
+
+
+def show_doomed(cluster: str, doomed: Doomed, stream: TextIO, env: Mapping[str, str]) -> None:
+    """Print where the cluster is, and the names of what goes with all data on it, by kind."""
+    screen = Screen(stream, env)
+    there = {kind: names for kind, names in doomed.things.items() if names}
+    screen.line()
+    end = ":" if there else ": no machine of it is there."
+    screen.paragraph("", f"destroy removes cluster {cluster} {harmless(doomed.place)}{end}")
+    for kind, names in there.items():
+        head = Text.assemble("  - ", (kind, "bold red"), f" ({len(names)}): ")
+        screen.paragraph(head, harmless(", ".join(names)), indent=4)
+    if doomed.remark:
+        screen.paragraph("", doomed.remark)
+    screen.line()

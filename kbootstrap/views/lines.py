@@ -1,0 +1,87 @@
+"""Events as plain lines, one for each change of state: for pipes, CI logs and dumb terminals."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TextIO
+
+from rich.text import Text
+
+from kbootstrap.events import Event, Status, Type
+from kbootstrap.views.amounts import clock, duration, of_total
+from kbootstrap.views.screen import Screen, harmless
+
+PROGRESS_EVERY = 30.0
+"""Seconds between two lines about the progress of one step, whatever the number of nodes."""
+_WORDS = {
+    Status.DONE: "done",
+    Status.SKIPPED: "skipped",
+    Status.FAILED: "failed",
+    Status.WAITING: "waiting",
+}
+_STYLES = {Status.DONE: "green", Status.FAILED: "bold red"}
+
+
+class Lines:
+    """A view for people that writes lines, each with the time since the command began."""
+
+    def __init__(
+        self, stream: TextIO, env: Mapping[str, str], *, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._screen = Screen(stream, env)
+        self._now = now
+        self._began = now()
+        self._said: dict[tuple[str | None, str | None], float] = {}
+
+    def on_event(self, event: Event) -> None:
+        """Write a line when something changed."""
+        if event.type is Type.PHASE:
+            self._write(event, event.cluster or "", event.phase or "", style="bold")
+        elif event.type is Type.STEP:
+            self._said[event.cluster, event.step] = self._now()
+            where = event.node or event.cluster or ""
+            self._write(event, where, event.step or "")
+        elif event.type is Type.PROGRESS:
+            self._progress(event)
+        elif event.type is Type.DIAGNOSTIC and event.detail:
+            self._write(event, event.node or event.cluster or "", "", style="yellow")
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Do nothing: a line is never in the way."""
+        yield
+
+    def close(self) -> None:
+        """Do nothing: every line is written already."""
+
+    def _progress(self, event: Event) -> None:
+        key = (event.cluster, event.step)
+        now = self._now()
+        if event.done is None or now - self._said.setdefault(key, now) < PROGRESS_EVERY:
+            return
+        self._said[key] = now
+        amount = of_total(event.done, event.total, event.unit)
+        detail = f", {harmless(event.detail)}" if event.detail else ""
+        self._print(event.node or event.cluster or "", Text(f"{event.step or ''}: {amount}{detail}"))
+
+    def _write(self, event: Event, where: str, what: str, *, style: str = "") -> None:
+        text = Text(harmless(what), style=style)
+        detail = " ".join(harmless(event.detail or "").split())
+        word = _WORDS.get(event.status) if event.status else None
+        if event.status is Status.WAITING and detail:
+            word = None  # the detail says what for
+        if word:
+            text.append(": " if what else "")
+            text.append(word, style=_STYLES.get(event.status or Status.STARTED, ""))
+        if event.seconds is not None and event.status in {Status.DONE, Status.FAILED}:
+            text.append(f" in {duration(event.seconds)}")
+        if detail:
+            text.append(f"{': ' if text.plain else ''}{detail}")
+        self._print(where, text)
+
+    def _print(self, where: str, text: Text) -> None:
+        stamp = f"[{clock(self._now() - self._began):>5}] "
+        self._screen.line((stamp, "dim"), (f"{where}: " if where else ""), text)
+        self._screen.console.file.flush()

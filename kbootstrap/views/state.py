@@ -1,0 +1,136 @@
+"""The event stream folded into what there is to show: phases, in them rows, in them tasks. Pure.
+
+A row is a node, or a step that belongs to no node. Times are seconds of the caller's clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kbootstrap.events import Event, Status, Type
+
+_OPEN = {Status.STARTED, Status.WAITING}
+_RATE_AFTER = 1.5
+"""Seconds of a transfer before its speed says anything."""
+
+
+@dataclass(slots=True)
+class Task:
+    """One step of one row: where it stands, since when, and how far it is."""
+
+    name: str
+    status: Status
+    began: float
+    detail: str = ""
+    took: float | None = None
+    done: int | None = None
+    total: int | None = None
+    unit: str | None = None
+    estimate: str = ""
+    """What the emitter says about the time that remains."""
+
+    @property
+    def open(self) -> bool:
+        """Whether it goes on."""
+        return self.status in _OPEN
+
+    @property
+    def fraction(self) -> float | None:
+        """How much of it is done, 0 to 1; None where that is not known."""
+        if not self.open or self.done is None or not self.total:
+            return None
+        return min(self.done / self.total, 1.0)
+
+    def left(self, now: float) -> float | None:
+        """Estimate the seconds that remain from the speed so far."""
+        fraction, spent = self.fraction, now - self.began
+        if not fraction or spent < _RATE_AFTER:
+            return None
+        return spent / fraction - spent
+
+
+@dataclass(slots=True)
+class Row:
+    """One line of the live region."""
+
+    name: str
+    tasks: dict[str, Task] = field(default_factory=dict)
+
+    @property
+    def task(self) -> Task:
+        """What the row is doing: a failure, else the newest open step, else the last one."""
+        tasks = list(self.tasks.values())
+        failed = [task for task in tasks if task.status is Status.FAILED]
+        started = [task for task in tasks if task.status is Status.STARTED]
+        waiting = [task for task in tasks if task.status is Status.WAITING]
+        return (failed or started or waiting or tasks)[-1]
+
+
+@dataclass(slots=True)
+class Phase:
+    """A part of the command, of one cluster or of all."""
+
+    cluster: str
+    name: str
+    began: float
+    status: Status = Status.STARTED
+    took: float = 0.0
+    detail: str = ""
+    rows: dict[str, Row] = field(default_factory=dict)
+
+
+class State:
+    """Everything that goes on now. `take` returns a phase when it ends."""
+
+    def __init__(self) -> None:
+        self.phases: dict[tuple[str, str], Phase] = {}
+
+    def take(self, event: Event, now: float) -> Phase | None:
+        """Fold one event in."""
+        if event.type is Type.PHASE:
+            return self._phase(event, now)
+        if event.type in {Type.STEP, Type.PROGRESS}:
+            self._step(event, now)
+        return None
+
+    def _phase(self, event: Event, now: float) -> Phase | None:
+        key = (event.cluster or "", event.phase or "")
+        if event.status in _OPEN or event.status is None:
+            self.phases.setdefault(key, Phase(*key, began=now)).detail = event.detail or ""
+            return None
+        phase = self.phases.pop(key, None) or Phase(*key, began=now - (event.seconds or 0.0))
+        phase.status = event.status
+        phase.took = now - phase.began if event.seconds is None else event.seconds
+        phase.detail = event.detail or ""
+        return phase
+
+    def _step(self, event: Event, now: float) -> None:
+        phase = self._phase_of(event, now)
+        step = event.step or ""
+        row = phase.rows.setdefault(event.node or step, Row(event.node or step))
+        task = row.tasks.get(step)
+        if task is None or (not task.open and event.status in _OPEN):
+            row.tasks.pop(step, None)  # a step that begins again is the newest one
+            task = row.tasks[step] = Task(step, Status.STARTED, now)
+        if event.type is Type.PROGRESS:
+            task.done, task.total, task.unit = event.done, event.total, event.unit
+            task.estimate = event.detail or ""
+            return
+        task.status = event.status or task.status
+        task.detail = event.detail or ""
+        if not task.open:
+            task.took = now - task.began if event.seconds is None else event.seconds
+
+    def _phase_of(self, event: Event, now: float) -> Phase:
+        """Return the phase that the event names, else the newest one of its cluster, else the newest one."""
+        cluster = event.cluster or ""
+        newest = list(reversed(self.phases.values()))
+        for fits in (
+            lambda phase: (phase.cluster, phase.name) == (cluster, event.phase),
+            lambda phase: phase.name == event.phase and not cluster,
+            lambda phase: phase.cluster == cluster,
+            lambda phase: not phase.cluster or not cluster,
+        ):
+            for phase in filter(fits, newest):
+                return phase
+        return self.phases.setdefault((cluster, ""), Phase(cluster, "", began=now))

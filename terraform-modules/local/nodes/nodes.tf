@@ -1,0 +1,101 @@
+# Nodes: containers that run systemd and sshd.
+
+resource "terraform_data" "node" {
+  for_each = var.nodes
+
+  # The engine is needed to destroy it; the name is for people who read the state.
+  input = {
+    engine = var.engine.command
+    name   = each.key
+  }
+
+  # The machine itself. Image and engine options are not here: a new image is for new machines.
+  triggers_replace = {
+    engine  = var.engine.command
+    name    = each.key
+    network = var.network.id
+    address = each.value.address
+  }
+
+  provisioner "local-exec" {
+    interpreter = ["/bin/sh", "-euc"]
+    environment = {
+      ENGINE   = var.engine.command
+      IMAGE    = var.engine.image
+      OPTIONS  = join("\n", concat(var.engine.run_options, var.engine.node_options))
+      NAME     = each.key
+      SPEC     = var.cluster.spec
+      INSTANCE = self.id
+      NETWORK  = var.network.name
+      ADDRESS  = each.value.address
+      LABELS = join("\n", [for key, value in merge(var.engine.labels, {
+        "kbootstrap.spec"     = var.cluster.spec
+        "kbootstrap.cluster"  = var.cluster.name
+        "kbootstrap.node"     = each.key
+        "kbootstrap.instance" = self.id
+      }) : "--label=${key}=${value}"])
+    }
+    # First goes what a run that was killed left behind: ours by its labels, and no state knows it. SSH gets
+    # any free port of the loopback address.
+    command = <<-EOT
+      remove() {
+        for container in $("$ENGINE" ps --all --quiet "$@"); do
+          "$ENGINE" rm --force --volumes "$container" >/dev/null
+        done
+      }
+      remove --filter "label=kbootstrap.spec=$SPEC" --filter "label=kbootstrap.node=$NAME"
+
+      IFS='
+      '
+      set -f
+      "$ENGINE" run --detach --name "$NAME" --hostname "$NAME" --tty --restart unless-stopped --pull never \
+        --network "$NETWORK" --ip "$ADDRESS" --publish 127.0.0.1::22 --stop-signal SIGRTMIN+3 \
+        $LABELS $OPTIONS "$IMAGE" || {
+        remove --filter "label=kbootstrap.instance=$INSTANCE"
+        exit 1
+      }
+    EOT
+  }
+
+  provisioner "local-exec" {
+    when        = destroy
+    interpreter = ["/bin/sh", "-euc"]
+    environment = {
+      ENGINE   = self.input.engine
+      INSTANCE = self.id
+    }
+    # By its mark and not by its name, which may belong to somebody else by now.
+    command = <<-EOT
+      # Podman would wait ten seconds for a clean stop first; Docker does not.
+      now=$([ "$ENGINE" != podman ] || echo --time=0)
+      found=$("$ENGINE" ps --all --quiet --filter "label=kbootstrap.instance=$INSTANCE")
+      for container in $found; do
+        "$ENGINE" rm --force --volumes $now "$container"
+      done
+    EOT
+  }
+}
+
+# Who may log in: changed in the running node.
+resource "terraform_data" "authorized_keys" {
+  for_each = var.nodes
+
+  triggers_replace = {
+    node = terraform_data.node[each.key].id
+    keys = var.ssh_authorized_keys
+  }
+
+  provisioner "local-exec" {
+    interpreter = ["/bin/sh", "-euc"]
+    environment = {
+      ENGINE = var.engine.command
+      NAME   = each.key
+      KEYS   = join("\n", var.ssh_authorized_keys)
+    }
+    command = <<-EOT
+      "$ENGINE" start "$NAME" >/dev/null
+      printf '%s\n' "$KEYS" |
+        "$ENGINE" exec --interactive "$NAME" sh -euc 'cat > /etc/ssh/authorized_keys/kbootstrap'
+    EOT
+  }
+}

@@ -1,0 +1,12 @@
+output "nodes" {
+  description = "The nodes by name. instance is new whenever the machine was made again."
+  value = {
+    for name, node in var.nodes : name => {
+      role     = var.role
+      pool     = var.pool
+      address  = node.address
+      instance = terraform_data.node[name].id
+    }
+  }
+  depends_on = [terraform_data.authorized_keys]
+}

@@ -1,0 +1,8 @@
+output "bastion" {
+  description = "The machine that SSH goes through; instance is new whenever it was made again."
+  value = {
+    address  = openstack_networking_floatingip_associate_v2.public.floating_ip
+    user     = var.ssh_user
+    instance = openstack_compute_instance_v2.bastion.id
+  }
+}

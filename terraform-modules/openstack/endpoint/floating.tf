@@ -1,0 +1,10 @@
+# Where operators reach what is made here.
+
+resource "openstack_networking_floatingip_v2" "api" {
+  count = local.balanced + local.shared
+
+  pool        = var.external_network
+  port_id     = one(concat(openstack_lb_loadbalancer_v2.api[*].vip_port_id, openstack_networking_port_v2.api[*].id))
+  description = "${local.name}-api, ${local.mark}"
+  tags        = local.tags
+}

@@ -1,0 +1,70 @@
+# The API behind Octavia: an address that stays while servers come and go.
+
+locals {
+  balanced = var.kind == "load_balancer" ? 1 : 0
+  ovn      = var.octavia.provider == "ovn"
+  # Nodes come through the load balancer too. In order, because Octavia gives the list back so. OVN knows no such
+  # list: there the security group decides.
+  everybody = contains(var.allowed_cidrs, "0.0.0.0/0")
+  allowed   = local.ovn || local.everybody ? null : sort(distinct(concat([var.cidr], var.allowed_cidrs)))
+  pairs = {
+    for pair in setproduct(var.ports, keys(var.servers)) : "${pair[1]}:${pair[0]}" => {
+      port = tostring(pair[0])
+      name = pair[1]
+    } if local.balanced == 1
+  }
+}
+
+resource "openstack_lb_loadbalancer_v2" "api" {
+  count = local.balanced
+
+  name                  = "${local.name}-api"
+  vip_subnet_id         = var.subnet_id
+  vip_address           = var.address
+  loadbalancer_provider = var.octavia.provider
+  flavor_id             = var.octavia.flavor
+  tags                  = local.tags
+}
+
+resource "openstack_lb_listener_v2" "port" {
+  for_each = toset([for port in var.ports : tostring(port) if local.balanced == 1])
+
+  name            = "${local.name}-api-${each.key}"
+  loadbalancer_id = openstack_lb_loadbalancer_v2.api[0].id
+  protocol        = "TCP"
+  protocol_port   = tonumber(each.key)
+  allowed_cidrs   = local.allowed
+  # Milliseconds. Watches, logs and shells are quiet for minutes; Octavia would cut them after 50 s.
+  timeout_client_data = local.ovn ? null : 600000
+  timeout_member_data = local.ovn ? null : 600000
+}
+
+resource "openstack_lb_pool_v2" "port" {
+  for_each = openstack_lb_listener_v2.port
+
+  name        = each.value.name
+  listener_id = each.value.id
+  protocol    = "TCP"
+  lb_method   = local.ovn ? "SOURCE_IP_PORT" : "ROUND_ROBIN"
+}
+
+resource "openstack_lb_monitor_v2" "port" {
+  for_each = openstack_lb_pool_v2.port
+
+  name        = each.value.name
+  pool_id     = each.value.id
+  type        = "TCP"
+  delay       = 5 # seconds
+  timeout     = 3
+  max_retries = 2
+}
+
+resource "openstack_lb_member_v2" "server" {
+  for_each = local.pairs
+
+  name          = each.value.name
+  pool_id       = openstack_lb_pool_v2.port[each.value.port].id
+  address       = var.servers[each.value.name]
+  protocol_port = tonumber(each.value.port)
+  subnet_id     = var.subnet_id
+}

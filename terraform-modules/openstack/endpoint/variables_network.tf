@@ -1,0 +1,31 @@
+variable "cidr" {
+  description = "All addresses of the cluster's network."
+  nullable    = false
+  type        = string
+
+  validation {
+    condition     = can(cidrnetmask(var.cidr))
+    error_message = "The network must be an IPv4 range, such as 10.20.0.0/16."
+  }
+}
+
+variable "network" {
+  description = "The cluster's network, as the network module gives it; a virtual IP has a port in it."
+  type = object({
+    id   = string
+    name = string
+  })
+  default = null
+}
+
+variable "subnet_id" {
+  description = "ID of the control plane's subnet."
+  nullable    = false
+  type        = string
+}
+
+variable "external_network" {
+  description = "Where floating IPs come from, as the network module gives it."
+  nullable    = false
+  type        = string
+}

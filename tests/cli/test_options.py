@@ -1,0 +1,16 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .test_commands import SPECS, run
+
+
+def test_what_named_the_program_is_told_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "local.yaml").write_text((SPECS / "local.yaml").read_text())
+    option = run("plan", "--tofu", "/no/tofu", "local.yaml", cwd=tmp_path)
+    variable = run("plan", "local.yaml", cwd=tmp_path, env={"KBOOTSTRAP_TOFU": "/no/tofu"})
+    assert option.returncode == variable.returncode == 5
+    assert "--tofu names /no/tofu" in option.stderr
+    assert "KBOOTSTRAP_TOFU names /no/tofu" in variable.stderr

@@ -1,0 +1,203 @@
+"""What the end-to-end tests share: the installed program, the engine, and a folder that belongs to one test.
+
+A missing real part fails in CI and skips elsewhere, with the reason.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHECKOUT = Path(__file__).parent.parent.parent
+
+
+def need(condition: object, what: str) -> None:
+    """Go on when a real part is there; fail in CI, skip elsewhere."""
+    if condition:
+        return
+    if os.environ.get("CI"):
+        pytest.fail(f"a real part is missing in CI: {what}")
+    pytest.skip(what)
+
+
+def program(name: str) -> str | None:
+    """Find a program on PATH or among those that kbootstrap keeps."""
+    cache = Path(os.environ.get("KBOOTSTRAP_CACHE") or Path.home() / ".cache" / "kbootstrap")
+    return shutil.which(name) or shutil.which(name, path=str(cache / "bin"))
+
+
+def engine() -> str:
+    """Return the container engine that answers."""
+    for name in filter(None, [os.environ.get("KBOOTSTRAP_ENGINE"), "docker", "podman"]):
+        if (
+            shutil.which(name)
+            and subprocess.run([name, "info"], capture_output=True, check=False).returncode == 0
+        ):
+            return name
+    need(None, "a container engine (Docker or Podman) that answers")
+    raise AssertionError
+
+
+@dataclass
+class Lab:
+    """A folder, an environment and the program under test. `tool` is the OpenTofu or Terraform to use."""
+
+    folder: Path
+    tool: str
+    kbootstrap: tuple[str, ...] = (sys.executable, "-m", "kbootstrap")
+    extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of everything that the lab runs: own kubeconfig, no colour, no agent."""
+        kept = {k: v for k, v in os.environ.items() if k not in {"KUBECONFIG", "SSH_AUTH_SOCK", "CI"}}
+        return kept | {"KUBECONFIG": str(self.folder / "kubeconfig"), "NO_COLOR": "1"} | self.extra
+
+    def spec(self, text: str, name: str = "spec.yaml") -> Path:
+        """Write a spec into the folder."""
+        path = self.folder / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def command(self, *arguments: str | Path) -> list[str]:
+        """The command line of the program, with the chosen tool where the command takes one."""
+        words = [str(a) for a in arguments]
+        if words[0] in {"plan", "apply", "replace", "destroy", "status", "doctor"}:
+            words[1:1] = ["--tofu", self.tool]
+        return [*self.kbootstrap, *words]
+
+    def run(
+        self, *arguments: str | Path, timeout: float = 400, code: int | None = 0
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the program to its end; `code` is the exit code that must come, None for any."""
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr + done.stdout, done.stderr
+        if code is not None:
+            assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        """Start the program in a session of its own, output into files of the folder."""
+        with (self.folder / "started.out").open("w") as out, (self.folder / "started.err").open("w") as err:
+            return subprocess.Popen(
+                self.command(*arguments),
+                cwd=self.folder,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                text=True,
+                start_new_session=True,
+            )
+
+    def kubectl(
+        self, *arguments: str, stdin: str | None = None, check: bool = True, timeout: float = 60
+    ) -> str:
+        """Run kubectl with the lab's kubeconfig and return what it printed."""
+        kubectl = program("kubectl")
+        need(kubectl, "kubectl")
+        done = subprocess.run(
+            [str(kubectl), *arguments],
+            env=self.env,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        if check:
+            assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}{done.stdout}"
+        return done.stdout
+
+    def get(self, *arguments: str) -> dict[str, Any]:
+        """Return a Kubernetes object or list as data."""
+        found: dict[str, Any] = json.loads(self.kubectl("get", *arguments, "-o", "json"))
+        return found
+
+    def on_node(self, node: str, command: str, *, check: bool = True) -> str:
+        """Run a command inside a node's container, behind the tool's back."""
+        done = subprocess.run(
+            [engine(), "exec", node, "sh", "-c", command],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if check:
+            assert done.returncode == 0, done.stderr + done.stdout
+        return done.stdout.strip()
+
+    def ready_nodes(self) -> set[str]:
+        """Return the names of the nodes that are Ready."""
+        return {
+            item["metadata"]["name"]
+            for item in self.get("nodes")["items"]
+            if any(c["type"] == "Ready" and c["status"] == "True" for c in item["status"]["conditions"])
+        }
+
+
+def leftovers(spec: str, cluster: str) -> list[str]:
+    """Return everything of a cluster that the engine still has."""
+    name = engine()
+    marks = ["--filter", f"label=kbootstrap.spec={spec}", "--filter", f"label=kbootstrap.cluster={cluster}"]
+    found: list[str] = []
+    for kind, words in {
+        "container": ["ps", "-a", "--format", "{{.Names}}"],
+        "network": ["network", "ls", "--format", "{{.Name}}"],
+        "volume": ["volume", "ls", "--format", "{{.Name}}"],
+    }.items():
+        said = subprocess.run([name, *words, *marks], capture_output=True, text=True, check=True).stdout
+        found += [f"{kind} {line}" for line in said.splitlines()]
+    return found
+
+
+def wait_for(what: str, condition: Callable[[], object], *, seconds: float, every: float = 0.5) -> None:
+    """Wait until a condition holds; an AssertionError inside it counts as not yet."""
+    end = time.monotonic() + seconds
+    last: object = None
+    while time.monotonic() < end:
+        try:
+            if condition():
+                return
+        except AssertionError as error:
+            last = error
+        time.sleep(every)
+    pytest.fail(f"after {seconds:.0f} s still not: {what} ({last})")
+
+
+def voters(lab: Lab) -> int:
+    """Count the members that Kubernetes shows as voters of etcd."""
+    found = [item["status"]["conditions"] for item in lab.get("nodes")["items"]]
+    return sum(
+        c["type"] == "EtcdIsVoter" and c["status"] == "True" for conditions in found for c in conditions
+    )
+
+
+def kill_now(process: subprocess.Popen[str]) -> None:
+    """End a started program with `kill -9`, unless it has ended already; what it started lives on."""
+    process.kill()
+    process.wait()
+
+
+def environment(overrides: Mapping[str, str]) -> dict[str, str]:
+    """Return this environment with some variables changed."""
+    return dict(os.environ) | dict(overrides)

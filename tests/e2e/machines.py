@@ -1,0 +1,118 @@
+"""Machines that exist: containers that tests make with the engine alone, reached through one of them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kbootstrap.artifacts.cache import root as cache_folder
+from kbootstrap.events import nowhere
+from kbootstrap.process import LocalRunner
+from kbootstrap.providers.local import image
+from kbootstrap.providers.local.engine import detect
+from kbootstrap.providers.local.options import Options, options
+from kbootstrap.providers.model import Surroundings
+from kbootstrap.redact import Redactor
+from kbootstrap.workspace import Workspace
+from tests.e2e.lab import engine, wait_for
+
+USER, BASTION_USER = "ops", "jump"
+HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
+
+_SETUP = """\
+set -e
+rm -f /etc/ssh/sshd_config.d/*.conf
+useradd --create-home --shell /bin/sh --password '*' {user}
+cat > /etc/ssh/sshd_config.d/test.conf <<END
+HostKey /etc/ssh/ssh_host_ed25519_key
+AllowUsers {allowed}
+UsePAM no
+PasswordAuthentication no
+END
+install -d -o {user} -m 700 /home/{user}/.ssh
+cat > /home/{user}/.ssh/authorized_keys
+chown {user} /home/{user}/.ssh/authorized_keys
+if {sudo}; then echo '{user} ALL=(ALL) NOPASSWD:ALL' > /etc/sudoers.d/{user}; fi
+systemctl restart ssh
+"""
+
+
+@dataclass
+class Metal:
+    """A network `10.<octet>.0.0/24` with a bastion at .5; `folder` gets the key to log in with."""
+
+    name: str
+    octet: int
+    folder: Path
+    made: list[str] = field(default_factory=list)
+
+    @property
+    def key(self) -> Path:
+        """The private key."""
+        return self.folder / "key"
+
+    def address(self, host: int) -> str:
+        """Return an address of the network."""
+        return f"10.{self.octet}.0.{host}"
+
+    def start(self) -> None:
+        """Make key, network and bastion."""
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True)
+        self._ask("network", "create", "--subnet", f"10.{self.octet}.0.0/24", self.name)
+        self._options = asyncio.run(self._prepared())
+        self._machine(f"{self.name}-bastion", 5, BASTION_USER, BASTION_USER, sudo=False)
+
+    def machine(self, name: str, host: int) -> str:
+        """Make a machine that lets `ops` in from the bastion alone; return its container's name."""
+        return self._machine(f"{self.name}-{name}", host, USER, f"{USER}@{self.address(5)}", sudo=True)
+
+    def known_hosts(self) -> str:
+        """Return the host keys of all machines as a known_hosts file."""
+        lines = []
+        for name in self.made:
+            form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+            lines.append(
+                f"{self._ask('inspect', '--format', form, name)} {self.on(name, f'cat {HOST_KEY}')}\n"
+            )
+        return "".join(lines)
+
+    def on(self, name: str, command: str) -> str:
+        """Run a command inside a machine, behind the tool's back; return what it printed."""
+        return self._ask("exec", name, "sh", "-c", command)
+
+    def stop(self) -> None:
+        """Remove everything again."""
+        for name in self.made:
+            self._ask("rm", "--force", "--volumes", name)
+        self._ask("network", "rm", self.name)
+
+    def _machine(self, name: str, host: int, user: str, allowed: str, *, sudo: bool) -> str:
+        chosen = self._options
+        self.made.append(name)
+        place = ["--network", self.name, "--ip", self.address(host), "--hostname", name, "--name", name]
+        words = ["run", "--detach", "--tty", "--pull=never", "--stop-signal=SIGRTMIN+3", *place]
+        self._ask(*words, *chosen.every, *chosen.node, image.image_name())
+        wait_for("sshd", lambda: self._asked("exec", name, "systemctl", "is-active", "ssh"), seconds=60)
+        script = _SETUP.format(user=user, allowed=allowed, sudo="true" if sudo else "false")
+        command = [engine(), "exec", "--interactive", name, "sh", "-c", script]
+        subprocess.run(command, input=self.key.with_suffix(".pub").read_bytes(), check=True)
+        return name
+
+    async def _prepared(self) -> Options:
+        """Return what nodes need with this engine; the image is there then."""
+        env = dict(os.environ) | {"KBOOTSTRAP_ENGINE": engine()}
+        space = Workspace.beside(self.folder / "x.yaml").of(self.name)
+        around = Surroundings(LocalRunner(), env, cache_folder(env), space, Redactor(), nowhere)
+        found = await detect(None, around)
+        return await options(found, await image.ensure(found, around), around)
+
+    def _ask(self, *words: str) -> str:
+        done = subprocess.run([engine(), *words], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr + done.stdout
+        return done.stdout.strip()
+
+    def _asked(self, *words: str) -> bool:
+        return subprocess.run([engine(), *words], capture_output=True, check=False).returncode == 0

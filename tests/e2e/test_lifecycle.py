@@ -1,0 +1,190 @@
+"""One small cluster from nothing to nothing, as a newcomer meets it; with each of OpenTofu and Terraform.
+
+The tests run in the order of the file: the last one destroys the cluster.
+"""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.lab import Lab, engine, leftovers, wait_for
+from tests.e2e.specs import small
+
+pytestmark = [pytest.mark.timeout(600)]
+CLUSTER = "e2elife"
+SERVER, AGENT = f"{CLUSTER}-control-plane-1", f"{CLUSTER}-default-1"
+POOL = "      - name: default\n        nodes: 1\n"
+
+
+@pytest.fixture(scope="module")
+def cluster(shared_lab: Lab) -> Iterator[Lab]:
+    """A cluster of the spec that `init` prints."""
+    lab = shared_lab
+    text = lab.run("init", "--provider", "local").stdout.replace("  local:\n", f"  {CLUSTER}:\n", 1)
+    spec = lab.spec(text)
+    lab.run("validate", spec)
+    try:
+        done = lab.run("apply", "-y", "-o", "json", "--events", "events.jsonl", spec)
+        (lab.folder / "applied.out").write_text(done.stdout)
+        (lab.folder / "applied.err").write_text(done.stderr)
+        yield lab
+    finally:
+        lab.run("destroy", "-y", spec)
+
+
+def test_all_nodes_are_ready(cluster: Lab) -> None:
+    assert cluster.ready_nodes() == {SERVER, AGENT}
+
+
+def test_events_are_json_lines(cluster: Lab) -> None:
+    beside = [json.loads(line) for line in (cluster.folder / "events.jsonl").read_text().splitlines()]
+    assert {event["version"] for event in beside} == {1}
+    assert (beside[-1]["type"], beside[-1]["status"]) == ("result", "done")
+    assert any(event.get("node") == AGENT for event in beside)
+
+
+def test_the_kubeconfig_is_private_and_current(cluster: Lab) -> None:
+    own = cluster.folder / ".kbootstrap" / f"{CLUSTER}.run" / "kubeconfig"
+    assert stat.S_IMODE(own.stat().st_mode) == 0o600
+    assert cluster.kubectl("config", "current-context").strip() == f"kbootstrap-dev/{CLUSTER}"
+    assert cluster.run("kubeconfig", "spec.yaml").stdout == own.read_text()
+
+
+def test_a_second_apply_does_nothing(cluster: Lab) -> None:
+    done = cluster.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
+    assert "nothing to do" in done.stderr.lower()
+
+
+def test_ssh_runs_a_command(cluster: Lab) -> None:
+    done = cluster.run("ssh", "spec.yaml", AGENT, "--", "cat", "/etc/hostname")
+    assert done.stdout.strip() == AGENT
+    assert cluster.run("ssh", "spec.yaml", AGENT, "--", "exit", "7", code=None).returncode == 7
+
+
+def test_doctor_finds_nothing_wrong(cluster: Lab) -> None:
+    cluster.run("doctor", "spec.yaml")
+
+
+def test_secrets_are_nowhere(cluster: Lab) -> None:
+    """No token and no private key in any output, log, rendered file or state."""
+    tokens = [
+        cluster.on_node(SERVER, f"cat /var/lib/rancher/k3s/server/{name}").split(":")[-1]
+        for name in ("token", "agent-token")
+    ]
+    key = (cluster.folder / ".kbootstrap" / f"{CLUSTER}.run" / "id_ed25519").read_text().splitlines()[2]
+    admin = next(
+        line.split(": ")[1]
+        for line in cluster.on_node(SERVER, "cat /etc/rancher/k3s/k3s.yaml").splitlines()
+        if "client-key-data" in line
+    )
+    secrets = [*tokens, key, admin]
+    assert all(len(secret) > 20 for secret in secrets)
+    allowed = {"kubeconfig", "id_ed25519"}
+    texts = {
+        str(path): path.read_text(errors="replace")
+        for path in cluster.folder.rglob("*")
+        if path.is_file() and path.name not in allowed
+    }
+    assert any("terraform.tfstate" in name for name in texts)
+    assert any("events-" in name for name in texts)
+    for node in (SERVER, AGENT):
+        texts[f"configuration of {node}"] = cluster.on_node(
+            node, "cat /etc/rancher/k3s/config.yaml*/* /etc/rancher/k3s/config.yaml"
+        )
+        texts[f"processes of {node}"] = cluster.on_node(node, "ps -eo args")
+        texts[f"journal of {node}"] = cluster.on_node(node, "journalctl --no-pager")
+        inspected = subprocess.run([engine(), "inspect", node], capture_output=True, text=True, check=True)
+        texts[f"container of {node}"] = inspected.stdout
+    found = [place for place, text in texts.items() for secret in secrets if secret in text]
+    assert not found
+
+
+def test_labels_and_taints_follow_the_spec(cluster: Lab) -> None:
+    spec = cluster.folder / "spec.yaml"
+    plain = spec.read_text()
+    assert POOL in plain
+    cluster.kubectl("label", "node", AGENT, "by-hand=kept")
+    wanted = POOL + '        labels: {tier: web}\n        taints: ["a=b:NoSchedule"]\n'
+    cluster.spec(plain.replace(POOL, wanted, 1))
+    planned = cluster.run("plan", "--detailed-exitcode", spec, code=2)
+    assert "set labels and taints" in planned.stderr
+    cluster.run("apply", "-y", spec)
+    node = cluster.get("node", AGENT)
+    assert node["metadata"]["labels"]["tier"] == "web"
+    assert {"key": "a", "value": "b", "effect": "NoSchedule"} in node["spec"]["taints"]
+
+    cluster.spec(plain)
+    cluster.run("apply", "-y", spec)
+    node = cluster.get("node", AGENT)
+    assert "tier" not in node["metadata"]["labels"]
+    assert node["metadata"]["labels"]["by-hand"] == "kept"
+    assert not node["spec"].get("taints")
+    cluster.run("apply", "-y", "--detailed-exitcode", spec)
+
+
+def test_removing_a_pool_is_shown_before(cluster: Lab) -> None:
+    """What really happens then: `test_day_two.py`."""
+    spec = cluster.folder / "spec.yaml"
+    plain = spec.read_text()
+    cluster.spec(plain.replace("    pools:\n" + POOL, "    pools: []\n").replace(POOL, ""))
+    try:
+        done = cluster.run("plan", "--detailed-exitcode", spec, code=2)
+        assert f"{AGENT}  leaves" in done.stderr
+        assert "drain the node" in done.stderr
+        assert "1 node" in done.stderr
+        assert cluster.ready_nodes() == {SERVER, AGENT}
+    finally:
+        cluster.spec(plain)
+
+
+def test_a_node_removed_by_hand_comes_back(cluster: Lab) -> None:
+    subprocess.run([engine(), "rm", "-f", "-v", AGENT], capture_output=True, check=True)
+    planned = cluster.run("plan", "--detailed-exitcode", "spec.yaml", code=2)
+    assert AGENT in planned.stderr
+    cluster.run("apply", "-y", "spec.yaml")
+    wait_for("the node is back", lambda: AGENT in cluster.ready_nodes(), seconds=60)
+    cluster.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
+
+
+def test_a_pool_grows_and_others_stay(cluster: Lab) -> None:
+    spec = cluster.folder / "spec.yaml"
+    started = "systemctl show -p ExecMainStartTimestampMonotonic k3s.service k3s-agent.service"
+    before = [cluster.on_node(node, started) for node in (SERVER, AGENT)]
+    cluster.spec(spec.read_text().replace(POOL, POOL.replace("nodes: 1", "nodes: 2"), 1))
+    planned = cluster.run("plan", "--detailed-exitcode", spec, code=2)
+    assert f"{CLUSTER}-default-2" in planned.stderr
+    cluster.run("apply", "-y", spec)
+    assert cluster.ready_nodes() == {SERVER, AGENT, f"{CLUSTER}-default-2"}
+    assert [cluster.on_node(node, started) for node in (SERVER, AGENT)] == before
+    cluster.run("apply", "-y", "--detailed-exitcode", spec)
+
+
+def test_destroy_asks_and_leaves_nothing(cluster: Lab) -> None:
+    refused = cluster.run("destroy", "spec.yaml", code=1)
+    assert "-y" in refused.stderr
+    assert cluster.ready_nodes() >= {SERVER, AGENT}
+    cluster.run("destroy", "-y", "spec.yaml")
+    assert leftovers("dev", CLUSTER) == []
+    assert CLUSTER not in cluster.kubectl("config", "view")
+    assert {path.name for path in (cluster.folder / ".kbootstrap").iterdir()} & {
+        CLUSTER,
+        f"{CLUSTER}.run",
+    } == set()
+    cluster.run("destroy", "-y", "spec.yaml")
+
+
+@pytest.mark.parametrize("folder", ["with space", "ünïcode"])
+def test_a_workspace_in_an_unusual_folder(lab: Lab, folder: str) -> None:
+    place = lab.folder / folder
+    place.mkdir()
+    spec = Path(place / "spec.yaml")
+    spec.write_text(small("e2efolder"))
+    lab.run("render", spec, "--out", place / "out")
+    lab.run("render", spec, "--out", place / "out", "--check")
+    lab.run("plan", "--detailed-exitcode", spec, code=2)

@@ -1,0 +1,1 @@
+"""YAML's language server, as editors use it."""

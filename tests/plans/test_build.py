@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kbootstrap.cluster.steps import Plan, WriteFile
+from kbootstrap.distros.model import NodeFile, Role
+from kbootstrap.plans.build import Found, entry
+from kbootstrap.plans.model import Document
+from kbootstrap.plans.words import headline, version_text
+from kbootstrap.redact import MASK, Redactor
+from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange
+
+ROLES: dict[str, Role] = {"c-control-plane-1": "server", "c-web-1": "agent"}
+SECRET = "correct-horse-battery"
+TOKEN = "K10" + 64 * "a" + "::server:swordfish"
+
+
+def machine(node: str, kind: Kind) -> ResourceChange:
+    address = f'module.pool.terraform_data.node["{node}"]'
+    return ResourceChange(address, "terraform_data", kind, (), node, (), None, None)
+
+
+def found(*changes: ResourceChange, **fields: object) -> Found:
+    base = Found(cluster="c", infrastructure=PlanSummary(changes, (), ()), before=ROLES, after=ROLES)
+    return replace(base, **fields)  # type: ignore[arg-type] # by name
+
+
+def test_servers_that_carry_the_cluster_are_precious() -> None:
+    changes = (machine("c-control-plane-1", "replace"), machine("c-web-1", "delete"))
+    assert entry(found(*changes), str).servers_lost == ("c-control-plane-1",)
+    assert entry(found(*changes, blank=frozenset(ROLES)), str).servers_lost == ()
+    gone = {changes[0].address: "no container"}
+    lost = entry(found(*changes, blank=frozenset(ROLES), gone=gone), str)
+    assert lost.servers_lost == ("c-control-plane-1",), "gone is not blank: its data is lost"
+    assert "a new, empty cluster is founded" in lost.changes[1].effects[1]
+
+
+def test_secrets_are_masked() -> None:
+    redactor = Redactor()
+    redactor.add(SECRET)
+    file = NodeFile("/etc/x", f"password: {SECRET}\n", 0o600)
+    step = WriteFile(node="c-web-1", why=SECRET, file=file, existed=True, before=f"token: {TOKEN}\n")
+    plan = found(steps=Plan("c", {"c-web-1": (step,)}), unseen=SECRET)
+    text = repr(entry(plan, redactor.clean))
+    assert SECRET not in text
+    assert "swordfish" not in text
+    assert MASK in text
+
+
+def test_steps_of_a_machine_that_goes_are_no_matter() -> None:
+    step = WriteFile(node="c-web-1", why="x", file=NodeFile("/etc/x", "a", 0o600))
+    plan = found(machine("c-web-1", "replace"), steps=Plan("c", {"c-web-1": (step,)}), new=("c-web-1",))
+    assert entry(plan, str).nodes == ()
+    assert entry(plan, str).install == ("c-web-1",)
+
+
+def test_headlines() -> None:
+    def told(*plans: Found) -> str:
+        return headline(Document("x", tuple(entry(plan, str) for plan in plans)))
+
+    one = found(machine("c-web-1", "replace"))
+    assert told(found()) == "Nothing to do: everything is as the spec says"
+    assert told(one, found()) == "1 cluster changes, 1 machine is replaced"
+    two = found(machine("c-web-1", "delete"), machine("c-web-2", "delete"), machine("c-web-3", "create"))
+    assert told(one, two) == (
+        "2 clusters change, 2 machines are removed, 1 machine is replaced, 1 machine is added"
+    )
+    assert told(found(unseen="x")) == "1 cluster changes, the nodes of 1 cluster could not be looked at"
+
+
+def test_versions() -> None:
+    assert version_text(entry(found(version="v2", versions=("v1",)), str)) == "v1 → v2"
+    assert version_text(entry(found(version="v2", versions=("v1", "v2")), str)) == "v1, v2 → v2"
+    assert version_text(entry(found(version="v2", versions=("v2",)), str)) == "v2"
+    assert version_text(entry(found(version="v2", before={}), str)) == "none → v2"

@@ -1,0 +1,146 @@
+"""A container engine made of answers, and surroundings for tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kbootstrap.errors import KbootstrapError
+from kbootstrap.events import Event, nowhere
+from kbootstrap.process import Finished, OnLine
+from kbootstrap.providers.local.engine import Engine
+from kbootstrap.providers.model import Surroundings
+from kbootstrap.redact import Redactor
+from kbootstrap.spec.load import load
+from kbootstrap.spec.model import Spec
+from kbootstrap.workspace import Workspace
+
+Answer = str | tuple[int, str] | Callable[[tuple[str, ...]], str | tuple[int, str]]
+
+DOCKER = {
+    "ServerVersion": "27.1.0",
+    "CgroupVersion": "2",
+    "Name": "here",
+    "ID": "ABC",
+    "KernelVersion": "6.1",
+    "DockerRootDir": "/var/lib/docker",
+    "MemTotal": 16 * 1024**3,
+    "SecurityOptions": ["name=seccomp,profile=default"],
+}
+PODMAN = {
+    "host": {"cgroupVersion": "v1", "security": {"rootless": True}, "memTotal": 8 * 1024**3, "kernel": "6.1"},
+    "store": {"graphRoot": "/home/me/.local/share/containers/storage"},
+    "version": {"Version": "4.3.1"},
+}
+
+
+class FakeRunner:
+    """Answers by the longest known beginning of a command line; what has no answer says nothing and is 0.
+
+    An answer is stdout, or an exit status and stderr, or a function of the arguments.
+    """
+
+    def __init__(self, answers: Mapping[str, Answer], programs: Sequence[str] = ("docker", "podman")) -> None:
+        self.answers = dict(answers)
+        self.programs = programs
+        self.calls: list[tuple[str, ...]] = []
+
+    def which(self, program: str) -> Path | None:
+        return Path("/usr/bin") / program if program in self.programs else None
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        deadline: float,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes | None = None,
+        on_line: OnLine | None = None,
+        on_error_line: OnLine | None = None,
+        grace: float = 5.0,
+        check: bool = True,
+    ) -> Finished:
+        del deadline, cwd, env, stdin, on_line, on_error_line, grace
+        call = tuple(argv)
+        self.calls.append(call)
+        line = " ".join(call)
+        known = sorted((key for key in self.answers if line.startswith(key)), key=len)
+        answer: Answer = self.answers[known[-1]] if known else ""
+        if callable(answer):
+            answer = answer(call)
+        status, stderr = answer if isinstance(answer, tuple) else (0, "")
+        finished = Finished(call, status, "" if isinstance(answer, tuple) else answer, stderr)
+        if check and status:
+            raise KbootstrapError(f"{call[0]} failed", detail=stderr)
+        return finished
+
+    def said(self, start: str) -> list[str]:
+        return [" ".join(call) for call in self.calls if " ".join(call).startswith(start)]
+
+
+def engine(command: str = "docker", **changes: Any) -> Engine:  # noqa: ANN401
+    values: dict[str, Any] = {
+        "command": command,
+        "version": "1",
+        "rootless": False,
+        "remote": False,
+        "cgroup": 2,
+        "storage": "/",
+        "memory": 8 * 1024**3,
+        "identity": f"{command} test",
+    }
+    return Engine(**{**values, **changes})
+
+
+def around(
+    runner: FakeRunner, folder: Path, env: Mapping[str, str] | None = None, events: list[Event] | None = None
+) -> Surroundings:
+    return Surroundings(
+        runner=runner,
+        env=env or {},
+        cache=folder / "cache",
+        space=Workspace.beside(folder / "spec.yaml").of("c"),
+        redactor=Redactor(),
+        emit=nowhere if events is None else events.append,
+    )
+
+
+def spec(folder: Path, cluster: str = "", provider: str = "{local: {}}") -> Spec:
+    """A cluster named `c` of one server and one agent; `cluster` holds further lines of it."""
+    path = folder / "spec.yaml"
+    path.write_text(
+        "apiVersion: kbootstrap/v1alpha1\nname: s\nclusters:\n  c:\n"
+        f"    provider: {provider}\n"
+        "    kubernetes: {distribution: k3s, version: v1.32.0+k3s1}\n"
+        "    control_plane: {nodes: 1}\n    pools: [{name: web, nodes: 1}]\n" + cluster,
+        encoding="utf-8",
+    )
+    return load(path).checked(path)
+
+
+def containers(*items: Mapping[str, Any], command: str = "docker") -> dict[str, Answer]:
+    """Answers of an engine that has these containers; give `Name`, `Labels`, `Running`, `Ports`."""
+    told = {
+        item["Name"]: {
+            "Id": f"id-{item['Name']}",
+            "Name": f"/{item['Name']}",
+            "State": {"Running": item.get("Running", True)},
+            "Config": {"Labels": item.get("Labels", {})},
+            "NetworkSettings": {
+                "Ports": {f"{p}/tcp": [{"HostPort": str(h)}] for p, h in item.get("Ports", {}).items()}
+            },
+        }
+        for item in items
+    }
+
+    def inspect(call: tuple[str, ...]) -> str:
+        return json.dumps([told[n.removeprefix("id-")] for n in call[3:] if n.removeprefix("id-") in told])
+
+    return {
+        f"{command} ps --all --format": "\n".join(told),
+        f"{command} ps --all --quiet": "\n".join(f"id-{name}" for name in told),
+        f"{command} container inspect": inspect,
+    }

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kbootstrap.errors import HostUnreachable, KbootstrapError
+from kbootstrap.inventory.certificate import certificate_names
+from kbootstrap.providers.local.containers import Containers
+from kbootstrap.providers.local.machines import blank, cleanup, doomed, drifted, inventory
+from tests.providers.local.fake import Answer, FakeRunner, around, containers, engine, spec
+
+OUTPUTS: dict[str, Any] = {
+    "kbootstrap": {
+        "cluster": "c",
+        "network": {"id": "n", "name": "kbootstrap-s-c"},
+        "endpoint": {
+            "internal": {"host": "10.1.0.10", "port": 6443},
+            "external": {"host": "127.0.0.1", "port": 26443},
+            "instance": "e",
+        },
+        "nodes": {
+            "c-control-plane-1": {
+                "role": "server",
+                "pool": "control-plane",
+                "address": "10.1.0.11",
+                "instance": "i1",
+            },
+            "c-web-1": {"role": "agent", "pool": "web", "address": "10.1.4.11", "instance": "i2"},
+        },
+    }
+}
+NETWORK: dict[str, Answer] = {
+    "docker network ls": "id\n",
+    "docker network inspect": json.dumps([{"Name": "kbootstrap-s-c", "Labels": {}}]),
+}
+KEY: dict[str, Answer] = {"docker exec": "ssh-ed25519 AAAA root@x\n"}
+
+
+def item(name: str, instance: str, port: int = 22, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+    return {"Name": name, "Labels": {"kbootstrap.instance": instance}, "Ports": {port: 40001}, **more}
+
+
+SERVER_ADDRESS = 'module.control_plane.terraform_data.node["c-control-plane-1"]'
+WEB_ADDRESS = 'module.pool_web.terraform_data.node["c-web-1"]'
+GONE = "docker has no container c-control-plane-1"
+API, SERVER, WEB = item("c-api", "e", 6443), item("c-control-plane-1", "i1"), item("c-web-1", "i2")
+
+
+async def test_nothing_drifted(tmp_path: Path) -> None:
+    runner = FakeRunner({**containers(API, SERVER, WEB), **NETWORK})
+    assert await drifted(spec(tmp_path).clusters[0], OUTPUTS, Containers(engine(), runner)) == {}
+
+
+async def test_what_is_gone_or_another_is_to_be_replaced(tmp_path: Path) -> None:
+    runner = FakeRunner(containers(item("c-web-1", "other")))
+    found = await drifted(spec(tmp_path).clusters[0], OUTPUTS, Containers(engine(), runner))
+    assert found == {
+        "module.network.terraform_data.network": "docker has no network kbootstrap-s-c",
+        SERVER_ADDRESS: GONE,
+        WEB_ADDRESS: "the container c-web-1 is not the one that was made",
+        "module.endpoint.terraform_data.endpoint": "docker has no container c-api",
+    }
+
+
+async def test_nothing_drifts_before_anything_was_made(tmp_path: Path) -> None:
+    assert await drifted(spec(tmp_path).clusters[0], {}, Containers(engine(), FakeRunner({}))) == {}
+
+
+async def test_the_inventory_says_how_to_reach_machines(tmp_path: Path) -> None:
+    runner = FakeRunner({**containers(API, SERVER, WEB), **KEY})
+    here = around(runner, tmp_path)
+    found = await inventory(spec(tmp_path).clusters[0], OUTPUTS, Containers(engine(), runner), here)
+    machine = found.machines["c-web-1"]
+    assert (machine.address, machine.instance, machine.host_keys) == (
+        "10.1.4.11",
+        "id-c-web-1",
+        ("ssh-ed25519 AAAA",),
+    )
+    assert (machine.ssh.host, machine.ssh.port, machine.ssh.user) == ("127.0.0.1", 40001, "kbootstrap")
+    assert machine.ssh.identities == (here.space.private_key,)
+    assert (found.external.url, found.internal.host) == ("https://127.0.0.1:26443", "10.1.0.10")
+    assert found.tls_san == certificate_names(spec(tmp_path).clusters[0])
+    assert not runner.said("docker start")
+
+
+async def test_stopped_machines_are_started(tmp_path: Path) -> None:
+    stopped = item("c-web-1", "i2", Running=False)
+    runner = FakeRunner({**containers(API, SERVER, stopped), **KEY})
+    await inventory(
+        spec(tmp_path).clusters[0], OUTPUTS, Containers(engine(), runner), around(runner, tmp_path)
+    )
+    assert runner.said("docker start") == ["docker start c-web-1"]
+
+
+async def test_a_look_starts_nothing_and_tells_what_is_absent(tmp_path: Path) -> None:
+    stopped = item("c-web-1", "i2", Running=False)
+    runner = FakeRunner({**containers(stopped), **KEY})
+    found = await inventory(
+        spec(tmp_path).clusters[0],
+        OUTPUTS,
+        Containers(engine(), runner),
+        around(runner, tmp_path),
+        starting=False,
+    )
+    assert not runner.said("docker start")
+    assert not found.machines
+    assert {name: error.message for name, error in found.absent.items()} == {
+        "c-control-plane-1": "the container c-control-plane-1 is gone",
+        "c-web-1": "the container c-web-1 is stopped",
+    }
+
+
+async def test_a_machine_that_is_gone_is_named(tmp_path: Path) -> None:
+    runner = FakeRunner({**containers(API, SERVER), **KEY})
+    with pytest.raises(HostUnreachable, match="c-web-1 is gone") as caught:
+        await inventory(
+            spec(tmp_path).clusters[0], OUTPUTS, Containers(engine(), runner), around(runner, tmp_path)
+        )
+    assert (caught.value.host, caught.value.code) == ("c-web-1", "KB0610")
+
+
+async def test_a_machine_that_does_not_boot_is_named(tmp_path: Path) -> None:
+    broken = {"Name": "c-web-1", "Labels": {"kbootstrap.instance": "i2"}}
+    runner = FakeRunner({**containers(API, SERVER, broken), **KEY})
+    with pytest.raises(HostUnreachable, match="does not boot") as caught:
+        await inventory(
+            spec(tmp_path).clusters[0], OUTPUTS, Containers(engine(), runner), around(runner, tmp_path)
+        )
+    assert caught.value.code == "KB0611"
+
+
+async def test_what_goes_is_told_before(tmp_path: Path) -> None:
+    named = [one | {"Labels": {"kbootstrap.node": one["Name"]}} for one in (SERVER, WEB)]
+    runner = FakeRunner(containers(API, *named))
+    found = await doomed(spec(tmp_path).clusters[0], Containers(engine(), runner), around(runner, tmp_path))
+    assert found.place == "in docker on this machine"
+    assert found.things == {"machines": ("c-control-plane-1", "c-web-1")}
+
+
+async def test_cleanup_removes_what_carries_our_labels(tmp_path: Path) -> None:
+    owner = str(tmp_path / ".kbootstrap" / "c")
+    told = [
+        {"name": "mine", "labels": {"kbootstrap.cluster": "c", "kbootstrap.owner": owner}},
+        {"name": "other", "labels": {"kbootstrap.cluster": "c", "kbootstrap.owner": "/elsewhere"}},
+    ]
+    answers = containers(WEB, command="podman")
+    answers |= {"podman network ls": "a\nb\n", "podman network inspect": json.dumps(told)}
+    runner = FakeRunner(answers)
+    here = around(runner, tmp_path)
+    await cleanup(spec(tmp_path).clusters[0], Containers(engine("podman"), runner), here)
+    assert runner.said("podman rm") == ["podman rm --force --volumes --time=0 id-c-web-1"]
+    assert runner.said("podman network rm") == ["podman network rm mine"]
+    assert f"--filter label=kbootstrap.owner={owner}" in runner.said("podman ps")[0]
+
+
+async def test_blank_is_what_is_not_there_or_has_no_stamp() -> None:
+    stopped = item("c-web-1", "i2", Running=False)
+    answers: dict[str, Answer] = {
+        **containers(SERVER, stopped),
+        "docker cp id-c-control-plane-1:/var/lib/kbootstrap/stamp -": "a tar archive",
+        "docker cp id-c-web-1:": (1, "Error: Could not find the file /var/lib/kbootstrap/stamp in container"),
+    }
+    names = ("c-control-plane-1", "c-web-1", "c-web-2")
+    assert await blank(names, Containers(engine(), FakeRunner(answers))) == {"c-web-1", "c-web-2"}
+
+
+async def test_an_engine_that_does_not_tell_is_not_taken_for_blank() -> None:
+    answers: dict[str, Answer] = {**containers(WEB), "docker cp": (1, "the daemon has a bad day")}
+    with pytest.raises(KbootstrapError, match="cannot tell"):
+        await blank(["c-web-1"], Containers(engine(), FakeRunner(answers)))

@@ -1,0 +1,219 @@
+"""Logging in, and what is said when it does not work; the real SDK against a small cloud on loopback."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from kbootstrap.errors import CredentialsRefused, DeadlinePassed, KbootstrapError, PrerequisiteMissing
+from kbootstrap.providers.model import Surroundings
+from kbootstrap.providers.openstack.connection import connected
+from kbootstrap.providers.openstack.credentials import source, variables
+from kbootstrap.providers.openstack.settings import settings
+
+from .cloud import PASSWORD, FakeCloud, openstack
+from .conftest import surroundings
+
+
+async def log_in(around: Surroundings, more: str = "") -> tuple[str, str]:
+    async with connected(settings(openstack(more).clusters[0]), around) as found:
+        return found.project, found.region
+
+
+async def test_with_clouds_yaml(around: Surroundings) -> None:
+    assert await log_in(around) == ("demo", "one")
+    assert await log_in(around, "region: two") == ("demo", "two")
+    assert around.redactor.clean(f"it is {PASSWORD}") == "it is ••••"
+    assert around.redactor.clean("gAAAA-token-of-the-fake") == "••••"
+
+
+async def test_with_the_environment(cloud: FakeCloud, tmp_path: Path) -> None:
+    env = {
+        "OS_AUTH_URL": f"{cloud.url}/identity/v3",
+        "OS_USERNAME": "anna",
+        "OS_PASSWORD": PASSWORD,
+        "OS_PROJECT_NAME": "demo",
+        "OS_USER_DOMAIN_NAME": "Default",
+        "OS_PROJECT_DOMAIN_NAME": "Default",
+        "OS_REGION_NAME": "two",
+    }
+    around = surroundings(tmp_path, env)
+    chosen = settings(openstack().clusters[0])
+    by_environment = type(chosen)(
+        **{name: getattr(chosen, name) for name in chosen.__slots__} | {"cloud": None}
+    )
+    async with connected(by_environment, around) as found:
+        assert (found.project, found.region) == ("demo", "two")
+    assert around.redactor.clean(PASSWORD) == "••••"
+
+
+async def test_with_an_application_credential(cloud: FakeCloud, tmp_path: Path) -> None:
+    login = {
+        "auth_type": "v3applicationcredential",
+        "auth": {
+            "auth_url": f"{cloud.url}/identity/v3",
+            "application_credential_id": "abc",
+            "application_credential_secret": PASSWORD,
+        },
+    }
+    (tmp_path / "clouds.yaml").write_text(json.dumps({"clouds": {"lab": login}}))
+    around = surroundings(tmp_path)
+    assert await log_in(around) == ("demo", "")
+    assert around.redactor.clean(PASSWORD) == "••••"
+
+
+async def test_the_password_may_stand_in_secure_yaml(cloud: FakeCloud, tmp_path: Path) -> None:
+    content = json.loads(cloud.clouds_yaml())
+    password = content["clouds"]["lab"]["auth"].pop("password")
+    (tmp_path / "clouds.yaml").write_text(json.dumps(content))
+    (tmp_path / "secure.yaml").write_text(json.dumps({"clouds": {"lab": {"auth": {"password": password}}}}))
+    around = surroundings(tmp_path)
+    assert await log_in(around) == ("demo", "one")
+    told = variables(source(settings(openstack().clusters[0]), around), settings(openstack().clusters[0]), {})
+    assert told == {
+        "OS_CLIENT_CONFIG_FILE": str(tmp_path / "clouds.yaml"),
+        "OS_CLIENT_SECURE_FILE": str(tmp_path / "secure.yaml"),
+    }
+
+
+async def test_an_entry_of_clouds_yaml_is_not_mixed_with_the_environment(around: Surroundings) -> None:
+    chosen = settings(openstack().clusters[0])
+    env = {"OS_PROJECT_ID": "other", "OS_PASSWORD": "other", "OS_REGION_NAME": "two", "PATH": "/bin"}
+    told = variables(source(chosen, around), chosen, env)
+    assert {name: told[name] for name in env if name in told} == {"OS_PROJECT_ID": "", "OS_PASSWORD": ""}
+
+
+async def refused(around: Surroundings, more: str = "") -> KbootstrapError:
+    with pytest.raises(KbootstrapError) as caught:
+        await log_in(around, more)
+    said = f"{caught.value.message} {caught.value.hint} {caught.value.detail}"
+    assert PASSWORD not in around.redactor.clean(said)
+    return caught.value
+
+
+async def test_nothing_is_there(tmp_path: Path) -> None:
+    error = await refused(surroundings(tmp_path))
+    assert isinstance(error, CredentialsRefused)
+    assert error.message == "the cloud 'lab' is wanted, and there is no clouds.yaml"
+    named = await refused(surroundings(tmp_path, {"OS_CLIENT_CONFIG_FILE": "/nowhere/clouds.yaml"}))
+    assert named.message == "OS_CLIENT_CONFIG_FILE names /nowhere/clouds.yaml, which is not there"
+
+
+async def test_another_cloud(cloud: FakeCloud, tmp_path: Path) -> None:
+    (tmp_path / "clouds.yaml").write_text(cloud.clouds_yaml().replace('"lab"', '"work"'))
+    error = await refused(surroundings(tmp_path))
+    assert (error.exit_code, error.code) == (4, "KB1101")
+    assert error.hint == f"{tmp_path / 'clouds.yaml'} has the clouds: work"
+
+
+@pytest.mark.parametrize(
+    ("text", "exit_code", "code"),
+    [
+        ("clouds: {lab: [", 5, "KB1102"),
+        ("clouds: {lab: {}}", 4, "KB1101"),
+        ("clouds: [1]", 5, "KB1102"),
+        ("[]", 5, "KB1102"),
+        ("clouds: {lab: {auth_type: nothing, auth: {auth_url: 'http://127.0.0.1:1'}}}", 4, "KB1101"),
+    ],
+)
+async def test_broken_files(tmp_path: Path, text: str, exit_code: int, code: str) -> None:
+    (tmp_path / "clouds.yaml").write_text(text)
+    error = await refused(surroundings(tmp_path))
+    assert (error.exit_code, error.code) == (exit_code, code)
+
+
+async def test_wrong_password(cloud: FakeCloud, tmp_path: Path) -> None:
+    (tmp_path / "clouds.yaml").write_text(cloud.clouds_yaml(password="wrong-password"))
+    error = await refused(surroundings(tmp_path))
+    assert (error.exit_code, error.code) == (4, "KB1103")
+    assert error.detail is not None
+    assert "requires authentication" in error.detail
+
+
+async def test_wrong_region(around: Surroundings) -> None:
+    error = await refused(around, "region: three")
+    assert (error.exit_code, error.code) == (5, "KB1106")
+    assert error.hint == "it has: one, two"
+
+
+async def test_nobody_answers(tmp_path: Path, cloud: FakeCloud) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/v3"
+        (tmp_path / "clouds.yaml").write_text(cloud.clouds_yaml(auth_url=url))
+        error = await refused(surroundings(tmp_path))
+    assert (error.exit_code, error.code) == (5, "KB1105")
+    assert "cannot be reached" in error.message
+
+
+@pytest.mark.parametrize(("content", "code"), [(None, "KB1109"), ("no certificate", "KB1105")])
+async def test_a_wrong_file_of_certificates(
+    cloud: FakeCloud, tmp_path: Path, content: str | None, code: str
+) -> None:
+    authority = tmp_path / "authority.pem"
+    if content:
+        authority.write_text(content)
+    known = json.loads(cloud.clouds_yaml(auth_url=f"{cloud.url.replace('http:', 'https:')}/identity/v3"))
+    known["clouds"]["lab"]["cacert"] = str(authority)
+    (tmp_path / "clouds.yaml").write_text(json.dumps(known))
+    error = await refused(surroundings(tmp_path))
+    assert (error.exit_code, error.code) == (5, code)
+    assert error.detail
+
+
+async def test_somebody_answers_too_late(around: Surroundings, cloud: FakeCloud, tmp_path: Path) -> None:
+    content = json.loads(cloud.clouds_yaml())
+    content["clouds"]["lab"]["api_timeout"] = 0.2
+    (tmp_path / "clouds.yaml").write_text(json.dumps(content))
+    cloud.delay = 0.5
+    error = await refused(around)
+    assert (error.exit_code, error.code) == (5, "KB1105")
+
+
+async def test_a_question_is_asked_again_once(around: Surroundings, cloud: FakeCloud, tmp_path: Path) -> None:
+    content = json.loads(cloud.clouds_yaml())
+    content["clouds"]["lab"]["api_timeout"] = 0.5
+    (tmp_path / "clouds.yaml").write_text(json.dumps(content))
+    async with connected(settings(openstack().clusters[0]), around) as found:
+        await found.ask("list the machines", lambda sdk: list(sdk.compute.servers()))
+        cloud.stalls = [1.0]
+        assert await found.ask("list the machines", lambda sdk: list(sdk.compute.servers())) == []
+        assert not cloud.stalls
+        cloud.stalls = [1.0, 1.0]
+        with pytest.raises(PrerequisiteMissing, match="does not answer in time"):
+            await found.ask("list the machines", lambda sdk: list(sdk.compute.servers()))
+
+
+async def test_a_question_has_a_deadline(around: Surroundings, cloud: FakeCloud) -> None:
+    async with connected(settings(openstack().clusters[0]), around) as found:
+        cloud.delay = 0.5
+        with pytest.raises(DeadlinePassed, match="did not list the machines within 0 s"):
+            await found.ask("list the machines", lambda sdk: list(sdk.compute.servers()), seconds=0.1)
+        cloud.delay = 0.0
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "code"),
+    [
+        (403, CredentialsRefused, "KB1104"),
+        (500, PrerequisiteMissing, "KB1107"),
+        (503, PrerequisiteMissing, "KB1107"),
+    ],
+)
+async def test_bad_answers(
+    around: Surroundings, cloud: FakeCloud, status: int, error: type[KbootstrapError], code: str
+) -> None:
+    cloud.failures["network/ports"] = (status, "<html><h1>Broken</h1>\n<p>req-1</p></html>")
+    async with connected(settings(openstack().clusters[0]), around) as found:
+        with pytest.raises(error) as caught:
+            await found.ask("list the ports", lambda sdk: list(sdk.network.ports()))
+    assert caught.value.code == code
+
+
+async def test_a_bug_stays_one(around: Surroundings) -> None:
+    async with connected(settings(openstack().clusters[0]), around) as found:
+        with pytest.raises(ZeroDivisionError):
+            await found.ask("divide", lambda _: 1 / 0)

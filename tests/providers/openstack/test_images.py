@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+
+from kbootstrap.errors import SpecInvalid
+from kbootstrap.providers.model import Surroundings
+from kbootstrap.providers.openstack import PROVIDER
+from kbootstrap.providers.openstack.provider import UNKNOWN
+from kbootstrap.spec.lock import Image, Lock
+
+from .cloud import FakeCloud, image, openstack
+
+SPEC = openstack()
+CLUSTER = SPEC.clusters[0]
+
+
+async def pinned(around: Surroundings, lock: Lock | None = None, *, upgrade: bool = False) -> str | None:
+    found = await PROVIDER.pin(SPEC, CLUSTER, lock or Lock(), around, upgrade=upgrade)
+    return found.image_id("prod", "Debian 12")
+
+
+async def test_the_newest_active_build_is_pinned(around: Surroundings, cloud: FakeCloud) -> None:
+    cloud.things["image/images"] = [
+        image("old", "Debian 12", "2026-01-01T00:00:00Z"),
+        image("new", "Debian 12", "2026-03-01T00:00:00Z"),
+        image("queued", "Debian 12", "2026-04-01T00:00:00Z", status="queued"),
+        image("hidden", "Debian 12", "2026-05-01T00:00:00Z", hidden=True),
+        image("other", "Debian 13", "2026-06-01T00:00:00Z"),
+    ]
+    assert await pinned(around) == "new"
+
+
+async def test_a_pin_stays_and_asks_nobody(around: Surroundings, cloud: FakeCloud) -> None:
+    lock = Lock(images={"prod": Image("Debian 12", "old")})
+    assert await pinned(around, lock) == "old"
+    assert cloud.requests == []
+    assert await pinned(around, lock, upgrade=True) == "img-1"
+
+
+async def test_a_pin_of_another_name_does_not_count(around: Surroundings) -> None:
+    assert await pinned(around, Lock(images={"prod": Image("Debian 11", "old")})) == "img-1"
+
+
+async def test_nobody_is_asked_where_nothing_is_made(around: Surroundings, cloud: FakeCloud) -> None:
+    lock = await PROVIDER.pin(SPEC, CLUSTER, Lock(), around, making=False)
+    assert lock.image_id("prod", "Debian 12") == UNKNOWN
+    assert cloud.requests == []
+
+
+@pytest.mark.parametrize(
+    ("images", "reason"),
+    [
+        ([image("x", "Debian 13", "2026")], "The cloud has no image `Debian 12`."),
+        (
+            [image("x", "Debian 12", "2026", hidden=True)],
+            "Every image `Debian 12` of the cloud is hidden, so no machine can be made of it.",
+        ),
+        (
+            [image("x", "Debian 12", "2026", status="killed")],
+            "Every image `Debian 12` of the cloud is killed, so no machine can be made of it.",
+        ),
+    ],
+)
+async def test_none_is_usable(
+    around: Surroundings, cloud: FakeCloud, images: list[dict[str, object]], reason: str
+) -> None:
+    cloud.things["image/images"] = [*images, image("y", "Debian 12 bookworm", "2026")]
+    with pytest.raises(SpecInvalid) as caught:
+        await pinned(around)
+    (problem,) = caught.value.diagnostics
+    assert (problem.code, problem.reason) == ("KB1120", reason)
+    assert "Debian 12 bookworm" in problem.help
+    assert problem.span is not None
+    assert "image: {name: Debian 12}" in problem.span.text

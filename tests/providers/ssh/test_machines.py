@@ -1,0 +1,141 @@
+"""How machines that exist are reached, and which host keys they must show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from kbootstrap.errors import CredentialsRefused, PrerequisiteMissing
+from kbootstrap.events import nowhere
+from kbootstrap.hosts.known_hosts import KnownHosts, Pin
+from kbootstrap.hosts.pinning import expect
+from kbootstrap.inventory.model import Inventory
+from kbootstrap.process import LocalRunner
+from kbootstrap.providers.model import Surroundings
+from kbootstrap.providers.ssh.machines import inventory, outputs
+from kbootstrap.redact import Redactor
+from kbootstrap.spec.load import load
+from kbootstrap.spec.lock import Lock
+from kbootstrap.spec.topology import nodes
+from kbootstrap.workspace import Workspace
+
+
+def key() -> str:
+    text = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
+    return " ".join(text.split()[:2])
+
+
+def found(folder: Path, ssh: str = "{}", more: str = "") -> Inventory:
+    path = folder / "spec.yaml"
+    path.write_text(
+        f"apiVersion: kbootstrap/v1alpha1\nname: s\nclusters:\n  c:\n    provider: {{ssh: {ssh}}}\n"
+        "    kubernetes: {distribution: k3s, version: v1.32.0+k3s1}\n"
+        "    control_plane: {hosts: [{name: cp, address: 10.0.0.11}]}\n"
+        f"    pools: [{{name: w, hosts: [{{name: w-1, address: 10.0.0.21}}]}}]\n{more}"
+    )
+    spec = load(path).checked(path)
+    cluster = spec.clusters[0]
+    space = Workspace.beside(path).of("c")
+    space.run.mkdir(parents=True, exist_ok=True)
+    around = Surroundings(LocalRunner(), {}, folder, space, Redactor(), nowhere)
+    made = outputs(spec, cluster, nodes(cluster, Lock()))
+    return inventory(cluster, made["kbootstrap"], around)
+
+
+def pins(folder: Path) -> KnownHosts:
+    return KnownHosts(Workspace.beside(folder / "spec.yaml").of("c").known_hosts)
+
+
+def test_without_anything_root_logs_in_directly(tmp_path: Path) -> None:
+    made = found(tmp_path)
+    one = made.machines["cp"].ssh
+    assert (one.user, one.host, one.port, one.jump, one.host_keys) == ("root", "10.0.0.11", 22, None, ())
+    assert made.external.url == made.internal.url == "https://10.0.0.11:6443"
+    assert made.jump is None
+    assert made.tls_san == ("10.0.0.11",)
+
+
+def test_a_bastion_leads_to_machines_and_to_a_private_api(tmp_path: Path) -> None:
+    made = found(tmp_path, "{bastion: {host: 198.51.100.7, port: 2222}}", "    ssh: {user: ops}\n")
+    jump = made.machines["w-1"].ssh.jump
+    assert jump is not None
+    assert (jump.key_alias, jump.host, jump.port, jump.user) == ("c-bastion", "198.51.100.7", 2222, "ops")
+    assert made.jump == jump
+
+
+@pytest.mark.parametrize("endpoint", ["api.example.org", "8.8.8.8"])
+def test_an_endpoint_that_others_reach_too_is_asked_directly(tmp_path: Path, endpoint: str) -> None:
+    made = found(tmp_path, "{bastion: {host: 198.51.100.7}}", f"    api: {{endpoint: {endpoint}}}\n")
+    assert made.jump is None
+    assert made.external.host == endpoint
+    assert made.tls_san == (endpoint,)
+
+
+def test_a_machine_that_is_the_bastion_is_reached_directly(tmp_path: Path) -> None:
+    made = found(tmp_path, "{bastion: {host: 10.0.0.11}}")
+    assert made.machines["cp"].ssh.jump is None
+    assert made.machines["w-1"].ssh.jump is not None
+
+
+def test_the_operators_file_decides_also_against_a_pin(tmp_path: Path) -> None:
+    one, two, new = key(), key(), key()
+    file = tmp_path / "known_hosts"
+    file.write_text(f"10.0.0.11 {one}\n@revoked 10.0.0.21 {new}\n10.0.0.* {two} comment\n10.0.0.21 {new}\n")
+    first = found(tmp_path, "{known_hosts: {file: ./known_hosts}}").machines
+    assert set(first["cp"].host_keys) == {one, two}
+    assert first["w-1"].host_keys == (two,)
+
+    pins(tmp_path).store(Pin("w-1", first["w-1"].instance, (two,)))
+    file.write_text(f"10.0.0.11 {one}\n10.0.0.21 {new}\n")
+    second = found(tmp_path, "{known_hosts: {file: ./known_hosts}}").machines["w-1"]
+    wanted = expect(instance=second.instance, trusted=second.host_keys, pin=pins(tmp_path).pin("w-1"))
+    assert wanted.keys == (new,)
+
+
+def test_taking_the_file_away_keeps_the_pins(tmp_path: Path) -> None:
+    one = key()
+    (tmp_path / "known_hosts").write_text(f"10.0.0.* {one}\n")
+    before = found(tmp_path, "{known_hosts: {file: known_hosts}}").machines["cp"]
+    pins(tmp_path).store(Pin("cp", before.instance, before.host_keys))
+    after = found(tmp_path).machines["cp"]
+    assert expect(instance=after.instance, trusted=(), pin=pins(tmp_path).pin("cp")).keys == (one,)
+
+
+def test_a_hashed_name_and_another_port(tmp_path: Path) -> None:
+    one, jump = key(), key()
+    # `ssh-keygen -H` of a line for 10.0.0.11 and one for [198.51.100.7]:2222, with the salt "salt".
+    import base64
+    import hashlib
+    import hmac
+
+    def hashed(name: str) -> str:
+        salt = b"s" * 20
+        digest = hmac.new(salt, name.encode(), hashlib.sha1).digest()
+        return f"|1|{base64.b64encode(salt).decode()}|{base64.b64encode(digest).decode()}"
+
+    (tmp_path / "known_hosts").write_text(
+        f"{hashed('10.0.0.11')} {one}\n{hashed('[198.51.100.7]:2222')} {jump}\n10.0.0.21 {one}\n"
+    )
+    settings = "{known_hosts: {file: known_hosts}, bastion: {host: 198.51.100.7, port: 2222}}"
+    target = found(tmp_path, settings).machines["cp"].ssh
+    assert target.host_keys == (one,)
+    assert target.jump is not None
+    assert target.jump.host_keys == (jump,)
+
+
+def test_every_machine_without_a_key_is_named(tmp_path: Path) -> None:
+    (tmp_path / "known_hosts").write_text(f"10.0.0.11 {key()}\n")
+    with pytest.raises(PrerequisiteMissing, match=r"c-bastion \(b\.example\.org\), w-1") as caught:
+        found(tmp_path, "{known_hosts: {file: known_hosts}, bastion: {host: b.example.org}}")
+    assert caught.value.code == "KB0651"
+
+
+@pytest.mark.parametrize("text", [None, "10.0.0.11 ssh-ed25519 !!!\n", "10.0.0.11\n"])
+def test_a_file_that_is_not_there_or_makes_no_sense(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "known_hosts").write_text(text)
+    with pytest.raises((CredentialsRefused, PrerequisiteMissing)) as caught:
+        found(tmp_path, "{known_hosts: {file: known_hosts}}")
+    assert caught.value.code in {"KB0650", "KB0651"}

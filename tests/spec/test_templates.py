@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import pytest
+
+from kbootstrap.errors import WrongUsage
+from kbootstrap.spec import schemas
+from kbootstrap.spec.templates import template, template_names
+from tests.spec.samples import SPECS, spec_of
+
+
+@pytest.mark.parametrize("name", template_names())
+def test_every_template_is_valid(name: str) -> None:
+    assert spec_of(template(name)).clusters[0].provider.name == name
+
+
+def test_every_provider_has_one() -> None:
+    assert set(template_names()) == set(schemas.providers())
+
+
+def test_the_newcomers_spec_is_the_example() -> None:
+    first, example = spec_of(template("local")), spec_of((SPECS / "local.yaml").read_text("utf-8"))
+    assert first.clusters == example.clusters
+
+
+def test_unknown_provider() -> None:
+    with pytest.raises(WrongUsage) as caught:
+        template("locl")
+    assert caught.value.hint == "did you mean local?"

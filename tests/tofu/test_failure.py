@@ -1,0 +1,44 @@
+"""What is told of a command that failed, and what is left out."""
+
+from __future__ import annotations
+
+from kbootstrap.diagnostics import Diagnostic
+from kbootstrap.errors import TofuFailed
+from kbootstrap.hints import hint
+from kbootstrap.redact import Redactor
+from kbootstrap.render.provenance import Provenance
+from kbootstrap.tofu.failure import failure, with_faults
+
+HINTS = (hint("no valid host", "KB0519", "Another flavor may help."),)
+NODE = 'module.pool_web.openstack_compute_instance_v2.node["prod-web-1"]'
+
+
+def test_deprecations_in_our_modules_are_not_told() -> None:
+    found = [
+        {"severity": "warning", "summary": "Deprecated Resource", "detail": "Use another one."},
+        {"severity": "warning", "summary": "Something odd", "detail": "Look."},
+        {"severity": "error", "summary": "Broken", "detail": "It broke."},
+    ]
+    error = failure("it failed", found, 1, "", Provenance({}, {}, None), Redactor())
+    assert [d.summary for d in error.diagnostics] == ["Something odd", "Broken"]
+
+
+def test_the_infrastructure_says_why_a_machine_could_not_be_made() -> None:
+    vague = Diagnostic("KB0501", "Error waiting", f"last error: nil\nResource: {NODE}")
+    other = Diagnostic("KB0501", "Other", "Resource: module.network.x")
+    error = TofuFailed("it failed", code="KB0501", diagnostics=(vague, other))
+    told = with_faults(error, {"prod-web-1": "No valid host was found."}, HINTS)
+    assert isinstance(told, TofuFailed)
+    assert told.code == "KB0519"
+    assert told.diagnostics[0] == Diagnostic(
+        "KB0519",
+        "Machine prod-web-1 could not be made",
+        f"No valid host was found.\nResource: {NODE}",
+        "Another flavor may help.",
+    )
+    assert told.diagnostics[1] == other
+
+
+def test_a_failure_without_diagnostics_stays_what_it_is() -> None:
+    error = TofuFailed("it crashed", code="KB0501")
+    assert with_faults(error, {"prod-web-1": "No valid host was found."}, HINTS) is error

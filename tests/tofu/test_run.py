@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from kbootstrap import files
+from kbootstrap.errors import CredentialsRefused, Interrupted, Locked, PrerequisiteMissing, TofuFailed
+from kbootstrap.redact import MASK, Redactor
+from kbootstrap.tofu.environment import environment
+from kbootstrap.tofu.find import Binary
+from kbootstrap.tofu.run import Tofu
+from tests.tofu.fakes import Answer, FakeRunner
+
+DIAGNOSTIC = (
+    '{"type": "diagnostic", "diagnostic": '
+    '{"severity": "error", "summary": "%s", "detail": "hunter2-hunter2"}}\n'
+)
+
+
+def make(folder: Path, answer: Callable[[Sequence[str]], Answer]) -> tuple[Tofu, FakeRunner]:
+    runner = FakeRunner(answer)
+    redactor = Redactor()
+    redactor.add("hunter2-hunter2")
+    tofu = Tofu(
+        root=folder,
+        binary=Binary(Path("tofu"), "OpenTofu", (1, 8, 0)),
+        runner=runner,
+        env=environment({}, folder / "cache"),
+        cluster="dev",
+        redactor=redactor,
+    )
+    return tofu, runner
+
+
+@pytest.mark.parametrize(
+    ("stdout", "error", "code"),
+    [
+        (DIAGNOSTIC % "Some problem", TofuFailed, "KB0501"),
+        (DIAGNOSTIC % "Error acquiring the state lock", Locked, "KB0505"),
+        (DIAGNOSTIC % "Authentication failed", CredentialsRefused, "KB0509"),
+        (DIAGNOSTIC % "No space left on device", PrerequisiteMissing, "KB0518"),
+        ("Error: Old program\n\n-json is not known\n", TofuFailed, "KB0501"),
+    ],
+)
+async def test_a_failure_is_raised_as_what_it_is(
+    tmp_path: Path, stdout: str, error: type[TofuFailed], code: str
+) -> None:
+    tofu, _ = make(tmp_path, lambda _argv: (1, stdout, ""))
+    with pytest.raises(error, match="OpenTofu could not apply the changes of cluster dev") as caught:
+        await tofu.apply(tmp_path / "plan")
+    assert type(caught.value) is error
+    assert caught.value.code == code
+    assert len(caught.value.diagnostics) == 1
+    assert "hunter2" not in caught.value.diagnostics[0].reason
+
+
+async def test_a_failure_without_words(tmp_path: Path) -> None:
+    tofu, _ = make(tmp_path, lambda _argv: (-9, "", "panic hunter2-hunter2"))
+    with pytest.raises(TofuFailed, match="status -9") as caught:
+        await tofu.destroy()
+    assert caught.value.detail == f"panic {MASK}"
+
+
+async def test_stopped_by_somebody_else(tmp_path: Path) -> None:
+    stdout = DIAGNOSTIC % "local-exec provisioner error" + DIAGNOSTIC % "execution halted"
+    tofu, _ = make(tmp_path, lambda _argv: (1, stdout, ""))
+    with pytest.raises(Interrupted) as caught:
+        await tofu.apply(tmp_path / "plan")
+    assert [d.summary for d in caught.value.diagnostics] == ["local-exec provisioner error"]
+
+
+async def test_arguments(tmp_path: Path) -> None:
+    tofu, runner = make(tmp_path, lambda _argv: (0, "{}", ""))
+    out = tmp_path / "p"
+    await tofu.plan(out, replace=["a"], targets=["b", "c"], destroy=True, refresh=False)
+    await tofu.apply(out)
+    await tofu.destroy()
+    await tofu.untaint('module.pool_web.x.node["a"]')
+    common = ("-json", "-input=false", "-lock-timeout=180s")
+    plan, show, apply, destroy, untaint = runner.calls
+    assert plan[:3] == ("tofu", "plan", "-no-color")
+    assert {*common, f"-out={out}", "-replace=a", "-target=b", "-target=c", "-destroy", "-refresh=false"} <= {
+        *plan
+    }
+    assert show == ("tofu", "show", "-no-color", "-json", str(out))
+    assert {*common} <= {*apply}
+    assert apply[-1] == str(out)
+    assert {*common, "-auto-approve"} <= {*destroy}
+    assert untaint[1] == "untaint"
+    assert untaint[-1] == 'module.pool_web.x.node["a"]'
+
+
+async def test_what_is_being_made_gets_time_to_be_finished(tmp_path: Path) -> None:
+    """A create of the OpenStack provider is not broken off by an interrupt, and takes up to 30 minutes."""
+    tofu, runner = make(tmp_path, lambda _argv: (0, "{}", ""))
+    await tofu.apply(tmp_path / "p")
+    await tofu.destroy()
+    await tofu.outputs()
+    making, removing, reading = runner.graces
+    assert making == removing == 1800
+    assert reading == 60
+
+
+async def test_a_failed_plan_leaves_no_file(tmp_path: Path) -> None:
+    tofu, _ = make(tmp_path, lambda _argv: (1, "", ""))
+    with pytest.raises(TofuFailed):
+        await tofu.plan(tmp_path / "p")
+    assert not (tmp_path / "p").exists()
+
+
+async def test_plugins_that_are_gone_are_installed_again_once(tmp_path: Path) -> None:
+    def answer(argv: Sequence[str]) -> Answer:
+        return (
+            (0, "", "") if argv[1] == "init" else (1, DIAGNOSTIC % "Required plugins are not installed", "")
+        )
+
+    tofu, runner = make(tmp_path, answer)
+    await tofu.init()
+    with pytest.raises(TofuFailed):
+        await tofu.plan(tmp_path / "p")
+    assert [call[1] for call in runner.calls] == ["init", "plan", "init", "plan"]
+
+
+async def test_output_that_is_no_json(tmp_path: Path) -> None:
+    tofu, _ = make(tmp_path, lambda _argv: (0, "[]", ""))
+    with pytest.raises(TofuFailed, match="read the outputs of"):
+        await tofu.outputs()
+
+
+async def test_no_state_is_an_empty_list(tmp_path: Path) -> None:
+    for text in (
+        "Error: No state file was found\n\nState management …",
+        "No state file was found!\n\nState …",
+    ):
+        tofu, _ = make(tmp_path, lambda _argv, text=text: (1, "", text))  # type: ignore[misc]
+        assert await tofu.state_list() == ()
+    tofu, _ = make(tmp_path, lambda _argv: (1, "", "Error: other"))
+    with pytest.raises(TofuFailed):
+        await tofu.state_list()
+
+
+async def test_inits_take_turns(tmp_path: Path) -> None:
+    tofu, runner = make(tmp_path, lambda _argv: (0, "", ""))
+    with files.locked(tmp_path / "cache" / "tofu-plugins" / ".kbootstrap.lock", wait=0):
+        task = asyncio.create_task(tofu.init())
+        await asyncio.sleep(0.3)
+        assert runner.calls == []
+    assert await task is True
+
+
+async def test_the_ids_in_the_state(tmp_path: Path) -> None:
+    state = """{"format_version": "1.0", "values": {"root_module": {"resources": [{"values": {"id": "a"}}],
+      "child_modules": [{"resources": [{"values": {"id": "b", "name": "x"}}, {"values": {}}],
+        "child_modules": [{"resources": [{"values": {"id": "c"}}]}]}]}}}"""
+    tofu, _ = make(tmp_path, lambda _argv: (0, state, ""))
+    assert await tofu.state_ids() == {"a", "b", "c"}
+    nothing, _ = make(tmp_path, lambda _argv: (0, '{"format_version": "1.0"}', ""))
+    assert await nothing.state_ids() == frozenset()

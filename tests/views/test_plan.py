@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from kbootstrap.cluster.steps import Plan
+from kbootstrap.plans.build import Found
+from kbootstrap.plans.words import totals
+from kbootstrap.tofu.plan import PlanSummary
+from kbootstrap.views.plan import show_plan
+
+from .conftest import Show, shown
+from .samples import DIAGNOSTICS, PLANS, document
+
+NOTHING = PlanSummary((), (), ())
+
+
+def text(*plans: Found, left: tuple[str, ...] = ()) -> str:
+    return shown(lambda stream, env: show_plan(document(*plans, left=left), stream, env))
+
+
+def test_golden(in_all_widths: Callable[[str, Show], None]) -> None:
+    in_all_widths("plan", lambda stream, env: show_plan(document(*PLANS), stream, env))
+
+
+def test_diffs() -> None:
+    assert "│ -- old=1\n" in text(PLANS[1])
+    assert "│ +- team=web\n" in text(PLANS[1])
+
+
+def test_nothing_to_do() -> None:
+    assert text(PLANS[2]) == "✓ tools  nothing to do\n\nNothing to do: everything is as the spec says\n"
+
+
+def test_clusters_that_left_the_spec_are_named() -> None:
+    assert "! old  not in the spec any more" in text(PLANS[2], left=("old",))
+
+
+@pytest.mark.parametrize(
+    ("plan", "expected"),
+    [
+        (Found(cluster="a", infrastructure=NOTHING, new=("a-1",)), "Plan: 1 node to install"),
+        (Found(cluster="a", infrastructure=PlanSummary((), (), ("kbootstrap",))), "Plan: outputs to update"),
+        (PLANS[1], "Plan: 4 steps on 2 nodes"),
+    ],
+)
+def test_totals(plan: Found, expected: str) -> None:
+    assert totals(document(plan)) == expected
+    assert not document(plan).empty
+
+
+def test_refusals_are_shown() -> None:
+    plan = Found(cluster="a", infrastructure=NOTHING, steps=Plan("a", {}, diagnostics=DIAGNOSTICS[:1]))
+    said = text(plan)
+    assert "error[KB0203]" in said
+    assert "Nothing to do" not in said
+    assert said.endswith("Refused: nothing can be done before these errors are mended\n")
+    assert "error[KB0203]" in text(replace(plan, steps=None, refusals=DIAGNOSTICS[:1]))
+
+
+def test_nodes_that_could_not_be_seen() -> None:
+    outputs = PlanSummary((), (), ("kbootstrap",))
+    plan = Found(cluster="a", infrastructure=outputs, unseen="no connection to a-1")
+    said = " ".join(text(plan).split())
+    assert "Nodes: not seen: no connection to a-1; looked at again after the infrastructure" in said
+    assert said.endswith("Plan: nodes to be looked at again")
+    resting = Found(cluster="a", infrastructure=NOTHING, unseen="a-1 is stopped")
+    assert "a-1 is stopped; looked at again by apply" in text(resting)
+    assert not document(resting).empty
