@@ -191,7 +191,7 @@ async def test_the_whole_way(place: Place) -> None:
     step = 'create module.pool_web.terraform_data.node["dev-web-1"]'
     assert ("dev-web-1", step, Status.STARTED) in place.seen.steps()
     assert ("dev-web-1", step, Status.DONE) in place.seen.steps()
-    assert await tofu.outputs() == {"kbootstrap": {"a": 1, "image": ""}}
+    assert await tofu.outputs() == {"kbootstrap": {"a": 1, "image": "", "nodes": {}}}
     assert len(await tofu.state_list()) == 3
 
     started = time.monotonic()
@@ -316,7 +316,7 @@ async def test_tofu_finishes_when_kbootstrap_is_killed(place: Place, tool: str) 
     killed.kill()
     await killed.wait()
     tofu = await place.tofu()
-    assert (await tofu.outputs())["kbootstrap"] == {"a": 1, "image": ""}
+    assert (await tofu.outputs())["kbootstrap"] == {"a": 1, "image": "", "nodes": {}}
     assert (await tofu.plan(place.planfile)).empty
     assert [e.status for e in place.seen.events if e.step == STEP] == [Status.WAITING, Status.DONE]
 
