@@ -127,6 +127,33 @@ def test_a_machine_renamed_by_hand_gets_its_name_back(cluster: Stack) -> None:
     assert name in servers(cluster)
 
 
+def test_a_renamed_pool_keeps_its_machines(cluster: Stack) -> None:
+    before = {name: server.id for name, server in servers(cluster).items()}
+    spec = cluster.lab.folder / "spec.yaml"
+    text = spec.read_text(encoding="utf-8")
+    assert "{name: web," in text
+    spec.write_text(text.replace("{name: web,", "{name: front, renamed_from: [web],"), encoding="utf-8")
+    cluster.lab.run("apply", "-y", "spec.yaml")
+    assert {name: server.id for name, server in servers(cluster).items()} == before
+    assert cluster.lab.ready_nodes() == NODES
+    cluster.lab.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
+
+
+def test_nodes_get_new_machines(cluster: Stack) -> None:
+    """An agent, then the first server: same names and addresses, other machines, the rest untouched."""
+    before, addresses = servers(cluster), outputs(cluster)["nodes"]
+    chosen = (f"{CLUSTER}-web-1", f"{CLUSTER}-control-plane-1")
+    cluster.lab.run("replace", "-y", "spec.yaml", *chosen, timeout=900)
+    after = servers(cluster)
+    assert {name for name in after if after[name].id != before[name].id} == set(chosen)
+    assert set(after) == set(before)
+    for name, node in outputs(cluster)["nodes"].items():
+        assert node["address"] == addresses[name]["address"]
+    assert cluster.lab.ready_nodes() == NODES
+    wait_for("three voters", lambda: voters(cluster.lab) == 3, seconds=60)
+    cluster.lab.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
+
+
 def test_the_loss_of_the_first_server(cluster: Stack) -> None:
     """The API goes on behind the load balancer; `apply` makes the machine again, and it joins."""
     gone = f"{CLUSTER}-control-plane-1"

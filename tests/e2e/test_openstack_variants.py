@@ -1,4 +1,4 @@
-"""Other ways to build a cluster in a cloud, all in one: in an existing network, behind a bastion, on volumes.
+"""Other ways to build a cluster in a cloud, all in one: existing network, bastion, volumes, and an upgrade.
 
 The tests run in the order of the file; the last one destroys the cluster, and its network must still be
 there.
@@ -19,6 +19,7 @@ from tests.e2e.stack import SPEC, Stack, opens, stack
 from tests.e2e.workloads import start_web, web_answers
 
 pytestmark = [pytest.mark.timeout(1200)]
+OLD, NEW = "v1.31.0+k3s1", "v1.32.0+k3s1"
 EXISTING = """existing: {network: company, control_plane_subnet: servers, agents_subnet: agents}, \
 boot_volume: {size_gib: 4}, bastion: {flavor: lab.tiny}"""
 VARIANT = (
@@ -27,6 +28,7 @@ VARIANT = (
     .replace("nodes: 3", "nodes: 1")
     .replace("web, nodes: 2", "web, nodes: 1")
     .replace("load_balancer", "floating_ip")
+    .replace(NEW, OLD)
 ) + "    ingress: {load_balancers: [{name: shop, ports: [80], pool: web}]}\n"
 
 
@@ -108,6 +110,17 @@ def test_the_load_balancer_leads_to_a_pod(cluster: Stack) -> None:
 def test_a_second_apply_does_nothing(cluster: Stack) -> None:
     done = cluster.lab.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
     assert "nothing to do" in done.stderr.lower()
+
+
+def test_a_newer_kubernetes(cluster: Stack) -> None:
+    before = {server.id for server in cluster.cloud.connect(cluster.project).compute.servers()}
+    spec = cluster.lab.folder / "spec.yaml"
+    spec.write_text(spec.read_text(encoding="utf-8").replace(OLD, NEW), encoding="utf-8")
+    cluster.lab.run("apply", "-y", "spec.yaml", timeout=600)
+    nodes = cluster.lab.get("nodes")["items"]
+    assert [node["status"]["nodeInfo"]["kubeletVersion"] for node in nodes] == [NEW, NEW]
+    assert {server.id for server in cluster.cloud.connect(cluster.project).compute.servers()} == before
+    cluster.lab.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
 
 
 def test_destroy_leaves_what_was_there(cluster: Stack) -> None:
