@@ -18,8 +18,8 @@ def main() -> None:
         application = application()
     import waitress
 
-    # Fifty services keep their connections to Keystone open. At its limit (100 unless told) Waitress lets new ones
-    # wait, unanswered, until old ones were idle for the channel's timeout.
+    # Fifty services keep their connections to Keystone open. At its limit (100 unless told) Waitress lets
+    # new ones wait, unanswered, until old ones were idle for the channel's timeout.
     waitress.serve(
         application,
         listen=f"0.0.0.0:{port}",
