@@ -18,17 +18,7 @@ def main() -> None:
         application = application()
     import waitress
 
-    # Fifty services keep their connections to Keystone open. At its limit (100 unless told) Waitress lets
-    # new ones wait, unanswered, until old ones were idle for the channel's timeout.
-    waitress.serve(
-        application,
-        listen=f"0.0.0.0:{port}",
-        threads=6,
-        ident=None,
-        channel_timeout=120,
-        connection_limit=2000,
-        asyncore_use_poll=True,
-    )
+    waitress.serve(application, listen=f"0.0.0.0:{port}", threads=6, ident=None, channel_timeout=120)
 
 
 if __name__ == "__main__":
