@@ -19,7 +19,8 @@ from kbootstrap.render.provenance import Provenance
 from kbootstrap.render.tree import assemble, read_modules
 from kbootstrap.resources import terraform_modules
 from kbootstrap.spec.load import load_text
-from kbootstrap.spec.lock import Image, Lock, allocate
+from kbootstrap.spec.lock import Lock, allocate
+from kbootstrap.spec.pins import Image
 from kbootstrap.spec.topology import nodes
 from kbootstrap.tofu.plan import summarise
 
