@@ -12,6 +12,7 @@ from pathlib import Path
 
 from kbootstrap import pipeline, saving
 from kbootstrap.cli.session import Session
+from kbootstrap.cluster.order import Order, order
 from kbootstrap.context import Context, choose, contexts, force_unlock, held, keep_lock, read_spec
 from kbootstrap.errors import KbootstrapError, WrongUsage
 from kbootstrap.kubeconfig.paths import entry_name
@@ -160,6 +161,7 @@ def _found(plan: ClusterPlan) -> Found:
         blank=plan.blank,
         gone=plan.gone,
         refusals=plan.refusals,
+        order=order(nodes.going, nodes.wanted.nodes) if nodes else Order(),
     )
 
 

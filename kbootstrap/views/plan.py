@@ -9,7 +9,7 @@ from rich.text import Text
 
 from kbootstrap.plans.groups import alike
 from kbootstrap.plans.model import Change, ClusterEntry, Document, NodeEntry, StepEntry
-from kbootstrap.plans.words import names, nodes_text, totals, version_text
+from kbootstrap.plans.words import names, nodes_text, orders, totals, version_text
 from kbootstrap.tofu.plan import Kind
 from kbootstrap.views.diagnostics import print_diagnostics
 from kbootstrap.views.screen import Screen, harmless
@@ -86,6 +86,8 @@ def _print_half_of_nodes(screen: Screen, cluster: ClusterEntry) -> None:
         screen.line("  Nodes")
         for group, node in alike(cluster.nodes).items():
             _print_nodes(screen, group, node)
+        for text in orders(cluster):
+            screen.paragraph("    ", Text(text))
         if cluster.install:
             sign = Text.assemble("    ", (f"{screen.symbols.create} ", _STYLES["create"]))
             screen.paragraph(sign, f"{names(cluster.install)}  installed as soon as the machine answers")
