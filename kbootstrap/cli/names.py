@@ -57,7 +57,7 @@ def _clusters(spec: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _nodes(spec: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the names that nodes have: `<cluster>-<pool>-<number>`."""
+    """Yield the names that nodes have: `<cluster>-<pool>-<number>`, of a renamed pool with its first name."""
     defaults = spec.get("defaults")
     for name, own in _clusters(spec).items():
         body = {
@@ -72,7 +72,12 @@ def _nodes(spec: Mapping[str, Any]) -> Iterator[str]:
         for pool in named:
             size = pool.get("nodes")
             for number in range(1, (size if isinstance(size, int) else 0) + 1):
-                yield f"{name}-{pool.get('name')}-{number}"
+                yield f"{name}-{_first_name(pool)}-{number}"
+
+
+def _first_name(pool: Mapping[str, Any]) -> object:
+    former = pool.get("renamed_from")
+    return former[0] if isinstance(former, list) and former else pool.get("name")
 
 
 def _read(named: object) -> Mapping[str, Any]:
