@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kbootstrap.cluster.order import Batches
-from kbootstrap.plans.model import DANGER, ClusterEntry, Document
+from kbootstrap.plans.model import DANGER, ClusterEntry, Document, NodeEntry
 from kbootstrap.tofu.plan import Kind
 
 REFUSED = "Refused: nothing can be done before these errors are mended"
@@ -110,6 +110,13 @@ def _batches(batches: Batches) -> str:
     shown = [names(batch) for batch in batches[:_MOST]]
     more = len(batches) - len(shown)
     return ", then ".join([*shown, f"{more} more times"] if more else shown)
+
+
+def part(nodes: tuple[str, ...], node: NodeEntry) -> str:
+    """Write what is special about nodes with the same steps; empty for most."""
+    if node.leaves:
+        return "leaves" if len(nodes) == 1 else "leave"
+    return "starts the cluster" if node.founder else ""
 
 
 def _verb(number: int, noun: str, one: str, many: str) -> str:
