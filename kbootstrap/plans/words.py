@@ -112,7 +112,7 @@ def _batches(batches: Batches) -> str:
     return ", then ".join([*shown, f"{more} more times"] if more else shown)
 
 
-def part(nodes: tuple[str, ...], node: NodeEntry) -> str:
+def special(nodes: tuple[str, ...], node: NodeEntry) -> str:
     """Write what is special about nodes with the same steps; empty for most."""
     if node.leaves:
         return "leaves" if len(nodes) == 1 else "leave"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kbootstrap.diagnostics import Diagnostic, Severity
 from kbootstrap.plans.groups import alike
 from kbootstrap.plans.model import Change, ClusterEntry, Document, NodeEntry, Place
-from kbootstrap.plans.words import count, headline, names, nodes_text, orders, part, totals, version_text
+from kbootstrap.plans.words import count, headline, names, nodes_text, orders, special, totals, version_text
 from kbootstrap.tofu.plan import Kind
 from kbootstrap.views.escape import attribute, code, fence, prose, target
 from kbootstrap.views.links import Links
@@ -163,7 +163,7 @@ def _fold(cluster: ClusterEntry, links: Links) -> str:
     if cluster.unseen:
         parts.append(f"Nodes could not be looked at: {prose(cluster.unseen)}")
     for group, node in alike(cluster.nodes).items():
-        said = f", {part(group, node)}" if part(group, node) else ""
+        said = f", {special(group, node)}" if special(group, node) else ""
         parts += [f"{code(names(group))}{said}", fence(_steps(node), "diff")]
     if cluster.install:
         parts.append(f"{code(names(cluster.install))}: installed as soon as the machine answers.")

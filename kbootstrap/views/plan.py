@@ -9,7 +9,7 @@ from rich.text import Text
 
 from kbootstrap.plans.groups import alike
 from kbootstrap.plans.model import Change, ClusterEntry, Document, NodeEntry, StepEntry
-from kbootstrap.plans.words import names, nodes_text, orders, part, totals, version_text
+from kbootstrap.plans.words import names, nodes_text, orders, special, totals, version_text
 from kbootstrap.tofu.plan import Kind
 from kbootstrap.views.diagnostics import print_diagnostics
 from kbootstrap.views.screen import Screen, harmless
@@ -116,7 +116,7 @@ def _notes(change: Change) -> list[str]:
 
 
 def _print_nodes(screen: Screen, group: Sequence[str], node: NodeEntry) -> None:
-    said = Text.assemble((names(tuple(group)), "bold"), "  ", (part(tuple(group), node), "dim"))
+    said = Text.assemble((names(tuple(group)), "bold"), "  ", (special(tuple(group), node), "dim"))
     screen.paragraph("    ", said)
     width = max(len(step.title) for step in node.steps)
     for step in node.steps:
