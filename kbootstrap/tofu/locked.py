@@ -18,20 +18,25 @@ from kbootstrap.spec.pins import TofuProvider
 NAME = ".terraform.lock.hcl"
 _HOSTS = {"OpenTofu": "registry.opentofu.org", "Terraform": "registry.terraform.io"}
 """Where each program takes a provider from whose source names no registry."""
-_BLOCK = re.compile(r'^provider "[^/"]+/([^"]+)" \{\n(.*?)^\}\n*', re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(
+    r'^provider "(?P<host>[^/"]+)/(?P<source>[^"]+)" \{\n(?P<body>.*?)^\}\n*', re.MULTILINE | re.DOTALL
+)
 _VERSION = re.compile(r'^\s*version\s*=\s*"([^"]+)"', re.MULTILINE)
 _HASH = re.compile(r'"((?:h1|zh):[^"]+)"')
 _SOURCE = re.compile(r'^\s*source\s*=\s*"([^"]+)"', re.MULTILINE)
 _SIGNED = "zh:"
 
 
-def read(text: str) -> dict[str, TofuProvider]:
-    """Return what a lock file of OpenTofu says, by source without the registry (`namespace/type`)."""
+def read(text: str, host: str | None = None) -> dict[str, TofuProvider]:
+    """Return what a lock file of OpenTofu says, by source without the registry (`namespace/type`).
+
+    `host` takes the entries of one registry alone.
+    """
     found = {}
     for block in _BLOCK.finditer(text):
-        version = _VERSION.search(block[2])
-        if version:
-            found[block[1]] = TofuProvider(version[1], tuple(_HASH.findall(block[2])))
+        version = _VERSION.search(block["body"])
+        if version and host in (None, block["host"]):
+            found[block["source"]] = TofuProvider(version[1], tuple(_HASH.findall(block["body"])))
     return found
 
 
@@ -54,8 +59,8 @@ def seed(root: Path, product: str, pins: Mapping[str, TofuProvider]) -> bool:
 
     Entries of other providers stay as they are, and those that say the same already.
     """
-    path, text = root / NAME, _text(root)
-    there = read(text)
+    path, text, host = root / NAME, _text(root), _HOSTS[product]
+    there = read(text, host)
     missing = {
         source: pin
         for source, pin in pins.items()
@@ -65,7 +70,7 @@ def seed(root: Path, product: str, pins: Mapping[str, TofuProvider]) -> bool:
     }
     if not missing:
         return False
-    blocks = [_block(_HOSTS[product], source, pin) for source, pin in sorted(missing.items())]
+    blocks = [_block(host, source, pin) for source, pin in sorted(missing.items())]
     files.write(path, f"{_without(text, missing)}{document(*blocks)}")
     return True
 
@@ -90,7 +95,7 @@ def _text(root: Path) -> str:
 
 
 def _without(text: str, names: Collection[str]) -> str:
-    return _BLOCK.sub(lambda block: "" if block[1] in names else block[0], text)
+    return _BLOCK.sub(lambda block: "" if block["source"] in names else block[0], text)
 
 
 def _block(host: str, source: str, pin: TofuProvider) -> Block:

@@ -65,6 +65,14 @@ def test_what_says_the_same_already_stays(tmp_path: Path) -> None:
     assert "hashes" not in path.read_text(), "an empty list is refused by OpenTofu"
 
 
+def test_each_program_has_entries_of_its_own_registry(tmp_path: Path) -> None:
+    """Somebody planned with OpenTofu and now takes Terraform: that would choose any version else."""
+    pins = {STACK: TofuProvider("1.54.1", (ZH,))}
+    assert locked.seed(tmp_path, "OpenTofu", pins)
+    assert locked.seed(tmp_path, "Terraform", pins)
+    assert "registry.terraform.io" in (tmp_path / locked.NAME).read_text()
+
+
 def test_entries_are_forgotten(tmp_path: Path) -> None:
     path = tmp_path / locked.NAME
     path.write_text(TEXT)
