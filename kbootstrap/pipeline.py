@@ -74,7 +74,7 @@ from kbootstrap.stages import (
     verify_owner,
     verify_there,
 )
-from kbootstrap.survey import GLANCE, Nodes, NotRunning, connector, see_nodes
+from kbootstrap.survey import GLANCE, Nodes, connector, see_nodes, silent
 from kbootstrap.survey import lock as lock_nodes
 from kbootstrap.tofu.plan import PlanSummary
 from kbootstrap.turnover import Turnover
@@ -149,9 +149,9 @@ async def plan(
 ) -> ClusterPlan:
     """Find out what `apply` would do. Changes nothing but our own files and the node image.
 
-    `starting`: what was found will be carried out, so machines that are shut off are started to look at them.
-    Nodes that cannot be reached do not stop it where the infrastructure has something to do: that may be what
-    brings them back. `renew` are nodes that get a new machine although the spec does not ask for it.
+    `starting`: what was found will be carried out, so machines that are shut off are started to look at them,
+    and nodes that cannot be reached stop it, but where the infrastructure has something to do: that may be
+    what brings them back. `renew` are nodes that get a new machine although the spec does not ask for it.
     """
     cluster, emit = context.cluster.name, context.runtime.emit
     with phase(emit, "prepare", cluster):
@@ -175,7 +175,7 @@ async def plan(
     summary = await _came_up(context, tofu, summary, remade)
     if halting := halted(summary, await context.blank(known) if summary.of("update") else ()):
         summary = await tofu.plan(tofu.root / PLAN_FILE, replace=sorted({*remade, *halting}))
-    if unseen and summary.empty and not isinstance(unseen, NotRunning):
+    if starting and unseen and silent(summary, unseen):
         raise unseen
     asked = {*machines_made(summary), *(known if foundations(summary) else ())}
     blank = await context.blank(asked) if asked else frozenset()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,12 @@ from kbootstrap import files
 from kbootstrap.artifacts.built import obtain_image
 from kbootstrap.artifacts.cache import Kept
 from kbootstrap.artifacts.obtain import obtain
-from kbootstrap.artifacts.providers import obtain_provider
-from kbootstrap.artifacts.recipe import built_image, provider_names
+from kbootstrap.artifacts.recipe import built_image
 from kbootstrap.cluster.act import converge
 from kbootstrap.cluster.model import LocalFile
 from kbootstrap.context import Context
 from kbootstrap.distros.model import NodeFile
-from kbootstrap.errors import InstallFailed, PrerequisiteMissing, TofuFailed
+from kbootstrap.errors import InstallFailed, PrerequisiteMissing
 from kbootstrap.events import phase
 from kbootstrap.given import given
 from kbootstrap.infrastructure import Infrastructure
@@ -27,17 +25,16 @@ from kbootstrap.inventory.model import Endpoint
 from kbootstrap.kubeconfig.admin import write_own_copy
 from kbootstrap.kubeconfig.merge import merge_into
 from kbootstrap.kubeconfig.paths import entry_name, search_list
+from kbootstrap.plugins import initialised
 from kbootstrap.references import Reader
 from kbootstrap.render.provenance import Provenance
 from kbootstrap.render.tree import assemble, read_modules
 from kbootstrap.render.write import write
 from kbootstrap.resources import terraform_modules
-from kbootstrap.runtime import Runtime
 from kbootstrap.survey import Nodes
 from kbootstrap.tofu import encryption
 from kbootstrap.tofu.environment import environment
 from kbootstrap.tofu.find import Binary, find
-from kbootstrap.tofu.mirror import configured, with_mirror
 from kbootstrap.tofu.run import LOCK_WAIT, Tofu
 from kbootstrap.tofu.settle import settled
 from kbootstrap.workspace import ClusterSpace, Workspace
@@ -72,14 +69,14 @@ async def prepare(context: Context, *, making: bool = True) -> Infrastructure:
         root=space.root,
         binary=binary,
         runner=run.runner,
-        env=with_mirror(environment({**run.env, **variables}, run.cache), run.cache, root.providers),
+        env=environment({**run.env, **variables}, run.cache),
         cluster=context.cluster.name,
         redactor=run.redactor,
         emit=run.emit,
         provenance=Provenance.of(root, rendered.files, context.cluster.name, context.spec.source),
         hints=context.provider.hints,
     )
-    return await initialised(tofu, run, root.providers)
+    return await initialised(tofu, run, root.providers, lock.providers)
 
 
 def _encryption(context: Context, binary: Binary) -> Mapping[str, str]:
@@ -91,24 +88,6 @@ def _encryption(context: Context, binary: Binary) -> Mapping[str, str]:
     reader = Reader(context.spec.path.parent, run.env, "the state's passphrase", "KB0531")
     secret = run.redactor.add(reader.text(passphrase).strip())
     return encryption.variables(secret, accept_unencrypted=run.env.get(encryption.ACCEPT) == "accept")
-
-
-async def initialised(tofu: Tofu, run: Runtime, providers: Sequence[str]) -> Tofu:
-    """Return OpenTofu after `init`. Providers that no registry gave are obtained without one.
-
-    Not where the operator has a configuration of their own: that says where providers come from.
-    """
-    obtainable = [name for name in providers if name in provider_names()]
-    try:
-        await tofu.init()
-    except TofuFailed as error:
-        if error.code != "KB0506" or not obtainable or configured(tofu.env):
-            raise
-        for name in obtainable:
-            await obtain_provider(name, runner=run.runner, emit=run.emit, env=run.env, folder=run.cache)
-        tofu = replace(tofu, env=with_mirror(tofu.env, run.cache, obtainable))
-        await tofu.init()
-    return tofu
 
 
 async def current_outputs(context: Context) -> Mapping[str, Any]:
@@ -231,6 +210,7 @@ async def fetch_bits(context: Context, nodes: Nodes) -> Mapping[str, LocalFile]:
                 arch,
                 runner=run.runner,
                 mirror=context.cluster.artifacts.mirror,
+                pin=context.lock.artifact(kubernetes.distribution, kubernetes.version),
                 emit=run.emit,
                 env=run.env,
                 folder=run.cache,

@@ -27,6 +27,7 @@ from kbootstrap.references import Reader
 from kbootstrap.render.address import is_node
 from kbootstrap.runtime import Runtime
 from kbootstrap.spec.model import Spec
+from kbootstrap.tofu.plan import PlanSummary
 
 if TYPE_CHECKING:  # asyncssh is for when a connection is made
     from kbootstrap.hosts.ssh import SshConnector
@@ -44,6 +45,11 @@ class NotRunning(HostUnreachable):
     def of(cls, error: KbootstrapError) -> NotRunning:
         """Return the error of a machine, or of several, as this one."""
         return cls(error.message, detail=error.detail, hint=error.hint, code=error.code, host=error.host)
+
+
+def silent(summary: PlanSummary, unseen: HostUnreachable) -> bool:
+    """Tell whether nodes do not answer that nothing brings back: no change planned, and no start."""
+    return summary.empty and not isinstance(unseen, NotRunning)
 
 
 @dataclass(frozen=True, slots=True)

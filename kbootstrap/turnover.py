@@ -9,17 +9,16 @@ machine that carries a node. What is cut anywhere is gone on with by the next ru
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from kbootstrap.cluster.api import Api
 from kbootstrap.cluster.api import connect as connect_api
 from kbootstrap.cluster.depart import depart
 from kbootstrap.cluster.drain import await_workloads, cordon, workloads
 from kbootstrap.cluster.going import Going
+from kbootstrap.cluster.order import order
 from kbootstrap.cluster.pods import Workloads
 from kbootstrap.cluster.steps import Cordon, WaitWorkloads
 from kbootstrap.cluster.telling import Teller
@@ -32,10 +31,6 @@ from kbootstrap.infrastructure import Infrastructure, carry_out
 from kbootstrap.stages import PLAN_FILE, install, refuse
 from kbootstrap.survey import Nodes, see_nodes
 from kbootstrap.tofu.plan import PlanSummary
-
-T = TypeVar("T")
-_AT_ONCE = 4
-"""Agents that leave for good at the same time: their pods need room on those that stay."""
 
 
 @dataclass
@@ -67,7 +62,7 @@ class Turnover:
                     await self._remove(removed)
             if self.nodes.going.renewed:
                 with phase(emit, "replace", cluster):
-                    for batch in self._batches(self.nodes.going.renewed):
+                    for batch in order(self.nodes.going, self.nodes.wanted.nodes).renew:
                         await self._renew(batch)
         finally:
             if self._api:
@@ -79,15 +74,12 @@ class Turnover:
             await self.context.provider.discard(self.context.cluster, removed, self.context.around)
         return self.nodes
 
-    async def _remove(self, names: Mapping[str, str]) -> None:
+    async def _remove(self, names: Collection[str]) -> None:
         leaving = self.nodes.plan.leaving
         cordoned = [name for name in names if any(isinstance(s, Cordon) for s in leaving.get(name, ()))]
         # All of them first: the pods of one must not move to the next.
         await together(cordon(self._asked(), name) for name in cordoned)
-        servers = [name for name in names if names[name] == "server"]
-        for name in servers:
-            await self._depart(name)
-        for some in _chunks([name for name in names if name not in servers], _AT_ONCE):
+        for some in order(self.nodes.going, self.nodes.wanted.nodes).leave:
             await together(map(self._depart, some))
         if targets := belongings(self.planned, [*names]):
             made = await self.tofu.plan(self.tofu.root / PLAN_FILE, targets=targets)
@@ -166,16 +158,6 @@ class Turnover:
         if not made.empty:
             await carry_out(self.context, self.tofu, self.tofu.root / PLAN_FILE, made)
 
-    def _batches(self, renewed: Mapping[str, str]) -> list[list[str]]:
-        """Return who is renewed together: servers alone, agents of a pool as many as may be away at once."""
-        servers = [[name] for name in renewed if renewed[name] == "server"]
-        agents = [node for node in self.nodes.wanted.nodes if node.name in renewed and node.role == "agent"]
-        pools = itertools.groupby(agents, lambda node: node.pool)
-        grouped = [list(found) for _, found in pools]
-        return servers + [
-            [node.name for node in some] for found in grouped for some in _chunks(found, found[0].at_once)
-        ]
-
     def _asked(self) -> Api:
         """Return the API; the one of the first kubeconfig that was seen."""
         if self._api is None:
@@ -186,7 +168,3 @@ class Turnover:
                 )
             self._api = connect_api(self.nodes.kubeconfig, self.nodes.door)
         return self._api
-
-
-def _chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
-    return [items[begin : begin + size] for begin in range(0, len(items), max(1, size))]

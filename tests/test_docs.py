@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shlex
 from collections.abc import Iterator
@@ -177,3 +178,15 @@ def test_decisions_are_numbered_one_after_the_other() -> None:
     for number, page in enumerate(pages, 1):
         assert page.name.startswith(f"{number:04}-")
         assert page.read_text(encoding="utf-8").startswith(f"# {number:04}: ")
+
+
+def test_pictures_show_what_the_terminal_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = ROOT / "docs" / "images"
+    monkeypatch.chdir(folder)
+    spec = importlib.util.spec_from_file_location("pictures", folder / "make.py")
+    assert spec is not None
+    assert spec.loader is not None
+    make = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make)
+    for name, svg in make.pictures().items():
+        assert (folder / f"{name}.svg").read_text(encoding="utf-8") == svg, f"run docs/images/make.py: {name}"

@@ -42,6 +42,8 @@ LEVELS = {
     "infrastructure": 8,
     "plans": 8,
     "survey": 8,
+    "plugins": 8,
+    "pins": 9,
     "doctor": 9,
     "given": 9,
     "stages": 10,

@@ -11,7 +11,8 @@ import pytest
 from kbootstrap.errors import HostUnreachable, KbootstrapError
 from kbootstrap.events import nowhere
 from kbootstrap.inventory.model import Endpoint, Inventory
-from kbootstrap.survey import NotRunning, see_nodes
+from kbootstrap.survey import NotRunning, see_nodes, silent
+from kbootstrap.tofu.plan import PlanSummary
 
 
 class _Provider:
@@ -44,3 +45,16 @@ async def test_a_plan_starts_no_machine() -> None:
     assert provider.started == [False]
     assert caught.value.hint == "apply starts it"
     assert caught.value.detail == "a: a is shut off\nb: b is shut off"
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "stops"),
+    [
+        (False, HostUnreachable("x"), True),
+        (False, NotRunning("x"), False),
+        (True, HostUnreachable("x"), False),
+    ],
+)
+def test_silence_that_nothing_ends(changes: bool, error: HostUnreachable, stops: bool) -> None:
+    outputs = ("kbootstrap",) if changes else ()
+    assert silent(PlanSummary((), (), outputs), error) == stops

@@ -4,8 +4,8 @@
     PYTHONPATH=. python docs/images/make.py apply.jsonl
 
 Writes `apply.svg`, the live region in the middle of the run (the plan that stands before it is left out),
-`diagnostics.svg`, what `validate` says of `wrong.yaml`, and `plan.svg`, what `plan` shows of a recorded plan.
-Without a log `apply.svg` stays as it is.
+`diagnostics.svg`, what `validate` says of `wrong.yaml`, and `plan.svg` and `danger.svg`, what `plan` shows of
+recorded plans. Without a log `apply.svg` stays as it is; `tests/test_docs.py` makes the others again.
 """
 
 # ruff: noqa: INP001 - a script, in no package
@@ -30,7 +30,7 @@ from kbootstrap.spec.load import load
 from kbootstrap.views.diagnostics import show_diagnostics
 from kbootstrap.views.live import Live
 from kbootstrap.views.plan import show_plan
-from tests.plans.changes import BASE
+from tests.plans.changes import BASE, MATRIX
 from tests.plans.world import document
 
 HERE = Path(__file__).parent
@@ -135,21 +135,38 @@ def plan_screen() -> str:
     return screen.getvalue()
 
 
-def save(name: str, command: str, said: str) -> None:
-    """Write a picture of a command and what it said."""
+def danger_screen() -> str:
+    """Return what `kbootstrap plan` shows where another subnet gives a pool's nodes new machines."""
+    screen = Screen()
+    show_plan(document("new-subnet", MATRIX["new-subnet"](BASE)), screen, environment())
+    return screen.getvalue()
+
+
+def picture(name: str, command: str, said: str) -> str:
+    """Return a picture of a command and what it said."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
     console.print(Text.assemble(("$ ", "dim"), command))
     console.print(Text.from_ansi(said.rstrip()))
-    svg = console.export_svg(title="", theme=THEME, code_format=FORMAT, unique_id=name)
-    (HERE / f"{name}.svg").write_text(svg, encoding="utf-8")
+    return console.export_svg(title="", theme=THEME, code_format=FORMAT, unique_id=name)
+
+
+def pictures() -> dict[str, str]:
+    """Return the pictures that need no run of `apply`, by name."""
+    return {
+        "plan": picture("plan", "kbootstrap plan shop.yaml", plan_screen()),
+        "danger": picture("danger", "kbootstrap plan shop.yaml", danger_screen()),
+        "diagnostics": picture("diagnostics", "kbootstrap validate wrong.yaml", diagnostics_screen()),
+    }
 
 
 def main() -> None:
-    """Make all pictures."""
+    """Write all pictures."""
+    made = pictures()
     if sys.argv[1:]:
-        save("apply", "kbootstrap apply -y dev.yaml", apply_screen(Path(sys.argv[1]).absolute()))
-    save("plan", "kbootstrap plan shop.yaml", plan_screen())
-    save("diagnostics", "kbootstrap validate wrong.yaml", diagnostics_screen())
+        said = apply_screen(Path(sys.argv[1]).absolute())
+        made["apply"] = picture("apply", "kbootstrap apply -y dev.yaml", said)
+    for name, svg in made.items():
+        (HERE / f"{name}.svg").write_text(svg, encoding="utf-8")
 
 
 if __name__ == "__main__":

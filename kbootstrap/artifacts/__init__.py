@@ -6,6 +6,7 @@
 | opentofu.py  | the same for the `tofu` program                                         |
 | providers.py | the same for OpenTofu's providers, as a mirror in the file system       |
 | built.py     | images for nodes that reach no registry, built from source              |
+| pinned.py    | what a lock file pins of a version, and whether what came is that        |
 | releases.py  | what vendors publish, under which names, with which checksums           |
 | fetch.py     | one download: timeouts, progress, no half files                         |
 | cache.py     | where files are kept; nothing is used without its hash checked          |

@@ -13,7 +13,7 @@ from pathlib import Path
 from kbootstrap.artifacts import cache
 from kbootstrap.artifacts.cache import Kept
 from kbootstrap.artifacts.narrator import Narrator
-from kbootstrap.artifacts.obtain import BUILT, ensured
+from kbootstrap.artifacts.obtain import ensured
 from kbootstrap.artifacts.recipe import BuiltImage
 from kbootstrap.artifacts.source import Source
 from kbootstrap.events import Emit, nowhere
@@ -39,7 +39,7 @@ async def obtain_image(
 
     async def make(filled: Path) -> str:
         await Source(runner, root, env, emit).image(wanted, arch, filled)
-        return BUILT
+        return cache.BUILT
 
     what = f"image {wanted.name} {wanted.version} {arch}"
     place = cache.place(root, wanted.name, wanted.version, arch)

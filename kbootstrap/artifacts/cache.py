@@ -29,6 +29,8 @@ from kbootstrap import files
 from kbootstrap.errors import KbootstrapError, Locked, PrerequisiteMissing
 
 MANIFEST = "manifest.json"
+BUILT = "build from source"
+"""What the manifest calls the source of files that no vendor made."""
 _VERSION = 1
 _NOT_WRITABLE = "make the cache writable, or name another folder in KBOOTSTRAP_CACHE"
 _LONGEST_WAIT = 7200.0

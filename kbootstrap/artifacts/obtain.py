@@ -15,14 +15,13 @@ from kbootstrap.artifacts import cache, fetch, recipe, releases
 from kbootstrap.artifacts.cache import Kept
 from kbootstrap.artifacts.fetch import Patience, Unavailable
 from kbootstrap.artifacts.narrator import Narrator
+from kbootstrap.artifacts.pinned import verify
 from kbootstrap.artifacts.releases import Release
-from kbootstrap.artifacts.source import Source
+from kbootstrap.artifacts.source import Source, fingerprint
 from kbootstrap.errors import KbootstrapError, PrerequisiteMissing
 from kbootstrap.events import Emit, nowhere
 from kbootstrap.process import Runner
-
-BUILT = "build from source"
-"""What the manifest calls the source of files that no vendor made."""
+from kbootstrap.spec.pins import Artifact
 
 
 async def obtain(
@@ -32,6 +31,7 @@ async def obtain(
     *,
     runner: Runner,
     mirror: str | None = None,
+    pin: Artifact | None = None,
     emit: Emit = nowhere,
     env: Mapping[str, str] | None = None,
     folder: Path | None = None,
@@ -41,11 +41,13 @@ async def obtain(
     """Return the verified files of a version, with paths and hashes by the vendor's names.
 
     `distribution` is `k3s` or `rke2`, `version` as the vendor writes it (`v1.32.0+k3s1`), `arch` `amd64` or
-    `arm64`. `mirror` is a base URL with one folder for each version. `folder` is the cache (default: what
-    `env` says), `releases_url` the server of the vendor's releases (default: `KBOOTSTRAP_RELEASES_URL`).
+    `arm64`. `mirror` is a base URL with one folder for each version, `pin` what the lock file has of this
+    version. `folder` is the cache (default: what `env` says), `releases_url` the server of the vendor's
+    releases (default: `KBOOTSTRAP_RELEASES_URL`).
 
-    Raises `WrongUsage` (KB0901), `KbootstrapError` for a broken download (KB0902) or a wrong checksum
-    (KB0903), `PrerequisiteMissing` for the disk (KB0904, KB0905), for what a build needs (KB0906 to KB0908,
+    Raises `WrongUsage` (KB0901), `KbootstrapError` for a broken download (KB0902), a wrong checksum (KB0903)
+    or another one than is pinned (KB0912), `PrerequisiteMissing` for the disk (KB0904, KB0905), for what a
+    build needs (KB0906 to KB0908,
     KB0910) and when no source has the version (KB0909).
     """
     wanted = releases.of(distribution, version, arch)
@@ -53,17 +55,25 @@ async def obtain(
         releases.check_base(mirror)
     env = os.environ if env is None else env
     root = folder or cache.root(env)
-    urls = sources(wanted, mirror, releases_url or env.get("KBOOTSTRAP_RELEASES_URL"))
+    urls = releases.folders(wanted, mirror, releases_url or env.get("KBOOTSTRAP_RELEASES_URL"))
+    narrator = Narrator(emit, f"obtain {distribution} {version} {arch}")
 
     async def make(filled: Path) -> str:
-        source, refusals = await released(wanted, urls, filled, emit=emit, patience=patience or Patience())
+        source, refusals = await released(
+            wanted, urls, filled, pin=pin, emit=emit, patience=patience or Patience()
+        )
         if source is None:
             found = _recipe(distribution, version, arch, refusals)
+            if pin and pin.recipe not in (None, fingerprint(distribution, version)):
+                narrator.waiting("the recipe is another one than the lock file has: kbootstrap lock shows it")
             await Source(runner, root, env, emit).k3s(found, arch, filled)
-        return source or BUILT
+        return source or cache.BUILT
 
     place = cache.place(root, distribution, version, arch)
-    return await ensured(place, make, Narrator(emit, f"obtain {distribution} {version} {arch}"))
+    kept = await ensured(place, make, narrator)
+    if kept.source != cache.BUILT:
+        verify(f"the cache ({place})", kept.sha256, pin)
+    return kept
 
 
 async def ensured(place: Path, make: Callable[[Path], Awaitable[str]], narrator: Narrator) -> Kept:
@@ -90,14 +100,14 @@ async def ensured(place: Path, make: Callable[[Path], Awaitable[str]], narrator:
     return kept
 
 
-def sources(wanted: Release, mirror: str | None, releases_url: str | None) -> list[str]:
-    """Return the folders that may have a release, in the order of asking."""
-    mirrored = [wanted.mirror(mirror)] if mirror else []
-    return [*mirrored, wanted.vendor(releases_url or releases.BASE)]
-
-
 async def released(
-    wanted: Release, urls: Sequence[str], folder: Path, *, emit: Emit, patience: Patience
+    wanted: Release,
+    urls: Sequence[str],
+    folder: Path,
+    *,
+    emit: Emit,
+    patience: Patience,
+    pin: Artifact | None = None,
 ) -> tuple[str | None, list[str]]:
     """Ask each place in turn for a release, into `folder`.
 
@@ -106,7 +116,7 @@ async def released(
     refusals = []
     for url in urls:
         try:
-            await _download(wanted, url, folder, emit=emit, patience=patience)
+            await _download(wanted, url, folder, pin=pin, emit=emit, patience=patience)
         except Unavailable as error:
             Narrator(emit, f"ask {fetch.shown(url).split('/')[2] or 'the mirror'}").skipped(str(error))
             refusals.append(str(error))
@@ -116,12 +126,15 @@ async def released(
     return None, refusals
 
 
-async def _download(wanted: Release, url: str, folder: Path, *, emit: Emit, patience: Patience) -> None:
-    """Download the files of a release and check them against the published list."""
+async def _download(
+    wanted: Release, url: str, folder: Path, *, pin: Artifact | None, emit: Emit, patience: Patience
+) -> None:
+    """Download the files of a release and check them against the published list, and that against the pin."""
     sums = releases.parse_sums(await fetch.text(f"{url}/{wanted.checksums}", patience))
     unlisted = [name for name in wanted.files if name not in sums]
     if unlisted:
         raise Unavailable(f"{fetch.shown(url)}: {wanted.checksums} does not list {', '.join(unlisted)}")
+    verify(fetch.shown(url), {name: sums[name] for name in wanted.files}, pin)
     for name in wanted.files:
         narrator = Narrator(emit, f"download {name} {wanted.tag}")
         narrator.started(fetch.shown(url))

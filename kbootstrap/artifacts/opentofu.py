@@ -15,7 +15,7 @@ from pathlib import Path
 from kbootstrap.artifacts import cache, machine, recipe, releases
 from kbootstrap.artifacts.fetch import Patience
 from kbootstrap.artifacts.narrator import Narrator
-from kbootstrap.artifacts.obtain import BUILT, ensured, released, sources
+from kbootstrap.artifacts.obtain import ensured, released
 from kbootstrap.artifacts.source import Source
 from kbootstrap.errors import KbootstrapError
 from kbootstrap.events import Emit, nowhere
@@ -39,7 +39,7 @@ async def obtain_tofu(
     root = folder or cache.root(env)
     version, arch = recipe.tofu_version(), machine.architecture()
     wanted = releases.tofu(version, arch)
-    urls = sources(wanted, None, releases_url or env.get("KBOOTSTRAP_RELEASES_URL"))
+    urls = releases.folders(wanted, None, releases_url or env.get("KBOOTSTRAP_RELEASES_URL"))
 
     async def make(filled: Path) -> str:
         source, _ = await released(wanted, urls, filled, emit=emit, patience=patience or Patience())
@@ -47,7 +47,7 @@ async def obtain_tofu(
             await Source(runner, root, env, emit).program("tofu", f"OpenTofu {version}", filled)
         else:
             await asyncio.to_thread(unpack, filled / wanted.files[0], "tofu")
-        return source or BUILT
+        return source or cache.BUILT
 
     place = cache.place(root, "tofu", f"v{version}", arch)
     kept = await ensured(place, make, Narrator(emit, f"obtain OpenTofu {version}"))

@@ -18,7 +18,7 @@ from kbootstrap.artifacts.recipe import Copied, Edit, GoStep
 from kbootstrap.artifacts.workshop import Made, Step
 from kbootstrap.errors import KbootstrapError
 
-_FORMAT = "1"
+FORMAT = "1"
 """Changes when the code below makes another program from the same recipe."""
 
 
@@ -45,7 +45,7 @@ def step(go: Go, wanted: GoStep, arch: str, version: str) -> Step:
         await asyncio.to_thread(shutil.rmtree, work)
 
     what = repr(replace(wanted, title="", seconds=0))
-    inputs = (recipe.digest(*wanted.folders), what, arch, version, _FORMAT)
+    inputs = (recipe.digest(*wanted.folders), what, arch, version, FORMAT)
     return Step(wanted.name, wanted.title, wanted.seconds, inputs, make)
 
 

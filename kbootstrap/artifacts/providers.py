@@ -16,7 +16,7 @@ from pathlib import Path
 from kbootstrap.artifacts import cache, machine, recipe, releases
 from kbootstrap.artifacts.fetch import Patience
 from kbootstrap.artifacts.narrator import Narrator
-from kbootstrap.artifacts.obtain import BUILT, ensured, released, sources
+from kbootstrap.artifacts.obtain import ensured, released
 from kbootstrap.artifacts.opentofu import unpack
 from kbootstrap.artifacts.recipe import TofuProvider
 from kbootstrap.artifacts.source import Source
@@ -46,7 +46,7 @@ async def obtain_provider(
     root = folder or cache.root(env)
     wanted, arch = recipe.provider(name), machine.architecture()
     release = releases.provider(wanted.source, wanted.version, arch)
-    urls = sources(release, None, releases_url or env.get("KBOOTSTRAP_RELEASES_URL"))
+    urls = releases.folders(release, None, releases_url or env.get("KBOOTSTRAP_RELEASES_URL"))
     what = f"OpenTofu's provider {name} {wanted.version}"
 
     async def make(filled: Path) -> str:
@@ -55,7 +55,7 @@ async def obtain_provider(
             await Source(runner, root, env, emit).program(wanted.step, what, filled)
         else:
             await asyncio.to_thread(unpack, filled / release.files[0], wanted.program)
-        return source or BUILT
+        return source or cache.BUILT
 
     place = cache.place(root, wanted.step, f"v{wanted.version}", arch)
     kept = await ensured(place, make, Narrator(emit, f"obtain {what}"))

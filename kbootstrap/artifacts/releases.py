@@ -78,6 +78,11 @@ def provider(source: str, version: str, arch: str) -> Release:
     return Release(f"{namespace}/terraform-provider-{kind}", f"v{version}", files, f"{name}_SHA256SUMS")
 
 
+def folders(wanted: Release, mirror: str | None, base: str | None) -> list[str]:
+    """Return the folders that may have a release, in the order of asking; `base` is the vendor's server."""
+    return [*([wanted.mirror(mirror)] if mirror else []), wanted.vendor(base or BASE)]
+
+
 def check_version(version: str) -> None:
     """Refuse what cannot be a version: it becomes part of paths and of URLs."""
     if not _VERSION.fullmatch(version):

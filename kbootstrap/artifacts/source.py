@@ -7,8 +7,11 @@ but not the release servers.
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from kbootstrap.artifacts import bundle, images, machine, programs, recipe
@@ -20,6 +23,10 @@ from kbootstrap.artifacts.workshop import Made, Make, Step, Workshop
 from kbootstrap.events import Emit
 from kbootstrap.process import Runner
 
+PARTS = ("shim", "runc", "cni")
+"""Steps that make the programs inside `k3s`."""
+ADDONS = ("coredns", "local-path-provisioner", "metrics-server")
+"""Steps that make what is in the image tarball."""
 _TAGS = ("ctrd", "apparmor", "netcgo", "osusergo", "providerless", "urfave_cli_no_docs")
 """Build tags of k3s (its `scripts/build`), without those that need more C libraries."""
 _K3S = "github.com/k3s-io/k3s"
@@ -73,9 +80,7 @@ class Source:
         await asyncio.to_thread(images.pack, [packed], arch, folder / wanted.archive(arch))
 
     def _k3s_steps(self, wanted: K3s, arch: str, go: str, compiler: str) -> list[Step]:
-        parts = ["shim", "runc", "cni"]
-        addons = ["coredns", "local-path-provisioner", "metrics-server"]
-        steps = [programs.step(self._go, recipe.go_step(name), arch, go) for name in [*parts, *addons]]
+        steps = [programs.step(self._go, recipe.go_step(name), arch, go) for name in (*PARTS, *ADDONS)]
         small = (recipe.digest("pause"), arch, compiler)
 
         async def pause(_made: Made, folder: Path) -> None:
@@ -108,9 +113,9 @@ class Source:
             *steps,
             Step("pause", "pause", 1, small, pause),
             Step("busybox", "busybox", 2, (arch, _FORMAT), busybox),
-            Step("images", "image tarball", 5, (arch, tags, _FORMAT), airgap, (*addons, "pause", "busybox")),
+            Step("images", "image tarball", 5, (arch, tags, _FORMAT), airgap, (*ADDONS, "pause", "busybox")),
             programs.step(self._go, k3s, arch, go),
-            Step("bundle", "self-extracting k3s", 15, outer, self._bundle(wanted, go), ("k3s", *parts)),
+            Step("bundle", "self-extracting k3s", 15, outer, self._bundle(wanted, go), ("k3s", *PARTS)),
         ]
 
     def _bundle(self, wanted: K3s, go: str) -> Make:
@@ -143,6 +148,23 @@ class Source:
             await asyncio.to_thread(shutil.rmtree, work)
 
         return make
+
+
+def fingerprint(distribution: str, version: str) -> str | None:
+    """Return a SHA-256 over everything that a build of a version is made from; None without a recipe.
+
+    Sources, their pinned sums, flags and names of images: the same on every machine with the same kbootstrap.
+    Not the compilers of a machine and its busybox, which make other bytes of the same sources.
+    """
+    wanted = recipe.k3s(version) if distribution == "k3s" else None
+    if wanted is None:
+        return None
+    steps = [recipe.go_step(name) for name in (*PARTS, *ADDONS)]
+    folders = sorted({"pause", "bundle", wanted.folder, *(f for step in steps for f in step.folders)})
+    named = [repr(replace(step, title="", seconds=0)) for step in steps]
+    images_by_name = sorted(wanted.images.items())
+    parts = [recipe.digest(*folders), *named, repr(replace(wanted, seconds=0, images={})), images_by_name]
+    return hashlib.sha256(json.dumps([*parts, _TAGS, _FORMAT, programs.FORMAT]).encode()).hexdigest()
 
 
 def addon_images(wanted: K3s, made: Made, applets: list[str]) -> list[Image]:

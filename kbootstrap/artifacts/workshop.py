@@ -80,7 +80,7 @@ class Workshop:
         try:
             with cache.scratch(target) as folder:
                 await step.make(made, folder)
-                kept = await asyncio.to_thread(cache.publish, folder, target, "build from source")
+                kept = await asyncio.to_thread(cache.publish, folder, target, cache.BUILT)
         except BaseException as error:
             narrator.failed(error)
             raise

@@ -6,9 +6,14 @@ import os
 import platform
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+if TYPE_CHECKING:
+    from kbootstrap.spec.lock import Lock
+
+_SPECS = (".yaml", ".yml")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64", "amd64": "amd64"}
 
 
@@ -54,7 +59,8 @@ def pull(names: tuple[str, ...], arch: str | None, mirror: str | None, output: s
     provider-openstack is OpenTofu's OpenStack provider, for places that reach no provider registry: once
     fetched it is used instead of the registry's.
 
-    Downloads the vendor's release and checks it against the published checksums. Where releases cannot be
+    Downloads the vendor's release and checks it against the published checksums, and for a spec against those
+    of its lock file. Where releases cannot be
     reached, versions with a recipe are built from source, which takes a quarter of an hour on two cores.
     """
     from kbootstrap.cli.session import Session, run
@@ -82,6 +88,7 @@ def pull(names: tuple[str, ...], arch: str | None, mirror: str | None, output: s
                     )
                 )
                 continue
+            lock = _lock(name)
             for distribution, version, source in _versions(name, mirror):
                 kept = await obtain(
                     distribution,
@@ -89,6 +96,7 @@ def pull(names: tuple[str, ...], arch: str | None, mirror: str | None, output: s
                     machine,
                     runner=runtime.runner,
                     mirror=source,
+                    pin=lock.artifact(distribution, version) if lock else None,
                     emit=runtime.emit,
                     env=runtime.env,
                 )
@@ -125,9 +133,18 @@ def prune(everything: bool, keep: tuple[str, ...], dry_run: bool) -> int:
     return 0
 
 
+def _lock(name: str) -> Lock | None:
+    """Return the lock of the spec that a word names; None for other words."""
+    if not name.endswith(_SPECS):
+        return None
+    from kbootstrap.context import read_spec, settled_lock
+
+    return settled_lock(read_spec(Path(name)))
+
+
 def _versions(name: str, mirror: str | None) -> list[tuple[str, str, str | None]]:
     """Return distribution, version and mirror of what a word names: a version, or all of a spec."""
-    if not name.endswith((".yaml", ".yml")):
+    if not name.endswith(_SPECS):
         return [("rke2" if "+rke2" in name else "k3s", name, mirror)]
     from kbootstrap.context import read_spec
 

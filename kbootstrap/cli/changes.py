@@ -12,6 +12,7 @@ from pathlib import Path
 
 from kbootstrap import pipeline, saving
 from kbootstrap.cli.session import Session
+from kbootstrap.cluster.order import Order, order
 from kbootstrap.context import Context, choose, contexts, force_unlock, held, keep_lock, read_spec
 from kbootstrap.errors import KbootstrapError, WrongUsage
 from kbootstrap.kubeconfig.paths import entry_name
@@ -38,12 +39,13 @@ async def planned(
     """Plan the chosen clusters one after the other, and hold their locks and connections for the `with`.
 
     `changing`: the plans will be carried out. `asking`: after a question, so somebody must be there. `renew`
-    are nodes that get a new machine; then only their clusters are planned. `unlock` are clusters whose lock
-    is taken from whoever holds it.
+    are nodes, or pools as `CLUSTER/POOL`, that get a new machine; then only their clusters are planned.
+    `unlock` are clusters whose lock is taken from whoever holds it.
     """
     loaded = read_spec(spec, session.warn)
     chosen = contexts(loaded, choose(loaded, clusters), session.runtime)
     if renew:
+        renew = with_pools(renew, chosen)
         chosen = _clusters_of(renew, chosen)
     force_unlock(chosen, unlock)
     if asking:
@@ -65,6 +67,15 @@ async def planned(
             mine = [node.name for node in context.nodes if node.name in renew]
             plans.append(await pipeline.plan(context, stack, starting=changing, renew=mine))
         yield tuple(plans)
+
+
+def with_pools(words: Sequence[str], chosen: Sequence[Context]) -> list[str]:
+    """Return the words with `CLUSTER/POOL` as the nodes of that pool; others as they are."""
+    pools: dict[str, list[str]] = {}
+    for context in chosen:
+        for node in context.nodes:
+            pools.setdefault(f"{context.cluster.name}/{node.pool}", []).append(node.name)
+    return list(dict.fromkeys(name for word in words for name in pools.get(word, [word])))
 
 
 def _clusters_of(nodes: Sequence[str], chosen: Sequence[Context]) -> tuple[Context, ...]:
@@ -160,6 +171,7 @@ def _found(plan: ClusterPlan) -> Found:
         blank=plan.blank,
         gone=plan.gone,
         refusals=plan.refusals,
+        order=order(nodes.going, nodes.wanted.nodes) if nodes else Order(),
     )
 
 

@@ -39,6 +39,16 @@ def spec_then_node(ctx: click.Context, _param: click.Parameter, incomplete: str)
     return [CompletionItem(incomplete, type="file")]  # shells complete either words or files
 
 
+def spec_then_nodes(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete a spec, then nodes and pools (`CLUSTER/POOL`), each once."""
+    words = [str(word) for word in ctx.params.get("words") or ()]
+    named = [word for word in words if word.endswith(_SPECS)]
+    spec = _read(named[0] if named else None)
+    known = [*_nodes(spec), *_pools(spec)]
+    found = [CompletionItem(one) for one in known if one.startswith(incomplete) and one not in words]
+    return found if found or words else [CompletionItem(incomplete, type="file")]
+
+
 def keys_and_codes(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Complete keys of the spec, and codes of messages."""
     if incomplete[:1] in {"K", "k"} and incomplete.lower().startswith("kb"):
@@ -57,22 +67,38 @@ def _clusters(spec: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _nodes(spec: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the names that nodes have: `<cluster>-<pool>-<number>`."""
-    defaults = spec.get("defaults")
-    for name, own in _clusters(spec).items():
-        body = {
-            **(defaults if isinstance(defaults, Mapping) else {}),
-            **(own if isinstance(own, Mapping) else {}),
-        }
-        servers, pools = body.get("control_plane"), body.get("pools")
-        named: list[Mapping[str, Any]] = (
-            [{**servers, "name": "control-plane"}] if isinstance(servers, Mapping) else []
-        )
-        named += [pool for pool in pools if isinstance(pool, Mapping)] if isinstance(pools, list) else []
-        for pool in named:
+    """Yield the names that nodes have: `<cluster>-<pool>-<number>`, of a renamed pool with its first name."""
+    for name, body in _bodies(spec):
+        servers = body.get("control_plane")
+        own = [{**servers, "name": "control-plane"}] if isinstance(servers, Mapping) else []
+        for pool in [*own, *_written(body)]:
             size = pool.get("nodes")
             for number in range(1, (size if isinstance(size, int) else 0) + 1):
-                yield f"{name}-{pool.get('name')}-{number}"
+                yield f"{name}-{_first_name(pool)}-{number}"
+
+
+def _pools(spec: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the pools as commands take them: `<cluster>/<pool>`."""
+    for name, body in _bodies(spec):
+        for pool in _written(body):
+            yield f"{name}/{pool.get('name')}"
+
+
+def _bodies(spec: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    defaults = spec.get("defaults")
+    shared = defaults if isinstance(defaults, Mapping) else {}
+    for name, own in _clusters(spec).items():
+        yield name, {**shared, **(own if isinstance(own, Mapping) else {})}
+
+
+def _written(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    pools = body.get("pools")
+    return [pool for pool in pools if isinstance(pool, Mapping)] if isinstance(pools, list) else []
+
+
+def _first_name(pool: Mapping[str, Any]) -> object:
+    former = pool.get("renamed_from")
+    return former[0] if isinstance(former, list) and former else pool.get("name")
 
 
 def _read(named: object) -> Mapping[str, Any]:

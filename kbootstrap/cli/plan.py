@@ -40,7 +40,11 @@ def command(
     tofu: str | None,
     detailed_exitcode: bool,
 ) -> int:
-    """Show what apply would do, infrastructure and nodes, without doing it."""
+    """Show what apply would do, infrastructure and nodes, without doing it.
+
+    Nodes that do not answer are named, and nothing is said about what would be done on them. When nothing in
+    the plan brings them back, the command ends with 7, and saves no plan.
+    """
     from kbootstrap import saving
     from kbootstrap.cli.changes import document, planned, show, stop_refused
     from kbootstrap.cli.review import review
@@ -48,6 +52,7 @@ def command(
     from kbootstrap.errors import CHANGES_PENDING
     from kbootstrap.plans import saved
     from kbootstrap.plans.words import headline
+    from kbootstrap.survey import silent
 
     async def work(session: Session) -> int:
         async with planned(session, spec, clusters) as plans:
@@ -57,6 +62,9 @@ def command(
             else:
                 review(shown, output, link_base)
             stop_refused(session, plans)
+            for plan in plans:
+                if plan.unseen and silent(plan.infrastructure, plan.unseen):
+                    raise plan.unseen
             if out:
                 saved.write(out, await saving.save(plans, spec, headline(shown)))
                 session.say(

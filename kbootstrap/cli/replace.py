@@ -20,8 +20,8 @@ from kbootstrap.cli.options import (
     "words",
     nargs=-1,
     required=True,
-    metavar="[SPEC] NODE...",
-    shell_complete=names.spec_then_node,
+    metavar="[SPEC] NODE|CLUSTER/POOL...",
+    shell_complete=names.spec_then_nodes,
 )
 @output_option
 @tofu_option
@@ -32,6 +32,8 @@ def command(
     words: tuple[str, ...], output: str, tofu: str | None, yes: bool, drain: float, unlock: tuple[str, ...]
 ) -> int:
     """Give nodes a new machine of the same name: for one that is broken, or older than its image.
+
+    CLUSTER/POOL names all nodes of a pool.
 
     Each node is drained and leaves its cluster first, and the next one begins when everything that ran there
     is ready again. Servers go one at a time, as long as etcd keeps its quorum; agents as many as

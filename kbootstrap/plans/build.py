@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kbootstrap.cluster.steps import Plan, Step, WriteFile
+from kbootstrap.cluster.order import Order
+from kbootstrap.cluster.steps import Plan, ReconcileNode, Step, WriteFile
 from kbootstrap.diagnostics import Diagnostic, SpecPath, show_path
 from kbootstrap.distros.model import Role
 from kbootstrap.guard import foundations, is_machine
@@ -42,7 +43,7 @@ class Found:
     knows, `after` those of the spec. `versions` are those of Kubernetes that nodes have now. `blank` are
     nodes without a machine, or with one that carries nothing of a cluster. `gone` are machines that vanished
     behind our back: the reason by HCL address. `refusals` forbid the infrastructure's half. `source` leads
-    from places in the spec to lines.
+    from places in the spec to lines. `order` is that of the nodes that go.
     """
 
     cluster: str
@@ -59,6 +60,7 @@ class Found:
     blank: frozenset[str] = frozenset()
     gone: Mapping[str, str] = field(default_factory=dict)
     refusals: tuple[Diagnostic, ...] = ()
+    order: Order = field(default_factory=Order)
 
 
 def entry(found: Found, clean: Callable[[str], str]) -> ClusterEntry:
@@ -81,7 +83,7 @@ def entry(found: Found, clean: Callable[[str], str]) -> ClusterEntry:
             ),
             *(
                 NodeEntry(node, tuple(_step(s, clean) for s in mine), node == founder)
-                for node, mine in (steps.steps.items() if steps else ())
+                for node, mine in _by_danger(steps.steps if steps else {})
                 if node not in found.new  # what runs on the machine that goes is no matter any more
             ),
         ),
@@ -94,6 +96,7 @@ def entry(found: Found, clean: Callable[[str], str]) -> ClusterEntry:
         version=found.version,
         diagnostics=(*found.refusals, *(steps.diagnostics if steps else ())),
         place=_place(("clusters", found.cluster), found.source),
+        order=found.order,
     )
 
 
@@ -128,6 +131,11 @@ def _change(change: ResourceChange, found: Found, *, ground: bool = False) -> Ch
         effects=lost,
         blank=machine and change.node in found.blank and change.address not in found.gone,
     )
+
+
+def _by_danger(steps: Mapping[str, Sequence[Step]]) -> list[tuple[str, Sequence[Step]]]:
+    """Return nodes of which only labels change after those of which more does, else in their order."""
+    return sorted(steps.items(), key=lambda found: all(isinstance(step, ReconcileNode) for step in found[1]))
 
 
 def _why(change: ResourceChange) -> str:

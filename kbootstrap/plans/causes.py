@@ -16,6 +16,16 @@ def cause(change: ResourceChange, cluster: str, provider: str, source: SourceMap
         for path in _candidates(attribute, change, cluster, provider):
             if source.written(path):
                 return path
+    return _without_a_key(change, cluster, source)
+
+
+def _without_a_key(change: ResourceChange, cluster: str, source: SourceMap) -> SpecPath | None:
+    """Return where it stands that something goes: how many nodes a pool has, or which pools there are."""
+    if change.kind == "delete" and (change.reason or "").startswith("delete_because"):
+        fewer = (*change.spec, "nodes") if change.spec else ("clusters", cluster, "pools")
+        if source.written(fewer):
+            return fewer
+        return change.spec or ("clusters", cluster)
     return change.spec
 
 

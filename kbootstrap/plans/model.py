@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from kbootstrap.cluster.order import Order
 from kbootstrap.diagnostics import Diagnostic, errors
 from kbootstrap.distros.model import Role
 from kbootstrap.tofu.plan import Kind
@@ -91,7 +92,7 @@ class ClusterEntry:
     `nodes` are those with steps; `nodes_known` is False while nodes could not be looked at: none exists, or
     `unseen` says why. `install` names nodes that are installed from nothing once their machine answers.
     `before` and `after` have the nodes and their roles, `versions` the Kubernetes versions that were found,
-    `version` the wanted one.
+    `version` the wanted one. `order` says in which order nodes leave and get new machines.
     """
 
     cluster: str
@@ -109,6 +110,7 @@ class ClusterEntry:
     version: str
     diagnostics: tuple[Diagnostic, ...] = ()
     place: Place | None = None
+    order: Order = field(default_factory=Order)
 
     @property
     def refused(self) -> bool:

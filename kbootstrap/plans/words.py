@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kbootstrap.plans.model import DANGER, ClusterEntry, Document
+from kbootstrap.cluster.order import Batches
+from kbootstrap.plans.model import DANGER, ClusterEntry, Document, NodeEntry
 from kbootstrap.tofu.plan import Kind
 
 REFUSED = "Refused: nothing can be done before these errors are mended"
 NOTHING = "Nothing to do: everything is as the spec says"
+_MOST = 8
+"""Batches of nodes that are named; more are counted."""
 _MACHINES: tuple[tuple[Kind, str], ...] = (
     ("delete", "removed"),
     ("replace", "replaced"),
@@ -89,6 +92,31 @@ def version_text(cluster: ClusterEntry) -> str:
     if not cluster.versions:
         return cluster.version if cluster.unseen or cluster.before else f"none → {cluster.version}"
     return from_to(", ".join(cluster.versions), cluster.version)
+
+
+def orders(cluster: ClusterEntry) -> list[str]:
+    """Write in which order nodes leave and get new machines; nothing where there is but one."""
+    leave, renew = cluster.order.leave, cluster.order.renew
+    if sum(map(len, (*leave, *renew))) < 2:
+        return []
+    found = [f"Leave for good, in this order: {_batches(leave)}"] if leave else []
+    if renew:
+        when = "; each begins when what ran on the one before is ready again" if len(renew) > 1 else ""
+        found.append(f"New machines, in this order: {_batches(renew)}{when}")
+    return found
+
+
+def _batches(batches: Batches) -> str:
+    shown = [names(batch) for batch in batches[:_MOST]]
+    more = len(batches) - len(shown)
+    return ", then ".join([*shown, f"{more} more times"] if more else shown)
+
+
+def special(nodes: tuple[str, ...], node: NodeEntry) -> str:
+    """Write what is special about nodes with the same steps; empty for most."""
+    if node.leaves:
+        return "leaves" if len(nodes) == 1 else "leave"
+    return "starts the cluster" if node.founder else ""
 
 
 def _verb(number: int, noun: str, one: str, many: str) -> str:

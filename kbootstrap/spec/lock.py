@@ -1,13 +1,12 @@
 """The lock file beside a spec: `<spec>.lock.yaml`, committed. Pins what the spec alone cannot say.
 
 That is the address blocks of pools: a node's address is computed from its pool's block, and the lock keeps
-blocks where they are when pools come and go, so that removing one pool moves no other. And the IDs of images,
-which clouds build again under the same name.
+blocks where they are when pools come and go, so that removing one pool moves no other. And what only the
+network knows (`pins.py`): IDs of images, checksums of artifacts, versions of OpenTofu's providers.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network
@@ -16,6 +15,17 @@ from pathlib import Path
 from kbootstrap.diagnostics import Diagnostic
 from kbootstrap.errors import SpecInvalid
 from kbootstrap.spec.model import Cluster, Pool, Spec, pool_path
+from kbootstrap.spec.pins import (
+    Artifact,
+    Artifacts,
+    Image,
+    TofuProvider,
+    dump_artifacts,
+    dump_images,
+    dump_providers,
+    quoted,
+    used,
+)
 
 ENDPOINT_HOST = 10
 """The API endpoint's place in the control-plane subnet; servers follow."""
@@ -31,7 +41,7 @@ VERSION = "kbootstrap/v1alpha1"
 _HEADER = """\
 # Written by kbootstrap; commit it beside the spec. It keeps the addresses of nodes where they are when pools
 # come and go: each pool has blocks of its agents' subnet, counted from the subnet's first address. It keeps
-# images too: the ID that a name had when it was looked up.
+# what was looked up too: the IDs of images, the checksums of what is installed, versions of providers.
 """
 
 
@@ -49,24 +59,19 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
-    """The image of a cluster: the name that was looked up, and the ID that it had."""
-
-    name: str
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
 class Lock:
     """The content of a lock file.
 
     `addresses` has for each cluster, for each pool by its first name, its blocks in the order of ordinals.
     `images` has the image of each cluster whose provider looks one up; it counts as long as the spec has the
-    same name.
+    same name. `artifacts` has what is installed on nodes, by distribution and version; `providers` those of
+    OpenTofu by their source (`terraform-provider-openstack/openstack`).
     """
 
     addresses: Mapping[str, Mapping[str, tuple[Block, ...]]] = field(default_factory=dict)
     images: Mapping[str, Image] = field(default_factory=dict)
+    artifacts: Artifacts = field(default_factory=dict)
+    providers: Mapping[str, TofuProvider] = field(default_factory=dict)
 
     def image_id(self, cluster: str, name: str) -> str | None:
         """Return the pinned ID of a cluster's image; None where none is pinned, or one of another name."""
@@ -76,6 +81,15 @@ class Lock:
     def with_image(self, cluster: str, image: Image) -> Lock:
         """Return a lock that pins this image for a cluster."""
         return replace(self, images={**self.images, cluster: image})
+
+    def artifact(self, distribution: str, version: str) -> Artifact | None:
+        """Return what is pinned of a version that is installed on nodes; None where nothing is."""
+        return self.artifacts.get(distribution, {}).get(version)
+
+    def with_artifact(self, distribution: str, version: str, pin: Artifact) -> Lock:
+        """Return a lock that pins a version of a distribution."""
+        versions = {**self.artifacts.get(distribution, {}), version: pin}
+        return replace(self, artifacts={**self.artifacts, distribution: versions})
 
 
 def end(addresses: int) -> int:
@@ -102,18 +116,16 @@ def dump(lock: Lock) -> str:
     clusters = {name: pools for name, pools in sorted(lock.addresses.items()) if pools}
     text += "addresses:\n" if clusters else "addresses: {}\n"
     for cluster, pools in clusters.items():
-        text += f"  {_quoted(cluster)}:\n"
+        text += f"  {quoted(cluster)}:\n"
         for pool, blocks in sorted(pools.items()):
             shown = ", ".join(f"{{first: {block.first}, size: {block.size}}}" for block in blocks)
-            text += f"    {_quoted(pool)}: [{shown}]\n"
-    text += "images:\n" if lock.images else ""
-    for cluster, image in sorted(lock.images.items()):
-        text += f"  {_quoted(cluster)}: {{name: {json.dumps(image.name)}, id: {json.dumps(image.id)}}}\n"
+            text += f"    {quoted(pool)}: [{shown}]\n"
+    text += dump_images(lock.images) + dump_artifacts(lock.artifacts) + dump_providers(lock.providers)
     return text
 
 
 def allocate(spec: Spec, lock: Lock) -> Lock:
-    """Return a lock with a place for every pool of the spec, and with pins for nothing else.
+    """Return a lock with a place for every pool of the spec, and without pins that nothing needs any more.
 
     Blocks that exist and still fit stay; a pool that outgrew its blocks gets a further one; new pools take
     the first free place, in the spec's order. Raises `SpecInvalid` where the agents' subnet has no room.
@@ -128,7 +140,13 @@ def allocate(spec: Spec, lock: Lock) -> Lock:
     if problems:
         raise SpecInvalid(f"{spec.path} has no room for all nodes", code="KB0411", diagnostics=problems)
     known = {cluster.name for cluster in spec.clusters}
-    return Lock(addresses, {name: image for name, image in lock.images.items() if name in known})
+    versions = [(c.kubernetes.distribution, c.kubernetes.version) for c in spec.clusters]
+    return Lock(
+        addresses,
+        {name: image for name, image in lock.images.items() if name in known},
+        used(lock.artifacts, versions),
+        lock.providers,
+    )
 
 
 def place(
@@ -191,9 +209,3 @@ def _no_room(spec: Spec, cluster: Cluster, pool: Pool) -> Diagnostic:
         "Make the agents' subnet larger, or make pools smaller.",
         spec.source.value(pool_path(cluster, pool)),
     )
-
-
-def _quoted(name: str) -> str:
-    """Quote names that YAML would read as something else than text (`1`, `null`, `true`, `1e3`)."""
-    plain = name[:1].isalpha() and name not in {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
-    return name if plain else f'"{name}"'

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from kbootstrap.diagnostics import Diagnostic, Span
 from kbootstrap.errors import SpecInvalid, WrongUsage
 from kbootstrap.spec import document, reading
 from kbootstrap.spec.document import Items, Map, Node, Scalar
-from kbootstrap.spec.lock import FIRST, VERSION, Block, Image, Lock
+from kbootstrap.spec.lock import FIRST, VERSION, Block, Lock
+from kbootstrap.spec.pins import Artifact, Image, TofuProvider
+
+_PARTS = {"apiVersion", "addresses", "images", "artifacts", "providers"}
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_HASH = re.compile(r"(h1:[A-Za-z0-9+/]{43}=|zh:[0-9a-f]{64})")
+_NUMBERS = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?")
 
 
 class _Broken(Exception):
@@ -54,17 +61,52 @@ def _lock(root: Node) -> Lock:
     version = top.get("apiVersion")
     if not isinstance(version, Scalar) or version.value != VERSION:
         raise _Broken(f"`apiVersion: {VERSION}` is missing or another one.", (version or root).span)
-    if unknown := sorted(top.keys() - {"apiVersion", "addresses", "images"}):
+    if unknown := sorted(top.keys() - _PARTS):
         raise _Broken(f"`{unknown[0]}` is no part of a lock file.", top[unknown[0]].span)
-    addresses = _map(top["addresses"]) if "addresses" in top else {}
-    images = _map(top["images"]) if "images" in top else {}
+    addresses, images, artifacts, providers = (
+        _map(top[part]) if part in top else {} for part in ("addresses", "images", "artifacts", "providers")
+    )
     return Lock(
         {
             cluster: {pool: _blocks(blocks) for pool, blocks in _map(pools).items()}
             for cluster, pools in addresses.items()
         },
         {cluster: _image(image) for cluster, image in images.items()},
+        {
+            name: {version: _artifact(pin) for version, pin in _map(versions).items()}
+            for name, versions in artifacts.items()
+        },
+        {source: _provider(pin) for source, pin in providers.items()},
     )
+
+
+def _artifact(node: Node) -> Artifact:
+    entries = _map(node)
+    if not entries or entries.keys() - {"published", "recipe"}:
+        raise _Broken("A version has the keys `published` and `recipe`, or one of them.", node.span)
+    sums = _map(entries["published"]) if "published" in entries else {}
+    published = {file: _matching(sha, _SHA256, "the SHA-256 of a file") for file, sha in sums.items()}
+    recipe = entries.get("recipe")
+    return Artifact(published, _matching(recipe, _SHA256, "a SHA-256") if recipe else None)
+
+
+def _provider(node: Node) -> TofuProvider:
+    entries = _map(node)
+    if "version" not in entries or entries.keys() - {"version", "hashes"}:
+        raise _Broken("A provider has the key `version`, and `hashes` where they are known.", node.span)
+    hashes = entries.get("hashes")
+    if hashes is not None and not isinstance(hashes, Items):
+        raise _Broken("A provider has a list of hashes.", hashes.span)
+    return TofuProvider(
+        _matching(entries["version"], _NUMBERS, "a version"),
+        tuple(_matching(one, _HASH, "a hash of OpenTofu's") for one in (hashes.items if hashes else ())),
+    )
+
+
+def _matching(node: Node, form: re.Pattern[str], what: str) -> str:
+    if not isinstance(node, Scalar) or not isinstance(node.value, str) or not form.fullmatch(node.value):
+        raise _Broken(f"This must be {what}.", node.span)
+    return node.value
 
 
 def _image(node: Node) -> Image:

@@ -47,6 +47,12 @@ FIRST = (
         Locked,
     ),
     hint(
+        r"match\s+any\s+of\s+the\s+checksums",
+        "KB0536",
+        "Find out who changed it before you go on; `kbootstrap lock --upgrade providers` pins what is "
+        "published now, for a review of the lock file.",
+    ),
+    hint(
         r"failed to (?:query available provider|install provider|instantiate provider|retrieve the list of)"
         r"|required plugins are not installed|inconsistent dependency lock|module not (?:installed|found)"
         r"|backend initialization required|could not load plugin|unreadable module directory"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kbootstrap.diagnostics import Diagnostic, Severity
 from kbootstrap.plans.groups import alike
 from kbootstrap.plans.model import Change, ClusterEntry, Document, NodeEntry, Place
-from kbootstrap.plans.words import count, headline, names, nodes_text, totals, version_text
+from kbootstrap.plans.words import count, headline, names, nodes_text, orders, special, totals, version_text
 from kbootstrap.tofu.plan import Kind
 from kbootstrap.views.escape import attribute, code, fence, prose, target
 from kbootstrap.views.links import Links
@@ -107,7 +107,14 @@ def _danger(document: Document, links: Links) -> list[str]:
         if change.kind == kind
     ]
     drift = [_change(change, links) for cluster in document.clusters for change in cluster.drift]
-    return [*_listed("Removed and replaced", lines), *_listed("Changed outside of kbootstrap", drift)]
+    several = len(document.clusters) > 1
+    told = [
+        f"- {code(_short(cluster.cluster))}: {prose(_short(text))}" if several else f"- {prose(_short(text))}"
+        for cluster in document.clusters
+        for text in orders(cluster)
+    ]
+    parts = [*_listed("Removed and replaced", lines), *_listed("Node by node", told)]
+    return [*parts, *_listed("Changed outside of kbootstrap", drift)]
 
 
 def _listed(title: str, lines: Sequence[str]) -> list[str]:
@@ -156,8 +163,8 @@ def _fold(cluster: ClusterEntry, links: Links) -> str:
     if cluster.unseen:
         parts.append(f"Nodes could not be looked at: {prose(cluster.unseen)}")
     for group, node in alike(cluster.nodes).items():
-        founds = ", starts the cluster" if node.founder else ", leaves" if node.leaves else ""
-        parts += [f"{code(names(group))}{founds}", fence(_steps(node), "diff")]
+        said = f", {special(group, node)}" if special(group, node) else ""
+        parts += [f"{code(names(group))}{said}", fence(_steps(node), "diff")]
     if cluster.install:
         parts.append(f"{code(names(cluster.install))}: installed as soon as the machine answers.")
     if not parts:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from kbootstrap.plans.groups import alike
 from kbootstrap.plans.model import Change, ClusterEntry, Document, NodeEntry, StepEntry
-from kbootstrap.plans.words import names, nodes_text, totals, version_text
+from kbootstrap.plans.words import names, nodes_text, orders, special, totals, version_text
 from kbootstrap.tofu.plan import Kind
 from kbootstrap.views.diagnostics import print_diagnostics
 from kbootstrap.views.screen import Screen, harmless
@@ -86,6 +86,8 @@ def _print_half_of_nodes(screen: Screen, cluster: ClusterEntry) -> None:
         screen.line("  Nodes")
         for group, node in alike(cluster.nodes).items():
             _print_nodes(screen, group, node)
+        for text in orders(cluster):
+            screen.paragraph("    ", Text(text))
         if cluster.install:
             sign = Text.assemble("    ", (f"{screen.symbols.create} ", _STYLES["create"]))
             screen.paragraph(sign, f"{names(cluster.install)}  installed as soon as the machine answers")
@@ -114,8 +116,8 @@ def _notes(change: Change) -> list[str]:
 
 
 def _print_nodes(screen: Screen, group: Sequence[str], node: NodeEntry) -> None:
-    notes = "starts the cluster" if node.founder else "leaves" if node.leaves else ""
-    screen.paragraph("    ", Text.assemble((names(tuple(group)), "bold"), "  ", (notes, "dim")))
+    said = Text.assemble((names(tuple(group)), "bold"), "  ", (special(tuple(group), node), "dim"))
+    screen.paragraph("    ", said)
     width = max(len(step.title) for step in node.steps)
     for step in node.steps:
         _print_step(screen, step, width)

@@ -64,6 +64,10 @@ def _cluster(cluster: ClusterEntry) -> dict[str, Any]:
         "nodes_unseen": cluster.unseen,
         "founder": next((node.node for node in cluster.nodes if node.founder), None),
         "install": list(cluster.install),
+        "order": {
+            "leave": [list(batch) for batch in cluster.order.leave],
+            "renew": [list(batch) for batch in cluster.order.renew],
+        },
         "before": {"nodes": dict(cluster.before), "kubernetes": list(cluster.versions)},
         "after": {"nodes": dict(cluster.after), "kubernetes": cluster.version},
         "diagnostics": [diagnostic_data(problem) for problem in cluster.diagnostics],

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
-from kbootstrap.cli.changes import consent
+from kbootstrap.cli.changes import consent, with_pools
 from kbootstrap.cli.session import Session
+from kbootstrap.context import Context
 from kbootstrap.plans.build import entry
 from kbootstrap.plans.model import Document
 from tests.plans.test_build import found, machine
@@ -41,3 +43,13 @@ async def test_losing_servers_needs_the_name(
     await consent(cast("Session", asked), shown)
     assert [word for _, word in asked.questions] == words
     assert all("c" in question for question, _ in asked.questions)
+
+
+def test_a_pool_means_all_its_nodes() -> None:
+    nodes = [SimpleNamespace(name=f"c-web-{n}", pool="front") for n in (1, 2)]
+    context = SimpleNamespace(
+        cluster=SimpleNamespace(name="c"), nodes=[*nodes, SimpleNamespace(name="c-db-1", pool="db")]
+    )
+    chosen = cast("list[Context]", [context])
+    assert with_pools(["c/front", "c-db-1", "c-web-2"], chosen) == ["c-web-1", "c-web-2", "c-db-1"]
+    assert with_pools(["other/front"], chosen) == ["other/front"], "told as an unknown node"

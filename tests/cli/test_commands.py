@@ -157,6 +157,40 @@ def test_lock_writes_once(tmp_path: Path) -> None:
     assert "up to date" in run("lock", "--upgrade", "image", "dev.yaml", cwd=tmp_path).stderr
 
 
+def test_lock_pins_what_is_published(tmp_path: Path) -> None:
+    """Checksums come from the release page, here a folder; what is pinned stays until it is asked again."""
+    page = tmp_path / "k3s-io" / "k3s" / "releases" / "download" / "v1.32.0+k3s1"
+    page.mkdir(parents=True)
+    for arch, program in {"amd64": "k3s", "arm64": "k3s-arm64"}.items():
+        names = (program, f"k3s-airgap-images-{arch}.tar.zst")
+        (page / f"sha256sum-{arch}.txt").write_text("".join(f"{'a' * 64}  {name}\n" for name in names))
+    (tmp_path / "dev.yaml").write_text((SPECS / "local.yaml").read_text())
+    env = {"KBOOTSTRAP_RELEASES_URL": f"file://{tmp_path}"}
+    done = run("lock", "dev.yaml", cwd=tmp_path, env=env)
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1), done.stderr
+    assert f'+        k3s-arm64: "{"a" * 64}"' in done.stdout
+    assert "+      recipe: " in done.stdout
+
+    for file in page.iterdir():
+        file.write_text(file.read_text().replace("a" * 64, "b" * 64))
+    assert run("lock", "--check", "dev.yaml", cwd=tmp_path, env=env).returncode == 0
+    again = run("lock", "--check", "--upgrade", "artifacts", "dev.yaml", cwd=tmp_path, env=env)
+    assert (again.returncode, again.stdout.count("+        k3s")) == (2, 4)
+
+    (tmp_path / "dev.yaml").write_text((SPECS / "local.yaml").read_text().replace("v1.32.0", "v1.31.0"))
+    newer = run("lock", "dev.yaml", cwd=tmp_path, env={"KBOOTSTRAP_RELEASES_URL": "file:///nowhere"})
+    assert newer.returncode == 0
+    assert "only the recipe of its build is pinned" in newer.stderr
+    assert "v1.32.0" not in (tmp_path / "dev.lock.yaml").read_text()
+
+
+def test_a_version_that_nobody_has_does_not_stop_the_lock(tmp_path: Path) -> None:
+    (tmp_path / "dev.yaml").write_text((SPECS / "local.yaml").read_text().replace("v1.32.0", "v1.30.9"))
+    done = run("lock", "dev.yaml", cwd=tmp_path, env={"KBOOTSTRAP_RELEASES_URL": "file:///nowhere"})
+    assert (done.returncode, "nothing is pinned" in done.stderr) == (0, True), done.stderr
+    assert "default:" in (tmp_path / "dev.lock.yaml").read_text()
+
+
 def test_an_empty_cache_is_said(tmp_path: Path) -> None:
     assert "empty" in run("artifacts", "list", cwd=tmp_path).stdout.lower()
     assert json.loads(run("artifacts", "list", "-o", "json", cwd=tmp_path).stdout)["items"] == []

@@ -54,6 +54,22 @@ def test_nodes(folder: Path) -> None:
     assert complete(folder, "ssh", "tools-web-1", "t") == []
 
 
+def test_nodes_of_a_renamed_pool_keep_their_names(folder: Path) -> None:
+    renamed = SPEC.replace("{name: web, nodes: 2}", "{name: front, nodes: 1, renamed_from: [web, www]}")
+    (folder / "spec.yaml").write_text(renamed)
+    assert complete(folder, "ssh", "tools-w") == ["tools-web-1"]
+    assert "tools-front-1" not in complete(folder, "ssh", "tools-")
+
+
+def test_pools_beside_nodes(folder: Path) -> None:
+    assert complete(folder, "replace", "tools/") == ["tools/web"]
+    assert complete(folder, "replace", "other.yaml", "shop-web-1", "shop-") == [
+        "shop-control-plane-1",
+        "shop-web-2",
+    ]
+    assert complete(folder, "ssh", "tools/") != ["tools/web"], "nobody logs in to a pool"
+
+
 def test_keys_and_codes(folder: Path) -> None:
     assert complete(folder, "explain", "clusters.control_plane.fl") == ["clusters.control_plane.flavor"]
     assert "KB0203" in complete(folder, "explain", "kb02")

@@ -55,9 +55,10 @@ def read(name: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def folder(shared_lab: Lab) -> Iterator[Lab]:
-    """A checkout with a spec and its rendered tree."""
+    """A checkout with a spec, its lock file and its rendered tree."""
     lab = shared_lab
     lab.spec(SPEC, "clusters.yaml")
+    lab.run("lock", "clusters.yaml")
     lab.run("render", "--out", "rendered", "clusters.yaml")
     programs = lab.folder / "programs"
     programs.mkdir()

@@ -165,6 +165,36 @@ def test_a_pool_grows_and_others_stay(cluster: Lab) -> None:
     cluster.run("apply", "-y", "--detailed-exitcode", spec)
 
 
+def test_a_renamed_pool_keeps_its_machines(cluster: Lab) -> None:
+    """`renamed_from` on a whole cluster: the state moves, and nothing happens to containers and nodes."""
+    spec, nodes = cluster.folder / "spec.yaml", (SERVER, AGENT, f"{CLUSTER}-default-2")
+    started = "systemctl show -p ExecMainStartTimestampMonotonic k3s.service k3s-agent.service"
+
+    def seen() -> list[tuple[str, str, str]]:
+        uid = {item["metadata"]["name"]: item["metadata"]["uid"] for item in cluster.get("nodes")["items"]}
+        return [(container_id(name), cluster.on_node(name, started), uid[name]) for name in nodes]
+
+    before = seen()
+    renamed = POOL.replace("name: default", "name: workers\n        renamed_from: [default]")
+    cluster.spec(spec.read_text().replace(POOL.replace("1", "2"), renamed.replace("1", "2"), 1))
+    planned = cluster.run("plan", "--detailed-exitcode", spec, code=2)
+    assert "module.pool_default becomes module.pool_workers" in planned.stderr
+    assert "Plan: 1 to rename" in planned.stderr
+    cluster.run("apply", "-y", spec)
+    assert seen() == before
+    assert cluster.ready_nodes() == set(nodes)
+    assert (cluster.folder / ".kbootstrap" / CLUSTER / "pool_workers.tf").exists()
+    assert not (cluster.folder / ".kbootstrap" / CLUSTER / "pool_default.tf").exists()
+    again = cluster.run("apply", "-y", "--detailed-exitcode", spec)
+    assert "nothing to do" in again.stderr.lower()
+
+
+def container_id(name: str) -> str:
+    """Return the engine's ID of a container: another one after it was made again."""
+    words = [engine(), "inspect", "--format", "{{.Id}} {{.State.StartedAt}}", name]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+
 def test_destroy_asks_and_leaves_nothing(cluster: Lab) -> None:
     refused = cluster.run("destroy", "spec.yaml", code=1)
     assert "-y" in refused.stderr

@@ -10,6 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kbootstrap.cluster.going import Going
+from kbootstrap.cluster.model import WantedNode
+from kbootstrap.cluster.order import order
+from kbootstrap.guard import renewed
 from kbootstrap.pipeline import forbidden
 from kbootstrap.plans.build import Found, entry
 from kbootstrap.plans.model import Document
@@ -19,7 +23,8 @@ from kbootstrap.render.provenance import Provenance
 from kbootstrap.render.tree import assemble, read_modules
 from kbootstrap.resources import terraform_modules
 from kbootstrap.spec.load import load_text
-from kbootstrap.spec.lock import Image, Lock, allocate
+from kbootstrap.spec.lock import Lock, allocate
+from kbootstrap.spec.pins import Image
 from kbootstrap.spec.topology import nodes
 from kbootstrap.tofu.plan import summarise
 
@@ -111,5 +116,9 @@ def cloud_document(name: str) -> Document:
         after=roles,
         version=cluster.kubernetes.version,
         refusals=forbidden(spec, cluster, summary, roles, frozenset(), seen=True),
+        order=order(
+            Going({}, {name: roles[name] for name in renewed(summary, (), ())}),
+            [WantedNode(n.name, n.role, n.pool, (), {}, ()) for n in nodes(cluster, lock)],
+        ),
     )
     return Document(spec.name, (entry(found, Redactor().clean),))

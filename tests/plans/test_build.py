@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kbootstrap.cluster.steps import Plan, WriteFile
+from kbootstrap.cluster.steps import Plan, ReconcileNode, WriteFile
 from kbootstrap.distros.model import NodeFile, Role
 from kbootstrap.plans.build import Found, entry
 from kbootstrap.plans.model import Document
@@ -73,3 +73,13 @@ def test_versions() -> None:
     assert version_text(entry(found(version="v2", versions=("v1", "v2")), str)) == "v1, v2 → v2"
     assert version_text(entry(found(version="v2", versions=("v2",)), str)) == "v2"
     assert version_text(entry(found(version="v2", before={}), str)) == "none → v2"
+
+
+def test_labels_come_last() -> None:
+    label = ReconcileNode(node="c-control-plane-1", why="x", labels={}, taints=())
+    file = WriteFile(node="c-web-1", why="x", file=NodeFile("/etc/x", "a", 0o600))
+    both = {"c-control-plane-1": (label,), "c-web-1": (file, label)}
+    assert [node.node for node in entry(found(steps=Plan("c", both)), str).nodes] == [
+        "c-web-1",
+        "c-control-plane-1",
+    ]

@@ -92,3 +92,20 @@ def test_replacements_lead_to_their_line() -> None:
     assert replaced
     lines = {str(change.place) for change in replaced}
     assert all(line.startswith("cloud.yaml:") for line in lines)
+
+
+def test_what_goes_leads_to_where_it_stood() -> None:
+    """A pool that is not there any more has no line: the list that it stood in has."""
+    for name, line in {"remove-pool": 9, "shrink-pool": 11, "rename-without-a-word": 9}.items():
+        gone = [change for change in row(name).clusters[0].changes if change.kind == "delete"]
+        assert gone, name
+        assert {str(change.place) for change in gone} == {f"shop.yaml:{line}"}, name
+
+
+def test_the_order_of_new_machines_is_told() -> None:
+    (cloud,) = row("new-image").clusters
+    assert cloud.order.renew[0] == ("prod-control-plane-1",)
+    assert {name for batch in cloud.order.renew for name in batch} == {*cloud.machines("replace")}
+    live = row("new-subnet").clusters[0]
+    assert live.order.renew == (("live-web-1",), ("live-web-2",), ("live-db-1",))
+    assert row("remove-pool").clusters[0].order.leave == (("live-db-1",),)

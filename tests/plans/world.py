@@ -13,6 +13,7 @@ from kbootstrap.cluster.decide import decide
 from kbootstrap.cluster.going import Going
 from kbootstrap.cluster.labels import ANNOTATION, patch
 from kbootstrap.cluster.model import ApiNode, Wanted
+from kbootstrap.cluster.order import Order, order
 from kbootstrap.cluster.want import wanted
 from kbootstrap.guard import machines_made, renewed
 from kbootstrap.inventory.certificate import certificate_names
@@ -80,7 +81,7 @@ def _found(
     known = made.get("nodes", {})
     wish = _wanted(now, cluster, made) if made else None
     made_again = machines_made(summary)
-    steps = None
+    steps, sequence = None, Order()
     if wish:
         old = _wanted(base, base.spec.cluster(cluster.name), made)
         there = {node.name: running(old, node.name) for node in old.nodes}
@@ -95,6 +96,7 @@ def _found(
         facts |= {name: there[name] for name in going.removed}
         partial = any(n.name not in facts and n.name not in going.renewed for n in wish.nodes)
         steps = decide(wish, facts, seen, partial=partial, going=going)
+        sequence = order(going, wish.nodes)
     return Found(
         cluster=cluster.name,
         infrastructure=summary,
@@ -107,6 +109,7 @@ def _found(
         versions=(base.spec.cluster(cluster.name).kubernetes.version,) if made else (),
         version=cluster.kubernetes.version,
         refusals=forbidden(now.spec, cluster, summary, known, frozenset(), seen=steps is not None),
+        order=sequence,
     )
 
 

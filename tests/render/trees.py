@@ -16,9 +16,10 @@ from kbootstrap.providers.model import Provider
 from kbootstrap.render.model import RenderedRoot, RenderedTree
 from kbootstrap.render.tree import assemble, read_modules
 from kbootstrap.spec.load import load
-from kbootstrap.spec.lock import Image, Lock, allocate, lock_path
+from kbootstrap.spec.lock import Lock, allocate, lock_path
 from kbootstrap.spec.lock import load as load_lock
 from kbootstrap.spec.model import Spec
+from kbootstrap.spec.pins import Image
 from kbootstrap.spec.topology import nodes
 
 SPECS = Path(__file__).parent.parent.parent / "specs"

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from kbootstrap.errors import SpecInvalid
 from kbootstrap.spec import lock
-from kbootstrap.spec.lock import Block, Image, Lock
+from kbootstrap.spec.lock import Block, Lock
+from kbootstrap.spec.pins import Artifact, Image, TofuProvider
 from tests.spec.samples import local
 
 
@@ -165,3 +166,57 @@ def test_a_new_pool_does_not_get_addresses_of_one_that_goes() -> None:
 def test_where_there_is_no_room_left_it_does() -> None:
     first = lock.allocate(local("old=2", agents="10.90.4.0/27"), Lock())
     assert blocks(lock.allocate(local("new=2", agents="10.90.4.0/27"), first)) == {"new": [(11, 16)]}
+
+
+PINNED = Lock(
+    artifacts={
+        "k3s": {
+            "v1.32.0+k3s1": Artifact({"k3s": "a" * 64, "k3s-airgap-images-amd64.tar.zst": "b" * 64}, "c" * 64)
+        }
+    },
+    providers={
+        "a/built": TofuProvider("1.54.1"),
+        "b/published": TofuProvider("3.0.0-rc.1", (f"h1:{'A' * 42}+=", f"zh:{'0' * 64}")),
+    },
+)
+
+
+def test_artifacts_and_providers_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "spec.lock.yaml"
+    path.write_text(lock.dump(PINNED), "utf-8")
+    assert lock.load(path) == PINNED
+    assert PINNED.artifact("k3s", "v1.32.0+k3s1") is not None
+    assert PINNED.artifact("k3s", "v1.31.0+k3s1") is PINNED.artifact("rke2", "v1.32.0+k3s1") is None
+
+
+def test_pins_of_versions_that_nobody_has_any_more_go() -> None:
+    spec = local("a=1")
+    (cluster,) = spec.clusters
+    version = cluster.kubernetes.version
+    both = PINNED.with_artifact("k3s", version, Artifact({}, "d" * 64))
+    both = both.with_artifact("k3s", "v1.0.0+k3s1", Artifact({}, "e" * 64))
+    assert lock.allocate(spec, both).artifacts == {"k3s": {version: Artifact({}, "d" * 64)}}
+    assert lock.allocate(spec, both).providers == PINNED.providers
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "artifacts: [a]\n",
+        "artifacts: {k3s: {v1: {}}}\n",
+        "artifacts: {k3s: {v1: {other: 1}}}\n",
+        "artifacts: {k3s: {v1: {recipe: short}}}\n",
+        "artifacts: {k3s: {v1: {published: {k3s: 1}}}}\n",
+        "providers: {a/b: {}}\n",
+        "providers: {a/b: {version: 1}}\n",
+        "providers: {a/b: {version: '1.0.0', hashes: h1}}\n",
+        "providers: {a/b: {version: '1.0.0', hashes: [sha256]}}\n",
+        "providers: {a/b: {version: '1.0.0', more: 1}}\n",
+    ],
+)
+def test_broken_pins(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "spec.lock.yaml"
+    path.write_text(f"apiVersion: kbootstrap/v1alpha1\n{text}", "utf-8")
+    with pytest.raises(SpecInvalid) as caught:
+        lock.load(path)
+    assert caught.value.code == "KB0410"

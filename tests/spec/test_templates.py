@@ -13,6 +13,13 @@ def test_every_template_is_valid(name: str) -> None:
     assert spec_of(template(name)).clusters[0].provider.name == name
 
 
+@pytest.mark.parametrize("name", template_names())
+def test_every_template_has_the_editors_line_and_comments(name: str) -> None:
+    lines = template(name).splitlines()
+    assert lines[0].startswith("# yaml-language-server: $schema=")
+    assert sum("#" in line for line in lines[4:]) > 3
+
+
 def test_every_provider_has_one() -> None:
     assert set(template_names()) == set(schemas.providers())
 

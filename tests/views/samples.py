@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kbootstrap.cluster.order import Order
 from kbootstrap.cluster.status import Row
 from kbootstrap.cluster.steps import (
     Claim,
@@ -190,6 +191,7 @@ PLANS = (
         before=_roles("local", 7),
         after=_roles("local", 8),
         version=_VERSION,
+        order=Order((("local-old-1",),), (("local-web-1",),)),
     ),
     Found(
         cluster="test",

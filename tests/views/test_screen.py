@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import io
+import re
 
 from kbootstrap.views.screen import Screen, harmless
 
-from .conftest import PIPE, shown
+from .conftest import GOLDEN, PIPE, shown
 
 
 def test_text_of_others_cannot_steer_the_terminal() -> None:
@@ -38,3 +39,13 @@ def test_paragraphs_hang_below_their_first_line() -> None:
 def test_examples_are_not_wrapped() -> None:
     text = shown(lambda stream, env: Screen(stream, env).paragraph("", f"Type:\n  {'x ' * 60}\nend"))
     assert len(text.splitlines()) == 3
+
+
+def test_colours_can_be_read_on_dark_and_on_light() -> None:
+    """Red, green, yellow, magenta, cyan of the terminal's own theme; no background, no white, black, blue."""
+    readable = {"0", "1", "2", "31", "32", "33", "35", "36"}
+    files = sorted(GOLDEN.glob("*-colour.ansi"))
+    assert len(files) > 5
+    for file in files:
+        codes = re.findall(r"\x1b\[([0-9;]*)m", file.read_text(encoding="utf-8"))
+        assert {one for code in codes for one in code.split(";")} <= readable, file.name

@@ -14,8 +14,8 @@ from kbootstrap.diagnostics import Diagnostic
 from kbootstrap.errors import SpecInvalid
 from kbootstrap.providers.openstack.connection import Cloud
 from kbootstrap.providers.openstack.settings import settings
-from kbootstrap.spec.lock import Image as Pin
 from kbootstrap.spec.model import Cluster, Spec
+from kbootstrap.spec.pins import Image as Pin
 
 if TYPE_CHECKING:
     from openstack.connection import Connection

@@ -31,8 +31,9 @@ from kbootstrap.providers.openstack.render import render
 from kbootstrap.providers.openstack.settings import settings
 from kbootstrap.providers.openstack.storage import lock_problems
 from kbootstrap.render.model import RenderedRoot
-from kbootstrap.spec.lock import Image, Lock
+from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster, Spec
+from kbootstrap.spec.pins import Image
 
 UNKNOWN = "unknown"
 """Stands for the ID of an image that nobody has looked up, where no machine will be made."""

@@ -6,7 +6,8 @@ from kbootstrap.errors import SpecInvalid
 from kbootstrap.providers.model import Surroundings
 from kbootstrap.providers.openstack import PROVIDER
 from kbootstrap.providers.openstack.provider import UNKNOWN
-from kbootstrap.spec.lock import Image, Lock
+from kbootstrap.spec.lock import Lock
+from kbootstrap.spec.pins import Image
 
 from .cloud import FakeCloud, image, openstack
 

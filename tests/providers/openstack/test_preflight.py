@@ -10,8 +10,9 @@ import pytest
 from kbootstrap.errors import SpecInvalid
 from kbootstrap.providers.model import Surroundings
 from kbootstrap.providers.openstack import PROVIDER
-from kbootstrap.spec.lock import Image, Lock
+from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Spec
+from kbootstrap.spec.pins import Image
 
 from .cloud import KEY, PROJECT, FakeCloud, flavor, openstack, server, tagged
 

@@ -5,7 +5,8 @@ import pytest
 from kbootstrap.errors import SpecInvalid
 from kbootstrap.providers.openstack.render import render
 from kbootstrap.providers.openstack.render_network import EVERYBODY
-from kbootstrap.spec.lock import Image, Lock, allocate
+from kbootstrap.spec.lock import Lock, allocate
+from kbootstrap.spec.pins import Image
 from tests.providers.openstack.samples import CLOUD, WEB, root, spec
 
 

@@ -1,0 +1,1 @@
+"""Measurements: programs that print JSON, see docs/benchmarks.md."""
