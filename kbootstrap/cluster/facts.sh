@@ -20,6 +20,9 @@ content() {
         echo "text $(head -c 65536 "$1" | base64 | tr -d '\n') $1"
     fi
 }
+first_certificate() { # its own: others in the file are those who signed it, and keys are never printed
+    awk 'begun && /^-----END/ { exit } begun { printf "%s", $0 } /^-----BEGIN CERTIFICATE-----/ { begun = 1 }' "$1"
+}
 disk_of() { # a volume's ID, or its beginning: virtio has room for 20 characters, SCSI for all of them
     for place in /dev/disk/by-id/*"$1"*; do
         case $place in
@@ -123,6 +126,10 @@ if has /run/kbootstrap/lease; then
     sed 's/^/lease /' /run/kbootstrap/lease
     echo "lease now $(cut -d. -f1 /proc/uptime)"
 fi
+
+for file in "$data"/server/tls/*.crt "$data"/server/tls/etcd/*.crt "$data"/agent/*.crt; do
+    if has "$file"; then echo "certificate ${file#"$data"/} $(first_certificate "$file")"; fi
+done
 
 if [ -n "$volumes" ]; then
     echo "$volumes" | while read -r one id folder; do volume "$one" "$id" "$folder"; done
