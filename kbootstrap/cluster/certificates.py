@@ -27,14 +27,16 @@ Kind = Literal["ca", "leaf"]
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """The first certificate of a file. `name` is the file's path below the data folder of the distribution.
+    """The first certificate of a file.
 
-    `not_after` is in UTC: `server/tls/client-admin.crt` until then, and `kind` tells authorities apart.
+    `name` is the file's path below the data folder of the distribution: `server/tls/client-admin.crt`. Times
+    are in UTC: it is valid from `not_before` to `not_after`. An authority is as old as its cluster.
     """
 
     name: str
     not_after: datetime
     kind: Kind = "leaf"
+    not_before: datetime = datetime(1970, 1, 1, tzinfo=UTC)
 
     def days(self, now: datetime) -> int:
         """Return the whole days that are left, negative when it has run out."""
@@ -53,7 +55,7 @@ def read(name: str, encoded: str) -> Certificate | None:
         kind = "leaf"
     except (ValueError, binascii.Error):
         return None
-    return Certificate(name, found.not_valid_after_utc, kind)
+    return Certificate(name, found.not_valid_after_utc, kind, found.not_valid_before_utc)
 
 
 def first(certificates: Iterable[Certificate], kind: Kind) -> Certificate | None:
