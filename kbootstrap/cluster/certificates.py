@@ -8,12 +8,12 @@ years and never made anew by themselves. RKE2 does the same.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from kbootstrap.cluster import x509
 from kbootstrap.diagnostics import Diagnostic, Severity
 
 if TYPE_CHECKING:
@@ -45,17 +45,11 @@ class Certificate:
 
 def read(name: str, encoded: str) -> Certificate | None:
     """Read a certificate (base64 of DER); None for what is none: the service makes that anew as well."""
-    from cryptography import x509
-
     try:
-        found = x509.load_der_x509_certificate(base64.b64decode(encoded, validate=True))
-        limits = found.extensions.get_extension_for_class(x509.BasicConstraints).value
-        kind: Kind = "ca" if limits.ca else "leaf"
-    except x509.ExtensionNotFound:
-        kind = "leaf"
-    except (ValueError, binascii.Error):
+        found = x509.read(base64.b64decode(encoded, validate=True))
+    except ValueError:
         return None
-    return Certificate(name, found.not_valid_after_utc, kind, found.not_valid_before_utc)
+    return Certificate(name, found.not_after, "ca" if found.authority else "leaf", found.not_before)
 
 
 def first(certificates: Iterable[Certificate], kind: Kind) -> Certificate | None:
