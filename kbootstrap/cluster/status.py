@@ -46,9 +46,10 @@ class Row:
 
     @property
     def good(self) -> bool:
-        """Whether the node is exactly as wanted, and its certificates are valid."""
+        """Whether the node answers and is exactly as wanted, and its certificates are valid."""
         return (
             self.wanted
+            and self.reachable
             and bool(self.ready)
             and self.version == self.wanted_version
             and not (self.pending or self.drift or self.expired)

@@ -53,6 +53,16 @@ def test_a_machine_that_does_not_answer() -> None:
     assert rows["local-default-1"].good
 
 
+def test_a_machine_that_is_silent_is_not_as_wanted_even_while_kubernetes_says_ready() -> None:
+    plan = want(1, 1)
+    states = {"*": {"is": "running"}, "local-default-1": None}
+    rows = rows_of(
+        plan, facts(plan, states), api(plan, {"*": {}}), unreachable={"local-default-1": "stopped"}
+    )
+    assert rows["local-default-1"].ready
+    assert not rows["local-default-1"].good
+
+
 def test_no_machine_answers() -> None:
     assert {row.service for row in rows_of(want(1, 1), {}, None).values()} == {"unreachable"}
 
