@@ -17,6 +17,7 @@ TWO = """\
   first:
     provider: {local: {}}
     kubernetes: {distribution: k3s, version: v1.32.0+k3s1}
+    control_plane: {nodes: 1}
   local:
 """
 
