@@ -117,7 +117,7 @@ def test_status_follows_what_changes_outside(cluster: Lab) -> None:
 
 
 def test_certificates_that_run_out_are_told(cluster: Lab) -> None:
-    """k3s is told to make one for 30 days; that it makes it anew when it starts is what the advice counts on."""
+    """k3s is told to make one for 30 days; that it makes it anew when it starts, the advice counts on."""
     renew = "rm -f /var/lib/rancher/k3s/server/tls/client-admin.*; systemctl restart k3s"
     cluster.on_node(SERVER, f"echo CATTLE_NEW_SIGNED_CERT_EXPIRATION_DAYS=30 > /etc/default/k3s; {renew}")
     try:
@@ -136,7 +136,7 @@ def test_certificates_that_run_out_are_told(cluster: Lab) -> None:
 
 def test_the_last_snapshot_is_shown(cluster: Lab) -> None:
     assert status(cluster)["snapshots"]["server"] is None
-    cluster.run("snapshot", "save", "-s", "spec.yaml")
+    cluster.run("snapshot", "save", "--tofu", cluster.tool, "-s", "spec.yaml")
     found = status(cluster)["snapshots"]
     assert (found["server"]["place"], found["late"]) == (SERVER, [])
     assert found["server"]["name"].startswith(f"on-demand-{SERVER}-")
