@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 
+from kbootstrap.cluster import certificates, labels, preflight, refusals, rolling, volumes
 from kbootstrap.cluster import going as leave
-from kbootstrap.cluster import labels, preflight, refusals, rolling, volumes
 from kbootstrap.cluster.going import NOBODY, Going
 from kbootstrap.cluster.members import Standing, standing
 from kbootstrap.cluster.model import ApiFacts, ApiNode, NodeFacts, Wanted, WantedNode
@@ -77,6 +77,7 @@ def decide(
         problems += one.problems(mine)
         if mine:
             steps[node.name] = mine
+    problems += certificates.problems(facts)
     refused = bool(errors(problems))
     return Plan(
         wanted.cluster,

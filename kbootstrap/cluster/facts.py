@@ -9,14 +9,19 @@ import shlex
 import time
 from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import PurePosixPath
 from typing import Literal
 
+from kbootstrap.cluster import certificates
+from kbootstrap.cluster.certificates import Certificate
 from kbootstrap.cluster.deadlines import FACTS
 from kbootstrap.cluster.holder import holding
 from kbootstrap.cluster.lease import TTL
 from kbootstrap.cluster.model import Installed, NodeFacts, UnitState, VolumeFacts, WantedVolume
+from kbootstrap.cluster.snapshots.model import Snapshot
+from kbootstrap.cluster.snapshots.model import parse as parse_snapshots
 from kbootstrap.cluster.together import together
 from kbootstrap.distros.model import Distribution
 from kbootstrap.errors import InstallFailed, KbootstrapError
@@ -86,6 +91,7 @@ def script(distro: Distribution, volumes: Sequence[WantedVolume] = ()) -> str:
         "etcd": paths.etcd,
         "binary": paths.binary,
         "stamp": paths.stamp,
+        "snapshots": paths.snapshots,
         "volumes": "\n".join(f"{one.name} {one.id} {one.mount}" for one in volumes if one.id),
     }
     head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
@@ -111,6 +117,8 @@ def parse(name: str, said: str, distro: Distribution, *, now: float) -> NodeFact
     return _facts(name, heap, distro, now)
 
 
+_LATEST = 253402300799
+"""The last second of the year 9999: what a clock may show."""
 _MARK = "{} kbootstrap-facts-1"
 
 
@@ -127,6 +135,7 @@ class _Heap:
     traces: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     lease: list[str] = field(default_factory=list)
+    certificates: list[Certificate] = field(default_factory=list)
 
 
 def _unit(heap: _Heap, rest: str) -> None:
@@ -159,6 +168,12 @@ def _artifact(heap: _Heap, rest: str) -> None:
     heap.artifacts[path] = Installed(digest, version, intact == "yes")
 
 
+def _certificate(heap: _Heap, rest: str) -> None:
+    name, _, encoded = rest.partition(" ")
+    if found := certificates.read(name, encoded):
+        heap.certificates.append(found)
+
+
 def _volume(heap: _Heap, rest: str) -> None:
     name, *pairs = rest.split()
     values = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
@@ -185,6 +200,7 @@ _READERS: Mapping[str, Callable[[_Heap, str], None]] = {
     "text": _text,
     "artifact": _artifact,
     "volume": _volume,
+    "certificate": _certificate,
     "trace": lambda heap, rest: heap.traces.append(rest),
     "lease": lambda heap, rest: heap.lease.append(rest),
     "other": lambda heap, rest: heap.others.append(rest),
@@ -193,6 +209,7 @@ _READERS: Mapping[str, Callable[[_Heap, str], None]] = {
 
 def _facts(name: str, heap: _Heap, distro: Distribution, now: float) -> NodeFacts:
     words = heap.words
+    epoch = _epoch(words.get("epoch", ""))
     form, _, token_ca = words.get("token", "none").partition(" ")
     return NodeFacts(
         name=name,
@@ -200,7 +217,8 @@ def _facts(name: str, heap: _Heap, distro: Distribution, now: float) -> NodeFact
         arch=_ARCHITECTURES.get(words.get("arch", ""), words.get("arch", "")),
         kernel=words.get("kernel", ""),
         hostname=words.get("hostname", ""),
-        clock_skew=round(_number(words.get("epoch", "")) - now),
+        time=datetime.fromtimestamp(epoch, UTC),
+        clock_skew=round(epoch - now),
         cpus=_number(words.get("cpus", "0")),
         memory=_number(words.get("memory", "")),
         swap=_number(words.get("swap", "0")),
@@ -227,6 +245,8 @@ def _facts(name: str, heap: _Heap, distro: Distribution, now: float) -> NodeFact
         restoring=words.get("restoring", ""),
         volumes=heap.volumes,
         lease=holding("\n".join(heap.lease), TTL),
+        certificates=tuple(heap.certificates),
+        snapshot=_snapshot(name, words.get("snapshot", "")),
     )
 
 
@@ -236,6 +256,12 @@ def _join(text: str | None) -> str | None:
         return None
     found = re.search(r"^server: (\S+)$", text, re.MULTILINE)
     return found.group(1).strip('"') if found else "founder"
+
+
+def _snapshot(name: str, line: str) -> Snapshot | None:
+    """Read a line of the form that `snapshots.model.parse` reads; None for one that went meanwhile."""
+    found = parse_snapshots(name, line) if re.match(r"\d{1,15} \d{1,11} ", line) else ()
+    return found[0] if found else None
 
 
 def _form(word: str) -> Literal["none", "short", "full"]:
@@ -248,6 +274,13 @@ def _number(word: str) -> int:
     if not re.fullmatch(r"-?\d{1,18}", word):
         raise ValueError(f"'{word[:20]}' is no number")
     return int(word)
+
+
+def _epoch(word: str) -> int:
+    found = _number(word)
+    if not 0 <= found <= _LATEST:
+        raise ValueError(f"'{word}' is no time")
+    return found
 
 
 def _two(rest: str) -> tuple[str, str]:

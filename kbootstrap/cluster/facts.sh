@@ -1,6 +1,6 @@
 # Prints facts about this machine, one a line: a word, then values. Changes nothing, prints no secret.
 # Needs sh, coreutils, grep, awk; run as root. The caller sets, before this text:
-#   name data server agent config join token agent_token server_token server_ca etcd binary stamp volumes
+#   name data server agent config join token agent_token server_token server_ca etcd binary stamp volumes snapshots
 # volumes has a line for each extra volume: its name, its ID, the folder where it is mounted.
 has() { [ -e "$1" ]; }
 ca_hash() { head -c 67 "$1" 2>/dev/null | grep -Eo '^K10[0-9a-f]{64}$' | cut -c4-; }
@@ -19,6 +19,9 @@ content() {
     if head -n 1 "$1" | grep -q '^# Written by kbootstrap '; then
         echo "text $(head -c 65536 "$1" | base64 | tr -d '\n') $1"
     fi
+}
+first_certificate() { # its own: others in the file are those who signed it, and keys are never printed
+    awk 'begun && /^-----END/ { exit } begun { printf "%s", $0 } /^-----BEGIN CERTIFICATE-----/ { begun = 1 }' "$1"
 }
 disk_of() { # a volume's ID, or its beginning: virtio has room for 20 characters, SCSI for all of them
     for place in /dev/disk/by-id/*"$1"*; do
@@ -123,6 +126,13 @@ if has /run/kbootstrap/lease; then
     sed 's/^/lease /' /run/kbootstrap/lease
     echo "lease now $(cut -d. -f1 /proc/uptime)"
 fi
+
+for file in "$data"/server/tls/*.crt "$data"/server/tls/etcd/*.crt "$data"/agent/*.crt; do
+    if has "$file"; then echo "certificate ${file#"$data"/} $(first_certificate "$file")"; fi
+done
+
+newest=$(ls -1t "$snapshots" 2>/dev/null | grep -v '[.]part$' | head -n 1) # a part is being written
+if [ -n "$newest" ]; then echo "snapshot $(stat -c '%s %Y' "$snapshots/$newest" 2>/dev/null) $newest"; fi
 
 if [ -n "$volumes" ]; then
     echo "$volumes" | while read -r one id folder; do volume "$one" "$id" "$folder"; done

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from kbootstrap.cluster.certificates import Certificate
 from kbootstrap.cluster.holder import Holder
+from kbootstrap.cluster.snapshots.model import Snapshot
 from kbootstrap.distros.additions import NOTHING, UNINITIALIZED, Additions
 from kbootstrap.distros.model import Artifact, Distribution, NodeFile, Role
 from kbootstrap.spec.model import Taint
@@ -66,15 +69,17 @@ class VolumeFacts:
 class NodeFacts:
     """One machine as `gather` found it. Holds no secret.
 
-    Sizes are MiB. `clock_skew` is the node's clock minus ours, in seconds; one second means nothing.
-    `cgroup_memory` tells whether the kernel can limit memory. `files` has the sha256 of every file of ours
-    that is there, `texts` the content of those that begin with our header. `claimed` is the cluster that our
-    stamp names; `traces` are paths of this distribution that exist, whoever made them; `others` names
-    Kubernetes installations of another kind. `cluster_id` (servers) and `token_ca` (what the node joins with)
-    are the public CA hash inside `K10` tokens. `join` tells the join drop-in: `founder`, a URL, or None.
-    `restart_pending`: configuration was changed while the service ran, and it has not restarted since.
-    `volumes` are the extra volumes that were asked for, by name. `restoring` is the mark of a restore that
-    has not come to its end. `lease` is the run that changes the cluster.
+    Sizes are MiB. `time` (UTC) is its clock at that moment, `clock_skew` the node's clock minus ours, in
+    seconds; one second means nothing. `cgroup_memory` tells whether the kernel can limit memory. `files` has
+    the sha256 of every file of ours that is there, `texts` the content of those that begin with our header.
+    `claimed` is the cluster that our stamp names; `traces` are paths of this distribution that exist, whoever
+    made them; `others` names Kubernetes installations of another kind. `cluster_id` (servers) and `token_ca`
+    (what the node joins with) are the public CA hash inside `K10` tokens. `join` tells the join drop-in:
+    `founder`, a URL, or None. `restart_pending`: configuration was changed while the service ran, and it has
+    not restarted since. `volumes` are the extra volumes that were asked for, by name. `restoring` is the mark
+    of a restore that has not come to its end. `lease` is the run that changes the cluster. `certificates` are
+    those of the server's and the agent's TLS folders, each file's own. `snapshot` is the newest of
+    etcd on its disk.
     """
 
     name: str
@@ -82,6 +87,7 @@ class NodeFacts:
     arch: str = ""
     kernel: str = ""
     hostname: str = ""
+    time: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     clock_skew: int = 0
     cpus: int = 0
     memory: int = 0
@@ -109,6 +115,8 @@ class NodeFacts:
     restoring: str = ""
     volumes: Mapping[str, VolumeFacts] = field(default_factory=dict)
     lease: Holder | None = None
+    certificates: tuple[Certificate, ...] = ()
+    snapshot: Snapshot | None = None
 
     @property
     def registered(self) -> bool:

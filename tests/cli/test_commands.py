@@ -13,6 +13,14 @@ import pytest
 SPECS = Path(__file__).parent.parent.parent / "specs"
 BROKEN = "apiVersion: kbootstrap/v1alpha1\nname: x\nclustrs: {}\n"
 
+TWO = """\
+  first:
+    provider: {local: {}}
+    kubernetes: {distribution: k3s, version: v1.32.0+k3s1}
+    control_plane: {nodes: 1}
+  local:
+"""
+
 
 def run(
     *arguments: str | Path, cwd: Path, env: dict[str, str] | None = None
@@ -54,6 +62,11 @@ def run(
         (["artifacts", "pull", "latest"], 64, "latest"),
         (["completion", "tcsh"], 64, "bash"),
         (["apply", "--tofu", "/nonexistent/tofu", "-y", "local.yaml"], 5, "/nonexistent/tofu"),
+        (["status", "--interval", "3", "local.yaml"], 64, "--watch"),
+        (["status", "--watch", "--interval", "0.1", "local.yaml"], 64, "interval"),
+        (["status", "--watch", "--detailed-exitcode", "local.yaml"], 64, "Ctrl-C"),
+        (["status", "--tofu", "/nonexistent/tofu", "local.yaml"], 5, "/nonexistent/tofu"),
+        (["status", "--watch", "--tofu", "/nonexistent/tofu", "local.yaml"], 5, "/nonexistent/tofu"),
     ],
 )
 def test_wrong_usage(tmp_path: Path, words: list[str], code: int, said: str) -> None:
@@ -65,6 +78,16 @@ def test_wrong_usage(tmp_path: Path, words: list[str], code: int, said: str) -> 
     done = run(*words, cwd=tmp_path)
     assert done.returncode == code, done.stderr
     assert said in " ".join(done.stderr.split())
+
+
+def test_status_of_one_cluster_does_not_hide_the_others(tmp_path: Path) -> None:
+    """Each cluster says why it could not be looked at; the exit code is that of the first."""
+    (tmp_path / "two.yaml").write_text((SPECS / "local.yaml").read_text().replace("  local:\n", TWO, 1))
+    done = run("status", "--tofu", "/nonexistent/tofu", "-o", "json", "two.yaml", cwd=tmp_path)
+    assert done.returncode == 5
+    clusters = json.loads(done.stdout)["clusters"]
+    assert [one["name"] for one in clusters] == ["first", "local"]
+    assert all("/nonexistent/tofu" in one["note"] and not one["good"] for one in clusters)
 
 
 def test_init_validates_and_renders_the_same_twice(tmp_path: Path) -> None:

@@ -6,13 +6,17 @@ The tests run in the order of the file: the last one destroys the cluster.
 from __future__ import annotations
 
 import json
+import signal
 import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
+from kbootstrap import resources
 from tests.e2e.lab import Lab, engine, leftovers, wait_for
 from tests.e2e.specs import small
 
@@ -65,6 +69,78 @@ def test_ssh_runs_a_command(cluster: Lab) -> None:
     done = cluster.run("ssh", "spec.yaml", AGENT, "--", "cat", "/etc/hostname")
     assert done.stdout.strip() == AGENT
     assert cluster.run("ssh", "spec.yaml", AGENT, "--", "exit", "7", code=None).returncode == 7
+
+
+def status(cluster: Lab, *words: str, code: int = 0) -> dict[str, Any]:
+    """Return what `status` says of the cluster, as its schema has it."""
+    document = json.loads(cluster.run("status", *words, "-o", "json", "spec.yaml", code=code).stdout)
+    jsonschema.validate(document, json.loads((resources.schemas() / "status.json").read_text()))
+    found: dict[str, Any] = document["clusters"][0]
+    return found
+
+
+def test_status_follows_what_changes_outside(cluster: Lab) -> None:
+    """A file and a service are changed behind our back, seen while it is watched, and mended by apply."""
+    good = status(cluster)
+    assert [node["good"] for node in good["nodes"]] == [True, True]
+    assert {node["certificates"]["leaf"]["days"] for node in good["nodes"]} == {364}
+    assert all(node["certificates"]["authority"]["days"] > 3640 for node in good["nodes"])
+
+    watching = cluster.start("status", "--watch", "--interval", "1", "-o", "json", "spec.yaml")
+    seen = cluster.folder / "started.out"
+    try:
+        wait_for("the first look", lambda: seen.read_text().count("\n") == 1, seconds=60)
+        cluster.on_node(AGENT, "echo '# by hand' >> /etc/rancher/k3s/config.yaml; systemctl stop k3s-agent")
+        wait_for("the change is seen", lambda: "it does not run" in seen.read_text(), seconds=60)
+    finally:
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(timeout=60) == 130
+    first, *_, last = (json.loads(line) for line in seen.read_text().splitlines())
+    assert (first["good"], last["good"], last["pending"]) == (True, False, True)
+    assert (cluster.folder / "started.err").read_text() == ""
+
+    bad = {node["name"]: node for node in status(cluster, "--detailed-exitcode", code=2)["nodes"]}
+    assert bad[SERVER]["good"]
+    assert bad[AGENT]["service"] == "inactive"
+    assert bad[AGENT]["drift"] == [
+        {
+            "kind": "configuration",
+            "what": "/etc/rancher/k3s/config.yaml",
+            "why": "it differs from the spec",
+        },
+        {"kind": "service", "what": "k3s-agent.service", "why": "it does not run"},
+    ]
+    shown = cluster.run("status", "spec.yaml", code=1).stdout
+    assert "k3s-agent.service: it does not run" in shown
+    cluster.run("apply", "-y", "spec.yaml")
+    assert status(cluster)["good"]
+
+
+def test_certificates_that_run_out_are_told(cluster: Lab) -> None:
+    """k3s is told to make one for 30 days; that it makes it anew when it starts, the advice counts on."""
+    renew = "rm -f /var/lib/rancher/k3s/server/tls/client-admin.*; systemctl restart k3s"
+    cluster.on_node(SERVER, f"echo CATTLE_NEW_SIGNED_CERT_EXPIRATION_DAYS=30 > /etc/default/k3s; {renew}")
+    try:
+        wait_for("the API is back", lambda: SERVER in cluster.ready_nodes(), seconds=60)
+        said = status(cluster)
+        assert [problem["code"] for problem in said["diagnostics"]] == ["KB0880"]
+        assert said["nodes"][0]["certificates"]["leaf"]["days"] == 29
+        planned = cluster.run("plan", "--detailed-exitcode", "spec.yaml").stderr
+        assert "KB0880" in planned
+        assert "client-admin.crt runs out in 29 days" in " ".join(planned.split())
+    finally:
+        cluster.on_node(SERVER, "rm /etc/default/k3s; systemctl restart k3s")
+    wait_for("the API is back", lambda: SERVER in cluster.ready_nodes(), seconds=60)
+    assert status(cluster)["diagnostics"] == []
+
+
+def test_the_last_snapshot_is_shown(cluster: Lab) -> None:
+    assert status(cluster)["snapshots"]["server"] is None
+    cluster.run("snapshot", "save", "--tofu", cluster.tool, "-s", "spec.yaml")
+    found = status(cluster)["snapshots"]
+    assert (found["server"]["place"], found["late"]) == (SERVER, [])
+    assert found["server"]["name"].startswith(f"on-demand-{SERVER}-")
+    assert "last snapshot 0 min ago" in cluster.run("status", "spec.yaml").stdout
 
 
 def test_doctor_finds_nothing_wrong(cluster: Lab) -> None:
@@ -145,6 +221,8 @@ def test_removing_a_pool_is_shown_before(cluster: Lab) -> None:
 
 def test_a_node_removed_by_hand_comes_back(cluster: Lab) -> None:
     subprocess.run([engine(), "rm", "-f", "-v", AGENT], capture_output=True, check=True)
+    missing = next(node for node in status(cluster, code=1)["nodes"] if node["name"] == AGENT)
+    assert (missing["reachable"], missing["drift"][0]["kind"]) == (False, "infrastructure")
     planned = cluster.run("plan", "--detailed-exitcode", "spec.yaml", code=2)
     assert AGENT in planned.stderr
     cluster.run("apply", "-y", "spec.yaml")
