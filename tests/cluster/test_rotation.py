@@ -1,4 +1,4 @@
-"""Rotations: what each node needs at every moment of one, in which order, and what happens on the machines."""
+"""Rotations: what each node needs at every moment of one, in which order, and what machines do."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ def test_certificates_one_node_after_the_other() -> None:
         for (name, one), days in zip(facts_of(wanted, {}).items(), (20, 200, 364), strict=True)
     }
     renew = ["make its certificates anew"]
-    every = {S1: [*renew, *RESTART], **dict.fromkeys((A1, A2), [*renew, *AGENT_STEPS[1:]])}
+    every = {S1: [*renew, *RESTART], **{name: [*renew, *AGENT_STEPS[1:]] for name in (A1, A2)}}
     assert titles(renewal(wanted, facts, None, (S1,))) == every
     assert [*renewal(wanted, facts, 90, (S1,)).steps] == [S1]
     assert renewal(wanted, facts, 20, (S1,)).empty
