@@ -77,6 +77,15 @@ def _settled(planned: ClusterPlan, what: str) -> Nodes:
         raise PrerequisiteMissing(
             f"cluster {name} is not as the spec says, and {what} are rotated only where nothing else changes",
             hint=f"kbootstrap apply {planned.context.spec.path}, and then the same command again",
+            detail=_left(planned),
             code="KB0884",
         )
     return nodes
+
+
+def _left(planned: ClusterPlan) -> str | None:
+    """Say what an apply would do, one line for each machine and node."""
+    lines = [f"{one.kind} {one.address}" for one in planned.infrastructure.changes]
+    steps = planned.nodes.plan.steps if planned.nodes else {}
+    lines += [f"{name}: {', '.join(step.title for step in mine)}" for name, mine in steps.items()]
+    return "\n".join(lines) or None
