@@ -14,7 +14,6 @@ from typing import Any
 
 from kbootstrap.cluster.deadlines import DRAIN
 from kbootstrap.cluster.going import NOBODY, Going
-from kbootstrap.cluster.status import Row, compare
 from kbootstrap.context import Context
 from kbootstrap.diagnostics import Diagnostic
 from kbootstrap.distros.model import Role
@@ -22,7 +21,6 @@ from kbootstrap.errors import (
     HostKeyChanged,
     HostUnreachable,
     InstallFailed,
-    KbootstrapError,
     SpecInvalid,
     TofuFailed,
     WrongUsage,
@@ -53,14 +51,12 @@ from kbootstrap.kubeconfig.remove import remove
 from kbootstrap.plans.agreed import STALE, Agreed, moved
 from kbootstrap.providers.model import Doomed
 from kbootstrap.render.address import key
-from kbootstrap.render.address import node as node_of
 from kbootstrap.render.model import RenderedTree
 from kbootstrap.render.tree import assemble, read_modules
 from kbootstrap.resources import terraform_modules
 from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.stages import (
     PLAN_FILE,
-    current_outputs,
     entries,
     forget_destroy,
     install,
@@ -71,6 +67,7 @@ from kbootstrap.stages import (
     prepare,
     refuse,
     state_lost,
+    vanished,
     verify_owner,
     verify_there,
 )
@@ -110,16 +107,6 @@ class ClusterPlan:
     def empty(self) -> bool:
         """Whether there is nothing to do."""
         return self.infrastructure.empty and not self.new and self.nodes is not None and self.nodes.plan.empty
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """How a cluster is: nodes, the API's URL, why machines could not be reached, who changes it now."""
-
-    rows: tuple[Row, ...]
-    endpoint: str
-    unreachable: Mapping[str, KbootstrapError]
-    holder: str | None = None
 
 
 def render(contexts: Iterable[Context]) -> RenderedTree:
@@ -190,17 +177,6 @@ async def plan(
     return ClusterPlan(
         context, tofu, summary, gone, nodes, new, stack, unseen, known, blank, problems, going=going
     )
-
-
-async def vanished(context: Context, outputs: Mapping[str, Any]) -> dict[str, str]:
-    """Return HCL addresses of what is gone behind our back and still wanted, each with its reason."""
-    if not outputs:
-        return {}
-    found = await context.provider.drifted(context.cluster, outputs, context.around)
-    wanted = {None, *(node.name for node in context.nodes)}
-    return {
-        address: why for address, why in found.items() if node_of(address, context.cluster.name) in wanted
-    }
 
 
 def leaving(context: Context, known: Mapping[str, Any], renew: Collection[str]) -> Going:
@@ -398,20 +374,6 @@ async def destroy(
         for folder in (context.space.run, context.space.root):
             shutil.rmtree(folder, ignore_errors=True)
     return tuple(sorted(stay))
-
-
-async def status(context: Context, stack: AsyncExitStack) -> State | None:
-    """Compare each node with the spec; None for a cluster that was never made.
-
-    Machines that do not answer are told, not waited for.
-    """
-    outputs = await current_outputs(context)
-    if not outputs:
-        return None
-    nodes = await see_nodes(context, outputs, stack, tolerant=True)
-    rows = compare(nodes.wanted, nodes.facts, nodes.api)
-    holders = [facts.lease.who for facts in nodes.facts.values() if facts.lease]
-    return State(rows, nodes.inventory.external.url, nodes.unreachable, holders[0] if holders else None)
 
 
 async def kubeconfig(context: Context, stack: AsyncExitStack, *, merge: bool) -> str:

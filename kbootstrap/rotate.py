@@ -24,7 +24,7 @@ from kbootstrap.survey import Nodes
 def tokens(planned: ClusterPlan) -> ClusterPlan:
     """Return the plan that changes the server's and the agents' token; pure.
 
-    Raises `PrerequisiteMissing` (KB0884) where the cluster is not as the spec says. A rotation that was cut
+    Raises `PrerequisiteMissing` (KB0888) where the cluster is not as the spec says. A rotation that was cut
     is gone on with, with the tokens of then.
     """
     nodes = _settled(planned, "tokens")
@@ -78,7 +78,7 @@ def _settled(planned: ClusterPlan, what: str) -> Nodes:
             f"cluster {name} is not as the spec says, and {what} are rotated only where nothing else changes",
             hint=f"kbootstrap apply {planned.context.spec.path}, and then the same command again",
             detail=_left(planned),
-            code="KB0884",
+            code="KB0888",
         )
     return nodes
 

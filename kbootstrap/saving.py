@@ -17,7 +17,7 @@ from kbootstrap.pipeline import ClusterPlan
 from kbootstrap.plans.agreed import Agreed, changed_files, changed_names, digests, moved
 from kbootstrap.plans.saved import Saved, SavedCluster
 from kbootstrap.spec.lock import dump
-from kbootstrap.stages import PLAN_FILE, prepare, verify_owner
+from kbootstrap.stages import PLAN_FILE, prepare, vanished, verify_owner
 from kbootstrap.tofu.plan import PlanSummary, summarise
 
 _MOST = 8
@@ -77,7 +77,7 @@ async def _again(
         tofu = await prepare(context)
         outputs = await tofu.outputs()
         verify_owner(context, outputs)
-        gone = await pipeline.vanished(context, outputs)
+        gone = await vanished(context, outputs)
         if await tofu.state_identity() != saved.state:
             told.append(f"the state of cluster {name} changed: something was applied since")
         told += changed_names("resource", saved.gone, [*gone])

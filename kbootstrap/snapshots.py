@@ -98,7 +98,7 @@ async def keep_tokens(context: Context, nodes: Nodes, to: Path | None = None) ->
     for host in servers:
         if path not in await remote.bundles(host):
             await host.put(content, path, mode=0o600, deadline=COMMAND)
-    bucket = _bucket(context)
+    bucket = bucket_of(context)
     if bucket:
         key = f"{bucket.prefix}{METADATA}{bundle.name}"
         if key not in {item.key for item in await bucket.items()}:
@@ -115,7 +115,7 @@ async def find(context: Context, nodes: Nodes) -> Found:
         if node.name in nodes.hosts:
             found += await remote.listed(nodes.hosts[node.name], context.distribution)
     items: tuple[Item, ...] = ()
-    if bucket := _bucket(context):
+    if bucket := bucket_of(context):
         try:
             items = await bucket.items()
             found += in_bucket(items, bucket.prefix)
@@ -155,7 +155,7 @@ async def bring_back(
         raise PrerequisiteMissing(
             "a rotation of tokens has not come to its end, and a restore must know which ones are in force",
             hint=f"kbootstrap apply {context.spec.path} ends it; then run the same command again",
-            code="KB0885",
+            code="KB0889",
         )
     servers = [node.name for node in nodes.wanted.servers]
     marks = {name: Mark.read(nodes.facts[name].restoring) for name in servers if nodes.facts[name].restoring}
@@ -334,7 +334,7 @@ async def _token_files(context: Context, source: Source) -> Mapping[str, bytes]:
         paths = source.file.parent.glob(f"{PREFIX}*{SUFFIX}")
         newest = sorted(paths, key=lambda path: -path.stat().st_mtime)
         return {path.name: path.read_bytes() for path in newest}
-    bucket = _bucket(context)
+    bucket = bucket_of(context)
     if bucket is None or not source.snapshot or source.snapshot.place != S3:
         return {}  # a file on a server is of the cluster that the server carries
     keys = tokens_in(await bucket.items(), source.snapshot.made)
@@ -366,7 +366,8 @@ def _running(context: Context, nodes: Nodes) -> str:
     )
 
 
-def _bucket(context: Context) -> Bucket | None:
+def bucket_of(context: Context) -> Bucket | None:
+    """Return the bucket of the spec, None where it names none; raises `CredentialsRefused` (KB0871)."""
     snapshots, run = context.cluster.snapshots, context.runtime
     if snapshots is None or snapshots.s3 is None:
         return None

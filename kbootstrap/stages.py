@@ -28,6 +28,7 @@ from kbootstrap.kubeconfig.admin import write_own_copy
 from kbootstrap.kubeconfig.merge import merge_into
 from kbootstrap.kubeconfig.paths import entry_name, search_list
 from kbootstrap.references import Reader
+from kbootstrap.render.address import node as node_of
 from kbootstrap.render.provenance import Provenance
 from kbootstrap.render.tree import assemble, read_modules
 from kbootstrap.render.write import write
@@ -121,6 +122,17 @@ async def current_outputs(context: Context) -> Mapping[str, Any]:
         if lost := [name for name in names if name not in blank]:
             raise state_lost(context, lost)
     return outputs
+
+
+async def vanished(context: Context, outputs: Mapping[str, Any]) -> dict[str, str]:
+    """Return HCL addresses of what is gone behind our back and still wanted, each with its reason."""
+    if not outputs:
+        return {}
+    found = await context.provider.drifted(context.cluster, outputs, context.around)
+    wanted = {None, *(node.name for node in context.nodes)}
+    return {
+        address: why for address, why in found.items() if node_of(address, context.cluster.name) in wanted
+    }
 
 
 def verify_owner(context: Context, outputs: Mapping[str, Any]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,42 +14,122 @@ import click
 from kbootstrap.cli.options import running
 
 if TYPE_CHECKING:
+    from kbootstrap.cli.session import Session
     from kbootstrap.context import Context
-    from kbootstrap.pipeline import State
-    from kbootstrap.views.status import ShownCluster
+    from kbootstrap.status import ClusterStatus
+
+INTERVAL = 5.0
+"""Seconds between two looks of `--watch`."""
 
 
 @click.command("status", short_help="Compare the clusters with the spec.")
 @running
-def command(spec: Path, clusters: tuple[str, ...], output: str, tofu: str | None) -> int:
-    """Compare every node with the spec. Exit code 1 when a node is not as wanted."""
-    from kbootstrap import pipeline
-    from kbootstrap.cli.session import Session, run
+@click.option(
+    "--detailed-exitcode", is_flag=True, help="Exit with 2 instead of 1 when `apply` would change something."
+)
+@click.option("-w", "--watch", is_flag=True, help="Look again and again, until Ctrl-C.")
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=1),
+    metavar="SECONDS",
+    help=f"With --watch: how long to wait before the next look. [default: {INTERVAL:g}]",
+)
+def command(
+    spec: Path,
+    clusters: tuple[str, ...],
+    output: str,
+    tofu: str | None,
+    detailed_exitcode: bool,
+    watch: bool,
+    interval: float | None,
+) -> int:
+    """Compare every node with the spec: version, configuration, service, etcd, certificates; and snapshots.
+
+    Nothing is changed or started, and what does not answer is told. Exit code 1 when something is not as
+    wanted, when a certificate has run out, or when snapshots are not made as scheduled.
+    """
+    from kbootstrap.cli.session import run
+
+    if interval is not None and not watch:
+        raise click.UsageError("--interval needs --watch")
+    if watch and detailed_exitcode:
+        raise click.UsageError("--watch goes on until Ctrl-C, so it has no --detailed-exitcode")
 
     async def work(session: Session) -> int:
-        from contextlib import AsyncExitStack
-
         from kbootstrap.context import choose, contexts, read_spec
-        from kbootstrap.views.status import show_status, status_json
 
         loaded = read_spec(spec)
-        async with AsyncExitStack() as stack:
-            chosen = contexts(loaded, choose(loaded, clusters), session.runtime, changing=False)
-            found = [_shown(context, await pipeline.status(context, stack)) for context in chosen]
-        if session.human:
-            show_status(found, sys.stdout, os.environ)
-        else:
-            click.echo(status_json(found))
-        return 0 if all(cluster.good for cluster in found) else 1
+        chosen = contexts(loaded, choose(loaded, clusters), session.runtime, changing=False)
+        if watch:
+            return await _watch(chosen, session, interval or INTERVAL)
+        found, failed = await _look(chosen, session)
+        _show(loaded.name, found, session)
+        if failed or all(cluster.good for cluster in found):
+            return failed
+        return _pending(found) if detailed_exitcode else 1
 
     return run(work, output=output, tofu=tofu, spec=spec, quiet=True)
 
 
-def _shown(context: Context, state: State | None) -> ShownCluster:
-    from kbootstrap.views.status import ShownCluster
+async def _watch(chosen: Sequence[Context], session: Session, interval: float) -> int:
+    """Look until the operator ends it; what goes wrong after the first look is shown and passes."""
+    from datetime import UTC, datetime
 
-    name, provider = context.cluster.name, context.cluster.provider.name
-    if state is None:
-        return ShownCluster(name, provider, None, (), "it has not been made yet")
-    note = "; ".join(error.message for error in state.unreachable.values())
-    return ShownCluster(name, provider, state.endpoint, state.rows, note, state.holder)
+    from kbootstrap.errors import Interrupted
+    from kbootstrap.views import watch
+
+    view = watch.choose(session.output, chosen[0].spec.name, interval, sys.stdout, os.environ)
+    first = True
+    try:
+        while True:
+            found, _ = await _look(chosen, session, patient=not first)
+            view.show(found, datetime.now(UTC))
+            first = False
+            await asyncio.sleep(interval)
+    except asyncio.CancelledError:  # the usual end, which needs no words
+        return Interrupted.exit_code
+    finally:
+        view.close()
+
+
+async def _look(
+    chosen: Sequence[Context], session: Session, *, patient: bool = False
+) -> tuple[list[ClusterStatus], int]:
+    """Return what was found, and the exit code of what failed, 0 for nothing.
+
+    A cluster that cannot be looked at does not hide the others; where it is the only one, that is raised,
+    unless `patient`.
+    """
+    from kbootstrap.errors import KbootstrapError
+    from kbootstrap.status import ClusterStatus, look
+
+    found, failed = [], 0
+    for context in chosen:
+        try:
+            found.append(await look(context))
+        except KbootstrapError as error:
+            if len(chosen) == 1 and not patient:
+                raise
+            failed = failed or error.exit_code
+            said = session.runtime.redactor.clean(" - ".join(filter(None, (error.message, error.hint))))
+            name, provider = context.cluster.name, context.cluster.provider.name
+            found.append(ClusterStatus(name, provider, note=said))
+    return found, failed
+
+
+def _show(spec: str, found: Sequence[ClusterStatus], session: Session) -> None:
+    from datetime import UTC, datetime
+
+    from kbootstrap.views.status import show_status
+    from kbootstrap.views.status_data import status_json
+
+    if session.human:
+        show_status(found, sys.stdout, os.environ)
+    else:
+        click.echo(status_json(spec, found, datetime.now(UTC)))
+
+
+def _pending(found: Sequence[ClusterStatus]) -> int:
+    from kbootstrap.errors import CHANGES_PENDING
+
+    return CHANGES_PENDING if any(cluster.pending for cluster in found) else 1

@@ -9,7 +9,7 @@ In the order in which a command uses them:
     plan    = decide(wanted, facts, seen)                     decide.py   pure; no steps: nothing to do
     await converge(plan, wanted, hosts, ...)                  act.py      carries the plan out
     text    = await fetch_kubeconfig(hosts, facts, distro, …) fetch.py    the admin kubeconfig of a server
-    rows    = compare(wanted, facts, seen)                    status.py   wanted beside real, for `status`
+    rows    = compare(wanted, facts, seen, plan)              status.py   wanted beside real, for `status`
 
 Nothing is imported here, so that each command loads only the parts that it uses.
 """

@@ -8,12 +8,12 @@ years and never made anew by themselves. RKE2 does the same.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from kbootstrap.cluster import x509
 from kbootstrap.diagnostics import Diagnostic, Severity
 
 if TYPE_CHECKING:
@@ -27,14 +27,16 @@ Kind = Literal["ca", "leaf"]
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """The first certificate of a file. `name` is the file's path below the data folder of the distribution.
+    """The first certificate of a file.
 
-    `not_after` is in UTC: `server/tls/client-admin.crt` until then, and `kind` tells authorities apart.
+    `name` is the file's path below the data folder of the distribution: `server/tls/client-admin.crt`. Times
+    are in UTC: it is valid from `not_before` to `not_after`. An authority is as old as its cluster.
     """
 
     name: str
     not_after: datetime
     kind: Kind = "leaf"
+    not_before: datetime = datetime(1970, 1, 1, tzinfo=UTC)
 
     def days(self, now: datetime) -> int:
         """Return the whole days that are left, negative when it has run out."""
@@ -43,17 +45,11 @@ class Certificate:
 
 def read(name: str, encoded: str) -> Certificate | None:
     """Read a certificate (base64 of DER); None for what is none: the service makes that anew as well."""
-    from cryptography import x509
-
     try:
-        found = x509.load_der_x509_certificate(base64.b64decode(encoded, validate=True))
-        limits = found.extensions.get_extension_for_class(x509.BasicConstraints).value
-        kind: Kind = "ca" if limits.ca else "leaf"
-    except x509.ExtensionNotFound:
-        kind = "leaf"
-    except (ValueError, binascii.Error):
+        found = x509.read(base64.b64decode(encoded, validate=True))
+    except ValueError:
         return None
-    return Certificate(name, found.not_valid_after_utc, kind)
+    return Certificate(name, found.not_after, "ca" if found.authority else "leaf", found.not_before)
 
 
 def first(certificates: Iterable[Certificate], kind: Kind) -> Certificate | None:

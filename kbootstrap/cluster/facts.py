@@ -20,6 +20,8 @@ from kbootstrap.cluster.deadlines import FACTS
 from kbootstrap.cluster.holder import holding
 from kbootstrap.cluster.lease import TTL
 from kbootstrap.cluster.model import Installed, NodeFacts, TokenMarks, UnitState, VolumeFacts, WantedVolume
+from kbootstrap.cluster.snapshots.model import Snapshot
+from kbootstrap.cluster.snapshots.model import parse as parse_snapshots
 from kbootstrap.cluster.together import together
 from kbootstrap.distros.model import Distribution
 from kbootstrap.errors import InstallFailed, KbootstrapError
@@ -89,6 +91,7 @@ def script(distro: Distribution, volumes: Sequence[WantedVolume] = ()) -> str:
         "etcd": paths.etcd,
         "binary": paths.binary,
         "stamp": paths.stamp,
+        "snapshots": paths.snapshots,
         "volumes": "\n".join(f"{one.name} {one.id} {one.mount}" for one in volumes if one.id),
     }
     head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
@@ -245,6 +248,7 @@ def _facts(name: str, heap: _Heap, distro: Distribution, now: float) -> NodeFact
         volumes=heap.volumes,
         lease=holding("\n".join(heap.lease), TTL),
         certificates=tuple(heap.certificates),
+        snapshot=_snapshot(name, words.get("snapshot", "")),
         tokens=TokenMarks(**{kind: heap.tokens.get(kind, "") for kind in TokenMarks.__slots__}),
     )
 
@@ -255,6 +259,12 @@ def _join(text: str | None) -> str | None:
         return None
     found = re.search(r"^server: (\S+)$", text, re.MULTILINE)
     return found.group(1).strip('"') if found else "founder"
+
+
+def _snapshot(name: str, line: str) -> Snapshot | None:
+    """Read a line of the form that `snapshots.model.parse` reads; None for one that went meanwhile."""
+    found = parse_snapshots(name, line) if re.match(r"\d{1,15} \d{1,11} ", line) else ()
+    return found[0] if found else None
 
 
 def _form(word: str) -> Literal["none", "short", "full"]:

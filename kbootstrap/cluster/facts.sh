@@ -1,6 +1,6 @@
 # Prints facts about this machine, one a line: a word, then values. Changes nothing, prints no secret.
 # Needs sh, coreutils, grep, awk; run as root. The caller sets, before this text:
-#   name data server agent config join token agent_token server_token server_ca etcd binary stamp volumes
+#   name data server agent config join token agent_token server_token server_ca etcd binary stamp volumes snapshots
 # volumes has a line for each extra volume: its name, its ID, the folder where it is mounted.
 has() { [ -e "$1" ]; }
 ca_hash() { head -c 67 "$1" 2>/dev/null | grep -Eo '^K10[0-9a-f]{64}$' | cut -c4-; }
@@ -135,6 +135,9 @@ fi
 for file in "$data"/server/tls/*.crt "$data"/server/tls/etcd/*.crt "$data"/agent/*.crt; do
     if has "$file"; then echo "certificate ${file#"$data"/} $(first_certificate "$file")"; fi
 done
+
+newest=$(ls -1t "$snapshots" 2>/dev/null | grep -v '[.]part$' | head -n 1) # a part is being written
+if [ -n "$newest" ]; then echo "snapshot $(stat -c '%s %Y' "$snapshots/$newest" 2>/dev/null) $newest"; fi
 
 if [ -n "$volumes" ]; then
     echo "$volumes" | while read -r one id folder; do volume "$one" "$id" "$folder"; done

@@ -10,6 +10,7 @@ from typing import Literal
 
 from kbootstrap.cluster.certificates import Certificate
 from kbootstrap.cluster.holder import Holder
+from kbootstrap.cluster.snapshots.model import Snapshot
 from kbootstrap.distros.additions import NOTHING, UNINITIALIZED, Additions
 from kbootstrap.distros.model import Artifact, Distribution, NodeFile, Role
 from kbootstrap.spec.model import Taint
@@ -93,7 +94,8 @@ class NodeFacts:
     `founder`, a URL, or None. `restart_pending`: configuration was changed while the service ran, and it has
     not restarted since. `volumes` are the extra volumes that were asked for, by name. `restoring` is the mark
     of a restore that has not come to its end. `lease` is the run that changes the cluster. `certificates` are
-    those of the server's and the agent's TLS folders, each file's own. `tokens` tells tokens apart.
+    those of the server's and the agent's TLS folders, each file's own. `snapshot` is the newest of
+    etcd on its disk. `tokens` tells tokens apart.
     """
 
     name: str
@@ -130,6 +132,7 @@ class NodeFacts:
     volumes: Mapping[str, VolumeFacts] = field(default_factory=dict)
     lease: Holder | None = None
     certificates: tuple[Certificate, ...] = ()
+    snapshot: Snapshot | None = None
     tokens: TokenMarks = TokenMarks()
 
     @property

@@ -28,7 +28,7 @@ async def lay(servers: Sequence[Host], tokens: Beside) -> None:
 async def activate(host: Host, servers: Sequence[Host], distro: Distribution, tokens: Beside) -> None:
     """Have a running server take the new tokens, once all servers have them beside; may be done again.
 
-    Raises `InstallFailed` (KB0882) when it refuses: then the tokens of before are in force.
+    Raises `InstallFailed` (KB0886) when it refuses: then the tokens of before are in force.
     """
     await lay(servers, tokens)
     values = {
@@ -49,7 +49,7 @@ async def activate(host: Host, servers: Sequence[Host], distro: Distribution, to
             hint="the tokens of before are in force. Is every server well (kbootstrap status)? "
             "Then run the same command again",
             detail=output.tail or None,
-            code="KB0882",
+            code="KB0886",
             host=host.name,
         )
 
@@ -94,7 +94,7 @@ async def retired(host: Host, moment: int, redactor: Redactor) -> tuple[str, str
 async def certificates(host: Host, unit: str, distro: Distribution) -> None:
     """Stop the unit and take its certificates away; the service makes new ones when it starts.
 
-    The program keeps a copy in `tls-<epoch>`. Raises `InstallFailed` (KB0883).
+    The program keeps a copy in `tls-<epoch>`. Raises `InstallFailed` (KB0887).
     """
     quoted, binary = shlex.quote(unit), shlex.quote(distro.paths.binary)
     command = f"systemctl stop {quoted} && {binary} certificate rotate 2>&1"
@@ -104,6 +104,6 @@ async def certificates(host: Host, unit: str, distro: Distribution) -> None:
             f"{host.name}: its certificates could not be taken away",
             hint=f"{unit} is stopped; the next apply starts it. Nothing further was changed",
             detail=output.tail or None,
-            code="KB0883",
+            code="KB0887",
             host=host.name,
         )

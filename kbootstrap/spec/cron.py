@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+from itertools import pairwise
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -14,7 +17,17 @@ _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
     ("month", 1, 12, _MONTHS),
     ("weekday", 0, 6, _DAYS),
 )
-_MACROS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
+_MACROS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+_BEGIN, _DAYS_SEEN = date(2024, 1, 1), 2922
+"""Eight years: every weekday meets every date of a month, also the 29th of February."""
 _PART = re.compile(r"(\*|\?|[0-9a-z]{1,3}(-[0-9a-z]{1,3})?)(/[0-9]{1,3})?")
 
 
@@ -32,6 +45,52 @@ def problem(schedule: str) -> str | None:
                     f"The {name} `{text[:40]}` is not a value, range, list or step between {low} and {high}."
                 )
     return None
+
+
+def longest_gap(schedule: str) -> timedelta | None:
+    """Return the longest time from one moment of a schedule to the next, None for one that has no moments.
+
+    The schedule must be one without a `problem`. Changes of the clock (summer time) are not looked at.
+    """
+    fields = _MACROS.get(schedule, schedule).lower().split()
+    minutes, hours, days, months, weekdays = (
+        _numbers(text, low, high, words) for text, (_, low, high, words) in zip(fields, _FIELDS, strict=True)
+    )
+    either = not _starred(fields[2]) and not _starred(fields[4])
+    times = sorted(60 * hour + minute for hour in hours for minute in minutes)
+
+    def moments() -> Iterator[int]:
+        """Yield the minutes of all moments; of a day in between only the first and the last matter."""
+        for number in range(_DAYS_SEEN):
+            day = _BEGIN + timedelta(days=number)
+            on = (day.day in days, day.isoweekday() % 7 in weekdays)
+            if day.month in months and (any(on) if either else all(on)):
+                yield number * 1440 + times[0]
+                yield number * 1440 + times[-1]
+
+    within = max((after - before for before, after in pairwise(times)), default=0)
+    found = list(moments())
+    if not found:
+        return None
+    between = [after - before for before, after in pairwise(found)][1::2]
+    return timedelta(minutes=max([within, *between]))
+
+
+def _starred(field: str) -> bool:
+    """Tell whether a field says nothing about its days, as robfig/cron sees it: `*/2` says something."""
+    return any(re.fullmatch(r"[*?](/1)?", part) for part in field.split(","))
+
+
+def _numbers(field: str, low: int, high: int, words: tuple[str, ...]) -> frozenset[int]:
+    found: set[int] = set()
+    for part in field.split(","):
+        values, _, step = part.partition("/")
+        ends = [low + words.index(v) if v in words else int(v) for v in values.split("-") if v not in "*?"]
+        begin, end = (ends[0], ends[-1]) if ends else (low, high)
+        if len(ends) == 1 and step:
+            end = high
+        found.update(range(begin, end + 1, int(step or 1)))
+    return frozenset(found)
 
 
 def _good(part: str, low: int, high: int, words: tuple[str, ...]) -> bool:

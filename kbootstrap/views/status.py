@@ -2,103 +2,152 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import TextIO
 
 from rich.text import Text
 
+from kbootstrap.cluster.certificates import LEAF_WARNING, Certificate
+from kbootstrap.cluster.drift import Drift
+from kbootstrap.cluster.snapshots.last import LastSnapshots, made
+from kbootstrap.cluster.snapshots.model import S3
 from kbootstrap.cluster.status import Row
+from kbootstrap.diagnostics import Diagnostic, Severity
+from kbootstrap.status import ClusterStatus
 from kbootstrap.views.amounts import count
 from kbootstrap.views.screen import Screen, harmless
 from kbootstrap.views.tables import Cell, table
 
-VERSION = 1
-"""Of the JSON form."""
+_HEAD = ("NODE", "ROLE", "STATE", "VERSION", "ETCD", "CERTS")
+_SHOWN = 4
+"""Differences of one node that are written out; others are counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShownCluster:
-    """One cluster. `endpoint` is the API's URL; `note` says what could not be found out, and why.
-
-    `holder` is the run that changes it at this moment.
-    """
-
-    name: str
-    provider: str
-    endpoint: str | None
-    rows: tuple[Row, ...]
-    note: str = ""
-    holder: str | None = None
-
-    @property
-    def good(self) -> bool:
-        """Whether every node is exactly as wanted."""
-        return not self.note and bool(self.rows) and all(row.good for row in self.rows)
-
-
-def show_status(clusters: Sequence[ShownCluster], stream: TextIO, env: Mapping[str, str]) -> None:
+def show_status(clusters: Sequence[ClusterStatus], stream: TextIO, env: Mapping[str, str]) -> None:
     """Print one table per cluster."""
     screen = Screen(stream, env)
-    for index, cluster in enumerate(clusters):
-        if index:
-            screen.line()
-        good = cluster.good
-        sign, style = (screen.symbols.done, "green") if good else (screen.symbols.warning, "yellow")
+    screen.lines(status_lines(screen, clusters))
+
+
+def status_lines(screen: Screen, clusters: Sequence[ClusterStatus], *, brief: bool = False) -> list[Text]:
+    """Return the lines of all clusters; `brief` leaves out the nodes that are as wanted."""
+    lines: list[Text] = []
+    for cluster in clusters:
+        lines += [Text()] if lines else []
+        lines += _Lines(screen, cluster).all(brief=brief)
+    return lines
+
+
+class _Lines:
+    """Writes one cluster."""
+
+    def __init__(self, screen: Screen, cluster: ClusterStatus) -> None:
+        self._screen, self._cluster = screen, cluster
+
+    def all(self, *, brief: bool) -> Iterator[Text]:
+        cluster = self._cluster
+        yield self._title()
+        if cluster.holder:
+            yield from self._screen.wrapped("  ", f"being changed by {cluster.holder}")
+        if cluster.note:
+            yield from self._screen.wrapped("  ", Text(harmless(cluster.note), style="yellow"))
+        for one in cluster.drift:
+            yield from self._difference(one, indent=2)
+        if cluster.rows:
+            yield from self._rows(brief=brief)
+            yield self._sum()
+        if cluster.snapshots:
+            yield from self._snapshots(cluster.snapshots)
+        for problem in cluster.diagnostics:
+            yield from self._diagnostic(problem)
+
+    def _title(self) -> Text:
+        cluster, symbols = self._cluster, self._screen.symbols
+        sign, style = (symbols.done, "green") if cluster.good else (symbols.warning, "yellow")
         versions = dict.fromkeys(row.wanted_version for row in cluster.rows if row.wanted)
         facts = [cluster.provider, *versions, cluster.endpoint or "no API endpoint"]
-        screen.line((f"{sign} ", style), (cluster.name, "bold"), f"  {', '.join(facts)}")
-        if cluster.holder:
-            screen.paragraph("  ", harmless(f"being changed by {cluster.holder}"))
-        if cluster.note:
-            screen.paragraph("  ", Text(harmless(cluster.note), style="yellow"))
-        _print_rows(screen, cluster.rows)
+        return Text.assemble((f"{sign} ", style), (cluster.name, "bold"), f"  {', '.join(facts)}")
 
-
-def _print_rows(screen: Screen, rows: Sequence[Row]) -> None:
-    """Print the nodes, and under each what `apply` would do to it."""
-    if rows:
-        head, *lines = table(
-            screen, ["NODE", "ROLE", "STATE", "VERSION", "ETCD"], list(map(_cells, rows)), indent=2
-        )
-        screen.line(head)
+    def _rows(self, *, brief: bool) -> Iterator[Text]:
+        """Yield the nodes, and under each what is wrong with it."""
+        rows = self._cluster.rows
+        head, *lines = table(self._screen, _HEAD, [_cells(row) for row in rows], indent=2)
+        yield head
         for row, line in zip(rows, lines, strict=True):
-            screen.line(line)
-            if row.pending:
-                more = f" and {count(len(row.pending) - 1, 'more step')}" if len(row.pending) > 1 else ""
-                screen.paragraph(Text("    pending: ", style="yellow"), f"{row.pending[0]}{more}")
-    if not rows:
-        return
-    ready = sum(1 for row in rows if row.ready)
-    pending = sum(1 for row in rows if row.pending)
-    text = f"  {ready} of {count(len(rows), 'node')} Ready"
-    screen.line(text, f", {pending} with changes pending" if pending else "")
+            if not brief or not row.good:
+                yield line
+                yield from self._wrong(row)
+        left = sum(1 for row in rows if row.good) if brief else 0
+        if left:
+            mark = self._screen.symbols.ellipsis
+            yield Text(f"  {mark} {count(left, 'other node')} as wanted", style="dim")
+
+    def _wrong(self, row: Row) -> Iterator[Text]:
+        if row.unreachable and not any(one.kind == "infrastructure" for one in row.drift):
+            yield from self._screen.wrapped("    ", harmless(row.unreachable))
+        if row.reason and row.ready is False:
+            yield from self._screen.wrapped("    ", f"not Ready: {harmless(row.reason)}")
+        for one in row.drift[:_SHOWN]:
+            yield from self._difference(one, indent=4)
+        if len(row.drift) > _SHOWN:
+            mark = self._screen.symbols.ellipsis
+            yield Text(f"    {mark} {count(len(row.drift) - _SHOWN, 'other difference')}", style="dim")
+
+    def _difference(self, one: Drift, *, indent: int) -> list[Text]:
+        before = Text(f"{' ' * indent}{harmless(one.what)}: ", style="yellow")
+        return self._screen.wrapped(before, one.why, indent=indent + 2)
+
+    def _sum(self) -> Text:
+        rows = self._cluster.rows
+        ready = sum(1 for row in rows if row.ready)
+        differ = sum(1 for row in rows if row.drift or row.pending)
+        text = f"  {ready} of {count(len(rows), 'node')} Ready"
+        authorities = [row.authority for row in rows if row.authority]
+        until = min((one.not_after for one in authorities), default=None)
+        return Text.assemble(
+            text,
+            f", {differ} not as the spec says" if differ else "",
+            (f"; authorities until {until:%Y-%m-%d}", "dim") if until else "",
+        )
+
+    def _snapshots(self, found: LastSnapshots) -> Iterator[Text]:
+        newest = found.newest
+        if newest:
+            where = "in the bucket" if newest.place == S3 else f"on {newest.place}"
+            both = found.server and found.bucket and found.server.name == found.bucket.name
+            also = " and in the bucket" if both else ""
+            ago = age(found.now - made(newest))
+            text = f"last snapshot {ago} ago {where}{also}, {made(newest):%Y-%m-%d %H:%M} UTC"
+        else:
+            text = "no snapshot yet"
+        yield from self._screen.wrapped("  ", text)
+        if found.problem:
+            said = Text(f"bucket for snapshots: {harmless(found.problem)}", style="yellow")
+            yield from self._screen.wrapped("  ", said)
+
+    def _diagnostic(self, problem: Diagnostic) -> list[Text]:
+        bad = problem.severity is Severity.ERROR
+        symbols = self._screen.symbols
+        sign = symbols.failed if bad else symbols.warning
+        head = Text.assemble("  ", (f"{sign} ", "red" if bad else "yellow"))
+        text = f"{problem.reason} {_sentence(problem.help)} [{problem.code}]"
+        return self._screen.wrapped(head, harmless(text))
 
 
-def status_json(clusters: Sequence[ShownCluster]) -> str:
-    """Return all clusters as one JSON document."""
-    shown = [
-        {
-            "name": cluster.name,
-            "provider": cluster.provider,
-            "endpoint": cluster.endpoint,
-            "good": cluster.good,
-            "note": cluster.note or None,
-            "holder": cluster.holder,
-            "nodes": [{**asdict(row), "good": row.good} for row in cluster.rows],
-        }
-        for cluster in clusters
-    ]
-    document = {"version": VERSION, "kind": "status", "clusters": shown}
-    return json.dumps(document, ensure_ascii=False, indent=2)
+def _sentence(text: str) -> str:
+    """Write help, which has no full stop, as a sentence of its own; what begins with a command stays."""
+    if not text:
+        return ""
+    first = text if text.startswith("kbootstrap ") else text[0].upper() + text[1:]
+    return first if first.endswith(".") else f"{first}."
 
 
 def _cells(row: Row) -> list[Cell]:
     stale = row.wanted and row.version != row.wanted_version
     version = Text(row.version or "", style="yellow" if stale else "")
     etcd = {True: "voter", False: "no", None: ""}[row.etcd]
-    return [row.name, row.role, _state(row), version, etcd]
+    return [row.name, row.role, _state(row), version, etcd, _days(row)]
 
 
 def _state(row: Row) -> Text:
@@ -106,8 +155,30 @@ def _state(row: Row) -> Text:
         return Text("not in the spec", style="yellow")
     if not row.reachable:
         return Text("Ready, no SSH" if row.ready else "unreachable", style="yellow" if row.ready else "red")
+    if row.service != "active" or row.ready is None:
+        return Text(f"service {row.service}", style="yellow")
     if row.ready:
-        return Text("Ready", style="green")
-    if row.ready is None:
-        return Text(f"service {row.service}" if row.service else "not installed", style="yellow")
+        return Text("Ready, cordoned", style="yellow") if row.cordoned else Text("Ready", style="green")
     return Text("NotReady", style="red")
+
+
+def _days(row: Row) -> Text:
+    """Write how many days the certificates of a node are valid, those of authorities left out."""
+    one: Certificate | None = row.leaf
+    if one is None or row.time is None:
+        return Text()
+    if one.not_after <= row.time:
+        return Text("run out", style="red")
+    days = one.days(row.time)
+    return Text(f"{days} d", style="yellow" if days < LEAF_WARNING else "")
+
+
+def age(time: timedelta) -> str:
+    """Write an age in one unit, or two where the first is small: `3 min`, `2 h 05 min`, `12 d`."""
+    minutes = max(int(time.total_seconds()) // 60, 0)
+    hours, days = minutes // 60, minutes // 1440
+    if minutes < 60:
+        return f"{minutes} min"
+    if hours < 48:
+        return f"{hours} h {minutes % 60:02} min" if hours < 10 else f"{hours} h"
+    return f"{days} d"

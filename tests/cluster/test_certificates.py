@@ -21,14 +21,13 @@ from tests.cluster.world import api, facts, want
 
 K3S = find("k3s")
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+YEAR, TEN_YEARS = timedelta(days=365), timedelta(days=3650)
 
 
 def made(not_after: datetime, *, ca: bool | None = False) -> x509.Certificate:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "system:admin")])
-    builder = x509.CertificateBuilder(
-        name, name, key.public_key(), 1, not_after - timedelta(days=365), not_after
-    )
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, not_after - YEAR, not_after)
     if ca is not None:
         builder = builder.add_extension(x509.BasicConstraints(ca, None), critical=True)
     return builder.sign(key, hashes.SHA256())
@@ -42,7 +41,7 @@ def encoded(certificate: x509.Certificate) -> str:
 def test_a_certificate_is_read(ca: bool | None, kind: str) -> None:
     found = read("server/tls/client-admin.crt", encoded(made(NOW, ca=ca)))
     assert found is not None
-    assert (found.name, found.not_after, found.kind) == ("server/tls/client-admin.crt", NOW, kind)
+    assert found == Certificate("server/tls/client-admin.crt", NOW, kind, NOW - YEAR)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("text", ["", "!", base64.b64encode(b"no certificate").decode()])
@@ -112,7 +111,7 @@ def test_a_plan_warns_and_is_not_refused() -> None:
 
 def test_the_script_reads_files_and_prints_no_key(tmp_path: Path) -> None:
     """Keys before and behind, an authority behind its leaf; what is no certificate is left out."""
-    leaf, authority = made(NOW), made(NOW + timedelta(days=3000), ca=True)
+    leaf, authority = made(NOW), made(NOW + TEN_YEARS, ca=True)
     pem = {one: one.public_bytes(Encoding.PEM).decode() for one in (leaf, authority)}
     key = "-----BEGIN EC PRIVATE KEY-----\nc2VjcmV0\n-----END EC PRIVATE KEY-----\n"
     tls = tmp_path / "server/tls"
@@ -127,10 +126,10 @@ def test_the_script_reads_files_and_prints_no_key(tmp_path: Path) -> None:
     done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=True)
     found = parse("here", done.stdout, K3S, now=0.0)
     assert found.certificates == (
-        Certificate("server/tls/client-admin.crt", NOW),
-        Certificate("server/tls/server-ca.crt", NOW + timedelta(days=3000), "ca"),
-        Certificate("server/tls/etcd/client.crt", NOW),
-        Certificate("agent/client-kubelet.crt", NOW),
+        Certificate("server/tls/client-admin.crt", NOW, "leaf", NOW - YEAR),
+        Certificate("server/tls/server-ca.crt", NOW + TEN_YEARS, "ca", NOW + TEN_YEARS - YEAR),
+        Certificate("server/tls/etcd/client.crt", NOW, "leaf", NOW - YEAR),
+        Certificate("agent/client-kubelet.crt", NOW, "leaf", NOW - YEAR),
     )
     assert "c2VjcmV0" not in done.stdout
     assert abs(found.time - datetime.now(UTC)) < timedelta(minutes=5)

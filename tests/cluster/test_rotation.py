@@ -196,7 +196,7 @@ async def test_a_server_that_refuses_changes_nothing_else() -> None:
     plan = decide(wanted, facts_of(wanted, {S1: LAID, S2: LAID}), api(wanted, {"*": {}}))
     with pytest.raises(InstallFailed) as caught:
         await carry_out(found, plan)
-    assert caught.value.code == "KB0882"
+    assert caught.value.code == "KB0886"
     assert caught.value.detail == "etcd has no leader"
     assert not any("restart" in line for line in found.log)
     assert TOKEN not in found.hosts[S1].files
@@ -244,7 +244,7 @@ async def test_certificates_that_cannot_be_taken_away() -> None:
     host = FakeHost(A1, lambda _: output("no such file", status=1))
     with pytest.raises(InstallFailed) as caught:
         await renewing.certificates(host, "k3s-agent.service", K3S)
-    assert (caught.value.code, caught.value.detail) == ("KB0883", "no such file")
+    assert (caught.value.code, caught.value.detail) == ("KB0887", "no such file")
 
 
 def test_new_tokens_are_random_and_known_to_the_redactor() -> None:

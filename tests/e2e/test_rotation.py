@@ -113,7 +113,7 @@ def test_tokens_and_certificates(lab: Lab) -> None:
 
         rotate_killed(lab, "activate the new tokens")
         assert lab.on_node(server, f"cat {TOKEN}") == before
-        assert "KB0885" in lab.run("snapshot", "restore", "-y", "before", code=5).stderr
+        assert "KB0889" in lab.run("snapshot", "restore", "-y", "before", code=5).stderr
         pending = lab.run("plan", "--detailed-exitcode", path, code=2)
         assert "tokens are rotated" in pending.stdout + pending.stderr
         lab.run("apply", "-y", path)

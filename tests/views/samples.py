@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
+from kbootstrap.cluster.certificates import Certificate
+from kbootstrap.cluster.drift import Drift
+from kbootstrap.cluster.snapshots.last import LastSnapshots
+from kbootstrap.cluster.snapshots.model import Snapshot
 from kbootstrap.cluster.status import Row
 from kbootstrap.cluster.steps import (
     Claim,
@@ -21,9 +27,9 @@ from kbootstrap.plans.build import Found, entry
 from kbootstrap.plans.model import Document
 from kbootstrap.providers.model import Check
 from kbootstrap.spec.model import SourceMap
+from kbootstrap.status import ClusterStatus
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange
 from kbootstrap.views.explain import KeyFacts
-from kbootstrap.views.status import ShownCluster
 
 _NETWORK = "    network: {cidr: 10.0.0.0/16, control_plane: 10.0.0.0/24, agents: 10.0.0.0/22}"
 
@@ -217,7 +223,12 @@ def document(*plans: Found, left: tuple[str, ...] = ()) -> Document:
     return Document("dev", tuple(entry(plan, str) for plan in plans), left)
 
 
-def _row(name: str, role: str, **changes: object) -> Row:
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+_AUTHORITY = Certificate("server/tls/server-ca.crt", NOW + timedelta(days=3649), "ca")
+
+
+def _row(name: str, role: str, *, days: float | None = 364, **changes: object) -> Row:
+    leaf = Certificate("agent/client-kubelet.crt", NOW + timedelta(days=days)) if days is not None else None
     fields: dict[str, object] = {
         "name": name,
         "role": role,
@@ -228,41 +239,117 @@ def _row(name: str, role: str, **changes: object) -> Row:
         "version": "v1.32.0+k3s1",
         "wanted_version": "v1.32.0+k3s1",
         "etcd": None,
+        "leaf": leaf,
+        "authority": _AUTHORITY if leaf else None,
+        "time": NOW,
         **changes,
     }
     return Row(**fields)  # type: ignore[arg-type] # written as a table
 
 
+def _snapshot(place: str, name: str, ago: timedelta) -> Snapshot:
+    return Snapshot(name, place, int((NOW - ago).timestamp()), 4_100_000)
+
+
+_CONFIG = "/etc/rancher/k3s/config.yaml"
 CLUSTERS = (
-    ShownCluster(
+    ClusterStatus(
         "local",
         "local",
-        "https://127.0.0.1:21234",
-        (_row("local-control-plane-1", "server", etcd=True), _row("local-default-1", "agent")),
+        endpoint="https://127.0.0.1:21234",
+        rows=(_row("local-control-plane-1", "server", etcd=True), _row("local-default-1", "agent")),
+        snapshots=LastSnapshots(NOW, _snapshot("local-control-plane-1", "s-1", timedelta(minutes=125))),
     ),
-    ShownCluster(
+    ClusterStatus(
         "production",
         "openstack",
-        "https://203.0.113.7:6443",
-        (
-            _row("production-control-plane-1", "server", etcd=True),
-            _row("production-control-plane-2", "server", etcd=False, ready=False),
+        endpoint="https://203.0.113.7:6443",
+        rows=(
+            _row("production-control-plane-1", "server", days=12.5, etcd=True),
+            _row(
+                "production-control-plane-2",
+                "server",
+                days=-3,
+                etcd=False,
+                ready=False,
+                reason="container runtime is down, and this is a long sentence that the kubelet says",
+            ),
             _row(
                 "production-web-1",
                 "agent",
                 version="v1.31.0+k3s1",
                 pending=("send k3s v1.32.0+k3s1", "restart k3s-agent.service"),
+                drift=(Drift("version", "Kubernetes", "the node runs v1.31.0+k3s1"),),
             ),
-            _row("production-web-2", "agent", reachable=False, ready=None, version=None, service=""),
-            _row("production-web-3", "agent", reachable=False),
             _row(
-                "production-web-4", "agent", ready=None, version=None, service="failed", pending=("start it",)
+                "production-web-2",
+                "agent",
+                days=None,
+                reachable=False,
+                ready=None,
+                version=None,
+                service="unreachable",
+                unreachable="the cloud has no machine production-web-2",
+                drift=(Drift("infrastructure", "machine", "the cloud has no machine production-web-2"),),
             ),
-            _row("production-old-1", "unknown", wanted=False),
+            _row(
+                "production-web-3",
+                "agent",
+                days=None,
+                reachable=False,
+                service="unreachable",
+                unreachable="no SSH connection to production-web-3 (10.0.4.13) within 15 s: no answer",
+            ),
+            _row(
+                "production-web-4",
+                "agent",
+                ready=None,
+                version=None,
+                service="failed",
+                pending=("start k3s-agent.service",),
+                drift=(Drift("service", "k3s-agent.service", "it has failed"),),
+            ),
+            _row(
+                "production-web-5",
+                "agent",
+                cordoned=True,
+                pending=tuple(f"write {_CONFIG}.d/{n}.yaml" for n in range(6)),
+                drift=tuple(
+                    Drift("configuration", f"{_CONFIG}.d/{n}.yaml", "it differs from the spec")
+                    for n in range(6)
+                ),
+            ),
+            _row("production-old-1", "unknown", days=None, wanted=False),
         ),
         holder="anna@laptop, process 4242, since 2026-11-26 12:41:03 UTC",
+        drift=(
+            Drift(
+                "infrastructure",
+                "module.network.terraform_data.network",
+                "docker has no network dev-production",
+            ),
+        ),
+        snapshots=LastSnapshots(
+            NOW,
+            None,
+            _snapshot("s3", "s-2", timedelta(days=3)),
+            schedule="0 * * * *",
+            late=("servers",),
+            problem="the bucket exponent-etcd at s3.example.org does not answer",
+        ),
+        diagnostics=(
+            Diagnostic(
+                "KB0880",
+                "Certificates run out",
+                "On production-control-plane-2 server/tls/client-admin.crt has run out on 2026-11-23, and "
+                "others on 1 more node.",
+                "kbootstrap rotate certificates SPEC makes them anew, one node after the other",
+                severity=Severity.WARNING,
+            ),
+            Diagnostic("KB0808", "Two clusters", "The servers carry data of different clusters.", "find out"),
+        ),
     ),
-    ShownCluster("test", "local", None, (), "the cluster was not created yet: kbootstrap apply makes it"),
+    ClusterStatus("test", "local", note="it has not been made yet", made=False),
 )
 
 CHECKS = (

@@ -2,11 +2,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 
-from kbootstrap.views.status import show_status, status_json
+import jsonschema
+import pytest
+
+from kbootstrap import resources
+from kbootstrap.cluster.status import Row
+from kbootstrap.status import ClusterStatus
+from kbootstrap.views.status import age, show_status
+from kbootstrap.views.status_data import data, status_json
 
 from .conftest import Show
-from .samples import CLUSTERS
+from .samples import CLUSTERS, NOW
+
+SCHEMA = json.loads((resources.schemas() / "status.json").read_text(encoding="utf-8"))
 
 
 def test_golden(in_all_widths: Callable[[str, Show], None]) -> None:
@@ -14,6 +24,75 @@ def test_golden(in_all_widths: Callable[[str, Show], None]) -> None:
 
 
 def test_json() -> None:
-    document = json.loads(status_json(CLUSTERS))
+    document = json.loads(status_json("dev", CLUSTERS, NOW))
+    jsonschema.validate(document, SCHEMA)
+    assert (document["version"], document["kind"], document["spec"]) == (1, "status", "dev")
+    assert (document["good"], document["time"]) == (False, "2026-11-26T12:00:00Z")
     assert [cluster["good"] for cluster in document["clusters"]] == [True, False, False]
-    assert document["clusters"][0]["nodes"][0]["etcd"] is True
+    local, production, test = document["clusters"]
+    assert local["nodes"][0]["etcd"] is True
+    assert local["nodes"][0]["certificates"]["leaf"] == {
+        "name": "agent/client-kubelet.crt",
+        "not_after": "2027-11-25T12:00:00Z",
+        "days": 364,
+    }
+    assert local["snapshots"]["server"]["made"] == "2026-11-26T09:55:00Z"
+    assert production["nodes"][2]["drift"] == [
+        {"kind": "version", "what": "Kubernetes", "why": "the node runs v1.31.0+k3s1"}
+    ]
+    assert production["snapshots"]["late"] == ["servers"]
+    assert (test["made"], test["pending"], test["snapshots"]) == (False, True, None)
+
+
+def test_the_schema_is_closed_and_complete() -> None:
+    """Every object says which keys there are, requires them, and explains them."""
+
+    def walk(schema: dict[str, object]) -> None:
+        if "properties" in schema:
+            keys = schema["properties"]
+            assert isinstance(keys, dict)
+            assert schema["additionalProperties"] is False
+            for key, value in keys.items():
+                assert value.get("description"), key
+                walk(value)
+        for inner in ("items", "definitions"):
+            found = schema.get(inner)
+            for value in found.values() if inner == "definitions" and isinstance(found, dict) else [found]:
+                if isinstance(value, dict):
+                    walk(value)
+
+    walk(SCHEMA)
+    changes: list[dict[str, object]] = [{"version": 2}, {"extra": 1}, {"clusters": [{}]}]
+    for change in changes:
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({**json.loads(status_json("dev", CLUSTERS, NOW)), **change}, SCHEMA)
+
+
+def test_one_line_for_programs_that_follow() -> None:
+    assert "\n" not in status_json("dev", CLUSTERS, NOW, lines=True)
+    assert json.loads(status_json("dev", CLUSTERS, NOW, lines=True)) == json.loads(
+        status_json("dev", CLUSTERS, NOW)
+    )
+
+
+def test_pending_is_what_apply_would_change() -> None:
+    good, changed, new = CLUSTERS
+    assert [one["pending"] for one in data([good, changed, new])["clusters"]] == [False, True, True]
+    row: Row = changed.rows[1]
+    assert not row.good
+    only_sick = ClusterStatus("x", "local", rows=(row,))
+    assert (only_sick.good, only_sick.pending) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("time", "text"),
+    [
+        (timedelta(seconds=-5), "0 min"),
+        (timedelta(minutes=59, seconds=59), "59 min"),
+        (timedelta(hours=2, minutes=5), "2 h 05 min"),
+        (timedelta(hours=47), "47 h"),
+        (timedelta(hours=48), "2 d"),
+    ],
+)
+def test_age(time: timedelta, text: str) -> None:
+    assert age(time) == text
