@@ -13,13 +13,23 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from kbootstrap import files
+from kbootstrap.cluster import renewing, rotation
 from kbootstrap.cluster.deadlines import COMMAND
 from kbootstrap.cluster.decide import decide
 from kbootstrap.cluster.hands import Hands
 from kbootstrap.cluster.snapshots import remote, restore
 from kbootstrap.cluster.snapshots.bucket import Bucket, Item
 from kbootstrap.cluster.snapshots.marks import CARRIES, Mark, leader_of, quoted
-from kbootstrap.cluster.snapshots.model import METADATA, S3, Snapshot, in_bucket, ordered, pick, tokens_in
+from kbootstrap.cluster.snapshots.model import (
+    METADATA,
+    S3,
+    Snapshot,
+    in_bucket,
+    made_at,
+    ordered,
+    pick,
+    tokens_in,
+)
 from kbootstrap.cluster.snapshots.settings import read_authority, read_keys, read_passphrase
 from kbootstrap.cluster.snapshots.telling import Doing
 from kbootstrap.cluster.snapshots.vault import PREFIX, SUFFIX, Bundle, lock, unlock
@@ -28,6 +38,7 @@ from kbootstrap.cluster.together import together
 from kbootstrap.context import Context
 from kbootstrap.errors import CredentialsRefused, InstallFailed, KbootstrapError, PrerequisiteMissing
 from kbootstrap.events import phase
+from kbootstrap.hosts.model import Host
 from kbootstrap.stages import install, keep_kubeconfig, made_outputs, refuse
 from kbootstrap.survey import Nodes, see_nodes, settings
 
@@ -140,6 +151,12 @@ async def bring_back(
     The machines must exist. `beginning` is called before the first change. Returns what was restored.
     """
     nodes = await see_nodes(context, await made_outputs(context), stack)
+    if rotation.pending(nodes.facts):
+        raise PrerequisiteMissing(
+            "a rotation of tokens has not come to its end, and a restore must know which ones are in force",
+            hint=f"kbootstrap apply {context.spec.path} ends it; then run the same command again",
+            code="KB0889",
+        )
     servers = [node.name for node in nodes.wanted.servers]
     marks = {name: Mark.read(nodes.facts[name].restoring) for name in servers if nodes.facts[name].restoring}
     source = await _source(context, nodes, wanted, marks)
@@ -254,20 +271,34 @@ async def _source(context: Context, nodes: Nodes, wanted: str, marks: Mapping[st
 
 
 async def _tokens(context: Context, nodes: Nodes, source: Source, *, again: bool) -> Bundle | None:
-    """Return the snapshot's tokens where the machines carry another cluster's, None where they fit.
+    """Return the snapshot's tokens where the machines carry other ones, None where theirs fit.
 
-    Which one it is tells the token file beside the snapshot; without any the machines' own tokens are used.
-    `again`: a run before found that they do not fit, and may have replaced them.
+    Which ones they are tells the token file beside the snapshot; without any, what the servers know of tokens
+    that were rotated since. What the machines have is then kept for snapshots of now. `again`: a run before
+    found that they do not fit, and may have replaced them.
     """
+    found = await _fitting_tokens(context, nodes, source, again=again)
+    if found:
+        for host, own in await _own_tokens(context, nodes):
+            if own.server != found.server:
+                await renewing.retire(host, own.server, own.agent)
+    return found
+
+
+async def _own_tokens(context: Context, nodes: Nodes) -> list[tuple[Host, Bundle]]:
+    """Return the tokens of each server that has any."""
+    hosts = [nodes.hosts[node.name] for node in nodes.wanted.servers]
+    name, redactor = context.cluster.name, context.runtime.redactor
+    found = [(host, await remote.read_bundle(host, context.distribution, name, redactor)) for host in hosts]
+    return [(host, own) for host, own in found if own]
+
+
+async def _fitting_tokens(context: Context, nodes: Nodes, source: Source, *, again: bool) -> Bundle | None:
     snapshots, run = context.cluster.snapshots, context.runtime
-    name = context.cluster.name
-    own = None
-    for node in nodes.wanted.servers:
-        host = nodes.hosts[node.name]
-        own = own or await remote.read_bundle(host, context.distribution, name, run.redactor)
+    own = next((own for _, own in await _own_tokens(context, nodes)), None)
     found = await _token_files(context, source)
     if not found:
-        return None
+        return await _retired(context, nodes, source, own)
     if snapshots is None or snapshots.passphrase is None:
         raise CredentialsRefused(
             "there is a token beside the snapshot, and the spec names no passphrase to open it",
@@ -282,6 +313,19 @@ async def _tokens(context: Context, nodes: Nodes, source: Source, *, again: bool
     run.redactor.add(opened.server)
     run.redactor.add(opened.agent)
     return opened
+
+
+async def _retired(context: Context, nodes: Nodes, source: Source, own: Bundle | None) -> Bundle | None:
+    """Return the tokens that were in force when the snapshot was made, where they were rotated since."""
+    if source.snapshot:
+        made = source.snapshot.made
+    else:
+        made = made_at(source.name, int(source.file.stat().st_mtime) if source.file else 0)
+    for node in nodes.wanted.servers:
+        kept = await renewing.retired(nodes.hosts[node.name], made, context.runtime.redactor)
+        if kept:
+            return None if own and own.server == kept[0] else Bundle(context.cluster.name, *kept)
+    return None
 
 
 async def _token_files(context: Context, source: Source) -> Mapping[str, bytes]:

@@ -52,6 +52,7 @@ LEVELS = {
     "turnover": 11,
     "pipeline": 12,
     "saving": 13,
+    "rotate": 13,
     "views": 13,
     "cli": 14,
     "__main__": 15,

@@ -11,8 +11,6 @@ from kbootstrap.cli.options import detailed_option, drain_option, force_option, 
 
 if TYPE_CHECKING:
     from kbootstrap.cli.session import Session
-    from kbootstrap.context import Context
-    from kbootstrap.survey import Nodes
 
 
 @click.command("apply", short_help="Bring the clusters to what the spec says.")
@@ -44,7 +42,16 @@ def command(
     In place of a spec it takes a plan of `kbootstrap plan --out`, and does exactly that without a question.
     """
     from kbootstrap import pipeline
-    from kbootstrap.cli.changes import consent, document, finished, planned, restored, show, stop_refused
+    from kbootstrap.cli.changes import (
+        consent,
+        document,
+        finished,
+        keep_tokens,
+        planned,
+        restored,
+        show,
+        stop_refused,
+    )
     from kbootstrap.cli.session import run
     from kbootstrap.errors import CHANGES_PENDING, WrongUsage
     from kbootstrap.plans import saved
@@ -69,22 +76,9 @@ def command(
             for plan in plans:
                 session.changed = session.changed or not plan.empty
                 nodes = await pipeline.apply(plan, drain=drain)
-                await _keep_tokens(session, plan.context, nodes)
+                await keep_tokens(session, plan.context, nodes)
             finished(session, plans)
             return CHANGES_PENDING if detailed_exitcode and not shown.empty else 0
 
     place = Path(agreed.spec) if agreed else spec
     return run(work, output=output, tofu=tofu, spec=place, logged=True, events=events)
-
-
-async def _keep_tokens(session: Session, context: Context, nodes: Nodes) -> None:
-    """Keep the token beside the snapshots; a bucket that does not answer does not make the cluster worse."""
-    from kbootstrap import snapshots
-    from kbootstrap.errors import KbootstrapError
-
-    try:
-        await snapshots.keep_tokens(context, nodes)
-    except KbootstrapError as error:
-        session.say(
-            f"Warning: the token is not kept beside the snapshots: {error.message}. {error.hint or ''}"
-        )

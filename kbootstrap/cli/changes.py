@@ -195,6 +195,18 @@ def _unseen(plan: ClusterPlan) -> str | None:
     return f"{told} ({error.hint})" if error.hint else told
 
 
+async def keep_tokens(session: Session, context: Context, nodes: Nodes) -> None:
+    """Keep the token beside the snapshots; a bucket that does not answer does not make the cluster worse."""
+    from kbootstrap import snapshots
+
+    try:
+        await snapshots.keep_tokens(context, nodes)
+    except KbootstrapError as error:
+        session.say(
+            f"Warning: the token is not kept beside the snapshots: {error.message}. {error.hint or ''}"
+        )
+
+
 def finished(session: Session, plans: Sequence[ClusterPlan]) -> None:
     """Say what there is now and what to type next."""
     changed = [plan for plan in plans if not plan.empty]

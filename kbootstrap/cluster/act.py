@@ -9,8 +9,8 @@ gate at once. A server that fails to join stops the servers after it (etcd takes
 a half-joined one needs a look), not the agents.
 
 Another version goes the same way, each node well before the next one begins: a snapshot, the servers, then
-the agents. The first failure stops what has not begun, and so it does where services restart: what broke
-one node would break the next.
+the agents. So do new tokens and certificates. The first failure stops what has not begun, and so it does
+where services restart: what broke one node would break the next.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 
-from kbootstrap.cluster import disks
+from kbootstrap.cluster import disks, renewing
 from kbootstrap.cluster.api import Api, Connect, connect, warm
 from kbootstrap.cluster.arrival import await_known, await_ready
 from kbootstrap.cluster.deadlines import POLL, QUORUM
@@ -31,12 +31,15 @@ from kbootstrap.cluster.model import LocalFile, Wanted
 from kbootstrap.cluster.pods import Workloads
 from kbootstrap.cluster.secrets import MakeSecret, give
 from kbootstrap.cluster.steps import (
+    ActivateTokens,
     Claim,
     EnableService,
     ForgetNode,
+    ForgetTokens,
     GiveSecret,
     Plan,
     ReconcileNode,
+    RenewCertificates,
     RestartService,
     SaveSnapshot,
     StageFile,
@@ -71,14 +74,19 @@ _CHANGES = (
     SaveSnapshot,
     SwapFiles,
     ForgetNode,
+    ActivateTokens,
+    RenewCertificates,
     WriteSecret,
     StartService,
     RestartService,
     EnableService,
 )
 """Steps from the token to the running service."""
-_ENDS = (GiveSecret, WaitReady, WaitWorkloads, Uncordon, WaitKnown, ReconcileNode)
-"""Steps that need the Kubernetes API."""
+_ENDS = (GiveSecret, WaitReady, WaitWorkloads, Uncordon, WaitKnown, ReconcileNode, ForgetTokens)
+"""Steps that need the Kubernetes API, or come after it."""
+_ROTATE = (ActivateTokens, ForgetTokens)
+_ROLL = (WaitWorkloads, *_ROTATE, RenewCertificates)
+"""Steps of plans in which a node begins when the one before is well."""
 SENDING = 16
 """Machines that are sent files at the same time; more only share the same uplink."""
 
@@ -131,7 +139,9 @@ class _Run:
         self.external, self.redactor, self.connect = external, redactor, connect
         self.make_secret = make_secret
         self.teller = Teller(plan.cluster, emit)
-        self.tokens = Tokens(wanted.distro, redactor)
+        everything = [step for steps in plan.steps.values() for step in steps]
+        rotating = any(isinstance(step, _ROTATE) for step in everything)
+        self.tokens = Tokens(wanted.distro, redactor, rotating=rotating)
         self.gate = asyncio.Event()
         self.lane = self._lane()
         self.sent_first = asyncio.Event()
@@ -142,9 +152,8 @@ class _Run:
         self.failures: dict[str, KbootstrapError] = {}
         self.woken: set[str] = set()
         self.since: dict[str, int] = {}
-        self.upgrading = any(
-            isinstance(step, WaitWorkloads) for steps in plan.steps.values() for step in steps
-        )
+        self.rolling = any(isinstance(step, _ROLL) for step in everything)
+        self.renewed = any(isinstance(step, RenewCertificates) for step in everything)
         self.servers_done = asyncio.Event()
         self.halted = False
         self.ran: dict[str, Workloads] = {}
@@ -173,6 +182,9 @@ class _Run:
             raise error from None
         if self.failures:
             raise _summary(self.failures)
+        if self.renewed:
+            member = self.hosts[self.plan.members[0]]
+            return await await_kubeconfig(member, self.wanted.distro, self.redactor)
         return self.kubeconfig
 
     async def close(self) -> None:
@@ -192,7 +204,7 @@ class _Run:
     async def _open_at_once(self) -> None:
         """Open the gate when a member serves already."""
         running = [n for n in self.plan.members if not self._has(n, StartService, WaitServing)]
-        if not running and self.upgrading:  # they serve until it is their turn, and are asked before it
+        if not running and self.rolling:  # they serve until it is their turn, and are asked before it
             running = [n for n in self.plan.members if self._has(n, RestartService)]
         if running:
             await self._open(running[0])
@@ -250,21 +262,21 @@ class _Run:
         try:
             await self._lane_of_servers(bits, group)
         finally:
-            self.halted = self.halted or (self.upgrading and any(n in self.failures for n in self.lane))
+            self.halted = self.halted or (self.rolling and any(n in self.failures for n in self.lane))
             self.servers_done.set()
 
     async def _lane_of_servers(
         self, bits: Mapping[str, asyncio.Task[None]], group: asyncio.TaskGroup
     ) -> None:
         await self._wake(bits)
-        if self.upgrading:  # newer addons start on any node, with images that must be there
+        if self.rolling:  # newer addons start on any node, with images that must be there
             await asyncio.gather(*map(asyncio.shield, bits.values()))
         for name in self.lane:
             await asyncio.shield(bits[name])
             if name in self.failures:
                 if not self.gate.is_set():
                     raise self.failures[name]
-                if self.upgrading:
+                if self.rolling:
                     return
                 continue
             try:
@@ -327,12 +339,12 @@ class _Run:
         # with a failure of its own at that moment. Nobody would then remember that this one must end.
         await asyncio.shield(bits)
         await self.gate.wait()
-        if self.upgrading:  # a kubelet is never newer than the servers
+        if self.rolling:  # a kubelet is never newer than the servers
             await self.servers_done.wait()
         if name in self.failures:
             return
         async with self._turn(name):
-            if self.halted and (self.upgrading or self._has(name, RestartService)):
+            if self.halted and (self.rolling or self._has(name, RestartService)):
                 return
             try:
                 await self._serve(name)
@@ -373,6 +385,15 @@ class _Run:
             case WriteSecret():
                 private = self.wanted.private.get(step.path)
                 await hands.put(private or self.tokens.give(step.secret), step.path)
+            case ActivateTokens():
+                await renewing.activate(
+                    self.hosts[step.node],
+                    [self.hosts[name] for name in self.plan.members],
+                    self.wanted.distro,
+                    self.tokens.beside(),
+                )
+            case RenewCertificates():
+                await renewing.certificates(hands.host, step.unit, self.wanted.distro)
             case SaveSnapshot():
                 await hands.save_snapshot(step.name)
             case SwapFiles():
@@ -414,6 +435,8 @@ class _Run:
                 await await_known(step, self._watching())
             case ReconcileNode():
                 await self._watching().reconcile(step)
+            case ForgetTokens():
+                await renewing.forget(self.hosts[name], self.wanted.distro)
             case _:
                 raise TypeError(type(step).__name__)
 

@@ -55,3 +55,7 @@ POLL = 0.5
 """Between two looks at the same thing. Half a second is lost in the noise of a start, and costs little."""
 ROUND = 20
 """How long one command on a node waits for its service before we look again (whole seconds)."""
+ACTIVATE = 240.0
+"""A server to take new tokens: a second, and up to three requests where a run before was cut."""
+RENEW = 180.0
+"""Stopping a service (up to 90 s, its own timeout) and moving some files."""

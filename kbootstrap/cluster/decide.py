@@ -10,10 +10,13 @@ from kbootstrap.cluster import going as leave
 from kbootstrap.cluster.going import NOBODY, Going
 from kbootstrap.cluster.members import Standing, standing
 from kbootstrap.cluster.model import ApiFacts, ApiNode, NodeFacts, Wanted, WantedNode
+from kbootstrap.cluster.rotation import ROTATED, Rotation, rotation
 from kbootstrap.cluster.steps import (
+    ActivateTokens,
     Claim,
     EnableService,
     ForgetNode,
+    ForgetTokens,
     GiveSecret,
     Plan,
     ReconcileNode,
@@ -57,6 +60,7 @@ def decide(
         return Plan(wanted.cluster, {}, (_unseen(missing),))
     found = standing(wanted, facts, [name for name in going.removed if going.role(name) == "server"])
     seen = dict(api.nodes) if api else {}
+    tokens = rotation(wanted, facts, found.members)
     steps: dict[str, tuple[Step, ...]] = {}
     giver = found.founder or wanted.servers[0].name
     first = rolling.first_to_change(wanted, facts, seen)
@@ -69,7 +73,9 @@ def decide(
     for node in wanted.nodes:
         if node.name in missing or node.name in going.renewed:
             continue
-        one = _Node(wanted, node, facts[node.name], seen.get(node.name), found, api_known=api is not None)
+        one = _Node(
+            wanted, node, facts[node.name], seen.get(node.name), found, tokens, api_known=api is not None
+        )
         secret = _secret(wanted, node.name, api, new=found.founder is not None) if node.name == giver else ()
         mine = (*one.steps(), *secret)
         if node.name == first:
@@ -99,10 +105,12 @@ class _Node:
         facts: NodeFacts,
         seen: ApiNode | None,
         found: Standing,
+        tokens: Rotation,
         *,
         api_known: bool,
     ) -> None:
         self.wanted, self.node, self.facts, self.seen, self.found = wanted, node, facts, seen, found
+        self.tokens = tokens
         self.api_known = api_known
         self.distro = wanted.distro
         self.unit_name = self.distro.unit(node.role)
@@ -141,6 +149,8 @@ class _Node:
             yield ForgetNode(
                 node=name, why="the API does not answer now; an earlier machine may have left one"
             )
+        if self.tokens.leader == name:
+            yield ActivateTokens(node=name, why=ROTATED)
         secrets = [*self._secrets(), *self._private()]
         yield from secrets
         changed = [*(w.file.path for w in written if self._restarts(w)), *(s.path for s in secrets)]
@@ -266,6 +276,8 @@ class _Node:
             return "it is not there"
         if self.founder:
             return "it is of an earlier cluster" if self.facts.token == "full" else ""  # noqa: S105 - a form
+        if self._stale_token():
+            return ROTATED if self.tokens.pending else "the cluster has another one now"
         if self.member:
             return ""
         if self.facts.token_ca is None:
@@ -273,15 +285,24 @@ class _Node:
         unknown = self.found.cluster_id is None and self.found.members
         return "" if unknown or self.facts.token_ca == self.found.cluster_id else "it is of another cluster"
 
+    def _stale_token(self) -> bool:
+        if self.node.role == "agent":
+            return self.tokens.stale_agent(self.facts)
+        return self.tokens.stale(self.facts, member=self.member)
+
     def _agent_token_why(self) -> str:
-        return "" if self.facts.agent_token else "it is not there"
+        if not self.facts.agent_token:
+            return "it is not there"
+        return ROTATED if self.tokens.stale_agents(self.facts, member=self.member) else ""
 
     def _secret(self, secret: Secret, path: str, why: str) -> WriteSecret:
         return WriteSecret(node=self.node.name, why=why, secret=secret, path=path)
 
     def _service(self, changed: list[str]) -> Iterator[Step]:
         name, unit = self.node.name, self.unit_name
-        if not self.unit.started:
+        # A server that starts with the token of before fails again and again: nothing is there to restart.
+        failing = self.member and self.unit.active != "active" and self._stale_token()
+        if not self.unit.started or failing:
             why = "it has failed" if self.unit.active == "failed" else "it does not run"
             yield StartService(node=name, why=why, unit=unit)
             return
@@ -318,6 +339,8 @@ class _Node:
                 labels=self.node.labels,
                 taints=self.node.taints,
             )
+        if self.member and self.tokens.unfinished(self.facts):
+            yield ForgetTokens(node=name, why="the node has the new ones")
 
     def _not_ready(self) -> str:
         if not self.api_known:

@@ -19,7 +19,7 @@ from kbootstrap.cluster.certificates import Certificate
 from kbootstrap.cluster.deadlines import FACTS
 from kbootstrap.cluster.holder import holding
 from kbootstrap.cluster.lease import TTL
-from kbootstrap.cluster.model import Installed, NodeFacts, UnitState, VolumeFacts, WantedVolume
+from kbootstrap.cluster.model import Installed, NodeFacts, TokenMarks, UnitState, VolumeFacts, WantedVolume
 from kbootstrap.cluster.snapshots.model import Snapshot
 from kbootstrap.cluster.snapshots.model import parse as parse_snapshots
 from kbootstrap.cluster.together import together
@@ -136,6 +136,7 @@ class _Heap:
     others: list[str] = field(default_factory=list)
     lease: list[str] = field(default_factory=list)
     certificates: list[Certificate] = field(default_factory=list)
+    tokens: dict[str, str] = field(default_factory=dict)
 
 
 def _unit(heap: _Heap, rest: str) -> None:
@@ -201,6 +202,7 @@ _READERS: Mapping[str, Callable[[_Heap, str], None]] = {
     "artifact": _artifact,
     "volume": _volume,
     "certificate": _certificate,
+    "token-mark": lambda heap, rest: heap.tokens.update([_two(rest)]),
     "trace": lambda heap, rest: heap.traces.append(rest),
     "lease": lambda heap, rest: heap.lease.append(rest),
     "other": lambda heap, rest: heap.others.append(rest),
@@ -247,6 +249,7 @@ def _facts(name: str, heap: _Heap, distro: Distribution, now: float) -> NodeFact
         lease=holding("\n".join(heap.lease), TTL),
         certificates=tuple(heap.certificates),
         snapshot=_snapshot(name, words.get("snapshot", "")),
+        tokens=TokenMarks(**{kind: heap.tokens.get(kind, "") for kind in TokenMarks.__slots__}),
     )
 
 

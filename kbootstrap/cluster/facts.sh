@@ -23,6 +23,11 @@ content() {
 first_certificate() { # its own: others in the file are those who signed it, and keys are never printed
     awk 'begun && /^-----END/ { exit } begun { printf "%s", $0 } /^-----BEGIN CERTIFICATE-----/ { begun = 1 }' "$1"
 }
+token_mark() { # which token it is: the beginning of the SHA-256 of its password
+    case $2 in K10*::*:*) set -- "$1" "${2#*::}" && set -- "$1" "${2#*:}" ;; esac
+    if [ -n "$2" ]; then echo "token-mark $1 $(printf %s "$2" | sha256sum | cut -c1-12)"; fi
+}
+first_line() { if has "$1"; then head -n 1 "$1"; fi; }
 disk_of() { # a volume's ID, or its beginning: virtio has room for 20 characters, SCSI for all of them
     for place in /dev/disk/by-id/*"$1"*; do
         case $place in
@@ -145,5 +150,13 @@ if [ -n "$id" ]; then echo "cluster-id $id"; fi
 ca=$(ca_hash "$token")
 if [ -n "$ca" ]; then echo "token full $ca"; elif [ -s "$token" ]; then echo "token short"; fi
 if [ -s "$agent_token" ]; then echo "agent-token yes"; fi
+token_mark own "$(first_line "$token")"
+token_mark agents "$(first_line "$agent_token")"
+token_mark accepted "$(first_line "$server_token")"
+next=/var/lib/kbootstrap/next-tokens # rotate.py
+if has "$next"; then
+    token_mark next "$(sed -n 's/^server //p' "$next")"
+    token_mark next_agents "$(sed -n 's/^agent //p' "$next")"
+fi
 if [ -s /etc/rancher/node/password ]; then echo "node-password yes"; fi
 echo "end kbootstrap-facts-1"

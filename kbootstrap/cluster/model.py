@@ -66,6 +66,22 @@ class VolumeFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenMarks:
+    """Which tokens a node has: the beginning of the SHA-256 of each password, only to compare them.
+
+    `own` is what its service starts with. On servers, `agents` is what they let agents join with, `accepted`
+    the server token that the service wrote down last; `next` and `next_agents` are new ones that lie beside,
+    of a rotation that has not come to its end. Empty where there is none.
+    """
+
+    own: str = ""
+    agents: str = ""
+    accepted: str = ""
+    next: str = ""
+    next_agents: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class NodeFacts:
     """One machine as `gather` found it. Holds no secret.
 
@@ -79,7 +95,7 @@ class NodeFacts:
     not restarted since. `volumes` are the extra volumes that were asked for, by name. `restoring` is the mark
     of a restore that has not come to its end. `lease` is the run that changes the cluster. `certificates` are
     those of the server's and the agent's TLS folders, each file's own. `snapshot` is the newest of
-    etcd on its disk.
+    etcd on its disk. `tokens` tells tokens apart.
     """
 
     name: str
@@ -117,6 +133,7 @@ class NodeFacts:
     lease: Holder | None = None
     certificates: tuple[Certificate, ...] = ()
     snapshot: Snapshot | None = None
+    tokens: TokenMarks = TokenMarks()
 
     @property
     def registered(self) -> bool:

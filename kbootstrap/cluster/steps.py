@@ -141,6 +141,41 @@ class WriteSecret(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ActivateTokens(Step):
+    """Have a running server take the new tokens that lie beside, for the whole cluster.
+
+    From then on a server that starts needs them. It may be done again.
+    """
+
+    @property
+    def title(self) -> str:
+        """What the step does."""
+        return "activate the new tokens"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetTokens(Step):
+    """Put the tokens of before away, for snapshots of that time, and what lay beside with them."""
+
+    @property
+    def title(self) -> str:
+        """What the step does."""
+        return "put the old tokens away"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewCertificates(Step):
+    """Stop the unit and take its certificates away, so that it makes new ones when it starts."""
+
+    unit: str
+
+    @property
+    def title(self) -> str:
+        """What the step does."""
+        return "make its certificates anew"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForgetNode(Step):
     """Delete the Node object of an earlier machine of this name, and with it its password and etcd member."""
 

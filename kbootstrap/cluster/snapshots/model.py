@@ -31,7 +31,7 @@ def parse(server: str, said: str) -> tuple[Snapshot, ...]:
     """Read lines of `size mtime name`; k3s ends names with the time of making."""
     rows = (line.split(" ", 2) for line in said.splitlines())
     return tuple(
-        Snapshot(row[2], server, _made(row[2], int(float(row[1]))), int(row[0]))
+        Snapshot(row[2], server, made_at(row[2], int(float(row[1]))), int(row[0]))
         for row in rows
         if len(row) == 3
     )
@@ -40,7 +40,7 @@ def parse(server: str, said: str) -> tuple[Snapshot, ...]:
 def in_bucket(items: Iterable[Item], prefix: str) -> tuple[Snapshot, ...]:
     """Return the snapshots among the objects of a bucket."""
     return tuple(
-        Snapshot(name, S3, _made(name, item.written), item.size)
+        Snapshot(name, S3, made_at(name, item.written), item.size)
         for item in items
         if (name := item.key.removeprefix(prefix)) and "/" not in name and item.size
     )
@@ -69,6 +69,7 @@ def pick(found: Sequence[Snapshot], wanted: str) -> Snapshot:
     raise WrongUsage(what, hint="`kbootstrap snapshot list` shows what there is", code="KB0874")
 
 
-def _made(name: str, otherwise: int) -> int:
+def made_at(name: str, otherwise: int) -> int:
+    """Return when a snapshot was made (epoch), as k3s ends its name; `otherwise` where it does not."""
     found = re.search(r"-(\d{9,11})(?:\.zip)?$", name)
     return int(found.group(1)) if found else otherwise

@@ -1,0 +1,181 @@
+"""Tokens and certificates are rotated on real k3s: who may join, what a kill leaves, what returns."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import urllib.error
+import urllib.request
+
+import pytest
+
+from tests.e2e.lab import Lab, kill_now, leftovers, voters, wait_for
+
+pytestmark = [pytest.mark.timeout(1200)]
+TOKEN, AGENT_TOKEN = "/etc/rancher/k3s/kbootstrap-token", "/etc/rancher/k3s/kbootstrap-agent-token"
+DATA = "/var/lib/rancher/k3s"
+
+
+def spec(cluster: str, octet: int, *, servers: int, agents: int) -> str:
+    return f"""\
+apiVersion: kbootstrap/v1alpha1
+name: e2e
+clusters:
+  {cluster}:
+    provider: {{local: {{}}}}
+    kubernetes: {{distribution: k3s, version: v1.32.0+k3s1, secrets_encryption: true}}
+    network: {{cidr: 10.{octet}.0.0/16, control_plane: 10.{octet}.0.0/24, agents: 10.{octet}.4.0/22}}
+    control_plane: {{nodes: {servers}}}
+    pools:
+      - {{name: default, nodes: {agents}}}
+"""
+
+
+def accepted(lab: Lab, user: str, token: str) -> bool:
+    """Tell whether the API's side for nodes lets somebody in with the password of a token."""
+    config = json.loads(lab.kubectl("config", "view", "--raw", "--minify", "-o", "json"))
+    server = config["clusters"][0]["cluster"]["server"]
+    password = token.rpartition(":")[2]
+    path = "server-bootstrap" if user == "server" else "config"
+    basic = base64.b64encode(f"{user}:{password}".encode()).decode()
+    request = urllib.request.Request(  # noqa: S310 - an address of the lab
+        f"{server}/v1-k3s/{path}", headers={"Authorization": f"Basic {basic}"}
+    )
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with urllib.request.urlopen(request, context=context, timeout=10):  # noqa: S310 - as above
+            return True
+    except urllib.error.HTTPError as error:
+        if error.code not in {401, 403}:
+            raise
+        return False
+
+
+def started(lab: Lab) -> dict[str, str]:
+    """Return when the containers of the system's pods started: those that live on keep their time."""
+    pods = lab.get("pods", "-n", "kube-system")["items"]
+    return {
+        pod["metadata"]["name"]: status["state"]["running"]["startedAt"]
+        for pod in pods
+        for status in pod["status"]["containerStatuses"]
+        if "running" in status["state"]
+    }
+
+
+def nothing_to_do(lab: Lab) -> None:
+    lab.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
+
+
+def rotate_killed(lab: Lab, moment: str) -> None:
+    """Begin to rotate tokens and end it with `kill -9` once this step is done."""
+    events = lab.folder / "killed.jsonl"
+    process = lab.start("rotate", "tokens", "-y", "--events", events, "spec.yaml")
+
+    def done() -> bool:
+        lines = events.read_text().splitlines() if events.exists() else []
+        told = (json.loads(line) for line in lines if line.endswith("}"))
+        return any(one.get("step") == moment and one.get("status") == "done" for one in told)
+
+    try:
+        wait_for(f"the step '{moment}'", done, seconds=120, every=0.05)
+    finally:
+        kill_now(process)
+
+
+def certificates_are_rotated(lab: Lab, server: str, agent: str) -> None:
+    files = {server: "server/tls/client-admin.crt", agent: "agent/client-kubelet.crt"}
+
+    def sums() -> dict[str, str]:
+        return {name: lab.on_node(name, f"sha256sum {DATA}/{file}") for name, file in files.items()}
+
+    before, config = sums(), (lab.folder / "kubeconfig").read_text()
+    lab.run("rotate", "certificates", "-y", "spec.yaml", timeout=600)
+    assert all(found != before[name] for name, found in sums().items())
+    assert (lab.folder / "kubeconfig").read_text() != config
+    nothing_to_do(lab)
+    assert "Nothing to do" in lab.run("rotate", "certificates", "-y", "--within", "90", "spec.yaml").stderr
+
+
+def test_tokens_and_certificates(lab: Lab) -> None:
+    cluster = "e2erot"
+    server, agent = f"{cluster}-control-plane-1", f"{cluster}-default-1"
+    path = lab.spec(spec(cluster, 228, servers=1, agents=1))
+    try:
+        lab.run("apply", "-y", path, timeout=600)
+        lab.kubectl("create", "configmap", "first")
+        lab.run("snapshot", "save", "--name", "before")
+        before, agents_before = (lab.on_node(server, f"cat {file}") for file in (TOKEN, AGENT_TOKEN))
+        assert accepted(lab, "server", before)
+        assert accepted(lab, "node", agents_before)
+        containers = started(lab)
+
+        rotate_killed(lab, "activate the new tokens")
+        assert lab.on_node(server, f"cat {TOKEN}") == before
+        assert "KB0889" in lab.run("snapshot", "restore", "-y", "before", code=5).stderr
+        pending = lab.run("plan", "--detailed-exitcode", path, code=2)
+        assert "tokens are rotated" in pending.stdout + pending.stderr
+        lab.run("apply", "-y", path)
+        nothing_to_do(lab)
+        new, agents_new = (lab.on_node(server, f"cat {file}") for file in (TOKEN, AGENT_TOKEN))
+        assert new != before
+        assert lab.on_node(agent, f"cat {TOKEN}").endswith(f"::node:{agents_new}")
+        for user, old, now in (("server", before, new), ("node", agents_before, agents_new)):
+            assert accepted(lab, user, now)
+            assert not accepted(lab, user, old)
+        assert started(lab) == containers, "pods were disturbed"
+
+        path = lab.spec(spec(cluster, 228, servers=1, agents=2))
+        lab.run("apply", "-y", path, timeout=600)
+        assert lab.ready_nodes() == {server, agent, f"{cluster}-default-2"}
+
+        # A start after all of it: what k3s has in etcd and on its disk must agree.
+        lab.on_node(server, "systemctl restart k3s")
+        wait_for("all nodes", lambda: len(lab.ready_nodes()) == 3, seconds=60)
+
+        certificates_are_rotated(lab, server, agent)
+        assert len(lab.ready_nodes()) == 3
+
+        listed = json.loads(lab.run("snapshot", "list", "-o", "json").stdout)["snapshots"]
+        name = next(one["name"] for one in listed if one["name"].startswith("before"))
+        lab.kubectl("create", "configmap", "later")
+        lab.run("snapshot", "restore", "-y", name, timeout=600)
+        assert lab.on_node(server, f"cat {TOKEN}").endswith(before), "the snapshot brings its token back"
+        found = lab.kubectl("get", "configmap", "-o", "name").split()
+        assert {"configmap/first", "configmap/later"} & {*found} == {"configmap/first"}
+        wait_for("all nodes", lambda: len(lab.ready_nodes()) == 3, seconds=60)
+        nothing_to_do(lab)
+        shared = "".join(one.read_text() for one in (lab.folder / ".kbootstrap").rglob("*.jsonl"))
+        for token in (before, agents_before, new, agents_new):
+            assert token.rpartition(":")[2] not in shared
+    finally:
+        lab.run("destroy", "-y", path)
+        assert leftovers("e2e", cluster) == []
+
+
+def test_a_server_restarts_in_the_middle(lab: Lab) -> None:
+    """With three servers: two restart with the token of before and fail, and etcd has no quorum."""
+    cluster = "e2erot3"
+    servers = [f"{cluster}-control-plane-{n}" for n in (1, 2, 3)]
+    path = lab.spec(spec(cluster, 227, servers=3, agents=1))
+    try:
+        lab.run("apply", "-y", path, timeout=600)
+        rotate_killed(lab, "activate the new tokens")
+        for name in servers[1:]:
+            lab.on_node(name, "systemctl restart --no-block k3s")
+        wait_for(
+            "a server that fails",
+            lambda: "encrypted with different token" in lab.on_node(servers[1], "journalctl -u k3s -n 200"),
+            seconds=90,
+        )
+        lab.run("rotate", "tokens", "-y", path, timeout=600)
+        assert len({lab.on_node(name, f"sha256sum < {TOKEN}") for name in servers}) <= 2
+        wait_for("three voters", lambda: voters(lab) == 3, seconds=60)
+        nothing_to_do(lab)
+        lab.run("rotate", "tokens", "-y", path, timeout=600)
+        assert len(lab.ready_nodes()) == 4
+        nothing_to_do(lab)
+    finally:
+        lab.run("destroy", "-y", path)
+        assert leftovers("e2e", cluster) == []
