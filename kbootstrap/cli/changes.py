@@ -153,7 +153,10 @@ def _found(plan: ClusterPlan) -> Found:
         new=plan.new,
         source=context.spec.source,
         unseen=_unseen(plan),
-        before={name: node.get("role", "agent") for name, node in plan.known.items()},
+        before={
+            **{name: node.get("role", "agent") for name, node in plan.known.items()},
+            **(nodes.going.removed if nodes else {}),
+        },
         after={node.name: node.role for node in context.nodes},
         versions=_versions(nodes, context.distribution.paths.binary) if nodes else (),
         version=context.cluster.kubernetes.version,
