@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kbootstrap.cluster.decide import decide
 from kbootstrap.cluster.going import Going
 from kbootstrap.cluster.pods import Owner, Pod
+from kbootstrap.distros.model import Role
 from kbootstrap.errors import DeadlinePassed, InstallFailed
 from kbootstrap.events import Event, Status
 from kbootstrap.hosts.model import Host
@@ -134,3 +138,26 @@ async def test_a_silent_api_does_not_hide_why(machines: Machines, monkeypatch: p
     made._api = wrapped
     with pytest.raises(InstallFailed, match="alone"):
         await made.carry_out()
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 5)), min_size=1, max_size=4), st.integers(1, 3))
+def test_never_more_of_a_pool_than_may_be_away(pools: list[tuple[int, int]], servers: int) -> None:
+    """Each pool is its size and how many of it may be away at once."""
+    base = want(servers, 1)
+    model = base.nodes[-1]
+    agents = [
+        replace(model, name=f"p{i}-{n}", pool=f"p{i}", at_once=at_once)
+        for i, (size, at_once) in enumerate(pools)
+        for n in range(size)
+    ]
+    nodes = (*base.servers, *agents)
+    everybody: dict[str, Role] = {node.name: node.role for node in nodes}
+    made = turnover(Machines(replace(base, nodes=nodes)), Going({}, everybody), [])
+    batches = made._batches(everybody)
+    assert [name for batch in batches for name in batch] == [node.name for node in nodes]
+    by_name = {node.name: node for node in nodes}
+    for batch in batches:
+        (pool,) = {by_name[name].pool for name in batch}
+        assert len(batch) <= (1 if pool == "control-plane" else by_name[batch[0]].at_once)
+    alone = sum(-(-size // at_once) for size, at_once in pools)
+    assert len(batches) == servers + alone, "and as few turns as that allows"
