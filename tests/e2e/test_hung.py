@@ -6,6 +6,8 @@ that hangs before anything begins, and a disk that is full before anything is in
 
 from __future__ import annotations
 
+import os
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.lab import Lab, leftovers, wait_for
+from tests.e2e.lab import Lab, engine, leftovers, need, program, wait_for
 from tests.e2e.specs import small
 
 pytestmark = [pytest.mark.timeout(600)]
@@ -29,14 +31,18 @@ def spec(nodes: int, labels: str = "") -> str:
 
 
 @pytest.fixture(scope="module")
-def cluster(shared_lab: Lab) -> Iterator[Lab]:
-    """One server and one agent."""
-    shared_lab.spec(spec(1))
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One server and one agent; what makes the machines is no matter here."""
+    engine()
+    tool = program("tofu") or program("terraform")
+    need(tool, "OpenTofu or Terraform is not installed")
+    lab = Lab(tmp_path_factory.mktemp("hung"), str(tool))
+    lab.spec(spec(1))
     try:
-        shared_lab.run("apply", "-y", "spec.yaml")
-        yield shared_lab
+        lab.run("apply", "-y", "spec.yaml")
+        yield lab
     finally:
-        shared_lab.run("destroy", "-y", "spec.yaml")
+        lab.run("destroy", "-y", "spec.yaml")
         assert leftovers("e2e", C) == []
 
 
@@ -127,3 +133,29 @@ def test_a_disk_that_fills_up_while_the_node_runs(cluster: Lab) -> None:
     cluster.run("apply", "-y", "spec.yaml")
     assert len(cluster.kubectl("get", "nodes", "-l", "disk=full", "-o", "name").split()) == 3
 
+
+def test_a_disk_that_is_slow(cluster: Lab) -> None:
+    """etcd writes 20 times a second at most, and slowly: the run takes longer, and comes to its end.
+
+    The engine's block-io group of the server is throttled where the machine has one (cgroup v1).
+    """
+    number = subprocess.run(
+        [engine(), "inspect", "--format", "{{.Id}}", SERVER], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    group = BLKIO / "docker" / number
+    need((group / "blkio.throttle.write_iops_device").exists(), "a throttle for a container's disk")
+    data = cluster.on_node(SERVER, "stat -c %d /var/lib/rancher")
+    device = f"{os.major(int(data))}:{os.minor(int(data))}"
+
+    def throttle(iops: int, bps: int) -> None:
+        (group / "blkio.throttle.write_iops_device").write_text(f"{device} {iops}")
+        (group / "blkio.throttle.write_bps_device").write_text(f"{device} {bps}")
+
+    throttle(20, 200_000)
+    try:
+        with within(240):
+            cluster.spec(spec(3, "disk: slow"))
+            cluster.run("apply", "-y", "spec.yaml")
+    finally:
+        throttle(0, 0)
+    assert len(cluster.kubectl("get", "nodes", "-l", "disk=slow", "-o", "name").split()) == 3
