@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kbootstrap.cluster.facts import gather
@@ -80,9 +80,14 @@ async def visit(
     return Departed(
         machines,
         {name: host for name, host in reached.hosts.items() if name in facts and name not in foreign},
-        {name: found for name, found in facts.items() if name not in foreign and found.claimed},
+        {name: _now(found, api) for name, found in facts.items() if name not in foreign and found.claimed},
         {**{name: error.message for name, error in failures.items()}, **unseen, **foreign},
     )
+
+
+def _now(found: NodeFacts, api: ApiFacts | None) -> NodeFacts:
+    """Return the facts, without the data of a member of etcd that has been removed already."""
+    return found if api and found.name in api.nodes else replace(found, etcd=False)
 
 
 def _ours(context: Context, found: NodeFacts) -> bool:

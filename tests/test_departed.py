@@ -95,6 +95,15 @@ async def test_a_machine_of_this_cluster_goes_with_its_facts() -> None:
     assert (set(found.hosts), set(found.facts), found.unseen) == ({"w"}, {"w"}, {})
 
 
+async def test_the_data_of_a_server_that_etcd_has_removed_counts_no_more() -> None:
+    """A run was cut after its Node was deleted, and before the machine was clean."""
+    api = remembered(s=Recorded("server", "10.0.0.9"))
+    said = {"s": "claimed c\netcd yes"}
+    assert (await seen(said, api)).facts["s"].etcd
+    without = replace(api, nodes={name: node for name, node in api.nodes.items() if name != "s"})
+    assert not (await seen(said, without)).facts["s"].etcd
+
+
 @pytest.mark.parametrize("said", ["claimed other", "trace /usr/local/bin/k3s", "other kubeadm"])
 async def test_a_machine_of_somebody_else_is_not_touched(said: str) -> None:
     found = await seen({"w": said}, remembered(w=AGENT))
