@@ -169,7 +169,9 @@ async def plan(
     if lost := unknown_to_state(summary, gone, blank):
         raise state_lost(context, lost, others=[name for name in known if name not in lost])
     going = leaving(context, known, renewed(summary, gone, blank))
-    nodes = nodes.again(Going({**nodes.going.removed, **going.removed}, going.renewed)) if nodes else None
+    if nodes:
+        removed = {**nodes.going.removed, **going.removed}
+        nodes = nodes.again(replace(nodes.going, removed=removed, renewed=going.renewed))
     problems = forbidden(context.spec, context.cluster, summary, known, blank, seen=nodes is not None)
     there = nodes.facts if nodes else known
     made_again = frozenset(machines_made(summary))  # a machine, not its keys

@@ -14,10 +14,12 @@ from kbootstrap.cluster.facts import gather
 from kbootstrap.cluster.fetch import fetch_kubeconfig
 from kbootstrap.cluster.going import NOBODY, Going
 from kbootstrap.cluster.model import ApiFacts, NodeFacts, Wanted
+from kbootstrap.cluster.record import RECORD
 from kbootstrap.cluster.snapshots.settings import private_files
 from kbootstrap.cluster.steps import Plan
 from kbootstrap.cluster.want import wanted
 from kbootstrap.context import Context
+from kbootstrap.departed import recorded, visit
 from kbootstrap.distros.model import Role
 from kbootstrap.errors import CredentialsRefused, HostUnreachable, KbootstrapError
 from kbootstrap.events import phase
@@ -122,10 +124,19 @@ async def see_nodes(
     )
     text = await fetch_kubeconfig(hosts, facts, context.distribution, run.redactor, tolerant=tolerant)
     door = await stack.enter_async_context(via.door(inventory.external, inventory.jump))
-    api = await _observe(text, door, additions.secret) if text else None
+    record = RECORD if context.given is not None else None
+    api = await _observe(text, door, additions.secret, record) if text else None
     good = await context.good_marks() if text and additions.secret else frozenset()
     everything = replace(everything, good=good, private=_private(context, tolerant=tolerant))
-    going = _with_forgotten(context, going, outputs, api)
+    if record is None:
+        going = _with_forgotten(context, going, outputs, api)
+    else:
+        everything = replace(everything, machines=recorded(outputs["kbootstrap"]["nodes"]))
+    if record is not None and not tolerant:
+        left = await visit(context, outputs, everything, api, stack, via, deadline=GLANCE)
+        guard = context.lease.guard if starting else lambda host: host
+        hosts = {**hosts, **{name: guard(host) for name, host in left.hosts.items()}}
+        facts, going = {**facts, **left.facts}, left.going
     return Nodes(
         inventory=inventory,
         door=door,
@@ -215,9 +226,11 @@ def connector(context: Context) -> SshConnector:
     return SshConnector(pins, run.redactor, run.emit, cluster=context.cluster.name, env=run.env)
 
 
-async def _observe(kubeconfig: str, door: Endpoint, secret: str | None) -> ApiFacts | None:
+async def _observe(
+    kubeconfig: str, door: Endpoint, secret: str | None, record: str | None
+) -> ApiFacts | None:
     api = connect_api(kubeconfig, door)
     try:
-        return await observe(api, secret)
+        return await observe(api, secret, record)
     finally:
         await api.close()

@@ -9,22 +9,22 @@ machine that carries a node. What is cut anywhere is gone on with by the next ru
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from kbootstrap.cluster.api import Api
 from kbootstrap.cluster.api import connect as connect_api
-from kbootstrap.cluster.depart import depart
+from kbootstrap.cluster.depart import clear, depart, give_back
 from kbootstrap.cluster.drain import await_workloads, cordon, workloads
 from kbootstrap.cluster.going import Going
-from kbootstrap.cluster.order import order
+from kbootstrap.cluster.order import Order, order
 from kbootstrap.cluster.pods import Workloads
 from kbootstrap.cluster.steps import Cordon, WaitWorkloads
 from kbootstrap.cluster.telling import Teller
 from kbootstrap.cluster.together import together
 from kbootstrap.context import Context
-from kbootstrap.errors import InstallFailed, PlanMoved
+from kbootstrap.errors import InstallFailed, KbootstrapError, PlanMoved
 from kbootstrap.events import phase
 from kbootstrap.guard import belongings, carries_on, machines_of, touched
 from kbootstrap.infrastructure import Infrastructure, carry_out
@@ -48,11 +48,13 @@ class Turnover:
     stack: AsyncExitStack
     seconds: float
     _api: Api | None = field(default=None, init=False)
+    _cleared: set[str] = field(default_factory=set, init=False)
 
     async def carry_out(self) -> Nodes:
         """Do all of it; return the nodes as they were found last.
 
-        Raises what `depart`, `converge` and OpenTofu raise; then no further node has been touched.
+        Raises what `clear`, `depart`, `converge` and OpenTofu raise; then no further node has been touched,
+        and those that were cordoned to follow are given back.
         """
         cluster, emit = self.context.cluster.name, self.context.runtime.emit
         removed = self.nodes.going.removed
@@ -62,7 +64,7 @@ class Turnover:
                     await self._remove(removed)
             if self.nodes.going.renewed:
                 with phase(emit, "replace", cluster):
-                    for batch in order(self.nodes.going, self.nodes.wanted.nodes).renew:
+                    for batch in self._order().renew:
                         await self._renew(batch)
         finally:
             if self._api:
@@ -78,9 +80,10 @@ class Turnover:
         leaving = self.nodes.plan.leaving
         cordoned = [name for name in names if any(isinstance(s, Cordon) for s in leaving.get(name, ()))]
         # All of them first: the pods of one must not move to the next.
-        await together(cordon(self._asked(), name) for name in cordoned)
-        for some in order(self.nodes.going, self.nodes.wanted.nodes).leave:
-            await together(map(self._depart, some))
+        async with self._staying(names):
+            await together(cordon(self._asked(), name) for name in cordoned)
+            for some in self._order().leave:
+                await together(map(self._depart, some))
         if targets := belongings(self.planned, [*names]):
             made = await self.tofu.plan(self.tofu.root / PLAN_FILE, targets=targets)
             if not touched(made, self.nodes.going.renewed):  # else they go in the end, with the rest
@@ -89,7 +92,8 @@ class Turnover:
     async def _renew(self, batch: Sequence[str]) -> None:
         stays = [name for name in batch if self.nodes.plan.leaving.get(name)]
         ran = dict(zip(stays, await together(self._ran(name) for name in stays), strict=True))
-        await together(map(self._depart, batch))
+        async with self._staying(batch):
+            await together(map(self._depart, batch))
         await self._remake(batch)
         rest = {name: role for name, role in self.nodes.going.renewed.items() if name not in batch}
         self.nodes = await see_nodes(
@@ -133,18 +137,25 @@ class Turnover:
         return await workloads(self._asked(), name, stays=False)
 
     async def _depart(self, name: str) -> None:
-        context = self.context
-        await depart(
-            name,
-            self.nodes.plan.leaving.get(name, ()),
-            self._asked(),
-            self.nodes.hosts.get(name),
-            cluster=context.cluster.name,
-            distro=context.distribution,
-            seconds=self.seconds,
-            emit=context.runtime.emit,
-        )
+        context, steps = self.context, self.nodes.plan.leaving.get(name, ())
+        cluster, emit, api = context.cluster.name, context.runtime.emit, self._asked()
+        await clear(name, steps, api, cluster=cluster, seconds=self.seconds, emit=emit)
+        self._cleared.add(name)  # from here on it goes, now or with the next run
+        host, distro = self.nodes.hosts.get(name), context.distribution
+        await depart(name, steps, api, host, cluster=cluster, distro=distro, emit=emit)
         context.lease.leave(name)
+
+    @asynccontextmanager
+    async def _staying(self, names: Collection[str]) -> AsyncIterator[None]:
+        """Give back, on a failure, the nodes that were cordoned to leave and have not begun to."""
+        try:
+            yield
+        except KbootstrapError:
+            leaving = self.nodes.plan.leaving
+            rest = {name: leaving.get(name, ()) for name in names if name not in self._cleared}
+            cluster, emit = self.context.cluster.name, self.context.runtime.emit
+            await give_back(rest, self._asked(), cluster=cluster, emit=emit)
+            raise
 
     async def _apply(self, made: PlanSummary) -> None:
         """Carry out a part of the plan; raise `PlanMoved` where it would do what nobody was shown."""
@@ -157,6 +168,9 @@ class Turnover:
             )
         if not made.empty:
             await carry_out(self.context, self.tofu, self.tofu.root / PLAN_FILE, made)
+
+    def _order(self) -> Order:
+        return order(self.nodes.going, self.nodes.wanted.nodes, self.nodes.plan.leaving)
 
     def _asked(self) -> Api:
         """Return the API; the one of the first kubeconfig that was seen."""

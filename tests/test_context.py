@@ -55,7 +55,7 @@ def test_a_cluster_that_is_not_there_is_named_with_those_that_are(tmp_path: Path
 
 
 def test_an_unsupported_key_stops_changes_and_not_looking(tmp_path: Path) -> None:
-    loaded = read_spec(spec(tmp_path, ", max_unavailable: 2"))
+    loaded = read_spec(spec(tmp_path, ", volumes: [{name: v, size_gib: 1, mount: /v}]"))
     with pytest.raises(SpecInvalid) as caught:
         contexts(loaded, loaded.clusters, runtime(tmp_path))
     assert [problem.code for problem in caught.value.diagnostics] == ["KB0402"]

@@ -164,14 +164,17 @@ def _found(plan: ClusterPlan) -> Found:
         new=plan.new,
         source=context.spec.source,
         unseen=_unseen(plan),
-        before={name: node.get("role", "agent") for name, node in plan.known.items()},
+        before={
+            **{name: node.get("role", "agent") for name, node in plan.known.items()},
+            **(nodes.going.removed if nodes else {}),
+        },
         after={node.name: node.role for node in context.nodes},
         versions=_versions(nodes, context.distribution.paths.binary) if nodes else (),
         version=context.cluster.kubernetes.version,
         blank=plan.blank,
         gone=plan.gone,
         refusals=plan.refusals,
-        order=order(nodes.going, nodes.wanted.nodes) if nodes else Order(),
+        order=order(nodes.going, nodes.wanted.nodes, nodes.plan.leaving) if nodes else Order(),
     )
 
 

@@ -19,9 +19,10 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 
 from kbootstrap.cluster import disks, renewing
-from kbootstrap.cluster.api import Api, Connect, connect, warm
+from kbootstrap.cluster.api import Api, Connect, connect, patiently, warm
 from kbootstrap.cluster.arrival import await_known, await_ready
 from kbootstrap.cluster.deadlines import POLL, QUORUM
 from kbootstrap.cluster.drain import await_workloads, uncordon, workloads
@@ -29,6 +30,7 @@ from kbootstrap.cluster.fetch import await_kubeconfig
 from kbootstrap.cluster.hands import Hands
 from kbootstrap.cluster.model import LocalFile, Wanted
 from kbootstrap.cluster.pods import Workloads
+from kbootstrap.cluster.record import RECORD, NoteHosts, entry
 from kbootstrap.cluster.secrets import MakeSecret, give
 from kbootstrap.cluster.steps import (
     ActivateTokens,
@@ -82,7 +84,16 @@ _CHANGES = (
     EnableService,
 )
 """Steps from the token to the running service."""
-_ENDS = (GiveSecret, WaitReady, WaitWorkloads, Uncordon, WaitKnown, ReconcileNode, ForgetTokens)
+_ENDS = (
+    GiveSecret,
+    NoteHosts,
+    WaitReady,
+    WaitWorkloads,
+    Uncordon,
+    WaitKnown,
+    ReconcileNode,
+    ForgetTokens,
+)
 """Steps that need the Kubernetes API, or come after it."""
 _ROTATE = (ActivateTokens, ForgetTokens)
 _ROLL = (WaitWorkloads, *_ROTATE, RenewCertificates)
@@ -410,10 +421,10 @@ class _Run:
                 raise TypeError(type(step).__name__)
 
     async def _finish(self, name: str) -> None:
-        """Wait for the node, then set what only the API can set. A Secret goes first: pods wait for it."""
+        """Wait for the node, then set what only the API can set. What others wait for goes first."""
         steps = self.plan.steps[name]
         try:
-            for step in sorted(steps, key=lambda step: not isinstance(step, GiveSecret)):
+            for step in sorted(steps, key=lambda step: not isinstance(step, GiveSecret | NoteHosts)):
                 if isinstance(step, _ENDS):
                     with self.teller.told(step) as waiting:
                         await self._finish_one(step, name, waiting)
@@ -429,6 +440,9 @@ class _Run:
                 await uncordon(self._asked(), name)
             case GiveSecret():
                 await give(step, self.api, self.make_secret)
+            case NoteHosts():
+                changes = {name: entry(machine) for name, machine in step.machines.items()}
+                await patiently(partial(self._asked().put_config, RECORD, changes))
             case WaitReady():
                 await await_ready(step, self._watching(), self._hands(name), self.since.get(name, 0))
             case WaitKnown():

@@ -1,4 +1,4 @@
-"""A thin asynchronous door to the Kubernetes API: Node objects, `/readyz`, and one Secret.
+"""A thin asynchronous door to the Kubernetes API: Node objects, pods, `/readyz`, one Secret, one ConfigMap.
 
 lightkube reads the kubeconfig and makes the connection; requests are plain JSON, which keeps the door
 narrow and patches exact. A Node's etcd membership is the condition `EtcdIsVoter` that k3s and RKE2 keep
@@ -20,6 +20,7 @@ from kbootstrap.cluster.deadlines import API, OBSERVE, POLL, REQUEST
 from kbootstrap.cluster.labels import ANNOTATION, LEAVING
 from kbootstrap.cluster.model import ApiFacts, ApiNode
 from kbootstrap.cluster.pods import Pod, read_pod
+from kbootstrap.cluster.record import read_record
 from kbootstrap.distros.additions import SECRET_NAMESPACE, SecretContent
 from kbootstrap.errors import InstallFailed
 from kbootstrap.inventory.model import Endpoint
@@ -33,6 +34,7 @@ FIELD_MANAGER = "kbootstrap"
 MARK = "kbootstrap/mark"
 """Annotation of a Secret of ours: public, says of what credential it is."""
 _VOTER = "EtcdIsVoter"
+_CONFIGS = f"/api/v1/namespaces/{SECRET_NAMESPACE}/configmaps"
 _SECRETS = f"/api/v1/namespaces/{SECRET_NAMESPACE}/secrets"
 _MERGE, _APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
 """Kinds of patches (Kubernetes: "API concepts"); the second makes what is not there, and JSON is YAML."""
@@ -75,6 +77,12 @@ class Api(Protocol):
 
     async def delete_secret(self, name: str) -> None:
         """Delete a Secret in `kube-system`; one that is not there is fine."""
+
+    async def config(self, name: str) -> Mapping[str, str]:
+        """Return what a ConfigMap in `kube-system` says; nothing where there is none."""
+
+    async def put_config(self, name: str, changes: Mapping[str, str | None]) -> None:
+        """Change entries of a ConfigMap in `kube-system`, which is made where there is none; None removes."""
 
     async def pods(self, node: str | None = None) -> tuple[Pod, ...]:
         """List the pods of a node, or of the cluster."""
@@ -120,8 +128,8 @@ async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
         await asyncio.sleep(POLL)
 
 
-async def observe(api: Api, secret: str | None = None) -> ApiFacts | None:
-    """Return the nodes as the API tells them, and the mark of `secret`.
+async def observe(api: Api, secret: str | None = None, record: str | None = None) -> ApiFacts | None:
+    """Return the nodes as the API tells them, the mark of `secret`, and the machines in `record`.
 
     None when it does not answer within `OBSERVE` seconds.
     """
@@ -129,7 +137,8 @@ async def observe(api: Api, secret: str | None = None) -> ApiFacts | None:
     while True:
         try:
             mark = await api.secret_mark(secret) if secret else None
-            return ApiFacts({node.name: node for node in await api.nodes()}, mark)
+            machines = read_record(await api.config(record)) if record else {}
+            return ApiFacts({node.name: node for node in await api.nodes()}, mark, machines)
         except ApiUnavailable:
             if time.monotonic() - begun > OBSERVE:
                 return None
@@ -189,6 +198,18 @@ class _HttpApi:
 
     async def delete_secret(self, name: str) -> None:
         await self._ask("DELETE", f"{_SECRETS}/{name}", fine=(HTTPStatus.NOT_FOUND,))
+
+    async def config(self, name: str) -> Mapping[str, str]:
+        answer = await self._ask("GET", f"{_CONFIGS}/{name}", fine=(HTTPStatus.NOT_FOUND,))
+        return {} if answer.get("kind") == "Status" else dict(answer.get("data") or {})
+
+    async def put_config(self, name: str, changes: Mapping[str, str | None]) -> None:
+        fine = (HTTPStatus.NOT_FOUND,)
+        answer = await self._ask("PATCH", f"{_CONFIGS}/{name}", {"data": dict(changes)}, fine=fine)
+        if answer.get("kind") == "Status":
+            kept = {key: value for key, value in changes.items() if value is not None}
+            body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": kept}
+            await self._ask("POST", _CONFIGS, body, form=_JSON)
 
     async def pods(self, node: str | None = None) -> tuple[Pod, ...]:
         path = "/api/v1/pods"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 
-from kbootstrap.cluster import certificates, labels, preflight, refusals, rolling, volumes
+from kbootstrap.cluster import certificates, labels, preflight, record, refusals, rolling, volumes
 from kbootstrap.cluster import going as leave
 from kbootstrap.cluster.going import NOBODY, Going
 from kbootstrap.cluster.members import Standing, standing
@@ -68,6 +68,7 @@ def decide(
         *found.diagnostics,
         *refusals.unknown_nodes(wanted, api, going.names),
         *leave.problems(wanted, going, api),
+        *record.problems(wanted, facts, api),
         *rolling.problems(wanted, facts, seen, going),
     ]
     for node in wanted.nodes:
@@ -77,7 +78,8 @@ def decide(
             wanted, node, facts[node.name], seen.get(node.name), found, tokens, api_known=api is not None
         )
         secret = _secret(wanted, node.name, api, new=found.founder is not None) if node.name == giver else ()
-        mine = (*one.steps(), *secret)
+        noted = record.steps(wanted, giver, api) if node.name == giver else ()
+        mine = (*one.steps(), *secret, *noted)
         if node.name == first:
             mine = (rolling.snapshot(node.name, wanted.version), *mine)
         problems += one.problems(mine)

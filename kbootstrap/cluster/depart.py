@@ -1,27 +1,75 @@
 """Carrying out how nodes leave: each by its own steps, servers alone, agents together.
 
     cordon ─ drain ─ stop the service ─ delete the Node object ─ (the machine goes: somebody else's work)
+                                                               └ (one that stays: Kubernetes is taken off it)
 
-When pods cannot be moved, the node is given back: it is uncordoned, and nothing else was done to it.
+When pods cannot be moved, the node is given back: it is uncordoned, and nothing else was done to it. So are
+those that were cordoned to leave after it.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from kbootstrap.cluster.api import Api, patiently
 from kbootstrap.cluster.deadlines import COMMAND, ROUND
 from kbootstrap.cluster.drain import cordon, drain, uncordon
 from kbootstrap.cluster.hands import held_file
-from kbootstrap.cluster.steps import Cordon, Drain, ForgetNode, HoldService, Step, StopService
+from kbootstrap.cluster.record import RECORD, GiveBack, LeaveMachine, entry
+from kbootstrap.cluster.steps import Cordon, Drain, ForgetNode, HoldService, Step, StopService, Uncordon
 from kbootstrap.cluster.telling import Teller
+from kbootstrap.cluster.uninstall import uninstall
 from kbootstrap.cluster.watch import Watch
 from kbootstrap.distros.model import Distribution
 from kbootstrap.errors import KbootstrapError
 from kbootstrap.events import Emit
 from kbootstrap.hosts.model import Host
+
+STAYS = "it cannot leave now, and stays"
+_CLEARING = (Cordon, Drain)
+"""Steps that can be taken back."""
+
+
+async def clear(
+    node: str, steps: Sequence[Step], api: Api, *, cluster: str, seconds: float, emit: Emit
+) -> None:
+    """Take work away from a node, the first part of how it leaves; `seconds` is how long pods may take.
+
+    Raises `DeadlinePassed` or `InstallFailed` where they do not go; then the node is as before, and pods
+    that left have gone elsewhere.
+    """
+    teller = Teller(cluster, emit)
+    for step in (step for step in steps if isinstance(step, _CLEARING)):
+        try:
+            with teller.told(step) as waiting:
+                if isinstance(step, Cordon):
+                    await cordon(api, node)
+                else:
+                    await drain(api, node, seconds, waiting)
+        except KbootstrapError:
+            await give_back({node: steps}, api, cluster=cluster, emit=emit)
+            raise
+
+
+async def give_back(
+    nodes: Mapping[str, Sequence[Step]], api: Api, *, cluster: str, emit: Emit, why: str = STAYS
+) -> None:
+    """Let pods onto nodes again that were cordoned to leave, each with its steps.
+
+    An API that is silent is told, not raised: the next run does it.
+    """
+    teller = Teller(cluster, emit)
+
+    async def one(name: str) -> None:
+        with contextlib.suppress(KbootstrapError), teller.told(Uncordon(node=name, why=why)):
+            await uncordon(api, name)
+
+    await asyncio.gather(*(one(n) for n, mine in nodes.items() if any(isinstance(s, Cordon) for s in mine)))
 
 
 async def depart(
@@ -32,37 +80,26 @@ async def depart(
     *,
     cluster: str,
     distro: Distribution,
-    seconds: float,
     emit: Emit,
 ) -> None:
-    """Take one node out of its cluster. `host` is None where the machine does not answer.
-
-    `seconds` is how long pods may take to leave. Raises `DeadlinePassed` or `InstallFailed` where they do
-    not; then the node is as before, and pods that left have gone elsewhere.
-    """
+    """Take a node that was cleared out of its cluster. `host` is None where the machine does not answer."""
     teller, watch = Teller(cluster, emit), Watch(api)
-    for step in steps:
-        with teller.told(step) as waiting:
+    for step in (step for step in steps if not isinstance(step, _CLEARING)):
+        with teller.told(step):
             match step:
-                case Cordon():
-                    await cordon(api, node)
-                case Drain():
-                    await _drain(api, node, seconds, waiting)
                 case ForgetNode():
                     await watch.forget(node)
                     await patiently(partial(api.delete_secret, f"{node}.node-password.{distro.name}"))
                 case HoldService() | StopService():
                     await _service(step, host)
+                case GiveBack() if host is not None:
+                    await uninstall(host, distro, cluster)
+                    await patiently(partial(api.put_config, RECORD, {node: None}))
+                case LeaveMachine():
+                    left = entry(replace(step.machine, left=True))
+                    await patiently(partial(api.put_config, RECORD, {node: left}))
                 case _:
                     raise TypeError(type(step).__name__)
-
-
-async def _drain(api: Api, node: str, seconds: float, waiting: Callable[[str], None]) -> None:
-    try:
-        await drain(api, node, seconds, waiting)
-    except KbootstrapError:
-        await uncordon(api, node)
-        raise
 
 
 async def _service(step: HoldService | StopService, host: Host | None) -> None:

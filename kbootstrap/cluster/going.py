@@ -8,11 +8,12 @@ other one alone would be no majority to remove it; it must not start again meanw
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from kbootstrap.cluster.model import ApiFacts, ApiNode, NodeFacts, Wanted
+from kbootstrap.cluster.model import ApiFacts, ApiNode, NodeFacts, Recorded, Wanted
+from kbootstrap.cluster.record import GiveBack, LeaveMachine
 from kbootstrap.cluster.steps import Cordon, Drain, ForgetNode, HoldService, Step, StopService
-from kbootstrap.diagnostics import Diagnostic
+from kbootstrap.diagnostics import Diagnostic, Severity
 from kbootstrap.distros.model import Distribution, Role
 
 _TWO = 2
@@ -23,10 +24,16 @@ RENEWED = "its machine is made anew"
 
 @dataclass(frozen=True, slots=True)
 class Going:
-    """Nodes that go, with their roles. `removed` for good; in place of `renewed` comes a new machine."""
+    """Nodes that go, with their roles. `removed` for good; in place of `renewed` comes a new machine.
+
+    `staying` are machines of removed nodes that nobody destroys: Kubernetes is taken off them instead.
+    `unseen` says of some of these why that is not possible.
+    """
 
     removed: Mapping[str, Role]
     renewed: Mapping[str, Role]
+    staying: Mapping[str, Recorded] = field(default_factory=dict)
+    unseen: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> frozenset[str]:
@@ -41,17 +48,31 @@ class Going:
 NOBODY = Going({}, {})
 
 
+def in_turn(going: Going, api: ApiFacts | None) -> tuple[str, ...]:
+    """Return who goes in the order in which they go: what is not well first, which costs etcd nothing."""
+    seen = api.nodes if api else {}
+    return tuple(
+        sorted(
+            (*going.removed, *going.renewed),
+            key=lambda name: (name in seen and seen[name].ready, name in going.renewed),
+        )
+    )
+
+
 def steps(
     going: Going, distro: Distribution, facts: Mapping[str, NodeFacts], api: ApiFacts | None
 ) -> dict[str, tuple[Step, ...]]:
-    """Return the steps by which each node leaves; none for a machine on which nothing is left to do."""
+    """Return the steps by which each node leaves, in turn; none for a machine that has nothing left to do."""
     seen = api.nodes if api else {}
     members = sum(1 for node in seen.values() if node.etcd)
     found: dict[str, tuple[Step, ...]] = {}
-    for name in (*going.removed, *going.renewed):
+    for name in in_turn(going, api):
         unit, node = distro.unit(going.role(name)), seen.get(name)
         first = going.role(name) == "agent" or members != _TWO
-        found[name] = tuple(_steps(going, name, unit, facts.get(name), node, stop_first=first))
+        found[name] = (
+            *_steps(going, name, unit, facts.get(name), node, stop_first=first),
+            *_machine(going, name),
+        )
         members -= 1 if node and node.etcd and name in going.removed else 0
     return found
 
@@ -65,7 +86,8 @@ def _steps(
         if runs:
             yield StopService(node=name, why=why, unit=unit)
         return
-    yield Cordon(node=name, why=why)
+    if seen.leaving or not seen.unschedulable:  # what somebody else keeps pods away from is left like that
+        yield Cordon(node=name, why=why)
     if seen.ready and runs:  # nobody ends the pods of a node that is dead; they are forgotten with it
         yield Drain(node=name, why=why)
     if runs and stop_first:
@@ -75,6 +97,14 @@ def _steps(
     yield ForgetNode(node=name, why=why)
     if runs and not stop_first:
         yield StopService(node=name, why=why, unit=unit)
+
+
+def _machine(going: Going, name: str) -> Iterator[Step]:
+    """Yield what becomes of a machine that nobody destroys, once its node has left."""
+    if name in going.unseen:
+        yield LeaveMachine(node=name, why=going.unseen[name], machine=going.staying[name])
+    elif name in going.staying:
+        yield GiveBack(node=name, why=REMOVED)
 
 
 def problems(wanted: Wanted, going: Going, api: ApiFacts | None) -> Iterator[Diagnostic]:
@@ -92,10 +122,30 @@ def problems(wanted: Wanted, going: Going, api: ApiFacts | None) -> Iterator[Dia
         )
         return
     members = {name: node.ready for name, node in api.nodes.items() if node.etcd}
-    leaving = sorted(
-        (n for n in going.names if n in members), key=lambda n: (members[n], n in going.renewed, n)
+    yield from _quorum(members, [name for name in in_turn(going, api) if name in members], going.renewed)
+    for name, why in going.unseen.items():
+        yield _unseen(name, going.staying[name], why, api.nodes.get(name))
+
+
+def _unseen(name: str, machine: Recorded, why: str, seen: ApiNode | None) -> Diagnostic:
+    """Say that a machine cannot be cleaned; one that runs would join again as soon as it is forgotten."""
+    if seen and seen.ready:
+        return Diagnostic(
+            "KB0652",
+            "A node that runs cannot leave unseen",
+            f"{name} ({machine.address}) has left the spec and is Ready, and Kubernetes cannot be taken off "
+            f"its machine: {why}. Its service would go on and join again.",
+            "make the machine reachable, or switch it off and wait a minute until its node is NotReady; "
+            "then apply again",
+        )
+    return Diagnostic(
+        "KB0653",
+        "Machine is left as it is",
+        f"{name} ({machine.address}) leaves the cluster, and nothing is done to its machine: {why}.",
+        "if Kubernetes is still on it, keep it switched off, or clean it when it answers again (docs/ssh.md, "
+        '"A host that came back")',
+        severity=Severity.WARNING,
     )
-    yield from _quorum(members, leaving, going.renewed)
 
 
 def _quorum(

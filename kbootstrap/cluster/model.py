@@ -178,13 +178,26 @@ class WantedNode:
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """A machine that exists, as the cluster remembers it: `address` is where SSH answers.
+
+    `left`: its node has left, and nobody could take Kubernetes off the machine.
+    """
+
+    role: Role
+    address: str
+    left: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """The cluster as the spec wants it. `registration` is the URL that nodes join through.
 
     `bits` are the artifacts of the version for each architecture; `local` has those that are on this machine
     already, by name, and may be empty: then an artifact on a node is judged by its version alone.
     `additions` are the infrastructure's; `good` the marks of a Secret of theirs that needs nothing.
-    `private` are files of servers with secrets, content by path: they stand in no plan.
+    `private` are files of servers with secrets, content by path: they stand in no plan. `machines` are those
+    that the cluster is to remember, by node name; none where the infrastructure knows them.
     """
 
     cluster: str
@@ -197,6 +210,7 @@ class Wanted:
     additions: Additions = NOTHING
     good: frozenset[str] = frozenset()
     private: Mapping[str, str] = field(default_factory=dict, repr=False)
+    machines: Mapping[str, Recorded] = field(default_factory=dict)
 
     @property
     def servers(self) -> tuple[WantedNode, ...]:
@@ -247,7 +261,9 @@ class ApiFacts:
     """What the Kubernetes API says of the cluster's nodes.
 
     `mark` is that of the Secret that the infrastructure's programs read, None where there is none.
+    `machines` are those that the cluster remembers (`record.py`), by node name.
     """
 
     nodes: Mapping[str, ApiNode]
     mark: str | None = None
+    machines: Mapping[str, Recorded] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from kbootstrap.cluster.going import Going
@@ -23,21 +23,31 @@ class Order:
     renew: Batches = ()
 
 
-def order(going: Going, nodes: Sequence[WantedNode]) -> Order:
+def order(going: Going, nodes: Sequence[WantedNode], turn: Iterable[str]) -> Order:
     """Return who goes when: servers alone, agents of a pool as many as may be away at once.
 
-    `nodes` are those of the spec, in its order.
+    `nodes` are those of the spec, in its order; `turn` are names in the order in which they may go.
     """
-    servers = [name for name, role in going.removed.items() if role == "server"]
-    agents = [name for name, role in going.removed.items() if role == "agent"]
-    return Order((*((name,) for name in servers), *_chunks(agents, TOGETHER)), _renewed(going, nodes))
+    names = {*going.removed, *going.renewed}
+    names_in_turn = [
+        *dict.fromkeys((*(name for name in turn if name in names), *going.removed, *going.renewed))
+    ]
+    leaving = [(name, going.removed[name]) for name in names_in_turn if name in going.removed]
+    servers = [(name,) for name in names_in_turn if going.renewed.get(name) == "server"]
+    return Order(
+        (
+            *((name,) for name, role in leaving if role == "server"),
+            *_chunks([name for name, role in leaving if role == "agent"], TOGETHER),
+        ),
+        (*servers, *_renewed_agents(going, nodes)),
+    )
 
 
-def _renewed(going: Going, nodes: Sequence[WantedNode]) -> Batches:
-    servers = [(name,) for name, role in going.renewed.items() if role == "server"]
+def _renewed_agents(going: Going, nodes: Sequence[WantedNode]) -> Iterator[tuple[str, ...]]:
     agents = [node for node in nodes if node.name in going.renewed and node.role == "agent"]
-    grouped = [list(found) for _, found in itertools.groupby(agents, lambda node: node.pool)]
-    return (*servers, *(c for own in grouped for c in _chunks([n.name for n in own], own[0].at_once)))
+    for _, own in itertools.groupby(agents, lambda node: node.pool):
+        found = list(own)
+        yield from _chunks([node.name for node in found], found[0].at_once)
 
 
 def _chunks(names: Sequence[str], size: int) -> Batches:

@@ -43,6 +43,18 @@ def deadline_passed(host: str, what: str, deadline: float, said: str = "") -> De
     )
 
 
+def stalled(host: str, destination: str, done: int, size: int, seconds: float) -> DeadlinePassed:
+    """Make the error for a file that arrives no further; `done` and `size` are bytes."""
+    return DeadlinePassed(
+        f"on {host}, the transfer of {destination} stands still for {seconds:g} s, at {show_bytes(done)} of "
+        f"{show_bytes(size)}",
+        hint="the machine answers and takes nothing more: its disk may hang (dmesg, iostat), or something on "
+        f"the way does: kbootstrap ssh {host}",
+        code="KB0710",
+        host=host,
+    )
+
+
 def connection_lost(host: str, during: str, cause: str) -> HostUnreachable:
     """Make the error for a connection that ended while it was in use."""
     return HostUnreachable(

@@ -25,6 +25,9 @@ _REFUSED_PAUSE = 0.05
 """Seconds."""
 _CHUNK = 256 * 1024
 """Bytes. Larger pieces are slower: asyncssh copies what is left of a piece for every packet of 32 KiB."""
+_STALL = 180.0
+"""Seconds in which a file that is sent may stand still: the machine lives, and its disk does not write. Slow
+disks make pauses of a minute, and sixteen transfers over 1 MB/s move a piece every 4 s."""
 _END_WAIT = 2.0
 """Seconds for ending a command on the host; if the connection hangs, `timeout` on the host does it later."""
 
@@ -90,7 +93,11 @@ class SshHost:
             for piece in _pieces(content, size):
                 digest.update(piece)
                 writer.write(piece)
-                await writer.drain()
+                try:
+                    async with asyncio.timeout(_STALL):
+                        await writer.drain()
+                except TimeoutError as error:
+                    raise failures.stalled(self.name, destination, done, size, _STALL) from error
                 done += len(piece)
                 if progress:
                     progress(done, size)

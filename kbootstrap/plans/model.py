@@ -134,13 +134,14 @@ class ClusterEntry:
 
     @property
     def servers_lost(self) -> tuple[str, ...]:
-        """Control-plane nodes that carry the cluster and whose machine is removed or replaced."""
-        return tuple(
+        """Control-plane nodes that carry the cluster and whose machine is removed, replaced or given back."""
+        changed = (
             c.node
             for c in self.changes
             if c.machine and c.node and c.kind in ("delete", "replace") and not c.blank
-            if self.before.get(c.node) == "server"
         )
+        left = (n.node for n in self.nodes if n.leaves and n.steps[-1].kind in ("give-back", "leave-machine"))
+        return tuple(name for name in (*changed, *left) if self.before.get(name) == "server")
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ def _pool(name: str, data: Data) -> Pool:
         flavor=data.get("flavor"),
         labels=data["labels"],
         taints=tuple(taint(text) for text in data["taints"]),
-        max_unavailable=int(data.get("max_unavailable", 1)),
+        max_unavailable=at_once(data.get("max_unavailable", 1), nodes),
         anti_affinity=data["anti_affinity"],
         volumes=tuple(
             Volume(v["name"], int(v["size_gib"]), v.get("type"), v["mount"]) for v in data["volumes"]
@@ -114,6 +114,16 @@ def _pool(name: str, data: Data) -> Pool:
         hosts=hosts,
         renamed_from=tuple(data.get("renamed_from", ())),
     )
+
+
+def at_once(written: int | str, nodes: int) -> int:
+    """Return how many of a pool's nodes may be out of service: a number, or a share (`25%`) of them.
+
+    A share is rounded down, as Kubernetes does it ("Max Unavailable" of Deployments), but never to nobody.
+    """
+    if isinstance(written, str):
+        return max(1, nodes * int(written.removesuffix("%")) // 100)
+    return int(written)
 
 
 def taint(text: str) -> Taint:

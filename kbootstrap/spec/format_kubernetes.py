@@ -14,6 +14,8 @@ _LABEL_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _PUBLIC_KEY = re.compile(
     r"(ssh-(ed25519|rsa)|ecdsa-sha2-nistp(256|384|521)|sk-\S+@openssh\.com) [A-Za-z0-9+/]{40,}={0,3}( .*)?"
 )
+_PERCENTAGE = re.compile(r"[1-9]\d?%|100%", re.ASCII)
+_WHOLE = 100
 _PRIVATE_KEY = re.compile(r"PRIVATE KEY-----")
 
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
@@ -39,6 +41,18 @@ def kubernetes_version(value: str) -> Flaw | None:
             "Write a version, such as `v1.32.0+k3s1`.",
         )
     return Flaw("KB0341", summary, reason, "Write `v1.32.0+k3s1` for k3s or `v1.32.1+rke2r1` for RKE2.")
+
+
+def percentage(value: str) -> Flaw | None:
+    """Accept a whole number from 1 to 100 with a percent sign."""
+    if _PERCENTAGE.fullmatch(value):
+        return None
+    number = value.strip().removesuffix("%").strip()
+    if number.isascii() and number.isdecimal() and 1 <= int(number) <= _WHOLE:
+        help_ = f"Write {quote(number + '%')}, or the number of nodes without quotes."
+    else:
+        help_ = "Write `25%`, or a number of nodes such as `2`."
+    return Flaw("KB0359", "Not a share", f"{quote(value)} is no percentage from 1% to 100%.", help_)
 
 
 def taint(value: str) -> Flaw | None:

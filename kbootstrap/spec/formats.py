@@ -21,6 +21,7 @@ FORMATS: dict[str, Callable[[str], Flaw | None]] = {
     "label-key": format_kubernetes.label_key,
     "label-value": format_kubernetes.label_value,
     "node-name": format_names.node_name,
+    "percentage": format_kubernetes.percentage,
     "public-key": format_kubernetes.public_key,
     "taint": format_kubernetes.taint,
     "url": format_network.url,

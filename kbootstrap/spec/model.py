@@ -128,8 +128,9 @@ class Pool:
     """Nodes that are alike. The control plane is one too, with the name `control-plane`.
 
     `nodes` is the wanted number; for an autoscaled pool its minimum. `hosts` is filled instead of made
-    machines by the `ssh` provider, and `nodes` is then their number. `renamed_from` has the names that the
-    pool had before, the first one first.
+    machines by the `ssh` provider, and `nodes` is then their number. `max_unavailable` is a number of nodes,
+    also where the spec has a share. `renamed_from` has the names that the pool had before, the first one
+    first.
     """
 
     name: str

@@ -65,7 +65,6 @@ CLUSTER_ROWS: tuple[Row, ...] = (
 POOL_ROWS: tuple[PoolRow, ...] = (
     PoolRow("autoscaling", "autoscaling"),
     PoolRow("volumes", "extra volumes", lambda p: bool(p.volumes)),
-    PoolRow("max_unavailable", "more than one node out of service at once", lambda p: p.max_unavailable != 1),
     PoolRow("anti_affinity", "anti-affinity", lambda p: p.anti_affinity != "none"),
 )
 

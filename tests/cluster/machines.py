@@ -40,6 +40,7 @@ class Machines:
     secrets: dict[str, SecretContent] = field(default_factory=dict)
     pods: list[Pod] = field(default_factory=list)
     held: dict[str, str] = field(default_factory=dict)
+    configs: dict[str, dict[str, str]] = field(default_factory=dict)
     conflicts: int = 0
     clock: int = 0
     silent: bool = False
@@ -111,8 +112,14 @@ class FakeApi:
             return False
         node, meta = self.machines.nodes[name], patch["metadata"]
         labels = {k: v for k, v in {**node.labels, **meta.get("labels", {})}.items() if v is not None}
-        applied = meta.get("annotations", {}).get("kbootstrap/applied", node.applied)
-        self.machines.nodes[name] = replace(node, labels=labels, applied=applied)
+        notes = meta.get("annotations", {})
+        self.machines.nodes[name] = replace(
+            node,
+            labels=labels,
+            applied=notes.get("kbootstrap/applied", node.applied),
+            leaving=notes.get("kbootstrap/leaving", node.leaving or None) is not None,
+            unschedulable=bool(patch.get("spec", {}).get("unschedulable", False)),
+        )
         self.machines.log.append(f"patch {name}")
         return True
 
@@ -142,6 +149,14 @@ class FakeApi:
     async def put_secret(self, name: str, content: SecretContent) -> None:
         self.machines.log.append(f"secret {name}")
         self.machines.secrets[name] = content
+
+    async def config(self, name: str) -> Mapping[str, str]:
+        return self.machines.configs.get(name, {})
+
+    async def put_config(self, name: str, changes: Mapping[str, str | None]) -> None:
+        self.machines.log.append(f"config {name}")
+        there = {**self.machines.configs.get(name, {}), **changes}
+        self.machines.configs[name] = {key: value for key, value in there.items() if value is not None}
 
     async def delete_pods(self, label: str) -> None:
         self.machines.log.append(f"delete pods {label}")

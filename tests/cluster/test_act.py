@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -150,6 +150,40 @@ async def test_members_that_stopped_start_together(local: dict[str, LocalFile]) 
     await carry_out(machines, plan, local)
     assert machines.log[:4] == [f"start {S1}", f"start {S2}", f"start {S3}", f"serving {S1}"]
     assert machines.log.index(f"start {A1}") > machines.log.index(f"serving {S1}")
+
+
+class _Slow(FakeHost):
+    """Takes its time to restart; `away` are those that do at the moment, `seen` the most at one time."""
+
+    away: ClassVar[set[str]] = set()
+    seen: ClassVar[list[int]] = []
+
+    async def run(
+        self, command: str, *, deadline: float, stdin: bytes | None = None, check: bool = True
+    ) -> Output:
+        if "systemctl restart" not in command:
+            return await super().run(command, deadline=deadline, stdin=stdin, check=check)
+        self.away.add(self.name)
+        self.seen.append(len(self.away))
+        try:
+            await asyncio.sleep(0.02)
+            return await super().run(command, deadline=deadline, stdin=stdin, check=check)
+        finally:
+            self.away.remove(self.name)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+async def test_as_many_of_a_pool_restart_at_once_as_may(local: dict[str, LocalFile], at_once: int) -> None:
+    wanted = want(1, 4)
+    nodes = tuple(dataclasses.replace(node, at_once=at_once) for node in wanted.nodes)
+    machines = Machines(dataclasses.replace(wanted, nodes=nodes))
+    machines.hosts = {name: _Slow(name, machines.answer) for name in machines.hosts}
+    plan = plan_of(machines.plan, {"*": {"is": "running", "restart_pending": True}}, {"*": {}})
+    _Slow.seen.clear()
+    await carry_out(machines, plan, local)
+    assert len(_Slow.seen) == len(nodes)
+    assert _Slow.seen[0] == 1
+    assert max(_Slow.seen) == at_once
 
 
 async def test_restarts_come_one_after_the_other(local: dict[str, LocalFile]) -> None:

@@ -285,3 +285,28 @@ def test_no_kubeconfig(text: str) -> None:
     with pytest.raises(ApiUnavailable) as caught:
         connect(text, Endpoint("127.0.0.1", 1))
     assert caught.value.code == "KB0822"
+
+
+async def test_a_config_map_is_read_and_changed(server: Server, kubeconfig: str) -> None:
+    server.body = json.dumps({"kind": "ConfigMap", "data": {"a": "b"}}).encode()
+    api = connect(kubeconfig, at(server))
+    assert await api.config("hosts") == {"a": "b"}
+    await api.put_config("hosts", {"a": None})
+    path = "/api/v1/namespaces/kube-system/configmaps"
+    assert server.requests == [
+        f"GET {path}/hosts HTTP/1.1",
+        f'PATCH {path}/hosts?fieldManager=kbootstrap HTTP/1.1 {{"data": {{"a": null}}}}',
+    ]
+    await api.close()
+
+
+async def test_a_config_map_that_is_not_there(server: Server, kubeconfig: str) -> None:
+    server.status = 404
+    api = connect(kubeconfig, at(server))
+    assert await api.config("hosts") == {}
+    with pytest.raises(ApiUnavailable, match="does not answer as it should"):  # nor may it be made here
+        await api.put_config("hosts", {"a": "b"})
+    request, _, body = server.requests[-1].partition(" HTTP/1.1 ")
+    assert request == "POST /api/v1/namespaces/kube-system/configmaps"
+    assert json.loads(body)["data"] == {"a": "b"}
+    await api.close()

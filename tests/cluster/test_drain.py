@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kbootstrap.cluster import drain as module
-from kbootstrap.cluster.depart import depart
+from kbootstrap.cluster.depart import clear, depart
 from kbootstrap.cluster.going import Going, steps
 from kbootstrap.cluster.pods import Owner, Pod, on_node, read_pod
 from kbootstrap.errors import DeadlinePassed, InstallFailed
@@ -40,16 +40,10 @@ async def leave(found: Machines, seconds: float = 5) -> list[Event]:
     events: list[Event] = []
     there = facts(found.plan, {"*": {"is": "running"}})
     mine = steps(Going({}, {A1: "agent"}), found.plan.distro, there, api(found.plan, {"*": {}}))
-    await depart(
-        A1,
-        mine[A1],
-        FakeApi(found),
-        found.hosts[A1],
-        cluster="local",
-        distro=found.plan.distro,
-        seconds=seconds,
-        emit=events.append,
-    )
+    given, api_ = mine[A1], FakeApi(found)
+    await clear(A1, given, api_, cluster="local", seconds=seconds, emit=events.append)
+    host, distro = found.hosts[A1], found.plan.distro
+    await depart(A1, given, api_, host, cluster="local", distro=distro, emit=events.append)
     return events
 
 

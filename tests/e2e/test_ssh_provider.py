@@ -1,8 +1,13 @@
-"""Machines that exist, behind a bastion: from nothing to a cluster, and back to machines as they came."""
+"""Machines that exist, behind a bastion: from nothing to a cluster, and back to machines as they came.
+
+The tests run in the order of the file.
+"""
 
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from kbootstrap.kubeconfig.paths import entry_name
-from tests.e2e.lab import Lab, engine
+from tests.e2e.lab import Lab, engine, kill_now, voters, wait_for
 from tests.e2e.machines import BASTION_USER, USER, Metal
+from tests.e2e.workloads import BOX
 
 pytestmark = [pytest.mark.timeout(900)]
 
@@ -29,12 +35,30 @@ clusters:
     kubernetes: {{distribution: k3s, version: v1.32.0+k3s1}}
     ssh: {{user: {user}, private_key: {{file: ./key}}}}
     control_plane:
-      hosts: [{{name: cp-1, address: {server}}}]
-    pools:
-      - name: workers
-        labels: {{tier: work}}
-        hosts: [{{name: w-1, address: {agent}, labels: {{disk: nvme}}}}]
+      hosts: [{servers}]
+    pools: {pools}
 """
+POOL = "[{{name: workers, labels: {{tier: work}}, hosts: [{}]}}]"
+HOSTS = {"cp-1": 11, "cp-2": 12, "cp-3": 13, "w-1": 21, "w-2": 22}
+HELD = f"""\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: held}}
+spec:
+  selector: {{matchLabels: {{app: held}}}}
+  template:
+    metadata: {{labels: {{app: held}}}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      nodeSelector: {{kubernetes.io/hostname: w-2}}
+      containers: [{{name: held, image: {BOX}, imagePullPolicy: Never, command: [sleep, "3600"]}}]
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {{name: held}}
+spec: {{maxUnavailable: 0, selector: {{matchLabels: {{app: held}}}}}}
+"""
+"""A pod on w-2 that a budget keeps there."""
 
 TRACES = """\
 cd /etc/rancher && ls -d node k3s/*.yaml k3s/kbootstrap-* k3s/config.yaml.d/*-kbootstrap-[nj]* 2>/dev/null
@@ -57,8 +81,8 @@ def metal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metal]:
     found = Metal("kbe2emetal", 236, tmp_path_factory.mktemp("metal"))
     try:
         found.start()
-        found.machine("cp-1", 11)
-        found.machine("w-1", 21)
+        for name in ("cp-1", "w-1"):
+            found.machine(name, HOSTS[name])
         yield found
     finally:
         found.stop()
@@ -69,14 +93,23 @@ def site(metal: Metal) -> tuple[Lab, Path]:
     """A folder with the spec, the key and the right host keys; OpenTofu is not there."""
     lab = Lab(metal.folder, "/nowhere/tofu")
     (lab.folder / "known_hosts").write_text(metal.known_hosts())
-    text = SPEC.format(
+    return lab, lab.spec(spec_of(metal, "cp-1", "w-1"))
+
+
+def spec_of(metal: Metal, *names: str) -> str:
+    """Return the spec of a cluster on these machines."""
+    more = {"w-1": ", labels: {disk: nvme}"}
+    hosts = {
+        name: f"{{name: {name}, address: {metal.address(HOSTS[name])}{more.get(name, '')}}}" for name in names
+    }
+    agents = ", ".join(text for name, text in hosts.items() if name.startswith("w"))
+    return SPEC.format(
         bastion=metal.address(5),
         jump=BASTION_USER,
         user=USER,
-        server=metal.address(11),
-        agent=metal.address(21),
+        servers=", ".join(text for name, text in hosts.items() if name.startswith("cp")),
+        pools=POOL.format(agents) if agents else "[]",
     )
-    return lab, lab.spec(text)
 
 
 def test_doctor_plan_and_host_keys(site: tuple[Lab, Path]) -> None:
@@ -141,6 +174,74 @@ def test_apply_twice_destroy_and_apply_again(site: tuple[Lab, Path], metal: Meta
     assert lab.ready_nodes() == {"cp-1", "w-1"}
     assert lab.get("namespace", "kube-system")["metadata"]["uid"] != first
     assert "of-the-first" not in lab.kubectl("get", "configmap", "-o", "name")
-    lab.run("destroy", "-y", spec)
-    assert [metal.on(f"kbe2emetal-{name}", TRACES) for name in ("cp-1", "w-1")] == ["", ""]
     (lab.folder / "figures.json").write_text(json.dumps(took))
+
+
+def traces(metal: Metal, *names: str) -> list[str]:
+    return [metal.on(f"{metal.name}-{name}", TRACES) for name in names]
+
+
+def test_hosts_come_and_go(metal: Metal, tmp_path: Path) -> None:
+    """From one server to three and back to another one, from a folder that knows nothing of them.
+
+    The run that takes them out is killed in the middle.
+    """
+    lab = Lab(metal.folder, "/nowhere/tofu")
+    for name in ("cp-2", "cp-3", "w-2"):
+        metal.machine(name, HOSTS[name])
+    known = metal.known_hosts()
+    (lab.folder / "known_hosts").write_text(known)
+    lab.run("apply", "-y", lab.spec(spec_of(metal, *HOSTS)), timeout=500)
+    assert lab.ready_nodes() == {*HOSTS}
+    wait_for("three voters", lambda: voters(lab) == 3, seconds=60)
+    lab.kubectl("apply", "-f", "-", stdin=HELD)
+    lab.kubectl("rollout", "status", "deployment/held", "--timeout=60s")
+
+    other = Lab(tmp_path, "/nowhere/tofu")
+    (tmp_path / "known_hosts").write_text(known)
+    shutil.copy(metal.key, tmp_path / "key")
+    spec = other.spec(spec_of(metal, "cp-1", "cp-2", "cp-3", "w-1"))
+    refused = other.run("apply", "-y", "--drain-timeout", "5", spec, code=9).stderr
+    assert "KB0851" in refused
+    assert "default/held-" in refused
+    assert not lab.get("node", "w-2")["spec"].get("unschedulable")
+    lab.kubectl("delete", "pdb", "held")
+
+    spec = other.spec(spec_of(metal, "cp-2", "w-1"))
+    shown = other.run("plan", "--detailed-exitcode", spec, code=2).stderr
+    assert "take Kubernetes off the machine" in shown
+    (lab.folder / "plan.txt").write_text(shown)
+    begun = time.monotonic()
+    process = other.start("apply", "-y", spec)
+    here = "/usr/local/bin/k3s kubectl get node -o name"
+    wait_for("one server has left", lambda: "cp-1" not in metal.on(f"{metal.name}-cp-2", here), seconds=240)
+    kill_now(process)
+    other.run("apply", "-y", spec, timeout=300)
+    (lab.folder / "removal.json").write_text(json.dumps({"removal": time.monotonic() - begun}))
+    other.kubectl("config", "use-context", CONTEXT)
+    assert other.ready_nodes() == {"cp-2", "w-1"}
+    wait_for("one voter", lambda: voters(other) == 1, seconds=60)
+    secrets = other.kubectl("-n", "kube-system", "get", "secret", "-o", "name")
+    assert [n for n in HOSTS if f"/{n}.node-password" in secrets] == ["cp-2", "w-1"]
+    assert traces(metal, "cp-1", "cp-3", "w-2") == ["", "", ""]
+    assert "othing to do" in other.run("apply", "-y", "--detailed-exitcode", spec).stderr
+
+
+def test_a_dead_host_leaves_and_is_cleaned_when_it_comes_back(metal: Metal) -> None:
+    lab = Lab(metal.folder, "/nowhere/tofu")
+    lab.run("kubeconfig", "--merge", lab.spec(spec_of(metal, "cp-2", "w-1")))
+    spec = lab.spec(spec_of(metal, "cp-2"))
+    subprocess.run([engine(), "kill", f"{metal.name}-w-1"], capture_output=True, check=True)
+    assert "KB0652" in lab.run("apply", "-y", spec, code=8).stderr, "it seems to run still"
+    wait_for("w-1 is seen to be dead", lambda: lab.ready_nodes() == {"cp-2"}, seconds=120)
+    said = lab.run("apply", "-y", spec).stderr
+    assert "KB0653" in said
+    assert "w-1" not in lab.kubectl("get", "nodes", "-o", "name")
+    assert "othing to do" in lab.run("apply", "-y", "--detailed-exitcode", spec).stderr
+
+    subprocess.run([engine(), "start", f"{metal.name}-w-1"], capture_output=True, check=True)
+    wait_for("w-1 joined again", lambda: "w-1" in lab.ready_nodes(), seconds=120)
+    lab.run("apply", "-y", spec)
+    assert lab.ready_nodes() == {"cp-2"}
+    lab.run("destroy", "-y", spec)
+    assert traces(metal, "cp-2", "w-1") == ["", ""]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from kbootstrap.errors import DeadlinePassed, HostUnreachable, InstallFailed, PrerequisiteMissing
+from kbootstrap.hosts import session
 from kbootstrap.hosts.session import SshHost
 from tests.hosts.conftest import Around, StartSshd
 from tests.hosts.sshd import Sshd
@@ -26,6 +27,11 @@ async def host(sshd: Sshd, around: Around) -> AsyncIterator[SshHost]:
 
 def running(needle: str) -> bool:
     return subprocess.run(["pgrep", "-f", needle], stdout=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def pids(needle: str) -> list[int]:
+    found = subprocess.run(["pgrep", "-f", needle], capture_output=True, text=True, check=True)
+    return [int(pid) for pid in found.stdout.split()]
 
 
 async def until(condition: Callable[[], bool]) -> bool:
@@ -238,3 +244,26 @@ async def test_a_file_that_changes_while_it_is_sent(host: SshHost, tmp_path: Pat
     with pytest.raises(InstallFailed, match="arrived damaged"):
         await host.put(source, str(placed), mode=0o600, deadline=10, progress=grow)
     assert not placed.exists()
+
+
+async def test_a_transfer_that_stands_still_fails_long_before_its_deadline(
+    host: SshHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody reads any more on the machine, as where its disk hangs."""
+    monkeypatch.setattr(session, "_STALL", 0.5)
+    task = asyncio.create_task(
+        host.put(b"x" * 64_000_000, str(tmp_path / "still4391"), mode=0o600, deadline=60)
+    )
+    await started("still4391")
+    groups = {os.getpgid(pid) for pid in pids("still4391")} - {os.getpgid(0)}
+    for group in groups:
+        os.killpg(group, signal.SIGSTOP)
+    try:
+        with pytest.raises(DeadlinePassed, match=r"stands still for 0\.5 s, at .* of 61\.0 MiB") as caught:
+            await task
+    finally:
+        for group in groups:
+            os.killpg(group, signal.SIGCONT)
+    assert caught.value.code == "KB0710"
+    assert await gone("still4391")
+    assert (await host.run("echo still", deadline=5)).stdout == "still\n"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from kbootstrap.cluster.record import GiveBack
 from kbootstrap.cluster.steps import Plan, ReconcileNode, WriteFile
 from kbootstrap.distros.model import NodeFile, Role
 from kbootstrap.plans.build import Found, entry
@@ -33,6 +34,13 @@ def test_servers_that_carry_the_cluster_are_precious() -> None:
     lost = entry(found(*changes, blank=frozenset(ROLES), gone=gone), str)
     assert lost.servers_lost == ("c-control-plane-1",), "gone is not blank: its data is lost"
     assert "a new, empty cluster is founded" in lost.changes[1].effects[1]
+
+
+def test_servers_that_leave_machines_that_stay_are_precious_too() -> None:
+    left = {name: (GiveBack(node=name, why="x"),) for name in ROLES}
+    steps = Plan("c", {}, leaving={**left, "c-control-plane-2": ()})
+    shown = entry(found(steps=steps, before={**ROLES, "c-control-plane-2": "server"}), str)
+    assert shown.servers_lost == ("c-control-plane-1",)
 
 
 def test_secrets_are_masked() -> None:

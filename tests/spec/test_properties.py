@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kbootstrap.codes import all_codes
 from kbootstrap.diagnostics import errors
 from kbootstrap.spec import lock, reading
+from kbootstrap.spec.build import at_once
 from kbootstrap.spec.load import Loaded, load_text
 from kbootstrap.spec.support import unsupported
 from kbootstrap.spec.topology import nodes
@@ -25,7 +26,10 @@ labels = st.dictionaries(names, names, max_size=3)
 taints = st.lists(
     st.builds("{}={}:{}".format, names, names, st.sampled_from(["NoSchedule", "NoExecute"])), max_size=2
 )
-pool = st.fixed_dictionaries({"nodes": st.integers(0, 20)}, optional={"labels": labels, "taints": taints})
+share = st.integers(1, 5000) | st.builds("{}%".format, st.integers(1, 100))
+pool = st.fixed_dictionaries(
+    {"nodes": st.integers(0, 20)}, optional={"labels": labels, "taints": taints, "max_unavailable": share}
+)
 
 
 @st.composite
@@ -140,3 +144,11 @@ def test_random_bytes_give_diagnostics(data: bytes) -> None:
     decoded = reading.decode(data, "spec.yaml")
     if isinstance(decoded, str):
         sound(load_text(decoded, PATH))
+
+
+@given(st.integers(0, 5000), st.integers(1, 100))
+def test_a_share_of_a_pool_is_rounded_down_to_somebody(nodes: int, percent: int) -> None:
+    found = at_once(f"{percent}%", nodes)
+    assert 1 <= found <= max(1, nodes)
+    assert found == 1 or found * 100 <= nodes * percent < (found + 1) * 100
+    assert found <= at_once(f"{min(100, percent + 1)}%", nodes)

@@ -65,12 +65,17 @@ def verify(wanted: Collection[tuple[str, tuple[str, ...]]]) -> None:
     """Raise `PrerequisiteMissing` for machines without a key; `wanted` are names with addresses, and keys."""
     missing = [name for name, keys in wanted if not keys]
     if missing:
-        raise PrerequisiteMissing(
-            f"known_hosts of the spec has no key of {', '.join(missing)}",
-            hint="add their lines (ssh-keyscan ADDRESS prints them; compare with what the machine's console "
-            "says), or take known_hosts out of the spec to pin keys on first contact",
-            code="KB0651",
-        )
+        raise unknown(missing)
+
+
+def unknown(names: Collection[str]) -> PrerequisiteMissing:
+    """Make the error for machines whose key nobody knows."""
+    return PrerequisiteMissing(
+        f"known_hosts of the spec has no key of {', '.join(names)}",
+        hint="add their lines (ssh-keyscan ADDRESS prints them; compare with what the machine's console "
+        "says), or take known_hosts out of the spec to pin keys on first contact",
+        code="KB0651",
+    )
 
 
 def identity(alias: str, address: str, keys: tuple[str, ...], around: Surroundings) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from ipaddress import AddressValueError, IPv4Address
 from typing import Any
 
+from kbootstrap.errors import KbootstrapError
 from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
 from kbootstrap.providers.keys import named_identity
 from kbootstrap.providers.model import Surroundings
-from kbootstrap.providers.ssh.keys import identity, known, verify
+from kbootstrap.providers.ssh.keys import identity, known, unknown, verify
 from kbootstrap.spec.model import Cluster, Node, Spec
 from kbootstrap.spec.topology import endpoint_address
 
@@ -42,10 +43,13 @@ def outputs(spec: Spec, cluster: Cluster, nodes: Sequence[Node]) -> Mapping[str,
     }
 
 
-def inventory(cluster: Cluster, made: Mapping[str, Any], around: Surroundings) -> Inventory:
+def inventory(
+    cluster: Cluster, made: Mapping[str, Any], around: Surroundings, spare: Collection[str] = ()
+) -> Inventory:
     """Return how to reach the machines; nobody is asked.
 
-    Raises `PrerequisiteMissing` where `known_hosts` of the spec lacks a machine.
+    Raises `PrerequisiteMissing` where `known_hosts` of the spec lacks a machine, unless it is one to `spare`:
+    then it is absent.
     """
     file, settings = known(cluster, around), cluster.provider.settings
     user = cluster.ssh.user or USER
@@ -63,11 +67,15 @@ def inventory(cluster: Cluster, made: Mapping[str, Any], around: Surroundings) -
     if bastion is not None:
         who = bastion.get("user") or user
         jump = target(f"{cluster.name}-bastion", bastion["host"], bastion.get("port", SSH_PORT), who)
-    machines = {}
+    machines: dict[str, Machine] = {}
+    absent: dict[str, KbootstrapError] = {}
     for name, node in made["nodes"].items():
         address = node["address"]
         through = None if bastion is not None and address == bastion["host"] else jump
         ssh = target(name, address, SSH_PORT, user, through)
+        if file and name in spare and not ssh.host_keys:
+            absent[name] = unknown([checked.pop()[0]])
+            continue
         machines[name] = Machine(name, address, ssh, ssh.instance, ssh.host_keys)
     if file:
         verify(checked)
@@ -78,6 +86,7 @@ def inventory(cluster: Cluster, made: Mapping[str, Any], around: Surroundings) -
         Endpoint(**made["endpoint"]["internal"]),
         endpoint,
         certificate_names(cluster),
+        absent,
         jump=jump if _private(endpoint.host) else None,
     )
 

@@ -80,10 +80,10 @@ class Ssh(Bare):
         around: Surroundings,
         *,
         starting: bool = True,  # noqa: ARG002 (the contract's)
-        spare: Collection[str] = (),  # noqa: ARG002
+        spare: Collection[str] = (),
     ) -> Inventory:
         """Return how to reach the machines; nobody can start them from here."""
-        return machines.inventory(cluster, outputs["kbootstrap"], around)
+        return machines.inventory(cluster, outputs["kbootstrap"], around, spare)
 
     async def sweep(self, spec: Spec, cluster: Cluster, known: Collection[str], around: Surroundings) -> None:
         """Do nothing: nothing is made."""

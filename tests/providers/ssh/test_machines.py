@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import asyncssh
@@ -27,7 +28,7 @@ def key() -> str:
     return " ".join(text.split()[:2])
 
 
-def found(folder: Path, ssh: str = "{}", more: str = "") -> Inventory:
+def found(folder: Path, ssh: str = "{}", more: str = "", spare: Collection[str] = ()) -> Inventory:
     path = folder / "spec.yaml"
     path.write_text(
         f"apiVersion: kbootstrap/v1alpha1\nname: s\nclusters:\n  c:\n    provider: {{ssh: {ssh}}}\n"
@@ -41,7 +42,7 @@ def found(folder: Path, ssh: str = "{}", more: str = "") -> Inventory:
     space.run.mkdir(parents=True, exist_ok=True)
     around = Surroundings(LocalRunner(), {}, folder, space, Redactor(), nowhere)
     made = outputs(spec, cluster, nodes(cluster, Lock()))
-    return inventory(cluster, made["kbootstrap"], around)
+    return inventory(cluster, made["kbootstrap"], around, spare)
 
 
 def pins(folder: Path) -> KnownHosts:
@@ -139,3 +140,13 @@ def test_a_file_that_is_not_there_or_makes_no_sense(tmp_path: Path, text: str | 
     with pytest.raises((CredentialsRefused, PrerequisiteMissing)) as caught:
         found(tmp_path, "{known_hosts: {file: known_hosts}}")
     assert caught.value.code in {"KB0650", "KB0651"}
+
+
+def test_one_to_spare_may_be_unknown_to_the_file(tmp_path: Path) -> None:
+    (tmp_path / "known_hosts").write_text(f"10.0.0.11 {key()}\n")
+    with pytest.raises(PrerequisiteMissing, match="w-1"):
+        found(tmp_path, "{known_hosts: {file: known_hosts}}")
+    made = found(tmp_path, "{known_hosts: {file: known_hosts}}", spare=["w-1"])
+    assert list(made.machines) == ["cp"]
+    assert made.absent["w-1"].code == "KB0651"
+    assert "w-1 (10.0.0.21)" in made.absent["w-1"].message

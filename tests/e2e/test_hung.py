@@ -1,0 +1,164 @@
+"""Hosts that hang: each run ends in time, names the host and the cause, and the others go on where they may.
+
+The tests run in the order of the file, on one cluster; each mends what it broke. `test_faults.py` has a host
+that hangs before anything begins, and a disk that is full before anything is installed.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.lab import Lab, engine, leftovers, need, program, wait_for
+from tests.e2e.specs import small
+
+pytestmark = [pytest.mark.timeout(600)]
+C = "e2ehung"
+SERVER, A1, A2, A3 = f"{C}-control-plane-1", *(f"{C}-default-{n}" for n in (1, 2, 3))
+BLKIO = Path("/sys/fs/cgroup/blkio")
+
+
+def spec(nodes: int, labels: str = "") -> str:
+    return small(C).replace(
+        "{name: default, nodes: 1}", f"{{name: default, nodes: {nodes}, labels: {{{labels}}}}}"
+    )
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One server and one agent; what makes the machines is no matter here."""
+    engine()
+    tool = program("tofu") or program("terraform")
+    need(tool, "OpenTofu or Terraform is not installed")
+    lab = Lab(tmp_path_factory.mktemp("hung"), str(tool))
+    lab.spec(spec(1))
+    try:
+        lab.run("apply", "-y", "spec.yaml")
+        yield lab
+    finally:
+        lab.run("destroy", "-y", "spec.yaml")
+        assert leftovers("e2e", C) == []
+
+
+@contextmanager
+def harmed(lab: Lab, node: str, harm: str, mend: str) -> Iterator[None]:
+    """Harm a node behind the tool's back, and mend it again."""
+    lab.on_node(node, harm)
+    try:
+        yield
+    finally:
+        lab.on_node(node, mend)
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    begun = time.monotonic()
+    yield
+    assert time.monotonic() - begun < seconds
+
+
+def test_a_host_that_hangs_while_it_is_installed(cluster: Lab) -> None:
+    """SIGSTOP for sshd and its sessions in the middle of a transfer; the other new agent joins."""
+    cluster.spec(spec(3))
+    process = cluster.start("apply", "-y", "spec.yaml")
+    stamp = "test -e /var/lib/kbootstrap/stamp && echo yes"
+    wait_for("it is being installed", lambda: cluster.on_node(A2, stamp), seconds=120, every=0.1)
+    with within(100), harmed(cluster, A2, "pkill -STOP -x sshd", "pkill -CONT -x sshd"):
+        assert process.wait(timeout=200) == 7
+    said = (cluster.folder / "started.err").read_text()
+    assert f"the SSH connection to {A2} broke during the transfer of" in " ".join(said.split())
+    assert "KB0701" in said
+    wait_for("the others are well", lambda: cluster.ready_nodes() == {SERVER, A1, A3}, seconds=60)
+    cluster.run("apply", "-y", "spec.yaml")
+    assert cluster.ready_nodes() == {SERVER, A1, A2, A3}
+
+
+def test_an_address_that_is_a_black_hole(cluster: Lab) -> None:
+    rule = "INPUT -p tcp --dport 22 -j DROP"
+    with harmed(cluster, A2, f"iptables -I {rule}", f"iptables -D {rule}"):
+        with within(40):
+            shown = cluster.run("status", "spec.yaml", code=1).stdout
+        assert any(A2 in line and "unreachable" in line for line in shown.splitlines())
+        assert any(A1 in line and "Ready" in line for line in shown.splitlines())
+        with within(120):
+            said = cluster.run("apply", "-y", "spec.yaml", code=7).stderr
+    assert f"no SSH connection to {A2}" in " ".join(said.split())
+    assert "no answer" in said
+
+
+def test_an_api_that_is_a_black_hole(cluster: Lab) -> None:
+    """Every packet for the API is lost, and SSH works: the server itself says that all is well."""
+    rule = "INPUT ! -i lo -p tcp --dport 6443 -j DROP"
+    with harmed(cluster, SERVER, f"iptables -I {rule}", f"iptables -D {rule}"), within(150):
+        said = cluster.run("apply", "-y", "spec.yaml", code=8).stderr
+    assert "KB0817" in said
+    assert "the Kubernetes API at https://127.0.0.1" in " ".join(said.split())
+    wait_for("all are well", lambda: cluster.ready_nodes() == {SERVER, A1, A2, A3}, seconds=90)
+    cluster.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
+
+
+def test_a_clock_that_is_ten_minutes_behind(cluster: Lab) -> None:
+    """Containers share one clock, so the machine only says so: a `date` that is found first."""
+    fake = "/usr/local/sbin/date"
+    words = '#!/bin/sh\\n[ "$1" = +%%s ] && exec /bin/date -d "10 minutes ago" +%%s\\nexec /bin/date "$@"\\n'
+    with harmed(cluster, A2, f"printf '{words}' > {fake} && chmod +x {fake}", f"rm {fake}"), within(30):
+        cluster.spec(spec(3, "clock: bad"))
+        said = cluster.run("apply", "-y", "spec.yaml", code=8).stderr
+    assert "KB0803" in said
+    assert f"The clock of {A2} is" in " ".join(said.split())
+    assert "behind the clock of this machine" in " ".join(said.split())
+    for name in (A1, A2, A3):
+        assert "clock" not in cluster.get("node", name)["metadata"]["labels"], "nothing was changed anywhere"
+
+
+def test_a_disk_that_fills_up_while_the_node_runs(cluster: Lab) -> None:
+    """The folder of its configuration is full; the others get theirs, and it goes on with the old one."""
+    folder, kept = "/etc/rancher/k3s", "/root/kept"
+    fill = f"cp -a {folder} {kept} && mount -t tmpfs -o size=48k tmpfs {folder} && cp -a {kept}/. {folder}/"
+    fill += f"; dd if=/dev/zero of={folder}/filler bs=4k 2>/dev/null; true"
+    with harmed(cluster, A2, fill, f"umount {folder}; rm -rf {kept}"), within(60):
+        cluster.spec(spec(3, "disk: full"))
+        said = cluster.run("apply", "-y", "spec.yaml", code=8).stderr
+    assert "KB0709" in said
+    assert f"no space left on {A2} for {folder}/" in " ".join(said.split())
+    labelled = cluster.kubectl("get", "nodes", "-l", "disk=full", "-o", "name").split()
+    assert labelled == [f"node/{A1}", f"node/{A3}"]
+    assert A2 in cluster.ready_nodes()
+    cluster.run("apply", "-y", "spec.yaml")
+    assert len(cluster.kubectl("get", "nodes", "-l", "disk=full", "-o", "name").split()) == 3
+
+
+def test_a_disk_that_is_slow(cluster: Lab) -> None:
+    """A server writes 20 times a second at most: the run takes longer, and comes to its end.
+
+    The engine's block-io group of the server is throttled where the machine has one (cgroup v1).
+    """
+    number = subprocess.run(
+        [engine(), "inspect", "--format", "{{.Id}}", SERVER], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    group = BLKIO / "docker" / number
+    need((group / "blkio.throttle.write_iops_device").exists(), "a throttle for a container's disk")
+    data = cluster.on_node(SERVER, "stat -c %d /var/lib/rancher")
+    device = f"{os.major(int(data))}:{os.minor(int(data))}"
+
+    def throttle(iops: int, bps: int) -> None:
+        (group / "blkio.throttle.write_iops_device").write_text(f"{device} {iops}")
+        (group / "blkio.throttle.write_bps_device").write_text(f"{device} {bps}")
+
+    throttle(20, 200_000)
+    try:
+        begun = time.monotonic()
+        cluster.on_node(SERVER, "dd if=/dev/zero of=/var/lib/rancher/slow bs=4k count=60 oflag=dsync")
+        assert time.monotonic() - begun > 2, "the throttle has no effect"
+        with within(240):
+            cluster.spec(spec(3, "disk: slow"))
+            cluster.run("apply", "-y", "spec.yaml")
+    finally:
+        throttle(0, 0)
+    assert len(cluster.kubectl("get", "nodes", "-l", "disk=slow", "-o", "name").split()) == 3
