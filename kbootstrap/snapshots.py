@@ -87,7 +87,7 @@ async def keep_tokens(context: Context, nodes: Nodes, to: Path | None = None) ->
     for host in servers:
         if path not in await remote.bundles(host):
             await host.put(content, path, mode=0o600, deadline=COMMAND)
-    bucket = _bucket(context)
+    bucket = bucket_of(context)
     if bucket:
         key = f"{bucket.prefix}{METADATA}{bundle.name}"
         if key not in {item.key for item in await bucket.items()}:
@@ -104,7 +104,7 @@ async def find(context: Context, nodes: Nodes) -> Found:
         if node.name in nodes.hosts:
             found += await remote.listed(nodes.hosts[node.name], context.distribution)
     items: tuple[Item, ...] = ()
-    if bucket := _bucket(context):
+    if bucket := bucket_of(context):
         try:
             items = await bucket.items()
             found += in_bucket(items, bucket.prefix)
@@ -265,7 +265,7 @@ async def _tokens(context: Context, nodes: Nodes, source: Source, *, again: bool
     for node in nodes.wanted.servers:
         host = nodes.hosts[node.name]
         own = own or await remote.read_bundle(host, context.distribution, name, run.redactor)
-    found = await _token_files(context, source)
+    found = await token_files(context, source)
     if not found:
         return None
     if snapshots is None or snapshots.passphrase is None:
@@ -284,13 +284,13 @@ async def _tokens(context: Context, nodes: Nodes, source: Source, *, again: bool
     return opened
 
 
-async def _token_files(context: Context, source: Source) -> Mapping[str, bytes]:
+async def token_files(context: Context, source: Source) -> Mapping[str, bytes]:
     """Return the token files that belong to a source, by name, the likeliest first."""
     if source.file:
         paths = source.file.parent.glob(f"{PREFIX}*{SUFFIX}")
         newest = sorted(paths, key=lambda path: -path.stat().st_mtime)
         return {path.name: path.read_bytes() for path in newest}
-    bucket = _bucket(context)
+    bucket = bucket_of(context)
     if bucket is None or not source.snapshot or source.snapshot.place != S3:
         return {}  # a file on a server is of the cluster that the server carries
     keys = tokens_in(await bucket.items(), source.snapshot.made)
@@ -322,7 +322,8 @@ def _running(context: Context, nodes: Nodes) -> str:
     )
 
 
-def _bucket(context: Context) -> Bucket | None:
+def bucket_of(context: Context) -> Bucket | None:
+    """Return the bucket that the spec names for snapshots, if any."""
     snapshots, run = context.cluster.snapshots, context.runtime
     if snapshots is None or snapshots.s3 is None:
         return None

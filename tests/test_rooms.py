@@ -49,6 +49,8 @@ LEVELS = {
     "turnover": 11,
     "pipeline": 12,
     "saving": 13,
+    "rehearsal": 13,
+    "material": 12,
     "views": 13,
     "cli": 14,
     "__main__": 15,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from stat import S_ISREG
 
 from kbootstrap.cluster.snapshots.bucket import Item
 from kbootstrap.cluster.snapshots.vault import PREFIX, SUFFIX
@@ -12,6 +14,8 @@ from kbootstrap.errors import WrongUsage
 
 S3 = "s3"
 """The place of snapshots in the bucket; others are names of servers."""
+FILE = "file"
+"""The place of one that is a file on this machine."""
 METADATA = ".metadata/"
 """Folder of the bucket that k3s passes over when it looks for snapshots (its source, `pkg/etcd/s3`)."""
 NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,60}[a-z0-9])?")
@@ -31,16 +35,27 @@ def parse(server: str, said: str) -> tuple[Snapshot, ...]:
     """Read lines of `size mtime name`; k3s ends names with the time of making."""
     rows = (line.split(" ", 2) for line in said.splitlines())
     return tuple(
-        Snapshot(row[2], server, _made(row[2], int(float(row[1]))), int(row[0]))
+        Snapshot(row[2], server, moment(row[2], int(float(row[1]))), int(row[0]))
         for row in rows
         if len(row) == 3
     )
 
 
+def on_disk(path: Path) -> Snapshot | None:
+    """Return the snapshot in a file of this machine, None where there is no such file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    if not S_ISREG(found.st_mode):
+        return None
+    return Snapshot(path.name, FILE, moment(path.name, int(found.st_mtime)), found.st_size)
+
+
 def in_bucket(items: Iterable[Item], prefix: str) -> tuple[Snapshot, ...]:
     """Return the snapshots among the objects of a bucket."""
     return tuple(
-        Snapshot(name, S3, _made(name, item.written), item.size)
+        Snapshot(name, S3, moment(name, item.written), item.size)
         for item in items
         if (name := item.key.removeprefix(prefix)) and "/" not in name and item.size
     )
@@ -69,6 +84,7 @@ def pick(found: Sequence[Snapshot], wanted: str) -> Snapshot:
     raise WrongUsage(what, hint="`kbootstrap snapshot list` shows what there is", code="KB0874")
 
 
-def _made(name: str, otherwise: int) -> int:
+def moment(name: str, otherwise: int) -> int:
+    """Return when a snapshot was made (epoch): k3s ends its name with that; `otherwise` where it does not."""
     found = re.search(r"-(\d{9,11})(?:\.zip)?$", name)
     return int(found.group(1)) if found else otherwise
