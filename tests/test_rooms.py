@@ -46,6 +46,7 @@ LEVELS = {
     "given": 9,
     "stages": 10,
     "snapshots": 11,
+    "adoption": 11,
     "turnover": 11,
     "pipeline": 12,
     "saving": 13,

@@ -15,6 +15,7 @@ _COMMANDS = {
     "plan": "Show what apply would do, without doing it.",
     "apply": "Bring the clusters to what the spec says.",
     "replace": "Give nodes a new machine, one after the other.",
+    "adopt": "Take clusters whose state was lost into a new one.",
     "destroy": "Remove clusters and everything made for them.",
     "status": "Compare the clusters with the spec.",
     "kubeconfig": "Print or merge the kubeconfig of a cluster.",
