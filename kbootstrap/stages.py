@@ -214,8 +214,8 @@ def lost_hint(spec: Path, names: Sequence[str], others: Collection[str]) -> str:
             f"--volumes {name}`. Else `kbootstrap adopt {spec}` takes it into the state"
         )
     return (
-        f"kbootstrap adopt {spec} takes them into a new state as they are; or put the state back from a backup "
-        f"(terraform.tfstate); or give the cluster and its data up: kbootstrap destroy {spec}"
+        f"kbootstrap adopt {spec} takes them into a new state as they are; or put the state back from a "
+        f"backup (terraform.tfstate); or give the cluster and its data up: kbootstrap destroy {spec}"
     )
 
 

@@ -87,17 +87,8 @@ class Containers:
 
     async def append(self, container: str, path: str, content: bytes) -> None:
         """Add to a file of a running container."""
-        argv = [
-            self.engine.command,
-            "exec",
-            "--interactive",
-            container,
-            "sh",
-            "-c",
-            'cat >> "$1"',
-            "sh",
-            path,
-        ]
+        script = ["sh", "-c", 'cat >> "$1"', "sh", path]
+        argv = [self.engine.command, "exec", "--interactive", container, *script]
         await self._runner.run(argv, deadline=_ASK, stdin=content)
 
     async def has(self, container: str, path: str) -> bool:
