@@ -192,7 +192,10 @@ def _run(
     changing: bool = True,
     events: Path | None = None,
 ) -> int:
-    """Run a command about one cluster of a spec; `looking` shows no progress, `changing` is as `contexts`."""
+    """Run a command about one cluster of a spec; `changing` is as `contexts` has it.
+
+    `looking` shows no progress. What leaves the cluster alone has one document as JSON, instead of events.
+    """
     from kbootstrap.cli.session import run
 
     path = spec or default_spec()
@@ -211,7 +214,8 @@ def _run(
             await work(session, context, stack)
         return 0
 
-    return run(whole, output=output, tofu=tofu, spec=path, logged=not looking, events=events, quiet=looking)
+    document = looking or (output == "json" and not changing)
+    return run(whole, output=output, tofu=tofu, spec=path, logged=not looking, events=events, quiet=document)
 
 
 def _show(found: Sequence[Snapshot], problems: Mapping[str, str], session: Session) -> None:
