@@ -111,7 +111,7 @@ def delete(
 
 
 @command.command("restore", short_help="Bring a cluster back to a snapshot.")
-@click.argument("source", metavar="NAME|PATH|s3")
+@click.argument("words", nargs=-1, required=True, metavar="[SPEC] NAME|PATH|s3")
 @_spec_option
 @_cluster_option
 @output_option
@@ -125,7 +125,7 @@ def delete(
 )
 @click.option("--keep", is_flag=True, help="With --into: do not remove the throw-away cluster at the end.")
 def restore(
-    source: str,
+    words: tuple[str, ...],
     spec: Path | None,
     cluster: str | None,
     output: str,
@@ -145,6 +145,10 @@ def restore(
     With --into local it is a rehearsal: a cluster of its own on this machine shows that the snapshot and its
     token are good, and what is in them, and is removed again. Nothing in it runs or reaches anybody.
     """
+    *named, source = words
+    if len(named) > 1 or (named and spec):
+        raise click.UsageError("one spec and one snapshot, please")
+    spec = Path(named[0]) if named else spec
     if keep and into is None:
         raise click.UsageError("--keep is about a rehearsal: it needs --into local")
 

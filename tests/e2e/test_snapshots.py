@@ -110,7 +110,9 @@ def rehearsed(lab: Lab, kept: Path) -> None:
             (lab.folder / "kubeconfig").read_bytes(),
         )
 
-    told = json.loads(lab.run("snapshot", "restore", "s3", "--into", "local", "-o", "json").stdout)
+    told = json.loads(
+        lab.run("snapshot", "restore", "spec.yaml", "s3", "--into", "local", "-o", "json").stdout
+    )
     assert told["snapshot"]["place"] == "s3"
     assert set(told["nodes"]) == nodes_of(1)
     assert told["workloads"]["CronJob"] == ["default/act"]
@@ -139,7 +141,7 @@ def rehearsed(lab: Lab, kept: Path) -> None:
     reach = f"timeout 5 bash -c 'echo > /dev/tcp/{GATEWAY}/$0' {{}} 2>&1 || echo refused"
     assert "refused" in lab.on_node(node, reach.format(lab.extra["E2E_PORT"]))
     assert "refused" not in lab.on_node(server, reach.format(lab.extra["E2E_PORT"]))
-    assert "KB0894" in lab.run("snapshot", "restore", "s3", "--into", "local", code=5).stderr
+    assert "KB0894" in lab.run(*rehearsal, code=5).stderr
     assert "KB0893" in lab.run("apply", "-y", spec, code=8).stderr
     lab.run("destroy", "-y", spec)
     assert alone()
