@@ -71,6 +71,13 @@ class Given:
         """Return a name for these machines: others under the same names are another infrastructure."""
         return hashlib.sha256(json.dumps(self.machines, sort_keys=True).encode()).hexdigest()
 
+    async def state_text(self) -> str:
+        """Return nothing."""
+        return ""
+
+    async def state_write(self, text: str) -> None:
+        """Do nothing."""
+
     async def state_ids(self) -> frozenset[str]:
         """Return nothing."""
         return frozenset()

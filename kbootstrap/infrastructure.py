@@ -57,6 +57,12 @@ class Infrastructure(Protocol):
     async def state_identity(self) -> str:
         """Return what changes with every change."""
 
+    async def state_text(self) -> str:
+        """Return the whole state, empty where there is none."""
+
+    async def state_write(self, text: str) -> None:
+        """Put a changed state in its place."""
+
     async def state_ids(self) -> frozenset[str]:
         """Return the IDs of everything that is known."""
 

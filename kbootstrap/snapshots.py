@@ -296,7 +296,7 @@ async def _own_tokens(context: Context, nodes: Nodes) -> list[tuple[Host, Bundle
 async def _fitting_tokens(context: Context, nodes: Nodes, source: Source, *, again: bool) -> Bundle | None:
     snapshots, run = context.cluster.snapshots, context.runtime
     own = next((own for _, own in await _own_tokens(context, nodes)), None)
-    found = await _token_files(context, source)
+    found = await token_files(context, source)
     if not found:
         return await _retired(context, nodes, source, own)
     if snapshots is None or snapshots.passphrase is None:
@@ -328,7 +328,7 @@ async def _retired(context: Context, nodes: Nodes, source: Source, own: Bundle |
     return None
 
 
-async def _token_files(context: Context, source: Source) -> Mapping[str, bytes]:
+async def token_files(context: Context, source: Source) -> Mapping[str, bytes]:
     """Return the token files that belong to a source, by name, the likeliest first."""
     if source.file:
         paths = source.file.parent.glob(f"{PREFIX}*{SUFFIX}")

@@ -202,11 +202,11 @@ def lost_hint(spec: Path, names: Sequence[str], others: Collection[str]) -> str:
         return (
             f"if {name} never joined (look with `kubectl get node {name}`), delete its machine and run the "
             f"same command again: `openstack server delete {name}`, for a container `docker rm --force "
-            f"--volumes {name}`. Else put the state back from a backup (terraform.tfstate)"
+            f"--volumes {name}`. Else `kbootstrap adopt {spec}` takes it into the state"
         )
     return (
-        "put the state back from a backup (terraform.tfstate); or give the cluster and its data up: "
-        f"kbootstrap destroy {spec}"
+        f"kbootstrap adopt {spec} takes them into a new state as they are; or put the state back from a "
+        f"backup (terraform.tfstate); or give the cluster and its data up: kbootstrap destroy {spec}"
     )
 
 

@@ -18,7 +18,10 @@ def test_what_to_do_about_machines_that_the_state_does_not_know() -> None:
     assert "kubectl get node dev-web-2" in one
     assert "openstack server delete dev-web-2" in one
     assert "destroy" not in one, "one machine is no reason to give a cluster up"
-    assert "kbootstrap destroy dev.yaml" in lost_hint(Path("dev.yaml"), ["dev-web-2"], [])
+    assert "kbootstrap adopt dev.yaml" in one
+    all_of_it = lost_hint(Path("dev.yaml"), ["dev-web-2"], [])
+    assert "kbootstrap adopt dev.yaml" in all_of_it
+    assert "kbootstrap destroy dev.yaml" in all_of_it
 
 
 class _Elsewhere:

@@ -16,6 +16,7 @@ _COMMANDS = {
     "apply": "Bring the clusters to what the spec says.",
     "replace": "Give nodes a new machine, one after the other.",
     "rotate": "Give a cluster other tokens, or new certificates.",
+    "adopt": "Take clusters whose state was lost into a new one.",
     "destroy": "Remove clusters and everything made for them.",
     "status": "Compare the clusters with the spec.",
     "kubeconfig": "Print or merge the kubeconfig of a cluster.",

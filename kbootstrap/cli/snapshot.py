@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -110,21 +111,29 @@ def delete(
 
 
 @command.command("restore", short_help="Bring a cluster back to a snapshot.")
-@click.argument("source", metavar="NAME|PATH|s3")
+@click.argument("words", nargs=-1, required=True, metavar="[SPEC] NAME|PATH|s3")
 @_spec_option
 @_cluster_option
 @output_option
 @tofu_option
 @yes_option
 @_events_option
+@click.option(
+    "--into",
+    type=click.Choice(["local"]),
+    help="Rehearse: restore into a throw-away cluster of this provider, and leave the cluster alone.",
+)
+@click.option("--keep", is_flag=True, help="With --into: do not remove the throw-away cluster at the end.")
 def restore(
-    source: str,
+    words: tuple[str, ...],
     spec: Path | None,
     cluster: str | None,
     output: str,
     tofu: str | None,
     yes: bool,
     events: Path | None,
+    into: str | None,
+    keep: bool,
 ) -> int:
     """Bring a cluster back to a snapshot: a name of the list, a file, or s3 for the newest in the bucket.
 
@@ -132,7 +141,28 @@ def restore(
     `kbootstrap apply` first; the token that was kept beside the snapshot makes them the old cluster again.
 
     Run it again when it was interrupted: it goes on where it stopped.
+
+    With --into local it is a rehearsal: a cluster of its own on this machine shows that the snapshot and its
+    token are good, and what is in them, and is removed again. Nothing in it runs or reaches anybody.
     """
+    *named, source = words
+    if len(named) > 1 or (named and spec):
+        raise click.UsageError("one spec and one snapshot, please")
+    spec = Path(named[0]) if named else spec
+    if keep and into is None:
+        raise click.UsageError("--keep is about a rehearsal: it needs --into local")
+
+    async def rehearse(session: Session, context: Context, stack: AsyncExitStack) -> None:  # noqa: ARG001 (as `work`)
+        from kbootstrap import rehearsal
+        from kbootstrap.views.rehearsal import rehearsal_json, show_rehearsal
+
+        provider = into or "local"
+        done = await rehearsal.rehearse(context, source, provider, keep=keep, beginning=session.begin)
+        session.view.close()
+        if session.human:
+            show_rehearsal(done, time.time(), sys.stdout, os.environ)
+        else:
+            click.echo(rehearsal_json(done, time.time()))
 
     async def work(session: Session, context: Context, stack: AsyncExitStack) -> None:
         from kbootstrap import snapshots
@@ -150,6 +180,8 @@ def restore(
             restored = await snapshots.bring_back(context, stack, source, beginning=session.begin)
         session.say(f"Cluster {name} is what it was in {restored}.")
 
+    if into:
+        return _run(rehearse, spec, cluster, output, tofu, changing=False, events=events)
     return _run(work, spec, cluster, output, tofu, events=events)
 
 
@@ -161,9 +193,13 @@ def _run(
     tofu: str | None,
     *,
     looking: bool = False,
+    changing: bool = True,
     events: Path | None = None,
 ) -> int:
-    """Run a command about one cluster of a spec."""
+    """Run a command about one cluster of a spec; `changing` is as `contexts` has it.
+
+    `looking` shows no progress. What leaves the cluster alone has one document as JSON, instead of events.
+    """
     from kbootstrap.cli.session import run
 
     path = spec or default_spec()
@@ -178,11 +214,12 @@ def _run(
             names = ", ".join(one.name for one in chosen)
             raise WrongUsage("which cluster?", hint=f"--cluster takes one of: {names}")
         async with AsyncExitStack() as stack:
-            (context,) = contexts(loaded, chosen, session.runtime, changing=not looking)
+            (context,) = contexts(loaded, chosen, session.runtime, changing=changing and not looking)
             await work(session, context, stack)
         return 0
 
-    return run(whole, output=output, tofu=tofu, spec=path, logged=not looking, events=events, quiet=looking)
+    document = looking or (output == "json" and not changing)
+    return run(whole, output=output, tofu=tofu, spec=path, logged=not looking, events=events, quiet=document)
 
 
 def _show(found: Sequence[Snapshot], problems: Mapping[str, str], session: Session) -> None:

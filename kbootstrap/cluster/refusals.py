@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterator
 
 from kbootstrap.cluster.model import ApiFacts, NodeFacts, Wanted, WantedNode
+from kbootstrap.cluster.snapshots.marks import REHEARSAL, Mark
 from kbootstrap.diagnostics import Diagnostic, Severity
 from kbootstrap.distros.model import Role
 
@@ -44,7 +45,14 @@ def foreign(wanted: Wanted, facts: NodeFacts) -> Iterator[Diagnostic]:
 
 def restoring(facts: NodeFacts) -> Iterator[Diagnostic]:
     """Yield a refusal while a restore is half done: starting servers now could make two clusters of one."""
-    if facts.restoring:
+    if Mark.read(facts.restoring).stage == REHEARSAL:
+        yield Diagnostic(
+            "KB0893",
+            "A snapshot is rehearsed here",
+            f"{facts.name} has what a snapshot holds, cut off from everybody; no container runs on it.",
+            "look at it with kubectl, then remove it: `kbootstrap destroy` with this spec",
+        )
+    elif facts.restoring:
         yield Diagnostic(
             "KB0870",
             "A restore has not come to its end",

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from kbootstrap.diagnostics import Diagnostic
 from kbootstrap.distros.additions import NOTHING, Additions, SecretContent
+from kbootstrap.errors import PrerequisiteMissing
 from kbootstrap.events import Emit
 from kbootstrap.hints import Hint
 from kbootstrap.inventory.model import Inventory
@@ -66,6 +67,32 @@ class Doomed:
     remark: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Existing:
+    """Something of a cluster that exists: the HCL `address` that stands for it, and its `name`.
+
+    `id` is what the state must call it by; empty where any will do.
+    """
+
+    address: str
+    name: str
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What of a cluster exists and can come into a new state.
+
+    With `environment` OpenTofu makes none of it, and takes it as made. `strangers` are machines of the
+    cluster that the spec does not name, `problems` say what is other than the spec wants it.
+    """
+
+    things: tuple[Existing, ...]
+    environment: Mapping[str, str]
+    strangers: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
 class Bare:
     """What most infrastructures answer to a part of the contract: nothing. For providers to inherit."""
 
@@ -109,6 +136,22 @@ class Bare:
 
     async def discard(self, cluster: Cluster, names: Collection[str], around: Surroundings) -> None:
         """Do nothing: OpenTofu removes machines."""
+
+    async def adoption(
+        self,
+        spec: Spec,
+        cluster: Cluster,
+        nodes: Sequence[Node],  # noqa: ARG002 (the contract's)
+        around: Surroundings,
+    ) -> Adoption:
+        """Raise `PrerequisiteMissing` (KB0895): what was made is imported by hand."""
+        raise PrerequisiteMissing(
+            f"kbootstrap cannot take machines of the provider {cluster.provider.name} into a new state",
+            hint="put the state back from a backup; or import each resource by hand: in "
+            f"{around.space.root}, `tofu import ADDRESS ID`, then `kbootstrap plan {spec.path}` until it "
+            "shows nothing to make",
+            code="KB0895",
+        )
 
 
 class Provider(Protocol):
@@ -225,6 +268,14 @@ class Provider(Protocol):
 
     async def discard(self, cluster: Cluster, names: Collection[str], around: Surroundings) -> None:
         """Remove what OpenTofu leaves of the machines of nodes that have left their cluster and its state."""
+
+    async def adoption(
+        self, spec: Spec, cluster: Cluster, nodes: Sequence[Node], around: Surroundings
+    ) -> Adoption:
+        """Return what of the cluster exists and can come into a new state; changes nothing.
+
+        `nodes` are those of the spec. Raises `PrerequisiteMissing` where that cannot be done at all (KB0895).
+        """
 
     async def release(self, spec: Spec, cluster: Cluster, around: Surroundings) -> None:
         """Before `destroy`: remove what the cluster itself made and what would hold its infrastructure."""

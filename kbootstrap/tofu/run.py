@@ -144,6 +144,21 @@ class Tofu:
         found = self._json(done, "read the state of")
         return f"{found.get('lineage', '')}/{found.get('serial', '')}"
 
+    async def state_text(self) -> str:
+        """Return the whole state, deciphered; empty where there is none."""
+        return (await self._text("state pull", "read the state of", _READ)).stdout
+
+    async def state_write(self, text: str) -> None:
+        """Put a state in the place of the one that it was made of; its serial must be higher."""
+        await settled(self.root, LOCK_WAIT, self.cluster, self.emit)
+        place = self.root / ".terraform" / "kbootstrap-state.json"
+        files.write(place, text, mode=0o600)
+        try:
+            options = {"lock_timeout": f"{LOCK_WAIT}s"}
+            await self._text("state push", "write the state of", _READ, str(place), **options)
+        finally:
+            _remove(place)
+
     async def apply(self, planfile: Path) -> None:
         """Carry out a saved plan."""
         await self._stream(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kbootstrap.cluster.decide import decide
-from kbootstrap.cluster.snapshots import remote, restore
+from kbootstrap.cluster.snapshots import rehearsal, remote, restore
 from kbootstrap.cluster.snapshots.bucket import Item, signed
 from kbootstrap.cluster.snapshots.marks import Mark, leader_of, quoted
 from kbootstrap.cluster.snapshots.model import Snapshot, in_bucket, ordered, parse, pick, tokens_in
@@ -179,3 +179,28 @@ async def test_a_snapshot_of_the_same_cluster_touches_no_token() -> None:
     assert "--etcd-s3=false" not in host.commands[-1]
     await restore.wipe(host, K3S, "server", everything=False)
     assert host.commands[-1] == f"rm -rf {K3S.paths.etcd}"
+
+
+async def test_a_rehearsal_is_cut_off_before_anything_is_restored() -> None:
+    host = FakeHost("a")
+    await rehearsal.fence(host, K3S, "daily")
+    fences = [place for place in host.files if "rehearsal" in place]
+    assert fences == [
+        "/etc/rancher/k3s/config.yaml.d/90-kbootstrap-rehearsal.yaml",
+        "/etc/systemd/system/k3s.service.d/10-kbootstrap-rehearsal.conf",
+    ]
+    assert b"disable-agent: true" in host.files[fences[0]]
+    assert f"ExecStartPre={rehearsal.FENCE}\n".encode() in host.files[fences[1]], "no dash: it must succeed"
+    assert host.commands[-1] == rehearsal.FENCE
+    with pytest.raises(InstallFailed) as caught:
+        await rehearsal.fence(FakeHost("a", lambda _: output("no iptables", status=1)), K3S, "daily")
+    assert caught.value.code == "KB0891"
+
+
+def test_apply_makes_nothing_of_a_rehearsal() -> None:
+    plan = want()
+    found = facts(plan, {})
+    name = plan.servers[0].name
+    found[name] = replace(found[name], restoring=str(Mark("daily", "rehearsal", new=True)))
+    assert [problem.code for problem in decide(plan, found).diagnostics] == ["KB0893"]
+    assert not decide(plan, found).steps

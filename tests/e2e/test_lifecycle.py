@@ -6,6 +6,7 @@ The tests run in the order of the file: the last one destroys the cluster.
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import stat
 import subprocess
@@ -40,6 +41,18 @@ def cluster(shared_lab: Lab) -> Iterator[Lab]:
         yield lab
     finally:
         lab.run("destroy", "-y", spec)
+
+
+def machines() -> set[str]:
+    """The containers of the cluster: their IDs, and when each was started."""
+    ids = [engine(), "ps", "--quiet", "--filter", f"label=kbootstrap.cluster={CLUSTER}"]
+    found = subprocess.run(ids, capture_output=True, text=True, check=True).stdout.split()
+    form = ("inspect", "--format", "{{.Id}} {{.State.StartedAt}}")
+    return set(
+        subprocess.run([engine(), *form, *found], capture_output=True, text=True, check=True).stdout.split(
+            "\n"
+        )
+    )
 
 
 def test_all_nodes_are_ready(cluster: Lab) -> None:
@@ -271,6 +284,37 @@ def container_id(name: str) -> str:
     """Return the engine's ID of a container: another one after it was made again."""
     words = [engine(), "inspect", "--format", "{{.Id}} {{.State.StartedAt}}", name]
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+
+def test_nothing_but_the_state_is_precious(cluster: Lab) -> None:
+    """Key, kubeconfig, pins and rendered files are made or found again; machines and data stay."""
+    cluster.kubectl("create", "configmap", "kept")
+    before, work = machines(), cluster.folder / ".kbootstrap"
+    state = (work / CLUSTER / "terraform.tfstate").read_bytes()
+    shutil.rmtree(work)
+    (cluster.folder / "kubeconfig").unlink()
+    (work / CLUSTER).mkdir(parents=True)
+    (work / CLUSTER / "terraform.tfstate").write_bytes(state)
+    cluster.run("status", "spec.yaml")
+    cluster.run("apply", "-y", "spec.yaml")
+    assert "kept" in cluster.kubectl("get", "configmap", "-o", "name")
+    cluster.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
+    assert machines() == before
+
+
+def test_a_lost_state_comes_back_around_what_runs(cluster: Lab) -> None:
+    before = machines()
+    shutil.rmtree(cluster.folder / ".kbootstrap")
+    (cluster.folder / "kubeconfig").unlink()
+    refused = cluster.run("apply", "-y", "spec.yaml", code=5)
+    assert "KB0612" in refused.stderr
+    assert "kbootstrap adopt" in " ".join(refused.stderr.split())
+    cluster.run("adopt", "-y", "spec.yaml")
+    cluster.run("apply", "-y", "spec.yaml")
+    assert "kept" in cluster.kubectl("get", "configmap", "-o", "name")
+    cluster.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
+    assert "knows everything" in cluster.run("adopt", "-y", "spec.yaml").stderr
+    assert machines() == before
 
 
 def test_destroy_asks_and_leaves_nothing(cluster: Lab) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -97,18 +98,71 @@ def restore_killed(lab: Lab, source: str, moment: str) -> None:
         kill_now(process)
 
 
+def rehearsed(lab: Lab, kept: Path) -> None:
+    """A rehearsal shows what is in the snapshot, leaves nothing, and its cluster does not hear of it."""
+    server, twin = f"{CLUSTER}-control-plane-1", f"{CLUSTER}-rehearsal"
+    lease = "cat /run/kbootstrap/lease"
+    before = (lab.on_node(server, lease), (lab.folder / "kubeconfig").read_bytes())
+
+    def alone() -> bool:
+        return leftovers("e2e-rehearsal", twin) == [] and before == (
+            lab.on_node(server, lease),
+            (lab.folder / "kubeconfig").read_bytes(),
+        )
+
+    told = json.loads(
+        lab.run("snapshot", "restore", "spec.yaml", "s3", "--into", "local", "-o", "json").stdout
+    )
+    assert told["snapshot"]["place"] == "s3"
+    assert set(told["nodes"]) == nodes_of(1)
+    assert told["workloads"]["CronJob"] == ["default/act"]
+    assert told["counts"]["Secret"] > 0
+    assert told["kept"] is None
+    assert alone()
+
+    process = lab.start("snapshot", "restore", kept, "--into", "local", "--events", "rehearsal.jsonl")
+    events = lab.folder / "rehearsal.jsonl"
+    wait_for("the restore", lambda: f"restore {kept.name}" in events.read_text(), seconds=120)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=120) == 130
+    assert alone()
+
+    shown = lab.run("snapshot", "restore", kept, "--into", "local", "--keep").stdout
+    spec = next((lab.folder / ".kbootstrap").rglob("rehearsal.yaml"))
+    assert f"kbootstrap destroy {spec}" in shown
+    node = f"{twin}-control-plane-1"
+    kubectl = "k3s kubectl get -A -o name"
+    assert "configmap/first" in lab.on_node(node, f"{kubectl} configmaps")
+    assert "configmap/later" not in lab.on_node(node, f"{kubectl} configmaps")
+    assert (
+        lab.on_node(node, f"{kubectl} pods --field-selector status.phase=Running,spec.nodeName={node}") == ""
+    )
+    assert lab.on_node(node, "ps -e -o comm= | grep -c containerd || :") == "0"
+    reach = f"timeout 5 bash -c 'echo > /dev/tcp/{GATEWAY}/$0' {{}} 2>&1 || echo refused"
+    assert "refused" in lab.on_node(node, reach.format(lab.extra["E2E_PORT"]))
+    assert "refused" not in lab.on_node(server, reach.format(lab.extra["E2E_PORT"]))
+    assert "KB0894" in lab.run(*rehearsal, code=5).stderr
+    assert "KB0893" in lab.run("apply", "-y", spec, code=8).stderr
+    lab.run("destroy", "-y", spec)
+    assert alone()
+
+
 @pytest.mark.parametrize("servers", [1, 3])
 def test_saved_lost_and_restored(lab: Lab, port: int, servers: int) -> None:
-    lab.extra |= KEYS
+    lab.extra |= KEYS | {"E2E_PORT": str(port)}
     path = lab.spec(spec(port, servers))
     try:
         lab.run("apply", "-y", path, timeout=600)
         lab.kubectl("create", "configmap", "first")
+        cron = ("cronjob", "act", "--image", "nowhere.invalid/act", "--schedule", "* * * * *")
+        lab.kubectl("create", *cron)
         lab.run("snapshot", "save", "--to", lab.folder / "kept")
         listed = json.loads(lab.run("snapshot", "list", "-o", "json").stdout)
         assert {one["place"] for one in listed["snapshots"]} == {f"{CLUSTER}-control-plane-1", "s3"}
         assert listed["problems"] == {}
         lab.kubectl("create", "configmap", "later")
+        if servers == 1:
+            rehearsed(lab, next(one for one in (lab.folder / "kept").iterdir() if one.suffix != ".json"))
 
         restore_killed(lab, "s3", "remove stale Node objects")
         refused = lab.run("apply", "-y", path, code=8)

@@ -19,7 +19,7 @@ OWN = {
     "KBOOTSTRAP_TOFU": "program to use instead of the `tofu` or `terraform` on PATH, like `--tofu`",
 }
 """Ours, each with what it does."""
-INTERNAL = frozenset({"KBOOTSTRAP_COMPLETE", "KBOOTSTRAP_RUN"})
+INTERNAL = frozenset({"KBOOTSTRAP_ADOPT", "KBOOTSTRAP_COMPLETE", "KBOOTSTRAP_RUN"})
 """Set by our own scripts, for nobody else."""
 OTHERS = {
     "KUBECONFIG": "kubeconfig files that `apply` writes the cluster into, in kubectl's order",

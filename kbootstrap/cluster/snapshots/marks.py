@@ -11,12 +11,16 @@ from kbootstrap.cluster.snapshots.model import Snapshot
 CARRIES = ("reset", "serving")
 """Stages of the server that carries the restored data: `serving` once stale Node objects are gone too."""
 
+REHEARSAL = "rehearsal"
+"""Stage of a server on which a snapshot is only rehearsed: nothing else may be done with it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
     """`stage` is `begun`, then `reset` and `serving` on the leader, `wiped` on the other servers.
 
-    `new`: the machines carried another cluster than the snapshot's.
+    It is `rehearsal` where that is all the server is for. `new`: the machines carried another cluster than
+    the snapshot's.
     """
 
     label: str

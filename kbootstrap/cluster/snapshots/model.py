@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from stat import S_ISREG
 
 from kbootstrap.cluster.snapshots.bucket import Item
 from kbootstrap.cluster.snapshots.vault import PREFIX, SUFFIX
@@ -12,6 +14,8 @@ from kbootstrap.errors import WrongUsage
 
 S3 = "s3"
 """The place of snapshots in the bucket; others are names of servers."""
+FILE = "file"
+"""The place of one that is a file on this machine."""
 METADATA = ".metadata/"
 """Folder of the bucket that k3s passes over when it looks for snapshots (its source, `pkg/etcd/s3`)."""
 NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,60}[a-z0-9])?")
@@ -35,6 +39,17 @@ def parse(server: str, said: str) -> tuple[Snapshot, ...]:
         for row in rows
         if len(row) == 3
     )
+
+
+def on_disk(path: Path) -> Snapshot | None:
+    """Return the snapshot in a file of this machine, None where there is no such file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    if not S_ISREG(found.st_mode):
+        return None
+    return Snapshot(path.name, FILE, made_at(path.name, int(found.st_mtime)), found.st_size)
 
 
 def in_bucket(items: Iterable[Item], prefix: str) -> tuple[Snapshot, ...]:

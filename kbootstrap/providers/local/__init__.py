@@ -10,6 +10,7 @@
 | `claims`       | names, ports and addresses that somebody else uses                       |
 | `keys`         | the SSH key                                                              |
 | `machines`     | inventory, drift, cleanup                                                |
+| `adoption`     | what is there although no state knows it                                 |
 | `checks`       | lines of `doctor`                                                        |
 | `hints`        | what the engine's words in failures of OpenTofu mean                     |
 | `provider`     | the contract of `providers/model.py`                                     |

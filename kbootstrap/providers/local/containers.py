@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, ip_network
 from typing import Any
@@ -28,13 +28,17 @@ _ACT = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container. `ports` maps the container's TCP ports to those of the loopback address."""
+    """One container. `ports` maps the container's TCP ports to those of the loopback address.
+
+    `addresses` are those that it has, or was told to have while it is stopped.
+    """
 
     name: str
     id: str
     running: bool
     labels: Mapping[str, str]
     ports: Mapping[int, int]
+    addresses: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,12 @@ class Containers:
         argv = [self.engine.command, "exec", name, "cat", path]
         told = await self._runner.run(argv, deadline=_ASK, check=False)
         return told.stdout if told.status == 0 else ""
+
+    async def append(self, container: str, path: str, content: bytes) -> None:
+        """Add to a file of a running container."""
+        script = ["sh", "-c", 'cat >> "$1"', "sh", path]
+        argv = [self.engine.command, "exec", "--interactive", container, *script]
+        await self._runner.run(argv, deadline=_ASK, stdin=content)
 
     async def has(self, container: str, path: str) -> bool:
         """Tell whether a container, running or not, has a file."""
@@ -152,7 +162,14 @@ def _container(item: Mapping[str, Any]) -> Container:
         running=bool((item.get("State") or {}).get("Running")),
         labels=(item.get("Config") or {}).get("Labels") or {},
         ports=ports,
+        addresses=frozenset(_addresses(item)),
     )
+
+
+def _addresses(item: Mapping[str, Any]) -> Iterator[str]:
+    for joined in ((item.get("NetworkSettings") or {}).get("Networks") or {}).values():
+        told = (joined.get("IPAMConfig") or {}).get("IPv4Address")
+        yield from filter(None, (joined.get("IPAddress"), told))
 
 
 def _network(item: Mapping[str, Any]) -> EngineNetwork:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from kbootstrap import files
 from kbootstrap.providers.keys import named_identity, public_keys
+from kbootstrap.providers.local.claims import belongs, endpoint_name
+from kbootstrap.providers.local.containers import CLUSTER, NODE, SPEC, Containers
 from kbootstrap.providers.model import Surroundings
-from kbootstrap.spec.model import Cluster
+from kbootstrap.spec.model import Cluster, Spec
+
+AUTHORIZED_KEYS = "/etc/ssh/authorized_keys/kbootstrap"
+"""Who may log in to a node: written by `terraform-modules/local/nodes`, read by sshd of the node image."""
 
 
 def identity(cluster: Cluster, around: Surroundings) -> Path:
@@ -22,12 +28,38 @@ def authorized_keys(cluster: Cluster, around: Surroundings) -> list[str]:
     return public_keys(cluster, around, identity(cluster, around))
 
 
+async def replace_lost(spec: Spec, cluster: Cluster, containers: Containers, around: Surroundings) -> None:
+    """Where the generated key is gone and nodes exist, make another one and let it in through the engine.
+
+    It is kept last: a run that is killed before makes one more.
+    """
+    private = around.space.private_key
+    if cluster.ssh.private_key is not None or private.is_file():
+        return
+    owner, endpoint = str(around.space.root), endpoint_name(cluster)
+    marked = await containers.labelled({SPEC: spec.name, CLUSTER: cluster.name})
+    nodes = [one for one in marked if belongs(one.labels, spec.name, cluster.name, owner)]
+    nodes = [one for one in nodes if one.labels.get(NODE) not in (None, endpoint)]
+    if not nodes:
+        return
+    public, secret = _generated()
+    await containers.start(one.id for one in nodes if not one.running)
+    await asyncio.gather(*(containers.append(one.id, AUTHORIZED_KEYS, public) for one in nodes))
+    _keep(private, public, secret)
+
+
 def _generate(private: Path) -> None:
+    if not private.is_file():
+        _keep(private, *_generated())
+
+
+def _generated() -> tuple[bytes, bytes]:
     import asyncssh
 
-    if private.is_file():
-        return
     key = asyncssh.generate_private_key("ssh-ed25519", comment="kbootstrap")
-    beside = private.with_name(f"{private.name}.pub")
-    files.write(beside, key.export_public_key(), mode=0o644)
-    files.write(private, key.export_private_key(), mode=0o600)
+    return key.export_public_key(), key.export_private_key()
+
+
+def _keep(private: Path, public: bytes, secret: bytes) -> None:
+    files.write(private.with_name(f"{private.name}.pub"), public, mode=0o644)
+    files.write(private, secret, mode=0o600)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from kbootstrap.inventory.model import Inventory
 from kbootstrap.providers.local import checks, claims, image, machines
+from kbootstrap.providers.local.adoption import adoption
 from kbootstrap.providers.local.containers import OWNER, Containers
 from kbootstrap.providers.local.engine import detect, remember
 from kbootstrap.providers.local.hints import HINTS
-from kbootstrap.providers.local.keys import authorized_keys
+from kbootstrap.providers.local.keys import authorized_keys, replace_lost
 from kbootstrap.providers.local.options import Options, options
 from kbootstrap.providers.local.render import render
-from kbootstrap.providers.model import Bare, Check, Doomed, Surroundings
+from kbootstrap.providers.model import Adoption, Bare, Check, Doomed, Surroundings
 from kbootstrap.render.model import RenderedRoot
 from kbootstrap.spec.lock import Lock
-from kbootstrap.spec.model import Cluster, Spec
+from kbootstrap.spec.model import Cluster, Node, Spec
 
 
 class Local(Bare):
@@ -59,6 +60,7 @@ class Local(Bare):
             await image.ensure(engine, around)
             chosen = await options(engine, name, around)
             remember(engine, around.space)
+        await replace_lost(spec, cluster, Containers(engine, around.runner), around)
         variables = {
             "command": engine.command,
             "image": name,
@@ -119,6 +121,12 @@ class Local(Bare):
     ) -> Doomed:
         """Return the cluster's containers."""
         return await machines.doomed(cluster, await self._containers(cluster, around), around)
+
+    async def adoption(
+        self, spec: Spec, cluster: Cluster, nodes: Sequence[Node], around: Surroundings
+    ) -> Adoption:
+        """Return the cluster's containers and its network."""
+        return await adoption(spec, cluster, nodes, await self._containers(cluster, around), around)
 
     async def release(
         self,

@@ -32,6 +32,9 @@ resource "terraform_data" "network" {
     }
     # No state knows a network of this name: what is there was left by a run that was killed.
     command = <<-EOT
+      # `kbootstrap adopt` names what exists and comes into a new state as it is.
+      case " $${KBOOTSTRAP_ADOPT:-} " in *" $NAME "*) exit 0 ;; esac
+
       for container in $("$ENGINE" ps --all --quiet --filter "network=$NAME" --filter "label=kbootstrap.spec=$SPEC"); do
         "$ENGINE" rm --force --volumes "$container"
       done

@@ -1,0 +1,150 @@
+"""A rehearsal on its one machine: what keeps the restored cluster from acting, and what is in it.
+
+Everything that a snapshot has may begin to act once an API server has it: pods, CronJobs, controllers of
+clouds, webhooks, schedules of snapshots. Three fences stand before that, and the service cannot start without
+them: no kubelet, so no container ever runs; no connection that begins on the machine gets out of it; and no
+snapshot is made. Source of the keys: k3s, `pkg/cli/cmds/server.go` and `agent.go`.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kbootstrap.cluster.deadlines import COMMAND
+from kbootstrap.cluster.snapshots.marks import REHEARSAL, Mark
+from kbootstrap.cluster.snapshots.model import Snapshot
+from kbootstrap.cluster.snapshots.restore import mark
+from kbootstrap.distros.config import dump
+from kbootstrap.distros.model import Distribution
+from kbootstrap.errors import InstallFailed
+from kbootstrap.hosts.model import Host
+
+FENCE = "/usr/local/sbin/kbootstrap-fence"
+_FENCE = """\
+#!/bin/sh
+# Written by kbootstrap. Here a snapshot is rehearsed: nobody outside may hear of it. Whoever comes in is
+# answered; the engine's resolver would ask others for us.
+set -eu
+forbid() {
+  "$@" -w -C OUTPUT $rule 2>/dev/null || "$@" -w -A OUTPUT $rule
+}
+rule='! -o lo -m conntrack --ctstate NEW -j REJECT'
+forbid iptables
+[ -z "$(ip -6 -o address show scope global 2>/dev/null)" ] || forbid ip6tables
+rule='-d 127.0.0.11 -j REJECT'
+forbid iptables
+"""
+_KINDS = {
+    "namespaces": "Namespace",
+    "deployments.apps": "Deployment",
+    "statefulsets.apps": "StatefulSet",
+    "daemonsets.apps": "DaemonSet",
+    "cronjobs.batch": "CronJob",
+    "services": "Service",
+    "configmaps": "ConfigMap",
+    "secrets": "Secret",
+    "persistentvolumeclaims": "PersistentVolumeClaim",
+    "customresourcedefinitions.apiextensions.k8s.io": "CustomResourceDefinition",
+}
+_LOOK = 120.0
+_NAMED = ("Deployment", "StatefulSet", "DaemonSet", "CronJob")
+"""Kinds that are told by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a restored cluster has: `nodes` are versions by name, `workloads` `namespace/name` by kind.
+
+    `counts` has every kind that is looked at, also those that there are none of.
+    """
+
+    namespaces: tuple[str, ...]
+    workloads: Mapping[str, tuple[str, ...]]
+    counts: Mapping[str, int]
+    nodes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What a rehearsal proved. `seconds` from the beginning until the API answered.
+
+    `spec` and `kubeconfig` are those of a cluster that was kept, None where it is gone.
+    """
+
+    cluster: str
+    snapshot: Snapshot
+    contents: Contents
+    seconds: float
+    spec: Path | None = None
+    kubeconfig: Path | None = None
+
+
+async def fence(host: Host, distro: Distribution, label: str) -> None:
+    """Put the fences up before anything of a snapshot is on the machine; raises `InstallFailed` (KB0891).
+
+    The mark keeps `apply` away from a rehearsal that is kept.
+    """
+    await mark(host, Mark(label, REHEARSAL, new=True))
+    config = f"{distro.paths.join.rpartition('/')[0]}/90-kbootstrap-rehearsal.yaml"
+    await host.put(settings().encode(), config, mode=0o600, deadline=COMMAND)
+    await host.put(_FENCE.encode(), FENCE, mode=0o755, deadline=COMMAND)
+    unit = f"/etc/systemd/system/{distro.unit('server')}.d/10-kbootstrap-rehearsal.conf"
+    await host.put(f"[Service]\nExecStartPre={FENCE}\n".encode(), unit, mode=0o644, deadline=COMMAND)
+    output = await host.run(FENCE, deadline=COMMAND, check=False)
+    if output.status != 0:
+        raise InstallFailed(
+            f"{host.name} cannot be cut off from others, so nothing is restored on it",
+            hint="its kernel must know iptables and connection tracking, as a node of Kubernetes does",
+            detail=output.tail or None,
+            code="KB0891",
+            host=host.name,
+        )
+
+
+def settings() -> str:
+    """Return the drop-in of the configuration."""
+    return dump(
+        {"disable-agent": True, "disable-cloud-controller": True, "etcd-disable-snapshots": True},
+        note="A rehearsal: no container runs, and no snapshot is made.",
+    )
+
+
+async def contents(host: Host, distro: Distribution) -> Contents:
+    """Read what is in the restored cluster; secrets are counted on the machine and never leave it.
+
+    They are read and so deciphered by the API server: a snapshot whose key is lost fails here.
+    """
+    kubectl = (
+        f"{shlex.quote(distro.paths.binary)} kubectl --kubeconfig {shlex.quote(distro.paths.kubeconfig)}"
+    )
+    form = '{range .items[*]}{.kind} {.metadata.namespace}/{.metadata.name}{"\\n"}{end}'
+    command = f"{kubectl} get {','.join(_KINDS)} --all-namespaces -o jsonpath={shlex.quote(form)}"
+    output = await host.run(command, deadline=_LOOK, check=False)
+    if output.status != 0:
+        raise InstallFailed(
+            f"{host.name}: the restored cluster does not tell what it has",
+            hint="the snapshot may be damaged, or secrets in it cannot be deciphered; rehearse another one",
+            detail=output.tail or None,
+            code="KB0892",
+            host=host.name,
+        )
+    return read(output.stdout)
+
+
+def read(said: str) -> Contents:
+    """Read lines of `Kind namespace/name`; pure."""
+    rows = re.findall(r"^(\w+) (\S*)/(\S+)$", said, re.MULTILINE)
+    counted = Counter(kind for kind, _, _ in rows)
+    return Contents(
+        namespaces=tuple(sorted(name for kind, _, name in rows if kind == "Namespace")),
+        workloads={
+            kind: tuple(sorted(f"{space}/{name}" for one, space, name in rows if one == kind))
+            for kind in _NAMED
+        },
+        counts={kind: counted[kind] for kind in _KINDS.values()},
+    )
