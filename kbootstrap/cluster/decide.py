@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 
 from kbootstrap.cluster import going as leave
-from kbootstrap.cluster import labels, preflight, refusals, rolling, volumes
+from kbootstrap.cluster import labels, left, preflight, refusals, rolling, volumes
 from kbootstrap.cluster.going import NOBODY, Going
 from kbootstrap.cluster.members import Standing, standing
 from kbootstrap.cluster.model import ApiFacts, ApiNode, NodeFacts, Wanted, WantedNode
@@ -55,6 +55,7 @@ def decide(
     missing = [n.name for n in wanted.nodes if n.name not in facts and n.name not in going.renewed]
     if missing and not partial:
         return Plan(wanted.cluster, {}, (_unseen(missing),))
+    facts, cleaning = left.cleaned(facts, api)
     found = standing(wanted, facts, [name for name in going.removed if going.role(name) == "server"])
     seen = dict(api.nodes) if api else {}
     steps: dict[str, tuple[Step, ...]] = {}
@@ -72,6 +73,8 @@ def decide(
         one = _Node(wanted, node, facts[node.name], seen.get(node.name), found, api_known=api is not None)
         secret = _secret(wanted, node.name, api, new=found.founder is not None) if node.name == giver else ()
         mine = (*one.steps(), *secret)
+        if node.name in cleaning:
+            mine = (cleaning[node.name], *mine)
         if node.name == first:
             mine = (rolling.snapshot(node.name, wanted.version), *mine)
         problems += one.problems(mine)
@@ -296,12 +299,14 @@ class _Node:
         """Yield the waiting at the end, and labels and taints."""
         name = self.node.name
         starting = self.unit.active != "active" or any(not isinstance(s, EnableService) for s in service)
-        ready = self.seen is not None and self.seen.ready and not self._stale()
+        ready = self.seen is not None and self._arrived(self.seen) and not self._stale()
         if starting and self.node.role == "server":
             yield WaitServing(node=name, why="other nodes join through it", unit=self.unit_name)
         if starting or not ready:
             why = "it starts" if starting else self._not_ready()
-            yield WaitReady(node=name, why=why, unit=self.unit_name, version=self.wanted.version)
+            yield WaitReady(
+                node=name, why=why, unit=self.unit_name, version=self.wanted.version, since=self.unit.since
+            )
         if starting and self.settled and self._other_version():
             yield WaitWorkloads(node=name, why="another version makes pods anew")
         if self.seen is not None and self.seen.leaving and not self._stale():
@@ -318,10 +323,16 @@ class _Node:
                 taints=self.node.taints,
             )
 
+    def _arrived(self, seen: ApiNode) -> bool:
+        """Whether the node is Ready since its service was started: an earlier Ready lingers for a while."""
+        return seen.ready and (self.unit.since == 0 or seen.heartbeat >= self.unit.since)
+
     def _not_ready(self) -> str:
         if not self.api_known:
             return "the Kubernetes API does not answer"
-        return (self.seen.reason or "it is not Ready") if self.seen else "it is not in the cluster yet"
+        if self.seen is None:
+            return "it is not in the cluster yet"
+        return "its service was started a moment ago" if self.seen.ready else self.seen.reason or "it is not Ready"
 
     def _relabel(self) -> bool:
         if self.seen is None or self._stale():

@@ -15,13 +15,17 @@ from kbootstrap.spec.model import Taint
 
 @dataclass(frozen=True, slots=True)
 class UnitState:
-    """A systemd unit as `systemctl show` tells it: `load` is `not-found` where there is none."""
+    """A systemd unit as `systemctl show` tells it: `load` is `not-found` where there is none.
+
+    `since` is when its process was started (epoch, by the node's clock), 0 where that is not known.
+    """
 
     load: str = "not-found"
     active: str = "inactive"
     sub: str = "dead"
     enabled: bool = False
     restarts: int = 0
+    since: int = 0
 
     @property
     def present(self) -> bool:
@@ -73,6 +77,7 @@ class NodeFacts:
     Kubernetes installations of another kind. `cluster_id` (servers) and `token_ca` (what the node joins with)
     are the public CA hash inside `K10` tokens. `join` tells the join drop-in: `founder`, a URL, or None.
     `restart_pending`: configuration was changed while the service ran, and it has not restarted since.
+    `left`: this server was about to be removed from etcd by us; whether it was, the API knows.
     `volumes` are the extra volumes that were asked for, by name. `restoring` is the mark of a restore that
     has not come to its end. `lease` is the run that changes the cluster.
     """
@@ -106,6 +111,7 @@ class NodeFacts:
     join: str | None = None
     node_password: bool = False
     restart_pending: bool = False
+    left: bool = False
     restoring: str = ""
     volumes: Mapping[str, VolumeFacts] = field(default_factory=dict)
     lease: Holder | None = None
@@ -191,7 +197,7 @@ class ApiNode:
     """A Node object, as far as it matters here. `applied` is our annotation: what we set last time.
 
     `etcd` is the node's etcd membership: True voter, False not (yet), None unknown or no server; it may be
-    15 s old. `leaving`: we cordoned it, because it was to go. `heartbeat` is when its kubelet last spoke
+    15 s old. `leaving`: we cordoned it, because it was to go. `deleted`: it is on its way out. `heartbeat` is when its kubelet last spoke
     (epoch, by the node's clock). `taint_times` has the times that Kubernetes added to taints, by
     `key:Effect`.
     """
@@ -206,6 +212,7 @@ class ApiNode:
     etcd: bool | None = None
     resource_version: str = ""
     taint_times: Mapping[str, str] = field(default_factory=dict)
+    deleted: bool = False
     unschedulable: bool = False
     reason: str = ""
     heartbeat: int = 0

@@ -138,6 +138,7 @@ rmdir "$config.d" "$etc" /etc/rancher /var/lib/rancher 2>/dev/null
 systemctl daemon-reload
 for unit in $units; do systemctl reset-failed "$unit" 2>/dev/null; done
 rm -rf /run/kbootstrap
+rm -rf "$(dirname "$stamp")/next" "$(dirname "$stamp")/left"
 rm -f "$stamp" "$stamp.lock" "$stamp.new"
 rmdir "$(dirname "$stamp")" 2>/dev/null
 done_with removed

@@ -65,7 +65,7 @@ class Shell:
             (r"timeout (?P<seconds>\d+) systemctl start (?P<unit>\S+)$", self._wait),
             (r"\S+ etcd-snapshot save --name (?P<name>\S+)", self._snapshot),
             (r"systemctl enable --quiet (?P<unit>\S+)$", self._enable),
-            (r"mkdir -p \$\(dirname (?P<held>\S+)\) && printf ", self._hold),
+            (r"mkdir -p \$\(dirname (?P<held>\S+)\) && (?:printf|touch) ", self._hold),
             (r"systemctl disable --quiet (?P<unit>\S+); timeout \d+ systemctl stop", self._stop),
         )
 
@@ -106,6 +106,8 @@ class Shell:
         size = len(self.machine.files[place])
         lines.append(f"artifact {found['sha']} {size} {found['version']} {found['path']}")
         self.machine.put(PATHS.stamp, "".join(f"{line}\n" for line in lines))
+        for path in re.findall(r" && rm -f (\S+)$", found.string):
+            self.machine.remove(path)
         return done()
 
     def _move(self, found: re.Match[str], _stdin: bytes) -> Output:
@@ -120,8 +122,9 @@ class Shell:
         return done()
 
     def _start(self, found: re.Match[str], _stdin: bytes) -> Output:
-        for path in re.findall(r"rm -f (\S+)", found.string):
-            self.machine.remove(path.rstrip(";").rpartition("/")[0] if "system/" in path else path.rstrip(";"))
+        for words in re.findall(r"rm -f ([^;&]+)", found.string):
+            for path in words.split():
+                self.machine.remove(path.rpartition("/")[0] if "system/" in path else path)
         self.machine.enabled.add(found["unit"])
         self.world.start(self.machine, found["unit"])
         return done(f"{self._epoch()}\n")
@@ -196,6 +199,7 @@ class Shell:
     def _system(self) -> list[str]:
         return [
             f"epoch {self._epoch()}",
+            f"uptime {int(self.world.now - self.machine.booted)}",
             "arch x86_64",
             "kernel 6.1.0",
             f"hostname {self.machine.name}",
@@ -218,9 +222,10 @@ class Shell:
         active = self._active() if mine else "inactive"
         sub = {"active": "running", "activating": "start"}.get(active, "dead")
         enabled = "enabled" if unit in machine.enabled else "disabled"
+        since = int((machine.process.began - machine.booted) * 1e6) if mine and machine.process else 0
         return (
             f"unit {unit} LoadState=loaded ActiveState={active} SubState={sub} UnitFileState={enabled} "
-            f"NRestarts={machine.restarts}"
+            f"NRestarts={machine.restarts} ExecMainStartTimestampMonotonic={since}"
         )
 
     def _installed(self) -> list[str]:
@@ -248,6 +253,8 @@ class Shell:
     def _members(self) -> list[str]:
         machine = self.machine
         lines = []
+        if machine.has("/var/lib/kbootstrap/left"):
+            lines.append("left yes")
         if machine.has("/run/kbootstrap/restart"):
             lines.append("restart-pending yes")
         if machine.has(LEASE):

@@ -88,6 +88,7 @@ def _node(world: World, node: Node) -> dict[str, Any]:
             "labels": dict(node.labels),
             "annotations": dict(node.annotations),
             "resourceVersion": str(node.revision),
+            **({"deletionTimestamp": "2026-01-01T00:00:00Z"} if node.deleting else {}),
         },
         "spec": {"taints": list(node.taints), **({"unschedulable": True} if node.unschedulable else {})},
         "status": {"nodeInfo": {"kubeletVersion": node.version}, "conditions": conditions, "addresses": []},

@@ -28,6 +28,7 @@ class Process:
     unit: str
     number: int
     version: str
+    began: float
     stage: Stage = "boot"
     etcd: bool = False
     serving: bool = False

@@ -143,7 +143,7 @@ class World:
         if f"/etc/systemd/system/{unit}" not in machine.files:
             raise Broken(f"{unit} is started on {machine.name} and does not exist")
         self.counter += 1
-        machine.process = Process(unit, self.counter, machine.version())
+        machine.process = Process(unit, self.counter, machine.version(), self.now)
         self.later(1, "server" if unit == K3S.unit("server") else "agent", machine.name, self.counter)
 
     def stop(self, machine: Machine) -> None:
@@ -371,7 +371,7 @@ class World:
         self.later(1, "gone", name)
 
     def gone(self, name: str, _number: int) -> None:
-        """The finalizer of a Node: its member leaves etcd first, which a majority must agree to."""
+        """The finalizers of a Node: member and password go first, and a majority must agree."""
         cluster = self.cluster
         if cluster is None or name not in cluster.nodes:
             return
@@ -380,6 +380,7 @@ class World:
             return
         self.remove_member(cluster, name)
         del cluster.nodes[name]
+        cluster.secrets.pop(f"{name}.node-password.k3s", None)
         for pod in [pod for pod in cluster.pods.values() if pod.node == name]:
             del cluster.pods[pod.name]
             if not pod.daemon:
