@@ -349,6 +349,7 @@ def _doors(gate: Gate, context: Context) -> Iterator[None]:
     with contextlib.ExitStack() as patches:
         for target, name, new in (
             (pipeline, "prepare", prepare),
+            (pipeline, "keep_kubeconfig", lambda *_parts, **_options: ()),  # files of the operator's machine
             (stages, "obtain", obtain),
             (survey, "connector", lambda _context: _Connector(gate, redactor)),
             (real_api, "_HttpApi", _api_of(gate)),
