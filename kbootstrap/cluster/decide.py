@@ -299,7 +299,7 @@ class _Node:
         """Yield the waiting at the end, and labels and taints."""
         name = self.node.name
         starting = self.unit.active != "active" or any(not isinstance(s, EnableService) for s in service)
-        ready = self.seen is not None and self._arrived(self.seen) and not self._stale()
+        ready = self.seen is not None and self.seen.ready_since(self.unit.since) and not self._stale()
         if starting and self.node.role == "server":
             yield WaitServing(node=name, why="other nodes join through it", unit=self.unit_name)
         if starting or not ready:
@@ -323,16 +323,14 @@ class _Node:
                 taints=self.node.taints,
             )
 
-    def _arrived(self, seen: ApiNode) -> bool:
-        """Whether the node is Ready since its service was started: an earlier Ready lingers for a while."""
-        return seen.ready and (self.unit.since == 0 or seen.heartbeat >= self.unit.since)
-
     def _not_ready(self) -> str:
         if not self.api_known:
             return "the Kubernetes API does not answer"
         if self.seen is None:
             return "it is not in the cluster yet"
-        return "its service was started a moment ago" if self.seen.ready else self.seen.reason or "it is not Ready"
+        if self.seen.ready:
+            return "its service was started a moment ago"
+        return self.seen.reason or "it is not Ready"
 
     def _relabel(self) -> bool:
         if self.seen is None or self._stale():

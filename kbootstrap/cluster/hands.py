@@ -32,7 +32,7 @@ MARK = "/run/kbootstrap/restart"
 NEXT = "/var/lib/kbootstrap/next"
 """Artifacts of another version wait in this folder until the service changes to them."""
 LEFT = "/var/lib/kbootstrap/left"
-"""Its presence means: this server was about to be removed from etcd. Without its Node it has been (`left.py`)."""
+"""Its presence means: this server was about to be removed from etcd. Without its Node it was (`left.py`)."""
 _TIMED_OUT = 124
 """Exit status of `timeout` when it ended the command."""
 _PATIENCE = 60.0

@@ -2,7 +2,7 @@
 
 A member that was removed never serves again. Started once more, k3s notices and puts its data aside; started
 twice, the one that founded the cluster founds another one, with the same certificates (k3s source,
-`pkg/daemons/executor/etcd.go`, `pkg/cluster/bootstrap.go`). So its machine is made blank, and joins as a new one.
+`pkg/daemons/executor/etcd.go`, `pkg/cluster/bootstrap.go`). So its machine is made blank, and joins anew.
 """
 
 from __future__ import annotations

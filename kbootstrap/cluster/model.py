@@ -197,8 +197,8 @@ class ApiNode:
     """A Node object, as far as it matters here. `applied` is our annotation: what we set last time.
 
     `etcd` is the node's etcd membership: True voter, False not (yet), None unknown or no server; it may be
-    15 s old. `leaving`: we cordoned it, because it was to go. `deleted`: it is on its way out. `heartbeat` is when its kubelet last spoke
-    (epoch, by the node's clock). `taint_times` has the times that Kubernetes added to taints, by
+    15 s old. `leaving`: we cordoned it, because it was to go. `deleted`: it is on its way out. `heartbeat` is
+    when its kubelet last spoke (epoch, by the node's clock). `taint_times` has the times that Kubernetes added to taints, by
     `key:Effect`.
     """
 
@@ -217,6 +217,13 @@ class ApiNode:
     reason: str = ""
     heartbeat: int = 0
     leaving: bool = False
+
+    def ready_since(self, since: int) -> bool:
+        """Whether the node is Ready, and not from before `since` (epoch; 0: whenever): that lingers a minute.
+
+        What was said in the same second may be from before: a service needs longer to start.
+        """
+        return self.ready and (since == 0 or self.heartbeat > since)
 
     @property
     def known(self) -> bool:

@@ -93,6 +93,6 @@ class _Loop(asyncio.SelectorEventLoop):
         future: asyncio.Future[T] = self.create_future()
         try:
             future.set_result(func(*args))
-        except Exception as error:  # noqa: BLE001 - whatever a thread would raise
+        except Exception as error:  # whatever a thread would raise
             future.set_exception(error)
         return future

@@ -118,7 +118,9 @@ class _Host:
         shell, said = Shell(self._gate.world, self._machine), stdin or b""
         if shell.reads(command):
             await asyncio.sleep(SSH)
-            output = await self._gate.call(f"{self.name}: {_short(command)}", lambda: shell.run(command, said), seconds=0)
+            output = await self._gate.call(
+                f"{self.name}: {_short(command)}", lambda: shell.run(command, said), seconds=0
+            )
         else:
             self._gate.world.touched.append(("run", self.name))
             output = await self._gate.call(
@@ -143,7 +145,10 @@ class _Host:
         data = content if isinstance(content, bytes) else content.read_bytes()
         self._gate.world.touched.append(("put", self.name))
         await self._gate.call(
-            f"{self.name}: put {destination}", lambda: self._machine.put(destination, data), seconds=SSH, late=True
+            f"{self.name}: put {destination}",
+            lambda: self._machine.put(destination, data),
+            seconds=SSH,
+            late=True,
         )
         if progress:
             progress(len(data), len(data))
@@ -162,7 +167,11 @@ class _Host:
 
 
 def _short(command: str) -> str:
-    for word, name in (("kbootstrap-facts-1", "facts"), ("kbootstrap-uninstall", "uninstall"), ("act=", "lease")):
+    for word, name in (
+        ("kbootstrap-facts-1", "facts"),
+        ("kbootstrap-uninstall", "uninstall"),
+        ("act=", "lease"),
+    ):
         if word in command:
             return f"{name} {command.split()[0]}"
     return command[:160]
@@ -218,7 +227,9 @@ def _api_of(gate: Gate) -> type:
             what = f"api: {verb} {path}"
             if verb != "GET" and "/nodes/" in path:
                 gate.world.touched.append(("api", path.rpartition("/")[2]))
-            answer = await gate.call(what, lambda: kube.ask(gate.world, verb, path, body, params), seconds=API)
+            answer = await gate.call(
+                what, lambda: kube.ask(gate.world, verb, path, body, params), seconds=API
+            )
             if answer is None:
                 await asyncio.sleep(1)
                 raise self._unavailable("connection refused")
@@ -368,4 +379,6 @@ def _artifacts(folder: Path, version: str, arch: str) -> Kept:
         (place / "k3s").write_bytes(text * (1 + int(version.split(".")[1])))
         images = zstandard.compress(hashlib.sha256(text).hexdigest()[: int(version.split(".")[1])].encode())
         (place / f"k3s-airgap-images-{arch}.tar.zst").write_bytes(images)
-    return Kept(place, "made", "", {one.name: f"{version}-{one.name}".encode().hex()[:64] for one in place.iterdir()})
+    return Kept(
+        place, "made", "", {one.name: f"{version}-{one.name}".encode().hex()[:64] for one in place.iterdir()}
+    )

@@ -90,7 +90,9 @@ def _settings(wish: Wish) -> list[Edit]:
             servers = frozenset(wish.server_names())
             found.append(Edit(f"without {names}", replace(wish, disable=names), servers))
     found.extend(
-        Edit(f"{pool.name} was changed by hand", wish, frozenset(pool.names()), drifted=frozenset(pool.names()))
+        Edit(
+            f"{pool.name} was changed by hand", wish, frozenset(pool.names()), drifted=frozenset(pool.names())
+        )
         for pool in wish.pools
     )
     return found

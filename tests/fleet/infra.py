@@ -106,7 +106,9 @@ def _needed(targets: Collection[str]) -> set[str]:
     return found
 
 
-def changes(before: State, wanted: State, replace: Collection[str], targets: Collection[str]) -> tuple[Change, ...]:
+def changes(
+    before: State, wanted: State, replace: Collection[str], targets: Collection[str]
+) -> tuple[Change, ...]:
     """Return what a plan would do, as OpenTofu decides it."""
     asked = set(replace)
     renewed = {a for a in before if a in wanted and (a in asked or _values(before[a]) != wanted[a])}
@@ -150,7 +152,9 @@ class Tofu:
         if not any(".node[" in address for address in state):
             return {}
         nodes = {
-            str(key(a)): {**state[a], "instance": state[a]["instance"]} for a in sorted(state) if ".node[" in a
+            str(key(a)): {**state[a], "instance": state[a]["instance"]}
+            for a in sorted(state)
+            if ".node[" in a
         }
         endpoint = {
             "internal": {"host": state[ENDPOINT]["address"], "port": 6443},
@@ -159,7 +163,9 @@ class Tofu:
         own = {"spec": self.context.spec.name, "cluster": self.context.cluster.name}
         return {"kbootstrap": {**own, "endpoint": endpoint, "nodes": nodes}}
 
-    async def plan(self, out: Path, *, replace: Sequence[str] = (), targets: Sequence[str] = ()) -> PlanSummary:
+    async def plan(
+        self, out: Path, *, replace: Sequence[str] = (), targets: Sequence[str] = ()
+    ) -> PlanSummary:
         state, moves = moved(self.context, self.world.state)
         if targets and moves:
             raise AssertionError("OpenTofu: moved resource instances are excluded by targeting")
@@ -222,7 +228,9 @@ class Tofu:
         world.touched.append(("make", name))
 
     async def show_plan(self, planfile: Path) -> Mapping[str, Any]:
-        return json.loads(json.dumps({"changes": [c.address for c in self.gate.plans[str(planfile)].changes]}))  # type: ignore[no-any-return]
+        return json.loads(
+            json.dumps({"changes": [c.address for c in self.gate.plans[str(planfile)].changes]})
+        )  # type: ignore[no-any-return]
 
     async def destroy(self) -> None:
         raise NotImplementedError
@@ -262,7 +270,9 @@ class Simulated(Bare):
         rendered: RenderedRoot = self._real.render(spec, cluster, lock)
         return rendered
 
-    async def check(self, spec: Spec, cluster: Cluster, lock: Lock, around: Surroundings) -> tuple[Check, ...]:
+    async def check(
+        self, spec: Spec, cluster: Cluster, lock: Lock, around: Surroundings
+    ) -> tuple[Check, ...]:
         raise NotImplementedError
 
     async def prepare(

@@ -16,7 +16,9 @@ def reads(verb: str) -> bool:
     return verb == "GET"
 
 
-def ask(world: World, verb: str, path: str, body: Mapping[str, Any] | None, params: Mapping[str, str]) -> dict[str, Any] | None:
+def ask(
+    world: World, verb: str, path: str, body: Mapping[str, Any] | None, params: Mapping[str, str]
+) -> dict[str, Any] | None:
     """Answer one request; None where no API answers. A refusal is an object of kind `Status`."""
     cluster = world.answering()
     if cluster is None:
@@ -77,7 +79,9 @@ def _node(world: World, node: Node) -> dict[str, Any]:
             "type": "Ready",
             "status": "True" if node.ready else "Unknown",
             "message": "" if node.ready else "Kubelet stopped posting node status.",
-            "lastHeartbeatTime": datetime.fromtimestamp(int(EPOCH + node.beat), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "lastHeartbeatTime": datetime.fromtimestamp(int(EPOCH + node.beat), UTC).strftime(
+                "%Y-%m-%dT%H:%M:%SZ"
+            ),
         }
     ]
     if node.voter is not None:
@@ -104,5 +108,7 @@ def _pod(world: World, cluster: Cluster, pod: Pod) -> dict[str, Any]:
             "ownerReferences": [{"kind": kind, "name": pod.owner, "controller": True}],
         },
         "spec": {"nodeName": pod.node},
-        "status": {"conditions": [{"type": "Ready", "status": "True" if world.pod_ready(cluster, pod) else "False"}]},
+        "status": {
+            "conditions": [{"type": "Ready", "status": "True" if world.pod_ready(cluster, pod) else "False"}]
+        },
     }

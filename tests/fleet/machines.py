@@ -18,7 +18,9 @@ PASSWORD = "/etc/rancher/node/password"
 LEASE = "/run/kbootstrap/lease"
 PENDING = "/run/kbootstrap/restart"
 
-Stage = Literal["boot", "found", "bootstrap", "join", "learn", "etcd", "serve", "node", "up", "removed", "failed"]
+Stage = Literal[
+    "boot", "found", "bootstrap", "join", "learn", "etcd", "serve", "node", "up", "removed", "failed"
+]
 
 
 @dataclass(slots=True)

@@ -82,7 +82,9 @@ class Operator:
             for name in pool.names():
                 node = cluster.nodes[name]
                 assert {key: node.labels.get(key) for key in pool.labels} == dict(pool.labels), name
-                assert {f"{t['key']}={t['value']}:{t['effect']}" for t in node.taints} == set(pool.taints), name
+                assert {f"{t['key']}={t['value']}:{t['effect']}" for t in node.taints} == set(pool.taints), (
+                    name
+                )
         for name in wish.server_names():
             config = world.machines[name].text(PATHS.config)
             assert all(f"- {one}" in config or f'- "{one}"' in config for one in wish.disable), name

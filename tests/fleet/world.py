@@ -41,7 +41,7 @@ systemd starts a service again."""
 BEAT = 10.0
 
 
-class Broken(AssertionError):  # noqa: N818 - an invariant, not an error of the program
+class Broken(AssertionError):
     """Something happened that must never happen."""
 
 
@@ -224,7 +224,9 @@ class World:
     def _found(self, machine: Machine, process: Process) -> float:
         if not machine.has(SERVER_CA):
             self.counter += 1
-            self._identity(machine, f"ca {self.counter}", machine.text(PATHS.token), machine.text(PATHS.agent_token))
+            self._identity(
+                machine, f"ca {self.counter}", machine.text(PATHS.token), machine.text(PATHS.agent_token)
+            )
             return 1
         cluster = Cluster(machine.text(SERVER_CA))
         self.clusters.append(cluster)
@@ -332,7 +334,9 @@ class World:
             return False
         if node is None:
             labels = dict(label.split("=", 1) for label in machine.listed("node-label"))
-            node = Node(machine.name, machine.instance, labels, list(map(_taint, machine.listed("node-taint"))))
+            node = Node(
+                machine.name, machine.instance, labels, list(map(_taint, machine.listed("node-taint")))
+            )
             cluster.nodes[machine.name] = node
         node.instance, node.version, node.beat = machine.instance, process.version, self.now
         process.registered, process.beat, process.ready_at = True, self.now, self.now + 2
@@ -398,7 +402,11 @@ class World:
             return
         for node in cluster.nodes.values():
             self.refresh(node)
-        room = [n for n in cluster.nodes.values() if n.ready and not n.unschedulable and not n.deleting and not n.taints]
+        room = [
+            n
+            for n in cluster.nodes.values()
+            if n.ready and not n.unschedulable and not n.deleting and not n.taints
+        ]
         for pod in cluster.pods.values():
             if not pod.node and room:
                 used = {n.name: sum(1 for p in cluster.pods.values() if p.node == n.name) for n in room}
