@@ -76,7 +76,6 @@ class Turnover:
             rest = await self.tofu.plan(self.tofu.root / PLAN_FILE)
             if not rest.empty:
                 await self._apply(rest)
-            await self.context.provider.discard(self.context.cluster, removed, self.context.around)
         return self.nodes
 
     async def _remove(self, names: Mapping[str, str]) -> None:
@@ -89,6 +88,8 @@ class Turnover:
             await self._depart(name)
         for some in _chunks([name for name in names if name not in servers], _AT_ONCE):
             await together(map(self._depart, some))
+        # Before the state forgets them: what is left then, nobody would know of any more.
+        await self.context.provider.discard(self.context.cluster, names, self.context.around)
         if targets := belongings(self.planned, [*names]):
             made = await self.tofu.plan(self.tofu.root / PLAN_FILE, targets=targets)
             if not touched(made, self.nodes.going.renewed):  # else they go in the end, with the rest

@@ -326,7 +326,7 @@ class Desk:
         me = Holder(f"{self.runs:016x}", "operator", "desk", replace(here, started=f"0{self.runs}"))
         return replace(
             context,
-            provider=infra.Simulated(gate.world, context.provider),
+            provider=infra.Simulated(gate.world, context.provider, gate),
             lease=Lease(context.cluster.name, events.append, me=me),
         )
 

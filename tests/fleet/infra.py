@@ -7,10 +7,10 @@ on with all instances of it, and a plan with targets moves nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from kbootstrap.context import Context
 from kbootstrap.distros.common import STAMP
@@ -19,7 +19,7 @@ from kbootstrap.hints import Hint
 from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.inventory.model import Endpoint, Inventory, SshTarget
 from kbootstrap.inventory.model import Machine as Target
-from kbootstrap.providers.model import Bare, Check, Doomed, Surroundings
+from kbootstrap.providers.model import Bare, Check, Doomed, Provider, Surroundings
 from kbootstrap.render.address import key
 from kbootstrap.render.address import node as node_of
 from kbootstrap.render.hcl import instance
@@ -36,7 +36,17 @@ from tests.fleet.world import World
 ENDPOINT, SERVERS = "module.endpoint.terraform_data.endpoint", "module.endpoint.terraform_data.servers"
 NETWORK = "module.network.terraform_data.network"
 BOOT = 2.0
+T = TypeVar("T")
 State = dict[str, dict[str, str]]
+
+
+class Gate(Protocol):
+    """What counts calls, and may cut the run at one."""
+
+    plans: dict[str, Plan]
+
+    async def call(self, what: str, work: Callable[[], T], *, seconds: float, late: bool = False) -> T:
+        """Do something that others see."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +149,7 @@ class Tofu:
 
     world: World
     context: Context
-    gate: Any
+    gate: Gate
     provenance: Provenance = NOWHERE
 
     @property
@@ -263,8 +273,8 @@ class Simulated(Bare):
     switches_context = True
     hints: tuple[Hint, ...] = ()
 
-    def __init__(self, world: World, real: Any) -> None:  # noqa: ANN401 (the real provider: it renders)
-        self.world, self._real = world, real
+    def __init__(self, world: World, real: Provider, gate: Gate) -> None:
+        self.world, self._real, self._gate = world, real, gate
 
     def render(self, spec: Spec, cluster: Cluster, lock: Lock) -> RenderedRoot:
         rendered: RenderedRoot = self._real.render(spec, cluster, lock)
@@ -336,9 +346,12 @@ class Simulated(Bare):
         raise NotImplementedError
 
     async def discard(self, cluster: Cluster, names: Collection[str], around: Surroundings) -> None:
-        for name in names:
-            if name in self.world.machines:
-                self.world.destroy(name)
+        def remove() -> None:
+            for name in names:
+                if name in self.world.machines:
+                    self.world.destroy(name)
+
+        await self._gate.call("discard", remove, seconds=1.0)
 
     async def release(self, spec: Spec, cluster: Cluster, around: Surroundings) -> None:
         raise NotImplementedError

@@ -85,6 +85,7 @@ def points(calls: list[str]) -> Iterator[int]:
             yield number
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_cut_anywhere(case: Case, tmp_path: Path) -> None:
     operator = made(tmp_path, case)

@@ -82,6 +82,7 @@ def _mend(operator: Operator, edit: Edit) -> None:
     operator.desk.wait(30)
 
 
+@pytest.mark.timeout(600)
 @settings(
     max_examples=60,
     phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
