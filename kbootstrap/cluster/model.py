@@ -198,8 +198,8 @@ class ApiNode:
 
     `etcd` is the node's etcd membership: True voter, False not (yet), None unknown or no server; it may be
     15 s old. `leaving`: we cordoned it, because it was to go. `deleted`: it is on its way out. `heartbeat` is
-    when its kubelet last spoke (epoch, by the node's clock). `taint_times` has the times that Kubernetes added to taints, by
-    `key:Effect`.
+    when its kubelet last spoke (epoch, by the node's clock). `taint_times` has the times that Kubernetes
+    added to taints, by `key:Effect`.
     """
 
     name: str

@@ -19,8 +19,8 @@ from tests.e2e.lab import Lab, engine, kill_now, wait_for
 
 How = Literal["kbootstrap", "machine", "network"]
 PATIENCE = 20.0
-"""Seconds that a run whose machine or network died may go on before it is killed as well: its own deadlines are
-longer, and another test's matter."""
+"""Seconds that a run may go on whose machine or network died; then it is killed too. Its own deadlines are
+longer, and the matter of other tests."""
 _DROP = "INPUT -p tcp --dport 22 -j DROP"
 
 
@@ -44,7 +44,7 @@ class Boundary:
 
 
 def boundaries(log: Path) -> list[Boundary]:
-    """Return the boundaries of a run so far, each once, in order; a line that is only half there is left out."""
+    """Return the boundaries of a run so far, each once, in order, without a line that is only half there."""
     found = []
     for line in log.read_text(encoding="utf-8").splitlines():
         with contextlib.suppress(ValueError):
@@ -81,9 +81,8 @@ def crash(
         if how == "kbootstrap":
             kill_now(process)
             return True
-        with _dying(how, victim):
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(PATIENCE)
+        with _dying(how, victim), contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE)
         return True
     finally:
         kill_now(process)
@@ -134,7 +133,7 @@ class Living:
         self.lab.kubectl("create", "configmap", "kept", f"--from-literal=since={text}")
 
     def heal(self, nodes: set[str], *, authority: str | None, data: str | None, timeout: float = 400) -> None:
-        """Apply, and see the same end state as without a crash: these nodes, one cluster, the data, nothing to do."""
+        """Apply, and see the end state of no crash: these nodes, one cluster, the data, nothing to do."""
         self.lab.run("apply", "-y", "spec.yaml", timeout=timeout)
         wait_for("all nodes", lambda: self.lab.ready_nodes() == nodes, seconds=60)
         items = self.lab.get("nodes")["items"]

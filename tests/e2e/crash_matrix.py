@@ -1,11 +1,11 @@
 """The crash matrix: kbootstrap, machines and the network die at the boundaries of every changing command.
 
-    python -m tests.e2e.crash_matrix --parts replace,resize,restore,new --minutes 8 --results build/crash-matrix.jsonl
-    python -m tests.e2e.crash_matrix --table --results build/crash-matrix.jsonl
+    python -m tests.e2e.crash_matrix --parts replace,resize,restore --minutes 8
+    python -m tests.e2e.crash_matrix --table
 
-A part first runs once without a crash: the events of that run are the boundaries. Then it goes on from crash to
-crash on the same cluster, since each must end in the state that it began with. A run takes up where the results
-end, so the whole may be done in slices.
+A part first runs once without a crash: the events of that run are the boundaries. Then it goes on from crash
+to crash on the same cluster, since each must end in the state that it began with. A run takes up where the
+file of results ends (`build/crash-matrix.jsonl`), so the whole may be done in slices.
 """
 
 from __future__ import annotations

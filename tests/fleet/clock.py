@@ -86,9 +86,7 @@ class _Loop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._of.now
 
-    def run_in_executor(  # type: ignore[override]
-        self, executor: object, func: Callable[..., T], *args: object
-    ) -> asyncio.Future[T]:
+    def run_in_executor(self, executor: object, func: Callable[..., T], *args: object) -> asyncio.Future[T]:
         del executor
         future: asyncio.Future[T] = self.create_future()
         try:

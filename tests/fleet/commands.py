@@ -1,4 +1,4 @@
-"""What machines answer to the commands that kbootstrap sends: each is known by its form, others are refused."""
+"""What machines answer to the commands that kbootstrap sends: known by their forms, others are refused."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ from tests.fleet.machines import DATA, K3S, LEASE, PASSWORD, PATHS, SERVER_CA, M
 from tests.fleet.world import SWEPT, World
 
 TIMED_OUT = 124
+_STAMP = (
+    r"umask 077 && touch .*echo \"artifact (?P<sha>\w+) \$\(stat -c %s (?P<at>\S+)\) "
+    r"(?P<version>\S+) (?P<path>[^\"]+)\""
+)
 ROLES: tuple[Role, ...] = ("server", "agent")
 
 
@@ -58,8 +62,7 @@ class Shell:
                 self._begin,
             ),
             (
-                r"umask 077 && touch .*echo \"artifact (?P<sha>\w+) \$\(stat -c %s (?P<at>\S+)\) "
-                r"(?P<version>\S+) (?P<path>[^\"]+)\"",
+                _STAMP,
                 self._stamp,
             ),
             (r"mkdir -p \$\(dirname \S+\) && mv -f (?P<new>\S+) \S+ && mv -f \S+ (?P<path>\S+)$", self._move),
@@ -226,7 +229,7 @@ class Shell:
     def _unit(self, role: Role) -> str:
         unit, machine = K3S.unit(role), self.machine
         if not machine.has(f"/etc/systemd/system/{unit}"):
-            return f"unit {unit} LoadState=not-found ActiveState=inactive SubState=dead UnitFileState= NRestarts=0"
+            return f"unit {unit} LoadState=not-found ActiveState=inactive SubState=dead NRestarts=0"
         mine = machine.process is not None and machine.process.unit == unit
         active = self._active() if mine else "inactive"
         sub = {"active": "running", "activating": "start"}.get(active, "dead")

@@ -55,7 +55,7 @@ class Killed(BaseException):
 
 @dataclass
 class Gate:
-    """Counts what a run asks for. `cut` is the number of the call at which it ends; `after`: once it was done.
+    """Counts what a run asks for. `cut` is the number of the call at which it ends; `after`: once it is done.
 
     `log` has what was asked for, in order.
     """
@@ -142,7 +142,7 @@ class _Host:
     ) -> None:
         del mode
         await self._there(destination, deadline)
-        data = content if isinstance(content, bytes) else content.read_bytes()
+        data = content if isinstance(content, bytes) else await asyncio.to_thread(content.read_bytes)
         self._gate.world.touched.append(("put", self.name))
         await self._gate.call(
             f"{self.name}: put {destination}",
@@ -173,7 +173,7 @@ def _short(command: str) -> str:
         ("act=", "lease"),
     ):
         if word in command:
-            return f"{name} {command.split()[0]}"
+            return f"{name} {command.split(maxsplit=1)[0]}"
     return command[:160]
 
 
@@ -242,8 +242,11 @@ def _api_of(gate: Gate) -> type:
 
 @dataclass
 class Ended:
-    """How a run ended. `error` is what the operator was told, None where all was done; `changed` whether there
-    was anything to do; `calls` what it asked for."""
+    """How a run ended.
+
+    `error` is what the operator was told, None where all was done; `changed` whether there was anything to
+    do; `calls` what it asked for.
+    """
 
     error: KbootstrapError | None
     changed: bool

@@ -11,6 +11,7 @@ from tests.fleet.wishes import CLUSTER, VERSIONS, Pool, Wish
 
 POOLS = ("web", "db", "gpu", "batch")
 DISABLE = (("servicelb", "traefik"), ("servicelb", "traefik", "metrics-server"), ("traefik",))
+LABELS: tuple[dict[str, str], ...] = ({}, {"tier": "a"}, {"tier": "b", "zone": "x"})
 TAINTS: tuple[tuple[str, ...], ...] = ((), ("dedicated=db:NoSchedule",), ("hard=yes:PreferNoSchedule",))
 
 
@@ -79,12 +80,12 @@ def _servers(wish: Wish) -> list[Edit]:
 
 
 def _settings(wish: Wish) -> list[Edit]:
-    found = []
-    index = VERSIONS.index(wish.version)
-    for version in VERSIONS[index + 1 :]:
-        found.append(Edit(f"version {version}", replace(wish, version=version), frozenset(wish.names())))
-    for version in VERSIONS[:index]:
-        found.append(Edit(f"back to {version}", replace(wish, version=version), frozenset()))
+    every, index = frozenset(wish.names()), VERSIONS.index(wish.version)
+    found = [
+        Edit(f"version {version}", replace(wish, version=version), every if number > index else frozenset())
+        for number, version in enumerate(VERSIONS)
+        if number != index
+    ]
     for names in DISABLE:
         if names != wish.disable:
             servers = frozenset(wish.server_names())
@@ -99,12 +100,14 @@ def _settings(wish: Wish) -> list[Edit]:
 
 
 def _pool_edits(wish: Wish) -> list[Edit]:
-    found = []
+    found: list[Edit] = []
     for pool in wish.pools:
         mine = frozenset(pool.names())
-        for labels in ({}, {"tier": "a"}, {"tier": "b", "zone": "x"}):
-            if labels != pool.labels:
-                found.append(Edit(f"labels {labels}", wish.with_pool(replace(pool, labels=labels)), mine))
+        found.extend(
+            Edit(f"labels {labels}", wish.with_pool(replace(pool, labels=labels)), mine)
+            for labels in LABELS
+            if labels != pool.labels
+        )
         found.extend(
             Edit(f"taints {taints}", wish.with_pool(replace(pool, taints=taints)), mine)
             for taints in TAINTS

@@ -16,7 +16,7 @@ def reads(verb: str) -> bool:
     return verb == "GET"
 
 
-def ask(
+def ask(  # noqa: PLR0911 - a table of requests
     world: World, verb: str, path: str, body: Mapping[str, Any] | None, params: Mapping[str, str]
 ) -> dict[str, Any] | None:
     """Answer one request; None where no API answers. A refusal is an object of kind `Status`."""

@@ -124,7 +124,7 @@ class Pod:
 
 @dataclass(slots=True)
 class Node:
-    """A Node object, and which machine's kubelet speaks for it. `voter` is the condition as it was last set."""
+    """A Node object, and which machine's kubelet speaks for it. `voter` is the condition as it was set."""
 
     name: str
     instance: str

@@ -1,7 +1,7 @@
-"""Runs that are cut at every command, request and apply of OpenTofu, as `kill -9` does; the next apply heals it.
+"""Runs that are cut at every command, request and apply of OpenTofu, as by `kill -9`; the next one heals it.
 
-What must hold: the same end state as without the cut, one cluster, quorum at every moment, and never more agents
-of a pool away than may be. How many points there were is printed: `pytest -rP` shows it.
+What must hold: the same end state as without the cut, one cluster, quorum at every moment, and never more
+agents of a pool away than may be. How many points there were is printed: `pytest -rP` shows it.
 """
 
 from __future__ import annotations

@@ -36,8 +36,8 @@ current-context: default
 users: [{name: default, user: {client-certificate-data: Y2VydA==, client-key-data: c2VjcmV0IGtleQ==}}]
 """
 LINGERS, CONDITION, AGAIN = 40.0, 15.0, 5.0
-"""Seconds: a Node stays Ready after its kubelet fell silent; between two looks of k3s at who is a voter; until
-systemd starts a service again."""
+"""Seconds: a Node stays Ready after its kubelet fell silent; k3s looks who is a voter; systemd waits before
+it starts a service again."""
 BEAT = 10.0
 
 
@@ -249,7 +249,7 @@ class World:
         self.later(CONDITION - self.now % CONDITION, "condition", machine.name)
 
     def _reachable(self, machine: Machine) -> Cluster | None:
-        """Return the cluster that the machine's token opens, where its API answers; else None or a failure."""
+        """Return the cluster that the machine's token opens, where its API answers."""
         cluster = self.answering()
         token = machine.text(PATHS.token)
         if cluster and not token.startswith(f"K10{cluster.hash}::"):
