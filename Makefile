@@ -1,12 +1,12 @@
 # The tasks of a checkout. `make` alone lists them; each is one line of shell on purpose.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down cloud cloud-down test test-unit test-e2e lint bench lock cloud-lock docs wheel clean
+.PHONY: help setup demo demo-down cloud cloud-down test test-unit test-e2e crash-matrix lint bench lock cloud-lock docs wheel clean
 
 PY := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 help: ## list the tasks
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install what is missing: virtual environment, container engine, OpenTofu
 	@.ci/setup
@@ -32,6 +32,9 @@ test-unit: ## fast tests only: no engine, no network
 
 test-e2e: ## end-to-end tests only (container engine, OpenTofu/Terraform, k3s)
 	@$(PY) -m pytest -q tests/e2e
+
+crash-matrix: ## kill kbootstrap, machines and the network at the boundaries of every command (an hour); prints a table
+	@$(PY) -m tests.e2e.crash_matrix && $(PY) -m tests.e2e.crash_matrix --table
 
 lint: ## ruff, formatting, mypy --strict
 	@ruff check . && ruff format --check . && mypy

@@ -73,7 +73,6 @@ class Turnover:
             rest = await self.tofu.plan(self.tofu.root / PLAN_FILE)
             if not rest.empty:
                 await self._apply(rest)
-            await self.context.provider.discard(self.context.cluster, removed, self.context.around)
         return self.nodes
 
     async def _remove(self, names: Collection[str]) -> None:
@@ -84,6 +83,8 @@ class Turnover:
             await together(cordon(self._asked(), name) for name in cordoned)
             for some in self._order().leave:
                 await together(map(self._depart, some))
+        # Before the state forgets them: what is left then, nobody would know of any more.
+        await self.context.provider.discard(self.context.cluster, names, self.context.around)
         if targets := belongings(self.planned, [*names]):
             made = await self.tofu.plan(self.tofu.root / PLAN_FILE, targets=targets)
             if not touched(made, self.nodes.going.renewed):  # else they go in the end, with the rest

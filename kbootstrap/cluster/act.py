@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 
 from kbootstrap.cluster import disks, renewing
@@ -35,6 +35,7 @@ from kbootstrap.cluster.secrets import MakeSecret, give
 from kbootstrap.cluster.steps import (
     ActivateTokens,
     Claim,
+    Clean,
     EnableService,
     ForgetNode,
     ForgetTokens,
@@ -60,6 +61,8 @@ from kbootstrap.cluster.steps import (
 from kbootstrap.cluster.telling import Teller
 from kbootstrap.cluster.together import first, together
 from kbootstrap.cluster.tokens import Tokens
+from kbootstrap.cluster.turns import Turns
+from kbootstrap.cluster.uninstall import uninstall
 from kbootstrap.cluster.unpacked import Unpacked
 from kbootstrap.cluster.watch import Watch
 from kbootstrap.errors import InstallFailed, KbootstrapError
@@ -68,8 +71,6 @@ from kbootstrap.hosts.model import Host
 from kbootstrap.inventory.model import Endpoint
 from kbootstrap.redact import Redactor
 
-JOINING = 50
-"""Agents that join at the same time: both projects ask for batches of 50 or fewer."""
 _SPARING = 3
 """Members from which on etcd can spare one of them."""
 _CHANGES = (
@@ -157,9 +158,7 @@ class _Run:
         self.lane = self._lane()
         self.sent_first = asyncio.Event()
         self.sending = asyncio.Semaphore(SENDING)
-        self.joining = asyncio.Semaphore(JOINING)
-        pools = {node.pool: node.at_once for node in wanted.nodes}
-        self.restarting = {pool: asyncio.Semaphore(max(1, at_once)) for pool, at_once in pools.items()}
+        self.turns = Turns(plan, wanted)
         self.failures: dict[str, KbootstrapError] = {}
         self.woken: set[str] = set()
         self.since: dict[str, int] = {}
@@ -249,6 +248,9 @@ class _Run:
 
     async def _send(self, name: str) -> None:
         hands, steps = self._hands(name), self.plan.steps[name]
+        for clean in (step for step in steps if isinstance(step, Clean)):
+            with self.teller.told(clean):
+                await uninstall(self.hosts[name], self.wanted.distro, self.wanted.cluster)
         claim = next((step for step in steps if isinstance(step, Claim)), None)
         with self.teller.told(claim) if claim else nullcontext():
             await hands.begin(steps)
@@ -352,10 +354,13 @@ class _Run:
         await self.gate.wait()
         if self.rolling:  # a kubelet is never newer than the servers
             await self.servers_done.wait()
-        if name in self.failures:
-            return
-        async with self._turn(name):
-            if self.halted and (self.rolling or self._has(name, RestartService)):
+        if name not in self.failures:
+            await self._in_turn(name)
+        await self.turns.ended(name, well=name not in self.failures)
+
+    async def _in_turn(self, name: str) -> None:
+        async with self.turns.turn(name) as free:
+            if not free or (self.halted and (self.rolling or self._has(name, RestartService))):
                 return
             try:
                 await self._serve(name)
@@ -364,13 +369,6 @@ class _Run:
                 self._fail(name, error)
             if name in self.failures and self._has(name, RestartService):
                 self.halted = True
-
-    @asynccontextmanager
-    async def _turn(self, name: str) -> AsyncIterator[None]:
-        """Hold one of the places of those that join, or restart, at the same time."""
-        restarts = self._has(name, RestartService)
-        async with self.restarting[self.wanted.node(name).pool] if restarts else self.joining:
-            yield
 
     async def _serve(self, name: str) -> None:
         """Do the steps from the token to the running service."""
@@ -444,7 +442,7 @@ class _Run:
                 changes = {name: entry(machine) for name, machine in step.machines.items()}
                 await patiently(partial(self._asked().put_config, RECORD, changes))
             case WaitReady():
-                await await_ready(step, self._watching(), self._hands(name), self.since.get(name, 0))
+                await await_ready(step, self._watching(), self._hands(name), self.since.get(name, step.since))
             case WaitKnown():
                 await await_known(step, self._watching())
             case ReconcileNode():

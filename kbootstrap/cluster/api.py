@@ -314,6 +314,7 @@ def read_node(item: Mapping[str, Any]) -> ApiNode:
         etcd=voter["status"] == "True" if voter else None,
         resource_version=meta.get("resourceVersion", ""),
         taint_times={f"{t['key']}:{t['effect']}": t["timeAdded"] for t in taints if "timeAdded" in t},
+        deleted="deletionTimestamp" in meta,
         unschedulable=spec.get("unschedulable", False),
         heartbeat=_epoch(ready.get("lastHeartbeatTime")),
         reason="" if ready.get("status") == "True" else ready.get("message", ""),

@@ -62,8 +62,8 @@ async def await_known(step: WaitKnown, watch: Watch) -> None:
 
 
 def _arrived(node: ApiNode, step: WaitReady, since: int) -> bool:
-    """Whether a node is Ready since we started it: an earlier Ready lingers for up to a minute."""
-    return node.ready and node.version == step.version and node.heartbeat >= since
+    """Whether a node is Ready since we started it, with the version that was to come."""
+    return node.ready_since(since) and node.version == step.version
 
 
 def _reason(node: ApiNode | None, step: WaitReady) -> str:

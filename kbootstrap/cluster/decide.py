@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 
-from kbootstrap.cluster import certificates, labels, preflight, record, refusals, rolling, volumes
+from kbootstrap.cluster import certificates, labels, left, preflight, record, refusals, rolling, volumes
 from kbootstrap.cluster import going as leave
 from kbootstrap.cluster.going import NOBODY, Going
 from kbootstrap.cluster.members import Standing, standing
@@ -58,6 +58,7 @@ def decide(
     missing = [n.name for n in wanted.nodes if n.name not in facts and n.name not in going.renewed]
     if missing and not partial:
         return Plan(wanted.cluster, {}, (_unseen(missing),))
+    facts, cleaning = left.cleaned(facts, api)
     found = standing(wanted, facts, [name for name in going.removed if going.role(name) == "server"])
     seen = dict(api.nodes) if api else {}
     tokens = rotation(wanted, facts, found.members)
@@ -80,6 +81,8 @@ def decide(
         secret = _secret(wanted, node.name, api, new=found.founder is not None) if node.name == giver else ()
         noted = record.steps(wanted, giver, api) if node.name == giver else ()
         mine = (*one.steps(), *secret, *noted)
+        if node.name in cleaning:
+            mine = (cleaning[node.name], *mine)
         if node.name == first:
             mine = (rolling.snapshot(node.name, wanted.version), *mine)
         problems += one.problems(mine)
@@ -320,12 +323,14 @@ class _Node:
         """Yield the waiting at the end, and labels and taints."""
         name = self.node.name
         starting = self.unit.active != "active" or any(not isinstance(s, EnableService) for s in service)
-        ready = self.seen is not None and self.seen.ready and not self._stale()
+        ready = self.seen is not None and self.seen.ready_since(self.unit.since) and not self._stale()
         if starting and self.node.role == "server":
             yield WaitServing(node=name, why="other nodes join through it", unit=self.unit_name)
         if starting or not ready:
             why = "it starts" if starting else self._not_ready()
-            yield WaitReady(node=name, why=why, unit=self.unit_name, version=self.wanted.version)
+            yield WaitReady(
+                node=name, why=why, unit=self.unit_name, version=self.wanted.version, since=self.unit.since
+            )
         if starting and self.settled and self._other_version():
             yield WaitWorkloads(node=name, why="another version makes pods anew")
         if self.seen is not None and self.seen.leaving and not self._stale():
@@ -347,7 +352,11 @@ class _Node:
     def _not_ready(self) -> str:
         if not self.api_known:
             return "the Kubernetes API does not answer"
-        return (self.seen.reason or "it is not Ready") if self.seen else "it is not in the cluster yet"
+        if self.seen is None:
+            return "it is not in the cluster yet"
+        if self.seen.ready:
+            return "its service was started a moment ago"
+        return self.seen.reason or "it is not Ready"
 
     def _relabel(self) -> bool:
         if self.seen is None or self._stale():

@@ -19,7 +19,7 @@ from functools import partial
 from kbootstrap.cluster.api import Api, patiently
 from kbootstrap.cluster.deadlines import COMMAND, ROUND
 from kbootstrap.cluster.drain import cordon, drain, uncordon
-from kbootstrap.cluster.hands import held_file
+from kbootstrap.cluster.hands import LEFT, held_file
 from kbootstrap.cluster.record import RECORD, GiveBack, LeaveMachine, entry
 from kbootstrap.cluster.steps import Cordon, Drain, ForgetNode, HoldService, Step, StopService, Uncordon
 from kbootstrap.cluster.telling import Teller
@@ -88,6 +88,8 @@ async def depart(
         with teller.told(step):
             match step:
                 case ForgetNode():
+                    if step.member and host:
+                        await host.run(f"mkdir -p $(dirname {LEFT}) && touch {LEFT}", deadline=COMMAND)
                     await watch.forget(node)
                     await patiently(partial(api.delete_secret, f"{node}.node-password.{distro.name}"))
                 case HoldService() | StopService():

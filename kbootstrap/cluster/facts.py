@@ -8,7 +8,7 @@ import re
 import shlex
 import time
 from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import PurePosixPath
@@ -148,6 +148,7 @@ def _unit(heap: _Heap, rest: str) -> None:
         sub=values.get("SubState", "dead"),
         enabled=values.get("UnitFileState") == "enabled",
         restarts=_number(values.get("NRestarts", "0")),
+        since=_number(values.get("ExecMainStartTimestampMonotonic") or "0") // 1_000_000,
     )
 
 
@@ -212,6 +213,7 @@ _READERS: Mapping[str, Callable[[_Heap, str], None]] = {
 def _facts(name: str, heap: _Heap, distro: Distribution, now: float) -> NodeFacts:
     words = heap.words
     epoch = _epoch(words.get("epoch", ""))
+    booted = int(epoch) - _number(words.get("uptime", "0"))
     form, _, token_ca = words.get("token", "none").partition(" ")
     return NodeFacts(
         name=name,
@@ -229,7 +231,10 @@ def _facts(name: str, heap: _Heap, distro: Distribution, now: float) -> NodeFact
         systemd=words.get("systemd") == "yes",
         cgroup_memory=words.get("cgroup-memory") == "yes",
         default_route=words.get("default-route") == "yes",
-        units=heap.units,
+        units={
+            name: replace(unit, since=booted + unit.since) if unit.since else unit
+            for name, unit in heap.units.items()
+        },
         files=heap.files,
         texts=heap.texts,
         artifacts=heap.artifacts,
@@ -244,6 +249,7 @@ def _facts(name: str, heap: _Heap, distro: Distribution, now: float) -> NodeFact
         join=_join(heap.texts.get(distro.paths.join)),
         node_password=words.get("node-password") == "yes",
         restart_pending=words.get("restart-pending") == "yes",
+        left=words.get("left") == "yes",
         restoring=words.get("restoring", ""),
         volumes=heap.volumes,
         lease=holding("\n".join(heap.lease), TTL),

@@ -10,7 +10,7 @@ space() {
     df -Pk "$folder" 2>/dev/null | awk 'NR == 2 { print int($4 / 1024) }'
 }
 unit() {
-    systemctl show -p LoadState -p ActiveState -p SubState -p UnitFileState -p NRestarts "$1" 2>/dev/null |
+    systemctl show -p LoadState -p ActiveState -p SubState -p UnitFileState -p NRestarts -p ExecMainStartTimestampMonotonic "$1" 2>/dev/null |
         tr '\n' ' '
 }
 content() {
@@ -74,6 +74,7 @@ volume() { # name, ID, folder
 
 echo "begin kbootstrap-facts-1"
 echo "epoch $(date +%s)"
+echo "uptime $(cut -d. -f1 /proc/uptime)"
 echo "arch $(uname -m)"
 echo "kernel $(uname -r)"
 echo "hostname $(uname -n)"
@@ -123,6 +124,7 @@ if has "$stamp"; then
         esac
     done < "$stamp"
 fi
+if has /var/lib/kbootstrap/left; then echo "left yes"; fi
 if has /run/kbootstrap/restart; then echo "restart-pending yes"; fi
 if has /var/lib/kbootstrap/restore; then echo "restoring $(head -n 1 /var/lib/kbootstrap/restore)"; fi
 

@@ -94,7 +94,7 @@ def _steps(
         yield StopService(node=name, why=why, unit=unit)
     elif runs:
         yield HoldService(node=name, why="it must not join again", unit=unit)
-    yield ForgetNode(node=name, why=why)
+    yield ForgetNode(node=name, why=why, member=facts is not None and facts.etcd)
     if runs and not stop_first:
         yield StopService(node=name, why=why, unit=unit)
 

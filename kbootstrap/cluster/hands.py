@@ -31,6 +31,8 @@ MARK = "/run/kbootstrap/restart"
 """Its presence means: configuration was changed while the service ran. A reboot removes it, rightly."""
 NEXT = "/var/lib/kbootstrap/next"
 """Artifacts of another version wait in this folder until the service changes to them."""
+LEFT = "/var/lib/kbootstrap/left"
+"""Its presence means: this server was about to be removed from etcd. Without its Node it was (`left.py`)."""
 _TIMED_OUT = 124
 """Exit status of `timeout` when it ended the command."""
 _PATIENCE = 60.0
@@ -114,7 +116,10 @@ class Hands:
             )
 
     async def _stamp(self, artifact: Artifact, sha256: str, version: str, *, at: str = "") -> None:
-        """Note an artifact that is in its place, or soon will be and is now `at` another one."""
+        """Note an artifact that is in its place, or soon will be and is now `at` another one.
+
+        With one that is in place, what an earlier run sent beside for it is of no use any more.
+        """
         path = artifact.path
         stamp = shlex.quote(self.wanted.distro.paths.stamp)
         line = f"artifact {sha256} $(stat -c %s {shlex.quote(at or path)}) {version} {path}"
@@ -122,7 +127,8 @@ class Hands:
             # Each step only after the one before: on a full disk the old stamp must stay, it holds the claim.
             f"umask 077 && touch {stamp} && (flock 9 && "
             f"{{ grep -v ' {path}$' {stamp} > {stamp}.new || [ $? = 1 ]; }} && "
-            f'echo "{line}" >> {stamp}.new && mv {stamp}.new {stamp}) 9>> {stamp}.lock',
+            f'echo "{line}" >> {stamp}.new && mv {stamp}.new {stamp}) 9>> {stamp}.lock'
+            + ("" if at else f" && rm -f {shlex.quote(f'{NEXT}/{artifact.name}')}"),
             deadline=COMMAND,
         )
 

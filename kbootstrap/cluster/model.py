@@ -18,13 +18,17 @@ from kbootstrap.spec.model import Taint
 
 @dataclass(frozen=True, slots=True)
 class UnitState:
-    """A systemd unit as `systemctl show` tells it: `load` is `not-found` where there is none."""
+    """A systemd unit as `systemctl show` tells it: `load` is `not-found` where there is none.
+
+    `since` is when its process was started (epoch, by the node's clock), 0 where that is not known.
+    """
 
     load: str = "not-found"
     active: str = "inactive"
     sub: str = "dead"
     enabled: bool = False
     restarts: int = 0
+    since: int = 0
 
     @property
     def present(self) -> bool:
@@ -92,7 +96,8 @@ class NodeFacts:
     made them; `others` names Kubernetes installations of another kind. `cluster_id` (servers) and `token_ca`
     (what the node joins with) are the public CA hash inside `K10` tokens. `join` tells the join drop-in:
     `founder`, a URL, or None. `restart_pending`: configuration was changed while the service ran, and it has
-    not restarted since. `volumes` are the extra volumes that were asked for, by name. `restoring` is the mark
+    not restarted since. `left`: this server was about to be removed from etcd by us; whether it was, the API
+    knows. `volumes` are the extra volumes that were asked for, by name. `restoring` is the mark
     of a restore that has not come to its end. `lease` is the run that changes the cluster. `certificates` are
     those of the server's and the agent's TLS folders, each file's own. `snapshot` is the newest of
     etcd on its disk. `tokens` tells tokens apart.
@@ -128,6 +133,7 @@ class NodeFacts:
     join: str | None = None
     node_password: bool = False
     restart_pending: bool = False
+    left: bool = False
     restoring: str = ""
     volumes: Mapping[str, VolumeFacts] = field(default_factory=dict)
     lease: Holder | None = None
@@ -230,9 +236,9 @@ class ApiNode:
     """A Node object, as far as it matters here. `applied` is our annotation: what we set last time.
 
     `etcd` is the node's etcd membership: True voter, False not (yet), None unknown or no server; it may be
-    15 s old. `leaving`: we cordoned it, because it was to go. `heartbeat` is when its kubelet last spoke
-    (epoch, by the node's clock). `taint_times` has the times that Kubernetes added to taints, by
-    `key:Effect`.
+    15 s old. `leaving`: we cordoned it, because it was to go. `deleted`: it is on its way out. `heartbeat` is
+    when its kubelet last spoke (epoch, by the node's clock). `taint_times` has the times that Kubernetes
+    added to taints, by `key:Effect`.
     """
 
     name: str
@@ -245,10 +251,18 @@ class ApiNode:
     etcd: bool | None = None
     resource_version: str = ""
     taint_times: Mapping[str, str] = field(default_factory=dict)
+    deleted: bool = False
     unschedulable: bool = False
     reason: str = ""
     heartbeat: int = 0
     leaving: bool = False
+
+    def ready_since(self, since: int) -> bool:
+        """Whether the node is Ready, and not from before `since` (epoch; 0: whenever): that lingers a minute.
+
+        What was said in the same second may be from before: a service needs longer to start.
+        """
+        return self.ready and (since == 0 or self.heartbeat > since)
 
     @property
     def known(self) -> bool:

@@ -41,6 +41,16 @@ class Claim(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Clean(Step):
+    """Take everything off a server that was removed from etcd: its data would found a second cluster."""
+
+    @property
+    def title(self) -> str:
+        """What the step does."""
+        return "take the old member off the machine"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeStep(Step):
     """Something about an extra volume; `link` is the disk in the machine, empty where it is not seen yet."""
 
@@ -177,7 +187,12 @@ class RenewCertificates(Step):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForgetNode(Step):
-    """Delete the Node object of an earlier machine of this name, and with it its password and etcd member."""
+    """Delete the Node object of an earlier machine of this name, and with it its password and etcd member.
+
+    `member`: its machine is there, with the data of a member; it notes before that this becomes void.
+    """
+
+    member: bool = False
 
     @property
     def title(self) -> str:
@@ -324,10 +339,14 @@ class WaitServing(Step):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitReady(Step):
-    """Wait until the Node object is Ready and reports the wanted version."""
+    """Wait until the Node object is Ready and reports the wanted version.
+
+    `since` is when its service was started (epoch, by its own clock); 0: not yet, or nobody knows.
+    """
 
     unit: str
     version: str
+    since: int = 0
 
     @property
     def title(self) -> str:

@@ -139,6 +139,7 @@ systemctl daemon-reload
 for unit in $units; do systemctl reset-failed "$unit" 2>/dev/null; done
 rm -rf /run/kbootstrap
 rm -f "$(dirname "$stamp")/next-tokens" "$(dirname "$stamp")"/tokens-until-*
+rm -rf "$(dirname "$stamp")/next" "$(dirname "$stamp")/left"
 rm -f "$stamp" "$stamp.lock" "$stamp.new"
 rmdir "$(dirname "$stamp")" 2>/dev/null
 done_with removed

@@ -267,7 +267,10 @@ class Provider(Protocol):
         """Return what of the cluster holds data or answers somebody, what Kubernetes made included."""
 
     async def discard(self, cluster: Cluster, names: Collection[str], around: Surroundings) -> None:
-        """Remove what OpenTofu leaves of the machines of nodes that have left their cluster and its state."""
+        """Remove what OpenTofu would leave of the machines of nodes that have left their cluster.
+
+        The state still knows them, so a run that is cut goes on here.
+        """
 
     async def adoption(
         self, spec: Spec, cluster: Cluster, nodes: Sequence[Node], around: Surroundings

@@ -73,7 +73,7 @@ class Machines:
             node = ApiNode(
                 name, ready=True, version=self.plan.version, taints=self.taints, resource_version="1"
             )
-            self.nodes[name] = replace(node, heartbeat=self.clock)
+            self.nodes[name] = replace(node, heartbeat=self.clock + 1)
 
     def _file(self, name: str, path: str) -> Answer:
         paths = self.plan.distro.paths

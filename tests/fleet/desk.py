@@ -1,0 +1,387 @@
+"""The operator's desk of a simulated fleet: a spec file, and the real `plan` and `apply` over fake doors.
+
+A run can be cut at any command that it sends, any request to the API, any apply of OpenTofu: nothing of it is
+carried out from there on, as after `kill -9`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import inspect
+import os
+import pickle
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+from unittest import mock
+
+import zstandard
+
+from kbootstrap import pipeline, stages, survey
+from kbootstrap.artifacts.cache import Kept
+from kbootstrap.cluster import api as real_api
+from kbootstrap.cluster.holder import Holder, Process
+from kbootstrap.cluster.lease import Lease
+from kbootstrap.context import Context, contexts, keep_lock, read_spec
+from kbootstrap.errors import HostUnreachable, KbootstrapError
+from kbootstrap.events import Event
+from kbootstrap.hosts import failures
+from kbootstrap.hosts.model import Host, Output, Transferred
+from kbootstrap.inventory.model import Endpoint, SshTarget
+from kbootstrap.inventory.model import Machine as Target
+from kbootstrap.process import LocalRunner
+from kbootstrap.redact import Redactor
+from kbootstrap.runtime import Runtime
+from kbootstrap.spec.model import Spec
+from tests.fleet import infra, kube
+from tests.fleet.clock import Clock
+from tests.fleet.commands import Shell
+from tests.fleet.machines import Machine
+from tests.fleet.world import Broken, World
+
+T = TypeVar("T")
+SSH, API = 0.05, 0.02
+"""Seconds that a command and a request take."""
+
+
+class Killed(BaseException):
+    """What a run feels that was cut: nothing of it goes on."""
+
+
+@dataclass
+class Gate:
+    """Counts what a run asks for. `cut` is the number of the call at which it ends; `after`: once it is done.
+
+    `log` has what was asked for, in order.
+    """
+
+    world: World
+    cut: int = 0
+    after: bool = True
+    log: list[str] = field(default_factory=list)
+    dead: asyncio.Event = field(default_factory=asyncio.Event)
+    plans: dict[str, infra.Plan] = field(default_factory=dict)
+    broken: Broken | None = None
+
+    async def call(self, what: str, work: Callable[[], T], *, seconds: float, late: bool = False) -> T:
+        """Do something that others see; `late`: when its time has passed, else before."""
+        if self.dead.is_set():
+            raise Killed
+        self.log.append(what)
+        number = len(self.log)
+        if number == self.cut and not self.after:
+            self.dead.set()
+            raise Killed
+        if late:
+            await self._pass(seconds)
+        result = work()
+        if inspect.isawaitable(result):
+            result = await result
+        self._verify()
+        if number == self.cut:
+            self.dead.set()
+        if not late:
+            await self._pass(seconds)
+        if self.dead.is_set():
+            raise Killed
+        return result
+
+    async def _pass(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        if self.dead.is_set():
+            raise Killed
+
+    def _verify(self) -> None:
+        try:
+            self.world.verify()
+        except Broken as error:
+            self.broken = self.broken or error
+            self.dead.set()
+            raise Killed from error
+
+
+class _Host:
+    """A connection to a machine of the world."""
+
+    def __init__(self, gate: Gate, machine: Machine, redactor: Redactor) -> None:
+        self.name, self._gate, self._machine, self._redactor = machine.name, gate, machine, redactor
+
+    async def run(
+        self, command: str, *, deadline: float, stdin: bytes | None = None, check: bool = True
+    ) -> Output:
+        await self._there(command, deadline)
+        shell, said = Shell(self._gate.world, self._machine), stdin or b""
+        if shell.reads(command):
+            await asyncio.sleep(SSH)
+            output = await self._gate.call(
+                f"{self.name}: {_short(command)}", lambda: shell.run(command, said), seconds=0
+            )
+        else:
+            self._gate.world.touched.append(("run", self.name))
+            output = await self._gate.call(
+                f"{self.name}: {_short(command)}", lambda: shell.run(command, said), seconds=SSH
+            )
+        result: Output = output  # type: ignore[assignment]  # awaited by the gate
+        if check and result.status != 0:
+            raise failures.command_failed(self.name, command, result, self._redactor)
+        return result
+
+    async def put(
+        self,
+        content: bytes | Path,
+        destination: str,
+        *,
+        mode: int,
+        deadline: float,
+        progress: Transferred | None = None,
+    ) -> None:
+        del mode
+        await self._there(destination, deadline)
+        data = content if isinstance(content, bytes) else await asyncio.to_thread(content.read_bytes)
+        self._gate.world.touched.append(("put", self.name))
+        await self._gate.call(
+            f"{self.name}: put {destination}",
+            lambda: self._machine.put(destination, data),
+            seconds=SSH,
+            late=True,
+        )
+        if progress:
+            progress(len(data), len(data))
+
+    async def close(self) -> None:
+        pass
+
+    async def _there(self, what: str, deadline: float) -> None:
+        if self._gate.dead.is_set():
+            raise Killed
+        if self._gate.world.machines.get(self.name) is not self._machine:
+            raise failures.connection_lost(self.name, what, "connection lost")
+        if not self._machine.well:
+            await asyncio.sleep(deadline)
+            raise failures.deadline_passed(self.name, what, deadline)
+
+
+def _short(command: str) -> str:
+    for word, name in (
+        ("kbootstrap-facts-1", "facts"),
+        ("kbootstrap-uninstall", "uninstall"),
+        ("act=", "lease"),
+    ):
+        if word in command:
+            return f"{name} {command.split(maxsplit=1)[0]}"
+    return command[:160]
+
+
+class _Connector:
+    """Opens connections; never a bastion."""
+
+    def __init__(self, gate: Gate, redactor: Redactor) -> None:
+        self._gate, self._redactor = gate, redactor
+
+    async def connect(self, machine: Target, *, deadline: float) -> Host:
+        if self._gate.dead.is_set():
+            raise Killed
+        there = self._gate.world.machines.get(machine.name)
+        if there is None or not there.well:
+            await asyncio.sleep(deadline)
+            raise HostUnreachable(f"no SSH connection to {machine.name}", code="KB0701", host=machine.name)
+        await asyncio.sleep(max(0.1, there.booted + infra.BOOT - self._gate.world.now))
+        return _Host(self._gate, there, self._redactor)
+
+    @asynccontextmanager
+    async def door(self, endpoint: Endpoint, jump: SshTarget | None) -> AsyncIterator[Endpoint]:
+        del jump
+        yield endpoint
+
+
+def _api_of(gate: Gate) -> type:
+    """Return the door to the API with the world behind it; everything but the wire is the real one."""
+
+    class Door(real_api._HttpApi):
+        def __init__(self, kubeconfig: str, endpoint: Endpoint) -> None:
+            assert "clusters" in kubeconfig
+            self._endpoint = endpoint
+
+        async def ready(self) -> bool:
+            return gate.world.answering() is not None
+
+        async def close(self) -> None:
+            pass
+
+        async def _ask(
+            self,
+            verb: str,
+            path: str,
+            body: Mapping[str, Any] | None = None,
+            *,
+            form: str = "",
+            fine: Collection[int] = (),
+            **params: str,
+        ) -> dict[str, Any]:
+            del form
+            what = f"api: {verb} {path}"
+            if verb != "GET" and "/nodes/" in path:
+                gate.world.touched.append(("api", path.rpartition("/")[2]))
+            answer = await gate.call(
+                what, lambda: kube.ask(gate.world, verb, path, body, params), seconds=API
+            )
+            if answer is None:
+                await asyncio.sleep(1)
+                raise self._unavailable("connection refused")
+            if answer.get("kind") == "Status" and answer["code"] not in fine:
+                raise self._unavailable(f"status {answer['code']}")
+            return answer
+
+    return Door
+
+
+@dataclass
+class Ended:
+    """How a run ended.
+
+    `error` is what the operator was told, None where all was done; `changed` whether there was anything to
+    do; `calls` what it asked for.
+    """
+
+    error: KbootstrapError | None
+    changed: bool
+    calls: list[str]
+    cut: bool = False
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def code(self) -> str | None:
+        if self.error is None:
+            return None
+        found = [d.code for d in self.error.diagnostics]
+        return found[0] if found else self.error.code
+
+
+class Desk:
+    """Runs kbootstrap on a world. `folder` has the spec and what kbootstrap keeps beside it."""
+
+    def __init__(self, folder: Path, world: World) -> None:
+        self.folder, self.world = folder, world
+        self.runs = 0
+        self.spec = folder / "fleet.yaml"
+
+    def copy(self) -> bytes:
+        """Return the world and the lock file as they are now, to come back to."""
+        lock = self.folder / "fleet.lock.yaml"
+        return pickle.dumps((self.world, self.spec.read_text(), lock.read_text() if lock.exists() else None))
+
+    def back(self, copy: bytes) -> None:
+        """Make everything as it was."""
+        self.world, text, lock = pickle.loads(copy)  # noqa: S301 - our own bytes
+        self.spec.write_text(text)
+        place = self.folder / "fleet.lock.yaml"
+        place.unlink(missing_ok=True)
+        if lock is not None:
+            place.write_text(lock)
+
+    def apply(self, *, renew: Collection[str] = (), cut: int = 0, after: bool = True) -> Ended:
+        """Run `apply`, or `replace` of nodes; raises `Broken` where an invariant was broken."""
+        self.runs += 1
+        clock = Clock(self.world.now, self.world.advance)
+        return clock.run(self._apply(renew, cut, after))
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self.world.advance(self.world.now + seconds)
+
+    async def _apply(self, renew: Collection[str], cut: int, after: bool) -> Ended:
+        gate, events = Gate(self.world, cut, after), list[Event]()
+        context = self._context(gate, events)
+        with _doors(gate, context):
+            work = asyncio.ensure_future(_run(context, renew))
+            dead = asyncio.ensure_future(gate.dead.wait())
+            try:
+                await asyncio.wait({work, dead}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                dead.cancel()
+            if gate.dead.is_set():
+                work.cancel()
+                with contextlib.suppress(BaseException):
+                    await work
+            if gate.broken:
+                raise gate.broken
+            if gate.dead.is_set():
+                return Ended(None, changed=True, calls=gate.log, cut=True, events=events)
+            try:
+                return Ended(None, work.result(), gate.log, events=events)
+            except KbootstrapError as error:
+                return Ended(error, changed=True, calls=gate.log, events=events)
+
+    def _context(self, gate: Gate, events: list[Event]) -> Context:
+        env = {"HOME": str(self.folder), "KUBECONFIG": str(self.folder / "kubeconfig")}
+        run = Runtime(LocalRunner(), env, self.folder / "cache", Redactor(), events.append)
+        spec = _loaded(self.spec, self.spec.read_text())
+        context = contexts(spec, spec.clusters, run)[0]
+        keep_lock(spec, context.lock)
+        here = Process.of(os.getpid())
+        assert here is not None
+        # A process that has ended, as far as the next run sees.
+        me = Holder(f"{self.runs:016x}", "operator", "desk", replace(here, started=f"0{self.runs}"))
+        return replace(
+            context,
+            provider=infra.Simulated(gate.world, context.provider, gate),
+            lease=Lease(context.cluster.name, events.append, me=me),
+        )
+
+
+@lru_cache(maxsize=256)
+def _loaded(path: Path, text: str) -> Spec:
+    del text
+    return read_spec(path)
+
+
+async def _run(context: Context, renew: Collection[str]) -> bool:
+    """As the command does; tell whether there was anything to do."""
+    async with AsyncExitStack() as stack:
+        planned = await pipeline.plan(context, stack, starting=True, renew=renew)
+        await pipeline.apply(planned)
+        return not planned.empty
+
+
+@contextlib.contextmanager
+def _doors(gate: Gate, context: Context) -> Iterator[None]:
+    """Put the world behind every door that leads out of the program."""
+    redactor, folder = context.runtime.redactor, context.runtime.cache
+
+    async def prepare(context: Context, *, making: bool = True) -> infra.Tofu:
+        del making
+        return infra.Tofu(gate.world, context, gate)
+
+    async def obtain(_name: str, version: str, arch: str, **_options: object) -> Kept:
+        return _artifacts(folder, version, arch)
+
+    with contextlib.ExitStack() as patches:
+        for target, name, new in (
+            (pipeline, "prepare", prepare),
+            (pipeline, "keep_kubeconfig", lambda *_parts, **_options: ()),  # files of the operator's machine
+            (stages, "obtain", obtain),
+            (survey, "connector", lambda _context: _Connector(gate, redactor)),
+            (real_api, "_HttpApi", _api_of(gate)),
+            (real_api, "warm", lambda: None),
+        ):
+            patches.enter_context(mock.patch.object(target, name, new))
+        yield
+
+
+def _artifacts(folder: Path, version: str, arch: str) -> Kept:
+    """Return the files of a version: small ones, of a length of their own."""
+    place = folder / version / arch
+    if not place.exists():
+        place.mkdir(parents=True)
+        text = f"k3s {version}\n".encode()
+        (place / "k3s").write_bytes(text * (1 + int(version.split(".")[1])))
+        images = zstandard.compress(hashlib.sha256(text).hexdigest()[: int(version.split(".")[1])].encode())
+        (place / f"k3s-airgap-images-{arch}.tar.zst").write_bytes(images)
+    return Kept(
+        place, "made", "", {one.name: f"{version}-{one.name}".encode().hex()[:64] for one in place.iterdir()}
+    )

@@ -1,0 +1,359 @@
+"""The infrastructure of a simulated fleet: what OpenTofu and a provider do, without either.
+
+Addresses, dependencies and triggers are those of `terraform-modules/local`: a target takes in what it depends
+on with all instances of it, and a plan with targets moves nothing.
+"""
+
+# ruff: noqa: ARG002 - arguments as the contracts have them
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from kbootstrap.context import Context
+from kbootstrap.distros.common import STAMP
+from kbootstrap.errors import HostUnreachable, KbootstrapError
+from kbootstrap.hints import Hint
+from kbootstrap.inventory.certificate import certificate_names
+from kbootstrap.inventory.model import Endpoint, Inventory, SshTarget
+from kbootstrap.inventory.model import Machine as Target
+from kbootstrap.providers.model import Bare, Check, Doomed, Provider, Surroundings
+from kbootstrap.render.address import key
+from kbootstrap.render.address import node as node_of
+from kbootstrap.render.hcl import instance
+from kbootstrap.render.model import RenderedRoot
+from kbootstrap.render.provenance import NOWHERE, Provenance
+from kbootstrap.render.root import module_name
+from kbootstrap.spec.lock import Lock
+from kbootstrap.spec.model import Cluster, Spec
+from kbootstrap.spec.topology import endpoint_address
+from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange
+from tests.fleet.machines import Machine
+from tests.fleet.world import World
+
+ENDPOINT, SERVERS = "module.endpoint.terraform_data.endpoint", "module.endpoint.terraform_data.servers"
+NETWORK = "module.network.terraform_data.network"
+BOOT = 2.0
+T = TypeVar("T")
+State = dict[str, dict[str, str]]
+
+
+class Gate(Protocol):
+    """What counts calls, and may cut the run at one."""
+
+    plans: dict[str, Plan]
+
+    async def call(self, what: str, work: Callable[[], T], *, seconds: float, late: bool = False) -> T:
+        """Do something that others see."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One address, what it was and what it shall be."""
+
+    address: str
+    before: dict[str, str] | None
+    after: dict[str, str] | None
+    asked: bool
+
+    @property
+    def kind(self) -> Kind:
+        if self.before is None:
+            return "create"
+        return "delete" if self.after is None else "replace"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan that was kept: from which state to which."""
+
+    changes: tuple[Change, ...]
+    moved: State
+
+
+def desired(context: Context) -> State:
+    """Return what the spec wants, as a state."""
+    cluster = context.cluster
+    modules = {pool.name: module_name(cluster, pool) for pool in (cluster.control_plane, *cluster.pools)}
+    found: State = {NETWORK: {}, ENDPOINT: {"address": str(endpoint_address(cluster))}}
+    servers = [str(node.address) for node in context.nodes if node.role == "server"]
+    found[SERVERS] = {"servers": " ".join(servers)}
+    born = {pool.name: pool.born for pool in (cluster.control_plane, *cluster.pools)}
+    for node in context.nodes:
+        module = f"module.{modules[node.pool]}.terraform_data"
+        found[instance(f"{module}.node", node.name)] = {
+            "address": str(node.address),
+            "role": node.role,
+            "pool": born[node.pool],
+        }
+        found[instance(f"{module}.authorized_keys", node.name)] = {}
+    return found
+
+
+def moved(context: Context, state: State) -> tuple[State, tuple[tuple[str, str], ...]]:
+    """Return the state with renamed pools at their new addresses, and which moved."""
+    result, moves = dict(state), []
+    for pool in context.cluster.pools:
+        new = f"module.pool_{pool.name}"
+        for former in pool.renamed_from:
+            old = f"module.pool_{former}"
+            for address in [a for a in result if a.startswith(f"{old}.")]:
+                result[new + address.removeprefix(old)] = result.pop(address)
+                moves.append((old, new))
+    return result, tuple(sorted(set(moves)))
+
+
+def _needed(targets: Collection[str]) -> set[str]:
+    """Return the beginnings of addresses that targets take in besides."""
+    found = {NETWORK} if targets else set()
+    for target in targets:
+        if ".authorized_keys[" in target:
+            found.add(target.partition(".authorized_keys[")[0] + ".node[")
+        if target == SERVERS:
+            found |= {ENDPOINT, "module.control_plane."}
+    return found
+
+
+def changes(
+    before: State, wanted: State, replace: Collection[str], targets: Collection[str]
+) -> tuple[Change, ...]:
+    """Return what a plan would do, as OpenTofu decides it."""
+    asked = set(replace)
+    renewed = {a for a in before if a in wanted and (a in asked or _values(before[a]) != wanted[a])}
+    # Keys are of a machine, and who is behind the endpoint of it.
+    renewed |= {a for a in before if a in wanted and a.replace(".authorized_keys[", ".node[") in renewed}
+    if ENDPOINT in renewed:
+        renewed.add(SERVERS)
+    every = [
+        *(Change(a, None, wanted[a], asked=False) for a in wanted if a not in before),
+        *(Change(a, before[a], wanted[a], asked=a in asked) for a in renewed),
+        *(Change(a, before[a], None, asked=False) for a in before if a not in wanted),
+    ]
+    taken = _needed(targets)
+    return tuple(
+        change
+        for change in sorted(every, key=lambda change: change.address)
+        if not targets or change.address in targets or any(change.address.startswith(one) for one in taken)
+    )
+
+
+def _values(attributes: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in attributes.items() if name != "instance"}
+
+
+@dataclass(frozen=True)
+class Tofu:
+    """Answers for OpenTofu. `gate` counts what is asked of it, and may cut the run there."""
+
+    world: World
+    context: Context
+    gate: Gate
+    provenance: Provenance = NOWHERE
+
+    @property
+    def root(self) -> Path:
+        self.context.space.root.mkdir(parents=True, exist_ok=True)
+        return self.context.space.root
+
+    async def outputs(self) -> Mapping[str, Any]:
+        state = self.world.state
+        if not any(".node[" in address for address in state):
+            return {}
+        nodes = {
+            str(key(a)): {**state[a], "instance": state[a]["instance"]}
+            for a in sorted(state)
+            if ".node[" in a
+        }
+        endpoint = {
+            "internal": {"host": state[ENDPOINT]["address"], "port": 6443},
+            "external": {"host": "127.0.0.1", "port": 26443},
+        }
+        own = {"spec": self.context.spec.name, "cluster": self.context.cluster.name}
+        return {"kbootstrap": {**own, "endpoint": endpoint, "nodes": nodes}}
+
+    async def plan(
+        self, out: Path, *, replace: Sequence[str] = (), targets: Sequence[str] = ()
+    ) -> PlanSummary:
+        state, moves = moved(self.context, self.world.state)
+        if targets and moves:
+            raise AssertionError("OpenTofu: moved resource instances are excluded by targeting")
+        found = changes(state, desired(self.context), replace, targets)
+        plans = self.gate.plans
+        plans[str(out)] = Plan(found, state)
+        touched = {c.address.split(".terraform_data")[0] for c in found if ".node[" in c.address}
+        return PlanSummary(tuple(map(self._shown, found)), (), tuple(sorted(touched)), moves)
+
+    def _shown(self, change: Change) -> ResourceChange:
+        actions = {"create": ("create",), "delete": ("delete",), "replace": ("delete", "create")}
+        return ResourceChange(
+            address=change.address,
+            type="terraform_data",
+            kind=change.kind,
+            actions=actions[change.kind],
+            node=node_of(change.address, self.context.cluster.name),
+            because=() if change.asked or change.kind != "replace" else ("triggers_replace",),
+            reason="replace_by_request" if change.asked else None,
+            spec=None,
+        )
+
+    async def apply(self, planfile: Path) -> None:
+        plan: Plan = self.gate.plans[str(planfile)]
+        await self.gate.call("tofu apply", lambda: self._carry_out(plan), seconds=3.0)
+
+    def _carry_out(self, plan: Plan) -> None:
+        """Everything at once: when kbootstrap is killed, OpenTofu goes on alone to the end."""
+        world = self.world
+        world.state = dict(plan.moved)
+        for change in plan.changes:
+            name = key(change.address)
+            machine = ".node[" in change.address
+            if machine and change.before is not None and name in world.machines:
+                # By its mark, not by its name; what was a pool's that is gone has no provisioners.
+                orphan = change.after is None and not _module_wanted(self.context, change.address)
+                if not orphan and world.machines[str(name)].instance == change.before["instance"]:
+                    world.destroy(str(name))
+                    world.touched.append(("destroy", str(name)))
+            if change.after is None:
+                del world.state[change.address]
+                continue
+            world.state[change.address] = dict(change.after)
+            if machine:
+                self._make(str(name), change)
+        world.endpoint = world.state.get(SERVERS, {}).get("servers", "").split()
+
+    def _make(self, name: str, change: Change) -> None:
+        world = self.world
+        if change.after is None:
+            raise AssertionError
+        if name in world.machines:  # what a run that was killed left behind
+            world.destroy(name)
+        world.counter += 1
+        made = Machine(name, f"i-{world.counter}", change.after["address"], booted=world.now)
+        if any(one.address == made.address for one in world.machines.values()):
+            raise AssertionError(f"{made.address} is in use")
+        world.machines[name] = made
+        world.state[change.address]["instance"] = made.instance
+        world.touched.append(("make", name))
+
+    async def show_plan(self, planfile: Path) -> Mapping[str, Any]:
+        raise NotImplementedError
+
+    async def destroy(self) -> None:
+        raise NotImplementedError
+
+    async def forget(self, addresses: Sequence[str]) -> None:
+        raise NotImplementedError
+
+    async def untaint(self, address: str) -> None:
+        raise NotImplementedError
+
+    async def state_identity(self) -> str:
+        return str(self.world.counter)
+
+    async def state_ids(self) -> frozenset[str]:
+        return frozenset(one["instance"] for one in self.world.state.values() if "instance" in one)
+
+    async def state_list(self) -> tuple[str, ...]:
+        return tuple(self.world.state)
+
+
+def _module_wanted(context: Context, address: str) -> bool:
+    pools = (context.cluster.control_plane, *context.cluster.pools)
+    return any(address.startswith(f"module.{module_name(context.cluster, pool)}.") for pool in pools)
+
+
+class Simulated(Bare):
+    """A provider whose machines are those of the world; behaves like `local`."""
+
+    name = "local"
+    switches_context = True
+    hints: tuple[Hint, ...] = ()
+
+    def __init__(self, world: World, real: Provider, gate: Gate) -> None:
+        self.world, self._real, self._gate = world, real, gate
+
+    def render(self, spec: Spec, cluster: Cluster, lock: Lock) -> RenderedRoot:
+        rendered: RenderedRoot = self._real.render(spec, cluster, lock)
+        return rendered
+
+    async def check(
+        self, spec: Spec, cluster: Cluster, lock: Lock, around: Surroundings
+    ) -> tuple[Check, ...]:
+        raise NotImplementedError
+
+    async def prepare(
+        self, spec: Spec, cluster: Cluster, lock: Lock, around: Surroundings, *, making: bool = True
+    ) -> Mapping[str, str]:
+        raise NotImplementedError
+
+    async def drifted(
+        self, cluster: Cluster, outputs: Mapping[str, Any], around: Surroundings
+    ) -> Mapping[str, str]:
+        found = {}
+        modules = {pool.born: module_name(cluster, pool) for pool in (cluster.control_plane, *cluster.pools)}
+        for name, node in outputs["kbootstrap"]["nodes"].items():
+            there = self.world.machines.get(name)
+            if (there is None or there.instance != node["instance"]) and node["pool"] in modules:
+                found[instance(f"module.{modules[node['pool']]}.terraform_data.node", name)] = "it is gone"
+        return found
+
+    async def blank(
+        self, spec: Spec, cluster: Cluster, names: Collection[str], around: Surroundings
+    ) -> frozenset[str]:
+        machines = self.world.machines
+        return frozenset(name for name in names if name not in machines or not machines[name].has(STAMP))
+
+    async def faults(self, spec: Spec, cluster: Cluster, around: Surroundings) -> Mapping[str, str]:
+        return {}
+
+    async def inventory(
+        self,
+        cluster: Cluster,
+        outputs: Mapping[str, Any],
+        around: Surroundings,
+        *,
+        starting: bool = True,
+        spare: Collection[str] = (),
+    ) -> Inventory:
+        made, world = outputs["kbootstrap"], self.world
+        absent: dict[str, KbootstrapError] = {}
+        found: dict[str, Target] = {}
+        for name, node in made["nodes"].items():
+            machine = world.machines.get(name)
+            if machine is None:
+                absent[name] = HostUnreachable(f"{name} is gone", host=name, code="KB0610")
+                if starting and name not in spare:
+                    raise absent[name]
+                continue
+            if not machine.up and starting and name not in spare:
+                world.boot(machine)
+            if not machine.up:
+                absent[name] = HostUnreachable(f"{name} is stopped", host=name)
+                continue
+            target = SshTarget(name, "127.0.0.1", 22, "kbootstrap")
+            found[name] = Target(name, node["address"], target, machine.instance)
+        internal, external = (Endpoint(**made["endpoint"][side]) for side in ("internal", "external"))
+        return Inventory(cluster.name, found, internal, external, certificate_names(cluster), absent)
+
+    async def sweep(self, spec: Spec, cluster: Cluster, known: Collection[str], around: Surroundings) -> None:
+        """Nothing is made that no state knows."""
+
+    async def doomed(self, spec: Spec, cluster: Cluster, around: Surroundings) -> Doomed:
+        raise NotImplementedError
+
+    async def discard(self, cluster: Cluster, names: Collection[str], around: Surroundings) -> None:
+        def remove() -> None:
+            for name in names:
+                if name in self.world.machines:
+                    self.world.destroy(name)
+
+        await self._gate.call("discard", remove, seconds=1.0)
+
+    async def release(self, spec: Spec, cluster: Cluster, around: Surroundings) -> None:
+        raise NotImplementedError
+
+    async def cleanup(self, spec: Spec, cluster: Cluster, around: Surroundings) -> None:
+        raise NotImplementedError

@@ -1,0 +1,159 @@
+"""Machines of a simulated fleet: files, units, one process of k3s, and the members that it may be."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from kbootstrap.distros.k3s import K3s
+
+K3S = K3s()
+PATHS = K3S.paths
+DATA = "/var/lib/rancher/k3s"
+NAME, WAL, TOMBSTONE = (f"{PATHS.etcd}/{name}" for name in ("name", "member", "tombstone"))
+SERVER_CA = f"{DATA}/server/tls/server-ca.crt"
+PASSWORD = "/etc/rancher/node/password"
+LEASE = "/run/kbootstrap/lease"
+PENDING = "/run/kbootstrap/restart"
+
+Stage = Literal[
+    "boot", "found", "bootstrap", "join", "learn", "etcd", "serve", "node", "up", "removed", "failed"
+]
+
+
+@dataclass(slots=True)
+class Process:
+    """A service that runs, or that systemd starts again in a moment (`failed`). `number` tells it apart."""
+
+    unit: str
+    number: int
+    version: str
+    began: float
+    stage: Stage = "boot"
+    etcd: bool = False
+    serving: bool = False
+    registered: bool = False
+    ready_at: float = 0.0
+    beat: float = 0.0
+
+
+@dataclass(slots=True)
+class Machine:
+    """One machine. `files` are on its disk, `run` in memory; `instance` is new for each machine of a name.
+
+    `up` is whether it runs, `answers` whether anybody reaches it.
+    """
+
+    name: str
+    instance: str
+    address: str
+    up: bool = True
+    answers: bool = True
+    booted: float = 0.0
+    files: dict[str, bytes] = field(default_factory=dict)
+    run: dict[str, bytes] = field(default_factory=dict)
+    enabled: set[str] = field(default_factory=set)
+    process: Process | None = None
+    restarts: int = 0
+    journal: str = ""
+
+    @property
+    def well(self) -> bool:
+        return self.up and self.answers
+
+    @property
+    def alive(self) -> Process | None:
+        """The process, where there is one and the network reaches it."""
+        return self.process if self.well and self.process and self.process.stage != "failed" else None
+
+    def text(self, path: str) -> str:
+        content = self.run.get(path) if path.startswith("/run/") else self.files.get(path)
+        return content.decode() if content is not None else ""
+
+    def put(self, path: str, content: str | bytes) -> None:
+        data = content.encode() if isinstance(content, str) else content
+        (self.run if path.startswith("/run/") else self.files)[path] = data
+
+    def remove(self, *prefixes: str) -> None:
+        """Remove files, and folders with everything in them."""
+        for kept in (self.files, self.run):
+            for path in [p for p in kept if any(p == one or p.startswith(f"{one}/") for one in prefixes)]:
+                del kept[path]
+
+    def has(self, place: str) -> bool:
+        """Tell whether a file, or something in a folder, is there."""
+        return any(p == place or p.startswith(f"{place}/") for p in (*self.files, *self.run))
+
+    def version(self) -> str:
+        """Return the version of the program that is in place."""
+        return self.text(PATHS.binary).split("\n")[0].removeprefix("k3s ")
+
+    def config(self, key: str) -> str:
+        """Return a value of the join drop-in."""
+        found = re.search(rf"^{key}: (.*)$", self.text(PATHS.join), re.MULTILINE)
+        return found[1].strip('"') if found else ""
+
+    def listed(self, key: str) -> list[str]:
+        """Return a list of the node's drop-in."""
+        text = self.text(f"{PATHS.join.rpartition('/')[0]}/20-kbootstrap-node.yaml")
+        found = re.search(rf"^{key}:\n((?:  - .*\n)*)", text, re.MULTILINE)
+        return [line.strip().removeprefix("- ").strip('"') for line in found[1].splitlines()] if found else []
+
+
+@dataclass(slots=True)
+class Member:
+    """A member of etcd; `id` stands in the data on its machine's disk."""
+
+    id: str
+    node: str
+    voter: bool
+
+
+@dataclass(slots=True)
+class Pod:
+    """A pod of one workload; a daemon's has the node in its name and dies with it."""
+
+    name: str
+    owner: str
+    node: str
+    ready_at: float
+    daemon: bool = False
+
+
+@dataclass(slots=True)
+class Node:
+    """A Node object, and which machine's kubelet speaks for it. `voter` is the condition as it was set."""
+
+    name: str
+    instance: str
+    labels: dict[str, str]
+    taints: list[dict[str, str]]
+    annotations: dict[str, str] = field(default_factory=dict)
+    unschedulable: bool = False
+    revision: int = 1
+    version: str = ""
+    voter: bool | None = None
+    beat: float = 0.0
+    ready: bool = False
+    deleting: bool = False
+
+
+@dataclass(slots=True)
+class Cluster:
+    """The data of one etcd: who is a member, and the objects that matter here."""
+
+    ca: str
+    members: dict[str, Member] = field(default_factory=dict)
+    nodes: dict[str, Node] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
+    pods: dict[str, Pod] = field(default_factory=dict)
+
+    @property
+    def hash(self) -> str:
+        return hashlib.sha256(self.ca.encode()).hexdigest()
+
+    @property
+    def voters(self) -> list[Member]:
+        return [member for member in self.members.values() if member.voter]

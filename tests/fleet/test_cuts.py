@@ -1,0 +1,120 @@
+"""Runs that are cut at every command, request and apply of OpenTofu, as by `kill -9`; the next one heals it.
+
+What must hold: the same end state as without the cut, one cluster, quorum at every moment, and never more
+agents of a pool away than may be. How many points there were is printed: `pytest -rP` shows it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from tests.fleet.machines import PATHS
+from tests.fleet.operator import Operator
+from tests.fleet.wishes import CLUSTER, VERSIONS, Pool, Wish
+
+S1, S2, S3 = (f"{CLUSTER}-control-plane-{n}" for n in (1, 2, 3))
+W1, W2 = (f"{CLUSTER}-web-{n}" for n in (1, 2))
+BASE = Wish(servers=3, pools=(Pool("web", 2),))
+ONE = Wish(servers=1, pools=(Pool("web", 1),))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A change: from a spec that was applied (None: nothing is there) to another one.
+
+    `renew` are nodes that get a new machine; `again` heals by the same command instead of `apply`.
+    """
+
+    name: str
+    before: Wish | None
+    after: Wish
+    renew: tuple[str, ...] = ()
+    again: bool = False
+    spoil: Callable[[Operator], None] = lambda _operator: None
+
+
+def _by_hand(operator: Operator) -> None:
+    for name in operator.wish.agent_names():
+        operator.world.machines[name].files[PATHS.config] += b"# by hand\n"
+
+
+def _gone(operator: Operator) -> None:
+    operator.world.halt(operator.world.machines[S2], running=False)
+    operator.world.destroy(S2)
+
+
+CASES = (
+    Case("new", None, BASE),
+    Case("upgrade", BASE, replace(BASE, version=VERSIONS[1])),
+    Case("an agent is replaced", BASE, BASE, renew=(W1,)),
+    Case("an agent is replaced, again", BASE, BASE, renew=(W1,), again=True),
+    Case("the founder is replaced", BASE, BASE, renew=(S1,)),
+    Case("the founder is replaced, again", BASE, BASE, renew=(S1,), again=True),
+    Case("a server is replaced", BASE, BASE, renew=(S3,)),
+    Case("a server's machine is gone", BASE, BASE, spoil=_gone),
+    Case("three servers to one, an agent fewer", BASE, ONE),
+    Case("five servers to three", replace(BASE, servers=5), BASE),
+    Case("one server to three, an agent more", ONE, BASE),
+    Case("a pool for another one", BASE, replace(BASE, pools=(Pool("db", 2, taints=("a=b:NoSchedule",)),))),
+    Case("a pool is renamed", BASE, replace(BASE, pools=(Pool("shop", 2, former=("web",)),))),
+    Case("servers have another setting", BASE, replace(BASE, disable=("traefik",))),
+    Case("agents were changed by hand", BASE, BASE, spoil=_by_hand),
+)
+
+
+def made(folder: Path, case: Case) -> Operator:
+    """Return the fleet right before the change."""
+    operator = Operator(folder, case.before or case.after)
+    if case.before is not None:
+        operator.make()
+        operator.edit(case.after, without=case.renew)
+    case.spoil(operator)
+    return operator
+
+
+def points(calls: list[str]) -> Iterator[int]:
+    """Go through the numbers of calls; of one that is asked again and again only the first and the last."""
+    for number, what in enumerate(calls, 1):
+        around = (calls[number - 2] if number > 1 else "", calls[number] if number < len(calls) else "")
+        if around != (what, what):
+            yield number
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_cut_anywhere(case: Case, tmp_path: Path) -> None:
+    operator = made(tmp_path, case)
+    begin = operator.desk.copy()
+    whole = operator.desk.apply(renew=case.renew)
+    assert whole.error is None
+    operator.settled()
+    every = list(points(whole.calls))
+    for number in every:
+        operator.desk.back(begin)
+        cut = operator.desk.apply(renew=case.renew, cut=number)
+        assert cut.cut
+        where = f"cut after call {number}: {cut.calls[-1]}"
+        try:
+            healed = operator.converge(case.renew if case.again else ())
+        except AssertionError as error:
+            raise AssertionError(where) from error
+        assert healed.error is None, f"{where}: {healed.error} {healed.error.detail}"
+    sys.stdout.write(f"{case.name}: {len(every)} points cut and healed, of {len(whole.calls)} calls\n")
+
+
+def test_nothing_of_a_run_that_was_cut_is_carried_out(tmp_path: Path) -> None:
+    """The cut itself: of the first call nothing is seen, and after it the world stands still."""
+    operator = Operator(tmp_path, ONE)
+    cut = operator.desk.apply(cut=1, after=False)
+    assert cut.cut
+    assert cut.calls == ["tofu apply"]
+    assert operator.world.machines == {}
+    operator.desk.apply(cut=5)
+    touched = list(operator.world.touched)
+    operator.desk.wait(100)
+    assert operator.world.touched == touched
