@@ -153,7 +153,7 @@ def test_never_more_of_a_pool_than_may_be_away(pools: list[tuple[int, int]], ser
     nodes = (*base.servers, *agents)
     everybody: dict[str, Role] = {node.name: node.role for node in nodes}
     made = turnover(Machines(replace(base, nodes=nodes)), Going({}, everybody), [])
-    batches = made._batches(everybody)
+    batches = made._order().renew
     assert [name for batch in batches for name in batch] == [node.name for node in nodes]
     by_name = {node.name: node for node in nodes}
     for batch in batches:

@@ -213,7 +213,7 @@ _READERS: Mapping[str, Callable[[_Heap, str], None]] = {
 def _facts(name: str, heap: _Heap, distro: Distribution, now: float) -> NodeFacts:
     words = heap.words
     epoch = _epoch(words.get("epoch", ""))
-    booted = int(epoch) - _number(words.get("uptime", "0"))
+    booted = epoch - _number(words.get("uptime", "0"))
     form, _, token_ca = words.get("token", "none").partition(" ")
     return NodeFacts(
         name=name,

@@ -119,6 +119,7 @@ def cloud_document(name: str) -> Document:
         order=order(
             Going({}, {name: roles[name] for name in renewed(summary, (), ())}),
             [WantedNode(n.name, n.role, n.pool, (), {}, ()) for n in nodes(cluster, lock)],
+            (),
         ),
     )
     return Document(spec.name, (entry(found, Redactor().clean),))

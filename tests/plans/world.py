@@ -96,7 +96,7 @@ def _found(
         facts |= {name: there[name] for name in going.removed}
         partial = any(n.name not in facts and n.name not in going.renewed for n in wish.nodes)
         steps = decide(wish, facts, seen, partial=partial, going=going)
-        sequence = order(going, wish.nodes)
+        sequence = order(going, wish.nodes, steps.leaving)
     return Found(
         cluster=cluster.name,
         infrastructure=summary,
