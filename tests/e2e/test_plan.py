@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 
 import jsonschema
 import pytest
 
 from kbootstrap import resources
-from tests.e2e.lab import Lab, engine, leftovers
+from tests.e2e.lab import Lab, leftovers
 
 pytestmark = [pytest.mark.timeout(600)]
 CLUSTER = "e2eplan"
@@ -76,11 +75,11 @@ def test_json_is_one_document_of_the_schema(cluster: Lab) -> None:
 
 def test_a_node_that_does_not_answer_is_told(cluster: Lab) -> None:
     """Another host key would stop it; silence does not: what is known is shown, and no more."""
-    subprocess.run([engine(), "pause", SERVER], capture_output=True, check=True)
+    cluster.on_node(SERVER, "systemctl stop ssh.socket ssh.service; pkill -x sshd; true")
     try:
         told = cluster.run("plan", "-o", "json", "--out", "blind.plan", "spec.yaml", code=7, timeout=200)
     finally:
-        subprocess.run([engine(), "unpause", SERVER], capture_output=True, check=True)
+        cluster.on_node(SERVER, "systemctl start ssh.service")
     (seen,) = json.loads(told.stdout)["clusters"]
     assert (seen["nodes_known"], seen["nodes"], seen["empty"]) == (False, [], False)
     assert SERVER in seen["nodes_unseen"]
