@@ -102,7 +102,7 @@ def test_status_follows_what_changes_outside(cluster: Lab) -> None:
     watching = cluster.start("status", "--watch", "--interval", "1", "-o", "json", "spec.yaml")
     seen = cluster.folder / "started.out"
     try:
-        wait_for("the first look", lambda: seen.read_text().count("\n") == 1, seconds=60)
+        wait_for("the first look", lambda: "\n" in seen.read_text(), seconds=60)
         cluster.on_node(AGENT, "echo '# by hand' >> /etc/rancher/k3s/config.yaml; systemctl stop k3s-agent")
         wait_for("the change is seen", lambda: "it does not run" in seen.read_text(), seconds=60)
     finally:
@@ -148,12 +148,11 @@ def test_certificates_that_run_out_are_told(cluster: Lab) -> None:
 
 
 def test_the_last_snapshot_is_shown(cluster: Lab) -> None:
-    assert status(cluster)["snapshots"]["server"] is None
     cluster.run("snapshot", "save", "--tofu", cluster.tool, "-s", "spec.yaml")
     found = status(cluster)["snapshots"]
     assert (found["server"]["place"], found["late"]) == (SERVER, [])
     assert found["server"]["name"].startswith(f"on-demand-{SERVER}-")
-    assert "last snapshot 0 min ago" in cluster.run("status", "spec.yaml").stdout
+    assert f"min ago on {SERVER}" in cluster.run("status", "spec.yaml").stdout
 
 
 def test_doctor_finds_nothing_wrong(cluster: Lab) -> None:
