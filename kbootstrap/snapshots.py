@@ -25,6 +25,7 @@ from kbootstrap.cluster.snapshots.model import (
     S3,
     Snapshot,
     in_bucket,
+    kept_with,
     made_at,
     ordered,
     pick,
@@ -64,6 +65,13 @@ class Source:
     def label(self) -> str:
         """The name as one word."""
         return quoted(self.name)
+
+    @property
+    def made(self) -> int:
+        """When it was made (epoch)."""
+        if self.snapshot:
+            return self.snapshot.made
+        return made_at(self.name, int(self.file.stat().st_mtime) if self.file else 0)
 
 
 async def save(context: Context, stack: AsyncExitStack, name: str, to: Path | None) -> Snapshot:
@@ -298,7 +306,8 @@ async def _fitting_tokens(context: Context, nodes: Nodes, source: Source, *, aga
     own = next((own for _, own in await _own_tokens(context, nodes)), None)
     found = await token_files(context, source)
     if not found:
-        return await _retired(context, nodes, source, own)
+        kept = await _retired(context, nodes, source)
+        return kept if kept and (again or own is None or own.server != kept.server) else None
     if snapshots is None or snapshots.passphrase is None:
         raise CredentialsRefused(
             "there is a token beside the snapshot, and the spec names no passphrase to open it",
@@ -315,16 +324,12 @@ async def _fitting_tokens(context: Context, nodes: Nodes, source: Source, *, aga
     return opened
 
 
-async def _retired(context: Context, nodes: Nodes, source: Source, own: Bundle | None) -> Bundle | None:
+async def _retired(context: Context, nodes: Nodes, source: Source) -> Bundle | None:
     """Return the tokens that were in force when the snapshot was made, where they were rotated since."""
-    if source.snapshot:
-        made = source.snapshot.made
-    else:
-        made = made_at(source.name, int(source.file.stat().st_mtime) if source.file else 0)
     for node in nodes.wanted.servers:
-        kept = await renewing.retired(nodes.hosts[node.name], made, context.runtime.redactor)
+        kept = await renewing.retired(nodes.hosts[node.name], source.made, context.runtime.redactor)
         if kept:
-            return None if own and own.server == kept[0] else Bundle(context.cluster.name, *kept)
+            return Bundle(context.cluster.name, *kept)
     return None
 
 
@@ -332,8 +337,8 @@ async def token_files(context: Context, source: Source) -> Mapping[str, bytes]:
     """Return the token files that belong to a source, by name, the likeliest first."""
     if source.file:
         paths = source.file.parent.glob(f"{PREFIX}*{SUFFIX}")
-        newest = sorted(paths, key=lambda path: -path.stat().st_mtime)
-        return {path.name: path.read_bytes() for path in newest}
+        likeliest = sorted(paths, key=lambda path: kept_with(path.stat().st_mtime, source.made))
+        return {path.name: path.read_bytes() for path in likeliest}
     bucket = bucket_of(context)
     if bucket is None or not source.snapshot or source.snapshot.place != S3:
         return {}  # a file on a server is of the cluster that the server carries

@@ -305,9 +305,10 @@ class _Node:
 
     def _service(self, changed: list[str]) -> Iterator[Step]:
         name, unit = self.node.name, self.unit_name
-        # A server that starts with the token of before fails again and again: nothing is there to restart.
-        failing = self.member and self.unit.active != "active" and self._stale_token()
-        if not self.unit.started or failing:
+        # Servers that start with the token of before fail again and again: nothing is there to restart, and
+        # they are started together, since one alone has no quorum.
+        failing = self.member and self.tokens.pending and self.unit.active != "active"
+        if not self.unit.started or (failing and (changed or self.facts.restart_pending)):
             why = "it has failed" if self.unit.active == "failed" else "it does not run"
             yield StartService(node=name, why=why, unit=unit)
             return

@@ -109,6 +109,9 @@ def test_servers_that_fail_with_the_old_token_are_started_with_the_new_one() -> 
     started = ["start k3s.service", *RESTART[1:]]
     steps = [*WRITE, *started, "put the old tokens away"]
     assert planned(wanted, facts) == {S1: steps, S2: steps, S3: steps}
+    written = TokenMarks(own="new", agents="new-a", accepted="new", next="new", next_agents="new-a")
+    facts[S1] = replace(facts[S1], tokens=written, restart_pending=True)
+    assert planned(wanted, facts) == {S1: steps[2:], S2: steps, S3: steps}, "all of them at once"
 
 
 def test_new_tokens_wait_until_every_server_runs() -> None:

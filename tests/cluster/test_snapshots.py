@@ -13,7 +13,7 @@ from kbootstrap.cluster.decide import decide
 from kbootstrap.cluster.snapshots import rehearsal, remote, restore
 from kbootstrap.cluster.snapshots.bucket import Item, signed
 from kbootstrap.cluster.snapshots.marks import Mark, leader_of, quoted
-from kbootstrap.cluster.snapshots.model import Snapshot, in_bucket, ordered, parse, pick, tokens_in
+from kbootstrap.cluster.snapshots.model import Snapshot, in_bucket, kept_with, ordered, parse, pick, tokens_in
 from kbootstrap.cluster.snapshots.settings import Keys, private_files, read_keys
 from kbootstrap.cluster.snapshots.vault import Bundle, lock, unlock
 from kbootstrap.cluster.steps import WriteSecret
@@ -53,6 +53,12 @@ def test_a_token_of_another_cluster_or_a_damaged_one_is_refused() -> None:
 
 def test_rotated_tokens_get_another_file() -> None:
     assert BUNDLE.name != replace(BUNDLE, agent="others").name
+
+
+def test_the_token_file_that_was_kept_with_a_snapshot() -> None:
+    """One was written last at 5000, with the tokens of before a rotation; the other at 9000."""
+    for made, file in ((1000, 5000), (4900, 5000), (5200, 5000), (8900, 9000), (9200, 9000)):
+        assert min((9000, 5000), key=lambda written: kept_with(written, made)) == file
 
 
 def test_keys_from_the_environment_and_from_a_file(tmp_path: Path) -> None:

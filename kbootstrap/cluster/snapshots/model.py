@@ -18,6 +18,8 @@ FILE = "file"
 """The place of one that is a file on this machine."""
 METADATA = ".metadata/"
 """Folder of the bucket that k3s passes over when it looks for snapshots (its source, `pkg/etcd/s3`)."""
+_SKEW = 300
+"""Seconds by which the clock of this machine may be behind a server's."""
 NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,60}[a-z0-9])?")
 
 
@@ -68,6 +70,14 @@ def tokens_in(items: Iterable[Item], made: int) -> tuple[str, ...]:
     """
     found = [i for i in items if f"{METADATA}{PREFIX}" in i.key and i.key.endswith(SUFFIX)]
     return tuple(item.key for item in sorted(found, key=lambda i: (i.written > made, abs(i.written - made))))
+
+
+def kept_with(written: float, made: int) -> tuple[bool, float]:
+    """Return how unlikely a token file in a folder is the one of a snapshot of that moment there, to sort by.
+
+    It is written right after the snapshot, and again with every later one of the same tokens. Clocks differ.
+    """
+    return (written < made - _SKEW, abs(written - made))
 
 
 def ordered(found: Iterable[Snapshot]) -> tuple[Snapshot, ...]:
