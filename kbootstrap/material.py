@@ -60,7 +60,7 @@ async def _from_servers(context: Context, nodes: Nodes, wanted: str) -> Material
     listed = [await remote.listed(nodes.hosts[name], distro) for name in there if name in nodes.hosts]
     found = pick(ordered(one for some in listed for one in some), wanted)
     host = nodes.hosts[found.place]
-    kept = {path: await read_secret(host, path) for path in await remote.bundles(host)}
+    kept = {path: await read_secret(host, path) for path in await remote.bundles_of(host, found.made)}
     own = None
     if context.cluster.snapshots is None or context.cluster.snapshots.passphrase is None or not kept:
         own = await remote.read_bundle(host, distro, context.cluster.name, context.runtime.redactor)

@@ -72,6 +72,7 @@ async def rehearse(
         if keep:
             files.write(place.with_name("kept"), "")
             return replace(rehearsed, spec=place, kubeconfig=twin.space.kubeconfig)
+        await _remove(context, place)
     except BaseException:
         try:
             await _remove(context, place)
@@ -79,7 +80,6 @@ async def rehearse(
             told = f"not all of the rehearsal could be removed: {error.message}; kbootstrap destroy {place}"
             context.runtime.emit(Event(type=Type.DIAGNOSTIC, cluster=context.cluster.name, detail=told))
         raise
-    await _remove(context, place)
     return rehearsed
 
 

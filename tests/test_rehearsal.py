@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from kbootstrap import rehearsal
 from kbootstrap.cluster.snapshots.vault import Bundle, lock
-from kbootstrap.errors import CredentialsRefused, PrerequisiteMissing
+from kbootstrap.errors import CredentialsRefused, InstallFailed, PrerequisiteMissing
+from kbootstrap.events import Event
 from kbootstrap.material import gather
 from kbootstrap.redact import Redactor
 from kbootstrap.rehearsal import documents
@@ -86,3 +89,48 @@ async def test_a_file_comes_with_the_token_beside_it(tmp_path: Path) -> None:
     assert "word" not in here.runtime.redactor.clean(f"oops {BUNDLE.server} {BUNDLE.agent}")
     with pytest.raises(CredentialsRefused):
         await gather(context(tmp_path, "wrong"), str(tmp_path / "daily-a-1795698232"))
+
+
+@pytest.mark.parametrize("failure", [InstallFailed("no"), asyncio.CancelledError()])
+async def test_what_fails_or_is_interrupted_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
+) -> None:
+    done: list[str] = []
+    told: list[Event] = []
+
+    async def fetch(*_: object) -> object:
+        done.append("fetch")
+        return None
+
+    async def make(*_: object) -> None:
+        done.append("make")
+        raise failure
+
+    async def remove(_: object, place: Path) -> None:
+        done.append("remove")
+        assert place == tmp_path / ".rehearsals" / "prod" / "rehearsal.yaml"
+        if done.count("remove") == 2:
+            raise InstallFailed("the engine is gone")
+
+    monkeypatch.setattr(rehearsal, "gather", fetch)
+    monkeypatch.setattr(rehearsal, "_twin", make)
+    monkeypatch.setattr(rehearsal, "_remove", remove)
+    here = SimpleNamespace(
+        space=SimpleNamespace(base=tmp_path),
+        cluster=SimpleNamespace(name="prod"),
+        runtime=SimpleNamespace(emit=told.append),
+    )
+    with pytest.raises(type(failure)):
+        await rehearsal.rehearse(here, "s3", "local", keep=True, beginning=lambda: None)  # type: ignore[arg-type]
+    assert done == ["fetch", "remove", "make", "remove"]
+    assert "the engine is gone" in (told[-1].detail or ""), "and the failure is told, not this"
+
+
+async def test_one_that_is_kept_stays(tmp_path: Path) -> None:
+    place = tmp_path / ".rehearsals" / "prod"
+    (place / ".kbootstrap" / "prod-rehearsal.run").mkdir(parents=True)
+    (place / "kept").touch()
+    here = SimpleNamespace(space=SimpleNamespace(base=tmp_path), cluster=SimpleNamespace(name="prod"))
+    with pytest.raises(PrerequisiteMissing) as caught:
+        await rehearsal.rehearse(here, "s3", "local", keep=True, beginning=lambda: None)  # type: ignore[arg-type]
+    assert caught.value.code == "KB0894"

@@ -210,3 +210,13 @@ def test_apply_makes_nothing_of_a_rehearsal() -> None:
     found[name] = replace(found[name], restoring=str(Mark("daily", "rehearsal", new=True)))
     assert [problem.code for problem in decide(plan, found).diagnostics] == ["KB0893"]
     assert not decide(plan, found).steps
+
+
+async def test_an_older_snapshot_gets_the_token_of_its_time() -> None:
+    said = "100 /v/kbootstrap-token-old.json\n300 /v/kbootstrap-token-new.json\n"
+    host = FakeHost("a", lambda _: output(said))
+    assert await remote.bundles_of(host, 200) == (
+        "/v/kbootstrap-token-old.json",
+        "/v/kbootstrap-token-new.json",
+    )
+    assert (await remote.bundles_of(host, 400))[0] == "/v/kbootstrap-token-new.json"

@@ -9,12 +9,17 @@ import pytest
 from tests.e2e.lab import Lab, engine, need, program
 
 TOOLS = ("tofu", "terraform")
+WITH_ONE_TOOL = {"test_lock.py", "test_rotation.py", "test_secrets.py", "test_snapshots.py"}
+"""Modules about what is done over SSH: the infrastructure below it is the same with either tool."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests; Podman is tried with OpenTofu alone, because both tools run the same scripts."""
     items[:] = [
-        item for item in items if not item.name.endswith(("[terraform-podman]", "[podman-terraform]"))
+        item
+        for item in items
+        if not item.name.endswith(("[terraform-podman]", "[podman-terraform]"))
+        if not (item.path.name in WITH_ONE_TOOL and "[terraform" in item.name)
     ]
     for item in items:
         if "tests/e2e/" in str(item.path):

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import json
 import shutil
+<<<<<<< HEAD
 import subprocess
+=======
+>>>>>>> adopt
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -156,6 +159,15 @@ def test_apply_twice_destroy_and_apply_again(site: tuple[Lab, Path], metal: Meta
     assert "certificate-authority-data" in lab.run("kubeconfig", spec).stdout
     first = lab.get("namespace", "kube-system")["metadata"]["uid"]
     lab.kubectl("create", "configmap", "of-the-first", "--from-literal=a=b")
+
+    # Nothing that is kept here is precious: there is no state, and host keys are the operator's.
+    shutil.rmtree(lab.folder / ".kbootstrap")
+    (lab.folder / "kubeconfig").unlink()
+    assert "no state to lose" in lab.run("adopt", "-y", spec).stderr
+    lab.run("apply", "-y", spec)
+    lab.run("apply", "-y", "--detailed-exitcode", spec)
+    lab.kubectl("config", "use-context", CONTEXT)
+    assert "of-the-first" in lab.kubectl("get", "configmap", "-o", "name")
 
     # A machine with another cluster's claim is none of ours, whatever the spec says.
     metal.on("kbe2emetal-w-1", "sed -i 's/^cluster metal$/cluster other/' /var/lib/kbootstrap/stamp")

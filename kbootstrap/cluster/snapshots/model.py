@@ -64,12 +64,17 @@ def in_bucket(items: Iterable[Item], prefix: str) -> tuple[Snapshot, ...]:
 
 
 def tokens_in(items: Iterable[Item], made: int) -> tuple[str, ...]:
-    """Return the keys of token files in a bucket, the likeliest for a snapshot of that moment first.
+    """Return the keys of token files in a bucket, the likeliest for a snapshot of that moment first."""
+    found = [i for i in items if f"{METADATA}{PREFIX}" in i.key and i.key.endswith(SUFFIX)]
+    return likeliest(found, made)
+
+
+def likeliest(tokens: Iterable[Item], made: int) -> tuple[str, ...]:
+    """Return the keys of token files, the likeliest for a snapshot of that moment first.
 
     That is the newest of before: a cluster that was made later on the machines has put its own there too.
     """
-    found = [i for i in items if f"{METADATA}{PREFIX}" in i.key and i.key.endswith(SUFFIX)]
-    return tuple(item.key for item in sorted(found, key=lambda i: (i.written > made, abs(i.written - made))))
+    return tuple(item.key for item in sorted(tokens, key=lambda i: (i.written > made, abs(i.written - made))))
 
 
 def kept_with(written: float, made: int) -> tuple[bool, float]:

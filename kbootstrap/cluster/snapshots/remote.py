@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 
 from kbootstrap.cluster.deadlines import COMMAND
 from kbootstrap.cluster.fetch import read_secret
-from kbootstrap.cluster.snapshots.model import Snapshot, parse
+from kbootstrap.cluster.snapshots.bucket import Item
+from kbootstrap.cluster.snapshots.model import Snapshot, likeliest, parse
 from kbootstrap.cluster.snapshots.vault import PREFIX, SUFFIX, Bundle
 from kbootstrap.cluster.tokens import FULL
 from kbootstrap.distros.model import Distribution
@@ -78,6 +79,13 @@ async def read_bundle(host: Host, distro: Distribution, cluster: str, redactor: 
         return None
     redactor.add(found.group(1))
     return Bundle(cluster, redactor.add(server), redactor.add(agent))
+
+
+async def bundles_of(host: Host, made: int) -> tuple[str, ...]:
+    """Return the paths of the token files on a server, the likeliest for a snapshot of that moment first."""
+    command = f"stat -c '%Y %n' {FOLDER}/{PREFIX}*{SUFFIX} 2>/dev/null || :"
+    rows = (line.split(" ", 1) for line in (await host.run(command, deadline=COMMAND)).stdout.splitlines())
+    return likeliest((Item(row[1], 0, int(row[0])) for row in rows if len(row) == 2), made)
 
 
 async def bundles(host: Host) -> tuple[str, ...]:
