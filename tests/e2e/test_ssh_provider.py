@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-<<<<<<< HEAD
 import subprocess
-=======
->>>>>>> adopt
 import time
 from collections.abc import Iterator
 from pathlib import Path
