@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kbootstrap.cli.session import Session
     from kbootstrap.context import Context
     from kbootstrap.status import ClusterStatus
+    from kbootstrap.views.watch import Watch
 
 INTERVAL = 5.0
 """Seconds between two looks of `--watch`."""
@@ -61,7 +62,7 @@ def command(
         loaded = read_spec(spec)
         chosen = contexts(loaded, choose(loaded, clusters), session.runtime, changing=False)
         if watch:
-            return await _watch(chosen, session, interval or INTERVAL)
+            return await _follow(chosen, session, interval or INTERVAL)
         found, failed = await _look(chosen, session)
         _show(loaded.name, found, session)
         if failed or all(cluster.good for cluster in found):
@@ -71,20 +72,35 @@ def command(
     return run(work, output=output, tofu=tofu, spec=spec, quiet=True)
 
 
-async def _watch(chosen: Sequence[Context], session: Session, interval: float) -> int:
+async def _follow(chosen: Sequence[Context], session: Session, interval: float) -> int:
+    from kbootstrap.views.watch import choose
+
+    view = choose(session.output, chosen[0].spec.name, interval, sys.stdout, os.environ)
+
+    async def look(*, patient: bool) -> list[ClusterStatus]:
+        return (await _look(chosen, session, patient=patient))[0]
+
+    return await watching(look, view, interval)
+
+
+class Look(Protocol):
+    """Looks at all clusters; a failure is raised, or told in its place where one is `patient`."""
+
+    async def __call__(self, *, patient: bool) -> list[ClusterStatus]:
+        """Look once."""
+
+
+async def watching(look: Look, view: Watch, interval: float) -> int:
     """Look until the operator ends it; what goes wrong after the first look is shown and passes."""
     from datetime import UTC, datetime
 
     from kbootstrap.errors import Interrupted
-    from kbootstrap.views import watch
 
-    view = watch.choose(session.output, chosen[0].spec.name, interval, sys.stdout, os.environ)
-    first = True
+    patient = False
     try:
         while True:
-            found, _ = await _look(chosen, session, patient=not first)
-            view.show(found, datetime.now(UTC))
-            first = False
+            view.show(await look(patient=patient), datetime.now(UTC))
+            patient = True
             await asyncio.sleep(interval)
     except asyncio.CancelledError:  # the usual end, which needs no words
         return Interrupted.exit_code
