@@ -28,8 +28,9 @@ END
         "$binary" kubectl --kubeconfig "$work/as" --request-timeout 60s replace --raw "/v1-$name/token" -f - \
             > "$work/said" 2>&1
 }
-change() { # to a token. The service knows the one that it was started with, until it is started again; our copy of
-    # it may be the next one already, where a run was cut before the restart.
+# To a token. The service knows the one that it was started with, until it is started again; our copy of it may be
+# the next one already, where a run was cut before the restart.
+change() {
     for known in "$old" "$started" "$written" "$new"; do
         if asked "$known" "$1"; then return 0; fi
         if ! grep -Eqi 'unauthorized|not authorized|logged in|forbidden' "$work/said"; then return 1; fi
