@@ -28,8 +28,10 @@ END
         "$binary" kubectl --kubeconfig "$work/as" --request-timeout 60s replace --raw "/v1-$name/token" -f - \
             > "$work/said" 2>&1
 }
-change() { # to a token. The service knows the one that it was started with, until it is started again.
-    for known in "$started" "$written" "$new"; do
+# To a token. The service knows the one that it was started with, until it is started again; our copy of it may be
+# the next one already, where a run was cut before the restart.
+change() {
+    for known in "$old" "$started" "$written" "$new"; do
         if asked "$known" "$1"; then return 0; fi
         if ! grep -Eqi 'unauthorized|not authorized|logged in|forbidden' "$work/said"; then return 1; fi
     done
@@ -38,7 +40,8 @@ change() { # to a token. The service knows the one that it was started with, unt
 
 new=$(sed -n 's/^server //p' "$next")
 agents=$(sed -n 's/^agent //p' "$next")
-started=$(password "$token") written=$(password "$server_token")
+sed -n 's/^old-server //p' "$next" > "$work/old"
+old=$(password "$work/old") started=$(password "$token") written=$(password "$server_token")
 if [ -z "$new" ] || [ -z "$agents" ]; then failed "there are no new tokens in $next"; fi
 
 # What agents join with is one line of the service's password file, which it takes along with the request. The
@@ -56,7 +59,6 @@ if change "$new"; then exit 0; fi
 cp "$work/said" "$work/first"
 # Half done, by a run before or by this one: the files have the new token, and the data has the old one.
 if [ "$(password "$server_token")" = "$new" ]; then
-    old=$(sed -n 's/^old-server //p' "$next" > "$work/old" && password "$work/old")
     if change "$old" && change "$new"; then exit 0; fi
 fi
 failed "$(cat "$work/first")"

@@ -28,7 +28,7 @@ async def lay(servers: Sequence[Host], tokens: Beside) -> None:
 async def activate(host: Host, servers: Sequence[Host], distro: Distribution, tokens: Beside) -> None:
     """Have a running server take the new tokens, once all servers have them beside; may be done again.
 
-    Raises `InstallFailed` (KB0886) when it refuses: then the tokens of before are in force.
+    Raises `InstallFailed` (KB0886) when it refuses; what it had done by half it has taken back.
     """
     await lay(servers, tokens)
     values = {
@@ -46,8 +46,8 @@ async def activate(host: Host, servers: Sequence[Host], distro: Distribution, to
     if output.status != 0:
         raise InstallFailed(
             f"{host.name} does not take the new tokens",
-            hint="the tokens of before are in force. Is every server well (kbootstrap status)? "
-            "Then run the same command again",
+            hint="nothing was restarted. Is every server well (kbootstrap status)? "
+            "Then run the same command again: it goes on with the same tokens",
             detail=output.tail or None,
             code="KB0886",
             host=host.name,
