@@ -97,6 +97,7 @@ def _steps(
     yield ForgetNode(node=name, why=why, member=facts is not None and facts.etcd)
     if runs and not stop_first:
         yield StopService(node=name, why=why, unit=unit)
+        yield ForgetNode(node=name, why="it may have registered once more until then")
 
 
 def _machine(going: Going, name: str) -> Iterator[Step]:

@@ -36,7 +36,8 @@ def test_an_agent_stops_before_its_node_is_forgotten() -> None:
 
 
 STOP_FIRST = ["Cordon", "Drain", "StopService", "ForgetNode"]
-STOP_LAST = ["Cordon", "Drain", "HoldService", "ForgetNode", "StopService"]
+STOP_LAST = ["Cordon", "Drain", "HoldService", "ForgetNode", "StopService", "ForgetNode"]
+"""The second time for a kubelet that made its Node again before it was stopped."""
 
 
 def test_a_server_stops_first_while_the_others_are_a_majority() -> None:
