@@ -37,6 +37,7 @@ _SECRETS = f"/api/v1/namespaces/{SECRET_NAMESPACE}/secrets"
 _MERGE, _APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
 """Kinds of patches (Kubernetes: "API concepts"); the second makes what is not there, and JSON is YAML."""
 _JSON = "application/json"
+_PATCH_REFUSED = (HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND)
 _EVICTION_REFUSED = (HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.INTERNAL_SERVER_ERROR)
 """Answers to an eviction: the pod is gone; a budget forbids it now; several budgets hold it ("API-initiated
 Eviction")."""
@@ -59,7 +60,7 @@ class Api(Protocol):
         """List the Node objects."""
 
     async def patch_node(self, name: str, patch: Mapping[str, Any]) -> bool:
-        """Apply a JSON merge patch; False when somebody changed the object meanwhile (409)."""
+        """Apply a JSON merge patch; False when somebody changed (409) or deleted (404) the object meanwhile."""
 
     async def delete_node(self, name: str) -> None:
         """Delete a Node object; one that is not there is fine."""
@@ -162,7 +163,7 @@ class _HttpApi:
         return tuple(read_node(item) for item in answer.get("items", ()))
 
     async def patch_node(self, name: str, patch: Mapping[str, Any]) -> bool:
-        answer = await self._ask("PATCH", f"/api/v1/nodes/{name}", patch, fine=(HTTPStatus.CONFLICT,))
+        answer = await self._ask("PATCH", f"/api/v1/nodes/{name}", patch, fine=_PATCH_REFUSED)
         return answer.get("kind") != "Status"
 
     async def delete_node(self, name: str) -> None:

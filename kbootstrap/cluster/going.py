@@ -1,8 +1,8 @@
 """How nodes leave a cluster: in which steps, and whether etcd keeps its quorum; pure.
 
 A server stops before its Node object is deleted, which is when the others remove it from etcd: so it hands
-over what it leads, and nothing that it does can come in between. One of two cannot stop first, since the
-other one alone would be no majority to remove it; it must not start again meanwhile, or it would join anew.
+over what it leads, and nothing that it does can come in between. Where the others may be no majority without
+it, as with one of two, it cannot stop first; it must not start again meanwhile, or it would join anew.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from kbootstrap.cluster.steps import Cordon, Drain, ForgetNode, HoldService, Ste
 from kbootstrap.diagnostics import Diagnostic
 from kbootstrap.distros.model import Distribution, Role
 
-_TWO = 2
-"""Members of etcd of which none can be spared."""
 REMOVED = "the spec does not want it any more"
 RENEWED = "its machine is made anew"
 
@@ -46,13 +44,18 @@ def steps(
 ) -> dict[str, tuple[Step, ...]]:
     """Return the steps by which each node leaves; none for a machine on which nothing is left to do."""
     seen = api.nodes if api else {}
-    members = sum(1 for node in seen.values() if node.etcd)
+    # What the API tells of members is some seconds old: who has data, or is one day to be a voter, may be one.
+    members = {name for name, node in seen.items() if node.etcd is not None}
+    members |= {name for name, one in facts.items() if one.etcd and name in seen}
+    well = {name for name, node in seen.items() if node.etcd and node.ready}
     found: dict[str, tuple[Step, ...]] = {}
     for name in (*going.removed, *going.renewed):
-        unit, node = distro.unit(going.role(name)), seen.get(name)
-        first = going.role(name) == "agent" or members != _TWO
-        found[name] = tuple(_steps(going, name, unit, facts.get(name), node, stop_first=first))
-        members -= 1 if node and node.etcd and name in going.removed else 0
+        unit = distro.unit(going.role(name))
+        first = going.role(name) == "agent" or len(well - {name}) >= _majority(len(members))
+        found[name] = tuple(_steps(going, name, unit, facts.get(name), seen.get(name), stop_first=first))
+        if name in going.removed:
+            members.discard(name)
+            well.discard(name)
     return found
 
 
