@@ -16,7 +16,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from kbootstrap.cluster.deadlines import API, OBSERVE, POLL, REQUEST
+from kbootstrap.cluster.deadlines import API, DELETING, OBSERVE, POLL, REQUEST
 from kbootstrap.cluster.labels import ANNOTATION, LEAVING
 from kbootstrap.cluster.model import ApiFacts, ApiNode
 from kbootstrap.cluster.pods import Pod, read_pod
@@ -60,7 +60,7 @@ class Api(Protocol):
         """List the Node objects."""
 
     async def patch_node(self, name: str, patch: Mapping[str, Any]) -> bool:
-        """Apply a JSON merge patch; False when somebody changed (409) or deleted (404) the object meanwhile."""
+        """Apply a JSON merge patch; False when somebody changed (409) or deleted (404) it meanwhile."""
 
     async def delete_node(self, name: str) -> None:
         """Delete a Node object; one that is not there is fine."""
@@ -124,13 +124,16 @@ async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
 async def observe(api: Api, secret: str | None = None) -> ApiFacts | None:
     """Return the nodes as the API tells them, and the mark of `secret`.
 
-    None when it does not answer within `OBSERVE` seconds.
+    None when it does not answer within `OBSERVE` seconds. Nodes that are being deleted are waited for: until
+    then their machines are members of etcd, and a moment later they are not.
     """
     begun = time.monotonic()
     while True:
         try:
             mark = await api.secret_mark(secret) if secret else None
-            return ApiFacts({node.name: node for node in await api.nodes()}, mark)
+            nodes = {node.name: node for node in await api.nodes()}
+            if time.monotonic() - begun > DELETING or not any(node.deleted for node in nodes.values()):
+                return ApiFacts(nodes, mark)
         except ApiUnavailable:
             if time.monotonic() - begun > OBSERVE:
                 return None

@@ -15,7 +15,7 @@ from kbootstrap.cluster.api import Api, patiently
 from kbootstrap.cluster.deadlines import COMMAND, ROUND
 from kbootstrap.cluster.drain import cordon, drain, uncordon
 from kbootstrap.cluster.hands import LEFT, held_file
-from kbootstrap.cluster.steps import Cordon, Drain, ForgetNode, HoldService, Step, StopService
+from kbootstrap.cluster.steps import Cordon, Drain, ForgetNode, HoldService, Step, StopService, WaitJoined
 from kbootstrap.cluster.telling import Teller
 from kbootstrap.cluster.watch import Watch
 from kbootstrap.distros.model import Distribution
@@ -53,6 +53,8 @@ async def depart(
                         await host.run(f"mkdir -p $(dirname {LEFT}) && touch {LEFT}", deadline=COMMAND)
                     await watch.forget(node)
                     await patiently(partial(api.delete_secret, f"{node}.node-password.{distro.name}"))
+                case WaitJoined():
+                    await watch.joined(node)
                 case HoldService() | StopService():
                     await _service(step, host)
                 case _:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from kbootstrap.cluster.model import ApiFacts, ApiNode, NodeFacts, Wanted
-from kbootstrap.cluster.steps import Cordon, Drain, ForgetNode, HoldService, Step, StopService
+from kbootstrap.cluster.steps import Cordon, Drain, ForgetNode, HoldService, Step, StopService, WaitJoined
 from kbootstrap.diagnostics import Diagnostic
 from kbootstrap.distros.model import Distribution, Role
 
@@ -44,7 +44,7 @@ def steps(
 ) -> dict[str, tuple[Step, ...]]:
     """Return the steps by which each node leaves; none for a machine on which nothing is left to do."""
     seen = api.nodes if api else {}
-    # What the API tells of members is some seconds old: who has data, or is one day to be a voter, may be one.
+    # What the API tells of members is some seconds old: who has data, or will be a voter, may be one.
     members = {name for name, node in seen.items() if node.etcd is not None}
     members |= {name for name, one in facts.items() if one.etcd and name in seen}
     well = {name for name, node in seen.items() if node.etcd and node.ready}
@@ -52,7 +52,17 @@ def steps(
     for name in (*going.removed, *going.renewed):
         unit = distro.unit(going.role(name))
         first = going.role(name) == "agent" or len(well - {name}) >= _majority(len(members))
-        found[name] = tuple(_steps(going, name, unit, facts.get(name), seen.get(name), stop_first=first))
+        found[name] = tuple(
+            _steps(
+                going,
+                name,
+                unit,
+                facts.get(name),
+                seen.get(name),
+                stop_first=first,
+                api_known=api is not None,
+            )
+        )
         if name in going.removed:
             members.discard(name)
             well.discard(name)
@@ -60,13 +70,27 @@ def steps(
 
 
 def _steps(
-    going: Going, name: str, unit: str, facts: NodeFacts | None, seen: ApiNode | None, *, stop_first: bool
+    going: Going,
+    name: str,
+    unit: str,
+    facts: NodeFacts | None,
+    seen: ApiNode | None,
+    *,
+    stop_first: bool,
+    api_known: bool,
 ) -> Iterator[Step]:
     why = REMOVED if name in going.removed else RENEWED
     runs = facts is not None and facts.unit(unit).started
     if seen is None:
+        if runs and going.role(name) == "server" and facts is not None and not facts.left and api_known:
+            # Stopped now, it would stay a member for ever, and the others might be no majority.
+            yield WaitJoined(node=name, why="a server leaves etcd with its Node, and has none yet")
+            yield HoldService(node=name, why="it must not join again", unit=unit)
+            yield ForgetNode(node=name, why=why, member=True)
         if runs:
             yield StopService(node=name, why=why, unit=unit)
+        if runs and going.role(name) == "agent" and api_known:
+            yield ForgetNode(node=name, why="it may have joined at the last moment")
         return
     yield Cordon(node=name, why=why)
     if seen.ready and runs:  # nobody ends the pods of a node that is dead; they are forgotten with it
