@@ -16,7 +16,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from kbootstrap.cluster.deadlines import API, OBSERVE, POLL, REQUEST
+from kbootstrap.cluster.deadlines import API, DELETING, OBSERVE, POLL, REQUEST
 from kbootstrap.cluster.labels import ANNOTATION, LEAVING
 from kbootstrap.cluster.model import ApiFacts, ApiNode
 from kbootstrap.cluster.pods import Pod, read_pod
@@ -39,6 +39,7 @@ _SECRETS = f"/api/v1/namespaces/{SECRET_NAMESPACE}/secrets"
 _MERGE, _APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
 """Kinds of patches (Kubernetes: "API concepts"); the second makes what is not there, and JSON is YAML."""
 _JSON = "application/json"
+_PATCH_REFUSED = (HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND)
 _EVICTION_REFUSED = (HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.INTERNAL_SERVER_ERROR)
 """Answers to an eviction: the pod is gone; a budget forbids it now; several budgets hold it ("API-initiated
 Eviction")."""
@@ -61,7 +62,7 @@ class Api(Protocol):
         """List the Node objects."""
 
     async def patch_node(self, name: str, patch: Mapping[str, Any]) -> bool:
-        """Apply a JSON merge patch; False when somebody changed the object meanwhile (409)."""
+        """Apply a JSON merge patch; False when somebody changed (409) or deleted (404) it meanwhile."""
 
     async def delete_node(self, name: str) -> None:
         """Delete a Node object; one that is not there is fine."""
@@ -131,14 +132,17 @@ async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
 async def observe(api: Api, secret: str | None = None, record: str | None = None) -> ApiFacts | None:
     """Return the nodes as the API tells them, the mark of `secret`, and the machines in `record`.
 
-    None when it does not answer within `OBSERVE` seconds.
+    None when it does not answer within `OBSERVE` seconds. Nodes that are being deleted are waited for: until
+    then their machines are members of etcd, and a moment later they are not.
     """
     begun = time.monotonic()
     while True:
         try:
             mark = await api.secret_mark(secret) if secret else None
             machines = read_record(await api.config(record)) if record else {}
-            return ApiFacts({node.name: node for node in await api.nodes()}, mark, machines)
+            nodes = {node.name: node for node in await api.nodes()}
+            if time.monotonic() - begun > DELETING or not any(node.deleted for node in nodes.values()):
+                return ApiFacts(nodes, mark, machines)
         except ApiUnavailable:
             if time.monotonic() - begun > OBSERVE:
                 return None
@@ -171,7 +175,7 @@ class _HttpApi:
         return tuple(read_node(item) for item in answer.get("items", ()))
 
     async def patch_node(self, name: str, patch: Mapping[str, Any]) -> bool:
-        answer = await self._ask("PATCH", f"/api/v1/nodes/{name}", patch, fine=(HTTPStatus.CONFLICT,))
+        answer = await self._ask("PATCH", f"/api/v1/nodes/{name}", patch, fine=_PATCH_REFUSED)
         return answer.get("kind") != "Status"
 
     async def delete_node(self, name: str) -> None:

@@ -34,6 +34,8 @@ RECONCILE = 60.0
 FORGET = 180.0
 """Deleting a Node object, until it is gone: a server's waits for the controller that removes its etcd member,
 which may have to be elected first (measured: 43 s when the lost machine was the leader)."""
+JOINED = 180.0
+"""A server that is to leave while it joins: to its Node, by which alone it can be removed from etcd."""
 DRAIN = 600.0
 """Moving the pods of a node elsewhere: each has a grace period (30 s unless it says more), and budgets wait
 for new pods to be ready. `--drain-timeout` says otherwise."""
@@ -46,6 +48,8 @@ SNAPSHOT = 300.0
 UNINSTALL = 300.0
 """Taking Kubernetes off a machine: 2 s; a service that does not stop gets 60, and much data on a slow
 disk takes long to delete."""
+DELETING = 60.0
+"""Nodes to be gone that are being deleted, before anything is decided: seconds, a minute for a leader's."""
 OBSERVE = 5.0
 """Looking at the nodes before anything is decided: a load balancer needs moments to notice a dead server."""
 FAILURES = 6

@@ -148,7 +148,8 @@ class _Node:
         written = list(self._files())
         yield from written
         if self._stale():
-            yield ForgetNode(node=name, why="the cluster has a Node of this name, and this machine is new")
+            why = "it is being deleted" if self.settled else "this machine is new"
+            yield ForgetNode(node=name, why=f"the cluster has a Node of this name, and {why}")
         elif self.found.members and not self.settled and not self.api_known:
             # Joining under a name that the cluster knows fails, and then the machine no longer looks new.
             yield ForgetNode(
@@ -255,7 +256,8 @@ class _Node:
         return written.file.restart or (written.file.path == join and self.node.role == "agent")
 
     def _stale(self) -> bool:
-        return self.seen is not None and not self.settled
+        """Whether the Node is an earlier machine's, or on its way out: this one must register another one."""
+        return self.seen is not None and (not self.settled or self.seen.deleted)
 
     def _secrets(self) -> Iterator[WriteSecret]:
         paths = self.distro.paths

@@ -21,7 +21,16 @@ from kbootstrap.cluster.deadlines import COMMAND, ROUND
 from kbootstrap.cluster.drain import cordon, drain, uncordon
 from kbootstrap.cluster.hands import LEFT, held_file
 from kbootstrap.cluster.record import RECORD, GiveBack, LeaveMachine, entry
-from kbootstrap.cluster.steps import Cordon, Drain, ForgetNode, HoldService, Step, StopService, Uncordon
+from kbootstrap.cluster.steps import (
+    Cordon,
+    Drain,
+    ForgetNode,
+    HoldService,
+    Step,
+    StopService,
+    Uncordon,
+    WaitJoined,
+)
 from kbootstrap.cluster.telling import Teller
 from kbootstrap.cluster.uninstall import uninstall
 from kbootstrap.cluster.watch import Watch
@@ -92,6 +101,8 @@ async def depart(
                         await host.run(f"mkdir -p $(dirname {LEFT}) && touch {LEFT}", deadline=COMMAND)
                     await watch.forget(node)
                     await patiently(partial(api.delete_secret, f"{node}.node-password.{distro.name}"))
+                case WaitJoined():
+                    await watch.joined(node)
                 case HoldService() | StopService():
                     await _service(step, host)
                 case GiveBack() if host is not None:

@@ -1,8 +1,8 @@
 """How nodes leave a cluster: in which steps, and whether etcd keeps its quorum; pure.
 
 A server stops before its Node object is deleted, which is when the others remove it from etcd: so it hands
-over what it leads, and nothing that it does can come in between. One of two cannot stop first, since the
-other one alone would be no majority to remove it; it must not start again meanwhile, or it would join anew.
+over what it leads, and nothing that it does can come in between. Where the others may be no majority without
+it, as with one of two, it cannot stop first; it must not start again meanwhile, or it would join anew.
 """
 
 from __future__ import annotations
@@ -12,12 +12,10 @@ from dataclasses import dataclass, field
 
 from kbootstrap.cluster.model import ApiFacts, ApiNode, NodeFacts, Recorded, Wanted
 from kbootstrap.cluster.record import GiveBack, LeaveMachine
-from kbootstrap.cluster.steps import Cordon, Drain, ForgetNode, HoldService, Step, StopService
+from kbootstrap.cluster.steps import Cordon, Drain, ForgetNode, HoldService, Step, StopService, WaitJoined
 from kbootstrap.diagnostics import Diagnostic, Severity
 from kbootstrap.distros.model import Distribution, Role
 
-_TWO = 2
-"""Members of etcd of which none can be spared."""
 REMOVED = "the spec does not want it any more"
 RENEWED = "its machine is made anew"
 
@@ -64,27 +62,46 @@ def steps(
 ) -> dict[str, tuple[Step, ...]]:
     """Return the steps by which each node leaves, in turn; none for a machine that has nothing left to do."""
     seen = api.nodes if api else {}
-    members = sum(1 for node in seen.values() if node.etcd)
+    # What the API tells of members is some seconds old: who has data, or will be a voter, may be one.
+    members = {name for name, node in seen.items() if node.etcd is not None}
+    members |= {name for name, one in facts.items() if one.etcd and name in seen}
+    well = {name for name, node in seen.items() if node.etcd and node.ready}
     found: dict[str, tuple[Step, ...]] = {}
     for name in in_turn(going, api):
-        unit, node = distro.unit(going.role(name)), seen.get(name)
-        first = going.role(name) == "agent" or members != _TWO
-        found[name] = (
-            *_steps(going, name, unit, facts.get(name), node, stop_first=first),
-            *_machine(going, name),
+        unit = distro.unit(going.role(name))
+        first = going.role(name) == "agent" or len(well - {name}) >= _majority(len(members))
+        mine = _steps(
+            going, name, unit, facts.get(name), seen.get(name), stop_first=first, api_known=api is not None
         )
-        members -= 1 if node and node.etcd and name in going.removed else 0
+        found[name] = (*mine, *_machine(going, name))
+        if name in going.removed:
+            members.discard(name)
+            well.discard(name)
     return found
 
 
 def _steps(
-    going: Going, name: str, unit: str, facts: NodeFacts | None, seen: ApiNode | None, *, stop_first: bool
+    going: Going,
+    name: str,
+    unit: str,
+    facts: NodeFacts | None,
+    seen: ApiNode | None,
+    *,
+    stop_first: bool,
+    api_known: bool,
 ) -> Iterator[Step]:
     why = REMOVED if name in going.removed else RENEWED
     runs = facts is not None and facts.unit(unit).started
     if seen is None:
+        if runs and going.role(name) == "server" and facts is not None and not facts.left and api_known:
+            # Stopped now, it would stay a member for ever, and the others might be no majority.
+            yield WaitJoined(node=name, why="a server leaves etcd with its Node, and has none yet")
+            yield HoldService(node=name, why="it must not join again", unit=unit)
+            yield ForgetNode(node=name, why=why, member=True)
         if runs:
             yield StopService(node=name, why=why, unit=unit)
+        if runs and going.role(name) == "agent" and api_known:
+            yield ForgetNode(node=name, why="it may have joined at the last moment")
         return
     if seen.leaving or not seen.unschedulable:  # what somebody else keeps pods away from is left like that
         yield Cordon(node=name, why=why)

@@ -19,15 +19,14 @@ def cleaned(
 ) -> tuple[dict[str, NodeFacts], dict[str, Clean]]:
     """Return the facts as they are once such servers are blank, and the steps that make them so.
 
-    Only what was marked before it was removed, has no Node any more or one that is being deleted, and where
-    others carry the data: a Node that is missing for another reason proves nothing.
+    Only what was marked before it was removed, has no Node any more, and where others carry the data: a Node
+    that is missing for another reason proves nothing.
     """
     nodes = api.nodes if api else {}
     found = {
         name: one
         for name, one in facts.items()
-        if one.left and (name not in nodes or nodes[name].deleted)
-        if any(node.etcd for other, node in nodes.items() if other != name)
+        if one.left and name not in nodes and any(node.etcd for node in nodes.values())
     }
     steps = {
         name: Clean(node=name, why="it was removed from etcd, and what it has is of no use") for name in found

@@ -255,6 +255,16 @@ class StopService(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitJoined(Step):
+    """Wait until a server that has begun to join etcd has its Node: by that alone it is removed again."""
+
+    @property
+    def title(self) -> str:
+        """What the step does."""
+        return "wait until it has joined"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SaveSnapshot(Step):
     """Save a snapshot of etcd on a server before servers change their version."""
 

@@ -9,7 +9,7 @@ from functools import partial
 
 from kbootstrap.cluster import labels
 from kbootstrap.cluster.api import Api, ApiUnavailable, patiently
-from kbootstrap.cluster.deadlines import API, FORGET, POLL, RECONCILE
+from kbootstrap.cluster.deadlines import API, FORGET, JOINED, POLL, RECONCILE
 from kbootstrap.cluster.model import ApiNode
 from kbootstrap.cluster.steps import ReconcileNode
 from kbootstrap.errors import DeadlinePassed
@@ -62,6 +62,21 @@ class Watch:
             return False
         change = labels.patch(node, step.labels, step.taints)
         return change is None or await self._api.patch_node(step.node, change)
+
+    async def joined(self, name: str) -> None:
+        """Wait until there is a Node."""
+        try:
+            async with asyncio.timeout(JOINED):
+                while await self.node(name, fresh=True) is None:  # noqa: ASYNC110 - nobody tells us
+                    await asyncio.sleep(POLL)
+        except TimeoutError:
+            raise DeadlinePassed(
+                f"{name} is to leave before it has joined, and has no Node within {JOINED:.0f} s",
+                hint=f"look why: kbootstrap ssh {name} -- sudo journalctl -n 200; stop the service there if "
+                "it never joined: then the same command removes the machine",
+                code="KB0816",
+                host=name,
+            ) from None
 
     async def forget(self, name: str) -> None:
         """Delete a Node and wait until it is gone."""

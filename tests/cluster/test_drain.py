@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kbootstrap.cluster import drain as module
+from kbootstrap.cluster import watch
 from kbootstrap.cluster.depart import clear, depart
 from kbootstrap.cluster.going import Going, steps
 from kbootstrap.cluster.pods import Owner, Pod, on_node, read_pod
@@ -100,3 +101,39 @@ def test_a_pod_is_read() -> None:
     item["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:00Z", "ownerReferences": []}
     item["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "x"}
     assert read_pod(item) == pod("a", None, mirror=True, going=True)
+
+
+async def test_a_server_that_joins_is_waited_for_before_it_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be a member of etcd already, and only its Node takes it out of there again."""
+    s2 = "local-control-plane-2"
+    found = Machines(want(3, 0))
+    there = facts(found.plan, {"*": {"is": "running"}})
+    seen = api(found.plan, {"*": {"etcd": True}, s2: None})
+    mine = steps(Going({s2: "server"}, {}), found.plan.distro, there, seen)[s2]
+    assert [type(step).__name__ for step in mine] == [
+        "WaitJoined",
+        "HoldService",
+        "ForgetNode",
+        "StopService",
+    ]
+
+    async def go() -> None:
+        await depart(
+            s2,
+            mine,
+            FakeApi(found),
+            found.hosts[s2],
+            cluster="local",
+            distro=found.plan.distro,
+            seconds=5,
+            emit=list[Event]().append,
+        )
+
+    monkeypatch.setattr(watch, "JOINED", 0.05)
+    with pytest.raises(DeadlinePassed, match="is to leave before it has joined"):
+        await go()
+    assert found.hosts[s2].commands == []
+    found.nodes = dict(api(found.plan, {s2: {}}).nodes)  # type: ignore[union-attr]
+    await go()
+    assert f"forget {s2}" in found.log
+    assert any("kbootstrap/left" in command for command in found.hosts[s2].commands)

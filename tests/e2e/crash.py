@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -81,7 +82,9 @@ def crash(
         if how == "kbootstrap":
             kill_now(process)
             return True
+        process.send_signal(signal.SIGSTOP)  # the moment is the one that was chosen
         with _dying(how, victim), contextlib.suppress(subprocess.TimeoutExpired):
+            process.send_signal(signal.SIGCONT)
             process.wait(PATIENCE)
         return True
     finally:

@@ -35,6 +35,17 @@ OLD, NEW = "v1.31.0+k3s1", "v1.32.0+k3s1"
 HOWS: tuple[How, ...] = ("kbootstrap", "kbootstrap", "machine", "network")
 """In turns; kbootstrap twice as often."""
 DATA = "the-beginning"
+LEAVING = (
+    Boundary("delete the old Node object", "done", S1),
+    Boundary("stop k3s.service", "done", S1),
+    Boundary("drain the node", "done", S1),
+    Boundary("delete the old Node object", "started", S1),
+    Boundary("start k3s.service", "done", S1),
+    Boundary("wait for the API server and etcd", "started", S1),
+    Boundary("replace", "started"),
+    Boundary("nodes", "done"),
+)
+"""Where the replacement of a server is cut: each point costs minutes, so the boundaries are named."""
 
 
 @dataclass(frozen=True)
@@ -160,8 +171,7 @@ class Matrix:
         """A new machine for the server that founded the cluster."""
         command = ("replace", "-y", "-o", "json", "spec.yaml", S1)
         with self.made(servers=3, agents=1) as authority:
-            found = [one for one in self.reference(*command) if one.node in {"", S1}]
-            for how, at in self.points("replace a server", found, count):
+            for how, at in self.points("replace a server", LEAVING, count):
 
                 def work(how: How = how, at: Boundary = at) -> bool:
                     came = crash(self.lab, command, at, how, S1)

@@ -27,7 +27,8 @@ ONE = Wish(servers=1, pools=(Pool("web", 1),))
 class Case:
     """A change: from a spec that was applied (None: nothing is there) to another one.
 
-    `renew` are nodes that get a new machine; `again` heals by the same command instead of `apply`.
+    `renew` are nodes that get a new machine; `again` heals by the same command instead of `apply`, `back`
+    by an apply of the spec as it was before.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Case:
     after: Wish
     renew: tuple[str, ...] = ()
     again: bool = False
+    back: bool = False
     spoil: Callable[[Operator], None] = lambda _operator: None
 
 
@@ -60,6 +62,10 @@ CASES = (
     Case("three servers to one, an agent fewer", BASE, ONE),
     Case("five servers to three", replace(BASE, servers=5), BASE),
     Case("one server to three, an agent more", ONE, BASE),
+    Case("three servers to one, taken back", BASE, ONE, back=True),
+    Case("one server to three, taken back", ONE, BASE, back=True),
+    Case("one server to five, taken back", ONE, replace(ONE, servers=5), back=True),
+    Case("an agent fewer, taken back", BASE, replace(BASE, pools=(Pool("web", 1),)), back=True),
     Case("a pool for another one", BASE, replace(BASE, pools=(Pool("db", 2, taints=("a=b:NoSchedule",)),))),
     Case("a pool is renamed", BASE, replace(BASE, pools=(Pool("shop", 2, former=("web",)),))),
     Case("servers have another setting", BASE, replace(BASE, disable=("traefik",))),
@@ -96,9 +102,12 @@ def test_cut_anywhere(case: Case, tmp_path: Path) -> None:
     every = list(points(whole.calls))
     for number in every:
         operator.desk.back(begin)
+        operator.wish = case.after
         cut = operator.desk.apply(renew=case.renew, cut=number)
         assert cut.cut
         where = f"cut after call {number}: {cut.calls[-1]}"
+        if case.back and case.before:
+            operator.edit(case.before, without=case.after.names() ^ case.before.names())
         try:
             healed = operator.converge(case.renew if case.again else ())
         except AssertionError as error:
