@@ -20,7 +20,7 @@ from kbootstrap.distros.additions import SecretContent
 from kbootstrap.inventory.model import Endpoint
 from kbootstrap.spec.model import Taint
 
-NODE = {
+NODE: dict[str, Any] = {
     "metadata": {
         "name": "cp-1",
         "resourceVersion": "12",

@@ -125,7 +125,6 @@ async def test_a_server_that_joins_is_waited_for_before_it_leaves(monkeypatch: p
             found.hosts[s2],
             cluster="local",
             distro=found.plan.distro,
-            seconds=5,
             emit=list[Event]().append,
         )
 
