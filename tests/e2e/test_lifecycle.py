@@ -145,7 +145,7 @@ def test_certificates_that_run_out_are_told(cluster: Lab) -> None:
         assert said["nodes"][0]["certificates"]["leaf"]["days"] == 29
         planned = cluster.run("plan", "--detailed-exitcode", "spec.yaml").stderr
         assert "KB0880" in planned
-        assert "client-admin.crt runs out in 29 days" in " ".join(planned.split())
+        assert ".crt runs out in 29 days" in " ".join(planned.split())  # one of several of that second
     finally:
         cluster.on_node(SERVER, "rm /etc/default/k3s; systemctl restart k3s")
     restarted(cluster)
