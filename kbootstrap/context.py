@@ -6,7 +6,7 @@ import difflib
 import os
 import platform
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,14 +15,16 @@ from typing import Any
 from kbootstrap import files
 from kbootstrap.cluster.holder import user
 from kbootstrap.cluster.lease import Lease
+from kbootstrap.cluster.snapshots.settings import read_keys, read_passphrase
 from kbootstrap.diagnostics import Diagnostic, Severity, errors, in_order
 from kbootstrap.distros import find as find_distribution
 from kbootstrap.distros.additions import Additions
 from kbootstrap.distros.model import Distribution
-from kbootstrap.errors import SpecInvalid, WrongUsage
+from kbootstrap.errors import CredentialsRefused, SpecInvalid, WrongUsage
 from kbootstrap.providers import find as find_provider
 from kbootstrap.providers import names as provider_names
 from kbootstrap.providers.model import Provider, Surroundings
+from kbootstrap.references import Reader
 from kbootstrap.render.model import RenderedRoot
 from kbootstrap.runtime import Runtime
 from kbootstrap.spec import lock as locks
@@ -112,6 +114,22 @@ def choose(spec: Spec, names: Iterable[str]) -> tuple[Cluster, ...]:
     return tuple(c for c in spec.clusters if not wanted or c.name in wanted)
 
 
+def hide_secrets(spec: Spec, runtime: Runtime) -> None:
+    """Make all secrets that the spec names known to the redactor, also those that this command does not need.
+
+    What is not there is passed over: whoever needs it tells.
+    """
+    reader = Reader(spec.path.parent, runtime.env, "hiding it", "KB0871")
+    of_snapshots = [one.snapshots for one in spec.clusters if one.snapshots]
+    for reference in (spec.state.passphrase, *(one.passphrase for one in of_snapshots)):
+        if reference:
+            with suppress(CredentialsRefused):
+                read_passphrase(reference, reader, runtime.redactor)
+    for bucket in (one.s3 for one in of_snapshots if one.s3):
+        with suppress(CredentialsRefused):
+            read_keys(bucket, reader, runtime.redactor)
+
+
 def contexts(
     spec: Spec, clusters: Iterable[Cluster], runtime: Runtime, *, changing: bool = True
 ) -> tuple[Context, ...]:
@@ -125,6 +143,7 @@ def contexts(
     problems = [problem for cluster in concerned for problem in unsupported(spec, cluster)]
     if problems:
         raise SpecInvalid(f"{spec.path} uses what is not supported yet", diagnostics=in_order(problems))
+    hide_secrets(spec, runtime)
     lock = settled_lock(spec)
     found = tuple(
         Context(

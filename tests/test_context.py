@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from kbootstrap.context import choose, contexts, read_spec
 from kbootstrap.errors import PrerequisiteMissing, SpecInvalid, WrongUsage
 from kbootstrap.events import nowhere
 from kbootstrap.process import LocalRunner
-from kbootstrap.redact import Redactor
+from kbootstrap.redact import MASK, Redactor
 from kbootstrap.runtime import Runtime
 from kbootstrap.stages import verify_owner
 
@@ -115,3 +116,16 @@ clusters:
     loaded = read_spec(path, lambda found: told.extend(problem.code for problem in found))
     assert told == ["KB0355"]
     assert len(contexts(loaded, loaded.clusters, runtime(tmp_path))) == 1
+
+
+def test_every_secret_that_the_spec_names_is_hidden(tmp_path: Path) -> None:
+    s3 = "{bucket: etcd, endpoint: s3.test, credentials: {env: S3}}"
+    named = f"    snapshots: {{passphrase: {{env: PASS}}, s3: {s3}}}\n"
+    path = spec(tmp_path)
+    path.write_text(path.read_text().replace("  two:\n", named + "  two:\n"))
+    run = runtime(tmp_path)
+    env = {"PASS": "pass-7741", "S3_ACCESS_KEY": "access-1", "S3_SECRET_KEY": "secret-0001"}
+    loaded = read_spec(path)
+    contexts(loaded, loaded.clusters, run)  # none is there, and nobody needs them
+    contexts(loaded, loaded.clusters, replace(run, env=env))
+    assert run.redactor.clean(" ".join(env.values())) == " ".join([MASK] * 3)

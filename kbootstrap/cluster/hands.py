@@ -60,15 +60,16 @@ class Hands:
         lines += [f"file {path}" for path in secret if path in self.wanted.private]
         if any(isinstance(step, Claim) for step in steps):
             lines.insert(0, f"cluster {self.wanted.cluster}")
-        if not lines:
-            return
-        folder = shlex.quote(str(PurePosixPath(self.wanted.distro.paths.stamp).parent))
-        command = f"umask 077 && mkdir -p {folder} && touch {stamp} && for line in "
-        command += " ".join(shlex.quote(line) for line in lines)
-        command += f'; do grep -qxF "$line" {stamp} || echo "$line" >> {stamp}; done'
+        commands = []
+        if lines:
+            folder = shlex.quote(str(PurePosixPath(self.wanted.distro.paths.stamp).parent))
+            command = f"umask 077 && mkdir -p {folder} && touch {stamp} && for line in "
+            command += " ".join(shlex.quote(line) for line in lines)
+            commands.append(f'{command}; do grep -qxF "$line" {stamp} || echo "$line" >> {stamp}; done')
         if any(isinstance(step, RestartService) for step in steps):
-            command += f" && mkdir -p {PurePosixPath(MARK).parent} && touch {MARK}"
-        await self.host.run(command, deadline=COMMAND)
+            commands.append(f"mkdir -p {PurePosixPath(MARK).parent} && touch {MARK}")
+        if commands:
+            await self.host.run(" && ".join(commands), deadline=COMMAND)
 
     async def stage(
         self, step: StageFile, artifacts: Mapping[str, LocalFile], progress: Transferred | None
