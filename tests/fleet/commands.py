@@ -61,6 +61,7 @@ class Shell:
                 r"umask 077 && mkdir -p \S+ && touch \S+ && for line in (?P<lines>.*); do grep (?P<rest>.*)$",
                 self._begin,
             ),
+            (r"mkdir -p /run/kbootstrap && touch (?P<mark>/run/kbootstrap/restart)$", self._mark),
             (
                 _STAMP,
                 self._stamp,
@@ -106,6 +107,10 @@ class Shell:
         self.machine.put(PATHS.stamp, "".join(f"{line}\n" for line in lines))
         if marked := re.search(r"touch (/run/\S+)$", found["rest"]):
             self.machine.put(marked[1], "")
+        return done()
+
+    def _mark(self, found: re.Match[str], _stdin: bytes) -> Output:
+        self.machine.put(found["mark"], "")
         return done()
 
     def _stamp(self, found: re.Match[str], _stdin: bytes) -> Output:
