@@ -136,7 +136,8 @@ def test_tokens_and_certificates(lab: Lab) -> None:
 
         # A start after all of it: what k3s has in etcd and on its disk must agree.
         lab.on_node(server, "systemctl restart k3s")
-        wait_for("all nodes", lambda: len(lab.ready_nodes()) == 3, seconds=60)
+        wait_for("all is well", lambda: lab.run("status", path, code=None).returncode == 0, seconds=90)
+        assert len(lab.ready_nodes()) == 3
 
         certificates_are_rotated(lab, server, agent)
         assert len(lab.ready_nodes()) == 3
