@@ -310,9 +310,9 @@ class _Node:
         # Servers that start with the token of before fail again and again: nothing is there to restart, and
         # they are started together, since one alone has no quorum.
         failing = self.member and self.tokens.pending and self.unit.active != "active"
-        if not self.unit.started or (failing and (changed or self.facts.restart_pending)):
+        if not self.unit.started or failing:
             why = "it has failed" if self.unit.active == "failed" else "it does not run"
-            yield StartService(node=name, why=why, unit=unit)
+            yield StartService(node=name, why=why, unit=unit, behind=failing)
             return
         if changed or self.facts.restart_pending or (self.settled and self._other_version()):
             why = f"{changed[0]} changed" if changed else "configuration changed since it started"

@@ -207,6 +207,8 @@ class Executor:
             case SwapFiles():
                 await hands.swap(step, self.artifacts)
             case StartService():
+                if step.behind:
+                    await renewing.yield_passwords(hands.host, step.unit, self.wanted.distro)
                 self._since[step.node] = await hands.start(step.unit)
             case RestartService():
                 if self.has(step.node, WaitWorkloads):

@@ -50,6 +50,12 @@ CAUSES = (
         "make the machine again, or remove our token files below /etc/rancher on it and run again",
     ),
     _cause(
+        r"newer than datastore and could cause a cluster outage",
+        "the machine's copy of a file of the cluster was written after the cluster's: it had another token",
+        "was a rotation of tokens cut? `kbootstrap apply` ends it; else move the file that is named away: "
+        "the service takes the cluster's then; and run again",
+    ),
+    _cause(
         r"critical configuration (value )?mismatch",
         "its settings differ from those of the other servers",
         "settings like cluster-cidr count for all servers: see which one the journal names",

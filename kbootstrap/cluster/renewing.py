@@ -54,6 +54,19 @@ async def activate(host: Host, servers: Sequence[Host], distro: Distribution, to
         )
 
 
+async def yield_passwords(host: Host, unit: str, distro: Distribution) -> None:
+    """Stop a unit that fails, and make its password file the oldest: the next start takes the cluster's.
+
+    A server that starts with the token of before, while another one still lets it in, writes that token into
+    the file anew. Then the file is newer than the cluster's data, and no start succeeds (k3s v1.32,
+    `pkg/cluster/bootstrap.go`: a difference of three seconds is fatal). The content stays where it is.
+    """
+    passwords = shlex.quote(str(PurePosixPath(distro.paths.server_token).parent / "cred/passwd"))
+    await host.run(
+        f"systemctl stop {shlex.quote(unit)}; touch --no-create --date=@1 {passwords}", deadline=RENEW
+    )
+
+
 async def forget(host: Host, distro: Distribution) -> None:
     """Keep the tokens of before for snapshots of that time, and remove what lay beside; may be done again.
 

@@ -301,9 +301,13 @@ class WaitWorkloads(Step):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartService(Step):
-    """Enable and start the unit."""
+    """Enable and start the unit.
+
+    `behind`: it failed with tokens of before; what it then wrote must not count as newer than the cluster's.
+    """
 
     unit: str
+    behind: bool = False
 
     @property
     def title(self) -> str:

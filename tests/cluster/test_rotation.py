@@ -112,6 +112,26 @@ def test_servers_that_fail_with_the_old_token_are_started_with_the_new_one() -> 
     written = TokenMarks(own="new", agents="new-a", accepted="new", next="new", next_agents="new-a")
     facts[S1] = replace(facts[S1], tokens=written, restart_pending=True)
     assert planned(wanted, facts) == {S1: steps[2:], S2: steps, S3: steps}, "all of them at once"
+    facts[S1] = replace(facts[S1], restart_pending=False)
+    assert planned(wanted, facts)[S1] == steps[2:], "a start is needed though its files are right"
+
+
+async def test_what_a_failing_server_wrote_does_not_count_as_newer(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (hands, watch):
+        monkeypatch.setattr(module, "POLL", 0.01)
+    wanted = want(2, 0)
+    found = machines(wanted)
+    facts = facts_of(wanted, {S1: ACTIVE, S2: LAID})
+    facts[S2] = replace(facts[S2], units={"k3s.service": FAILING})
+    for name in (S1, S2):
+        found.hosts[name].files[NEXT] = beside().text().encode()
+    await carry_out(found, decide(wanted, facts, api(wanted, {"*": {}})))
+    passwords = "/var/lib/rancher/k3s/server/cred/passwd"
+    stopped = f"systemctl stop k3s.service; touch --no-create --date=@1 {passwords}"
+    commands = found.hosts[S2].commands
+    started = next(i for i, command in enumerate(commands) if "systemctl start --no-block" in command)
+    assert commands.index(stopped) < started
+    assert stopped not in found.hosts[S1].commands, "one that runs has a right one"
 
 
 def test_new_tokens_wait_until_every_server_runs() -> None:
