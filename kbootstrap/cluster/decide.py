@@ -156,7 +156,7 @@ class _Node:
                 node=name, why="the API does not answer now; an earlier machine may have left one"
             )
         if self.tokens.leader == name:
-            yield ActivateTokens(node=name, why=ROTATED)
+            yield ActivateTokens(node=name, why=ROTATED, again=self.tokens.begun)
         secrets = [*self._secrets(), *self._private()]
         yield from secrets
         changed = [*(w.file.path for w in written if self._restarts(w)), *(s.path for s in secrets)]

@@ -194,12 +194,9 @@ class Executor:
                 private = self.wanted.private.get(step.path)
                 await hands.put(private or self.tokens.give(step.secret), step.path)
             case ActivateTokens():
-                await renewing.activate(
-                    self.hosts[step.node],
-                    [self.hosts[name] for name in self.plan.members],
-                    self.wanted.distro,
-                    self.tokens.beside(),
-                )
+                without = [] if step.again else [self.hosts[name] for name in self.plan.members]
+                await renewing.lay(without, self.tokens.beside())
+                await renewing.activate(hands.host, self.wanted.distro)
             case RenewCertificates():
                 await renewing.certificates(hands.host, step.unit, self.wanted.distro)
             case SaveSnapshot():

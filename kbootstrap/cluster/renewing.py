@@ -25,12 +25,11 @@ async def lay(servers: Sequence[Host], tokens: Beside) -> None:
     await together(host.put(tokens.text().encode(), NEXT, mode=0o600, deadline=COMMAND) for host in servers)
 
 
-async def activate(host: Host, servers: Sequence[Host], distro: Distribution, tokens: Beside) -> None:
-    """Have a running server take the new tokens, once all servers have them beside; may be done again.
+async def activate(host: Host, distro: Distribution) -> None:
+    """Have a running server take the new tokens that lie beside on all servers; may be done again.
 
     Raises `InstallFailed` (KB0886) when it refuses; what it had done by half it has taken back.
     """
-    await lay(servers, tokens)
     values = {
         "name": distro.name,
         "port": str(distro.registration_port),

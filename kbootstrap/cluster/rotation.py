@@ -32,13 +32,14 @@ class Rotation:
     """Which tokens nodes should have, as marks; empty where that is not known.
 
     `pending`: new ones lie beside, and servers change to them. `leader` is the server that activates them,
-    None where that has been done.
+    None where that has been done. `begun`: it may have been done, or by half.
     """
 
     server: str = ""
     agents: str = ""
     pending: bool = False
     leader: str | None = None
+    begun: bool = False
 
     def stale(self, facts: NodeFacts, *, member: bool) -> bool:
         """Tell whether a server starts with another token. What a member has is right while none rotate."""
@@ -79,7 +80,7 @@ def rotation(wanted: Wanted, facts: Mapping[str, NodeFacts], members: Collection
         leader = None
     else:
         leader = next((name for name in active if not begun or name in {one.name for one in begun}), None)
-    return Rotation(beside.next, beside.next_agents, pending=True, leader=leader)
+    return Rotation(beside.next, beside.next_agents, pending=True, leader=leader, begun=bool(begun))
 
 
 def begin(facts: Mapping[str, NodeFacts], members: Collection[str]) -> Mapping[str, NodeFacts]:

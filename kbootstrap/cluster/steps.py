@@ -154,8 +154,11 @@ class WriteSecret(Step):
 class ActivateTokens(Step):
     """Have a running server take the new tokens that lie beside, for the whole cluster.
 
-    From then on a server that starts needs them. It may be done again.
+    From then on a server that starts needs them. It may be done again: `again` says that it had begun before,
+    when they lay on every server already. Some may be through by now, and have put them away.
     """
+
+    again: bool = False
 
     @property
     def title(self) -> str:

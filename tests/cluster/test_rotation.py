@@ -116,6 +116,24 @@ def test_servers_that_fail_with_the_old_token_are_started_with_the_new_one() -> 
     assert planned(wanted, facts)[S1] == steps[2:], "a start is needed though its files are right"
 
 
+async def test_an_activation_that_is_done_again_lays_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others may be through by then: what they have put away must not lie there again."""
+    for module in (hands, watch):
+        monkeypatch.setattr(module, "POLL", 0.01)
+    wanted = want(3, 0)
+    found = machines(wanted)
+    facts = facts_of(wanted, {S1: ACTIVE, S2: LAID, S3: LAID})
+    for name in (S2, S3):
+        facts[name] = replace(facts[name], units={"k3s.service": FAILING})
+    for name in (S1, S2, S3):
+        found.hosts[name].files[NEXT] = beside().text().encode()
+    await carry_out(found, decide(wanted, facts, api(wanted, {"*": {}})))
+    assert f"activate {S1}" in found.log
+    for host in found.hosts.values():
+        assert not any(isinstance(call, Put) and call.destination == NEXT for call in host.calls)
+        assert NEXT not in host.files
+
+
 async def test_what_a_failing_server_wrote_does_not_count_as_newer(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (hands, watch):
         monkeypatch.setattr(module, "POLL", 0.01)
