@@ -46,6 +46,7 @@ class Given:
         *,
         replace: Sequence[str] = (),  # noqa: ARG002
         targets: Sequence[str] = (),  # noqa: ARG002
+        held: str = "",  # noqa: ARG002
     ) -> PlanSummary:
         """Return that nothing is to be done."""
         return PlanSummary((), (), ())

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from kbootstrap.context import Context
 from kbootstrap.errors import KbootstrapError, TofuFailed
 from kbootstrap.events import Event, Type
-from kbootstrap.guard import carries_on
+from kbootstrap.guard import carries_on, is_machine_address
+from kbootstrap.render.address import node
 from kbootstrap.render.provenance import Provenance
 from kbootstrap.tofu.failure import with_faults
 from kbootstrap.tofu.hints import lookup
@@ -35,7 +36,7 @@ class Infrastructure(Protocol):
         """Return the outputs, empty where nothing was made."""
 
     async def plan(
-        self, out: Path, *, replace: Sequence[str] = (), targets: Sequence[str] = ()
+        self, out: Path, *, replace: Sequence[str] = (), targets: Sequence[str] = (), held: str = ""
     ) -> PlanSummary:
         """Make a plan, keep it at `out`, and return what it would do."""
 
@@ -104,6 +105,23 @@ async def carry_out(context: Context, tofu: Infrastructure, planfile: Path, plan
         await tofu.apply(planfile)
     except TofuFailed as error:
         raise with_faults(error, await _faults(context), hints) from error
+
+
+async def hold(context: Context, tofu: Infrastructure, planfile: Path, names: Collection[str]) -> str:
+    """Return HCL that keeps the machines of nodes as the plan in `planfile` found them.
+
+    A change of a whole pool then comes to one node after the other. A target alone would not do: OpenTofu
+    takes in what it depends on, with all instances of that. Empty where nothing can be held.
+    """
+    shown = await tofu.show_plan(planfile)
+    found = {
+        name: item["change"].get("before") or {}
+        for item in shown.get("resource_changes", ())
+        if is_machine_address(item["address"])
+        and (name := node(item["address"], context.cluster.name)) in names
+        and name is not None
+    }
+    return context.provider.hold(context.cluster, context.lock, found)
 
 
 async def sweep(context: Context, tofu: Infrastructure) -> None:

@@ -45,7 +45,7 @@ from kbootstrap.guard import (
 )
 from kbootstrap.guard import unseen as unseen_going
 from kbootstrap.hosts.command import ssh_argv
-from kbootstrap.infrastructure import Infrastructure, carry_out, sweep
+from kbootstrap.infrastructure import Infrastructure, carry_out, hold, sweep
 from kbootstrap.kubeconfig.admin import write_own_copy
 from kbootstrap.kubeconfig.remove import remove
 from kbootstrap.plans.agreed import STALE, Agreed, moved
@@ -321,8 +321,10 @@ async def _change(planned: ClusterPlan) -> None:
     planfile = tofu.root / PLAN_FILE
     try:
         if planned.going.names:
+            renewed = planned.going.renewed
+            held = await hold(context, tofu, planfile, renewed) if renewed else ""
             for targets in harmless_parts(summary, planned.going.names):
-                part = await tofu.plan(planfile, targets=targets, replace=sorted(planned.gone))
+                part = await tofu.plan(planfile, targets=targets, replace=sorted(planned.gone), held=held)
                 if not carries_on(summary, part):
                     raise moved([f"the infrastructure of cluster {context.cluster.name} needs other changes"])
                 if not touched(part, planned.going.names):

@@ -27,7 +27,7 @@ from kbootstrap.context import Context
 from kbootstrap.errors import InstallFailed, KbootstrapError, PlanMoved
 from kbootstrap.events import phase
 from kbootstrap.guard import belongings, carries_on, machines_of, touched
-from kbootstrap.infrastructure import Infrastructure, carry_out
+from kbootstrap.infrastructure import Infrastructure, carry_out, hold
 from kbootstrap.stages import PLAN_FILE, install, refuse
 from kbootstrap.survey import Nodes, see_nodes
 from kbootstrap.tofu.plan import PlanSummary
@@ -108,12 +108,14 @@ class Turnover:
     async def _remake(self, batch: Sequence[str]) -> None:
         """Have the machines of these nodes made anew, and no other one's.
 
-        All of the plan, where the others are not concerned by it. Else the machines alone, and then what
-        belongs to them: OpenTofu takes in what a target depends on, with all its instances.
+        All of the plan, where the others are not concerned by it or can be held. Else the machines alone, and
+        then what belongs to them: OpenTofu takes in what a target depends on, with all its instances.
         """
         planfile, machines = self.tofu.root / PLAN_FILE, machines_of(self.planned, batch)
         waiting = self.nodes.going.names - {*batch}
         made = await self.tofu.plan(planfile, replace=machines)
+        if touched(made, waiting) and (held := await hold(self.context, self.tofu, planfile, waiting)):
+            made = await self.tofu.plan(planfile, replace=machines, held=held)
         if not touched(made, waiting):
             await self._apply(made)
             return

@@ -126,5 +126,5 @@ async def _service(step: HoldService | StopService, host: Host | None) -> None:
         command += "systemctl daemon-reload"
     else:
         command = f"systemctl disable --quiet {unit}; timeout {ROUND} systemctl stop {unit} || "
-        command += f"systemctl kill --signal=KILL {unit}"
+        command += f"systemctl kill --signal=KILL {unit}; timeout {ROUND} sync || :"  # volumes go on
     await host.run(command, deadline=COMMAND)

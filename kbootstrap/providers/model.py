@@ -134,6 +134,10 @@ class Bare:
         """Never called: no Secret is wanted."""
         raise NotImplementedError
 
+    def hold(self, cluster: Cluster, lock: Lock, machines: Mapping[str, Mapping[str, Any]]) -> str:  # noqa: ARG002
+        """Return nothing: no change of the spec stops a machine in place."""
+        return ""
+
     async def discard(self, cluster: Cluster, names: Collection[str], around: Surroundings) -> None:
         """Do nothing: OpenTofu removes machines."""
 
@@ -171,6 +175,13 @@ class Provider(Protocol):
 
     def render(self, spec: Spec, cluster: Cluster, lock: Lock) -> RenderedRoot:
         """Return the cluster's root; pure and byte-stable."""
+
+    def hold(self, cluster: Cluster, lock: Lock, machines: Mapping[str, Mapping[str, Any]]) -> str:
+        """Return HCL that overrides the root's, so that machines stay as they are while others are made anew.
+
+        `machines` are the attributes of each in OpenTofu's state, by node. Empty where nothing could change
+        them; pure.
+        """
 
     def problems(self, spec: Spec, cluster: Cluster) -> tuple[Diagnostic, ...]:
         """Return what the schema cannot say about this cluster's settings; pure."""

@@ -43,6 +43,8 @@ _PATIENCE = {"apply": 1800.0, "destroy": 1800.0}
 """The same for verbs that make or remove things. What is being made when tofu is stopped is finished first,
 as long as the cloud takes (a machine of the OpenStack provider: up to 30 minutes); killed before that, it is
 in no state."""
+HELD = "kbootstrap_override.tf"
+"""What overrides the root while a part of a plan is made ("Override Files"); never there after a run."""
 LOCK_WAIT = 180
 """Seconds to wait for another run: long enough for one whose kbootstrap was killed to finish alone."""
 
@@ -96,11 +98,12 @@ class Tofu:
         targets: Sequence[str] = (),
         destroy: bool = False,
         refresh: bool = True,
+        held: str = "",
     ) -> PlanSummary:
         """Make a plan, save it at `out` (0600: it holds variables) and return what it would do.
 
-        `replace` and `targets` are addresses. When the plugins turn out to be gone, the root is initialised
-        again, once.
+        `replace` and `targets` are addresses. `held` is HCL that overrides the root's for this plan alone.
+        When the plugins turn out to be gone, the root is initialised again, once.
         """
         options = {
             "out": str(out),
@@ -113,11 +116,16 @@ class Tofu:
         }
         # Made before tofu writes to it, so that nobody else can ever read it.
         files.write(out, b"", mode=0o600)
+        _remove(self.root / HELD)
+        if held:
+            files.write(self.root / HELD, held)
         try:
             await self._plan(options)
         except BaseException:
             _remove(out)
             raise
+        finally:
+            _remove(self.root / HELD)
         return summarise(await self.show_plan(out), self.cluster, self.provenance)
 
     async def _plan(self, options: Mapping[str, Any]) -> None:

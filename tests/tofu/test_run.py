@@ -111,6 +111,23 @@ async def test_a_failed_plan_leaves_no_file(tmp_path: Path) -> None:
     assert not (tmp_path / "p").exists()
 
 
+async def test_what_is_held_is_held_for_one_plan(tmp_path: Path) -> None:
+    place, seen = tmp_path / "kbootstrap_override.tf", list[str]()
+
+    def answer(argv: Sequence[str]) -> Answer:
+        if argv[1] == "plan":
+            seen.append(place.read_text() if place.exists() else "")
+        return 0, "{}", ""
+
+    tofu, _ = make(tmp_path, answer)
+    await tofu.plan(tmp_path / "p", held="module {}\n")
+    assert not place.exists()
+    place.write_text("of a run that was killed")
+    await tofu.plan(tmp_path / "p")
+    assert seen == ["module {}\n", ""]
+    assert not place.exists()
+
+
 async def test_plugins_that_are_gone_are_installed_again_once(tmp_path: Path) -> None:
     def answer(argv: Sequence[str]) -> Answer:
         return (

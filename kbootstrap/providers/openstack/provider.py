@@ -27,7 +27,7 @@ from kbootstrap.providers.openstack.credentials import source, variables
 from kbootstrap.providers.openstack.hints import HINTS
 from kbootstrap.providers.openstack.keys import authorized_keys
 from kbootstrap.providers.openstack.problems import problems
-from kbootstrap.providers.openstack.render import render
+from kbootstrap.providers.openstack.render import hold, render
 from kbootstrap.providers.openstack.settings import settings
 from kbootstrap.providers.openstack.storage import lock_problems
 from kbootstrap.render.model import RenderedRoot
@@ -49,6 +49,10 @@ class OpenStack(Bare):
     def render(self, spec: Spec, cluster: Cluster, lock: Lock) -> RenderedRoot:
         """Return the cluster's root; pure and byte-stable."""
         return render(spec, cluster, lock)
+
+    def hold(self, cluster: Cluster, lock: Lock, machines: Mapping[str, Mapping[str, Any]]) -> str:
+        """Return HCL that keeps machines at the flavor that they have."""
+        return hold(cluster, lock, machines)
 
     def problems(self, spec: Spec, cluster: Cluster) -> tuple[Diagnostic, ...]:
         """Return what the schema cannot say about this cluster's settings; pure."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from kbootstrap.providers.openstack import render_machines, render_network
 from kbootstrap.providers.openstack.render_places import places
 from kbootstrap.providers.openstack.settings import BastionMachine, Settings, settings
@@ -59,6 +62,18 @@ def render(spec: Spec, cluster: Cluster, lock: Lock) -> RenderedRoot:
         files["storage.tf"] = _storage(cluster)
         modules += (STORAGE,)
     return RenderedRoot(files, modules, places(cluster, nodes), providers=("openstack",))
+
+
+def hold(cluster: Cluster, lock: Lock, machines: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return HCL beside the root's that keeps machines (attributes by node) at the flavor that they have."""
+    nodes = nodes_by_pool(cluster, lock)
+    blocks = []
+    for pool in (cluster.control_plane, *cluster.pools):
+        some = nodes.get(pool.name, ())
+        flavors = {n.name: machines[n.name].get("flavor_name") for n in some if n.name in machines}
+        if known := {name: flavor for name, flavor in flavors.items() if flavor and flavor != pool.flavor}:
+            blocks.append(render_machines.held(cluster, pool, some, known))
+    return document(*blocks) if blocks else ""
 
 
 def _versions() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from kbootstrap.diagnostics import Diagnostic
@@ -81,6 +81,13 @@ def pool(cluster: Cluster, wanted: Pool, nodes: Sequence[Node]) -> str:
         ),
         machines(cluster, wanted),
     )
+
+
+def held(cluster: Cluster, wanted: Pool, nodes: Sequence[Node], flavors: Mapping[str, str]) -> Block:
+    """Return the block that overrides a pool's, so that nodes keep these flavors."""
+    kept = {name: {"flavor": flavor} for name, flavor in flavors.items()}
+    every = {node.name: {**_node(cluster, node), **kept.get(node.name, {})} for node in nodes}
+    return Block("module", module_name(cluster, wanted), body=[{"nodes": every}])
 
 
 def bastion(cluster: Cluster, chosen: BastionMachine) -> str:

@@ -28,7 +28,7 @@ resource "openstack_compute_instance_v2" "node" {
   for_each = var.nodes
 
   name              = each.key
-  flavor_name       = var.flavor
+  flavor_name       = coalesce(each.value.flavor, var.flavor)
   image_id          = var.boot_volume == null ? var.image_id : null
   availability_zone = local.zones[each.key]
   key_pair          = var.key_pair

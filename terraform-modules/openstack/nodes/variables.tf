@@ -21,6 +21,7 @@ variable "nodes" {
   type = map(object({
     address = string
     public  = optional(bool, false) # has a floating IP
+    flavor  = optional(string)      # another one than the pool's, for as long as it waits for its new machine
   }))
 
   validation {
@@ -35,7 +36,7 @@ variable "nodes" {
 }
 
 variable "flavor" {
-  description = "Name of the flavor of every node."
+  description = "Name of the flavor of the nodes."
   nullable    = false
   type        = string
 }

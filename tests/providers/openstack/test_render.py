@@ -3,11 +3,12 @@ from __future__ import annotations
 import pytest
 
 from kbootstrap.errors import SpecInvalid
-from kbootstrap.providers.openstack.render import render
+from kbootstrap.providers.openstack.render import hold, render
 from kbootstrap.providers.openstack.render_network import EVERYBODY
 from kbootstrap.spec.lock import Lock, allocate
 from kbootstrap.spec.pins import Image
 from tests.providers.openstack.samples import CLOUD, WEB, root, spec
+from tests.render.trees import pinned
 
 
 def test_files_and_modules() -> None:
@@ -36,6 +37,19 @@ def test_a_further_pool_is_one_file_more() -> None:
     before, after = root(), root(pools=f"{WEB}, {{name: db, nodes: 1, flavor: l}}")
     assert after.files.keys() - before.files.keys() == {"pool_db.tf"}
     assert [name for name, text in before.files.items() if after.files[name] != text] == []
+
+
+def test_who_waits_is_held_at_its_flavor() -> None:
+    wanted = spec(pools=f"{WEB}, {{name: db, nodes: 2, flavor: l}}")
+    cluster, lock = wanted.clusters[0], pinned(wanted)
+    assert hold(cluster, lock, {}) == ""
+    had = {"c-db-1": {"flavor_name": "l"}, "c-db-2": {"flavor_name": "m"}, "gone-1": {"flavor_name": "s"}}
+    assert hold(cluster, lock, {**had, "c-web-1": {}}).split() == [
+        *("module", '"pool_db"', "{", "nodes", "=", "{"),
+        *('"c-db-1"', "=", "{", "address", "=", '"10.9.4.27"', "}"),
+        *('"c-db-2"', "=", "{", "address", "=", '"10.9.4.28"', "flavor", "=", '"m"', "}"),
+        *("}", "}"),
+    ], "who has the new one, who is unknown, and who has gone are not held"
 
 
 def test_another_version_of_kubernetes_touches_no_infrastructure() -> None:

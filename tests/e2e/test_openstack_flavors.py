@@ -1,0 +1,104 @@
+"""Another flavor for pools of several nodes with volumes: one machine after the other, and nothing is lost.
+
+The tests run in the order of the file; at the end the cluster is destroyed, and its project must be empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.crash import Boundary, crash
+from tests.e2e.stack import Stack, stack
+
+pytestmark = [pytest.mark.timeout(1800)]
+CLUSTER = "fla"
+DATA = tuple(f"{CLUSTER}-data-{n}" for n in (1, 2))
+NODES = {f"{CLUSTER}-control-plane-1", *DATA}
+MOUNT = "/var/lib/data"
+
+
+def spec(flavor: str) -> str:
+    """One server, and two agents with a volume each."""
+    return f"""\
+apiVersion: kbootstrap/v1alpha1
+name: lab
+clusters:
+  {CLUSTER}:
+    provider:
+      openstack: {{cloud: kbootstrap-lab, external_network: public, image: {{name: Debian 12}}}}
+    kubernetes: {{distribution: k3s, version: v1.32.0+k3s1}}
+    network: {{cidr: 10.66.0.0/16, control_plane: 10.66.0.0/24, agents: 10.66.4.0/22}}
+    api: {{allowed_cidrs: [0.0.0.0/0]}}
+    ssh: {{allowed_cidrs: [0.0.0.0/0]}}
+    control_plane: {{nodes: 1, flavor: lab.medium}}
+    pools:
+      - {{name: data, nodes: 2, flavor: {flavor}, volumes: [{{name: data, size_gib: 1, mount: {MOUNT}}}]}}
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The cluster, applied once for this module; each data node has its name on its volume."""
+    with stack(tmp_path_factory.mktemp("flavors"), "flavors") as made:
+        made.spec(spec("lab.small"))
+        try:
+            made.lab.run("apply", "-y", "spec.yaml", timeout=900)
+            made.lab.kubectl("config", "use-context", f"kbootstrap-lab/{CLUSTER}")
+            for name in DATA:
+                made.on_node(name, f"echo {name} | sudo tee {MOUNT}/text")
+            yield made
+        finally:
+            made.lab.run("destroy", "-y", "spec.yaml", timeout=600)
+
+
+def machines(cluster: Stack) -> dict[str, tuple[str, str]]:
+    """Return ID and flavor of each machine, by name."""
+    found = cluster.cloud.admin.compute.servers(all_projects=True, project_id=cluster.project.id)
+    return {one.name: (one.id, one.flavor.original_name) for one in found}
+
+
+def volumes(cluster: Stack) -> set[str]:
+    found = cluster.cloud.admin.block_storage.volumes(all_projects=True, project_id=cluster.project.id)
+    return {one.id for one in found}
+
+
+def whole(cluster: Stack) -> None:
+    """See that every node is there with its own volume, and nothing is to be done."""
+    assert cluster.lab.ready_nodes() == NODES
+    for name in DATA:
+        assert cluster.on_node(name, f"cat {MOUNT}/text") == name
+    done = cluster.lab.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
+    assert "nothing to do" in done.stderr.lower()
+    assert not list(cluster.lab.folder.rglob("*_override.tf"))
+
+
+def test_one_node_after_the_other_gets_another_flavor(cluster: Stack) -> None:
+    before, kept = machines(cluster), volumes(cluster)
+    cluster.spec(spec("lab.medium"))
+    done = cluster.lab.run("apply", "-y", "-o", "json", "spec.yaml", timeout=900)
+    after = machines(cluster)
+    assert {name for name in NODES if after[name] != before[name]} == {*DATA}
+    assert {after[name][1] for name in DATA} == {"lab.medium"}
+    assert volumes(cluster) == kept
+    first, second = (done.stdout.index(f'"node":"{name}","step":"drain the node"') for name in DATA)
+    ready = done.stdout.index(f'"node":"{DATA[0]}","step":"wait until the node is Ready"')
+    assert first < ready < second
+    whole(cluster)
+
+
+def test_cut_after_the_first_machine(cluster: Stack) -> None:
+    """kbootstrap is killed when one node has a new machine and not yet its volume; the other waits."""
+    before, kept = machines(cluster), volumes(cluster)
+    cluster.spec(spec("lab.small"))
+    made = Boundary(
+        f'create module.pool_data.openstack_compute_instance_v2.node["{DATA[0]}"]', "done", DATA[0]
+    )
+    assert crash(cluster.lab, ("apply", "-y", "-o", "json", "spec.yaml"), made, "kbootstrap", DATA[0])
+    cluster.lab.run("apply", "-y", "spec.yaml", timeout=900)
+    after = machines(cluster)
+    assert {name for name in NODES if after[name] != before[name]} == {*DATA}
+    assert {after[name][1] for name in DATA} == {"lab.small"}
+    assert volumes(cluster) == kept
+    whole(cluster)
