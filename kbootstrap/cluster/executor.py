@@ -106,6 +106,7 @@ class Executor:
     _watch: Watch | None = None
     _since: dict[str, int] = field(default_factory=dict)
     _ran: dict[str, Workloads] = field(default_factory=dict)
+    _late: set[str] = field(default_factory=set)
     _unpacked: Unpacked = field(default_factory=Unpacked)
 
     async def close(self) -> None:
@@ -171,6 +172,8 @@ class Executor:
             if isinstance(step, WaitServing):
                 with self.teller.told(step) as waiting:
                     await self._hands(name).serving(step.unit, waiting)
+                    if name in self._late:
+                        await renewing.activate(self.hosts[name], self.wanted.distro)
 
     async def finish(self, name: str) -> None:
         """Wait for the node, then set what only the API can set. What others wait for goes first."""
@@ -194,9 +197,7 @@ class Executor:
                 private = self.wanted.private.get(step.path)
                 await hands.put(private or self.tokens.give(step.secret), step.path)
             case ActivateTokens():
-                without = [] if step.again else [self.hosts[name] for name in self.plan.members]
-                await renewing.lay(without, self.tokens.beside())
-                await renewing.activate(hands.host, self.wanted.distro)
+                await self._activate(step, hands.host)
             case RenewCertificates():
                 await renewing.certificates(hands.host, step.unit, self.wanted.distro)
             case SaveSnapshot():
@@ -215,6 +216,20 @@ class Executor:
                 await hands.enable(step.unit)
             case _:
                 raise TypeError(type(step).__name__)
+
+    async def _activate(self, step: ActivateTokens, host: Host) -> None:
+        """Activate new tokens, at once; again where it had begun, and on a server that failed since, later.
+
+        Without a majority a server ends, and one that starts with the token of before fails.
+        """
+        unit = self.wanted.distro.unit("server")
+        if not step.again:
+            await renewing.lay([self.hosts[name] for name in self.plan.members], self.tokens.beside())
+        elif not await renewing.runs(host, unit):
+            await renewing.yield_passwords(host, unit, self.wanted.distro)
+            self._late.add(step.node)
+            return
+        await renewing.activate(host, self.wanted.distro)
 
     async def _finish(self, step: Step, name: str, waiting: Callable[[str], None]) -> None:
         match step:

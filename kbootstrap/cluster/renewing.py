@@ -53,6 +53,12 @@ async def activate(host: Host, distro: Distribution) -> None:
         )
 
 
+async def runs(host: Host, unit: str) -> bool:
+    """Tell whether a unit is active just now."""
+    command = f"systemctl is-active --quiet {shlex.quote(unit)}"
+    return (await host.run(command, deadline=COMMAND, check=False)).status == 0
+
+
 async def yield_passwords(host: Host, unit: str, distro: Distribution) -> None:
     """Stop a unit that fails, and make its password file the oldest: the next start takes the cluster's.
 

@@ -134,6 +134,22 @@ async def test_an_activation_that_is_done_again_lays_nothing(monkeypatch: pytest
         assert NEXT not in host.files
 
 
+async def test_a_server_that_failed_since_activates_when_it_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a majority the first server ended after it was looked at; its files are those of before."""
+    for module in (hands, watch):
+        monkeypatch.setattr(module, "POLL", 0.01)
+    wanted = want(3, 0)
+    found = machines(wanted, ended=frozenset({S1}))
+    facts = facts_of(wanted, {S1: ACTIVE, S2: LAID, S3: LAID})
+    for name in (S2, S3):
+        facts[name] = replace(facts[name], units={"k3s.service": FAILING})
+    for name in (S1, S2, S3):
+        found.hosts[name].files[NEXT] = beside().text().encode()
+    await carry_out(found, decide(wanted, facts, api(wanted, {"*": {}})))
+    log = [line for line in found.log if line.split()[-1] == S1]
+    assert log == [f"yield {S1}", f"restart {S1}", f"serving {S1}", f"activate {S1}", f"keep {S1}"]
+
+
 async def test_what_a_failing_server_wrote_does_not_count_as_newer(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (hands, watch):
         monkeypatch.setattr(module, "POLL", 0.01)
@@ -171,14 +187,22 @@ def beside() -> Beside:
     return Beside("5e" * 32, "a9" * 32, SERVER_TOKEN, RAW_AGENT)
 
 
-def machines(wanted: Wanted) -> Machines:
+def machines(wanted: Wanted, *, ended: frozenset[str] = frozenset()) -> Machines:
+    """Machines that keep count of what is done to tokens; the service of those that `ended` does not run."""
     found = Machines(wanted)
 
     def answer(call: Run) -> Answer:
         if call.command == f"cat {NEXT}":
             text = found.hosts[call.host].files.get(NEXT)
             return output(text.decode()) if text else output(status=1)
-        for word, what in (("replace --raw", "activate"), ("certificate rotate", "renew"), ("^old-", "keep")):
+        if "is-active" in call.command:
+            return output(status=3 if call.host in ended else 0)
+        for word, what in (
+            ("replace --raw", "activate"),
+            ("certificate rotate", "renew"),
+            ("^old-", "keep"),
+            ("--date=@1", "yield"),
+        ):
             if word in call.command:
                 found.log.append(f"{what} {call.host}")
                 if what == "keep":
