@@ -24,9 +24,10 @@ from kbootstrap.distros.model import Role
 from kbootstrap.errors import CredentialsRefused, HostUnreachable, KbootstrapError
 from kbootstrap.events import phase
 from kbootstrap.hosts.model import Host
-from kbootstrap.inventory.model import Endpoint, Inventory
+from kbootstrap.inventory.model import Endpoint, Inventory, SshTarget
 from kbootstrap.references import Reader
 from kbootstrap.render.address import is_node
+from kbootstrap.render.root import API_PORT
 from kbootstrap.runtime import Runtime
 from kbootstrap.spec.model import Spec
 from kbootstrap.tofu.plan import PlanSummary
@@ -123,7 +124,10 @@ async def see_nodes(
         required=needed,
     )
     text = await fetch_kubeconfig(hosts, facts, context.distribution, run.redactor, tolerant=tolerant)
-    door = await stack.enter_async_context(via.door(inventory.external, inventory.jump))
+    way = inventory.external, inventory.jump
+    if not tolerant:
+        way = way_in(context, inventory, facts, going)
+    door = await stack.enter_async_context(via.door(*way))
     record = RECORD if context.given is not None else None
     api = await _observe(text, door, additions.secret, record) if text else None
     good = await context.good_marks() if text and additions.secret else frozenset()
@@ -149,6 +153,42 @@ async def see_nodes(
         plan=_decide(everything, facts, api, going),
         going=going,
     )
+
+
+def way_in(
+    context: Context, inventory: Inventory, facts: Mapping[str, NodeFacts], going: Going
+) -> tuple[Endpoint, SshTarget | None]:
+    """Return where the API is asked, and through which machine; pure.
+
+    That is where operators ask it. But a floating IP leads to the first server: while that is away, or about
+    to go, another one that serves is asked, on itself.
+    """
+    external, jump = inventory.external, inventory.jump
+    if context.cluster.api.endpoint != "floating_ip":
+        return external, jump
+    servers = [node.name for node in context.nodes if node.role == "server"]
+    unit = context.distribution.unit("server")
+    serving = [
+        name
+        for name in servers
+        if name in inventory.machines
+        and name not in going.names
+        and name in facts
+        and facts[name].unit(unit).active == "active"
+    ]
+    if not serving or serving[0] == servers[0]:
+        return external, jump
+    inside = Endpoint("127.0.0.1", API_PORT, external.server_name or external.host)
+    through = inventory.machines[serving[0]]
+    return inside, replace(through.ssh, instance=through.instance, host_keys=through.host_keys)
+
+
+async def past_the_leaving(context: Context, nodes: Nodes, stack: AsyncExitStack) -> Nodes:
+    """Return the nodes with a way to the API that none of those who go stands on."""
+    where, through = way_in(context, nodes.inventory, nodes.facts, nodes.going)
+    if where == nodes.inventory.external:
+        return nodes
+    return replace(nodes, door=await stack.enter_async_context(connector(context).door(where, through)))
 
 
 def _decide(wanted: Wanted, facts: Mapping[str, NodeFacts], api: ApiFacts | None, going: Going) -> Plan:

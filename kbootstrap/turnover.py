@@ -29,7 +29,7 @@ from kbootstrap.events import phase
 from kbootstrap.guard import belongings, carries_on, machines_of, touched
 from kbootstrap.infrastructure import Infrastructure, carry_out, hold
 from kbootstrap.stages import PLAN_FILE, install, refuse
-from kbootstrap.survey import Nodes, see_nodes
+from kbootstrap.survey import Nodes, past_the_leaving, see_nodes
 from kbootstrap.tofu.plan import PlanSummary
 
 
@@ -58,6 +58,7 @@ class Turnover:
         """
         cluster, emit = self.context.cluster.name, self.context.runtime.emit
         removed = self.nodes.going.removed
+        self.nodes = await past_the_leaving(self.context, self.nodes, self.stack)
         try:
             if removed:
                 with phase(emit, "remove", cluster):
@@ -67,8 +68,7 @@ class Turnover:
                     for batch in self._order().renew:
                         await self._renew(batch)
         finally:
-            if self._api:
-                await self._api.close()
+            await self._hang_up()
         with phase(emit, "infrastructure", cluster):
             rest = await self.tofu.plan(self.tofu.root / PLAN_FILE)
             if not rest.empty:
@@ -100,6 +100,7 @@ class Turnover:
         self.nodes = await see_nodes(
             self.context, await self.tofu.outputs(), self.stack, going=Going({}, rest)
         )
+        await self._hang_up()  # there may be another way to it now
         refuse(self.context, self.nodes)
         await install(self.context, self.nodes)
         for name, before in ran.items():
@@ -175,8 +176,14 @@ class Turnover:
     def _order(self) -> Order:
         return order(self.nodes.going, self.nodes.wanted.nodes, self.nodes.plan.leaving)
 
+    async def _hang_up(self) -> None:
+        """End the connection to the API; who asks it next makes one."""
+        api, self._api = self._api, None
+        if api:
+            await api.close()
+
     def _asked(self) -> Api:
-        """Return the API; the one of the first kubeconfig that was seen."""
+        """Return the API, through the kubeconfig and the way that were seen last."""
         if self._api is None:
             if self.nodes.kubeconfig is None:
                 raise InstallFailed(

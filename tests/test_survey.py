@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from kbootstrap.cluster.going import Going
+from kbootstrap.cluster.model import NodeFacts, UnitState
+from kbootstrap.distros.model import Role
 from kbootstrap.errors import HostUnreachable, KbootstrapError
 from kbootstrap.events import nowhere
-from kbootstrap.inventory.model import Endpoint, Inventory
-from kbootstrap.survey import NotRunning, see_nodes, silent
+from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
+from kbootstrap.survey import NotRunning, see_nodes, silent, way_in
 from kbootstrap.tofu.plan import PlanSummary
+from tests.cluster.world import running, want
 
 
 class _Provider:
@@ -45,6 +50,53 @@ async def test_a_plan_starts_no_machine() -> None:
     assert provider.started == [False]
     assert caught.value.hint == "apply starts it"
     assert caught.value.detail == "a: a is shut off\nb: b is shut off"
+
+
+def _seen(endpoint: str, active: str) -> tuple[Any, Inventory, dict[str, NodeFacts]]:
+    """Three servers, of which those in `active` serve."""
+    plan = want(3, 0)
+    names = [node.name for node in plan.servers]
+    context = SimpleNamespace(
+        nodes=plan.nodes,
+        distribution=plan.distro,
+        cluster=SimpleNamespace(api=SimpleNamespace(endpoint=endpoint)),
+    )
+    machines = {
+        name: Machine(name, "10.0.0.1", SshTarget(name, name, 22, "k"), f"machine of {name}", ("key",))
+        for name in names
+    }
+    external = Endpoint("203.0.113.7", 6443, "10.0.0.11")
+    facts = {
+        name: replace(running(plan, name), units={"k3s.service": UnitState("loaded", state)})
+        for name, state in zip(names, ("active" if one == "+" else "failed" for one in active), strict=True)
+    }
+    return context, Inventory("local", machines, external, external, ()), facts
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "active", "going", "asked"),
+    [
+        ("floating_ip", "+++", (), None),
+        ("load_balancer", "-++", (), None),
+        ("floating_ip", "-++", (), 2),
+        ("floating_ip", "+++", (1,), 2),
+        ("floating_ip", "+-+", (1,), 3),
+        ("floating_ip", "+++", (2,), None),
+        ("floating_ip", "---", (), None),
+    ],
+)
+def test_who_is_asked_while_the_first_server_is_away(
+    endpoint: str, active: str, going: tuple[int, ...], asked: int | None
+) -> None:
+    context, inventory, facts = _seen(endpoint, active)
+    leaving: dict[str, Role] = {f"local-control-plane-{n}": "server" for n in going}
+    where, through = way_in(context, inventory, facts, Going({}, leaving))
+    if asked is None:
+        assert (where, through) == (inventory.external, None)
+    else:
+        assert where == Endpoint("127.0.0.1", 6443, "10.0.0.11")
+        name = f"local-control-plane-{asked}"
+        assert through == SshTarget(name, name, 22, "k", instance=f"machine of {name}", host_keys=("key",))
 
 
 @pytest.mark.parametrize(

@@ -54,13 +54,15 @@ def turnover(machines: Machines, going: Going, events: list[Event], seconds: flo
     nodes = SimpleNamespace(
         plan=decide(plan, there, type(seen)(machines.nodes), going=going, partial=True),
         going=going,
+        facts=there,
         hosts=dict[str, Host](machines.hosts),
         kubeconfig=KUBECONFIG.rstrip("\n"),
         door=EXTERNAL,
+        inventory=SimpleNamespace(external=EXTERNAL, jump=None),
         wanted=plan,
     )
     context = SimpleNamespace(
-        cluster=SimpleNamespace(name="local"),
+        cluster=SimpleNamespace(name="local", api=SimpleNamespace(endpoint="load_balancer")),
         runtime=SimpleNamespace(emit=events.append),
         distribution=plan.distro,
         lease=SimpleNamespace(leave=lambda _: None),

@@ -131,6 +131,7 @@ class Matrix:
     def new(self, count: int) -> None:
         """A new cluster, from nothing each time."""
         path = self.lab.spec(spec(agents=1))
+        self.lab.run("destroy", "-y", path, code=None)  # what a part before has left
         found = self.reference("apply", "-y", "-o", "json", "spec.yaml")
         for how, at in self.points("apply, new", found, count):
             self.lab.run("destroy", "-y", path)

@@ -1,4 +1,5 @@
-"""Another flavor for pools of several nodes with volumes: one machine after the other, and nothing is lost.
+"""New machines, one after the other: for a pool with volumes that gets another flavor, and for the server
+that the API's floating IP leads to. Nothing is lost.
 
 The tests run in the order of the file; at the end the cluster is destroyed, and its project must be empty.
 """
@@ -10,17 +11,19 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.crash import Boundary, crash
+from tests.e2e.lab import voters
 from tests.e2e.stack import Stack, stack
 
 pytestmark = [pytest.mark.timeout(1800)]
 CLUSTER = "fla"
 DATA = tuple(f"{CLUSTER}-data-{n}" for n in (1, 2))
-NODES = {f"{CLUSTER}-control-plane-1", *DATA}
+SERVERS = tuple(f"{CLUSTER}-control-plane-{n}" for n in (1, 2, 3))
+NODES = {*SERVERS, *DATA}
 MOUNT = "/var/lib/data"
 
 
 def spec(flavor: str) -> str:
-    """One server, and two agents with a volume each."""
+    """Three servers, the first with the API's floating IP, and two agents with a volume each."""
     return f"""\
 apiVersion: kbootstrap/v1alpha1
 name: lab
@@ -30,9 +33,9 @@ clusters:
       openstack: {{cloud: kbootstrap-lab, external_network: public, image: {{name: Debian 12}}}}
     kubernetes: {{distribution: k3s, version: v1.32.0+k3s1}}
     network: {{cidr: 10.66.0.0/16, control_plane: 10.66.0.0/24, agents: 10.66.4.0/22}}
-    api: {{allowed_cidrs: [0.0.0.0/0]}}
+    api: {{endpoint: floating_ip, allowed_cidrs: [0.0.0.0/0]}}
     ssh: {{allowed_cidrs: [0.0.0.0/0]}}
-    control_plane: {{nodes: 1, flavor: lab.medium}}
+    control_plane: {{nodes: 3, flavor: lab.medium}}
     pools:
       - {{name: data, nodes: 2, flavor: {flavor}, volumes: [{{name: data, size_gib: 1, mount: {MOUNT}}}]}}
 """
@@ -101,4 +104,16 @@ def test_cut_after_the_first_machine(cluster: Stack) -> None:
     assert {name for name in NODES if after[name] != before[name]} == {*DATA}
     assert {after[name][1] for name in DATA} == {"lab.small"}
     assert volumes(cluster) == kept
+    whole(cluster)
+
+
+def test_the_server_behind_the_floating_ip_gets_another_machine(cluster: Stack) -> None:
+    """While it is away the API is asked on another server; nodes and operators then find it where it was."""
+    before = machines(cluster)
+    cluster.lab.kubectl("create", "configmap", "kept")
+    cluster.lab.run("replace", "-y", "spec.yaml", SERVERS[0], timeout=900)
+    after = machines(cluster)
+    assert [name for name in NODES if after[name] != before[name]] == [SERVERS[0]]
+    assert "configmap/kept" in cluster.lab.kubectl("get", "configmap", "-o", "name").split()
+    assert voters(cluster.lab) == 3
     whole(cluster)

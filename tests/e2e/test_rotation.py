@@ -60,6 +60,11 @@ def refused(lab: Lab, server: str) -> bool:
     return "encrypted with different token" in journal or "newer than datastore" in journal
 
 
+def names(text: str) -> list[str]:
+    """Read what `kubectl get -o name` prints."""
+    return [line.rpartition("/")[2] for line in text.split()]
+
+
 def nothing_to_do(lab: Lab) -> None:
     lab.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
 
@@ -113,6 +118,24 @@ def test_tokens(lab: Lab) -> None:
         lab.on_node(server, "systemctl restart k3s")
         wait_for("all is well", lambda: lab.run("status", path, code=None).returncode == 0, seconds=90)
         assert len(lab.ready_nodes()) == 3
+
+        certificates = {server: "server/tls/client-admin.crt", agent: "agent/client-kubelet.crt"}
+        then = {name: lab.on_node(name, f"sha256sum {DATA}/{file}") for name, file in certificates.items()}
+        lab.run("rotate", "certificates", "-y", path, timeout=600)
+        assert len(lab.ready_nodes()) == 3, "with the kubeconfig that was written just now"
+        for name, file in certificates.items():
+            assert lab.on_node(name, f"sha256sum {DATA}/{file}") != then[name]
+        nothing_to_do(lab)
+
+        # A snapshot of before is encrypted with the token of before, which is kept on the server.
+        lab.kubectl("create", "configmap", "later")
+        listed = json.loads(lab.run("snapshot", "list", "-o", "json").stdout)["snapshots"]
+        [kept] = [one["name"] for one in listed if one["name"].startswith("before")]
+        lab.run("snapshot", "restore", "-y", kept, timeout=600)
+        assert {"first"} == {"first", "later"} & set(names(lab.kubectl("get", "configmap", "-o", "name")))
+        wait_for("all nodes", lambda: len(lab.ready_nodes()) == 3, seconds=120)
+        lab.run("apply", "-y", path)
+        nothing_to_do(lab)
 
         shared = "".join(one.read_text() for one in (lab.folder / ".kbootstrap").rglob("*.jsonl"))
         for token in (before, agents_before, new, agents_new):
