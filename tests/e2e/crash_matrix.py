@@ -119,6 +119,10 @@ class Matrix:
             if (part, how, str(at)) not in self.tried:
                 yield how, at
 
+    def nothing(self) -> None:
+        """Remove what a part before has left."""
+        self.lab.run("destroy", "-y", "spec.yaml", code=None)
+
     def reference(self, *arguments: str) -> list[Boundary]:
         """Run a command without a crash and return its boundaries."""
         process = self.lab.start(*arguments)
@@ -131,7 +135,7 @@ class Matrix:
     def new(self, count: int) -> None:
         """A new cluster, from nothing each time."""
         path = self.lab.spec(spec(agents=1))
-        self.lab.run("destroy", "-y", path, code=None)  # what a part before has left
+        self.nothing()
         found = self.reference("apply", "-y", "-o", "json", "spec.yaml")
         for how, at in self.points("apply, new", found, count):
             self.lab.run("destroy", "-y", path)
@@ -234,6 +238,8 @@ class Matrix:
     def upgrade(self, count: int) -> None:
         """Another version: there is no way back, so each point has a cluster of its own."""
         command = ("apply", "-y", "-o", "json", "spec.yaml")
+        self.lab.spec(spec(agents=1))
+        self.nothing()
         with self.made(agents=1, version=OLD):
             self.lab.spec(spec(agents=1))
             found = self.reference(*command)
