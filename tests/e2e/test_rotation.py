@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import ssl
+import time
 import urllib.error
 import urllib.request
 from functools import partial
@@ -163,7 +164,13 @@ def test_a_server_restarts_in_the_middle(lab: Lab) -> None:
         assert len({lab.on_node(name, f"sha256sum < {TOKEN}") for name in servers}) <= 2
         wait_for("three voters", lambda: voters(lab) == 3, seconds=60)
         nothing_to_do(lab)
-        lab.run("rotate", "tokens", "-y", path, timeout=600)
+        # Three servers that have just started may elect once more: then nothing is begun, and that is said.
+        again = [lab.run("rotate", "tokens", "-y", path, timeout=600, code=None)]
+        while again[-1].returncode == 5 and len(again) < 5:
+            assert "KB0888" in again[-1].stderr
+            time.sleep(5)
+            again.append(lab.run("rotate", "tokens", "-y", path, timeout=600, code=None))
+        assert again[-1].returncode == 0, again[-1].stderr
         assert len(lab.ready_nodes()) == 4
         nothing_to_do(lab)
     finally:
