@@ -6,6 +6,7 @@ The tests run in the order of the file; at the end the cluster is destroyed, and
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -85,9 +86,9 @@ def test_one_node_after_the_other_gets_another_flavor(cluster: Stack) -> None:
     assert {name for name in NODES if after[name] != before[name]} == {*DATA}
     assert {after[name][1] for name in DATA} == {"lab.medium"}
     assert volumes(cluster) == kept
-    first, second = (done.stdout.index(f'"node":"{name}","step":"drain the node"') for name in DATA)
-    ready = done.stdout.index(f'"node":"{DATA[0]}","step":"wait until the node is Ready"')
-    assert first < ready < second
+    told = [Boundary.of(json.loads(line)) for line in done.stdout.splitlines()]
+    first, second = (told.index(Boundary("drain the node", "started", name)) for name in DATA)
+    assert first < told.index(Boundary("wait until the node is Ready", "done", DATA[0])) < second
     whole(cluster)
 
 
