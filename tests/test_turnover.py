@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from kbootstrap.distros.model import Role
 from kbootstrap.errors import DeadlinePassed, InstallFailed
 from kbootstrap.events import Event, Status
 from kbootstrap.hosts.model import Host
-from kbootstrap.tofu.plan import PlanSummary
+from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange
 from kbootstrap.turnover import Turnover
 from tests.cluster.machines import KUBECONFIG, FakeApi, Machines
 from tests.cluster.world import EXTERNAL, api, facts, want
@@ -37,8 +38,13 @@ class _Tofu:
 
 
 class _Provider:
+    hints = ()
+
     async def discard(self, *_: object) -> None:
         """Nothing is left of machines."""
+
+    async def sweep(self, *_: object) -> None:
+        """Nothing was made that no state knows."""
 
 
 def pod(name: str, node: str, owner: Owner | None = None) -> Pod:
@@ -65,8 +71,10 @@ def turnover(machines: Machines, going: Going, events: list[Event], seconds: flo
         cluster=SimpleNamespace(name="local", api=SimpleNamespace(endpoint="load_balancer")),
         runtime=SimpleNamespace(emit=events.append),
         distribution=plan.distro,
-        lease=SimpleNamespace(leave=lambda _: None),
+        lease=SimpleNamespace(leave=lambda _: None, verify=lambda: None),
         provider=_Provider(),
+        spec=None,
+        lock=None,
         around=None,
     )
     whole: Any = (context, _Tofu(), NOTHING, nodes, AsyncExitStack(), seconds)
@@ -140,6 +148,66 @@ async def test_a_silent_api_does_not_hide_why(machines: Machines, monkeypatch: p
     made._api = wrapped
     with pytest.raises(InstallFailed, match="alone"):
         await made.carry_out()
+
+
+def machine(name: str, kind: Kind) -> ResourceChange:
+    address = f'module.pool_default.vm.node["{name}"]'
+    return ResourceChange(address, "vm", kind, (), name, (), None, None)
+
+
+class _Pool:
+    """OpenTofu for a pool that gets another flavor: without help everybody is changed at once."""
+
+    root = Path()
+
+    def __init__(self, held: str) -> None:
+        self.held, self.applied = held, list[str]()
+        self.made = NOTHING
+
+    async def plan(
+        self, _: Path, *, replace: Sequence[str] = (), targets: Sequence[str] = (), held: str = ""
+    ) -> PlanSummary:
+        del targets
+        assert held in ("", self.held)
+        new = [name for name in (A1, A2) if f'"{name}"' in " ".join(replace)]
+        others = [] if held else [name for name in (A1, A2) if name not in new]
+        found = [machine(name, "replace") for name in new] + [machine(name, "update") for name in others]
+        self.made = PlanSummary(tuple(found), (), ())
+        return self.made
+
+    async def state_ids(self) -> frozenset[str]:
+        return frozenset()
+
+    async def show_plan(self, _: Path) -> dict[str, Any]:
+        change = {"before": {"flavor_name": "small"}}
+        return {"resource_changes": [{"address": c.address, "change": change} for c in self.made.changes]}
+
+    async def apply(self, _: Path) -> None:
+        self.applied += [c.node or "" for c in self.made.changes]
+
+
+@pytest.mark.parametrize("held", ["module {}", ""])
+async def test_who_waits_is_held(machines: Machines, held: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = turnover(machines, Going({}, {A1: "agent", A2: "agent"}), [])
+    made.planned = PlanSummary((machine(A1, "replace"), machine(A2, "replace")), (), ())
+    pool = _Pool(held)
+    made.tofu = pool  # type: ignore[assignment]
+    asked = list[Mapping[str, Any]]()
+
+    def hold(_cluster: object, _lock: object, found: Mapping[str, Any]) -> str:
+        asked.append(found)
+        return held
+
+    monkeypatch.setattr(made.context.provider, "hold", hold, raising=False)
+    if held:
+        await made._remake([A1])
+        assert pool.applied == [A1]
+    else:
+        with pytest.raises(InstallFailed) as caught:
+            await made._remake([A1])
+        assert caught.value.code == "KB0859"
+        assert pool.applied == []
+    assert asked == [{A2: {"flavor_name": "small"}}]
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 5)), min_size=1, max_size=4), st.integers(1, 3))
