@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kbootstrap.cluster.api import connect as connect_api
 from kbootstrap.cluster.api import observe
+from kbootstrap.cluster.deadlines import OBSERVE, STARTING
 from kbootstrap.cluster.decide import decide
 from kbootstrap.cluster.facts import gather
 from kbootstrap.cluster.fetch import fetch_kubeconfig
@@ -22,7 +23,7 @@ from kbootstrap.context import Context
 from kbootstrap.departed import recorded, visit
 from kbootstrap.distros.model import Role
 from kbootstrap.errors import CredentialsRefused, HostUnreachable, KbootstrapError
-from kbootstrap.events import phase
+from kbootstrap.events import Event, Status, Type, phase
 from kbootstrap.hosts.model import Host
 from kbootstrap.inventory.model import Endpoint, Inventory, SshTarget
 from kbootstrap.references import Reader
@@ -129,7 +130,11 @@ async def see_nodes(
         way = way_in(context, inventory, facts, going)
     door = await stack.enter_async_context(via.door(*way))
     record = RECORD if context.given is not None else None
-    api = await _observe(text, door, additions.secret, record) if text else None
+    patience = OBSERVE
+    if starting and not tolerant and text and (beginning := _beginning(context, facts)):
+        patience = STARTING
+        run.emit(_waiting(context, beginning))
+    api = await _observe(text, door, additions.secret, record, patience) if text else None
     good = await context.good_marks() if text and additions.secret else frozenset()
     everything = replace(everything, good=good, private=_private(context, tolerant=tolerant))
     if record is None:
@@ -152,6 +157,26 @@ async def see_nodes(
         wanted=everything,
         plan=_decide(everything, facts, api, going),
         going=going,
+    )
+
+
+def _beginning(context: Context, facts: Mapping[str, NodeFacts]) -> str | None:
+    """Return a server whose service is just starting, where none runs yet."""
+    unit = context.distribution.unit("server")
+    servers = [facts[node.name] for node in context.nodes if node.role == "server" and node.name in facts]
+    if any(one.unit(unit).active == "active" for one in servers):
+        return None
+    return next((one.name for one in servers if one.unit(unit).active == "activating"), None)
+
+
+def _waiting(context: Context, server: str) -> Event:
+    return Event(
+        type=Type.STEP,
+        cluster=context.cluster.name,
+        node=server,
+        step="ask the API",
+        status=Status.WAITING,
+        detail=f"{context.distribution.unit('server')} is starting",
     )
 
 
@@ -267,10 +292,10 @@ def connector(context: Context) -> SshConnector:
 
 
 async def _observe(
-    kubeconfig: str, door: Endpoint, secret: str | None, record: str | None
+    kubeconfig: str, door: Endpoint, secret: str | None, record: str | None, patience: float
 ) -> ApiFacts | None:
     api = connect_api(kubeconfig, door)
     try:
-        return await observe(api, secret, record)
+        return await observe(api, secret, record, patience=patience)
     finally:
         await api.close()

@@ -15,7 +15,7 @@ from kbootstrap.distros.model import Role
 from kbootstrap.errors import HostUnreachable, KbootstrapError
 from kbootstrap.events import nowhere
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
-from kbootstrap.survey import NotRunning, see_nodes, silent, way_in
+from kbootstrap.survey import NotRunning, _beginning, see_nodes, silent, way_in
 from kbootstrap.tofu.plan import PlanSummary
 from tests.cluster.world import running, want
 
@@ -97,6 +97,26 @@ def test_who_is_asked_while_the_first_server_is_away(
         assert where == Endpoint("127.0.0.1", 6443, "10.0.0.11")
         name = f"local-control-plane-{asked}"
         assert through == SshTarget(name, name, 22, "k", instance=f"machine of {name}", host_keys=("key",))
+
+
+@pytest.mark.parametrize(
+    ("states", "who"),
+    [
+        (("activating", "failed", "failed"), 1),
+        (("failed", "activating", "activating"), 2),
+        (("activating", "active", "failed"), None),
+        (("failed", "inactive", "failed"), None),
+    ],
+)
+def test_the_api_is_waited_for_where_nobody_serves_and_somebody_starts(
+    states: tuple[str, ...], who: int | None
+) -> None:
+    context, _, facts = _seen("load_balancer", "---")
+    found = {
+        name: replace(one, units={"k3s.service": UnitState("loaded", state)})
+        for (name, one), state in zip(facts.items(), states, strict=True)
+    }
+    assert _beginning(context, found) == (f"local-control-plane-{who}" if who else None)
 
 
 @pytest.mark.parametrize(

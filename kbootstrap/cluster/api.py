@@ -129,10 +129,12 @@ async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
         await asyncio.sleep(POLL)
 
 
-async def observe(api: Api, secret: str | None = None, record: str | None = None) -> ApiFacts | None:
+async def observe(
+    api: Api, secret: str | None = None, record: str | None = None, *, patience: float = OBSERVE
+) -> ApiFacts | None:
     """Return the nodes as the API tells them, the mark of `secret`, and the machines in `record`.
 
-    None when it does not answer within `OBSERVE` seconds. Nodes that are being deleted are waited for: until
+    None when it does not answer within `patience` seconds. Nodes that are being deleted are waited for: until
     then their machines are members of etcd, and a moment later they are not.
     """
     begun = time.monotonic()
@@ -144,7 +146,7 @@ async def observe(api: Api, secret: str | None = None, record: str | None = None
             if time.monotonic() - begun > DELETING or not any(node.deleted for node in nodes.values()):
                 return ApiFacts(nodes, mark, machines)
         except ApiUnavailable:
-            if time.monotonic() - begun > OBSERVE:
+            if time.monotonic() - begun > patience:
                 return None
         await asyncio.sleep(POLL)
 

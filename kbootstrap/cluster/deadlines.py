@@ -52,6 +52,9 @@ DELETING = 60.0
 """Nodes to be gone that are being deleted, before anything is decided: seconds, a minute for a leader's."""
 OBSERVE = 5.0
 """Looking at the nodes before anything is decided: a load balancer needs moments to notice a dead server."""
+STARTING = 60.0
+"""The same while a server is just starting and something is to be changed: 10 to 40 s after its machine was
+started again. It is worth the wait, because without the API little may be decided."""
 FAILURES = 6
 """A unit that systemd has restarted this often since we started it will not come up by itself. k3s restarts a
 few times by design while it waits for a free learner place or for a load balancer."""

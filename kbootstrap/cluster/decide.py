@@ -222,7 +222,7 @@ class _Node:
 
     def _join(self) -> WriteFile | None:
         """Return the join drop-in where it must be written. What a member has joined through is history."""
-        have, url = self.facts.join, self.wanted.registration
+        have, url = self.facts.join, self._registration()
         if self.founder:
             if have == "founder":
                 return None
@@ -239,9 +239,16 @@ class _Node:
         return self._write(file, why)
 
     def _join_file(self, *, initial: bool) -> NodeFile:
-        return self.distro.join_file(
-            role=self.node.role, initial=initial, registration=self.wanted.registration
-        )
+        return self.distro.join_file(role=self.node.role, initial=initial, registration=self._registration())
+
+    def _registration(self) -> str:
+        """Return the URL to join through: another member's where the cluster's leads to this very machine."""
+        url, port = self.wanted.registration, self.distro.registration_port
+        if self.node.role == "server" and url == f"https://{self.node.address}:{port}":
+            members = [node for node in self.wanted.servers if node.name in self.found.members]
+            others = [node.address for node in members if node.address not in ("", self.node.address)]
+            return f"https://{others[0]}:{port}" if others else url
+        return url
 
     def _write(self, file: NodeFile, why: str) -> WriteFile:
         before = self.facts.texts.get(file.path)

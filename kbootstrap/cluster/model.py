@@ -171,7 +171,10 @@ class WantedVolume:
 
 @dataclass(frozen=True, slots=True)
 class WantedNode:
-    """One node as the spec wants it. `at_once` is how many nodes of its pool may restart together."""
+    """One node as the spec wants it. `at_once` is how many nodes of its pool may restart together.
+
+    `address` is its machine's, empty while there is none.
+    """
 
     name: str
     role: Role
@@ -181,6 +184,7 @@ class WantedNode:
     taints: tuple[Taint, ...]
     at_once: int = 1
     volumes: tuple[WantedVolume, ...] = ()
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

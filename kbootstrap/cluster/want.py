@@ -29,6 +29,7 @@ def wanted(
     `Plan.artifacts` then says which ones `converge` will want. `additions` is that of `Wanted`.
     """
     pools = {pool.name: pool for pool in cluster.pools} | {CONTROL_PLANE: cluster.control_plane}
+    machines = inventory.machines
     return Wanted(
         cluster=cluster.name,
         version=cluster.kubernetes.version,
@@ -43,7 +44,8 @@ def wanted(
                 labels=dict(node.labels),
                 taints=node.taints,
                 at_once=pools[node.pool].max_unavailable,
-                volumes=_volumes(pools[node.pool], inventory.machines.get(node.name)),
+                volumes=_volumes(pools[node.pool], machines.get(node.name)),
+                address=machines[node.name].address if node.name in machines else "",
             )
             for node in nodes
         ),

@@ -135,7 +135,6 @@ users:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api_module, "OBSERVE", 0.05)
     monkeypatch.setattr(api_module, "POLL", 0.01)
 
 
@@ -164,7 +163,7 @@ async def test_nodes(server: Server, kubeconfig: str) -> None:
     warm()
     server.body = json.dumps({"items": [NODE]}).encode()
     api = connect(kubeconfig, at(server))
-    seen = await observe(api)
+    seen = await observe(api, patience=0.05)
     assert seen is not None
     assert list(seen.nodes) == ["cp-1"]
     assert server.requests == ["GET /api/v1/nodes HTTP/1.1"]
@@ -180,7 +179,7 @@ async def test_nodes_that_are_being_deleted_are_waited_for(
     meta: dict[str, Any] = {**NODE["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}
     server.body = json.dumps({"items": [{**NODE, "metadata": meta}]}).encode()
     api = connect(kubeconfig, at(server))
-    seen = await observe(api)
+    seen = await observe(api, patience=0.05)
     assert seen is not None
     assert seen.nodes["cp-1"].deleted
     assert len(server.requests) > 2
@@ -284,13 +283,13 @@ async def test_useless_answers(server: Server, kubeconfig: str, status: int, bod
     with pytest.raises(ApiUnavailable) as caught:
         await api.nodes()
     assert caught.value.code == "KB0817"
-    assert await observe(api) is None
+    assert await observe(api, patience=0.05) is None
     await api.close()
 
 
 async def test_nobody_listens(kubeconfig: str) -> None:
     api = connect(kubeconfig, Endpoint("127.0.0.1", 1))
-    assert await observe(api) is None
+    assert await observe(api, patience=0.05) is None
     assert not await api.ready()
     await api.close()
 

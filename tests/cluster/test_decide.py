@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,23 @@ def test_order_of_servers_does_not_choose_the_founder() -> None:
     plan = want(3, 0)
     states = {"*": {}, "local-control-plane-3": {"is": "staged", "join": "founder"}}
     assert decide(plan, facts(plan, states)).founder == "local-control-plane-3"
+
+
+def test_a_server_joins_past_itself() -> None:
+    """A floating IP, or the address of a machine, makes the first server what everybody joins through."""
+    plan = want(3, 1)
+    first = plan.servers[0]
+    nodes = tuple(replace(node, address=f"10.9.0.{11 + i}") for i, node in enumerate(plan.nodes))
+    plan = replace(plan, nodes=nodes, registration="https://10.9.0.11:6443")
+    states = {"*": {"is": "running"}, first.name: {"is": "fresh"}, plan.nodes[3].name: {"is": "fresh"}}
+    found = decide(plan, facts(plan, states), api(plan, {"*": {}}))
+    joins = {
+        name: step.file.content.partition("server: ")[2].split()[0]
+        for name, steps in found.steps.items()
+        for step in steps
+        if isinstance(step, WriteFile) and step.file.path == plan.distro.paths.join
+    }
+    assert joins == {first.name: "https://10.9.0.12:6443", plan.nodes[3].name: "https://10.9.0.11:6443"}
 
 
 def test_diffs() -> None:
