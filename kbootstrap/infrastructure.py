@@ -113,6 +113,8 @@ async def hold(context: Context, tofu: Infrastructure, planfile: Path, names: Co
     A change of a whole pool then comes to one node after the other. A target alone would not do: OpenTofu
     takes in what it depends on, with all instances of that. Empty where nothing can be held.
     """
+    if not names:
+        return ""
     shown = await tofu.show_plan(planfile)
     found = {
         name: item["change"].get("before") or {}

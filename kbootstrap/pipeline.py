@@ -321,8 +321,7 @@ async def _change(planned: ClusterPlan) -> None:
     planfile = tofu.root / PLAN_FILE
     try:
         if planned.going.names:
-            renewed = planned.going.renewed
-            held = await hold(context, tofu, planfile, renewed) if renewed else ""
+            held = await hold(context, tofu, planfile, planned.going.renewed)
             for targets in harmless_parts(summary, planned.going.names):
                 part = await tofu.plan(planfile, targets=targets, replace=sorted(planned.gone), held=held)
                 if not carries_on(summary, part):

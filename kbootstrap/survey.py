@@ -160,13 +160,18 @@ async def see_nodes(
     )
 
 
+def _servers(context: Context, facts: Mapping[str, NodeFacts], state: str) -> list[str]:
+    """Return the servers whose service is in a state, in the order of the spec."""
+    unit = context.distribution.unit("server")
+    names = (node.name for node in context.nodes if node.role == "server")
+    return [name for name in names if name in facts and facts[name].unit(unit).active == state]
+
+
 def _beginning(context: Context, facts: Mapping[str, NodeFacts]) -> str | None:
     """Return a server whose service is just starting, where none runs yet."""
-    unit = context.distribution.unit("server")
-    servers = [facts[node.name] for node in context.nodes if node.role == "server" and node.name in facts]
-    if any(one.unit(unit).active == "active" for one in servers):
+    if _servers(context, facts, "active"):
         return None
-    return next((one.name for one in servers if one.unit(unit).active == "activating"), None)
+    return next(iter(_servers(context, facts, "activating")), None)
 
 
 def _waiting(context: Context, server: str) -> Event:
@@ -191,17 +196,10 @@ def way_in(
     external, jump = inventory.external, inventory.jump
     if context.cluster.api.endpoint != "floating_ip":
         return external, jump
-    servers = [node.name for node in context.nodes if node.role == "server"]
-    unit = context.distribution.unit("server")
-    serving = [
-        name
-        for name in servers
-        if name in inventory.machines
-        and name not in going.names
-        and name in facts
-        and facts[name].unit(unit).active == "active"
-    ]
-    if not serving or serving[0] == servers[0]:
+    there = inventory.machines.keys() - going.names
+    serving = [name for name in _servers(context, facts, "active") if name in there]
+    first = next(node.name for node in context.nodes if node.role == "server")
+    if not serving or serving[0] == first:
         return external, jump
     inside = Endpoint("127.0.0.1", API_PORT, external.server_name or external.host)
     through = inventory.machines[serving[0]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from types import SimpleNamespace
@@ -52,8 +53,8 @@ async def test_a_plan_starts_no_machine() -> None:
     assert caught.value.detail == "a: a is shut off\nb: b is shut off"
 
 
-def _seen(endpoint: str, active: str) -> tuple[Any, Inventory, dict[str, NodeFacts]]:
-    """Three servers, of which those in `active` serve."""
+def _seen(endpoint: str, states: Sequence[str]) -> tuple[Any, Inventory, dict[str, NodeFacts]]:
+    """Three servers, with their services in these states."""
     plan = want(3, 0)
     names = [node.name for node in plan.servers]
     context = SimpleNamespace(
@@ -68,7 +69,7 @@ def _seen(endpoint: str, active: str) -> tuple[Any, Inventory, dict[str, NodeFac
     external = Endpoint("203.0.113.7", 6443, "10.0.0.11")
     facts = {
         name: replace(running(plan, name), units={"k3s.service": UnitState("loaded", state)})
-        for name, state in zip(names, ("active" if one == "+" else "failed" for one in active), strict=True)
+        for name, state in zip(names, states, strict=True)
     }
     return context, Inventory("local", machines, external, external, ()), facts
 
@@ -88,7 +89,7 @@ def _seen(endpoint: str, active: str) -> tuple[Any, Inventory, dict[str, NodeFac
 def test_who_is_asked_while_the_first_server_is_away(
     endpoint: str, active: str, going: tuple[int, ...], asked: int | None
 ) -> None:
-    context, inventory, facts = _seen(endpoint, active)
+    context, inventory, facts = _seen(endpoint, ["active" if one == "+" else "failed" for one in active])
     leaving: dict[str, Role] = {f"local-control-plane-{n}": "server" for n in going}
     where, through = way_in(context, inventory, facts, Going({}, leaving))
     if asked is None:
@@ -111,12 +112,8 @@ def test_who_is_asked_while_the_first_server_is_away(
 def test_the_api_is_waited_for_where_nobody_serves_and_somebody_starts(
     states: tuple[str, ...], who: int | None
 ) -> None:
-    context, _, facts = _seen("load_balancer", "---")
-    found = {
-        name: replace(one, units={"k3s.service": UnitState("loaded", state)})
-        for (name, one), state in zip(facts.items(), states, strict=True)
-    }
-    assert _beginning(context, found) == (f"local-control-plane-{who}" if who else None)
+    context, _, facts = _seen("load_balancer", states)
+    assert _beginning(context, facts) == (f"local-control-plane-{who}" if who else None)
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,12 @@ DONE = TokenMarks(own="new", agents="new-a", accepted="new")
 FAILING = UnitState("loaded", "activating", "auto-restart", enabled=True)
 
 
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (hands, watch):
+        monkeypatch.setattr(module, "POLL", 0.01)
+
+
 def facts_of(wanted: Wanted, marks: Mapping[str, TokenMarks]) -> dict[str, NodeFacts]:
     """Nodes as a finished run leaves them, with these tokens; agents have the one of before."""
     return {
@@ -116,50 +122,24 @@ def test_servers_that_fail_with_the_old_token_are_started_with_the_new_one() -> 
     assert planned(wanted, facts)[S1] == steps[2:], "a start is needed though its files are right"
 
 
-async def test_an_activation_that_is_done_again_lays_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_activation_that_is_done_again_lays_nothing() -> None:
     """Others may be through by then: what they have put away must not lie there again."""
-    for module in (hands, watch):
-        monkeypatch.setattr(module, "POLL", 0.01)
-    wanted = want(3, 0)
-    found = machines(wanted)
-    facts = facts_of(wanted, {S1: ACTIVE, S2: LAID, S3: LAID})
-    for name in (S2, S3):
-        facts[name] = replace(facts[name], units={"k3s.service": FAILING})
-    for name in (S1, S2, S3):
-        found.hosts[name].files[NEXT] = beside().text().encode()
-    await carry_out(found, decide(wanted, facts, api(wanted, {"*": {}})))
+    found = await gone_on_with()
     assert f"activate {S1}" in found.log
     for host in found.hosts.values():
         assert not any(isinstance(call, Put) and call.destination == NEXT for call in host.calls)
         assert NEXT not in host.files
 
 
-async def test_a_server_that_failed_since_activates_when_it_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_failed_since_activates_when_it_serves() -> None:
     """Without a majority the first server ended after it was looked at; its files are those of before."""
-    for module in (hands, watch):
-        monkeypatch.setattr(module, "POLL", 0.01)
-    wanted = want(3, 0)
-    found = machines(wanted, ended=frozenset({S1}))
-    facts = facts_of(wanted, {S1: ACTIVE, S2: LAID, S3: LAID})
-    for name in (S2, S3):
-        facts[name] = replace(facts[name], units={"k3s.service": FAILING})
-    for name in (S1, S2, S3):
-        found.hosts[name].files[NEXT] = beside().text().encode()
-    await carry_out(found, decide(wanted, facts, api(wanted, {"*": {}})))
+    found = await gone_on_with(S1)
     log = [line for line in found.log if line.split()[-1] == S1]
     assert log == [f"yield {S1}", f"restart {S1}", f"serving {S1}", f"activate {S1}", f"keep {S1}"]
 
 
-async def test_what_a_failing_server_wrote_does_not_count_as_newer(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (hands, watch):
-        monkeypatch.setattr(module, "POLL", 0.01)
-    wanted = want(2, 0)
-    found = machines(wanted)
-    facts = facts_of(wanted, {S1: ACTIVE, S2: LAID})
-    facts[S2] = replace(facts[S2], units={"k3s.service": FAILING})
-    for name in (S1, S2):
-        found.hosts[name].files[NEXT] = beside().text().encode()
-    await carry_out(found, decide(wanted, facts, api(wanted, {"*": {}})))
+async def test_what_a_failing_server_wrote_does_not_count_as_newer() -> None:
+    found = await gone_on_with()
     passwords = "/var/lib/rancher/k3s/server/cred/passwd"
     stopped = f"systemctl stop k3s.service; touch --no-create --date=@1 {passwords}"
     commands = found.hosts[S2].commands
@@ -227,9 +207,23 @@ async def carry_out(found: Machines, plan: Plan) -> str:
     )
 
 
-async def test_servers_go_one_after_the_other_and_agents_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (hands, watch):
-        monkeypatch.setattr(module, "POLL", 0.01)
+async def gone_on_with(*ended: str) -> Machines:
+    """Go on with a rotation that the first server had activated when the others failed with the old token.
+
+    The service of those that `ended` does not run any more either, which was not seen.
+    """
+    wanted = want(3, 0)
+    found = machines(wanted, ended=frozenset(ended))
+    facts = facts_of(wanted, {S1: ACTIVE, S2: LAID, S3: LAID})
+    for name in (S2, S3):
+        facts[name] = replace(facts[name], units={"k3s.service": FAILING})
+    for host in found.hosts.values():
+        host.files[NEXT] = beside().text().encode()
+    await carry_out(found, decide(wanted, facts, api(wanted, {"*": {}})))
+    return found
+
+
+async def test_servers_go_one_after_the_other_and_agents_last() -> None:
     wanted = want(3, 1)
     found = machines(wanted)
     facts = facts_of(wanted, {S1: LAID, S2: LAID, S3: BEFORE})
@@ -283,10 +277,7 @@ def test_certificates_one_node_after_the_other() -> None:
     assert why == "agent/x.crt runs out in 20 days (2026-12-16)"
 
 
-async def test_the_kubeconfig_is_read_after_certificates_were_made_anew(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(watch, "POLL", 0.01)
+async def test_the_kubeconfig_is_read_after_certificates_were_made_anew() -> None:
     wanted = want(1, 1)
     found = machines(wanted)
     facts = facts_of(wanted, {})
