@@ -47,6 +47,16 @@ class Stack:
         words = ("ssh", "spec.yaml", node, "--", "sh", "-c", command)
         return self.lab.run(*words, timeout=90, code=0 if check else None).stdout.strip()
 
+    def nothing_to_do(self) -> None:
+        """See that a further apply has nothing to do, and says so."""
+        done = self.lab.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
+        assert "nothing to do" in done.stderr.lower()
+
+    def volumes(self) -> set[str]:
+        """Return the IDs of the project's volumes as the cloud's operator sees them."""
+        found = self.cloud.admin.block_storage.volumes(all_projects=True, project_id=self.project.id)
+        return {one.id for one in found}
+
 
 @contextmanager
 def stack(

@@ -156,8 +156,7 @@ def test_a_service_answers_through_octavia(cluster: Stack) -> None:
 
 def test_a_second_apply_does_nothing(cluster: Stack) -> None:
     before = secret(cluster)["metadata"]["resourceVersion"]
-    done = cluster.lab.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
-    assert "nothing to do" in done.stderr.lower()
+    cluster.nothing_to_do()
     assert secret(cluster)["metadata"]["resourceVersion"] == before
 
 

@@ -63,24 +63,18 @@ def machines(cluster: Stack) -> dict[str, tuple[str, str]]:
     return {one.name: (one.id, one.flavor.original_name) for one in found}
 
 
-def volumes(cluster: Stack) -> set[str]:
-    found = cluster.cloud.admin.block_storage.volumes(all_projects=True, project_id=cluster.project.id)
-    return {one.id for one in found}
-
-
 def whole(cluster: Stack) -> None:
     """See that every node is there with its own volume, and nothing is to be done."""
     assert cluster.lab.ready_nodes() == NODES
     for name in DATA:
         assert cluster.on_node(name, f"cat {MOUNT}/text") == name
-    done = cluster.lab.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
-    assert "nothing to do" in done.stderr.lower()
+    cluster.nothing_to_do()
     assert not list(cluster.lab.folder.rglob("*_override.tf"))
 
 
 def test_one_node_after_the_other_gets_another_flavor(cluster: Stack) -> None:
     """kbootstrap is killed when one node has a new machine, perhaps not yet its volume; the other waits."""
-    before, kept = machines(cluster), volumes(cluster)
+    before, kept = machines(cluster), cluster.volumes()
     cluster.spec(spec("lab.medium"))
     command = ("apply", "-y", "-o", "json", "spec.yaml")
     made = f'create module.pool_data.openstack_compute_instance_v2.node["{DATA[0]}"]'
@@ -93,7 +87,7 @@ def test_one_node_after_the_other_gets_another_flavor(cluster: Stack) -> None:
     after = machines(cluster)
     assert {name for name in NODES if after[name] != before[name]} == {*DATA}
     assert {after[name][1] for name in DATA} == {"lab.medium"}
-    assert volumes(cluster) == kept
+    assert cluster.volumes() == kept
     whole(cluster)
 
 

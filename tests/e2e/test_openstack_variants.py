@@ -108,8 +108,7 @@ def test_the_load_balancer_leads_to_a_pod(cluster: Stack) -> None:
 
 
 def test_a_second_apply_does_nothing(cluster: Stack) -> None:
-    done = cluster.lab.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
-    assert "nothing to do" in done.stderr.lower()
+    cluster.nothing_to_do()
 
 
 def test_a_newer_kubernetes(cluster: Stack) -> None:

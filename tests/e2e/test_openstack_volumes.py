@@ -63,16 +63,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def volume(cluster: Stack) -> str:
-    """Return the ID of the project's one volume as the cloud's operator sees it; empty without one."""
-    found = cluster.cloud.admin.block_storage.volumes(all_projects=True, project_id=cluster.project.id)
-    ids = [one.id for one in found]
-    assert len(ids) <= 1
-    return ids[0] if ids else ""
-
-
-def nothing_to_do(cluster: Stack) -> None:
-    done = cluster.lab.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
-    assert "nothing to do" in done.stderr.lower()
+    """Return the ID of the project's one volume; empty without one."""
+    found = cluster.volumes()
+    assert len(found) <= 1
+    return found.pop() if found else ""
 
 
 def test_the_volume_is_mounted_by_its_id(cluster: Stack) -> None:
@@ -92,7 +86,7 @@ def test_the_volume_is_mounted_by_its_id(cluster: Stack) -> None:
 def test_data_outlives_an_apply_that_has_nothing_to_do(cluster: Stack) -> None:
     cluster.on_node(NODE, f"echo {TEXT} | sudo tee {MOUNT}/text")
     for _ in range(2):
-        nothing_to_do(cluster)
+        cluster.nothing_to_do()
     assert cluster.on_node(NODE, f"cat {MOUNT}/text") == TEXT
 
 
@@ -157,7 +151,7 @@ def test_no_spec_loses_a_volume(cluster: Stack, changed: str, verb: str) -> None
             assert f"would {verb} the volume data of {NODE}" in re.sub(r"\s+", " ", refused)
     finally:
         cluster.spec(spec())
-    nothing_to_do(cluster)
+    cluster.nothing_to_do()
 
 
 def test_a_new_machine_gets_the_volume_of_the_old_one(cluster: Stack) -> None:
@@ -175,7 +169,7 @@ def test_a_new_machine_gets_the_volume_of_the_old_one(cluster: Stack) -> None:
     assert volume(cluster) == before
     assert cluster.on_node(NODE, f"cat {MOUNT}/text") == TEXT
     wait_for("both nodes are ready", lambda: cluster.lab.ready_nodes() == NODES, seconds=60)
-    nothing_to_do(cluster)
+    cluster.nothing_to_do()
 
 
 def test_a_disk_with_something_else_on_it_is_left_alone(cluster: Stack) -> None:
@@ -210,7 +204,7 @@ def test_the_filesystem_grows_with_its_volume(cluster: Stack) -> None:
         assert done.returncode == 0
         filesystem = int(cluster.on_node(NODE, f"df --output=size -B1 {MOUNT} | tail -n 1"))
         assert filesystem > 0.9 * ((SIZE + 1) << 30)
-        nothing_to_do(cluster)
+        cluster.nothing_to_do()
     else:  # nobody may grow a mounted filesystem here, and that is said
         assert done.returncode == 8
         assert "KB0843" in done.stderr
