@@ -19,16 +19,16 @@ from typing import Any, Literal
 
 from ruamel.yaml import YAML
 
-from kbootstrap.cluster.steps import Plan, RestartService, WriteFile
-from kbootstrap.context import contexts
+from kbootstrap.cluster.decide.steps import Plan, RestartService, WriteFile
+from kbootstrap.commands.pipeline import render
+from kbootstrap.core.events import nowhere
+from kbootstrap.core.process import LocalRunner
+from kbootstrap.core.redact import Redactor
+from kbootstrap.core.runtime import Runtime
 from kbootstrap.distros.model import NodeFile
-from kbootstrap.events import nowhere
-from kbootstrap.pipeline import render
+from kbootstrap.engine.context import contexts
 from kbootstrap.plans.build import Found, entry
 from kbootstrap.plans.model import Document
-from kbootstrap.process import LocalRunner
-from kbootstrap.redact import Redactor
-from kbootstrap.runtime import Runtime
 from kbootstrap.spec.load import load_text
 from kbootstrap.spec.model import Spec
 from kbootstrap.tofu.plan import PlanSummary, ResourceChange

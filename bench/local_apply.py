@@ -30,13 +30,13 @@ from typing import Any
 
 from kbootstrap.artifacts.cache import root as cache_folder
 from kbootstrap.artifacts.obtain import obtain
-from kbootstrap.context import Context, contexts, read_spec
-from kbootstrap.events import nowhere
-from kbootstrap.process import LocalRunner
+from kbootstrap.core.events import nowhere
+from kbootstrap.core.process import LocalRunner
+from kbootstrap.core.redact import Redactor
+from kbootstrap.core.runtime import Runtime
+from kbootstrap.engine.context import Context, contexts, read_spec
+from kbootstrap.engine.prepare import prepare
 from kbootstrap.providers.local.image import image_name
-from kbootstrap.redact import Redactor
-from kbootstrap.runtime import Runtime
-from kbootstrap.stages import prepare
 from kbootstrap.tofu.run import Tofu
 
 FLOOR = Path(__file__).with_name("floor.sh")

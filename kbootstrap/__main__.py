@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from kbootstrap.cli.main import cli
-from kbootstrap.errors import Interrupted, KbootstrapError, WrongUsage
+from kbootstrap.core.errors import Interrupted, KbootstrapError, WrongUsage
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,9 +11,9 @@ from pathlib import Path
 import click
 import pytest
 
-from kbootstrap import codes
 from kbootstrap.cli.main import cli
-from kbootstrap.errors import CHANGES_PENDING, KbootstrapError
+from kbootstrap.core import codes
+from kbootstrap.core.errors import CHANGES_PENDING, KbootstrapError
 from kbootstrap.spec.explain import explain_key
 from kbootstrap.spec.load import load, load_text
 

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
-from kbootstrap.events import Event, Status, Type
+from kbootstrap.core.events import Event, Status, Type
 from kbootstrap.spec.load import load
 from kbootstrap.views.diagnostics import show_diagnostics
 from kbootstrap.views.live import Live

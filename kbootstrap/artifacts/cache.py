@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kbootstrap import files
-from kbootstrap.errors import KbootstrapError, Locked, PrerequisiteMissing
+from kbootstrap.core import files
+from kbootstrap.core.errors import KbootstrapError, Locked, PrerequisiteMissing
 
 MANIFEST = "manifest.json"
 BUILT = "build from source"

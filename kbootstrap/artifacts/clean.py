@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kbootstrap import files
-from kbootstrap.artifacts import cache, recipe, releases
-from kbootstrap.errors import Locked
+from kbootstrap.artifacts import cache, releases
+from kbootstrap.artifacts.source import recipe
+from kbootstrap.core import files
+from kbootstrap.core.errors import Locked
 
 Kind = Literal["files", "image", "build", "go", "rest"]
 _NAMES = (

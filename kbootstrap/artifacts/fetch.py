@@ -21,7 +21,7 @@ from typing import TypeVar
 
 from kbootstrap import __version__
 from kbootstrap.artifacts.cache import usable
-from kbootstrap.errors import KbootstrapError
+from kbootstrap.core.errors import KbootstrapError
 
 _CHUNK = 1024 * 1024
 _LARGEST_TEXT = 1024 * 1024

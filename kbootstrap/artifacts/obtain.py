@@ -11,16 +11,17 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
-from kbootstrap.artifacts import cache, fetch, recipe, releases
+from kbootstrap.artifacts import cache, fetch, releases
 from kbootstrap.artifacts.cache import Kept
 from kbootstrap.artifacts.fetch import Patience, Unavailable
-from kbootstrap.artifacts.narrator import Narrator
 from kbootstrap.artifacts.pinned import verify
+from kbootstrap.artifacts.progress import Narrator
 from kbootstrap.artifacts.releases import Release
-from kbootstrap.artifacts.source import Source, fingerprint
-from kbootstrap.errors import KbootstrapError, PrerequisiteMissing
-from kbootstrap.events import Emit, nowhere
-from kbootstrap.process import Runner
+from kbootstrap.artifacts.source import recipe
+from kbootstrap.artifacts.source.build import Source, fingerprint
+from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing
+from kbootstrap.core.events import Emit, nowhere
+from kbootstrap.core.process import Runner
 from kbootstrap.spec.pins import Artifact
 
 

@@ -12,14 +12,15 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from kbootstrap.artifacts import cache, machine, recipe, releases
+from kbootstrap.artifacts import cache, releases
 from kbootstrap.artifacts.fetch import Patience
-from kbootstrap.artifacts.narrator import Narrator
 from kbootstrap.artifacts.obtain import ensured, released
-from kbootstrap.artifacts.source import Source
-from kbootstrap.errors import KbootstrapError
-from kbootstrap.events import Emit, nowhere
-from kbootstrap.process import Runner
+from kbootstrap.artifacts.progress import Narrator
+from kbootstrap.artifacts.source import machine, recipe
+from kbootstrap.artifacts.source.build import Source
+from kbootstrap.core.errors import KbootstrapError
+from kbootstrap.core.events import Emit, nowhere
+from kbootstrap.core.process import Runner
 
 
 async def obtain_tofu(

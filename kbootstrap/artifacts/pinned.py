@@ -11,9 +11,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from kbootstrap.artifacts import cache, fetch, releases, source
+from kbootstrap.artifacts import cache, fetch, releases
 from kbootstrap.artifacts.fetch import Patience, Unavailable
-from kbootstrap.errors import KbootstrapError
+from kbootstrap.artifacts.source import build as source
+from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.spec.pins import Artifact
 
 

@@ -13,15 +13,16 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from kbootstrap.artifacts import cache, machine, recipe, releases
+from kbootstrap.artifacts import cache, releases
 from kbootstrap.artifacts.fetch import Patience
-from kbootstrap.artifacts.narrator import Narrator
 from kbootstrap.artifacts.obtain import ensured, released
 from kbootstrap.artifacts.opentofu import unpack
-from kbootstrap.artifacts.recipe import TofuProvider
-from kbootstrap.artifacts.source import Source
-from kbootstrap.events import Emit, nowhere
-from kbootstrap.process import Runner
+from kbootstrap.artifacts.progress import Narrator
+from kbootstrap.artifacts.source import machine, recipe
+from kbootstrap.artifacts.source.build import Source
+from kbootstrap.artifacts.source.recipe import TofuProvider
+from kbootstrap.core.events import Emit, nowhere
+from kbootstrap.core.process import Runner
 
 HOSTS = ("registry.opentofu.org", "registry.terraform.io")
 """Registries that OpenTofu and Terraform take a provider from when its source names none."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from kbootstrap.errors import KbootstrapError, WrongUsage
+from kbootstrap.core.errors import KbootstrapError, WrongUsage
 
 BASE = "https://github.com"
 """Where releases are unless `KBOOTSTRAP_RELEASES_URL` names another server with the same paths."""

@@ -10,7 +10,7 @@ import click
 from kbootstrap.cli.options import running, yes_option
 
 if TYPE_CHECKING:
-    from kbootstrap.adoption import Adopted
+    from kbootstrap.commands.adopt import Adopted
 
 
 @click.command("adopt", short_help="Take clusters whose state was lost into a new one.")
@@ -22,9 +22,9 @@ def command(spec: Path, clusters: tuple[str, ...], output: str, tofu: str | None
     Nothing is made, replaced or removed, and the clusters go on. The spec must be as it was when they were
     changed last; then `kbootstrap apply` has nothing to do but to fetch the kubeconfig.
     """
-    from kbootstrap.adoption import adopt
     from kbootstrap.cli.session import Session, run
-    from kbootstrap.context import choose, contexts, held, read_spec
+    from kbootstrap.commands.adopt import adopt
+    from kbootstrap.engine.context import choose, contexts, held, read_spec
 
     async def work(session: Session) -> int:
         loaded = read_spec(spec)

@@ -41,7 +41,6 @@ def command(
 
     In place of a spec it takes a plan of `kbootstrap plan --out`, and does exactly that without a question.
     """
-    from kbootstrap import pipeline
     from kbootstrap.cli.changes import (
         consent,
         document,
@@ -53,7 +52,8 @@ def command(
         stop_refused,
     )
     from kbootstrap.cli.session import run
-    from kbootstrap.errors import CHANGES_PENDING, WrongUsage
+    from kbootstrap.commands import pipeline
+    from kbootstrap.core.errors import CHANGES_PENDING, WrongUsage
     from kbootstrap.plans import saved
 
     agreed = saved.read(spec) if saved.recognised(spec) else None

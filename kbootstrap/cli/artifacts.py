@@ -71,7 +71,7 @@ def pull(names: tuple[str, ...], arch: str | None, mirror: str | None, output: s
         from kbootstrap.artifacts.obtain import obtain
         from kbootstrap.artifacts.opentofu import obtain_tofu
         from kbootstrap.artifacts.providers import obtain_provider
-        from kbootstrap.artifacts.recipe import provider_names
+        from kbootstrap.artifacts.source.recipe import provider_names
 
         runtime = session.runtime
         for name in names:
@@ -137,7 +137,7 @@ def _lock(name: str) -> Lock | None:
     """Return the lock of the spec that a word names; None for other words."""
     if not name.endswith(_SPECS):
         return None
-    from kbootstrap.context import read_spec, settled_lock
+    from kbootstrap.engine.context import read_spec, settled_lock
 
     return settled_lock(read_spec(Path(name)))
 
@@ -146,7 +146,7 @@ def _versions(name: str, mirror: str | None) -> list[tuple[str, str, str | None]
     """Return distribution, version and mirror of what a word names: a version, or all of a spec."""
     if not name.endswith(_SPECS):
         return [("rke2" if "+rke2" in name else "k3s", name, mirror)]
-    from kbootstrap.context import read_spec
+    from kbootstrap.engine.context import read_spec
 
     spec = read_spec(Path(name))
     found = [

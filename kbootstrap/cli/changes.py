@@ -10,19 +10,20 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from kbootstrap import pipeline, saving
 from kbootstrap.cli.session import Session
-from kbootstrap.cluster.order import Order, order
-from kbootstrap.context import Context, choose, contexts, force_unlock, held, keep_lock, read_spec
-from kbootstrap.errors import KbootstrapError, WrongUsage
+from kbootstrap.cluster.decide.order import Order, order
+from kbootstrap.commands import pipeline
+from kbootstrap.commands.pipeline import ClusterPlan
+from kbootstrap.core.errors import KbootstrapError, WrongUsage
+from kbootstrap.core.workspace import Workspace
+from kbootstrap.engine import saved_plan as saving
+from kbootstrap.engine.context import Context, choose, contexts, force_unlock, held, keep_lock, read_spec
+from kbootstrap.engine.observe import Nodes, NotRunning
 from kbootstrap.kubeconfig.paths import entry_name
-from kbootstrap.pipeline import ClusterPlan
 from kbootstrap.plans.build import Found, entry
 from kbootstrap.plans.model import Document
 from kbootstrap.plans.saved import Saved
 from kbootstrap.plans.words import names
-from kbootstrap.survey import Nodes, NotRunning
-from kbootstrap.workspace import Workspace
 
 
 @contextlib.asynccontextmanager
@@ -200,7 +201,7 @@ def _unseen(plan: ClusterPlan) -> str | None:
 
 async def keep_tokens(session: Session, context: Context, nodes: Nodes) -> None:
     """Keep the token beside the snapshots; a bucket that does not answer does not make the cluster worse."""
-    from kbootstrap import snapshots
+    from kbootstrap.commands import snapshots
 
     try:
         await snapshots.keep_tokens(context, nodes)

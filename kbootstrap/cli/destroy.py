@@ -37,9 +37,9 @@ def command(
     """
     from contextlib import AsyncExitStack
 
-    from kbootstrap import pipeline
     from kbootstrap.cli.session import Session, run
-    from kbootstrap.context import choose, contexts, force_unlock, held, read_spec
+    from kbootstrap.commands import pipeline
+    from kbootstrap.engine.context import choose, contexts, force_unlock, held, read_spec
 
     async def work(session: Session) -> int:
         loaded = read_spec(spec)

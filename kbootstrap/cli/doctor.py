@@ -19,11 +19,11 @@ def command(spec: Path, clusters: tuple[str, ...], output: str, tofu: str | None
     Exit code 5 when something is missing.
     """
     from kbootstrap.cli.session import Session, run
-    from kbootstrap.errors import PrerequisiteMissing
+    from kbootstrap.core.errors import PrerequisiteMissing
 
     async def work(session: Session) -> int:
-        from kbootstrap import doctor
-        from kbootstrap.context import choose, contexts, read_spec
+        from kbootstrap.commands import doctor
+        from kbootstrap.engine.context import choose, contexts, read_spec
         from kbootstrap.views.doctor import checks_json, show_checks
 
         loaded = read_spec(spec)

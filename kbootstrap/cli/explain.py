@@ -18,11 +18,11 @@ def command(what: str) -> int:
 
     Without an argument: the top-level keys.
     """
-    from kbootstrap.errors import WrongUsage
+    from kbootstrap.core.errors import WrongUsage
     from kbootstrap.views.explain import KeyFacts, show_code, show_key
 
     if re.fullmatch(r"(?i)kb\d+", what):
-        from kbootstrap import codes
+        from kbootstrap.core import codes
 
         entry = codes.explain(what.upper())
         if entry is None:

@@ -22,13 +22,13 @@ def command(spec: Path, clusters: tuple[str, ...], tofu: str | None, merge: bool
 
     It gives full control over the cluster: whoever has it is an administrator.
     """
-    from kbootstrap import pipeline
     from kbootstrap.cli.session import Session, run
+    from kbootstrap.commands import pipeline
 
     async def work(session: Session) -> int:
         from contextlib import AsyncExitStack
 
-        from kbootstrap.context import choose, contexts, read_spec
+        from kbootstrap.engine.context import choose, contexts, read_spec
 
         loaded = read_spec(spec)
         chosen = contexts(loaded, choose(loaded, clusters), session.runtime, changing=False)

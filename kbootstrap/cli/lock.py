@@ -29,11 +29,12 @@ def command(spec: Path, clusters: tuple[str, ...], check: bool, upgrade: tuple[s
     and what does not have a pinned checksum is refused.
     """
     from kbootstrap.cli.session import Session, run
-    from kbootstrap.errors import CHANGES_PENDING
+    from kbootstrap.core.errors import CHANGES_PENDING
 
     async def work(session: Session) -> int:
-        from kbootstrap import pins, pipeline
-        from kbootstrap.context import choose, contexts, keep_lock, lock_differences, read_spec
+        from kbootstrap.commands import lock as pins
+        from kbootstrap.commands import pipeline
+        from kbootstrap.engine.context import choose, contexts, keep_lock, lock_differences, read_spec
         from kbootstrap.spec.lock import lock_path
 
         loaded = read_spec(spec)

@@ -52,7 +52,7 @@ def spec_then_nodes(ctx: click.Context, _param: click.Parameter, incomplete: str
 def keys_and_codes(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Complete keys of the spec, and codes of messages."""
     if incomplete[:1] in {"K", "k"} and incomplete.lower().startswith("kb"):
-        from kbootstrap.codes import all_codes
+        from kbootstrap.core.codes import all_codes
 
         return [code for code in all_codes() if code.startswith(incomplete.upper())]
     from kbootstrap.spec.explain import all_keys

@@ -45,14 +45,14 @@ def command(
     Nodes that do not answer are named, and nothing is said about what would be done on them. When nothing in
     the plan brings them back, the command ends with 7, and saves no plan.
     """
-    from kbootstrap import saving
     from kbootstrap.cli.changes import document, planned, show, stop_refused
     from kbootstrap.cli.review import review
     from kbootstrap.cli.session import Session, run
-    from kbootstrap.errors import CHANGES_PENDING
+    from kbootstrap.core.errors import CHANGES_PENDING
+    from kbootstrap.engine import saved_plan as saving
+    from kbootstrap.engine.observe import silent
     from kbootstrap.plans import saved
     from kbootstrap.plans.words import headline
-    from kbootstrap.survey import silent
 
     async def work(session: Session) -> int:
         async with planned(session, spec, clusters) as plans:

@@ -40,8 +40,8 @@ def command(spec: Path, clusters: tuple[str, ...], out: Path, check: bool, force
     from kbootstrap.cli.session import Session, run
 
     async def work(session: Session) -> int:
-        from kbootstrap import pipeline
-        from kbootstrap.context import choose, contexts, keep_lock, read_spec
+        from kbootstrap.commands import pipeline
+        from kbootstrap.engine.context import choose, contexts, keep_lock, read_spec
         from kbootstrap.render.write import check as compare
         from kbootstrap.render.write import write
 

@@ -39,9 +39,9 @@ def command(
     is ready again. Servers go one at a time, as long as etcd keeps its quorum; agents as many as
     `max_unavailable` of their pool says. A machine that does not answer is replaced too.
     """
-    from kbootstrap import pipeline
     from kbootstrap.cli.changes import consent, document, finished, planned, show, stop_refused
     from kbootstrap.cli.session import Session, run
+    from kbootstrap.commands import pipeline
 
     spec, nodes = spec_and_rest(words)
     if not nodes:

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from kbootstrap.errors import PrerequisiteMissing
+from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.plans.model import Document
 from kbootstrap.views.annotations import plan_annotations
 from kbootstrap.views.links import links

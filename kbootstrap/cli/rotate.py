@@ -20,7 +20,7 @@ from kbootstrap.cli.options import (
 
 if TYPE_CHECKING:
     from kbootstrap.cli.session import Session
-    from kbootstrap.pipeline import ClusterPlan
+    from kbootstrap.commands.pipeline import ClusterPlan
 
 _words_argument = click.argument("words", nargs=-1, metavar="[SPEC] [CLUSTER]...")
 _events_option = click.option(
@@ -60,7 +60,7 @@ def tokens(
 
     Run it again when it was interrupted, or run apply: both go on with the same tokens.
     """
-    from kbootstrap import rotate
+    from kbootstrap.commands import rotate
 
     return _run(rotate.tokens, words, clusters, output, tofu, yes=yes, unlock=unlock, events=events)
 
@@ -94,7 +94,7 @@ def certificates(
     Services restart, servers one after the other, then agents, `max_unavailable` of a pool at once; each is
     well before the next one begins. Authorities stay as they are.
     """
-    from kbootstrap import rotate
+    from kbootstrap.commands import rotate
 
     def make(planned: ClusterPlan) -> ClusterPlan:
         return rotate.certificates(planned, within)
@@ -114,17 +114,9 @@ def _run(
     events: Path | None,
 ) -> int:
     """Plan the clusters, turn the plans into what is asked for, show, ask, and do it."""
-    from kbootstrap import rotate
-    from kbootstrap.cli.changes import (
-        consent,
-        document,
-        finished,
-        keep_tokens,
-        planned,
-        show,
-        stop_refused,
-    )
+    from kbootstrap.cli.changes import consent, document, finished, keep_tokens, planned, show, stop_refused
     from kbootstrap.cli.session import run
+    from kbootstrap.commands import rotate
 
     spec, rest = spec_and_rest(words) if words else (default_spec(), ())
 

@@ -17,6 +17,6 @@ def command() -> None:
     \b
     kbootstrap schema > kbootstrap.schema.json
     """
-    from kbootstrap.spec.bundle import bundle
+    from kbootstrap.spec.editor_schema import bundle
 
     click.echo(json.dumps(bundle(), indent=2, ensure_ascii=False))

@@ -16,18 +16,18 @@ from typing import Any
 
 from kbootstrap.artifacts.cache import root as cache_folder
 from kbootstrap.cli.names import DEFAULT_SPECS
-from kbootstrap.diagnostics import Diagnostic
-from kbootstrap.errors import Declined, Interrupted, KbootstrapError, WrongUsage
-from kbootstrap.eventlog import EventLog, redacted
-from kbootstrap.events import Emit, Event, Status, Type
-from kbootstrap.process import LocalRunner
+from kbootstrap.core.diagnostics import Diagnostic
+from kbootstrap.core.errors import Declined, Interrupted, KbootstrapError, WrongUsage
+from kbootstrap.core.event_log import EventLog, redacted
+from kbootstrap.core.events import Emit, Event, Status, Type
+from kbootstrap.core.process import LocalRunner
+from kbootstrap.core.redact import Redactor
+from kbootstrap.core.runtime import Runtime
+from kbootstrap.core.workspace import Workspace
 from kbootstrap.providers.model import Doomed
-from kbootstrap.redact import Redactor
-from kbootstrap.runtime import Runtime
 from kbootstrap.views.errors import error_json, show_error
 from kbootstrap.views.jsonl import JsonLines
 from kbootstrap.views.view import Silent, View, choose
-from kbootstrap.workspace import Workspace
 
 _SILENT = 1.0
 """Seconds that stopping may take before we say that it does."""
@@ -66,7 +66,7 @@ class Session:
     def doomed(self, cluster: str, what: Doomed) -> None:
         """Show what of a cluster is about to be removed."""
         if self.human:
-            from kbootstrap.views.doomed import show_doomed
+            from kbootstrap.views.destroy_preview import show_doomed
 
             with self.view.paused():
                 show_doomed(cluster, what, sys.stderr, os.environ)

@@ -16,8 +16,8 @@ from kbootstrap.cli.options import default_spec, output_option, tofu_option, yes
 
 if TYPE_CHECKING:
     from kbootstrap.cli.session import Session
-    from kbootstrap.cluster.snapshots.model import Snapshot
-    from kbootstrap.context import Context
+    from kbootstrap.cluster.state.snapshots import Snapshot
+    from kbootstrap.engine.context import Context
 
 _spec_option = click.option(
     "-s", "--spec", type=click.Path(path_type=Path), help="The spec. [default: the one in this folder]"
@@ -50,14 +50,14 @@ def save(
     name: str, to: Path | None, spec: Path | None, cluster: str | None, output: str, tofu: str | None
 ) -> int:
     """Make a snapshot now, on a server and in the bucket, and keep the encrypted token beside it."""
-    from kbootstrap.cluster.snapshots.model import NAME
+    from kbootstrap.cluster.snapshots.select import NAME
 
     if not NAME.fullmatch(name):
         raise click.UsageError("a name has lower-case letters, digits, dots and dashes")
 
     async def work(session: Session, context: Context, stack: AsyncExitStack) -> None:
-        from kbootstrap import snapshots
-        from kbootstrap.context import held
+        from kbootstrap.commands import snapshots
+        from kbootstrap.engine.context import held
 
         with held(context):
             made = await snapshots.save(context, stack, name, to)
@@ -75,7 +75,7 @@ def list_(spec: Path | None, cluster: str | None, output: str, tofu: str | None)
     """Show the snapshots on the servers and in the bucket, the newest first."""
 
     async def work(session: Session, context: Context, stack: AsyncExitStack) -> None:
-        from kbootstrap import snapshots
+        from kbootstrap.commands import snapshots
 
         found = await snapshots.show(context, stack)
         _show(found.snapshots, found.problems, session)
@@ -96,8 +96,8 @@ def delete(
     """Delete a snapshot from the servers and from the bucket."""
 
     async def work(session: Session, context: Context, stack: AsyncExitStack) -> None:
-        from kbootstrap import snapshots
-        from kbootstrap.context import held
+        from kbootstrap.commands import snapshots
+        from kbootstrap.engine.context import held
 
         if not yes:
             session.must_ask("with -y nobody is asked")
@@ -153,7 +153,7 @@ def restore(
         raise click.UsageError("--keep is about a rehearsal: it needs --into local")
 
     async def rehearse(session: Session, context: Context, stack: AsyncExitStack) -> None:  # noqa: ARG001 (as `work`)
-        from kbootstrap import rehearsal
+        from kbootstrap.commands import rehearse as rehearsal
         from kbootstrap.views.rehearsal import rehearsal_json, show_rehearsal
 
         provider = into or "local"
@@ -165,8 +165,8 @@ def restore(
             click.echo(rehearsal_json(done, time.time()))
 
     async def work(session: Session, context: Context, stack: AsyncExitStack) -> None:
-        from kbootstrap import snapshots
-        from kbootstrap.context import held
+        from kbootstrap.commands import snapshots
+        from kbootstrap.engine.context import held
 
         name = context.cluster.name
         if not yes:
@@ -205,8 +205,8 @@ def _run(
     path = spec or default_spec()
 
     async def whole(session: Session) -> int:
-        from kbootstrap.context import choose, contexts, read_spec
-        from kbootstrap.errors import WrongUsage
+        from kbootstrap.core.errors import WrongUsage
+        from kbootstrap.engine.context import choose, contexts, read_spec
 
         loaded = read_spec(path)
         chosen = choose(loaded, [cluster] if cluster else [])

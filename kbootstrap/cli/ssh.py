@@ -28,7 +28,7 @@ def command(words: tuple[str, ...]) -> int:
     The node's host key is checked against the one that was pinned when the node was made.
     """
     from kbootstrap.cli.session import Session, run
-    from kbootstrap.errors import PrerequisiteMissing
+    from kbootstrap.core.errors import PrerequisiteMissing
 
     spec, rest = spec_and_rest(words)
     if not rest:
@@ -38,8 +38,8 @@ def command(words: tuple[str, ...]) -> int:
     argv: list[str] = []
 
     async def work(session: Session) -> int:
-        from kbootstrap import pipeline
-        from kbootstrap.context import contexts, read_spec
+        from kbootstrap.commands import pipeline
+        from kbootstrap.engine.context import contexts, read_spec
 
         loaded = read_spec(spec)
         argv.extend(

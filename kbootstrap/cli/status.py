@@ -15,8 +15,8 @@ from kbootstrap.cli.options import running
 
 if TYPE_CHECKING:
     from kbootstrap.cli.session import Session
-    from kbootstrap.context import Context
-    from kbootstrap.status import ClusterStatus
+    from kbootstrap.commands.status import ClusterStatus
+    from kbootstrap.engine.context import Context
     from kbootstrap.views.watch import Watch
 
 INTERVAL = 5.0
@@ -57,7 +57,7 @@ def command(
         raise click.UsageError("--watch goes on until Ctrl-C, so it has no --detailed-exitcode")
 
     async def work(session: Session) -> int:
-        from kbootstrap.context import choose, contexts, read_spec
+        from kbootstrap.engine.context import choose, contexts, read_spec
 
         loaded = read_spec(spec)
         chosen = contexts(loaded, choose(loaded, clusters), session.runtime, changing=False)
@@ -94,7 +94,7 @@ async def watching(look: Look, view: Watch, interval: float) -> int:
     """Look until the operator ends it; what goes wrong after the first look is shown and passes."""
     from datetime import UTC, datetime
 
-    from kbootstrap.errors import Interrupted
+    from kbootstrap.core.errors import Interrupted
 
     patient = False
     try:
@@ -116,8 +116,8 @@ async def _look(
     A cluster that cannot be looked at does not hide the others; where it is the only one, that is raised,
     unless `patient`.
     """
-    from kbootstrap.errors import KbootstrapError
-    from kbootstrap.status import ClusterStatus, look
+    from kbootstrap.commands.status import ClusterStatus, look
+    from kbootstrap.core.errors import KbootstrapError
 
     found, failed = [], 0
     for context in chosen:
@@ -146,6 +146,6 @@ def _show(spec: str, found: Sequence[ClusterStatus], session: Session) -> None:
 
 
 def _pending(found: Sequence[ClusterStatus]) -> int:
-    from kbootstrap.errors import CHANGES_PENDING
+    from kbootstrap.core.errors import CHANGES_PENDING
 
     return CHANGES_PENDING if any(cluster.pending for cluster in found) else 1

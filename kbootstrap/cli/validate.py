@@ -12,7 +12,7 @@ import click
 from kbootstrap.cli.options import default_spec
 
 if TYPE_CHECKING:
-    from kbootstrap.diagnostics import Diagnostic
+    from kbootstrap.core.diagnostics import Diagnostic
 
 
 @click.command("validate", short_help="Check specs and show every problem.")
@@ -25,8 +25,8 @@ def command(specs: tuple[Path, ...], output: str) -> int:
 
     Lock files may be named as well, as `specs/*.yaml` does.
     """
-    from kbootstrap.diagnostics import errors
-    from kbootstrap.errors import SpecInvalid
+    from kbootstrap.core.diagnostics import errors
+    from kbootstrap.core.errors import SpecInvalid
     from kbootstrap.views.diagnostics import diagnostics_json, show_diagnostics
 
     paths = specs or (default_spec(),)
@@ -49,9 +49,9 @@ def command(specs: tuple[Path, ...], output: str) -> int:
 
 
 def _problems(path: Path) -> tuple[Diagnostic, ...]:
-    from kbootstrap.context import settings_problems
-    from kbootstrap.diagnostics import in_order
-    from kbootstrap.errors import SpecInvalid
+    from kbootstrap.core.diagnostics import in_order
+    from kbootstrap.core.errors import SpecInvalid
+    from kbootstrap.engine.context import settings_problems
     from kbootstrap.spec import lockfile
     from kbootstrap.spec.load import load
 

@@ -20,8 +20,8 @@ def command(tofu: str | None, output: str) -> int:
     import os
 
     from kbootstrap.artifacts.cache import root as cache_folder
-    from kbootstrap.errors import KbootstrapError
-    from kbootstrap.process import LocalRunner
+    from kbootstrap.core.errors import KbootstrapError
+    from kbootstrap.core.process import LocalRunner
     from kbootstrap.tofu.find import find
 
     env = dict(os.environ)

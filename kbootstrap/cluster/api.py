@@ -17,12 +17,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from kbootstrap.cluster.deadlines import API, DELETING, OBSERVE, POLL, REQUEST
-from kbootstrap.cluster.labels import ANNOTATION, LEAVING
-from kbootstrap.cluster.model import ApiFacts, ApiNode
-from kbootstrap.cluster.pods import Pod, read_pod
-from kbootstrap.cluster.record import read_record
+from kbootstrap.cluster.decide.host_record import read_record
+from kbootstrap.cluster.state.labels import ANNOTATION, LEAVING
+from kbootstrap.cluster.state.model import ApiFacts, ApiNode
+from kbootstrap.cluster.state.pods import Pod, read_pod
+from kbootstrap.core.errors import InstallFailed
 from kbootstrap.distros.additions import SECRET_NAMESPACE, SecretContent
-from kbootstrap.errors import InstallFailed
 from kbootstrap.inventory.model import Endpoint
 from kbootstrap.spec.model import Taint
 

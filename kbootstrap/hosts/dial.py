@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import asyncssh
 
-from kbootstrap.errors import CredentialsRefused, HostUnreachable, KbootstrapError
+from kbootstrap.core.errors import CredentialsRefused, HostUnreachable, KbootstrapError
 from kbootstrap.hosts.attempt import TryAgain, WrongKey, where
 from kbootstrap.hosts.keys import Offer
 from kbootstrap.hosts.pinning import Expected

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from kbootstrap.errors import DeadlinePassed, HostUnreachable, InstallFailed
+from kbootstrap.core.errors import DeadlinePassed, HostUnreachable, InstallFailed
+from kbootstrap.core.redact import Redactor
 from kbootstrap.hosts.model import Output
 from kbootstrap.hosts.remote import FREE, PutStatus
-from kbootstrap.redact import Redactor
 
 _SHOWN = 80
 """Characters of a command in a message."""

@@ -16,11 +16,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kbootstrap.errors import HostUnreachable
+from kbootstrap.core.errors import HostUnreachable
+from kbootstrap.core.redact import Redactor
 from kbootstrap.hosts import failures
 from kbootstrap.hosts.model import Output, Transferred
 from kbootstrap.inventory.model import Machine
-from kbootstrap.redact import Redactor
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import asyncssh
 
-from kbootstrap.errors import CredentialsRefused
+from kbootstrap.core.errors import CredentialsRefused
 from kbootstrap.inventory.model import SshTarget
 
 _DEFAULTS = ("id_ed25519", "id_ecdsa", "id_rsa")

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from kbootstrap import files
-from kbootstrap.errors import PrerequisiteMissing
+from kbootstrap.core import files
+from kbootstrap.core.errors import PrerequisiteMissing
 
 _LOCK_WAIT = 20.0
 """Seconds. Another process holds the lock for milliseconds only."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kbootstrap.errors import HostKeyChanged
+from kbootstrap.core.errors import HostKeyChanged
 from kbootstrap.hosts.known_hosts import Pin, fingerprint, host_pattern
 
 Source = Literal["trusted", "pinned", "new machine", "first contact"]

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from kbootstrap.errors import CredentialsRefused, HostKeyChanged, HostUnreachable, KbootstrapError
+from kbootstrap.core.errors import CredentialsRefused, HostKeyChanged, HostUnreachable, KbootstrapError
 from kbootstrap.hosts.model import Connector, Host
 from kbootstrap.inventory.model import Machine
 

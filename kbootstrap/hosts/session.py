@@ -12,12 +12,12 @@ from pathlib import Path
 
 import asyncssh
 
-from kbootstrap.errors import HostUnreachable, PrerequisiteMissing
-from kbootstrap.events import Emit, Event, Type
+from kbootstrap.core.errors import HostUnreachable, PrerequisiteMissing
+from kbootstrap.core.events import Emit, Event, Type
+from kbootstrap.core.redact import Redactor
 from kbootstrap.hosts import failures, remote
 from kbootstrap.hosts.model import Output, Transferred
 from kbootstrap.hosts.output import Bounded
-from kbootstrap.redact import Redactor
 
 _CHANNELS = 8
 """Commands at a time on one connection; sshd's MaxSessions is 10, and ending a command needs one more."""

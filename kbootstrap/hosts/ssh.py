@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from kbootstrap.errors import CredentialsRefused, DeadlinePassed, HostUnreachable
-from kbootstrap.events import Emit, Event, Status, Type, nowhere
+from kbootstrap.core.errors import CredentialsRefused, DeadlinePassed, HostUnreachable
+from kbootstrap.core.events import Emit, Event, Status, Type, nowhere
+from kbootstrap.core.redact import Redactor
 from kbootstrap.hosts import pinning
 from kbootstrap.hosts.attempt import TryAgain, WrongKey, where
 from kbootstrap.hosts.known_hosts import KnownHosts
 from kbootstrap.inventory.model import Endpoint, Machine, SshTarget
-from kbootstrap.redact import Redactor
 
 if TYPE_CHECKING:  # asyncssh takes 0.2 s to import: only when a connection is made
     import asyncssh

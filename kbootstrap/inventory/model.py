@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kbootstrap.errors import KbootstrapError
+from kbootstrap.core.errors import KbootstrapError
 
 
 @dataclass(frozen=True, slots=True)

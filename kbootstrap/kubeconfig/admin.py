@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from kbootstrap.errors import InstallFailed, PrerequisiteMissing
+from kbootstrap.core.errors import InstallFailed, PrerequisiteMissing
 from kbootstrap.inventory.model import Endpoint
 from kbootstrap.kubeconfig.read import FIELDS, Document, Section, parse
 from kbootstrap.kubeconfig.write import write_text

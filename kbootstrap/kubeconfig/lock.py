@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from kbootstrap.errors import Locked, PrerequisiteMissing
+from kbootstrap.core.errors import Locked, PrerequisiteMissing
 
 WAIT = 5.0
 """Seconds."""

@@ -16,7 +16,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import RoundTripRepresenter
 
-from kbootstrap.errors import PrerequisiteMissing
+from kbootstrap.core.errors import PrerequisiteMissing
 
 Section = Literal["clusters", "users", "contexts"]
 FIELDS: dict[Section, str] = {"clusters": "cluster", "users": "user", "contexts": "context"}

@@ -6,8 +6,8 @@ import contextlib
 import os
 from pathlib import Path
 
-from kbootstrap import files
-from kbootstrap.errors import PrerequisiteMissing
+from kbootstrap.core import files
+from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.kubeconfig.read import Document, parse
 
 MODE = 0o600

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kbootstrap.cluster.steps import Plan, Step
-from kbootstrap.errors import PlanMoved
+from kbootstrap.cluster.decide.steps import Plan, Step
+from kbootstrap.core.errors import PlanMoved
 
 STALE = "KB0514"
 """OpenTofu's refusal of a saved plan whose state changed."""

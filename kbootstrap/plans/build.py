@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kbootstrap.cluster.order import Order
-from kbootstrap.cluster.steps import Plan, ReconcileNode, Step, WriteFile
-from kbootstrap.diagnostics import Diagnostic, SpecPath, show_path
+from kbootstrap.cluster.decide.order import Order
+from kbootstrap.cluster.decide.steps import Plan, ReconcileNode, Step, WriteFile
+from kbootstrap.core.diagnostics import Diagnostic, SpecPath, show_path
 from kbootstrap.distros.model import Role
-from kbootstrap.guard import foundations, is_machine
 from kbootstrap.plans import effects
 from kbootstrap.plans.causes import cause
+from kbootstrap.plans.checks import foundations, is_machine
 from kbootstrap.plans.model import DANGER, Change, ClusterEntry, NodeEntry, Place, StepEntry
 from kbootstrap.spec.model import SourceMap
 from kbootstrap.tofu.plan import PlanSummary, ResourceChange

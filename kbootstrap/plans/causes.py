@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kbootstrap.diagnostics import SpecPath
+from kbootstrap.core.diagnostics import SpecPath
 from kbootstrap.spec.model import CONTROL_PLANE, SourceMap
 from kbootstrap.tofu.plan import ResourceChange
 

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kbootstrap.cluster.order import Order
-from kbootstrap.diagnostics import Diagnostic, errors
+from kbootstrap.cluster.decide.order import Order
+from kbootstrap.core.diagnostics import Diagnostic, errors
 from kbootstrap.distros.model import Role
 from kbootstrap.tofu.plan import Kind
 

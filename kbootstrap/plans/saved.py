@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kbootstrap import files
-from kbootstrap.errors import WrongUsage
+from kbootstrap.core import files
+from kbootstrap.core.errors import WrongUsage
 
 MANIFEST = "kbootstrap-plan.json"
 VERSION = 1

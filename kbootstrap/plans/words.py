@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kbootstrap.cluster.order import Batches
+from kbootstrap.cluster.decide.order import Batches
 from kbootstrap.plans.model import DANGER, ClusterEntry, Document, NodeEntry
 from kbootstrap.tofu.plan import Kind
 

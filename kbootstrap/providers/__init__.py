@@ -1,4 +1,4 @@
-"""Infrastructure providers, found by their folder's name; nothing lists them."""
+"""Infrastructure providers: folders that have a schema of the same name. No list names them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import importlib
 import pkgutil
 from typing import cast
 
-from kbootstrap.errors import WrongUsage
+from kbootstrap.core.errors import WrongUsage
 from kbootstrap.providers.model import Provider
+from kbootstrap.spec import schemas
 
 
 def names() -> tuple[str, ...]:
     """Return the names of all providers that this version can carry out."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg))
+    folders = {module.name for module in pkgutil.iter_modules(__path__) if module.ispkg}
+    return tuple(name for name in schemas.providers() if name in folders)
 
 
 def find(name: str) -> Provider:

@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from kbootstrap.diagnostics import Diagnostic
+from kbootstrap.core.diagnostics import Diagnostic
+from kbootstrap.core.errors import PrerequisiteMissing
+from kbootstrap.core.events import Emit
+from kbootstrap.core.hints import Hint
+from kbootstrap.core.process import Runner
+from kbootstrap.core.redact import Redactor
+from kbootstrap.core.workspace import ClusterSpace
 from kbootstrap.distros.additions import NOTHING, Additions, SecretContent
-from kbootstrap.errors import PrerequisiteMissing
-from kbootstrap.events import Emit
-from kbootstrap.hints import Hint
 from kbootstrap.inventory.model import Inventory
-from kbootstrap.process import Runner
-from kbootstrap.redact import Redactor
 from kbootstrap.render.model import RenderedRoot
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster, Node, Spec
-from kbootstrap.workspace import ClusterSpace
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kbootstrap.diagnostics import SpecPath
+from kbootstrap.core.diagnostics import SpecPath
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from kbootstrap.diagnostics import Span, SpecPath
+from kbootstrap.core.diagnostics import Span, SpecPath
 from kbootstrap.render.address import prefixes
 from kbootstrap.render.model import RenderedRoot
 from kbootstrap.spec.model import SourceMap

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kbootstrap import files
-from kbootstrap.errors import KbootstrapError, PrerequisiteMissing
+from kbootstrap.core import files
+from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing
 from kbootstrap.render.model import RenderedTree
 
 RECORD = ".kbootstrap-rendered.json"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kbootstrap.diagnostics import Diagnostic, SpecPath
+from kbootstrap.core.diagnostics import Diagnostic, SpecPath
 from kbootstrap.spec import flaw, formats, schemas, words
 from kbootstrap.spec.model import SourceMap
 from kbootstrap.spec.words import Failure

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from kbootstrap.diagnostics import Diagnostic, Related, Span
+from kbootstrap.core.diagnostics import Diagnostic, Related, Span
 from kbootstrap.spec import reading, scalars, syntax
 
 DEPTH = 40

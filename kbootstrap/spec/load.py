@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kbootstrap.diagnostics import Diagnostic, Span, SpecPath, errors, in_order
-from kbootstrap.errors import SpecInvalid
+from kbootstrap.core.diagnostics import Diagnostic, Span, SpecPath, errors, in_order
+from kbootstrap.core.errors import SpecInvalid
 from kbootstrap.spec import build, check, document, mend, merge, reading, rules
 from kbootstrap.spec.model import Cluster, SourceMap, Spec
 

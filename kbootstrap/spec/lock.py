@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from kbootstrap.diagnostics import Diagnostic
-from kbootstrap.errors import SpecInvalid
+from kbootstrap.core.diagnostics import Diagnostic
+from kbootstrap.core.errors import SpecInvalid
 from kbootstrap.spec.model import Cluster, Pool, Spec, pool_path
 from kbootstrap.spec.pins import (
     Artifact,
@@ -101,13 +101,6 @@ def lock_path(spec: Path) -> Path:
     """Return the lock file of a spec file: `clusters.yaml` has `clusters.lock.yaml`."""
     name = spec.name.removesuffix(spec.suffix) if spec.suffix in {".yaml", ".yml"} else spec.name
     return spec.with_name(f"{name}.lock.yaml")
-
-
-def load(path: Path) -> Lock:
-    """Read a lock file; a missing one is an empty lock. Raises `SpecInvalid` for a broken one."""
-    from kbootstrap.spec import lockfile
-
-    return lockfile.read(path) if path.exists() else Lock()
 
 
 def dump(lock: Lock) -> str:

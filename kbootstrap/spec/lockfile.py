@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from kbootstrap.diagnostics import Diagnostic, Span
-from kbootstrap.errors import SpecInvalid, WrongUsage
+from kbootstrap.core.diagnostics import Diagnostic, Span
+from kbootstrap.core.errors import SpecInvalid, WrongUsage
 from kbootstrap.spec import document, reading
 from kbootstrap.spec.document import Items, Map, Node, Scalar
 from kbootstrap.spec.lock import FIRST, VERSION, Block, Lock
@@ -23,6 +23,11 @@ class _Broken(Exception):
         super().__init__(reason)
         self.reason = reason
         self.span = span
+
+
+def load(path: Path) -> Lock:
+    """Read a lock file; a missing one is an empty lock. Raises `SpecInvalid` for a broken one."""
+    return read(path) if path.exists() else Lock()
 
 
 def read(path: Path) -> Lock:

@@ -10,7 +10,7 @@ import copy
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from kbootstrap.diagnostics import SpecPath
+from kbootstrap.core.diagnostics import SpecPath
 from kbootstrap.spec import schemas
 from kbootstrap.spec.check import Problem
 

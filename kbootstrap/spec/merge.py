@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kbootstrap.diagnostics import Span, SpecPath
+from kbootstrap.core.diagnostics import Span, SpecPath
 from kbootstrap.spec.document import Entry, Items, Map, Node, Scalar, map_of
 from kbootstrap.spec.model import SourceMap
 from kbootstrap.spec.schemas import Json

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any, Literal
 
-from kbootstrap.diagnostics import Span, SpecPath
+from kbootstrap.core.diagnostics import Span, SpecPath
 
 CONTROL_PLANE = "control-plane"
 """The pool name of control-plane nodes; no other pool may have it."""

@@ -9,8 +9,8 @@ import re
 import stat
 from pathlib import Path
 
-from kbootstrap.diagnostics import Diagnostic, Span
-from kbootstrap.errors import WrongUsage
+from kbootstrap.core.diagnostics import Diagnostic, Span
+from kbootstrap.core.errors import WrongUsage
 
 LIMIT = 1024 * 1024
 """Largest spec in bytes. 1 MiB is about 30,000 lines; a larger file is another file given by mistake."""

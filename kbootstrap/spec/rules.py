@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
-from kbootstrap.diagnostics import Diagnostic
+from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.spec import (
     rules_machine,
     rules_names,

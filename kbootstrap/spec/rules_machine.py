@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations, pairwise
 
-from kbootstrap.diagnostics import Diagnostic, Related, SpecPath
+from kbootstrap.core.diagnostics import Diagnostic, Related, SpecPath
 from kbootstrap.spec import derive, schemas
 from kbootstrap.spec.flaw import Flaw
 from kbootstrap.spec.model import Cluster, Spec

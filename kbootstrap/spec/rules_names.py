@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from kbootstrap.diagnostics import Diagnostic, Related, Span, SpecPath
+from kbootstrap.core.diagnostics import Diagnostic, Related, Span, SpecPath
 from kbootstrap.spec.model import CONTROL_PLANE, Cluster, Pool, Spec
 
 LONGEST_NODE = 63

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
-from kbootstrap.diagnostics import Diagnostic, Related, SpecPath
+from kbootstrap.core.diagnostics import Diagnostic, Related, SpecPath
 from kbootstrap.spec import derive, lock
 from kbootstrap.spec.model import Cluster, Spec
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kbootstrap.diagnostics import Diagnostic, Related, SpecPath
+from kbootstrap.core.diagnostics import Diagnostic, Related, SpecPath
 from kbootstrap.spec import flaw
 from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.spec.rules_names import pools

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from kbootstrap.diagnostics import Diagnostic, Severity
+from kbootstrap.core.diagnostics import Diagnostic, Severity
 from kbootstrap.spec.model import Spec
 from kbootstrap.spec.states import PLACES, s3_endpoint, shared
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kbootstrap.diagnostics import Diagnostic, SpecPath
+from kbootstrap.core.diagnostics import Diagnostic, SpecPath
 from kbootstrap.spec import schemas, topology
 from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.spec.rules_names import pools

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kbootstrap.diagnostics import Diagnostic
+from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.spec.rules_names import pools
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from kbootstrap import resources
+from kbootstrap.core import resources
 
 Json = Any
 """Any JSON value: what a file holds before it is checked."""

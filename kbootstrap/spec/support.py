@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from kbootstrap.diagnostics import Diagnostic, SpecPath
+from kbootstrap.core.diagnostics import Diagnostic, SpecPath
 from kbootstrap.spec import schemas
 from kbootstrap.spec.model import Cluster, Pool, Spec
 from kbootstrap.spec.rules_names import pools

@@ -9,7 +9,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from kbootstrap.diagnostics import Diagnostic, Related, Span
+from kbootstrap.core.diagnostics import Diagnostic, Related, Span
 
 
 class YamlError(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import resources
 
-from kbootstrap.errors import WrongUsage
+from kbootstrap.core.errors import WrongUsage
 from kbootstrap.spec import flaw
 
 _FOLDER = "templates"

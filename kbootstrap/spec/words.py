@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from kbootstrap.diagnostics import Diagnostic, Span, SpecPath, show_path
+from kbootstrap.core.diagnostics import Diagnostic, Span, SpecPath, show_path
 from kbootstrap.spec import flaw, formats
 from kbootstrap.spec.flaw import quote
 from kbootstrap.spec.schemas import Schema

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from kbootstrap.diagnostics import Diagnostic, Severity
-from kbootstrap.hints import Hint
-from kbootstrap.redact import Redactor
+from kbootstrap.core.diagnostics import Diagnostic, Severity
+from kbootstrap.core.hints import Hint
+from kbootstrap.core.redact import Redactor
 from kbootstrap.render.provenance import Provenance
 from kbootstrap.tofu.hints import lookup
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from kbootstrap.errors import CredentialsRefused, PrerequisiteMissing
+from kbootstrap.core.errors import CredentialsRefused, PrerequisiteMissing
 from kbootstrap.tofu.find import Binary
 
 OLDEST = (1, 7, 0)

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from kbootstrap.diagnostics import Diagnostic, errors
-from kbootstrap.errors import Interrupted, KbootstrapError, TofuFailed
-from kbootstrap.hints import Hint
-from kbootstrap.redact import Redactor
+from kbootstrap.core.diagnostics import Diagnostic, errors
+from kbootstrap.core.errors import Interrupted, KbootstrapError, TofuFailed
+from kbootstrap.core.hints import Hint
+from kbootstrap.core.redact import Redactor
 from kbootstrap.render.provenance import Provenance
 from kbootstrap.tofu.diagnostics import translate
 from kbootstrap.tofu.hints import by_code, lookup

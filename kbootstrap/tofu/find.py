@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kbootstrap.errors import KbootstrapError, PrerequisiteMissing
-from kbootstrap.process import Runner
+from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing
+from kbootstrap.core.process import Runner
 from kbootstrap.tofu.environment import environment
 
 VARIABLE = "KBOOTSTRAP_TOFU"

@@ -20,8 +20,8 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Self
 
-from kbootstrap import files
-from kbootstrap.process import OnLine
+from kbootstrap.core import files
+from kbootstrap.core.process import OnLine
 
 _PAUSE = 0.1
 """Seconds between looks at the file."""

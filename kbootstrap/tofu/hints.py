@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kbootstrap.errors import CredentialsRefused, Locked, PrerequisiteMissing
-from kbootstrap.hints import Hint, hint
+from kbootstrap.core.errors import CredentialsRefused, Locked, PrerequisiteMissing
+from kbootstrap.core.hints import Hint, hint
 from kbootstrap.tofu.encryption import ACCEPT
 
 FIRST = (

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from kbootstrap import files
+from kbootstrap.core import files
 from kbootstrap.tofu.find import Binary
 
 _RECORD = Path(".terraform") / "kbootstrap-initialised"

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from kbootstrap import files
+from kbootstrap.core import files
 from kbootstrap.render.hcl import Block, Value, document
 from kbootstrap.spec.pins import TofuProvider
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from kbootstrap import files
 from kbootstrap.artifacts.providers import HOSTS, mirror, mirrored
-from kbootstrap.artifacts.recipe import TofuProvider
+from kbootstrap.artifacts.source.recipe import TofuProvider
+from kbootstrap.core import files
 from kbootstrap.render.hcl import Block, Comment, document
 
 VARIABLE = "TF_CLI_CONFIG_FILE"

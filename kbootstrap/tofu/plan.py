@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kbootstrap.diagnostics import SpecPath
+from kbootstrap.core.diagnostics import SpecPath
 from kbootstrap.render.address import node, prefixes
 from kbootstrap.render.provenance import Provenance
 

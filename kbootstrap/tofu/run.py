@@ -16,14 +16,14 @@ from dataclasses import replace as changed
 from pathlib import Path
 from typing import Any
 
-from kbootstrap import files
-from kbootstrap.diagnostics import Diagnostic
-from kbootstrap.errors import DeadlinePassed, KbootstrapError, Locked, TofuFailed
-from kbootstrap.events import Emit, nowhere
-from kbootstrap.hints import Hint
+from kbootstrap.core import files
+from kbootstrap.core.diagnostics import Diagnostic
+from kbootstrap.core.errors import DeadlinePassed, KbootstrapError, Locked, TofuFailed
+from kbootstrap.core.events import Emit, nowhere
+from kbootstrap.core.hints import Hint
+from kbootstrap.core.process import Finished, Runner
+from kbootstrap.core.redact import Redactor
 from kbootstrap.inventory.contract import joined
-from kbootstrap.process import Finished, Runner
-from kbootstrap.redact import Redactor
 from kbootstrap.render.provenance import NOWHERE, Provenance
 from kbootstrap.tofu import initialised
 from kbootstrap.tofu.arguments import FLAG, build

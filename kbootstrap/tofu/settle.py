@@ -13,8 +13,8 @@ import fcntl
 import os
 from pathlib import Path
 
-from kbootstrap.errors import Locked
-from kbootstrap.events import Emit, Event, Status, Type
+from kbootstrap.core.errors import Locked
+from kbootstrap.core.events import Emit, Event, Status, Type
 from kbootstrap.tofu.follow import busy
 
 STEP = "wait for another run to release the state"

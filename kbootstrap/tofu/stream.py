@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from kbootstrap.events import Emit, Event, Status, Type
-from kbootstrap.redact import Redactor
+from kbootstrap.core.events import Emit, Event, Status, Type
+from kbootstrap.core.redact import Redactor
 from kbootstrap.render.address import node
 from kbootstrap.tofu.settle import STEP
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from kbootstrap.diagnostics import Diagnostic, Severity
+from kbootstrap.core.diagnostics import Diagnostic, Severity
 from kbootstrap.plans.model import Change, Document
 from kbootstrap.plans.words import nodes_text, version_text
 from kbootstrap.views.escape import command_data, command_property

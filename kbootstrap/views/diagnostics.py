@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from rich.text import Text
 
-from kbootstrap.diagnostics import Diagnostic, Severity, Span, errors
+from kbootstrap.core.diagnostics import Diagnostic, Severity, Span, errors
 from kbootstrap.views.amounts import count
 from kbootstrap.views.screen import Screen, harmless
 from kbootstrap.views.snippet import marker_lines, window

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from rich.cells import chop_cells
 from rich.text import Text
 
-from kbootstrap.errors import Declined, Interrupted, KbootstrapError, Locked, SpecInvalid, WrongUsage
+from kbootstrap.core.errors import Declined, Interrupted, KbootstrapError, Locked, SpecInvalid, WrongUsage
 from kbootstrap.views.diagnostics import (
     NOTHING_CHANGED,
     diagnostic_data,

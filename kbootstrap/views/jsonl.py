@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import TextIO
 
-from kbootstrap.events import Event, to_json
+from kbootstrap.core.events import Event, to_json
 
 
 class JsonLines:

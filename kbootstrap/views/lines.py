@@ -9,7 +9,7 @@ from typing import TextIO
 
 from rich.text import Text
 
-from kbootstrap.events import Event, Status, Type
+from kbootstrap.core.events import Event, Status, Type
 from kbootstrap.views.amounts import clock, duration, of_total
 from kbootstrap.views.screen import Screen, harmless
 

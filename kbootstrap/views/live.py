@@ -16,7 +16,7 @@ from rich.console import Group
 from rich.live import Live as Region
 from rich.text import Text
 
-from kbootstrap.events import Event, Status, Type
+from kbootstrap.core.events import Event, Status, Type
 from kbootstrap.views.addresses import step_text
 from kbootstrap.views.amounts import count, duration, of_total
 from kbootstrap.views.screen import Screen, harmless

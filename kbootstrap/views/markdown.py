@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kbootstrap.diagnostics import Diagnostic, Severity
+from kbootstrap.core.diagnostics import Diagnostic, Severity
 from kbootstrap.plans.groups import alike
 from kbootstrap.plans.model import Change, ClusterEntry, Document, NodeEntry, Place
 from kbootstrap.plans.words import count, headline, names, nodes_text, orders, special, totals, version_text

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TextIO
 
-from kbootstrap.cluster.snapshots.model import Snapshot
+from kbootstrap.cluster.state.snapshots import Snapshot
 from kbootstrap.views.amounts import bytes_text
 from kbootstrap.views.screen import Screen, harmless
 from kbootstrap.views.tables import show_table

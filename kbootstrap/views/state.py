@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kbootstrap.events import Event, Status, Type
+from kbootstrap.core.events import Event, Status, Type
 
 _OPEN = {Status.STARTED, Status.WAITING}
 _RATE_AFTER = 1.5

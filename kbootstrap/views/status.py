@@ -8,13 +8,14 @@ from typing import TextIO
 
 from rich.text import Text
 
-from kbootstrap.cluster.certificates import LEAF_WARNING, Certificate
-from kbootstrap.cluster.drift import Drift
-from kbootstrap.cluster.snapshots.last import LastSnapshots, made
-from kbootstrap.cluster.snapshots.model import S3
-from kbootstrap.cluster.status import Row
-from kbootstrap.diagnostics import Diagnostic, Severity
-from kbootstrap.status import ClusterStatus
+from kbootstrap.cluster.decide.certificates import LEAF_WARNING
+from kbootstrap.cluster.decide.comparison import Row
+from kbootstrap.cluster.decide.drift import Drift
+from kbootstrap.cluster.decide.last_snapshots import LastSnapshots, made
+from kbootstrap.cluster.state.certificates import Certificate
+from kbootstrap.cluster.state.snapshots import S3
+from kbootstrap.commands.status import ClusterStatus
+from kbootstrap.core.diagnostics import Diagnostic, Severity
 from kbootstrap.views.amounts import count
 from kbootstrap.views.screen import Screen, harmless
 from kbootstrap.views.tables import Cell, table

@@ -8,11 +8,11 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from kbootstrap.cluster.certificates import Certificate
-from kbootstrap.cluster.snapshots.last import LastSnapshots, made
-from kbootstrap.cluster.snapshots.model import Snapshot
-from kbootstrap.cluster.status import Row
-from kbootstrap.status import ClusterStatus
+from kbootstrap.cluster.decide.comparison import Row
+from kbootstrap.cluster.decide.last_snapshots import LastSnapshots, made
+from kbootstrap.cluster.state.certificates import Certificate
+from kbootstrap.cluster.state.snapshots import Snapshot
+from kbootstrap.commands.status import ClusterStatus
 from kbootstrap.views.diagnostics import diagnostic_data
 
 VERSION = 1

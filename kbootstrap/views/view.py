@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol, TextIO
 
-from kbootstrap.events import Event
+from kbootstrap.core.events import Event
 from kbootstrap.views import terminal
 
 

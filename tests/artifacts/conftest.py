@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.errors import PrerequisiteMissing
-from kbootstrap.events import Event
-from kbootstrap.process import Finished, OnLine
+from kbootstrap.core.errors import PrerequisiteMissing
+from kbootstrap.core.events import Event
+from kbootstrap.core.process import Finished, OnLine
 
 Answer = Callable[[http.server.BaseHTTPRequestHandler], None]
 

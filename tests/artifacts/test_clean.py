@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap import files
 from kbootstrap.artifacts import cache
 from kbootstrap.artifacts.clean import Kind, list_cached, prune
+from kbootstrap.core import files
 
 KEY = "0123456789abcdef0123"
 ALL: tuple[Kind, ...] = ("files", "build", "go", "rest")

@@ -13,8 +13,8 @@ import pytest
 from kbootstrap.artifacts.cache import Kept
 from kbootstrap.artifacts.fetch import Patience
 from kbootstrap.artifacts.obtain import obtain
-from kbootstrap.errors import KbootstrapError, PrerequisiteMissing, WrongUsage
-from kbootstrap.events import Status, Type
+from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing, WrongUsage
+from kbootstrap.core.events import Status, Type
 
 from .conftest import Ear, FakeRunner, ReleaseServer, left_behind
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.artifacts import machine, recipe
 from kbootstrap.artifacts.fetch import Patience
 from kbootstrap.artifacts.opentofu import obtain_tofu
-from kbootstrap.errors import KbootstrapError, PrerequisiteMissing
+from kbootstrap.artifacts.source import machine, recipe
+from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing
 
 from .conftest import Ear, FakeRunner, ReleaseServer, left_behind
 

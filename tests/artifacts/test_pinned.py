@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.artifacts import cache, recipe, source
+from kbootstrap.artifacts import cache
 from kbootstrap.artifacts.fetch import Patience
 from kbootstrap.artifacts.obtain import obtain
 from kbootstrap.artifacts.pinned import look_up
-from kbootstrap.errors import KbootstrapError, PrerequisiteMissing
+from kbootstrap.artifacts.source import build as source
+from kbootstrap.artifacts.source import recipe
+from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing
 from kbootstrap.spec.pins import Artifact
 
 from .conftest import Ear, FakeRunner, ReleaseServer, left_behind

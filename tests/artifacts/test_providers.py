@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.artifacts import machine, recipe
 from kbootstrap.artifacts.fetch import Patience
 from kbootstrap.artifacts.providers import HOSTS, mirrored, obtain_provider
-from kbootstrap.errors import KbootstrapError, PrerequisiteMissing
+from kbootstrap.artifacts.source import machine, recipe
+from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing
 
 from .conftest import Ear, FakeRunner, ReleaseServer
 from .test_opentofu import archive

@@ -9,7 +9,7 @@ import pytest
 
 from kbootstrap.cli.changes import consent, with_pools
 from kbootstrap.cli.session import Session
-from kbootstrap.context import Context
+from kbootstrap.engine.context import Context
 from kbootstrap.plans.build import entry
 from kbootstrap.plans.model import Document
 from tests.plans.test_build import found, machine

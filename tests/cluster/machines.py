@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kbootstrap.cluster.api import Api, ApiUnavailable
-from kbootstrap.cluster.model import ApiNode, Wanted
-from kbootstrap.cluster.pods import Pod
+from kbootstrap.cluster.state.model import ApiNode, Wanted
+from kbootstrap.cluster.state.pods import Pod
 from kbootstrap.distros.additions import SecretContent
 from kbootstrap.hosts.fake import Answer, FakeHost, Run, output
 from kbootstrap.inventory.model import Endpoint

@@ -8,8 +8,16 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import Any, Literal
 
-from kbootstrap.cluster.model import ApiFacts, ApiNode, Installed, LocalFile, NodeFacts, UnitState, Wanted
-from kbootstrap.cluster.want import wanted
+from kbootstrap.cluster.decide.desired import wanted
+from kbootstrap.cluster.state.model import (
+    ApiFacts,
+    ApiNode,
+    Installed,
+    LocalFile,
+    NodeFacts,
+    UnitState,
+    Wanted,
+)
 from kbootstrap.distros import find
 from kbootstrap.inventory.model import Endpoint, Inventory
 from kbootstrap.spec.model import Taint

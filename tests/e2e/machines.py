@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kbootstrap.artifacts.cache import root as cache_folder
-from kbootstrap.events import nowhere
-from kbootstrap.process import LocalRunner
+from kbootstrap.core.events import nowhere
+from kbootstrap.core.process import LocalRunner
+from kbootstrap.core.redact import Redactor
+from kbootstrap.core.workspace import Workspace
 from kbootstrap.providers.local import image
 from kbootstrap.providers.local.engine import detect
 from kbootstrap.providers.local.options import Options, options
 from kbootstrap.providers.model import Surroundings
-from kbootstrap.redact import Redactor
-from kbootstrap.workspace import Workspace
 from tests.e2e.lab import engine, wait_for
 
 USER, BASTION_USER = "ops", "jump"

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kbootstrap.artifacts import cache
-from kbootstrap.process import LocalRunner
-from kbootstrap.redact import Redactor
+from kbootstrap.core.process import LocalRunner
+from kbootstrap.core.redact import Redactor
 from kbootstrap.render.root import backend
 from kbootstrap.spec.load import load_text
 from kbootstrap.tofu.environment import environment

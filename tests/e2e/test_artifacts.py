@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.artifacts import cache, recipe
-from kbootstrap.artifacts.golang import Go
-from kbootstrap.artifacts.machine import architecture
+from kbootstrap.artifacts import cache
 from kbootstrap.artifacts.obtain import obtain
-from kbootstrap.errors import KbootstrapError
-from kbootstrap.events import nowhere
-from kbootstrap.process import LocalRunner
+from kbootstrap.artifacts.source import recipe
+from kbootstrap.artifacts.source.golang import Go
+from kbootstrap.artifacts.source.machine import architecture
+from kbootstrap.core.errors import KbootstrapError
+from kbootstrap.core.events import nowhere
+from kbootstrap.core.process import LocalRunner
 from tests.e2e.lab import need, program
 
 VERSION = "v1.32.0+k3s1"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.spec.bundle import FILE, bundle
+from kbootstrap.spec.editor_schema import FILE, bundle
 from kbootstrap.spec.templates import template, template_names
 from tests.e2e.lab import CHECKOUT, need
 from tests.editor.server import Server, installed, language_server

@@ -17,7 +17,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from kbootstrap import resources
+from kbootstrap.core import resources
 from tests.e2e.lab import Lab, engine, leftovers, wait_for
 from tests.e2e.specs import small
 

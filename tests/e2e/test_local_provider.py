@@ -19,22 +19,22 @@ import asyncssh
 import jsonschema
 import pytest
 
-from kbootstrap import resources
 from kbootstrap.artifacts.cache import root as cache_folder
-from kbootstrap.errors import KbootstrapError, PrerequisiteMissing
-from kbootstrap.events import nowhere
+from kbootstrap.core import resources
+from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing
+from kbootstrap.core.events import nowhere
+from kbootstrap.core.process import LocalRunner
+from kbootstrap.core.redact import Redactor
+from kbootstrap.core.workspace import Workspace
 from kbootstrap.inventory.contract import joined
 from kbootstrap.inventory.model import Machine
-from kbootstrap.process import LocalRunner
 from kbootstrap.providers import find
 from kbootstrap.providers.model import Surroundings
-from kbootstrap.redact import Redactor
 from kbootstrap.render.tree import assemble, read_modules
 from kbootstrap.render.write import write
 from kbootstrap.spec.load import load
 from kbootstrap.spec.lock import Lock, allocate
 from kbootstrap.spec.model import Cluster, Spec
-from kbootstrap.workspace import Workspace
 from tests.e2e.lab import need
 
 pytestmark = pytest.mark.timeout(900)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap import resources
 from kbootstrap.artifacts import cache
 from kbootstrap.artifacts.providers import mirrored
-from kbootstrap.process import LocalRunner
+from kbootstrap.core import resources
+from kbootstrap.core.process import LocalRunner
 from kbootstrap.tofu.environment import environment
 from kbootstrap.tofu.find import find
 from kbootstrap.tofu.mirror import with_mirror

@@ -11,13 +11,13 @@ import pytest
 
 from kbootstrap.artifacts.cache import root as cache_folder
 from kbootstrap.artifacts.providers import mirror, mirrored
-from kbootstrap.artifacts.recipe import provider
-from kbootstrap.errors import TofuFailed
-from kbootstrap.events import nowhere
-from kbootstrap.plugins import initialised
-from kbootstrap.process import LocalRunner
-from kbootstrap.redact import Redactor
-from kbootstrap.runtime import Runtime
+from kbootstrap.artifacts.source.recipe import provider
+from kbootstrap.core.errors import TofuFailed
+from kbootstrap.core.events import nowhere
+from kbootstrap.core.process import LocalRunner
+from kbootstrap.core.redact import Redactor
+from kbootstrap.core.runtime import Runtime
+from kbootstrap.engine.tofu_providers import initialised
 from kbootstrap.spec.pins import TofuProvider
 from kbootstrap.tofu import locked
 from kbootstrap.tofu.environment import environment

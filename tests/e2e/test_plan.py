@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import jsonschema
 import pytest
 
-from kbootstrap import resources
+from kbootstrap.core import resources
 from tests.e2e.lab import Lab, leftovers
 
 pytestmark = [pytest.mark.timeout(600)]

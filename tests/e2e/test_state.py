@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.errors import KbootstrapError
-from kbootstrap.process import LocalRunner
+from kbootstrap.core.errors import KbootstrapError
+from kbootstrap.core.process import LocalRunner
 from kbootstrap.tofu.encryption import variables
 from tests.e2e.lab import need
 from tests.e2e.states import CACHE, Place

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.errors import KbootstrapError
-from kbootstrap.process import LocalRunner
+from kbootstrap.core.errors import KbootstrapError
+from kbootstrap.core.process import LocalRunner
 from tests.e2e.state_servers import PASSWORD, USER, StateServer, http_server, postgres
 from tests.e2e.states import Place
 

@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 
 from kbootstrap.artifacts import cache
 from kbootstrap.artifacts.providers import mirrored
-from kbootstrap.diagnostics import Severity, Span
-from kbootstrap.errors import Interrupted, Locked, TofuFailed
-from kbootstrap.events import Event, Status, Type
-from kbootstrap.process import LocalRunner
-from kbootstrap.redact import MASK, Redactor
+from kbootstrap.core.diagnostics import Severity, Span
+from kbootstrap.core.errors import Interrupted, Locked, TofuFailed
+from kbootstrap.core.events import Event, Status, Type
+from kbootstrap.core.process import LocalRunner
+from kbootstrap.core.redact import MASK, Redactor
 from kbootstrap.render.hcl import Block, Raw, Value, document
 from kbootstrap.render.provenance import NOWHERE, Provenance
 from kbootstrap.render.write import write

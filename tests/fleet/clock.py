@@ -13,7 +13,14 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 from unittest import mock
 
-from kbootstrap.cluster import act, api, arrival, drain, facts, hands, lease, telling, watch
+from kbootstrap.cluster import api
+from kbootstrap.cluster.converge import converge as act
+from kbootstrap.cluster.converge import drain, watch
+from kbootstrap.cluster.converge import node_actions as hands
+from kbootstrap.cluster.converge import readiness as arrival
+from kbootstrap.cluster.converge import reporting as telling
+from kbootstrap.cluster.lock import lease
+from kbootstrap.cluster.observe import facts
 
 T = TypeVar("T")
 EPOCH = 1_700_000_000

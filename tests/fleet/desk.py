@@ -22,21 +22,23 @@ from unittest import mock
 
 import zstandard
 
-from kbootstrap import pipeline, stages, survey
 from kbootstrap.artifacts.cache import Kept
 from kbootstrap.cluster import api as real_api
-from kbootstrap.cluster.holder import Holder, Process
-from kbootstrap.cluster.lease import Lease
-from kbootstrap.context import Context, contexts, keep_lock, read_spec
-from kbootstrap.errors import HostUnreachable, KbootstrapError
-from kbootstrap.events import Event
+from kbootstrap.cluster.lock.holder import Holder, Process
+from kbootstrap.cluster.lock.lease import Lease
+from kbootstrap.commands import pipeline
+from kbootstrap.core.errors import HostUnreachable, KbootstrapError
+from kbootstrap.core.events import Event
+from kbootstrap.core.process import LocalRunner
+from kbootstrap.core.redact import Redactor
+from kbootstrap.core.runtime import Runtime
+from kbootstrap.engine import observe as survey
+from kbootstrap.engine import prepare as stages
+from kbootstrap.engine.context import Context, contexts, keep_lock, read_spec
 from kbootstrap.hosts import failures
 from kbootstrap.hosts.model import Host, Output, Transferred
 from kbootstrap.inventory.model import Endpoint, SshTarget
 from kbootstrap.inventory.model import Machine as Target
-from kbootstrap.process import LocalRunner
-from kbootstrap.redact import Redactor
-from kbootstrap.runtime import Runtime
 from kbootstrap.spec.model import Spec
 from tests.fleet import infra, kube
 from tests.fleet.clock import Clock

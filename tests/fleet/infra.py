@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from kbootstrap.context import Context
+from kbootstrap.core.errors import HostUnreachable, KbootstrapError
+from kbootstrap.core.hints import Hint
 from kbootstrap.distros.common import STAMP
-from kbootstrap.errors import HostUnreachable, KbootstrapError
-from kbootstrap.hints import Hint
+from kbootstrap.engine.context import Context
 from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.inventory.model import Endpoint, Inventory, SshTarget
 from kbootstrap.inventory.model import Machine as Target

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from kbootstrap.cluster.labels import LEAVING
+from kbootstrap.cluster.state.labels import LEAVING
 from tests.fleet.desk import Desk, Ended
 from tests.fleet.machines import PATHS
 from tests.fleet.wishes import CLUSTER, Wish

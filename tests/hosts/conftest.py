@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.events import Event
+from kbootstrap.core.events import Event
+from kbootstrap.core.redact import Redactor
 from kbootstrap.hosts.known_hosts import KnownHosts
 from kbootstrap.hosts.ssh import SshConnector
-from kbootstrap.redact import Redactor
 from tests.hosts import sshd as servers
 from tests.hosts.sshd import Sshd
 

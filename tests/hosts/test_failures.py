@@ -4,9 +4,9 @@ import tomllib
 from pathlib import Path
 
 import kbootstrap
+from kbootstrap.core.redact import Redactor
 from kbootstrap.hosts import failures, remote
 from kbootstrap.hosts.model import Output
-from kbootstrap.redact import Redactor
 
 
 def test_commands_are_named_shortly_and_without_secrets() -> None:
@@ -30,7 +30,7 @@ def test_put_failures() -> None:
 
 def test_every_code_is_explained() -> None:
     folder = Path(kbootstrap.__file__).parent
-    explained = tomllib.loads((folder / "codes" / "hosts.toml").read_text())
+    explained = tomllib.loads((folder / "core" / "codes" / "hosts.toml").read_text())
     source = "".join(path.read_text() for path in (folder / "hosts").glob("*.py"))
     used = {f"KB07{n:02}" for n in range(100) if f'"KB07{n:02}"' in source}
     assert used == set(explained)

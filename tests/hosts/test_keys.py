@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.errors import CredentialsRefused
+from kbootstrap.core.errors import CredentialsRefused
 from kbootstrap.hosts.keys import Offer, offered
 from kbootstrap.inventory.model import SshTarget
 from tests.hosts.sshd import make_key

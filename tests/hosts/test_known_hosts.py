@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.errors import PrerequisiteMissing
+from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.hosts.known_hosts import KnownHosts, Pin, fingerprint
 
 ONE = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIwUm2i1y4wuLB8Gn6RIvKeRt1LjYl9zOMZ8s3MpQzOx"

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from kbootstrap.errors import CredentialsRefused, HostKeyChanged, HostUnreachable, KbootstrapError
+from kbootstrap.core.errors import CredentialsRefused, HostKeyChanged, HostUnreachable, KbootstrapError
 from kbootstrap.hosts.fake import FakeConnector, succeed
 from kbootstrap.hosts.pool import connect_all, reach_all, summary
 from tests.hosts.test_fake import machine

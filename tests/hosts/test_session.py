@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.errors import DeadlinePassed, HostUnreachable, InstallFailed, PrerequisiteMissing
+from kbootstrap.core.errors import DeadlinePassed, HostUnreachable, InstallFailed, PrerequisiteMissing
 from kbootstrap.hosts import session
 from kbootstrap.hosts.session import SshHost
 from tests.hosts.conftest import Around, StartSshd

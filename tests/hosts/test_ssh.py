@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.errors import CredentialsRefused, HostKeyChanged, HostUnreachable
-from kbootstrap.events import Status
+from kbootstrap.core.errors import CredentialsRefused, HostKeyChanged, HostUnreachable
+from kbootstrap.core.events import Status
 from kbootstrap.hosts.known_hosts import Pin, fingerprint
 from kbootstrap.inventory.model import Endpoint
 from tests.hosts.conftest import Around, StartSshd

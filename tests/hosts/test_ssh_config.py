@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.errors import PrerequisiteMissing
+from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.hosts.ssh_config import resolve
 from kbootstrap.inventory.model import SshTarget
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.errors import InstallFailed
+from kbootstrap.core.errors import InstallFailed
 from kbootstrap.kubeconfig.admin import own_copy, write_own_copy
 
 from .conftest import ADMIN, NAME, SERVER, View

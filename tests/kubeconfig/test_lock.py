@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.errors import Locked, PrerequisiteMissing
+from kbootstrap.core.errors import Locked, PrerequisiteMissing
 from kbootstrap.kubeconfig.lock import locked
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from kbootstrap.errors import Locked, PrerequisiteMissing
+from kbootstrap.core.errors import Locked, PrerequisiteMissing
 from kbootstrap.inventory.model import Endpoint
 from kbootstrap.kubeconfig.merge import merge_into
 

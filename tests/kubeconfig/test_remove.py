@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.errors import PrerequisiteMissing
+from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.kubeconfig.merge import merge_into
 from kbootstrap.kubeconfig.remove import remove
 

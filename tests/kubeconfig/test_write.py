@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.errors import PrerequisiteMissing
+from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.kubeconfig.read import read
 from kbootstrap.kubeconfig.write import write, write_text
 

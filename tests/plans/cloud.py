@@ -10,18 +10,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kbootstrap.cluster.going import Going
-from kbootstrap.cluster.model import WantedNode
-from kbootstrap.cluster.order import order
-from kbootstrap.guard import renewed
-from kbootstrap.pipeline import forbidden
+from kbootstrap.cluster.decide.order import order
+from kbootstrap.cluster.decide.removal import Going
+from kbootstrap.cluster.state.model import WantedNode
+from kbootstrap.commands.pipeline import forbidden
+from kbootstrap.core.redact import Redactor
+from kbootstrap.core.resources import terraform_modules
 from kbootstrap.plans.build import Found, entry
+from kbootstrap.plans.checks import renewed
 from kbootstrap.plans.model import Document
 from kbootstrap.providers import find as find_provider
-from kbootstrap.redact import Redactor
 from kbootstrap.render.provenance import Provenance
 from kbootstrap.render.tree import assemble, read_modules
-from kbootstrap.resources import terraform_modules
 from kbootstrap.spec.load import load_text
 from kbootstrap.spec.lock import Lock, allocate
 from kbootstrap.spec.pins import Image

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from kbootstrap.artifacts.cache import root as cache_folder
-from kbootstrap.process import LocalRunner
-from kbootstrap.redact import Redactor
+from kbootstrap.core.process import LocalRunner
+from kbootstrap.core.redact import Redactor
+from kbootstrap.core.resources import terraform_modules
 from kbootstrap.render.provenance import Provenance
 from kbootstrap.render.tree import assemble, read_modules
 from kbootstrap.render.write import write
-from kbootstrap.resources import terraform_modules
 from kbootstrap.tofu.environment import environment
 from kbootstrap.tofu.find import find
 from kbootstrap.tofu.run import Tofu

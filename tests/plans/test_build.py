@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kbootstrap.cluster.record import GiveBack
-from kbootstrap.cluster.steps import Plan, ReconcileNode, WriteFile
+from kbootstrap.cluster.decide.host_record import GiveBack
+from kbootstrap.cluster.decide.steps import Plan, ReconcileNode, WriteFile
+from kbootstrap.core.redact import MASK, Redactor
 from kbootstrap.distros.model import NodeFile, Role
 from kbootstrap.plans.build import Found, entry
 from kbootstrap.plans.model import Document
 from kbootstrap.plans.words import headline, version_text
-from kbootstrap.redact import MASK, Redactor
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange
 
 ROLES: dict[str, Role] = {"c-control-plane-1": "server", "c-web-1": "agent"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from kbootstrap import resources
+from kbootstrap.core import resources
 from kbootstrap.plans.model import Document
 from kbootstrap.views.annotations import plan_annotations
 from kbootstrap.views.links import Links

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.cluster.steps import Plan
-from kbootstrap.errors import PlanMoved, WrongUsage
+from kbootstrap.cluster.decide.steps import Plan
+from kbootstrap.core.errors import PlanMoved, WrongUsage
 from kbootstrap.plans.agreed import Agreed, changed_names, digests, moved
 from kbootstrap.plans.saved import MANIFEST, Saved, SavedCluster, read, recognised, write
 from tests.views.samples import PLANS

@@ -9,24 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from kbootstrap import distros
-from kbootstrap.cluster.decide import decide
-from kbootstrap.cluster.going import Going
-from kbootstrap.cluster.labels import ANNOTATION, patch
-from kbootstrap.cluster.model import ApiNode, Wanted
-from kbootstrap.cluster.order import Order, order
-from kbootstrap.cluster.want import wanted
-from kbootstrap.guard import machines_made, renewed
+from kbootstrap.cluster.decide.decide import decide
+from kbootstrap.cluster.decide.desired import wanted
+from kbootstrap.cluster.decide.order import Order, order
+from kbootstrap.cluster.decide.removal import Going
+from kbootstrap.cluster.state.labels import ANNOTATION, patch
+from kbootstrap.cluster.state.model import ApiNode, Wanted
+from kbootstrap.commands.pipeline import forbidden
+from kbootstrap.core.redact import Redactor
+from kbootstrap.core.resources import terraform_modules
 from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.inventory.model import Endpoint, Inventory
-from kbootstrap.pipeline import forbidden
 from kbootstrap.plans.build import Found, entry
+from kbootstrap.plans.checks import machines_made, renewed
 from kbootstrap.plans.model import Document
 from kbootstrap.providers import find as find_provider
-from kbootstrap.redact import Redactor
 from kbootstrap.render.model import RenderedRoot
 from kbootstrap.render.provenance import Provenance
 from kbootstrap.render.tree import assemble, read_modules
-from kbootstrap.resources import terraform_modules
 from kbootstrap.spec.load import load_text
 from kbootstrap.spec.lock import Lock, allocate
 from kbootstrap.spec.model import Cluster, Spec

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from kbootstrap import resources
+from kbootstrap.core import resources
 from kbootstrap.providers import find, names
 from kbootstrap.spec.load import load
 from kbootstrap.spec.model import Cluster, Spec

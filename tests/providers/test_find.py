@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from kbootstrap.errors import WrongUsage
+from kbootstrap.core.errors import WrongUsage
 from kbootstrap.providers import find, names
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kbootstrap.codes import Entry, all_codes
+from kbootstrap.core.codes import Entry, all_codes
 from tests.reference.markdown import anchor
 
 

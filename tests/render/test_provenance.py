@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kbootstrap.diagnostics import Span, SpecPath
+from kbootstrap.core.diagnostics import Span, SpecPath
 from kbootstrap.render.hcl import Block, Raw, document
 from kbootstrap.render.model import RenderedRoot
 from kbootstrap.render.provenance import NOWHERE, Provenance

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap import resources
+from kbootstrap.core import resources
 from kbootstrap.distros.model import NodeFile
 from kbootstrap.render.model import RenderedRoot
 from kbootstrap.render.tree import assemble, header, read_modules

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap import files
-from kbootstrap.errors import KbootstrapError, PrerequisiteMissing
+from kbootstrap.core import files
+from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing
 from kbootstrap.render.model import RenderedTree
 from kbootstrap.render.write import RECORD, Written, check, write
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from kbootstrap import distros, resources
+from kbootstrap import distros
+from kbootstrap.core import resources
 from kbootstrap.distros.additions import NOTHING
 from kbootstrap.distros.model import NodeFile
 from kbootstrap.inventory.certificate import certificate_names
@@ -17,7 +18,7 @@ from kbootstrap.render.model import RenderedRoot, RenderedTree
 from kbootstrap.render.tree import assemble, read_modules
 from kbootstrap.spec.load import load
 from kbootstrap.spec.lock import Lock, allocate, lock_path
-from kbootstrap.spec.lock import load as load_lock
+from kbootstrap.spec.lockfile import load as load_lock
 from kbootstrap.spec.model import Spec
 from kbootstrap.spec.pins import Image
 from kbootstrap.spec.topology import nodes

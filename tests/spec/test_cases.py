@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.codes import all_codes
-from kbootstrap.diagnostics import Diagnostic, Span
+from kbootstrap.core.codes import all_codes
+from kbootstrap.core.diagnostics import Diagnostic, Span
 from kbootstrap.spec.load import load_text
 from tests.conftest import Golden
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.diagnostics import errors
-from kbootstrap.errors import SpecInvalid
+from kbootstrap.core.diagnostics import errors
+from kbootstrap.core.errors import SpecInvalid
 from kbootstrap.spec import derive, schemas
 from kbootstrap.spec.load import load, load_text
 from kbootstrap.spec.model import S3, Api, Autoscaling, FromEnvironment, FromFile, Taint, Volume

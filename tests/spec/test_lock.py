@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kbootstrap.errors import SpecInvalid
-from kbootstrap.spec import lock
+from kbootstrap.core.errors import SpecInvalid
+from kbootstrap.spec import lock, lockfile
 from kbootstrap.spec.lock import Block, Lock
 from kbootstrap.spec.pins import Artifact, Image, TofuProvider
 from tests.spec.samples import local
@@ -68,7 +68,7 @@ def test_no_room_is_said_at_the_pool() -> None:
 
 def test_dump_and_load(tmp_path: Path) -> None:
     path = tmp_path / "spec.lock.yaml"
-    assert lock.load(path) == Lock()
+    assert lockfile.load(path) == Lock()
     odd = Lock(
         {
             "null": {"e1": (Block(11, 16),)},
@@ -78,18 +78,18 @@ def test_dump_and_load(tmp_path: Path) -> None:
     )
     text = lock.dump(odd)
     path.write_text(text, "utf-8")
-    assert lock.dump(lock.load(path)) == text
-    assert lock.load(path).addresses["c"]["b"] == (Block(11, 16), Block(40, 5))
+    assert lock.dump(lockfile.load(path)) == text
+    assert lockfile.load(path).addresses["c"]["b"] == (Block(11, 16), Block(40, 5))
     assert text.startswith("# Written by kbootstrap")
     path.write_text(lock.dump(Lock()), "utf-8")
-    assert lock.load(path) == Lock()
+    assert lockfile.load(path) == Lock()
 
 
 def test_images_are_kept_while_their_name_is(tmp_path: Path) -> None:
     path = tmp_path / "spec.lock.yaml"
     pinned = lock.allocate(local("a=1"), Lock()).with_image("c", Image('Debian "12": x', "id-1"))
     path.write_text(lock.dump(pinned), "utf-8")
-    found = lock.load(path)
+    found = lockfile.load(path)
     assert found == pinned
     assert found.image_id("c", 'Debian "12": x') == "id-1"
     assert found.image_id("c", "Debian 13") is None
@@ -122,7 +122,7 @@ def test_broken_files(tmp_path: Path, text: str) -> None:
     path = tmp_path / "spec.lock.yaml"
     path.write_text(text, "utf-8")
     with pytest.raises(SpecInvalid) as caught:
-        lock.load(path)
+        lockfile.load(path)
     (problem,) = caught.value.diagnostics
     assert problem.span is not None
     assert problem.span.path == str(path)
@@ -150,7 +150,7 @@ def test_nobody_moves(history: list[dict[str, int]]) -> None:
 def test_a_lock_that_is_a_folder_is_no_wrong_spec(tmp_path: Path) -> None:
     (tmp_path / "dev.lock.yaml").mkdir()
     with pytest.raises(SpecInvalid, match="it is a folder") as caught:
-        lock.load(tmp_path / "dev.lock.yaml")
+        lockfile.load(tmp_path / "dev.lock.yaml")
     assert caught.value.code == "KB0410"
     assert "lock file" in str(caught.value.hint)
 
@@ -184,7 +184,7 @@ PINNED = Lock(
 def test_artifacts_and_providers_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "spec.lock.yaml"
     path.write_text(lock.dump(PINNED), "utf-8")
-    assert lock.load(path) == PINNED
+    assert lockfile.load(path) == PINNED
     assert PINNED.artifact("k3s", "v1.32.0+k3s1") is not None
     assert PINNED.artifact("k3s", "v1.31.0+k3s1") is PINNED.artifact("rke2", "v1.32.0+k3s1") is None
 
@@ -218,5 +218,5 @@ def test_broken_pins(tmp_path: Path, text: str) -> None:
     path = tmp_path / "spec.lock.yaml"
     path.write_text(f"apiVersion: kbootstrap/v1alpha1\n{text}", "utf-8")
     with pytest.raises(SpecInvalid) as caught:
-        lock.load(path)
+        lockfile.load(path)
     assert caught.value.code == "KB0410"

@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kbootstrap.codes import all_codes
-from kbootstrap.diagnostics import errors
+from kbootstrap.core.codes import all_codes
+from kbootstrap.core.diagnostics import errors
 from kbootstrap.spec import lock, reading
 from kbootstrap.spec.build import at_once
 from kbootstrap.spec.load import Loaded, load_text

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.diagnostics import Diagnostic
-from kbootstrap.errors import WrongUsage
+from kbootstrap.core.diagnostics import Diagnostic
+from kbootstrap.core.errors import WrongUsage
 from kbootstrap.spec import reading
 from kbootstrap.spec.load import load
 

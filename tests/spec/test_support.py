@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from kbootstrap.diagnostics import in_order
+from kbootstrap.core.diagnostics import in_order
 from kbootstrap.spec.load import load
 from kbootstrap.spec.support import unsupported
 from tests.spec.samples import HEAD, SPECS, VERSION, local, spec_of

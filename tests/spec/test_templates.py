@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kbootstrap.errors import WrongUsage
+from kbootstrap.core.errors import WrongUsage
 from kbootstrap.spec import schemas
 from kbootstrap.spec.templates import template, template_names
 from tests.spec.samples import SPECS, spec_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from kbootstrap.errors import KbootstrapError, PrerequisiteMissing
-from kbootstrap.process import Finished, OnLine
+from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing
+from kbootstrap.core.process import Finished, OnLine
 
 Answer = tuple[int, str, str]
 

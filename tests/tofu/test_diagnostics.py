@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from kbootstrap.diagnostics import Diagnostic, Severity, Span
-from kbootstrap.redact import MASK, Redactor
+from kbootstrap.core.diagnostics import Diagnostic, Severity, Span
+from kbootstrap.core.redact import MASK, Redactor
 from kbootstrap.render.hcl import Block, document
 from kbootstrap.render.provenance import NOWHERE, Provenance
 from kbootstrap.spec.model import SourceMap

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.errors import CredentialsRefused, PrerequisiteMissing
+from kbootstrap.core.errors import CredentialsRefused, PrerequisiteMissing
 from kbootstrap.tofu.encryption import variables, verify
 from kbootstrap.tofu.find import Binary
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from kbootstrap.diagnostics import Diagnostic
-from kbootstrap.errors import TofuFailed
-from kbootstrap.hints import hint
-from kbootstrap.redact import Redactor
+from kbootstrap.core.diagnostics import Diagnostic
+from kbootstrap.core.errors import TofuFailed
+from kbootstrap.core.hints import hint
+from kbootstrap.core.redact import Redactor
 from kbootstrap.render.provenance import Provenance
 from kbootstrap.tofu.failure import failure, with_faults
 

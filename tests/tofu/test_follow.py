@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.process import LocalRunner
+from kbootstrap.core.process import LocalRunner
 from kbootstrap.tofu.follow import followed, redirected
 
 

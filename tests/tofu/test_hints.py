@@ -39,7 +39,7 @@ def test_known_failures(text: str, code: str) -> None:
 
 def test_every_code_is_explained() -> None:
     codes = tomllib.loads(
-        (Path(kbootstrap.__file__).parent / "codes" / "tofu.toml").read_text(encoding="utf-8")
+        (Path(kbootstrap.__file__).parent / "core" / "codes" / "tofu.toml").read_text(encoding="utf-8")
     )
     assert {hint.code for hint in (*FIRST, *LAST)} <= set(codes)
     for code, entry in codes.items():

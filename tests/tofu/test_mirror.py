@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.artifacts import machine, recipe
 from kbootstrap.artifacts.providers import HOSTS, mirror
+from kbootstrap.artifacts.source import machine, recipe
 from kbootstrap.tofu.mirror import FILE, VARIABLE, with_mirror
 
 WANTED = recipe.provider("openstack")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap import files
-from kbootstrap.errors import CredentialsRefused, Interrupted, Locked, PrerequisiteMissing, TofuFailed
-from kbootstrap.redact import MASK, Redactor
+from kbootstrap.core import files
+from kbootstrap.core.errors import CredentialsRefused, Interrupted, Locked, PrerequisiteMissing, TofuFailed
+from kbootstrap.core.redact import MASK, Redactor
 from kbootstrap.tofu.environment import environment
 from kbootstrap.tofu.find import Binary
 from kbootstrap.tofu.run import Tofu

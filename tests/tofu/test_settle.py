@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.errors import Locked
-from kbootstrap.events import Event, Status
-from kbootstrap.process import LocalRunner
+from kbootstrap.core.errors import Locked
+from kbootstrap.core.events import Event, Status
+from kbootstrap.core.process import LocalRunner
 from kbootstrap.tofu.follow import busy, redirected
 from kbootstrap.tofu.settle import settled
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import json
 
-from kbootstrap.events import Event, Status, Type
-from kbootstrap.redact import MASK, Redactor
+from kbootstrap.core.events import Event, Status, Type
+from kbootstrap.core.redact import MASK, Redactor
 from kbootstrap.tofu.stream import Stream
 
 ADDRESS = 'module.pool_web.terraform_data.node["dev-web-1"]'

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from kbootstrap.cluster.certificates import Certificate
-from kbootstrap.cluster.drift import Drift
-from kbootstrap.cluster.order import Order
-from kbootstrap.cluster.snapshots.last import LastSnapshots
-from kbootstrap.cluster.snapshots.model import Snapshot
-from kbootstrap.cluster.status import Row
-from kbootstrap.cluster.steps import (
+from kbootstrap.cluster.decide.comparison import Row
+from kbootstrap.cluster.decide.drift import Drift
+from kbootstrap.cluster.decide.last_snapshots import LastSnapshots
+from kbootstrap.cluster.decide.order import Order
+from kbootstrap.cluster.decide.steps import (
     Claim,
     Plan,
     RestartService,
@@ -21,14 +19,16 @@ from kbootstrap.cluster.steps import (
     WriteFile,
     WriteSecret,
 )
-from kbootstrap.diagnostics import Diagnostic, Related, Severity, Span, SpecPath
+from kbootstrap.cluster.state.certificates import Certificate
+from kbootstrap.cluster.state.snapshots import Snapshot
+from kbootstrap.commands.status import ClusterStatus
+from kbootstrap.core.diagnostics import Diagnostic, Related, Severity, Span, SpecPath
+from kbootstrap.core.errors import InstallFailed
 from kbootstrap.distros.model import Artifact, NodeFile, Role
-from kbootstrap.errors import InstallFailed
 from kbootstrap.plans.build import Found, entry
 from kbootstrap.plans.model import Document
 from kbootstrap.providers.model import Check
 from kbootstrap.spec.model import SourceMap
-from kbootstrap.status import ClusterStatus
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange
 from kbootstrap.views.explain import KeyFacts
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kbootstrap.diagnostics import Diagnostic, Span
+from kbootstrap.core.diagnostics import Diagnostic, Span
 from kbootstrap.views.diagnostics import diagnostics_json, show_diagnostics, totals
 
 from .conftest import Show, shown

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.errors import (
+from kbootstrap.core.errors import (
     Declined,
     Interrupted,
     KbootstrapError,

@@ -16,7 +16,7 @@ from typing import TextIO
 import pytest
 from rich.cells import cell_len
 
-from kbootstrap.events import Event, Status, Type
+from kbootstrap.core.events import Event, Status, Type
 from kbootstrap.views.live import Live
 
 from .play import Clock, run

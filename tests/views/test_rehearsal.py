@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from kbootstrap.cluster.snapshots.model import Snapshot
 from kbootstrap.cluster.snapshots.rehearsal import Rehearsed, read
+from kbootstrap.cluster.state.snapshots import Snapshot
 from kbootstrap.views.rehearsal import age, rehearsal_json, show_rehearsal
 
 from .conftest import Show

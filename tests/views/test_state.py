@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kbootstrap.events import Event, Status, Type
+from kbootstrap.core.events import Event, Status, Type
 from kbootstrap.views.state import State
 
 

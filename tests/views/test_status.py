@@ -7,9 +7,9 @@ from datetime import timedelta
 import jsonschema
 import pytest
 
-from kbootstrap import resources
-from kbootstrap.cluster.status import Row
-from kbootstrap.status import ClusterStatus
+from kbootstrap.cluster.decide.comparison import Row
+from kbootstrap.commands.status import ClusterStatus
+from kbootstrap.core import resources
 from kbootstrap.views.status import age, show_status
 from kbootstrap.views.status_data import data, status_json
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from kbootstrap.cluster.snapshots.settings import Keys
-from kbootstrap.errors import CredentialsRefused, InstallFailed, KbootstrapError
+from kbootstrap.core.errors import CredentialsRefused, InstallFailed, KbootstrapError
 from kbootstrap.spec.model import S3
 
 _DEADLINE = 120.0

@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kbootstrap.cluster.deadlines import COMMAND
-from kbootstrap.cluster.snapshots.marks import REHEARSAL, Mark
-from kbootstrap.cluster.snapshots.model import Snapshot
 from kbootstrap.cluster.snapshots.restore import mark
+from kbootstrap.cluster.state.restore_mark import REHEARSAL, Mark
+from kbootstrap.cluster.state.snapshots import Snapshot
+from kbootstrap.core.errors import InstallFailed
 from kbootstrap.distros.config import dump
 from kbootstrap.distros.model import Distribution
-from kbootstrap.errors import InstallFailed
 from kbootstrap.hosts.model import Host
 
 FENCE = "/usr/local/sbin/kbootstrap-fence"

@@ -6,16 +6,17 @@ import base64
 import shlex
 from pathlib import PurePosixPath
 
+from kbootstrap.cluster.converge.tokens import FULL
 from kbootstrap.cluster.deadlines import COMMAND
-from kbootstrap.cluster.fetch import read_secret
+from kbootstrap.cluster.observe.credentials import read_secret
 from kbootstrap.cluster.snapshots.bucket import Item
-from kbootstrap.cluster.snapshots.model import Snapshot, likeliest, parse
+from kbootstrap.cluster.snapshots.select import likeliest
 from kbootstrap.cluster.snapshots.vault import PREFIX, SUFFIX, Bundle
-from kbootstrap.cluster.tokens import FULL
+from kbootstrap.cluster.state.snapshots import Snapshot, parse
+from kbootstrap.core.errors import InstallFailed
+from kbootstrap.core.redact import Redactor
 from kbootstrap.distros.model import Distribution
-from kbootstrap.errors import InstallFailed
 from kbootstrap.hosts.model import Host
-from kbootstrap.redact import Redactor
 
 SAVE = 600.0
 """Seconds: a second for a small cluster; gigabytes over a slow line to the bucket take minutes."""

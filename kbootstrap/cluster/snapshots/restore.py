@@ -11,10 +11,10 @@ import shlex
 from collections.abc import Collection
 
 from kbootstrap.cluster.deadlines import COMMAND
-from kbootstrap.cluster.snapshots.marks import Mark
 from kbootstrap.cluster.snapshots.vault import Bundle
+from kbootstrap.cluster.state.restore_mark import Mark
+from kbootstrap.core.errors import InstallFailed
 from kbootstrap.distros.model import Distribution, Role
-from kbootstrap.errors import InstallFailed
 from kbootstrap.hosts.model import Host
 
 MARK = "/var/lib/kbootstrap/restore"

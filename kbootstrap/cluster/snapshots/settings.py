@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kbootstrap.core.errors import CredentialsRefused
+from kbootstrap.core.redact import Redactor
 from kbootstrap.distros.config import dump
 from kbootstrap.distros.model import Paths
-from kbootstrap.errors import CredentialsRefused
-from kbootstrap.redact import Redactor
-from kbootstrap.references import Reader
 from kbootstrap.spec.model import S3, FromEnvironment, Reference, Snapshots
+from kbootstrap.spec.references import Reader
 
 _NOTE = "Keys of the bucket for snapshots, from where the spec says that they are read."
 _LINE = r"^\s*(?:aws_)?{}(?:_id)?\s*[:=]\s*[\"']?([^\s\"']+)"

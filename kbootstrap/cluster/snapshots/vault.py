@@ -14,7 +14,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
-from kbootstrap.errors import CredentialsRefused
+from kbootstrap.core.errors import CredentialsRefused
 
 PREFIX, SUFFIX = "kbootstrap-token-", ".json"
 _VERSION = 1

@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from kbootstrap.errors import PrerequisiteMissing
+from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.providers.local import image
 from kbootstrap.providers.local.claims import endpoint_name, free
 from kbootstrap.providers.local.containers import Containers

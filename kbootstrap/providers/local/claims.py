@@ -9,7 +9,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
-from kbootstrap.errors import PrerequisiteMissing
+from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.providers.local.containers import CLUSTER, OWNER, SPEC, Containers
 from kbootstrap.providers.model import Surroundings
 from kbootstrap.spec import derive

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, ip_network
 from typing import Any
 
-from kbootstrap.errors import KbootstrapError
-from kbootstrap.process import Runner
+from kbootstrap.core.errors import KbootstrapError
+from kbootstrap.core.process import Runner
 from kbootstrap.providers.local.engine import Engine
 
 SPEC = "kbootstrap.spec"

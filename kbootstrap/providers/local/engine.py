@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from kbootstrap import files
-from kbootstrap.errors import DeadlinePassed, PrerequisiteMissing
-from kbootstrap.process import Runner
+from kbootstrap.core import files
+from kbootstrap.core.errors import DeadlinePassed, PrerequisiteMissing
+from kbootstrap.core.process import Runner
+from kbootstrap.core.workspace import ClusterSpace
 from kbootstrap.providers.model import Surroundings
-from kbootstrap.workspace import ClusterSpace
 
 Name = Literal["docker", "podman"]
 NAMES: tuple[Name, ...] = ("docker", "podman")

@@ -5,8 +5,8 @@ Wording: libnetwork and the daemon of Docker, netavark and Podman.
 
 from __future__ import annotations
 
-from kbootstrap.errors import PrerequisiteMissing
-from kbootstrap.hints import hint
+from kbootstrap.core.errors import PrerequisiteMissing
+from kbootstrap.core.hints import hint
 
 HINTS = (
     hint(

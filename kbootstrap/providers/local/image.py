@@ -12,10 +12,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from kbootstrap import files
 from kbootstrap.artifacts.cache import held
-from kbootstrap.errors import DeadlinePassed
-from kbootstrap.events import Status
+from kbootstrap.core import files
+from kbootstrap.core.errors import DeadlinePassed
+from kbootstrap.core.events import Status
 from kbootstrap.providers.local import rootfs
 from kbootstrap.providers.local.engine import Engine
 from kbootstrap.providers.local.progress import log_lines, tell

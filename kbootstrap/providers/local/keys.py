@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from kbootstrap import files
-from kbootstrap.providers.keys import named_identity, public_keys
+from kbootstrap.core import files
+from kbootstrap.providers.cloud.keys import named_identity, public_keys
 from kbootstrap.providers.local.claims import belongs, endpoint_name
 from kbootstrap.providers.local.containers import CLUSTER, NODE, SPEC, Containers
 from kbootstrap.providers.model import Surroundings

@@ -7,8 +7,8 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from kbootstrap.core.errors import HostUnreachable, KbootstrapError
 from kbootstrap.distros.common import STAMP
-from kbootstrap.errors import HostUnreachable, KbootstrapError
 from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
 from kbootstrap.providers.local.claims import endpoint_name

@@ -18,9 +18,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from kbootstrap import files
-from kbootstrap.errors import PrerequisiteMissing
-from kbootstrap.process import Runner
+from kbootstrap.core import files
+from kbootstrap.core.errors import PrerequisiteMissing
+from kbootstrap.core.process import Runner
 from kbootstrap.providers.local.capabilities import available
 from kbootstrap.providers.local.engine import Engine
 from kbootstrap.providers.model import Surroundings

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kbootstrap.events import Event, Status, Type
-from kbootstrap.process import OnLine
+from kbootstrap.core.events import Event, Status, Type
+from kbootstrap.core.process import OnLine
 from kbootstrap.providers.model import Surroundings
 
 STEP = "node image"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kbootstrap.diagnostics import SpecPath
+from kbootstrap.core.diagnostics import SpecPath
 from kbootstrap.render.hcl import Block, Comment, Raw, document, instance
 from kbootstrap.render.model import RenderedRoot
 from kbootstrap.render.root import (

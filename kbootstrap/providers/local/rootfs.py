@@ -7,8 +7,8 @@ import os
 import platform
 from pathlib import Path
 
-from kbootstrap import files
-from kbootstrap.errors import PrerequisiteMissing
+from kbootstrap.core import files
+from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.providers.local.progress import log_lines
 from kbootstrap.providers.model import Surroundings
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from importlib.resources import files
 from string import Template
 
-from kbootstrap.artifacts import recipe
-from kbootstrap.diagnostics import Diagnostic
+from kbootstrap.artifacts.source import recipe
+from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.distros.additions import NOTHING, Additions
 from kbootstrap.providers.openstack.names import owner
 from kbootstrap.providers.openstack.settings import BlockStorage, CloudController, settings

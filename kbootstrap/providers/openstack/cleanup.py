@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kbootstrap.errors import CredentialsRefused, KbootstrapError
-from kbootstrap.events import Event, Status, Type
+from kbootstrap.core.errors import CredentialsRefused, KbootstrapError
+from kbootstrap.core.events import Event, Status, Type
 from kbootstrap.providers.model import Doomed, Surroundings
 from kbootstrap.providers.openstack import credential
 from kbootstrap.providers.openstack.connection import Cloud

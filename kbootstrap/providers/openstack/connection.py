@@ -9,12 +9,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from kbootstrap.errors import DeadlinePassed, KbootstrapError, PrerequisiteMissing
+from kbootstrap.core.errors import DeadlinePassed, KbootstrapError, PrerequisiteMissing
+from kbootstrap.core.redact import Redactor
 from kbootstrap.providers.model import Surroundings
 from kbootstrap.providers.openstack.credentials import Source, region_config, source
 from kbootstrap.providers.openstack.failures import is_slow, late, translate
 from kbootstrap.providers.openstack.settings import Settings
-from kbootstrap.redact import Redactor
 
 if TYPE_CHECKING:
     from keystoneauth1.identity.base import BaseIdentityPlugin

@@ -12,9 +12,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from kbootstrap.diagnostics import Diagnostic
+from kbootstrap.core.diagnostics import Diagnostic
+from kbootstrap.core.errors import CredentialsRefused
 from kbootstrap.distros.additions import SecretContent
-from kbootstrap.errors import CredentialsRefused
 from kbootstrap.providers.openstack.connection import Cloud
 from kbootstrap.providers.openstack.names import mark, owner
 from kbootstrap.providers.openstack.settings import Settings, settings

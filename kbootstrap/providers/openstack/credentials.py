@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kbootstrap.errors import CredentialsRefused, PrerequisiteMissing
+from kbootstrap.core.errors import CredentialsRefused, PrerequisiteMissing
 from kbootstrap.providers.model import Surroundings
 from kbootstrap.providers.openstack.settings import Settings
 

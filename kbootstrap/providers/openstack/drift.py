@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from kbootstrap.errors import PrerequisiteMissing
+from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.providers.openstack.connection import Cloud
 from kbootstrap.providers.openstack.names import CLUSTER, SPEC, bastion_name, marked, ours
 from kbootstrap.providers.openstack.servers import GONE, alone, states

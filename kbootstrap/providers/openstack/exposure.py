@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kbootstrap.diagnostics import Diagnostic, Severity
+from kbootstrap.core.diagnostics import Diagnostic, Severity
 from kbootstrap.providers.openstack.render_network import EVERYBODY
 from kbootstrap.spec.model import Cluster, Spec
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Literal
 
-from kbootstrap.errors import CredentialsRefused, DeadlinePassed, KbootstrapError, PrerequisiteMissing
-from kbootstrap.redact import Redactor
+from kbootstrap.core.errors import CredentialsRefused, DeadlinePassed, KbootstrapError, PrerequisiteMissing
+from kbootstrap.core.redact import Redactor
 
 Kind = Literal["refused", "forbidden", "slow", "away", "missing", "incomplete", "answered", "file"]
 _AGAIN = "run the same command again; when it repeats, the cloud's status page may say more"

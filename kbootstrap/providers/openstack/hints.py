@@ -6,8 +6,8 @@ code … but got 409 instead"); the Terraform provider ("timeout while waiting f
 
 from __future__ import annotations
 
-from kbootstrap.errors import CredentialsRefused
-from kbootstrap.hints import hint
+from kbootstrap.core.errors import CredentialsRefused
+from kbootstrap.core.hints import hint
 
 _NO_ROOM = (
     "KB0519",

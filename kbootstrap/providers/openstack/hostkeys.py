@@ -14,7 +14,7 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from kbootstrap.events import Event, Status, Type
+from kbootstrap.core.events import Event, Status, Type
 from kbootstrap.hosts.known_hosts import KnownHosts
 from kbootstrap.providers.model import Surroundings
 from kbootstrap.providers.openstack.connection import Cloud

@@ -10,8 +10,8 @@ import difflib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from kbootstrap.diagnostics import Diagnostic
-from kbootstrap.errors import SpecInvalid
+from kbootstrap.core.diagnostics import Diagnostic
+from kbootstrap.core.errors import SpecInvalid
 from kbootstrap.providers.openstack.connection import Cloud
 from kbootstrap.providers.openstack.settings import settings
 from kbootstrap.spec.model import Cluster, Spec

@@ -5,8 +5,8 @@ No key is generated: the machines belong to a team and outlive the folder that a
 
 from __future__ import annotations
 
-from kbootstrap.errors import CredentialsRefused
-from kbootstrap.providers.keys import named_identity, public_keys
+from kbootstrap.core.errors import CredentialsRefused
+from kbootstrap.providers.cloud.keys import named_identity, public_keys
 from kbootstrap.providers.model import Surroundings
 from kbootstrap.providers.openstack.settings import settings
 from kbootstrap.spec.model import Cluster

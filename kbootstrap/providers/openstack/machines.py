@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from kbootstrap.errors import HostUnreachable, KbootstrapError
+from kbootstrap.core.errors import HostUnreachable, KbootstrapError
 from kbootstrap.hosts.known_hosts import KnownHosts
 from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
-from kbootstrap.providers.keys import named_identity
+from kbootstrap.providers.cloud.keys import named_identity
 from kbootstrap.providers.model import Surroundings
 from kbootstrap.providers.openstack.connection import Cloud
 from kbootstrap.providers.openstack.hostkeys import known_from_console

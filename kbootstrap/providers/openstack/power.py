@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from kbootstrap.events import Event, Status, Type
+from kbootstrap.core.events import Event, Status, Type
 from kbootstrap.providers.model import Surroundings
 from kbootstrap.providers.openstack.connection import Cloud
 from kbootstrap.providers.openstack.waiting import Pass

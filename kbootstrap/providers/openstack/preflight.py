@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kbootstrap.diagnostics import Diagnostic, SpecPath
+from kbootstrap.core.diagnostics import Diagnostic, SpecPath
 from kbootstrap.providers.model import Check
 from kbootstrap.providers.openstack.connection import Cloud
 from kbootstrap.providers.openstack.needs import Flavor, Present, group_members, machines, needs

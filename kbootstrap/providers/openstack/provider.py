@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from kbootstrap.diagnostics import Diagnostic, in_order
+from kbootstrap.core.diagnostics import Diagnostic, in_order
+from kbootstrap.core.errors import KbootstrapError, SpecInvalid
 from kbootstrap.distros.additions import Additions, SecretContent
-from kbootstrap.errors import KbootstrapError, SpecInvalid
 from kbootstrap.inventory.model import Inventory
 from kbootstrap.providers.model import Bare, Check, Doomed, Surroundings
 from kbootstrap.providers.openstack import (

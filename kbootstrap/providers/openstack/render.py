@@ -10,14 +10,7 @@ from kbootstrap.providers.openstack.render_places import places
 from kbootstrap.providers.openstack.settings import BastionMachine, Settings, settings
 from kbootstrap.render.hcl import Block, Comment, Item, Raw, Value, document
 from kbootstrap.render.model import RenderedRoot
-from kbootstrap.render.root import (
-    backend,
-    module_name,
-    moves,
-    nodes_by_pool,
-    outputs,
-    ssh_keys_variable,
-)
+from kbootstrap.render.root import backend, module_name, moves, nodes_by_pool, outputs, ssh_keys_variable
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster, Spec
 

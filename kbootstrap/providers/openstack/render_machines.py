@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from kbootstrap.diagnostics import Diagnostic
-from kbootstrap.errors import SpecInvalid
+from kbootstrap.core.diagnostics import Diagnostic
+from kbootstrap.core.errors import SpecInvalid
 from kbootstrap.providers.openstack.settings import BastionMachine, settings, ssh_user
 from kbootstrap.render.hcl import Block, Comment, Item, Raw, Value, document
 from kbootstrap.render.root import machines, module_name

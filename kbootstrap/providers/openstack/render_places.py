@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from kbootstrap.diagnostics import SpecPath
+from kbootstrap.core.diagnostics import SpecPath
 from kbootstrap.providers.openstack.render_network import ranges
 from kbootstrap.providers.openstack.settings import settings
 from kbootstrap.render.hcl import instance

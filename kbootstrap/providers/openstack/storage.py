@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from kbootstrap.diagnostics import Diagnostic
+from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.providers.openstack.profiles import PROFILES
 from kbootstrap.spec.model import Spec
 from kbootstrap.spec.states import s3_endpoint

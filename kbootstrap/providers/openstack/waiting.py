@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from kbootstrap.errors import DeadlinePassed, Interrupted
+from kbootstrap.core.errors import DeadlinePassed, Interrupted
 
 T = TypeVar("T")
 GONE = 240.0

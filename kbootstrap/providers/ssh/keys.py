@@ -11,11 +11,11 @@ import hashlib
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from kbootstrap.errors import CredentialsRefused, PrerequisiteMissing
+from kbootstrap.core.errors import CredentialsRefused, PrerequisiteMissing
 from kbootstrap.hosts.known_hosts import KnownHosts
 from kbootstrap.providers.model import Surroundings
-from kbootstrap.references import Reader
 from kbootstrap.spec.model import Cluster, FromFile
+from kbootstrap.spec.references import Reader
 
 if TYPE_CHECKING:
     import asyncssh

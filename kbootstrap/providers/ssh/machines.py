@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from ipaddress import AddressValueError, IPv4Address
 from typing import Any
 
-from kbootstrap.errors import KbootstrapError
+from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
-from kbootstrap.providers.keys import named_identity
+from kbootstrap.providers.cloud.keys import named_identity
 from kbootstrap.providers.model import Surroundings
 from kbootstrap.providers.ssh.keys import identity, known, unknown, verify
 from kbootstrap.spec.model import Cluster, Node, Spec

@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kbootstrap.errors import KbootstrapError
-from kbootstrap.events import Event, nowhere
-from kbootstrap.process import Finished, OnLine
+from kbootstrap.core.errors import KbootstrapError
+from kbootstrap.core.events import Event, nowhere
+from kbootstrap.core.process import Finished, OnLine
+from kbootstrap.core.redact import Redactor
+from kbootstrap.core.workspace import Workspace
 from kbootstrap.providers.local.engine import Engine
 from kbootstrap.providers.model import Surroundings
-from kbootstrap.redact import Redactor
 from kbootstrap.spec.load import load
 from kbootstrap.spec.model import Spec
-from kbootstrap.workspace import Workspace
 
 Answer = str | tuple[int, str] | Callable[[tuple[str, ...]], str | tuple[int, str]]
 

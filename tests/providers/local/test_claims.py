@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.errors import PrerequisiteMissing
+from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.providers.local.claims import free, node_names, verify
 from kbootstrap.providers.local.containers import Containers
 from tests.providers.local.fake import Answer, FakeRunner, around, containers, engine, spec

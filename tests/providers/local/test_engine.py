@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.errors import PrerequisiteMissing
+from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.providers.local.engine import detect, remember
 from tests.providers.local.fake import DOCKER, PODMAN, FakeRunner, around
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.errors import PrerequisiteMissing
-from kbootstrap.events import Event
+from kbootstrap.core.errors import PrerequisiteMissing
+from kbootstrap.core.events import Event
 from kbootstrap.providers.local import image, rootfs
 from tests.providers.local.fake import Answer, FakeRunner, around, engine
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from kbootstrap.errors import CredentialsRefused
+from kbootstrap.core.errors import CredentialsRefused
 from kbootstrap.providers.local.keys import authorized_keys, identity
 from tests.providers.local.fake import FakeRunner, around, spec
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kbootstrap.errors import HostUnreachable, KbootstrapError
+from kbootstrap.core.errors import HostUnreachable, KbootstrapError
 from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.providers.local.containers import Containers
 from kbootstrap.providers.local.machines import blank, cleanup, doomed, drifted, inventory

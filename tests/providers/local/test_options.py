@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.errors import PrerequisiteMissing
+from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.providers.local import options as module
 from kbootstrap.providers.local.capabilities import NAMES, available
 from kbootstrap.providers.local.options import options

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.events import nowhere
-from kbootstrap.process import LocalRunner
+from kbootstrap.core.events import nowhere
+from kbootstrap.core.process import LocalRunner
+from kbootstrap.core.redact import Redactor
+from kbootstrap.core.workspace import Workspace
 from kbootstrap.providers.model import Surroundings
-from kbootstrap.redact import Redactor
-from kbootstrap.workspace import Workspace
 from tests.providers.openstack.cloud import FakeCloud
 
 

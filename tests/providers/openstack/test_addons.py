@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from kbootstrap.artifacts import recipe
+from kbootstrap.artifacts.source import recipe
 from kbootstrap.distros.additions import NOTHING
 from kbootstrap.providers.openstack import addons
 from kbootstrap.spec.model import Spec

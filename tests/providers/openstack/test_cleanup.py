@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kbootstrap.errors import DeadlinePassed, Interrupted, KbootstrapError
+from kbootstrap.core.errors import DeadlinePassed, Interrupted, KbootstrapError
 from kbootstrap.providers.model import Surroundings
 from kbootstrap.providers.openstack import PROVIDER, cleanup, waiting
 from kbootstrap.providers.openstack.connection import connected

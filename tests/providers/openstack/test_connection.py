@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.errors import CredentialsRefused, DeadlinePassed, KbootstrapError, PrerequisiteMissing
+from kbootstrap.core.errors import CredentialsRefused, DeadlinePassed, KbootstrapError, PrerequisiteMissing
 from kbootstrap.providers.model import Surroundings
 from kbootstrap.providers.openstack.connection import connected
 from kbootstrap.providers.openstack.credentials import source, variables

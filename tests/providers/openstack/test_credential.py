@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kbootstrap.errors import CredentialsRefused, SpecInvalid
+from kbootstrap.core.errors import CredentialsRefused, SpecInvalid
 from kbootstrap.providers.model import Surroundings
 from kbootstrap.providers.openstack import PROVIDER
 from kbootstrap.spec.lock import Lock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kbootstrap.errors import CredentialsRefused
+from kbootstrap.core.errors import CredentialsRefused
 from kbootstrap.providers.openstack import PROVIDER
 from kbootstrap.tofu.hints import by_code, lookup
 

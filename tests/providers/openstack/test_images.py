@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kbootstrap.errors import SpecInvalid
+from kbootstrap.core.errors import SpecInvalid
 from kbootstrap.providers.model import Surroundings
 from kbootstrap.providers.openstack import PROVIDER
 from kbootstrap.providers.openstack.provider import UNKNOWN

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from kbootstrap.errors import HostUnreachable, PrerequisiteMissing
-from kbootstrap.events import Event, Status
+from kbootstrap.core.errors import HostUnreachable, PrerequisiteMissing
+from kbootstrap.core.events import Event, Status
 from kbootstrap.hosts.known_hosts import KnownHosts, Pin
 from kbootstrap.inventory.model import Endpoint
 from kbootstrap.providers.model import Surroundings

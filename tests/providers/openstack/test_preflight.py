@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kbootstrap.errors import SpecInvalid
+from kbootstrap.core.errors import SpecInvalid
 from kbootstrap.providers.model import Surroundings
 from kbootstrap.providers.openstack import PROVIDER
 from kbootstrap.spec.lock import Lock

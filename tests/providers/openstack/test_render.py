@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kbootstrap.errors import SpecInvalid
+from kbootstrap.core.errors import SpecInvalid
 from kbootstrap.providers.openstack.render import hold, render
 from kbootstrap.providers.openstack.render_network import EVERYBODY
 from kbootstrap.spec.lock import Lock, allocate

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from kbootstrap import resources
-from kbootstrap.diagnostics import Severity
+from kbootstrap.core import resources
+from kbootstrap.core.diagnostics import Severity
 from kbootstrap.providers.openstack import PROVIDER
 from kbootstrap.providers.openstack.problems import problems
 from kbootstrap.providers.openstack.profiles import PROFILES

@@ -8,19 +8,19 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from kbootstrap.errors import CredentialsRefused, PrerequisiteMissing
-from kbootstrap.events import nowhere
+from kbootstrap.core.errors import CredentialsRefused, PrerequisiteMissing
+from kbootstrap.core.events import nowhere
+from kbootstrap.core.process import LocalRunner
+from kbootstrap.core.redact import Redactor
+from kbootstrap.core.workspace import Workspace
 from kbootstrap.hosts.known_hosts import KnownHosts, Pin
 from kbootstrap.hosts.pinning import expect
 from kbootstrap.inventory.model import Inventory
-from kbootstrap.process import LocalRunner
 from kbootstrap.providers.model import Surroundings
 from kbootstrap.providers.ssh.machines import inventory, outputs
-from kbootstrap.redact import Redactor
 from kbootstrap.spec.load import load
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.topology import nodes
-from kbootstrap.workspace import Workspace
 
 
 def key() -> str:

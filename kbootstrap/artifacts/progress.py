@@ -1,0 +1,82 @@
+"""What this room tells about its work: steps, progress and the time that is left, as events."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from kbootstrap.core.events import Emit, Event, Status, Type
+
+PHASE = "artifacts"
+_EVERY = 0.5
+"""Seconds between two progress events of one step."""
+
+
+class Narrator:
+    """Tells one piece of work (`step`) to whoever watches."""
+
+    def __init__(self, emit: Emit, step: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._emit = emit
+        self._step = step
+        self._clock = clock
+        self._begun = clock()
+        self._last = 0.0
+
+    def started(self, detail: str | None = None) -> None:
+        """Say that the work begins."""
+        self._begun = self._clock()
+        self._tell(Status.STARTED, detail)
+
+    def done(self, detail: str | None = None) -> None:
+        """Say that the work ended well, and how long it took."""
+        self._tell(Status.DONE, detail, self._clock() - self._begun)
+
+    def failed(self, error: BaseException) -> None:
+        """Say that the work ended without result, and why."""
+        why = "stopped" if isinstance(error, asyncio.CancelledError) else str(error) or type(error).__name__
+        self._tell(Status.FAILED, why, self._clock() - self._begun)
+
+    def skipped(self, detail: str) -> None:
+        """Say that the work was not needed, or that this source does not have it."""
+        self._tell(Status.SKIPPED, detail)
+
+    def waiting(self, detail: str) -> None:
+        """Say what the work waits for."""
+        self._tell(Status.WAITING, detail)
+
+    def progress(
+        self, done: int, total: int | None, unit: str, *, left: float | None = None, note: str = ""
+    ) -> None:
+        """Say how far it is; `left` is seconds, reckoned from the speed so far when not given.
+
+        `note` is said instead of the time that is left.
+        """
+        now = self._clock()
+        if now - self._last < _EVERY and done != total:
+            return
+        self._last = now
+        spent = now - self._begun
+        if left is None and total and done and spent > 1:
+            left = spent * (total - done) / done
+        self._emit(
+            Event(
+                type=Type.PROGRESS,
+                phase=PHASE,
+                step=self._step,
+                done=done,
+                total=total,
+                unit=unit,
+                detail=note or (f"{about(left)} left" if left else None),
+            )
+        )
+
+    def _tell(self, status: Status, detail: str | None, seconds: float | None = None) -> None:
+        self._emit(
+            Event(type=Type.STEP, phase=PHASE, step=self._step, status=status, detail=detail, seconds=seconds)
+        )
+
+
+def about(seconds: float) -> str:
+    """Write a duration as people say it."""
+    return f"about {seconds:.0f} s" if seconds <= 120 else f"about {seconds / 60:.0f} min"

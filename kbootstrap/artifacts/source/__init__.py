@@ -1,0 +1,1 @@
+"""Builds from source, for places that reach package registries and no release servers."""

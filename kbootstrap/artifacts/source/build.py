@@ -1,0 +1,219 @@
+"""The build from source as a list of steps, and the two files of the vendor that come out of it.
+
+Only modules, compilers and packages are downloaded, never a release: for places that reach a Go module proxy
+but not the release servers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from kbootstrap.artifacts import bundle
+from kbootstrap.artifacts.pack import Data, Link
+from kbootstrap.artifacts.source import images, machine, programs, recipe
+from kbootstrap.artifacts.source.golang import Go
+from kbootstrap.artifacts.source.images import ACCOUNTS, Image
+from kbootstrap.artifacts.source.recipe import BuiltImage, GoStep, K3s
+from kbootstrap.artifacts.source.workshop import Made, Make, Step, Workshop
+from kbootstrap.core.events import Emit
+from kbootstrap.core.process import Runner
+
+PARTS = ("shim", "runc", "cni")
+"""Steps that make the programs inside `k3s`."""
+ADDONS = ("coredns", "local-path-provisioner", "metrics-server")
+"""Steps that make what is in the image tarball."""
+_TAGS = ("ctrd", "apparmor", "netcgo", "osusergo", "providerless", "urfave_cli_no_docs")
+"""Build tags of k3s (its `scripts/build`), without those that need more C libraries."""
+_K3S = "github.com/k3s-io/k3s"
+_FORMAT = "1"
+"""Changes when the code below makes other files from the same recipes."""
+
+
+class Source:
+    """Builds for this machine's architecture; nothing is checked before a build is asked for."""
+
+    def __init__(self, runner: Runner, cache: Path, env: Mapping[str, str], emit: Emit) -> None:
+        self._runner = runner
+        self._cache = cache
+        self._env = env
+        self._emit = emit
+        self._go = Go(runner, cache, env, emit)
+
+    async def k3s(self, wanted: K3s, arch: str, folder: Path) -> None:
+        """Build the program and the air-gap tarball into `folder`, named as the vendor names them."""
+        machine.check_architecture(arch, f"k3s {wanted.version}")
+        go = await self._go.version(recipe.FOLDER / wanted.folder)
+        compiler = await machine.c_compiler(self._runner, self._env)
+        machine.check_space(self._cache)
+        steps = self._k3s_steps(wanted, arch, go, compiler)
+        made = await Workshop(self._cache / "build", self._emit, f"k3s {wanted.version}").run(steps)
+        program = "k3s" if arch == "amd64" else f"k3s-{arch}"
+        await asyncio.to_thread(_copy, made["bundle"] / "k3s", folder / program)
+        archive = f"k3s-airgap-images-{arch}.tar.zst"
+        await asyncio.to_thread(_copy, made["images"] / archive, folder / archive)
+
+    async def program(self, name: str, what: str, folder: Path) -> None:
+        """Build the program of one step (`tofu`, `provider-openstack`) into `folder`; `what` is its title."""
+        wanted = recipe.go_step(name)
+        go = await self._go.version(recipe.FOLDER / wanted.folder)
+        step = programs.step(self._go, wanted, machine.architecture(), go)
+        made = await Workshop(self._cache / "build", self._emit, what).run([step])
+        await asyncio.to_thread(_copy, made[name] / wanted.output, folder / wanted.output)
+
+    async def image(self, wanted: BuiltImage, arch: str, folder: Path) -> None:
+        """Build the program of an image and pack it as an archive into `folder`."""
+        machine.check_architecture(arch, f"{wanted.name} {wanted.version}")
+        step = recipe.go_step(wanted.step)
+        go = await self._go.version(recipe.FOLDER / step.folder)
+        machine.check_space(self._cache)
+        title = f"{wanted.name} {wanted.version}"
+        built = programs.step(self._go, step, arch, go)
+        made = await Workshop(self._cache / "build", self._emit, title).run([built])
+        program = Data(made[step.name] / step.output, 0o755)
+        files = {wanted.entrypoint: program, **ACCOUNTS}
+        packed = Image(wanted.tag, files, {"Entrypoint": [f"/{wanted.entrypoint}"], "User": "65534:65534"})
+        await asyncio.to_thread(images.pack, [packed], arch, folder / wanted.archive(arch))
+
+    def _k3s_steps(self, wanted: K3s, arch: str, go: str, compiler: str) -> list[Step]:
+        steps = [programs.step(self._go, recipe.go_step(name), arch, go) for name in (*PARTS, *ADDONS)]
+        small = (recipe.digest("pause"), arch, compiler)
+
+        async def pause(_made: Made, folder: Path) -> None:
+            source = recipe.FOLDER / "pause" / "pause.c"
+            argv = [*compiler.split(), "-Os", "-static", "-s", "-o", str(folder / "pause"), str(source)]
+            await self._runner.run(argv, deadline=120)
+
+        async def busybox(_made: Made, folder: Path) -> None:
+            await machine.busybox(self._runner, folder / "busybox")
+
+        async def airgap(made: Made, folder: Path) -> None:
+            applets = await self._runner.run([str(made["busybox"] / "busybox"), "--list"], deadline=30)
+            packed = addon_images(wanted, made, applets.stdout.split())
+            await asyncio.to_thread(images.pack, packed, arch, folder / f"k3s-airgap-images-{arch}.tar.zst")
+
+        k3s = GoStep(
+            name="k3s",
+            title=f"k3s {wanted.version}",
+            seconds=wanted.seconds,
+            folder=wanted.folder,
+            package=f"{_K3S}/cmd/server",
+            output="k3s",
+            tags=_TAGS,
+            ldflags=_versions(wanted, go),
+            static=True,
+        )
+        tags = repr(sorted(wanted.images.items()))
+        outer = (recipe.digest("bundle", wanted.folder), wanted.version, wanted.commit, arch, go, _FORMAT)
+        return [
+            *steps,
+            Step("pause", "pause", 1, small, pause),
+            Step("busybox", "busybox", 2, (arch, _FORMAT), busybox),
+            Step("images", "image tarball", 5, (arch, tags, _FORMAT), airgap, (*ADDONS, "pause", "busybox")),
+            programs.step(self._go, k3s, arch, go),
+            Step("bundle", "self-extracting k3s", 15, outer, self._bundle(wanted, go), ("k3s", *PARTS)),
+        ]
+
+    def _bundle(self, wanted: K3s, go: str) -> Make:
+        """Pack everything into the vendor's self-extracting program."""
+
+        async def make(made: Made, folder: Path) -> None:
+            work = folder / "source"
+            await asyncio.to_thread(shutil.copytree, recipe.FOLDER / wanted.folder, work)
+            module, _ = await self._go.sources(work, f"{_K3S}/cmd/k3s")
+            await asyncio.to_thread(programs.copy_tree, module, work / "k3s")
+            contents = {
+                "k3s": made["k3s"] / "k3s",
+                "containerd-shim-runc-v2": made["shim"] / "containerd-shim-runc-v2",
+                "runc": made["runc"] / "runc",
+                "cni": made["cni"] / "cni",
+                "check-config": module / "contrib" / "util" / "check-config.sh",
+            }
+            data = work / "k3s" / "pkg" / "data"
+            shutil.copyfile(recipe.FOLDER / "bundle" / "data.go", data / "embedded.go")
+            await asyncio.to_thread(bundle.pack, contents, data)
+            await self._go.replace(work, _K3S, "k3s")
+            await self._go.build(
+                work,
+                f"{_K3S}/cmd/k3s",
+                folder / "k3s",
+                tags=("urfave_cli_no_docs",),
+                ldflags=_versions(wanted, go)[:3],
+                cgo=False,
+            )
+            await asyncio.to_thread(shutil.rmtree, work)
+
+        return make
+
+
+def fingerprint(distribution: str, version: str) -> str | None:
+    """Return a SHA-256 over everything that a build of a version is made from; None without a recipe.
+
+    Sources, their pinned sums, flags and names of images: the same on every machine with the same kbootstrap.
+    Not the compilers of a machine and its busybox, which make other bytes of the same sources.
+    """
+    wanted = recipe.k3s(version) if distribution == "k3s" else None
+    if wanted is None:
+        return None
+    steps = [recipe.go_step(name) for name in (*PARTS, *ADDONS)]
+    folders = sorted({"pause", "bundle", wanted.folder, *(f for step in steps for f in step.folders)})
+    named = [repr(replace(step, title="", seconds=0)) for step in steps]
+    images_by_name = sorted(wanted.images.items())
+    parts = [recipe.digest(*folders), *named, repr(replace(wanted, seconds=0, images={})), images_by_name]
+    return hashlib.sha256(json.dumps([*parts, _TAGS, _FORMAT, programs.FORMAT]).encode()).hexdigest()
+
+
+def addon_images(wanted: K3s, made: Made, applets: list[str]) -> list[Image]:
+    """Describe the images of the bundled addons. The entry points are those of the vendors' images."""
+    shell = {f"bin/{name}": Link("busybox") for name in applets if name != "busybox"}
+    tags = wanted.images
+
+    def program(step: str) -> Data:
+        return Data(made[step] / step, 0o755)
+
+    return [
+        Image(tags["pause"], {"pause": program("pause")}, {"Entrypoint": ["/pause"], "User": "65535:65535"}),
+        Image(
+            tags["coredns"],
+            {"coredns": program("coredns"), **ACCOUNTS},
+            {"Entrypoint": ["/coredns"], "WorkingDir": "/"},
+        ),
+        Image(
+            tags["metrics-server"],
+            {"metrics-server": program("metrics-server"), **ACCOUNTS},
+            {"Entrypoint": ["/metrics-server"], "User": "65534"},
+        ),
+        Image(
+            tags["local-path-provisioner"],
+            {"usr/bin/local-path-provisioner": program("local-path-provisioner"), **ACCOUNTS},
+            {"Cmd": ["local-path-provisioner"]},
+        ),
+        Image(tags["busybox"], {"bin/busybox": program("busybox"), **shell, **ACCOUNTS}, {"Cmd": ["sh"]}),
+    ]
+
+
+def _versions(wanted: K3s, go: str) -> tuple[str, ...]:
+    """Linker flags that tell the programs their versions; k3s refuses to start without the Go version."""
+    values = {
+        f"{_K3S}/pkg/version.Version": wanted.version,
+        f"{_K3S}/pkg/version.GitCommit": wanted.commit[:8],
+        f"{_K3S}/pkg/version.UpstreamGolang": go,
+        "k8s.io/client-go/pkg/version.gitVersion": wanted.version,
+        "k8s.io/client-go/pkg/version.gitCommit": wanted.commit,
+        "k8s.io/component-base/version.gitVersion": wanted.version,
+        "k8s.io/component-base/version.gitCommit": wanted.commit,
+        "sigs.k8s.io/cri-tools/pkg/version.Version": wanted.crictl,
+        "github.com/containerd/containerd/version.Version": wanted.containerd,
+        "github.com/containerd/containerd/version.Package": "github.com/k3s-io/containerd",
+    }
+    return tuple(f"-X {name}={value}" for name, value in values.items())
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
+    target.chmod(source.stat().st_mode & 0o777)

@@ -1,0 +1,91 @@
+"""One Go program as a step of the workshop: its pinned sources, what is changed in a copy of them, the build.
+
+Where a program uses C it is linked statically, so that it runs on nodes with any C library. Names are then
+resolved by Go (`netgo`, or `godebug netdns=go` in the recipe): the C library's resolver cannot be linked in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from kbootstrap.artifacts.source import recipe
+from kbootstrap.artifacts.source.golang import Go
+from kbootstrap.artifacts.source.recipe import Copied, Edit, GoStep
+from kbootstrap.artifacts.source.workshop import Made, Step
+from kbootstrap.core.errors import KbootstrapError
+
+FORMAT = "1"
+"""Changes when the code below makes another program from the same recipe."""
+
+
+def step(go: Go, wanted: GoStep, arch: str, version: str) -> Step:
+    """Describe the build of one program; `version` is the Go toolchain's."""
+
+    async def make(_made: Made, folder: Path) -> None:
+        work = folder / "source"
+        await asyncio.to_thread(shutil.copytree, recipe.FOLDER / wanted.folder, work)
+        if wanted.copied:
+            await _copy_module(go, work, wanted.copied)
+        for plugin in wanted.plugins:
+            _, package = await go.sources(recipe.FOLDER / plugin.source, plugin.package)
+            await asyncio.to_thread(as_package, package, work / plugin.name)
+        await go.build(
+            work,
+            wanted.package,
+            folder / wanted.output,
+            tags=wanted.tags,
+            ldflags=wanted.ldflags,
+            cgo=wanted.cgo,
+            static=wanted.static,
+        )
+        await asyncio.to_thread(shutil.rmtree, work)
+
+    what = repr(replace(wanted, title="", seconds=0))
+    inputs = (recipe.digest(*wanted.folders), what, arch, version, FORMAT)
+    return Step(wanted.name, wanted.title, wanted.seconds, inputs, make)
+
+
+def as_package(source: Path, target: Path) -> None:
+    """Copy a Go program's folder as a package whose `Main` is its former `main`; tests are left out."""
+    name = source.name.replace("-", "")
+    target.mkdir()
+    for path in sorted(source.glob("*.go")):
+        if path.stem.endswith(("_test", "_windows")):
+            continue
+        text = re.sub(r"(?m)^package main\b", f"package {name}", path.read_text(encoding="utf-8"))
+        text = re.sub(r"(?m)^func main\(\)", "func Main()", text)
+        (target / path.name).write_text(text, encoding="utf-8")
+
+
+def copy_tree(source: Path, target: Path) -> None:
+    """Copy a module out of the module cache, whose files may be read-only."""
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("*_test.go", "docs", "tests", "testdata"))
+    for path in [target, *target.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def apply_edit(folder: Path, edit: Edit) -> None:
+    """Replace a text in a copied source file.
+
+    Raises `KbootstrapError` (KB0911) when it is not there as often as the recipe says.
+    """
+    path = folder / edit.file
+    text = path.read_text(encoding="utf-8")
+    if text.count(edit.old) != edit.times:
+        raise KbootstrapError(
+            f"the recipe does not fit the source: {edit.file} differs from what it expects", code="KB0911"
+        )
+    path.write_text(text.replace(edit.old, edit.new), encoding="utf-8")
+
+
+async def _copy_module(go: Go, work: Path, copied: Copied) -> None:
+    package = f"{copied.module}/{Path(copied.edits[0].file).parent}"
+    module, _ = await go.sources(work, package)
+    await asyncio.to_thread(copy_tree, module, work / copied.into)
+    for edit in copied.edits:
+        apply_edit(work / copied.into, edit)
+    await go.replace(work, copied.module, copied.into)

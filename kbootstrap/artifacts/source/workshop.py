@@ -1,0 +1,130 @@
+"""Runs the steps of a build, each once: what a step made is kept under a key of everything that went into it.
+
+    <cache>/build/<step>/<key>/    what the step made, with a manifest of hashes
+
+An interrupted build resumes at the step it was in; versions share the steps that they have in common.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kbootstrap.artifacts import cache
+from kbootstrap.artifacts.progress import Narrator, about
+from kbootstrap.core.events import Emit
+
+Made = Mapping[str, Path]
+"""For each step that ended, by name: the folder with what it made."""
+Make = Callable[[Made, Path], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step. `inputs` is everything that changes its result, beside the steps that it `needs`.
+
+    `seconds` is the wall time to expect. `make` gets the folders of earlier steps and an empty one to fill.
+    """
+
+    name: str
+    title: str
+    seconds: int
+    inputs: tuple[str, ...]
+    make: Make
+    needs: tuple[str, ...] = ()
+
+
+class Workshop:
+    """Makes steps in order below `<cache>/build`."""
+
+    def __init__(self, folder: Path, emit: Emit, what: str) -> None:
+        self._folder = folder
+        self._emit = emit
+        self._what = what
+
+    async def run(self, steps: Sequence[Step]) -> Made:
+        """Make every step that is not kept; one process at a time builds."""
+        keys = keys_of(steps)
+        narrator = Narrator(self._emit, f"build {self._what} from source")
+        async with cache.held(self._folder / "lock", narrator.waiting):
+            made: dict[str, Path] = {}
+            for step in steps:
+                kept = await asyncio.to_thread(cache.load, self._folder / step.name / keys[step.name])
+                if kept:
+                    made[step.name] = kept.folder
+            todo = [step for step in steps if step.name not in made]
+            total = sum(step.seconds for step in todo)
+            narrator.started(f"{len(todo)} of {len(steps)} steps to do, {about(total)} on two cores")
+            before, begun = 0, time.monotonic()
+            for number, step in enumerate(todo, 1):
+                title = f"build {step.title} ({number} of {len(todo)})"
+                # Slower than reckoned so far: then the rest most likely is too.
+                pace = max(1.0, (time.monotonic() - begun) / before) if before else 1.0
+                with self._ticking(narrator, before, step.seconds, total, pace):
+                    made[step.name] = await self._make(step, keys[step.name], made, title)
+                before += step.seconds
+            narrator.progress(total, total, "seconds")
+            narrator.done()
+        return made
+
+    async def _make(self, step: Step, key: str, made: Made, title: str) -> Path:
+        narrator = Narrator(self._emit, title)
+        narrator.started(f"{about(step.seconds)} on two cores")
+        target = self._folder / step.name / key
+        try:
+            with cache.scratch(target) as folder:
+                await step.make(made, folder)
+                kept = await asyncio.to_thread(cache.publish, folder, target, cache.BUILT)
+        except BaseException as error:
+            narrator.failed(error)
+            raise
+        narrator.done()
+        return kept.folder
+
+    @contextlib.contextmanager
+    def _ticking(
+        self, narrator: Narrator, before: int, expected: int, total: int, pace: float
+    ) -> Iterator[None]:
+        """Tell the progress of the whole build while a step runs, as far as the clock can know it.
+
+        `pace` is how many seconds one reckoned second takes on this machine.
+        """
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+
+        async def tick() -> None:
+            while True:
+                done, note = reckon(loop.time() - begun, expected, pace)
+                narrator.progress(
+                    before + done, total, "seconds", left=(total - before - done) * pace, note=note
+                )
+                await asyncio.sleep(2)
+
+        task = asyncio.create_task(tick())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
+def reckon(spent: float, expected: int, pace: float) -> tuple[int, str]:
+    """Return how many of a step's `expected` seconds are done after `spent`, and a note when it runs late."""
+    done = spent / pace
+    if done <= expected:
+        return int(done), ""
+    return expected, f"this step takes longer than usual, {about(spent)} so far"
+
+
+def keys_of(steps: Sequence[Step]) -> dict[str, str]:
+    """Return the key of each step: a hash over its inputs and over the keys of the steps that it needs."""
+    keys: dict[str, str] = {}
+    for step in steps:
+        parts = [step.name, *step.inputs, *(keys[name] for name in step.needs)]
+        keys[step.name] = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
+    return keys

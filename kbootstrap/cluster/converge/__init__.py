@@ -1,0 +1,1 @@
+"""Carries steps out on nodes and through the Kubernetes API."""

@@ -1,0 +1,104 @@
+"""Takes work away from a node before it goes: cordon, evict its pods, and give it back when that fails.
+
+Evictions respect PodDisruptionBudgets: the API server refuses those that would break one (status 429) until
+there is room again (Kubernetes: "API-initiated Eviction"). Pods of DaemonSets and static pods stay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from kbootstrap.cluster.api import Api, patiently
+from kbootstrap.cluster.deadlines import WORKLOADS
+from kbootstrap.cluster.state.labels import LEAVING
+from kbootstrap.cluster.state.pods import Pod, Workloads, on_node
+from kbootstrap.core.errors import DeadlinePassed, InstallFailed
+
+_POLL = 1.0
+"""Seconds between two looks at the pods of a node."""
+_NAMED = 5
+"""Pods that a message names; more are counted."""
+Waiting = Callable[[str], None]
+
+
+async def cordon(api: Api, node: str) -> None:
+    """Keep new pods away from a node, and note that it was us."""
+    patch = {"metadata": {"annotations": {LEAVING: "true"}}, "spec": {"unschedulable": True}}
+    await patiently(partial(api.patch_node, node, patch))
+
+
+async def uncordon(api: Api, node: str) -> None:
+    """Let pods onto a node again."""
+    patch = {"metadata": {"annotations": {LEAVING: None}}, "spec": {"unschedulable": None}}
+    await patiently(partial(api.patch_node, node, patch))
+
+
+async def drain(api: Api, node: str, seconds: float, waiting: Waiting) -> None:
+    """Evict the pods of a node and wait until they are gone.
+
+    Raises `InstallFailed` (KB0850) for pods that nobody would make again, before any is evicted, and
+    `DeadlinePassed` (KB0851) with the pods that were left after `seconds`, and what held them.
+    """
+    begun, held = time.monotonic(), dict[str, str]()
+    while pods := [pod for pod in await patiently(partial(api.pods, node)) if pod.moves]:
+        if alone := [pod for pod in pods if pod.owner is None and not pod.going]:
+            raise _alone(node, alone)
+        for pod in pods:
+            if not pod.going:
+                held[str(pod)] = await patiently(partial(api.evict, pod.namespace, pod.name))
+        left = [str(pod) for pod in pods]
+        if time.monotonic() - begun > seconds:
+            raise _stuck(node, left, held, seconds)
+        waiting(f"{_names(left)} still there")
+        await asyncio.sleep(_POLL)
+
+
+async def workloads(api: Api, node: str, *, stays: bool) -> Workloads:
+    """Return what runs on a node now, to be compared later; `stays`: with what belongs to the node itself."""
+    return on_node(node, await patiently(api.pods), stays=stays)
+
+
+async def await_workloads(api: Api, node: str, before: Workloads, waiting: Waiting) -> None:
+    """Wait until everything that ran on `node` is ready again; `DeadlinePassed` (KB0852) says what is not."""
+    begun = time.monotonic()
+    while missing := before.missing(await patiently(api.pods)):
+        if time.monotonic() - begun > WORKLOADS:
+            raise DeadlinePassed(
+                f"{node}: what ran there is not ready again within {WORKLOADS:.0f} s: {_names(missing)}",
+                hint="look why: kubectl get pods -A -o wide; nothing else is touched until it is ready, or "
+                "until apply is run again: that takes what is there then as it should be",
+                code="KB0852",
+                host=node,
+            )
+        waiting(f"{_names(missing)}")
+        await asyncio.sleep(_POLL)
+
+
+def _alone(node: str, pods: Sequence[Pod]) -> InstallFailed:
+    return InstallFailed(
+        f"{node}: nobody would start these pods again elsewhere: {_names([str(pod) for pod in pods])}",
+        hint=f"delete them, or have a Deployment run them: kubectl -n {pods[0].namespace} delete pod "
+        f"{pods[0].name}; then run apply again",
+        code="KB0850",
+        host=node,
+    )
+
+
+def _stuck(node: str, left: Sequence[str], held: Mapping[str, str], seconds: float) -> DeadlinePassed:
+    why = [f"{pod}: {held[pod]}" for pod in left if held.get(pod)]
+    return DeadlinePassed(
+        f"{node}: its pods have not left within {seconds:.0f} s: {_names(left)}",
+        detail="\n".join(why) or None,
+        hint="give the budget room (more replicas, or a lower minAvailable: kubectl get pdb -A), or wait "
+        "longer with --drain-timeout; then run the same command again",
+        code="KB0851",
+        host=node,
+    )
+
+
+def _names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

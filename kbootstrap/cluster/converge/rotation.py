@@ -1,0 +1,127 @@
+"""Rotating on a machine: tokens are activated and put away, certificates taken away to be made anew."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import PurePosixPath
+
+from kbootstrap.cluster.converge.tokens import NEXT, Beside
+from kbootstrap.cluster.deadlines import ACTIVATE, COMMAND, RENEW
+from kbootstrap.cluster.observe.credentials import read_secret
+from kbootstrap.core.concurrency import together
+from kbootstrap.core.errors import InstallFailed
+from kbootstrap.core.redact import Redactor
+from kbootstrap.distros.model import Distribution
+from kbootstrap.hosts.model import Host
+
+RETIRED = "/var/lib/kbootstrap/tokens-until-"
+"""On servers: begins the names of files with the tokens of before; then follows until when (epoch)."""
+
+
+async def lay(servers: Sequence[Host], tokens: Beside) -> None:
+    """Put new tokens beside the old ones on servers; every plan changes to them from then on."""
+    await together(host.put(tokens.text().encode(), NEXT, mode=0o600, deadline=COMMAND) for host in servers)
+
+
+async def activate(host: Host, distro: Distribution) -> None:
+    """Have a running server take the new tokens that lie beside on all servers; may be done again.
+
+    Raises `InstallFailed` (KB0886) when it refuses; what it had done by half it has taken back.
+    """
+    values = {
+        "name": distro.name,
+        "port": str(distro.registration_port),
+        "data": str(PurePosixPath(distro.paths.server_token).parent),
+        "token": distro.paths.token,
+        "server_token": distro.paths.server_token,
+        "binary": distro.paths.binary,
+        "next": NEXT,
+    }
+    head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
+    text = head + files(__package__).joinpath("activate.sh").read_text("utf-8")
+    output = await host.run(text, deadline=ACTIVATE, check=False)
+    if output.status != 0:
+        raise InstallFailed(
+            f"{host.name} does not take the new tokens",
+            hint="nothing was restarted. Is every server well (kbootstrap status)? "
+            "Then run the same command again: it goes on with the same tokens",
+            detail=output.tail or None,
+            code="KB0886",
+            host=host.name,
+        )
+
+
+async def runs(host: Host, unit: str) -> bool:
+    """Tell whether a unit is active just now."""
+    command = f"systemctl is-active --quiet {shlex.quote(unit)}"
+    return (await host.run(command, deadline=COMMAND, check=False)).status == 0
+
+
+async def yield_passwords(host: Host, unit: str, distro: Distribution) -> None:
+    """Stop a unit that fails, and make its password file the oldest: the next start takes the cluster's.
+
+    A server that starts with the token of before, while another one still lets it in, writes that token into
+    the file anew. Then the file is newer than the cluster's data, and no start succeeds (k3s v1.32,
+    `pkg/cluster/bootstrap.go`: a difference of three seconds is fatal). The content stays where it is.
+    """
+    passwords = shlex.quote(str(PurePosixPath(distro.paths.server_token).parent / "cred/passwd"))
+    await host.run(
+        f"systemctl stop {shlex.quote(unit)}; touch --no-create --date=@1 {passwords}", deadline=RENEW
+    )
+
+
+async def forget(host: Host, distro: Distribution) -> None:
+    """Keep the tokens of before for snapshots of that time, and remove what lay beside; may be done again.
+
+    The service has written its password file when the new ones came into force; other servers take over its
+    time (k3s source, `pkg/bootstrap`).
+    """
+    data = PurePosixPath(distro.paths.server_token).parent
+    passwords, beside = shlex.quote(f"{data}/cred/passwd"), shlex.quote(NEXT)
+    await host.run(
+        f"[ -e {beside} ] || exit 0; umask 077; set -e; place={RETIRED}$(stat -c %Y {passwords}); "
+        f'grep ^old- {beside} > "$place.new"; mv "$place.new" "$place"; rm -f {beside}',
+        deadline=COMMAND,
+    )
+
+
+async def retire(host: Host, server: str, agent: str) -> None:
+    """Keep tokens that are in force until now: the full server token, the agents' password."""
+    await host.run(
+        f"umask 077; cat > {RETIRED}$(date +%s)",
+        deadline=COMMAND,
+        stdin=f"old-server {server}\nold-agent {agent}\n".encode(),
+    )
+
+
+async def retired(host: Host, moment: int, redactor: Redactor) -> tuple[str, str] | None:
+    """Return the tokens that were in force at a moment (epoch) and are no more; None for those of now."""
+    listing = (await host.run(f"ls -1 {RETIRED}* 2>/dev/null || :", deadline=COMMAND)).stdout.split()
+    times = sorted(int(end) for path in listing if (end := path.removeprefix(RETIRED)).isdigit())
+    until = next((time for time in times if moment < time), None)
+    if until is None:
+        return None
+    text = await read_secret(host, f"{RETIRED}{until}")
+    words = dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
+    server, agent = words.get("old-server", ""), words.get("old-agent", "")
+    return (redactor.add(server), redactor.add(agent)) if server and agent else None
+
+
+async def certificates(host: Host, unit: str, distro: Distribution) -> None:
+    """Stop the unit and take its certificates away; the service makes new ones when it starts.
+
+    The program keeps a copy in `tls-<epoch>`. Raises `InstallFailed` (KB0887).
+    """
+    quoted, binary = shlex.quote(unit), shlex.quote(distro.paths.binary)
+    command = f"systemctl stop {quoted} && {binary} certificate rotate 2>&1"
+    output = await host.run(command, deadline=RENEW, check=False)
+    if output.status != 0:
+        raise InstallFailed(
+            f"{host.name}: its certificates could not be taken away",
+            hint=f"{unit} is stopped; the next apply starts it. Nothing further was changed",
+            detail=output.tail or None,
+            code="KB0887",
+            host=host.name,
+        )

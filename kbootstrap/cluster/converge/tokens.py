@@ -1,0 +1,128 @@
+"""Tokens: made in memory for a founder, read in full form from a server for everybody else.
+
+Forms (docs.k3s.io, "k3s token"): `K10<CA hash>::<user>:<password>` is the full one, which lets the joining
+node check the server's CA; the founder can only be given a password, since the CA does not exist yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from kbootstrap.cluster.decide.steps import Secret
+from kbootstrap.cluster.observe.credentials import first_secret
+from kbootstrap.core.errors import InstallFailed
+from kbootstrap.core.redact import Redactor
+from kbootstrap.distros.model import Distribution
+from kbootstrap.hosts.model import Host
+
+FULL = re.compile(r"K10[0-9a-f]{64}::[^:\s]+:(\S+)")
+"""A token in its full form; the group is the password."""
+_BYTES = 32
+_ALWAYSFULL: tuple[Secret, ...] = ("server", "agent")
+NEXT = "/var/lib/kbootstrap/next-tokens"
+"""On servers: new tokens, which lie here (0600) from before they are in force until every server has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """New tokens (`server` and `agent`, passwords) beside those of before, which snapshots of then need."""
+
+    server: str = field(repr=False)
+    agent: str = field(repr=False)
+    old_server: str = field(repr=False)
+    old_agent: str = field(repr=False)
+
+    @classmethod
+    def make(cls, old_server: str, old_agent: str, redactor: Redactor) -> Beside:
+        """Make new ones beside the full server token and the agents' password of now."""
+        made = cls(secrets.token_hex(_BYTES), secrets.token_hex(_BYTES), old_server, old_agent)
+        return cls.read(made.text(), redactor) or made
+
+    @classmethod
+    def read(cls, text: str, redactor: Redactor) -> Beside | None:
+        """Read the file; None where there is none, or where it is cut."""
+        words = dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
+        for value in words.values():
+            redactor.add(value)
+            if found := FULL.fullmatch(value):
+                redactor.add(found.group(1))
+        names = ("server", "agent", "old-server", "old-agent")
+        return cls(*(words[name] for name in names)) if all(words.get(name) for name in names) else None
+
+    def text(self) -> str:
+        """Return the file's content."""
+        old = f"old-server {self.old_server}\nold-agent {self.old_agent}\n"
+        return f"{old}server {self.server}\nagent {self.agent}\n"
+
+    def give(self, secret: Secret, before: str) -> str:
+        """Return the new token in the form of the one `before`; another secret as it is."""
+        if secret == "raw-agent":  # noqa: S105 - a kind of secret
+            return self.agent
+        new = {"server": self.server, "agent": self.agent}.get(secret)
+        found = FULL.fullmatch(before)
+        return f"{before[: found.start(1)]}{new}" if new and found else before
+
+
+class Tokens:
+    """The tokens of one cluster, during one run. `servers` may be asked, in this order.
+
+    `rotating`: nodes get the tokens that lie beside (`Beside`), not those that are in force.
+    """
+
+    def __init__(self, distro: Distribution, redactor: Redactor, *, rotating: bool = False) -> None:
+        self._distro, self._redactor, self._rotating = distro, redactor, rotating
+        self._known: dict[Secret, str] = {}
+        self._beside: Beside | None = None
+
+    async def read(self, servers: Sequence[Host]) -> None:
+        """Read the cluster's tokens from the first servers that have them."""
+        paths = self._distro.paths
+        wanted = (paths.server_token, paths.server_agent_token, paths.agent_token)
+        server, agent, raw = await asyncio.gather(*(first_secret(servers, path) for path in wanted))
+        self._keep("server", server)
+        found = FULL.fullmatch(agent)
+        self._keep("agent", agent)
+        self._keep("raw-agent", raw or (found.group(1) if found else ""))
+        if self._rotating and self._beside is None:
+            self._beside = Beside.read(await first_secret(servers, NEXT), self._redactor)
+
+    def beside(self) -> Beside:
+        """Return the new tokens; raises `InstallFailed` (KB0818) where they have gone meanwhile."""
+        if self._beside is None:
+            raise InstallFailed(
+                "the new tokens are on no server any more",
+                hint="run the same command again: it looks at the servers anew",
+                code="KB0818",
+            )
+        return self._beside
+
+    def give(self, secret: Secret) -> str:
+        """Return a token; a new one is made each time when it is for a founder.
+
+        Raises `InstallFailed` (KB0818) when the servers do not have it, or not in the full form.
+        """
+        if secret in ("new-server", "new-agent"):
+            return self._redactor.add(secrets.token_hex(_BYTES))
+        value = self._known.get(secret, "")
+        if self._rotating:
+            value = self.beside().give(secret, value)
+        full = bool(FULL.fullmatch(value))
+        if not full and (not value or secret in _ALWAYSFULL):
+            path = self._distro.paths.server_token
+            raise InstallFailed(
+                "no server of the cluster has the token that new nodes need",
+                hint=f"look at {path} on the servers; the service writes it when it starts",
+                code="KB0818",
+            )
+        return value
+
+    def _keep(self, secret: Secret, value: str) -> None:
+        if value:
+            self._known[secret] = self._redactor.add(value)
+            found = FULL.fullmatch(value)
+            if found:
+                self._redactor.add(found.group(1))

@@ -1,0 +1,58 @@
+"""Taking Kubernetes off a machine that stays: one script (`uninstall.sh`), which may run twice."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from importlib.resources import files
+from pathlib import PurePosixPath
+from typing import Literal
+
+from kbootstrap.cluster.deadlines import UNINSTALL
+from kbootstrap.core.errors import InstallFailed
+from kbootstrap.distros.model import Distribution
+from kbootstrap.hosts.model import Host
+
+Found = Literal["removed", "blank", "foreign"]
+"""What became of the machine: clean now; nothing of ours was there; it carries another cluster, and was left
+alone."""
+
+
+async def uninstall(host: Host, distro: Distribution, cluster: str | None = None) -> Found:
+    """Take everything off the machine that kbootstrap and the distribution put there, all data included.
+
+    Only where our stamp says that the machine is ours, of `cluster` (None: whichever). The stamp goes last,
+    so a run that was cut is taken up by the next. Raises `InstallFailed` (KB0828) when something stays, and
+    what `Host.run` raises.
+    """
+    output = await host.run(script(distro, cluster), deadline=UNINSTALL, check=False)
+    said = re.search(r"^kbootstrap-uninstall (removed|blank|foreign)$", output.stdout, re.MULTILINE)
+    if output.status != 0 or said is None:
+        raise InstallFailed(
+            f"{distro.name} could not be taken off {host.name}",
+            hint="look at what is left there, then run the same command again: it goes on where it stopped",
+            detail=output.tail or None,
+            code="KB0828",
+            host=host.name,
+        )
+    word = said[1]
+    return "removed" if word == "removed" else "foreign" if word == "foreign" else "blank"
+
+
+def script(distro: Distribution, cluster: str | None = None) -> str:
+    """Return the whole script for a distribution."""
+    paths = distro.paths
+    values = {
+        "name": distro.name,
+        "cluster": cluster or "",
+        "data": str(PurePosixPath(paths.images).parent.parent),
+        "config": paths.config,
+        "token": paths.token,
+        "agent_token": paths.agent_token,
+        "kubeconfig": paths.kubeconfig,
+        "binary": paths.binary,
+        "stamp": paths.stamp,
+        "units": f"{distro.unit('server')} {distro.unit('agent')}",
+    }
+    head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
+    return head + files(__package__).joinpath("uninstall.sh").read_text("utf-8")

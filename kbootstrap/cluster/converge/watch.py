@@ -1,0 +1,95 @@
+"""Waiting for nodes: many waiters, one look at the API at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from functools import partial
+
+from kbootstrap.cluster.api import Api, ApiUnavailable, patiently
+from kbootstrap.cluster.deadlines import API, FORGET, JOINED, POLL, RECONCILE
+from kbootstrap.cluster.decide.steps import ReconcileNode
+from kbootstrap.cluster.state import labels
+from kbootstrap.cluster.state.model import ApiNode
+from kbootstrap.core.errors import DeadlinePassed
+
+
+class Watch:
+    """Looks at the Node objects when somebody asks, at most every `POLL` seconds, slower when answers are."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._lock = asyncio.Lock()
+        self._nodes: Mapping[str, ApiNode] = {}
+        self._next = 0.0
+        self._silent_since: float | None = None
+
+    async def node(self, name: str, *, fresh: bool = False) -> ApiNode | None:
+        """Return a Node, not older than a moment; None where there is none, or while the API is silent.
+
+        Raises `ApiUnavailable` when the API has not answered for `API` seconds.
+        """
+        async with self._lock:
+            begun = time.monotonic()
+            if begun >= self._next or fresh:
+                await self._look(begun)
+        return self._nodes.get(name)
+
+    async def _look(self, begun: float) -> None:
+        try:
+            self._nodes = {node.name: node for node in await self._api.nodes()}
+            self._silent_since = None
+        except ApiUnavailable:
+            self._silent_since = self._silent_since or begun
+            if time.monotonic() - self._silent_since > API:
+                raise
+        now = time.monotonic()
+        self._next = now + max(POLL * 0.8, 3 * (now - begun))
+
+    async def reconcile(self, step: ReconcileNode) -> None:
+        """Set labels and taints; read and try again when somebody else changes the Node at the same time."""
+        try:
+            async with asyncio.timeout(RECONCILE):
+                while not await self._try(step):  # noqa: ASYNC110 - nobody tells us
+                    await asyncio.sleep(POLL)
+        except TimeoutError:
+            raise self._late(step.node, f"labels and taints were not set within {RECONCILE:.0f} s") from None
+
+    async def _try(self, step: ReconcileNode) -> bool:
+        node = await self.node(step.node, fresh=True)
+        if node is None:
+            return False
+        change = labels.patch(node, step.labels, step.taints)
+        return change is None or await self._api.patch_node(step.node, change)
+
+    async def joined(self, name: str) -> None:
+        """Wait until there is a Node."""
+        try:
+            async with asyncio.timeout(JOINED):
+                while await self.node(name, fresh=True) is None:  # noqa: ASYNC110 - nobody tells us
+                    await asyncio.sleep(POLL)
+        except TimeoutError:
+            raise DeadlinePassed(
+                f"{name} is to leave before it has joined, and has no Node within {JOINED:.0f} s",
+                hint=f"look why: kbootstrap ssh {name} -- sudo journalctl -n 200; stop the service there if "
+                "it never joined: then the same command removes the machine",
+                code="KB0816",
+                host=name,
+            ) from None
+
+    async def forget(self, name: str) -> None:
+        """Delete a Node and wait until it is gone."""
+        try:
+            async with asyncio.timeout(FORGET):
+                await patiently(partial(self._api.delete_node, name))
+                while await self.node(name, fresh=True):  # noqa: ASYNC110 - nobody tells us
+                    await asyncio.sleep(POLL)
+        except TimeoutError:
+            raise self._late(name, f"its old Node object was not gone within {FORGET:.0f} s") from None
+
+    @staticmethod
+    def _late(name: str, text: str) -> DeadlinePassed:
+        return DeadlinePassed(
+            f"{name}: {text}", hint=f"kubectl describe node {name}", code="KB0816", host=name
+        )

@@ -1,0 +1,1 @@
+"""Facts and desired state in, ordered steps out; pure."""

@@ -1,0 +1,159 @@
+"""Wanted beside real, node by node: what `status` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from kbootstrap.cluster.decide.certificates import first
+from kbootstrap.cluster.decide.drift import Drift, differences
+from kbootstrap.cluster.decide.steps import Plan, Step
+from kbootstrap.cluster.state.certificates import Certificate
+from kbootstrap.cluster.state.model import ApiFacts, ApiNode, NodeFacts, Wanted, WantedNode
+
+_CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One node. `wanted` False: it is there, and the spec does not name it.
+
+    `service` is the state of its unit (`active`, `failed`, `absent`, …), `unreachable` without facts.
+    `version` is what the node reports, None when unknown. `pending` are titles of steps that `apply` would
+    do, `drift` says what differs. `etcd` True: voter; False: not; None: unknown, or no server. `reason` is
+    what the kubelet says when it is not Ready, `unreachable` why there are no facts. `leaf` and `authority`
+    are the certificates of either kind that run out first, `time` the node's clock (UTC).
+    """
+
+    name: str
+    role: Literal["server", "agent", "unknown"]
+    wanted: bool
+    reachable: bool
+    service: str
+    ready: bool | None
+    version: str | None
+    wanted_version: str
+    etcd: bool | None
+    pending: tuple[str, ...] = ()
+    drift: tuple[Drift, ...] = ()
+    cordoned: bool = False
+    reason: str = ""
+    unreachable: str = ""
+    leaf: Certificate | None = None
+    authority: Certificate | None = None
+    time: datetime | None = None
+
+    @property
+    def good(self) -> bool:
+        """Whether the node answers and is exactly as wanted, and its certificates are valid."""
+        return (
+            self.wanted
+            and self.reachable
+            and bool(self.ready)
+            and self.version == self.wanted_version
+            and not (self.pending or self.drift or self.expired)
+        )
+
+    @property
+    def expired(self) -> bool:
+        """Whether a certificate of the node has run out."""
+        found = (self.leaf, self.authority)
+        return any(one and self.time and one.not_after <= self.time for one in found)
+
+
+def compare(
+    wanted: Wanted,
+    facts: Mapping[str, NodeFacts],
+    api: ApiFacts | None,
+    plan: Plan,
+    *,
+    gone: Mapping[str, str] | None = None,
+    unreachable: Mapping[str, str] | None = None,
+) -> tuple[Row, ...]:
+    """Return a row for each wanted node, then for each that is there without being wanted.
+
+    `plan` is what `decide` says of them. `gone` are nodes whose machine vanished, `unreachable` those that do
+    not answer, each with the reason.
+    """
+    gone, silent = gone or {}, unreachable or {}
+    seen = dict(api.nodes) if api else {}
+    rows = [
+        _row(
+            wanted,
+            node,
+            facts.get(node.name),
+            seen.get(node.name),
+            steps=plan.steps.get(node.name, ()),
+            gone=gone.get(node.name),
+            silent=silent.get(node.name, ""),
+        )
+        for node in wanted.nodes
+    ]
+    others = sorted({*seen, *facts, *silent} - {node.name for node in wanted.nodes})
+    return (
+        *rows,
+        *(_stranger(name, wanted, facts.get(name), seen.get(name), silent.get(name, "")) for name in others),
+    )
+
+
+def _row(
+    wanted: Wanted,
+    node: WantedNode,
+    facts: NodeFacts | None,
+    seen: ApiNode | None,
+    *,
+    steps: Sequence[Step],
+    gone: str | None,
+    silent: str,
+) -> Row:
+    lost = (Drift("infrastructure", "machine", gone),) if gone else ()
+    return Row(
+        name=node.name,
+        role=node.role,
+        wanted=True,
+        reachable=facts is not None,
+        service=_service(facts, wanted.distro.unit(node.role)),
+        ready=seen.ready if seen else None,
+        version=seen.version if seen else None,
+        wanted_version=wanted.version,
+        etcd=seen.etcd if seen else None,
+        pending=tuple(step.title for step in steps),
+        drift=(*lost, *differences(steps)),
+        cordoned=bool(seen and seen.unschedulable),
+        reason=seen.reason if seen else "",
+        unreachable=silent,
+        leaf=first(facts.certificates, "leaf") if facts else None,
+        authority=first(facts.certificates, "ca") if facts else None,
+        time=facts.time if facts else None,
+    )
+
+
+def _service(facts: NodeFacts | None, name: str) -> str:
+    if facts is None:
+        return "unreachable"
+    unit = facts.unit(name)
+    return unit.active if unit.present else "absent"
+
+
+def _stranger(name: str, wanted: Wanted, facts: NodeFacts | None, seen: ApiNode | None, silent: str) -> Row:
+    """Return the row of a node that the spec does not name (any more)."""
+    unit = wanted.distro.unit
+    role: Literal["server", "agent", "unknown"] = "agent" if seen or facts else "unknown"
+    if (seen and _CONTROL_PLANE in seen.labels) or (facts and facts.unit(unit("server")).present):
+        role = "server"
+    return Row(
+        name=name,
+        role=role,
+        wanted=False,
+        reachable=facts is not None,
+        service=_service(facts, unit("server" if role == "server" else "agent")) if facts else "unknown",
+        ready=seen.ready if seen else None,
+        version=seen.version if seen else None,
+        wanted_version=wanted.version,
+        etcd=seen.etcd if seen else None,
+        cordoned=bool(seen and seen.unschedulable),
+        reason=seen.reason if seen else "",
+        unreachable=silent,
+    )

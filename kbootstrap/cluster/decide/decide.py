@@ -1,0 +1,401 @@
+"""Facts and wishes in, ordered steps out. Pure: no clock, no network, no randomness."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+
+from kbootstrap.cluster.decide import certificates, preflight, refusals, volumes
+from kbootstrap.cluster.decide import host_record as record
+from kbootstrap.cluster.decide import rejoin as left
+from kbootstrap.cluster.decide import removal as leave
+from kbootstrap.cluster.decide import upgrade as rolling
+from kbootstrap.cluster.decide.membership import Standing, standing
+from kbootstrap.cluster.decide.removal import NOBODY, Going
+from kbootstrap.cluster.decide.rotation import ROTATED, Rotation, rotation
+from kbootstrap.cluster.decide.steps import (
+    ActivateTokens,
+    Claim,
+    EnableService,
+    ForgetNode,
+    ForgetTokens,
+    GiveSecret,
+    Plan,
+    ReconcileNode,
+    RestartService,
+    Secret,
+    StageFile,
+    StartService,
+    Step,
+    SwapFiles,
+    Uncordon,
+    WaitKnown,
+    WaitReady,
+    WaitServing,
+    WaitWorkloads,
+    WriteFile,
+    WriteSecret,
+)
+from kbootstrap.cluster.state import labels
+from kbootstrap.cluster.state.model import ApiFacts, ApiNode, NodeFacts, Wanted, WantedNode
+from kbootstrap.core.diagnostics import Diagnostic, errors
+from kbootstrap.distros.model import Artifact, NodeFile
+
+
+def decide(
+    wanted: Wanted,
+    facts: Mapping[str, NodeFacts],
+    api: ApiFacts | None = None,
+    *,
+    partial: bool = False,
+    going: Going = NOBODY,
+) -> Plan:
+    """Return what must happen so that the nodes are as wanted; an empty plan means that they are.
+
+    Nodes that are `going` leave, by steps of their own; those whose machine is made anew are decided about
+    once the new one is there.
+
+    `api` None means that no API server answers (yet). The plan carries diagnostics instead of raising; a plan
+    that is refused has no steps. `partial`: nodes without facts are left out instead of refused, for a look
+    at what can be seen; such a plan must not be carried out.
+    """
+    missing = [n.name for n in wanted.nodes if n.name not in facts and n.name not in going.renewed]
+    if missing and not partial:
+        return Plan(wanted.cluster, {}, (_unseen(missing),))
+    facts, cleaning = left.cleaned(facts, api)
+    found = standing(wanted, facts, [name for name in going.removed if going.role(name) == "server"])
+    seen = dict(api.nodes) if api else {}
+    tokens = rotation(wanted, facts, found.members)
+    steps: dict[str, tuple[Step, ...]] = {}
+    giver = found.founder or wanted.servers[0].name
+    first = rolling.first_to_change(wanted, facts, seen)
+    problems = [
+        *found.diagnostics,
+        *refusals.unknown_nodes(wanted, api, going.names),
+        *leave.problems(wanted, going, api),
+        *record.problems(wanted, facts, api),
+        *rolling.problems(wanted, facts, seen, going),
+    ]
+    for node in wanted.nodes:
+        if node.name in missing or node.name in going.renewed:
+            continue
+        one = _Node(
+            wanted, node, facts[node.name], seen.get(node.name), found, tokens, api_known=api is not None
+        )
+        secret = _secret(wanted, node.name, api, new=found.founder is not None) if node.name == giver else ()
+        noted = record.steps(wanted, giver, api) if node.name == giver else ()
+        mine = (*one.steps(), *secret, *noted)
+        if node.name in cleaning:
+            mine = (cleaning[node.name], *mine)
+        if node.name == first:
+            mine = (rolling.snapshot(node.name, wanted.version), *mine)
+        problems += one.problems(mine)
+        if mine:
+            steps[node.name] = mine
+    problems += certificates.problems(facts)
+    refused = bool(errors(problems))
+    return Plan(
+        wanted.cluster,
+        {} if refused else steps,
+        tuple(problems),
+        found.founder,
+        found.members,
+        {} if refused else leave.steps(going, wanted.distro, facts, api),
+    )
+
+
+class _Node:
+    """Decides for one node."""
+
+    def __init__(
+        self,
+        wanted: Wanted,
+        node: WantedNode,
+        facts: NodeFacts,
+        seen: ApiNode | None,
+        found: Standing,
+        tokens: Rotation,
+        *,
+        api_known: bool,
+    ) -> None:
+        self.wanted, self.node, self.facts, self.seen, self.found = wanted, node, facts, seen, found
+        self.tokens = tokens
+        self.api_known = api_known
+        self.distro = wanted.distro
+        self.unit_name = self.distro.unit(node.role)
+        self.unit = facts.unit(self.unit_name)
+        self.founder = found.founder == node.name
+        self.member = node.name in found.members
+        self.settled = facts.registered or self.unit.started
+        """Whether the service has been started before: then versions and fixed settings stay."""
+
+    def problems(self, steps: tuple[Step, ...]) -> Iterator[Diagnostic]:
+        yield from refusals.foreign(self.wanted, self.facts)
+        yield from refusals.restoring(self.facts)
+        yield from refusals.role(self.wanted, self.node, self.facts)
+        yield from preflight.clock(self.facts)
+        yield from volumes.problems(self.node, self.facts)
+        if self.settled:
+            yield from refusals.fixed(self.node, self.facts, self.distro.paths.config)
+            yield from refusals.withdrawn(self.wanted, self.node, self.facts)
+        else:
+            staging = any(isinstance(step, StageFile) for step in steps)
+            yield from preflight.preflight(self.distro.name, self.node, self.facts, staging=staging)
+
+    def steps(self) -> Iterator[Step]:
+        name = self.node.name
+        if self.facts.claimed is None:
+            yield Claim(node=name, why="nothing of ours is on this machine yet")
+        yield from volumes.steps(self.node, self.facts)
+        staged = list(self._stage())
+        yield from staged
+        written = list(self._files())
+        yield from written
+        if self._stale():
+            why = "it is being deleted" if self.settled else "this machine is new"
+            yield ForgetNode(node=name, why=f"the cluster has a Node of this name, and {why}")
+        elif self.found.members and not self.settled and not self.api_known:
+            # Joining under a name that the cluster knows fails, and then the machine no longer looks new.
+            yield ForgetNode(
+                node=name, why="the API does not answer now; an earlier machine may have left one"
+            )
+        if self.tokens.leader == name:
+            yield ActivateTokens(node=name, why=ROTATED, again=self.tokens.begun)
+        secrets = [*self._secrets(), *self._private()]
+        yield from secrets
+        changed = [*(w.file.path for w in written if self._restarts(w)), *(s.path for s in secrets)]
+        aside = tuple(step.artifact for step in staged if step.aside)
+        if aside:
+            yield SwapFiles(node=name, why=self._version_why(), artifacts=aside, version=self.wanted.version)
+            changed.insert(0, self.distro.paths.binary)
+        service = list(self._service(changed))
+        yield from service
+        yield from self._settle(service)
+
+    def _stage(self) -> Iterator[StageFile]:
+        for artifact in self.wanted.bits.get(self.facts.arch, ()):
+            why = self._missing(artifact)
+            if why:
+                yield StageFile(
+                    node=self.node.name,
+                    why=why,
+                    artifact=artifact,
+                    version=self.wanted.version,
+                    aside=self.settled and self._installed() not in ("", self.wanted.version),
+                )
+
+    def _missing(self, artifact: Artifact) -> str:
+        """Tell why an artifact must be sent, or nothing when it is in place.
+
+        Another build of the same version is left alone on a node that runs: replacing it would gain nothing.
+        """
+        there = self.facts.artifacts.get(artifact.path)
+        if there is None:
+            return "it is not there"
+        if not there.intact:
+            return "the file on the node is damaged or gone"
+        if there.version != self.wanted.version:
+            return f"the node has {there.version}"
+        local = self.wanted.local.get(artifact.name)
+        if local and local.sha256 != there.sha256 and not self.settled:
+            return "the file on the node is from another build"
+        return ""
+
+    def _installed(self) -> str:
+        """Return the version that is in place, empty where there is none."""
+        there = self.facts.artifacts.get(self.distro.paths.binary)
+        return there.version if there else ""
+
+    def _other_version(self) -> bool:
+        """Whether the service runs another version than the one that is wanted."""
+        return rolling.other_version(self.wanted, self.facts, self.seen)
+
+    def _version_why(self) -> str:
+        return f"the node runs {rolling.runs(self.wanted, self.facts, self.seen)}"
+
+    def _files(self) -> Iterator[WriteFile]:
+        for file in self.node.files:
+            digest = hashlib.sha256(file.content.encode()).hexdigest()
+            if self.facts.files.get(file.path) != digest:
+                yield self._write(
+                    file, "it differs from the spec" if self._there(file) else "it is not there"
+                )
+        join = self._join()
+        if join:
+            yield join
+
+    def _join(self) -> WriteFile | None:
+        """Return the join drop-in where it must be written. What a member has joined through is history."""
+        have, url = self.facts.join, self._registration()
+        if self.founder:
+            if have == "founder":
+                return None
+            file, why = self._join_file(initial=True), "no server has a cluster's data; this one founds it"
+        elif self.member:
+            if have is not None:
+                return None
+            alone = len(self.found.members) == 1
+            file, why = self._join_file(initial=alone), "it is not there"
+        elif have == url:
+            return None
+        else:
+            file, why = self._join_file(initial=False), f"it joins through {url}"
+        return self._write(file, why)
+
+    def _join_file(self, *, initial: bool) -> NodeFile:
+        return self.distro.join_file(role=self.node.role, initial=initial, registration=self._registration())
+
+    def _registration(self) -> str:
+        """Return the URL to join through: another member's where the cluster's leads to this very machine."""
+        url, port = self.wanted.registration, self.distro.registration_port
+        if self.node.role == "server" and url == f"https://{self.node.address}:{port}":
+            members = [node for node in self.wanted.servers if node.name in self.found.members]
+            others = [node.address for node in members if node.address not in ("", self.node.address)]
+            return f"https://{others[0]}:{port}" if others else url
+        return url
+
+    def _write(self, file: NodeFile, why: str) -> WriteFile:
+        before = self.facts.texts.get(file.path)
+        return WriteFile(node=self.node.name, why=why, file=file, existed=self._there(file), before=before)
+
+    def _there(self, file: NodeFile) -> bool:
+        return file.path in self.facts.files
+
+    def _restarts(self, written: WriteFile) -> bool:
+        """Tell whether a running service must see this file; an agent asks its drop-in where the API is."""
+        join = self.distro.paths.join
+        return written.file.restart or (written.file.path == join and self.node.role == "agent")
+
+    def _stale(self) -> bool:
+        """Whether the Node is an earlier machine's, or on its way out: this one must register another one."""
+        return self.seen is not None and (not self.settled or self.seen.deleted)
+
+    def _secrets(self) -> Iterator[WriteSecret]:
+        paths = self.distro.paths
+        token, agent = self._token_why(), self._agent_token_why()
+        if self.node.role == "agent":
+            if token:
+                yield self._secret("agent", paths.token, token)
+            return
+        if token:
+            yield self._secret("new-server" if self.founder else "server", paths.token, token)
+        if agent or (token and not self.member):
+            kind: Secret = "new-agent" if self.founder else "raw-agent"
+            yield self._secret(kind, paths.agent_token, agent or token)
+
+    def _private(self) -> Iterator[WriteSecret]:
+        if self.node.role == "server":
+            for path, content in sorted(self.wanted.private.items()):
+                if self.facts.files.get(path) != hashlib.sha256(content.encode()).hexdigest():
+                    yield self._secret("private", path, "it differs from what the spec refers to")
+
+    def _token_why(self) -> str:
+        if self.facts.token == "none":  # noqa: S105 - a form
+            return "it is not there"
+        if self.founder:
+            return "it is of an earlier cluster" if self.facts.token == "full" else ""  # noqa: S105 - a form
+        if self._stale_token():
+            return ROTATED if self.tokens.pending else "the cluster has another one now"
+        if self.member:
+            return ""
+        if self.facts.token_ca is None:
+            return "it does not name the cluster's CA"
+        unknown = self.found.cluster_id is None and self.found.members
+        return "" if unknown or self.facts.token_ca == self.found.cluster_id else "it is of another cluster"
+
+    def _stale_token(self) -> bool:
+        if self.node.role == "agent":
+            return self.tokens.stale_agent(self.facts)
+        return self.tokens.stale(self.facts, member=self.member)
+
+    def _agent_token_why(self) -> str:
+        if not self.facts.agent_token:
+            return "it is not there"
+        return ROTATED if self.tokens.stale_agents(self.facts, member=self.member) else ""
+
+    def _secret(self, secret: Secret, path: str, why: str) -> WriteSecret:
+        return WriteSecret(node=self.node.name, why=why, secret=secret, path=path)
+
+    def _service(self, changed: list[str]) -> Iterator[Step]:
+        name, unit = self.node.name, self.unit_name
+        # Servers that start with the token of before fail again and again: nothing is there to restart, and
+        # they are started together, since one alone has no quorum.
+        failing = self.member and self.tokens.pending and self.unit.active != "active"
+        if not self.unit.started or failing:
+            why = "it has failed" if self.unit.active == "failed" else "it does not run"
+            yield StartService(node=name, why=why, unit=unit, behind=failing)
+            return
+        if changed or self.facts.restart_pending or (self.settled and self._other_version()):
+            why = f"{changed[0]} changed" if changed else "configuration changed since it started"
+            if self._other_version():
+                why = self._version_why()
+            yield RestartService(node=name, why=why, unit=unit)
+        if not self.unit.enabled:
+            yield EnableService(node=name, why="it would not start at the next boot", unit=unit)
+
+    def _settle(self, service: list[Step]) -> Iterator[Step]:
+        """Yield the waiting at the end, and labels and taints."""
+        name = self.node.name
+        starting = self.unit.active != "active" or any(not isinstance(s, EnableService) for s in service)
+        ready = self.seen is not None and self.seen.ready_since(self.unit.since) and not self._stale()
+        if starting and self.node.role == "server":
+            yield WaitServing(node=name, why="other nodes join through it", unit=self.unit_name)
+        if starting or not ready:
+            why = "it starts" if starting else self._not_ready()
+            yield WaitReady(
+                node=name, why=why, unit=self.unit_name, version=self.wanted.version, since=self.unit.since
+            )
+        if starting and self.settled and self._other_version():
+            yield WaitWorkloads(node=name, why="another version makes pods anew")
+        if self.seen is not None and self.seen.leaving and not self._stale():
+            yield Uncordon(node=name, why="it was to leave, and stays")
+        if self.wanted.additions.cloud_controller and (
+            self.seen is None or self._stale() or not self.seen.known
+        ):
+            yield WaitKnown(node=name, why="it finds the machine in the cloud")
+        if self._relabel():
+            yield ReconcileNode(
+                node=name,
+                why="they differ from the spec" if self.seen else "the node is new",
+                labels=self.node.labels,
+                taints=self.node.taints,
+            )
+        if self.member and self.tokens.unfinished(self.facts):
+            yield ForgetTokens(node=name, why="the node has the new ones")
+
+    def _not_ready(self) -> str:
+        if not self.api_known:
+            return "the Kubernetes API does not answer"
+        if self.seen is None:
+            return "it is not in the cluster yet"
+        if self.seen.ready:
+            return "its service was started a moment ago"
+        return self.seen.reason or "it is not Ready"
+
+    def _relabel(self) -> bool:
+        if self.seen is None or self._stale():
+            return bool(self.node.labels or self.node.taints)
+        return labels.patch(self.seen, self.node.labels, self.node.taints) is not None
+
+
+def _secret(wanted: Wanted, giver: str, api: ApiFacts | None, *, new: bool) -> Iterator[Step]:
+    """Yield the Secret of the infrastructure's programs where it is missing or good for nothing any more."""
+    additions = wanted.additions
+    if additions.secret is None or (api is not None and api.mark in wanted.good):
+        return
+    if api is None:
+        why = "the cluster is new" if new else "the API does not answer now; it may be missing"
+    else:
+        why = "it is not there" if api.mark is None else "its credential is gone, or its settings changed"
+    yield GiveSecret(
+        node=giver, why=why, secret=additions.secret, readers=additions.readers, good=wanted.good
+    )
+
+
+def _unseen(names: list[str]) -> Diagnostic:
+    return Diagnostic(
+        "KB0823",
+        "Nodes that could not be looked at",
+        f"Nothing is known of {', '.join(names)}, so nobody can tell whether they carry a cluster's data.",
+        "make these machines reachable, or take them out of the spec",
+    )

@@ -1,0 +1,72 @@
+"""From the spec to what is wanted of each node; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from kbootstrap.cluster.state.model import LocalFile, Wanted, WantedNode, WantedVolume
+from kbootstrap.distros.additions import NOTHING, Additions
+from kbootstrap.distros.model import Artifact, Distribution
+from kbootstrap.inventory.model import Inventory, Machine
+from kbootstrap.spec.model import CONTROL_PLANE, Cluster, Node, Pool
+
+ARCHITECTURES = ("amd64", "arm64")
+"""What artifacts exist for, in the names of the vendor."""
+
+
+def wanted(
+    cluster: Cluster,
+    nodes: Sequence[Node],
+    inventory: Inventory,
+    distro: Distribution,
+    artifacts: Mapping[str, LocalFile] | None = None,
+    *,
+    additions: Additions = NOTHING,
+) -> Wanted:
+    """Return what the spec wants of each node.
+
+    `artifacts` has those that are on this machine already, by the vendor's name; none are needed to decide,
+    `Plan.artifacts` then says which ones `converge` will want. `additions` is that of `Wanted`.
+    """
+    pools = {pool.name: pool for pool in cluster.pools} | {CONTROL_PLANE: cluster.control_plane}
+    machines = inventory.machines
+    return Wanted(
+        cluster=cluster.name,
+        version=cluster.kubernetes.version,
+        registration=f"https://{inventory.internal.host}:{distro.registration_port}",
+        distro=distro,
+        nodes=tuple(
+            WantedNode(
+                name=node.name,
+                role=node.role,
+                pool=node.pool,
+                files=distro.files(cluster, node, inventory.tls_san, additions),
+                labels=dict(node.labels),
+                taints=node.taints,
+                at_once=pools[node.pool].max_unavailable,
+                volumes=_volumes(pools[node.pool], machines.get(node.name)),
+                address=machines[node.name].address if node.name in machines else "",
+            )
+            for node in nodes
+        ),
+        bits={arch: _artifacts(cluster, distro, additions, arch) for arch in ARCHITECTURES},
+        local=dict(artifacts or {}),
+        additions=additions,
+    )
+
+
+def _volumes(pool: Pool, machine: Machine | None) -> tuple[WantedVolume, ...]:
+    made = machine.volumes if machine else {}
+    return tuple(
+        WantedVolume(volume.name, made.get(volume.name, ""), volume.folder, volume.size_gib << 30)
+        for volume in pool.volumes
+    )
+
+
+def _artifacts(
+    cluster: Cluster, distro: Distribution, additions: Additions, arch: str
+) -> tuple[Artifact, ...]:
+    """Return the distribution's files and the images that are sent besides. All are imported alike."""
+    names = [f"{name}-{version}-{arch}.tar.zst" for name, version in additions.images]
+    more = (Artifact(name, f"{distro.paths.images}/{name}", 0o644) for name in names)
+    return (*distro.artifacts(cluster.kubernetes.version, arch), *more)

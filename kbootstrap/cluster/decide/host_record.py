@@ -1,0 +1,111 @@
+"""Machines that exist, as their cluster remembers them: a ConfigMap, one entry for each host.
+
+    w-1: agent 10.0.0.21          the spec names it
+    w-2: agent 10.0.0.22 left     its node has left; the machine did not answer, and may carry Kubernetes
+
+A host that left the spec is found again by it, from whichever folder the next run starts: nothing local is
+needed. It holds no secret, and is believed only as far as the machine itself says that it is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from kbootstrap.cluster.decide.steps import Step
+from kbootstrap.cluster.state.model import ApiFacts, NodeFacts, Recorded, Wanted
+from kbootstrap.core.diagnostics import Diagnostic
+from kbootstrap.distros.model import Role
+
+RECORD = "kbootstrap-hosts"
+"""Name of the ConfigMap, in `kube-system`."""
+_LEFT = "left"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteHosts(Step):
+    """Write down in the cluster which machines it is on, so that one that leaves the spec is known."""
+
+    machines: Mapping[str, Recorded]
+
+    @property
+    def title(self) -> str:
+        """What the step does."""
+        return f"note {len(self.machines)} host{'' if len(self.machines) == 1 else 's'} in the cluster"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveBack(Step):
+    """Take Kubernetes off a machine that stays, once its node has left, and forget it."""
+
+    @property
+    def title(self) -> str:
+        """What the step does."""
+        return "take Kubernetes off the machine"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaveMachine(Step):
+    """Leave a machine as it is, since nobody can reach it; it is remembered, should its node come back."""
+
+    machine: Recorded
+
+    @property
+    def title(self) -> str:
+        """What the step does."""
+        return "leave the machine as it is"
+
+
+def read_record(data: Mapping[str, str]) -> dict[str, Recorded]:
+    """Read the ConfigMap's data; entries that make no sense are left out."""
+    found = {}
+    for name, text in data.items():
+        role, address, *more = [*text.split(), "", ""][:3]
+        if role in ("server", "agent") and address:
+            known: Role = "server" if role == "server" else "agent"
+            found[name] = Recorded(known, address, left=more == [_LEFT])
+    return found
+
+
+def entry(machine: Recorded) -> str:
+    """Write one entry."""
+    return " ".join([machine.role, machine.address, *([_LEFT] if machine.left else ())])
+
+
+def steps(wanted: Wanted, giver: str, api: ApiFacts | None) -> Iterator[Step]:
+    """Yield the step that brings the record up to date, carried out from the node `giver`."""
+    there = api.machines if api else {}
+    changes = {name: machine for name, machine in wanted.machines.items() if there.get(name) != machine}
+    if changes:
+        yield NoteHosts(node=giver, why="a host that leaves the spec is found by it", machines=changes)
+
+
+def departed(wanted: Wanted, api: ApiFacts | None) -> dict[str, Recorded]:
+    """Return the machines that the spec has no more and that must leave the cluster.
+
+    One that has left already is concerned when its node came back: the machine was started again.
+    """
+    if api is None:
+        return {}
+    return {
+        name: machine
+        for name, machine in api.machines.items()
+        if name not in wanted.machines and (not machine.left or name in api.nodes)
+    }
+
+
+def problems(wanted: Wanted, facts: Mapping[str, NodeFacts], api: ApiFacts | None) -> Iterator[Diagnostic]:
+    """Yield a refusal for each node that would move to another machine while the old one runs."""
+    for name, machine in wanted.machines.items():
+        before = api.machines.get(name) if api else None
+        seen = api.nodes.get(name) if api else None
+        new = name in facts and not facts[name].registered
+        if before and before.address != machine.address and new and seen and seen.ready:
+            yield Diagnostic(
+                "KB0654",
+                "A node does not move to another machine",
+                f"{name} runs at {before.address}, and the spec now has it at {machine.address}, on a "
+                "machine that carries nothing of it. Two machines under one name would be at odds.",
+                "give the new machine a name of its own, or apply without this host first: that takes its "
+                "node out of the cluster",
+            )

@@ -1,0 +1,95 @@
+"""Is there a cluster already, and who founds it otherwise? The hosts answer, never the order of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from kbootstrap.cluster.state.model import NodeFacts, Wanted
+from kbootstrap.core.diagnostics import Diagnostic
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`members` carry the cluster's data; without any, `founder` starts a new cluster.
+
+    `cluster_id` is the CA hash of the existing cluster, None where there is none or it is not known yet.
+    """
+
+    members: tuple[str, ...]
+    founder: str | None
+    cluster_id: str | None
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+def standing(wanted: Wanted, facts: Mapping[str, NodeFacts], leaving: Collection[str] = ()) -> Standing:
+    """Find the members, or choose the founder. Nobody founds while a server has no facts.
+
+    `leaving` are servers that go, for good or for a new machine of their name: until then they are members.
+    """
+    names = tuple(dict.fromkeys([*(node.name for node in wanted.servers), *leaving]))
+    servers = [facts[name] for name in names if name in facts]
+    members = tuple(found.name for found in servers if found.etcd)
+    if members:
+        return _existing(wanted, facts, members)
+    if len(servers) < len(names) or not servers:
+        return Standing((), None, None)
+    return _new(wanted, facts, servers)
+
+
+def _existing(wanted: Wanted, facts: Mapping[str, NodeFacts], members: tuple[str, ...]) -> Standing:
+    ids: dict[str, list[str]] = {}
+    for name in members:
+        found = facts[name].cluster_id
+        if found:
+            ids.setdefault(found, []).append(name)
+    if len(ids) > 1:
+        groups = "; ".join(f"{', '.join(names)} ({found[:12]})" for found, names in sorted(ids.items()))
+        return Standing(members, None, None, (_two_clusters(f"These servers have different CAs: {groups}."),))
+    cluster_id = next(iter(ids), None)
+    problems = _strangers(wanted, facts, cluster_id) if cluster_id else ()
+    return Standing(members, None, cluster_id, problems)
+
+
+def _new(wanted: Wanted, facts: Mapping[str, NodeFacts], servers: list[NodeFacts]) -> Standing:
+    """Choose a founder: one that was chosen before goes first, so that a run that was cut is continued.
+
+    Where none was, nothing distinguishes the servers; the first name in the spec is as good as any.
+    """
+    unit = wanted.distro.unit("server")
+    begun = [found for found in servers if found.join == "founder" and found.unit(unit).started]
+    if len(begun) > 1:
+        names = ", ".join(found.name for found in begun)
+        return Standing(
+            (), None, None, (_two_clusters(f"Each of {names} is starting a cluster of its own."),)
+        )
+    chosen = [found for found in servers if found.join == "founder"]
+    founder = (begun or chosen or servers)[0].name
+    return Standing((), founder, facts[founder].cluster_id, _strangers(wanted, facts, None))
+
+
+def _strangers(
+    wanted: Wanted, facts: Mapping[str, NodeFacts], cluster_id: str | None
+) -> tuple[Diagnostic, ...]:
+    """Return a diagnostic for each node that has joined another cluster than this one."""
+    return tuple(
+        Diagnostic(
+            "KB0813",
+            "Node of another cluster",
+            f"{found.name} has joined the cluster with CA {found.token_ca[:12]}, and "
+            + (f"this one has {cluster_id[:12]}." if cluster_id else "none of the servers carries its data."),
+            f"make the machine again (destroy and apply), or run "
+            f"{wanted.distro.name}-killall.sh and remove /etc/rancher and /var/lib/rancher on it",
+        )
+        for found in (facts[node.name] for node in wanted.nodes if node.name in facts)
+        if found.token_ca and found.registered and found.token_ca != cluster_id
+    )
+
+
+def _two_clusters(reason: str) -> Diagnostic:
+    return Diagnostic(
+        "KB0808",
+        "Two clusters on the servers of one",
+        f"{reason} Joining them would destroy the data of one.",
+        "find out which servers hold the data that you want, and make the machines of the others again",
+    )

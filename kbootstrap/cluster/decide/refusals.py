@@ -1,0 +1,124 @@
+"""What `decide` does not do by itself: each case is a diagnostic that says why and what to do; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+
+from kbootstrap.cluster.state.model import ApiFacts, NodeFacts, Wanted, WantedNode
+from kbootstrap.cluster.state.restore_mark import REHEARSAL, Mark
+from kbootstrap.core.diagnostics import Diagnostic, Severity
+from kbootstrap.distros.model import Role
+
+_FIXED = (
+    "cluster-cidr",
+    "service-cidr",
+    "secrets-encryption",
+    "cni",
+    "node-name",
+    "disable-cloud-controller",
+)
+"""Keys of the configuration that count when a cluster is made, and cannot be changed afterwards."""
+_FIXED_ON_SERVERS = ("node-ip",)
+"""etcd keeps the addresses of its members."""
+
+
+def foreign(wanted: Wanted, facts: NodeFacts) -> Iterator[Diagnostic]:
+    """Yield a refusal when somebody else's Kubernetes is on the machine."""
+    reason = ""
+    if facts.others:
+        reason = f"{facts.name} has an installation of {', '.join(facts.others)}."
+    elif facts.claimed is None and facts.traces:
+        reason = (
+            f"{facts.name} has {wanted.distro.name} already ({facts.traces[0]}), not installed by kbootstrap."
+        )
+    elif facts.claimed not in (None, wanted.cluster):
+        reason = f"{facts.name} belongs to the cluster '{facts.claimed}', not to '{wanted.cluster}'."
+    if reason:
+        yield Diagnostic(
+            "KB0807",
+            "Machine is in use",
+            f"{reason} Nothing of it is touched.",
+            "name another machine, or uninstall what is there first (k3s-uninstall.sh, rke2-uninstall.sh)",
+        )
+
+
+def restoring(facts: NodeFacts) -> Iterator[Diagnostic]:
+    """Yield a refusal while a restore is half done: starting servers now could make two clusters of one."""
+    if Mark.read(facts.restoring).stage == REHEARSAL:
+        yield Diagnostic(
+            "KB0893",
+            "A snapshot is rehearsed here",
+            f"{facts.name} has what a snapshot holds, cut off from everybody; no container runs on it.",
+            "look at it with kubectl, then remove it: `kbootstrap destroy` with this spec",
+        )
+    elif facts.restoring:
+        yield Diagnostic(
+            "KB0870",
+            "A restore has not come to its end",
+            f"{facts.name} is in the middle of the restore of {facts.restoring.partition(' ')[0]}.",
+            "run the same `kbootstrap snapshot restore` again: it goes on where it stopped",
+        )
+
+
+def role(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Diagnostic]:
+    """Yield a refusal when the machine has the other role."""
+    other: Role = "agent" if node.role == "server" else "server"
+    if facts.unit(wanted.distro.unit(other)).present:
+        yield Diagnostic(
+            "KB0812",
+            "Role of a node changed",
+            f"{facts.name} is installed as {other}, and the spec wants it as {node.role}.",
+            "give the new node another name, or make the machine again",
+        )
+
+
+def fixed(node: WantedNode, facts: NodeFacts, config: str) -> Iterator[Diagnostic]:
+    """Yield a refusal for each setting that changed and counts only when a cluster is made."""
+    before = facts.texts.get(config)
+    after = next((file.content for file in node.files if file.path == config), "")
+    if before is None:
+        return
+    for key in (*_FIXED, *(_FIXED_ON_SERVERS if node.role == "server" else ())):
+        old, new = _value(before, key), _value(after, key)
+        if old != new:
+            yield Diagnostic(
+                "KB0811",
+                "Setting cannot be changed",
+                f"{facts.name} was made with {key} {old or 'unset'}, the spec now wants {new or 'unset'}. "
+                "It counts only when a cluster is made.",
+                "write the old value again, or make a new cluster and move to it",
+            )
+
+
+def withdrawn(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Diagnostic]:
+    """Yield a refusal for each manifest that the spec does not want any more: what it made would stay."""
+    folder = f"{wanted.distro.paths.manifests}/"
+    for path in sorted(facts.files.keys() - {file.path for file in node.files}):
+        if path.startswith(folder):
+            yield Diagnostic(
+                "KB0827",
+                "Addon cannot be taken away",
+                f"{facts.name} deploys {path}, and the spec does not want it any more. Deleting the file "
+                "would leave everything running that it made.",
+                "write the addon into the spec again, or make a new cluster and move to it",
+            )
+
+
+def unknown_nodes(wanted: Wanted, api: ApiFacts | None, going: Collection[str]) -> Iterator[Diagnostic]:
+    """Yield a warning for each node of the cluster that no machine of ours is behind."""
+    names = {*(node.name for node in wanted.nodes), *going}
+    for name in sorted(api.nodes if api else ()):
+        if name not in names:
+            yield Diagnostic(
+                "KB0810",
+                "Node that the spec does not name",
+                f"The cluster has a node {name} that no machine of this spec belongs to. It is left alone.",
+                f"if it is not wanted: kubectl drain {name} --ignore-daemonsets; kubectl delete node {name}",
+                severity=Severity.WARNING,
+            )
+
+
+def _value(text: str, key: str) -> str | None:
+    found = re.search(rf"^{re.escape(key)}: (.*)$", text, re.MULTILINE)
+    return found.group(1) if found else None

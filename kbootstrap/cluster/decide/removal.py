@@ -1,0 +1,217 @@
+"""How nodes leave a cluster: in which steps, and whether etcd keeps its quorum; pure.
+
+A server stops before its Node object is deleted, which is when the others remove it from etcd: so it hands
+over what it leads, and nothing that it does can come in between. Where the others may be no majority without
+it, as with one of two, it cannot stop first; it must not start again meanwhile, or it would join anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from kbootstrap.cluster.decide.host_record import GiveBack, LeaveMachine
+from kbootstrap.cluster.decide.steps import (
+    Cordon,
+    Drain,
+    ForgetNode,
+    HoldService,
+    Step,
+    StopService,
+    WaitJoined,
+)
+from kbootstrap.cluster.state.model import ApiFacts, ApiNode, NodeFacts, Recorded, Wanted
+from kbootstrap.core.diagnostics import Diagnostic, Severity
+from kbootstrap.distros.model import Distribution, Role
+
+REMOVED = "the spec does not want it any more"
+RENEWED = "its machine is made anew"
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """Nodes that go, with their roles. `removed` for good; in place of `renewed` comes a new machine.
+
+    `staying` are machines of removed nodes that nobody destroys: Kubernetes is taken off them instead.
+    `unseen` says of some of these why that is not possible.
+    """
+
+    removed: Mapping[str, Role]
+    renewed: Mapping[str, Role]
+    staying: Mapping[str, Recorded] = field(default_factory=dict)
+    unseen: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Return all of them."""
+        return frozenset({*self.removed, *self.renewed})
+
+    def role(self, name: str) -> Role:
+        """Return the role of one of them."""
+        return self.removed[name] if name in self.removed else self.renewed[name]
+
+
+NOBODY = Going({}, {})
+
+
+def in_turn(going: Going, api: ApiFacts | None) -> tuple[str, ...]:
+    """Return who goes in the order in which they go: what is not well first, which costs etcd nothing."""
+    seen = api.nodes if api else {}
+    return tuple(
+        sorted(
+            (*going.removed, *going.renewed),
+            key=lambda name: (name in seen and seen[name].ready, name in going.renewed),
+        )
+    )
+
+
+def steps(
+    going: Going, distro: Distribution, facts: Mapping[str, NodeFacts], api: ApiFacts | None
+) -> dict[str, tuple[Step, ...]]:
+    """Return the steps by which each node leaves, in turn; none for a machine that has nothing left to do."""
+    seen = api.nodes if api else {}
+    # What the API tells of members is some seconds old: who has data, or will be a voter, may be one.
+    members = {name for name, node in seen.items() if node.etcd is not None}
+    members |= {name for name, one in facts.items() if one.etcd and name in seen}
+    well = {name for name, node in seen.items() if node.etcd and node.ready}
+    found: dict[str, tuple[Step, ...]] = {}
+    for name in in_turn(going, api):
+        unit = distro.unit(going.role(name))
+        first = going.role(name) == "agent" or len(well - {name}) >= _majority(len(members))
+        mine = _steps(
+            going, name, unit, facts.get(name), seen.get(name), stop_first=first, api_known=api is not None
+        )
+        found[name] = (*mine, *_machine(going, name))
+        if name in going.removed:
+            members.discard(name)
+            well.discard(name)
+    return found
+
+
+def _steps(
+    going: Going,
+    name: str,
+    unit: str,
+    facts: NodeFacts | None,
+    seen: ApiNode | None,
+    *,
+    stop_first: bool,
+    api_known: bool,
+) -> Iterator[Step]:
+    why = REMOVED if name in going.removed else RENEWED
+    runs = facts is not None and facts.unit(unit).started
+    if seen is None:
+        if runs and going.role(name) == "server" and facts is not None and not facts.left and api_known:
+            # Stopped now, it would stay a member for ever, and the others might be no majority.
+            yield WaitJoined(node=name, why="a server leaves etcd with its Node, and has none yet")
+            yield HoldService(node=name, why="it must not join again", unit=unit)
+            yield ForgetNode(node=name, why=why, member=True)
+        if runs:
+            yield StopService(node=name, why=why, unit=unit)
+        if runs and going.role(name) == "agent" and api_known:
+            yield ForgetNode(node=name, why="it may have joined at the last moment")
+        return
+    if seen.leaving or not seen.unschedulable:  # what somebody else keeps pods away from is left like that
+        yield Cordon(node=name, why=why)
+    if seen.ready and runs:  # nobody ends the pods of a node that is dead; they are forgotten with it
+        yield Drain(node=name, why=why)
+    if runs and stop_first:
+        yield StopService(node=name, why=why, unit=unit)
+    elif runs:
+        yield HoldService(node=name, why="it must not join again", unit=unit)
+    yield ForgetNode(node=name, why=why, member=facts is not None and facts.etcd)
+    if runs and not stop_first:
+        yield StopService(node=name, why=why, unit=unit)
+        yield ForgetNode(node=name, why="it may have registered once more until then")
+
+
+def _machine(going: Going, name: str) -> Iterator[Step]:
+    """Yield what becomes of a machine that nobody destroys, once its node has left."""
+    if name in going.unseen:
+        yield LeaveMachine(node=name, why=going.unseen[name], machine=going.staying[name])
+    elif name in going.staying:
+        yield GiveBack(node=name, why=REMOVED)
+
+
+def problems(wanted: Wanted, going: Going, api: ApiFacts | None) -> Iterator[Diagnostic]:
+    """Yield why these nodes must not go."""
+    if not going.names:
+        return
+    if api is None:
+        yield Diagnostic(
+            "KB0853",
+            "Nodes cannot leave a cluster whose API is silent",
+            f"{_list(going.names)} should go, and the Kubernetes API of {wanted.cluster} does not answer: "
+            "nobody can move the pods, and nobody knows which servers carry the data.",
+            "make the cluster well first: kbootstrap status shows how it is; apply with the nodes as they "
+            "were starts what is stopped",
+        )
+        return
+    members = {name: node.ready for name, node in api.nodes.items() if node.etcd}
+    yield from _quorum(members, [name for name in in_turn(going, api) if name in members], going.renewed)
+    for name, why in going.unseen.items():
+        yield _unseen(name, going.staying[name], why, api.nodes.get(name))
+
+
+def _unseen(name: str, machine: Recorded, why: str, seen: ApiNode | None) -> Diagnostic:
+    """Say that a machine cannot be cleaned; one that runs would join again as soon as it is forgotten."""
+    if seen and seen.ready:
+        return Diagnostic(
+            "KB0652",
+            "A node that runs cannot leave unseen",
+            f"{name} ({machine.address}) has left the spec and is Ready, and Kubernetes cannot be taken off "
+            f"its machine: {why}. Its service would go on and join again.",
+            "make the machine reachable, or switch it off and wait a minute until its node is NotReady; "
+            "then apply again",
+        )
+    return Diagnostic(
+        "KB0653",
+        "Machine is left as it is",
+        f"{name} ({machine.address}) leaves the cluster, and nothing is done to its machine: {why}.",
+        "if Kubernetes is still on it, keep it switched off, or clean it when it answers again (docs/ssh.md, "
+        '"A host that came back")',
+        severity=Severity.WARNING,
+    )
+
+
+def _quorum(
+    members: Mapping[str, bool], leaving: Collection[str], renewed: Collection[str]
+) -> Iterator[Diagnostic]:
+    """Go through the removals one by one, as they will be done; etcd needs a majority at every moment.
+
+    Removing a member is itself a change that the majority of all members, with this one, must agree to (etcd,
+    "Runtime reconfiguration").
+    """
+    left = dict(members)
+    for name in leaving:
+        count, well = len(left), sum(left.values())
+        after_count, after_well = count - 1, well - left[name]
+        if after_count == 0:
+            yield Diagnostic(
+                "KB0854",
+                "The only member of etcd cannot go",
+                f"{name} is the only server with the cluster's data, which would be lost with it.",
+                "grow the control plane to 3 servers first (`control_plane.nodes: 3`), apply, and change its "
+                "machines then, one by one; or save a snapshot, destroy, apply, and restore it",
+            )
+            return
+        if well < _majority(count) or after_well < _majority(after_count):
+            yield Diagnostic(
+                "KB0855",
+                "etcd would lose its quorum",
+                f"etcd has {count} members, {well} of them well. Without {name} there would be {after_well} "
+                f"of {after_count}, and {_majority(after_count)} are needed.",
+                "make the other servers well first: kbootstrap status shows which are not",
+            )
+            return
+        del left[name]
+        if name in renewed:
+            left[name] = True
+
+
+def _majority(members: int) -> int:
+    return members // 2 + 1
+
+
+def _list(names: Collection[str]) -> str:
+    return ", ".join(sorted(names))

@@ -1,0 +1,134 @@
+"""Rotating tokens and certificates: what that comes to for each node; pure.
+
+New tokens first lie beside the old ones on every server. While they do, every plan changes to them, whoever
+makes it: a run that was cut is ended by the next one. How k3s takes them (its source, v1.32, `pkg/server` and
+`pkg/cluster`): one server encrypts the data that servers start from with the new token; from then on a server
+that starts with the old one fails, and one that runs takes no notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from kbootstrap.cluster.decide.certificates import first, until
+from kbootstrap.cluster.decide.steps import (
+    Plan,
+    RenewCertificates,
+    RestartService,
+    Step,
+    WaitReady,
+    WaitServing,
+)
+from kbootstrap.cluster.state.model import NodeFacts, TokenMarks, Wanted
+
+FRESH = "new"
+"""Stands for the mark of tokens that are not made yet, in a plan that is only shown."""
+ROTATED = "tokens are rotated"
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """Which tokens nodes should have, as marks; empty where that is not known.
+
+    `pending`: new ones lie beside, and servers change to them. `leader` is the server that activates them,
+    None where that has been done. `begun`: it may have been done, or by half.
+    """
+
+    server: str = ""
+    agents: str = ""
+    pending: bool = False
+    leader: str | None = None
+    begun: bool = False
+
+    def stale(self, facts: NodeFacts, *, member: bool) -> bool:
+        """Tell whether a server starts with another token. What a member has is right while none rotate."""
+        return (self.pending or not member) and _differs(facts.tokens.own, self.server)
+
+    def stale_agents(self, facts: NodeFacts, *, member: bool) -> bool:
+        """Tell whether a server lets agents join with another token."""
+        return (self.pending or not member) and _differs(facts.tokens.agents, self.agents)
+
+    def stale_agent(self, facts: NodeFacts) -> bool:
+        """Tell whether an agent has a token that is good no more; the server token is good for agents too."""
+        return _differs(facts.tokens.own, self.agents) and _differs(facts.tokens.own, self.server)
+
+    def unfinished(self, facts: NodeFacts) -> bool:
+        """Tell whether a member has tokens beside that must be put away in the end."""
+        return self.pending and (bool(facts.tokens.next) or self.stale(facts, member=True))
+
+
+def rotation(wanted: Wanted, facts: Mapping[str, NodeFacts], members: Collection[str]) -> Rotation:
+    """Find out which tokens the nodes should have.
+
+    Before new ones are activated every member must run: one that does not is started with the old ones.
+    """
+    names = [node.name for node in wanted.servers if node.name in members and node.name in facts]
+    servers = [facts[name] for name in names]
+    beside = next((one.tokens for one in servers if one.tokens.next), None)
+    now = Rotation(
+        _common(one.tokens.accepted for one in servers), _common(one.tokens.agents for one in servers)
+    )
+    if beside is None:
+        return now
+    unit = wanted.distro.unit("server")
+    active = [one.name for one in servers if one.unit(unit).active == "active"]
+    begun = [one for one in servers if one.tokens.accepted == beside.next]
+    if not begun and len(active) < len(servers):
+        return now
+    if any(not one.tokens.next for one in begun):  # a server has come to its end
+        leader = None
+    else:
+        leader = next((name for name in active if not begun or name in {one.name for one in begun}), None)
+    return Rotation(beside.next, beside.next_agents, pending=True, leader=leader, begun=bool(begun))
+
+
+def begin(facts: Mapping[str, NodeFacts], members: Collection[str]) -> Mapping[str, NodeFacts]:
+    """Return the facts as they are once new tokens lie beside on the members, where none do yet."""
+    if pending(facts):
+        return facts
+    return {
+        name: replace(one, tokens=replace(one.tokens, next=FRESH, next_agents=FRESH))
+        if name in members
+        else one
+        for name, one in facts.items()
+    }
+
+
+def pending(facts: Mapping[str, NodeFacts]) -> TokenMarks | None:
+    """Return the marks of a server on which new tokens lie, None where there are none."""
+    return next((one.tokens for one in facts.values() if one.tokens.next), None)
+
+
+def renewal(
+    wanted: Wanted, facts: Mapping[str, NodeFacts], within: int | None, members: tuple[str, ...]
+) -> Plan:
+    """Return the plan that makes certificates anew, one node after the other.
+
+    `within`: only on nodes where one runs out in fewer days than that.
+    """
+    steps: dict[str, tuple[Step, ...]] = {}
+    for node in wanted.nodes:
+        found, unit = facts[node.name], wanted.distro.unit(node.role)
+        soonest = first(found.certificates, "leaf")
+        if within is not None and (soonest is None or soonest.days(found.time) >= within):
+            continue
+        why = f"{soonest.name} {until(soonest, found.time)}" if soonest else "they are rotated"
+        mine: list[Step] = [
+            RenewCertificates(node=node.name, why=why, unit=unit),
+            RestartService(node=node.name, why="it makes them when it starts", unit=unit),
+        ]
+        if node.role == "server":
+            mine.append(WaitServing(node=node.name, why="other nodes need it", unit=unit))
+        mine.append(WaitReady(node=node.name, why="it starts", unit=unit, version=wanted.version))
+        steps[node.name] = tuple(mine)
+    return Plan(wanted.cluster, steps, members=members)
+
+
+def _differs(mark: str, right: str) -> bool:
+    return bool(mark and right) and mark != right
+
+
+def _common(marks: Iterable[str]) -> str:
+    found = {mark for mark in marks if mark}
+    return found.pop() if len(found) == 1 else ""

@@ -1,0 +1,104 @@
+"""Another Kubernetes version: what is allowed, and which server's data is saved before; pure.
+
+Rules: Kubernetes, "Version Skew Policy" (servers differ by one minor at most, kubelets are never newer than
+them); k3s and RKE2, "Upgrades" (never skip a minor); etcd's data does not go back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from kbootstrap.cluster.decide.removal import Going
+from kbootstrap.cluster.decide.steps import SaveSnapshot
+from kbootstrap.cluster.state.model import ApiNode, NodeFacts, Wanted
+from kbootstrap.core.diagnostics import Diagnostic
+
+
+def runs(wanted: Wanted, facts: NodeFacts, seen: ApiNode | None) -> str:
+    """Return the version that a node runs: as it tells the API, else as it is installed; empty for none."""
+    installed = facts.artifacts.get(wanted.distro.paths.binary)
+    return (seen.version if seen else "") or (installed.version if installed else "")
+
+
+def other_version(wanted: Wanted, facts: NodeFacts, seen: ApiNode | None) -> bool:
+    """Tell whether a node that was part of the cluster runs another version than the wanted one."""
+    return runs(wanted, facts, seen) not in ("", wanted.version)
+
+
+def first_to_change(
+    wanted: Wanted, facts: Mapping[str, NodeFacts], seen: Mapping[str, ApiNode]
+) -> str | None:
+    """Return the server that saves a snapshot first: the first one, as long as no server has changed."""
+    servers = [
+        node.name for node in wanted.servers if node.name in facts and _settled(wanted, facts[node.name])
+    ]
+    changing = [name for name in servers if other_version(wanted, facts[name], seen.get(name))]
+    return changing[0] if changing and len(changing) == len(servers) else None
+
+
+def snapshot(node: str, version: str) -> SaveSnapshot:
+    """Return the step that saves etcd before `version`."""
+    name = f"before-{re.sub(r'[^a-z0-9.]+', '-', version)}"
+    return SaveSnapshot(node=node, why=f"servers change to {version}", name=name)
+
+
+def problems(
+    wanted: Wanted, facts: Mapping[str, NodeFacts], seen: Mapping[str, ApiNode], going: Going
+) -> Iterator[Diagnostic]:
+    """Yield why the version must not change so, one for each node or for the cluster."""
+    names = [n.name for n in wanted.nodes if n.name in facts and _settled(wanted, facts[n.name])]
+    found = {name: runs(wanted, facts[name], seen.get(name)) for name in names if name not in going.renewed}
+    others = {name: version for name, version in found.items() if version not in ("", wanted.version)}
+    for name, version in others.items():
+        if why := _forbidden(version, wanted.version):
+            yield Diagnostic(
+                "KB0809",
+                "Kubernetes cannot change to this version",
+                f"{name} runs {version}, the spec wants {wanted.version}: {why[0]}.",
+                why[1],
+            )
+    if others and going.names:
+        yield Diagnostic(
+            "KB0856",
+            "Version and machines change at once",
+            f"The spec wants {wanted.version}, and {', '.join(sorted(going.names))} should go or get a new "
+            "machine. When something fails then, nobody knows what it was.",
+            "apply one of the two changes first: write the old version, or the old machines, for now",
+        )
+    if others and not seen:
+        yield Diagnostic(
+            "KB0857",
+            "Version changes while the API is silent",
+            f"The spec wants {wanted.version}, and the Kubernetes API does not answer. A cluster that is not "
+            "well is not made better by another version.",
+            f"write `version: {next(iter(others.values()))}` for now, and make it well: kbootstrap status",
+        )
+
+
+def _settled(wanted: Wanted, facts: NodeFacts) -> bool:
+    return facts.registered or any(
+        facts.unit(wanted.distro.unit(role)).started for role in ("server", "agent")
+    )
+
+
+def _forbidden(old: str, new: str) -> tuple[str, str] | None:
+    """Return why a node must not go from one version to another, and what to do; None where it may."""
+    before, after = _numbers(old), _numbers(new)
+    if len(before) < 3 or len(after) < 3:
+        return None
+    if after < before:
+        return (
+            "that is older, and the data of a cluster does not go back",
+            f"write `version: {old}`, or a newer one; the way back is a snapshot of that time, restored",
+        )
+    if before[0] != after[0] or after[1] > before[1] + 1:
+        return (
+            "Kubernetes never skips a minor version",
+            f"go step by step: the newest v{before[0]}.{before[1] + 1} comes first, then the next one",
+        )
+    return None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version))

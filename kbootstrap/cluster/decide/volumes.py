@@ -1,0 +1,136 @@
+"""Extra volumes of a node, from the disk in the machine to the mounted filesystem: deciding; pure.
+
+A volume is found by its ID, never by the name of a device, which differs from cloud to cloud and from boot to
+boot. It is formatted once in its life, when it carries no signature of anything. Doing it: `disks.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+
+from kbootstrap.cluster.decide.steps import FormatVolume, GrowVolume, MountVolume, Step
+from kbootstrap.cluster.state.model import NodeFacts, VolumeFacts, WantedNode, WantedVolume
+from kbootstrap.core.diagnostics import Diagnostic
+from kbootstrap.distros.config import HEADER
+from kbootstrap.distros.model import NodeFile
+
+FILESYSTEM = "ext4"
+BLANK = "none"
+"""What facts call a disk that can be read, and on which blkid finds nothing."""
+_SLACK = 64 << 20
+"""Bytes at the end of a disk that a filesystem may leave: ext4 gives up a last group that is too small."""
+
+
+def steps(node: WantedNode, facts: NodeFacts) -> Iterator[Step]:
+    """Yield what must be done, in an order in which a volume may lie within another one."""
+    for volume in sorted(node.volumes, key=lambda one: one.mount):
+        yield from _steps(node.name, volume, facts)
+
+
+def problems(node: WantedNode, facts: NodeFacts) -> Iterator[Diagnostic]:
+    """Yield what forbids to format or to mount: whatever it is, nothing of it is touched."""
+    for volume in node.volumes:
+        seen = facts.volumes.get(volume.name)
+        if seen is None or not seen.link:
+            continue
+        if seen.kind not in (BLANK, FILESYSTEM):
+            yield _strange(node.name, volume, seen)
+        if reason := _occupied(volume, seen, facts):
+            yield Diagnostic(
+                "KB0842",
+                "Volume cannot be mounted there",
+                f"Volume {volume.name} of {node.name} is to be mounted at {volume.mount}, and {reason}.",
+                f"look at the machine: findmnt; ls -A {volume.mount}; systemctl list-units --type=mount. "
+                "Move away what is there, or write another `mount`",
+            )
+
+
+def unit_file(volume: WantedVolume, link: str) -> NodeFile:
+    """Return the mount unit of a volume, which mounts it at every boot before Kubernetes starts.
+
+    By the volume's ID: a UUID would also be that of a clone or a restored snapshot. A volume that is missing
+    at boot keeps nothing else from starting (`WantedBy`). Units of mounts are named after their folder, and
+    come before `local-fs.target` (systemd.mount(5)), which comes before every service.
+    """
+    content = (
+        f"{HEADER}"
+        "[Unit]\n"
+        f"Description=Volume {volume.name}\n"
+        "\n"
+        "[Mount]\n"
+        f"What={link}\n"
+        f"Where={volume.mount.replace('%', '%%')}\n"
+        f"Type={FILESYSTEM}\n"
+        "\n"
+        "[Install]\n"
+        "WantedBy=local-fs.target\n"
+    )
+    return NodeFile(f"/etc/systemd/system/{unit_name(volume.mount)}", content, 0o644, restart=False)
+
+
+def unit_name(mount: str) -> str:
+    """Return the name that systemd wants for the mount unit of a folder (`systemd-escape --path`)."""
+
+    def escaped(char: str) -> str:
+        return "".join(f"\\x{byte:02x}" for byte in char.encode())
+
+    text = re.sub(r"[^A-Za-z0-9:_./]", lambda found: escaped(found.group()), mount.strip("/"))
+    if text.startswith("."):
+        text = escaped(".") + text[1:]
+    return f"{text.replace('/', '-')}.mount"
+
+
+def _steps(node: str, volume: WantedVolume, facts: NodeFacts) -> Iterator[Step]:
+    seen = facts.volumes.get(volume.name, VolumeFacts())
+    if seen.kind == BLANK:
+        yield FormatVolume(node=node, why="it is new, nothing is on it", volume=volume, link=seen.link)
+    file = unit_file(volume, seen.link)
+    if why := _unmounted(volume, seen, facts, file):
+        yield MountVolume(node=node, why=why, volume=volume, link=seen.link, file=file)
+    room = max(seen.bytes, volume.bytes)
+    if seen.kind == FILESYSTEM and seen.size and room - seen.size > _SLACK:
+        why = f"its filesystem has {_gib(seen.size)} of {_gib(room)} GiB"
+        yield GrowVolume(node=node, why=why, volume=volume, link=seen.link)
+
+
+def _unmounted(volume: WantedVolume, seen: VolumeFacts, facts: NodeFacts, file: NodeFile) -> str:
+    """Tell why a volume must be mounted, or nothing when it is, now and at the next boot."""
+    if not volume.id:
+        return "it is made and attached first"
+    if not seen.link:
+        return "the machine does not show it"
+    if seen.mounted != "yes":
+        return "it is not mounted"
+    before = facts.files.get(file.path)
+    if before is None:
+        return "it would not be mounted at the next boot"
+    same = before == hashlib.sha256(file.content.encode()).hexdigest()
+    return "" if same else f"{file.path} differs"
+
+
+def _occupied(volume: WantedVolume, seen: VolumeFacts, facts: NodeFacts) -> str:
+    """Tell what is in the way. Once it was mounted there, what lies below is no reason to leave it out."""
+    if seen.mounted == "other":
+        return "something else is mounted there"
+    if seen.mounted == "no" and seen.elsewhere:
+        return f"it is mounted at {seen.elsewhere}"
+    known = unit_file(volume, seen.link).path in facts.files
+    return "that folder has files in it, which nobody would see any more" if seen.filled and not known else ""
+
+
+def _strange(node: str, volume: WantedVolume, seen: VolumeFacts) -> Diagnostic:
+    what = "cannot be read" if seen.kind == "unknown" else f"carries something else ({seen.kind})"
+    return Diagnostic(
+        "KB0841",
+        "Volume is not ours to format",
+        f"Volume {volume.name} of {node} ({seen.link}) {what}; wanted is {FILESYSTEM}, and only a volume "
+        "without any signature is formatted.",
+        f"look at it on the machine: blkid -p {seen.link}; wipefs {seen.link}. If nothing of it is needed: "
+        f"wipefs --all {seen.link}",
+    )
+
+
+def _gib(size: int) -> str:
+    return f"{size / (1 << 30):.3g}"

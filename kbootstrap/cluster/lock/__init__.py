@@ -1,0 +1,1 @@
+"""The lock of a cluster: a lease on its servers."""

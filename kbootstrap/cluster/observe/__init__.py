@@ -1,0 +1,1 @@
+"""Reads facts, credentials and journals from nodes; changes nothing."""

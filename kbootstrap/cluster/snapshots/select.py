@@ -1,0 +1,70 @@
+"""Choosing among snapshots on servers, in a bucket and in files, and among the tokens beside them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from stat import S_ISREG
+
+from kbootstrap.cluster.snapshots.bucket import Item
+from kbootstrap.cluster.snapshots.vault import PREFIX, SUFFIX
+from kbootstrap.cluster.state.snapshots import FILE, S3, Snapshot, made_at, ordered
+from kbootstrap.core.errors import WrongUsage
+
+METADATA = ".metadata/"
+"""Folder of the bucket that k3s passes over when it looks for snapshots (its source, `pkg/etcd/s3`)."""
+_SKEW = 300
+"""Seconds by which the clock of this machine may be behind a server's."""
+NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,60}[a-z0-9])?")
+
+
+def on_disk(path: Path) -> Snapshot | None:
+    """Return the snapshot in a file of this machine, None where there is no such file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    if not S_ISREG(found.st_mode):
+        return None
+    return Snapshot(path.name, FILE, made_at(path.name, int(found.st_mtime)), found.st_size)
+
+
+def in_bucket(items: Iterable[Item], prefix: str) -> tuple[Snapshot, ...]:
+    """Return the snapshots among the objects of a bucket."""
+    return tuple(
+        Snapshot(name, S3, made_at(name, item.written), item.size)
+        for item in items
+        if (name := item.key.removeprefix(prefix)) and "/" not in name and item.size
+    )
+
+
+def tokens_in(items: Iterable[Item], made: int) -> tuple[str, ...]:
+    """Return the keys of token files in a bucket, the likeliest for a snapshot of that moment first."""
+    found = [i for i in items if f"{METADATA}{PREFIX}" in i.key and i.key.endswith(SUFFIX)]
+    return likeliest(found, made)
+
+
+def likeliest(tokens: Iterable[Item], made: int) -> tuple[str, ...]:
+    """Return the keys of token files, the likeliest for a snapshot of that moment first.
+
+    That is the newest of before: a cluster that was made later on the machines has put its own there too.
+    """
+    return tuple(item.key for item in sorted(tokens, key=lambda i: (i.written > made, abs(i.written - made))))
+
+
+def kept_with(written: float, made: int) -> tuple[bool, float]:
+    """Return how unlikely a token file in a folder is the one of a snapshot of that moment there, to sort by.
+
+    It is written right after the snapshot, and again with every later one of the same tokens. Clocks differ.
+    """
+    return (written < made - _SKEW, abs(written - made))
+
+
+def pick(found: Sequence[Snapshot], wanted: str) -> Snapshot:
+    """Return the snapshot of a name, or for `s3` the newest in the bucket; raises `WrongUsage` (KB0874)."""
+    for one in ordered(found):
+        if one.name == wanted or (wanted == S3 and one.place == S3):
+            return one
+    what = "the bucket has no snapshot" if wanted == S3 else f"there is no snapshot '{wanted}'"
+    raise WrongUsage(what, hint="`kbootstrap snapshot list` shows what there is", code="KB0874")

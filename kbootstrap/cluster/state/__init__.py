@@ -1,0 +1,1 @@
+"""Facts about nodes and the desired state, as frozen data."""

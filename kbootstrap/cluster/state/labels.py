@@ -1,0 +1,74 @@
+"""Labels and taints of a Node object: what to change so that they are as the spec says; pure.
+
+Labels given at registration belong to nobody afterwards, and other controllers set labels and taints of their
+own. So we write down, in an annotation of the Node, which ones we set: those we may remove again, no others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kbootstrap.cluster.state.model import ApiNode
+from kbootstrap.spec.model import Taint
+
+ANNOTATION = "kbootstrap/applied"
+LEAVING = "kbootstrap/leaving"
+"""Annotation of a Node that was cordoned by us, because it goes. A later run that keeps it uncordons it."""
+
+
+def patch(node: ApiNode, labels: Mapping[str, str], taints: Iterable[Taint]) -> dict[str, Any] | None:
+    """Return a JSON merge patch for the Node, or None when it is as wanted.
+
+    The patch names the resource version that was read: when the object has changed since, the server refuses
+    it and the caller reads again. A taint is known by key and effect, as Kubernetes does.
+    """
+    wanted = {_id(taint): taint for taint in taints}
+    old_labels, old_taints = _applied(node.applied)
+    label_changes: dict[str, str | None] = {
+        key: value for key, value in labels.items() if node.labels.get(key) != value
+    }
+    label_changes |= {key: None for key in old_labels if key not in labels and key in node.labels}
+    found = {_id(taint): taint for taint in node.taints}
+    kept = {key: taint for key, taint in found.items() if key not in wanted and key not in old_taints}
+    result = kept | wanted
+    annotation = _annotation(labels, wanted)
+    change: dict[str, Any] = {}
+    if label_changes:
+        change["labels"] = dict(sorted(label_changes.items()))
+    if annotation != node.applied:
+        change["annotations"] = {ANNOTATION: annotation}
+    if not change and result == found:
+        return None
+    whole: dict[str, Any] = {"metadata": change | {"resourceVersion": node.resource_version}}
+    if result != found:
+        whole["spec"] = {"taints": [_json(result[key], node.taint_times) for key in sorted(result)]}
+    return whole
+
+
+def _id(taint: Taint) -> str:
+    return f"{taint.key}:{taint.effect}"
+
+
+def _json(taint: Taint, times: Mapping[str, str]) -> dict[str, str]:
+    written = {"key": taint.key, "effect": taint.effect}
+    if taint.value:
+        written["value"] = taint.value
+    if _id(taint) in times:
+        written["timeAdded"] = times[_id(taint)]
+    return written
+
+
+def _annotation(labels: Iterable[str], taints: Iterable[str]) -> str | None:
+    content = {"labels": sorted(labels), "taints": sorted(taints)}
+    return json.dumps(content, separators=(",", ":")) if any(content.values()) else None
+
+
+def _applied(annotation: str | None) -> tuple[frozenset[str], frozenset[str]]:
+    """Read our annotation; one that somebody spoilt counts as none."""
+    try:
+        content = json.loads(annotation or "{}")
+        return frozenset(map(str, content.get("labels", ()))), frozenset(map(str, content.get("taints", ())))
+    except (ValueError, TypeError, AttributeError):
+        return frozenset(), frozenset()

@@ -1,0 +1,125 @@
+"""What `kbootstrap status` does: see each cluster beside what is wanted; nothing is changed or started."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Coroutine, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from kbootstrap.cluster.decide import last_snapshots as last
+from kbootstrap.cluster.decide.comparison import Row, compare
+from kbootstrap.cluster.decide.drift import Drift
+from kbootstrap.cluster.decide.last_snapshots import LastSnapshots
+from kbootstrap.cluster.snapshots.select import in_bucket
+from kbootstrap.cluster.state.snapshots import Snapshot
+from kbootstrap.commands.snapshots import bucket_of
+from kbootstrap.core.concurrency import together
+from kbootstrap.core.diagnostics import Diagnostic, errors
+from kbootstrap.core.errors import KbootstrapError
+from kbootstrap.engine.context import Context
+from kbootstrap.engine.observe import GLANCE, Nodes, see_nodes
+from kbootstrap.engine.prepare import current_outputs, vanished
+from kbootstrap.render.address import node as node_of
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterStatus:
+    """One cluster. `endpoint` is the API's URL; `note` says why nothing else is known, empty where it is.
+
+    `made` False: it was never made. `drift` is what differs and belongs to no node, `diagnostics` what a plan
+    says of the nodes. `holder` is the run that changes the cluster at this moment.
+    """
+
+    name: str
+    provider: str
+    endpoint: str | None = None
+    rows: tuple[Row, ...] = ()
+    note: str = ""
+    made: bool = True
+    holder: str | None = None
+    drift: tuple[Drift, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    snapshots: LastSnapshots | None = None
+
+    @property
+    def good(self) -> bool:
+        """Whether everything is as wanted, and snapshots are made as scheduled."""
+        return (
+            bool(self.rows)
+            and all(row.good for row in self.rows)
+            and not (self.note or self.drift or errors(self.diagnostics))
+            and not (self.snapshots and self.snapshots.late)
+        )
+
+    @property
+    def pending(self) -> bool:
+        """Whether `apply` would change something."""
+        return not self.made or bool(self.drift) or any(row.pending or row.drift for row in self.rows)
+
+
+async def look(context: Context) -> ClusterStatus:
+    """Compare a cluster with its spec; machines and a bucket that do not answer are told, not waited for."""
+    name, provider = context.cluster.name, context.cluster.provider.name
+    outputs = await current_outputs(context)
+    if not outputs:
+        return ClusterStatus(name, provider, note="it has not been made yet", made=False)
+    async with AsyncExitStack() as stack:
+        nodes, gone, (copies, problem) = await _all(context, outputs, stack)
+    lost = {node: why for address, why in gone.items() if (node := node_of(address, name))}
+    found = last.judge(context.cluster.snapshots, nodes.facts, copies, problem)
+    holders = [facts.lease.who for facts in nodes.facts.values() if facts.lease]
+    return ClusterStatus(
+        name,
+        provider,
+        endpoint=nodes.inventory.external.url,
+        rows=compare(
+            nodes.wanted,
+            nodes.facts,
+            nodes.api,
+            nodes.plan,
+            gone=lost,
+            unreachable={node: error.message for node, error in nodes.unreachable.items()},
+        ),
+        holder=holders[0] if holders else None,
+        drift=_elsewhere(name, gone),
+        diagnostics=(*nodes.plan.diagnostics, *last.problems(found)),
+        snapshots=found,
+    )
+
+
+async def _all(
+    context: Context, outputs: Mapping[str, Any], stack: AsyncExitStack
+) -> tuple[Nodes, Mapping[str, str], tuple[Collection[Snapshot], str]]:
+    """Look at nodes, infrastructure and bucket at once."""
+    looks: tuple[Coroutine[Any, Any, Any], ...] = (
+        see_nodes(context, outputs, stack, tolerant=True),
+        vanished(context, outputs),
+        _copies(context),
+    )
+    nodes, gone, copies = await together(looks)
+    return nodes, gone, copies
+
+
+async def _copies(context: Context) -> tuple[Collection[Snapshot], str]:
+    """Return the snapshots in the bucket, or why it could not be looked at."""
+    try:
+        bucket = bucket_of(context)
+        if bucket is None:
+            return (), ""
+        async with asyncio.timeout(GLANCE):
+            return in_bucket(await bucket.items(), bucket.prefix), ""
+    except KbootstrapError as error:
+        return (), error.message
+    except TimeoutError:
+        return (), f"it did not answer within {GLANCE:g} s"
+
+
+def _elsewhere(cluster: str, gone: Mapping[str, str]) -> tuple[Drift, ...]:
+    """Return what is gone and belongs to no node: a network, a load balancer."""
+    return tuple(
+        Drift("infrastructure", address, why)
+        for address, why in gone.items()
+        if node_of(address, cluster) is None
+    )

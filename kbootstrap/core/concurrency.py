@@ -1,0 +1,50 @@
+"""Doing things at the same time, with failures that look as if they had been done alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any, TypeVar
+
+from kbootstrap.core.errors import KbootstrapError
+
+T = TypeVar("T")
+
+
+async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Await all in parallel; return the results in order. The first failure ends the others and is raised.
+
+    No `TaskGroup`: until Python 3.13 it forgets that the caller was cancelled when a failure comes at the
+    same moment, and whoever catches the failure would go on, perhaps for ever.
+    """
+    tasks = [asyncio.ensure_future(one) for one in work]
+    if not tasks:
+        return []
+    try:
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    order = sorted(tasks, key=lambda task: task not in ended)
+    failures = [error for task in order if not task.cancelled() and (error := task.exception())]
+    if failures:
+        raise _worst(failures)
+    return [task.result() for task in tasks]
+
+
+def first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the failure to show: a bug before anything else, so that it is not hidden."""
+    return _worst(list(_leaves(failures)))
+
+
+def _worst(found: Sequence[BaseException]) -> BaseException:
+    return next((one for one in found if not isinstance(one, KbootstrapError)), found[0])
+
+
+def _leaves(failures: BaseExceptionGroup[BaseException]) -> Iterable[BaseException]:
+    for one in failures.exceptions:
+        if isinstance(one, BaseExceptionGroup):
+            yield from _leaves(one)
+        else:
+            yield one

@@ -1,0 +1,133 @@
+"""Failures of the world, as one tree. Each class knows its exit code; each instance knows what to do next.
+
+    KbootstrapError (1)
+    ├── Declined (1)
+    │   └── PlanMoved (1)
+    ├── SpecInvalid (3)             carries diagnostics; raised once, with every problem of the file
+    ├── CredentialsRefused (4)
+    ├── PrerequisiteMissing (5)
+    ├── TofuFailed (6)              carries diagnostics
+    ├── HostUnreachable (7)
+    │   └── HostKeyChanged (7)
+    ├── InstallFailed (8)
+    ├── DeadlinePassed (9)
+    ├── Locked (10)
+    ├── WrongUsage (64)
+    └── Interrupted (130)
+
+Problems in the user's input are `Diagnostic` data (see `diagnostics.py`), not exceptions, until a command
+has collected all of them. A bug is any exception outside this tree: its traceback goes to a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from kbootstrap.core.diagnostics import Diagnostic
+
+CHANGES_PENDING = 2
+"""Exit code with `--detailed-exitcode` and `--check` only: nothing failed, something would change."""
+
+
+class KbootstrapError(Exception):
+    """Base of everything that kbootstrap reports without a traceback.
+
+    `message` is one sentence that names the thing (host, file, command). `hint` says what to do next.
+    `detail` is evidence: the last lines of a journal or of a command's output, redacted by whoever made it.
+    `code` is a stable `KBnnnn` of `kbootstrap/core/codes/`, for `kbootstrap explain`.
+    `host` is the node that the failure belongs to, where there is one.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        detail: str | None = None,
+        code: str | None = None,
+        host: str | None = None,
+        diagnostics: Sequence[Diagnostic] = (),
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.detail = detail
+        self.code = code
+        self.host = host
+        self.diagnostics = tuple(diagnostics)
+
+
+class Declined(KbootstrapError):
+    """The operator said no, or nobody was there to say yes."""
+
+
+class PlanMoved(Declined):
+    """A saved plan is not what would be done now: what was agreed to does not cover it."""
+
+
+class SpecInvalid(KbootstrapError):
+    """The spec has problems; `diagnostics` holds all of them."""
+
+    exit_code = 3
+
+
+class CredentialsRefused(KbootstrapError):
+    """A key, password or token was missing or not accepted."""
+
+    exit_code = 4
+
+
+class PrerequisiteMissing(KbootstrapError):
+    """Something that must be on this machine is not: an engine, a tool, a file, room on disk, a port."""
+
+    exit_code = 5
+
+
+class TofuFailed(KbootstrapError):
+    """OpenTofu or Terraform reported errors; `diagnostics` holds them, traced to the spec where known."""
+
+    exit_code = 6
+
+
+class HostUnreachable(KbootstrapError):
+    """No SSH connection to a node could be made or kept."""
+
+    exit_code = 7
+
+
+class HostKeyChanged(HostUnreachable):
+    """A node shows another host key than the pinned one."""
+
+
+class InstallFailed(KbootstrapError):
+    """A step on a node failed."""
+
+    exit_code = 8
+
+
+class DeadlinePassed(KbootstrapError):
+    """A step did not end in the time that it has."""
+
+    exit_code = 9
+
+
+class Locked(KbootstrapError):
+    """Another run holds the lock of the cluster."""
+
+    exit_code = 10
+
+
+class WrongUsage(KbootstrapError):
+    """Arguments that make no sense, alone or together."""
+
+    exit_code = 64
+
+
+class Interrupted(KbootstrapError):
+    """The operator pressed Ctrl-C; what was running has been stopped cleanly."""
+
+    exit_code = 130

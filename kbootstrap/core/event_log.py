@@ -1,0 +1,84 @@
+"""The event log: every event of a run as JSON Lines, without secrets, in a file that only its owner reads."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kbootstrap.core.errors import PrerequisiteMissing
+from kbootstrap.core.events import Emit, Event, to_json
+from kbootstrap.core.redact import Redactor
+
+KEPT = 20
+"""Files; older ones are removed when a new one is made."""
+_TEXTS = ("cluster", "node", "phase", "step", "detail", "unit")
+
+
+def redacted(redactor: Redactor, *sinks: Emit) -> Emit:
+    """Return an `Emit` that takes known secrets out of an event and passes it on to all sinks.
+
+    The one place through which events reach views and files. A sink that fails does not stop the others.
+    """
+
+    def emit(event: Event) -> None:
+        safe = event
+        for name in _TEXTS:
+            value = getattr(event, name)
+            if value is not None and (clean := redactor.clean(value)) != value:
+                changed: dict[str, Any] = {name: clean}
+                safe = dataclasses.replace(safe, **changed)
+        for sink in sinks:
+            with contextlib.suppress(Exception):
+                sink(safe)
+
+    return emit
+
+
+class EventLog:
+    """An open log file. Each event is in the file when `on_event` returns, so a killed run leaves its log."""
+
+    def __init__(self, folder: Path, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """Make `<folder>/events-<UTC time>.jsonl` (0600) and remove all but the newest `KEPT` logs.
+
+        Raises `PrerequisiteMissing` when the folder may not be written.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.path, handle = _create(folder, f"{now():%Y%m%dT%H%M%SZ}")
+        except OSError as error:
+            raise PrerequisiteMissing(f"cannot write the event log in {folder}: {error.strerror}") from error
+        self._stream = os.fdopen(handle, "w", encoding="utf-8", errors="replace")
+        _prune(folder)
+
+    def on_event(self, event: Event) -> None:
+        """Append the event; a full disk loses the line and nothing else."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(to_json(event) + "\n")
+            self._stream.flush()
+
+    def close(self) -> None:
+        """Close the file. May be called twice."""
+        with contextlib.suppress(OSError):
+            self._stream.close()
+
+
+def _create(folder: Path, stamp: str) -> tuple[Path, int]:
+    number = 0
+    while True:
+        path = folder / f"events-{stamp}{f'-{number}' if number else ''}.jsonl"
+        try:
+            return path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileExistsError:
+            number += 1
+
+
+def _prune(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # another run may prune at the same time
+        logs = sorted(folder.glob("events-*.jsonl"), key=lambda path: (path.stat().st_mtime, path.name))
+        for path in logs[:-KEPT]:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,167 @@
+"""The one door for processes on the operator's machine.
+
+Every process runs in its own session: Ctrl-C in the terminal reaches kbootstrap alone, which then asks the
+process to stop (SIGINT once, as OpenTofu wants it), waits, and only then kills the whole group.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from kbootstrap.core.errors import DeadlinePassed, KbootstrapError, PrerequisiteMissing
+
+OnLine = Callable[[str], None]
+_LINE_LIMIT = 16 * 1024 * 1024
+"""Bytes. A plan of a large cluster is one line of JSON of several megabytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A process that ended: `status` is its exit status, negative for the number of a signal."""
+
+    argv: tuple[str, ...]
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def tail(self) -> str:
+        """The last lines of what it said, stderr preferred: evidence for an error message."""
+        said = self.stderr.strip() or self.stdout.strip()
+        return "\n".join(said.splitlines()[-20:])
+
+
+class Runner(Protocol):
+    """What rooms need of processes; tests pass their own."""
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        deadline: float,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes | None = None,
+        on_line: OnLine | None = None,
+        on_error_line: OnLine | None = None,
+        grace: float = 5.0,
+        check: bool = True,
+    ) -> Finished:
+        """Run `argv` to its end; `deadline` and `grace` are seconds.
+
+        `env` replaces the environment (None: inherits). `on_line` gets every line of stdout as it comes,
+        `on_error_line` of stderr, without the newline. When cancelled or past the deadline the process gets
+        SIGINT, then `grace` seconds, then SIGKILL with its whole group.
+
+        Raises `PrerequisiteMissing` when the program is not there, `DeadlinePassed`, and with `check`
+        `KbootstrapError` when the status is not 0.
+        """
+
+    def which(self, program: str) -> Path | None:
+        """Find a program on PATH."""
+
+
+class LocalRunner:
+    """Runs processes on this machine."""
+
+    def __init__(self, env: Mapping[str, str] | None = None) -> None:
+        self._env = dict(os.environ if env is None else env)
+
+    def which(self, program: str) -> Path | None:
+        """Find a program on the PATH of the environment that processes get."""
+        found = shutil.which(program, path=self._env.get("PATH"))
+        return Path(found) if found else None
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        deadline: float,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes | None = None,
+        on_line: OnLine | None = None,
+        on_error_line: OnLine | None = None,
+        grace: float = 5.0,
+        check: bool = True,
+    ) -> Finished:
+        """Run `argv` to its end; see `Runner.run`."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *argv,
+                cwd=cwd,
+                env=dict(self._env if env is None else env),
+                stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+                limit=_LINE_LIMIT,
+            )
+        except FileNotFoundError as error:
+            raise PrerequisiteMissing(f"the program {argv[0]} is not on this machine") from error
+        except PermissionError as error:
+            raise PrerequisiteMissing(f"the program {argv[0]} may not be run: {error.strerror}") from error
+        try:
+            async with asyncio.timeout(deadline):
+                _, stdout, stderr, status = await asyncio.gather(
+                    _feed(process, stdin),
+                    _read(process.stdout, on_line),
+                    _read(process.stderr, on_error_line),
+                    process.wait(),
+                )
+        except TimeoutError as error:
+            await _stop(process, grace)
+            raise DeadlinePassed(f"{_name(argv)} did not end within {deadline:.0f} s") from error
+        except BaseException:
+            await asyncio.shield(_stop(process, grace))
+            raise
+        finished = Finished(tuple(argv), status, stdout, stderr)
+        if check and status != 0:
+            raise KbootstrapError(f"{_name(argv)} failed with exit status {status}", detail=finished.tail)
+        return finished
+
+
+def _name(argv: Sequence[str]) -> str:
+    """Name a command in a message: the program and its verb, never all arguments."""
+    return " ".join([Path(argv[0]).name, *[a for a in argv[1:3] if not a.startswith("-")][:1]])
+
+
+async def _feed(process: asyncio.subprocess.Process, stdin: bytes | None) -> None:
+    if process.stdin is None or stdin is None:
+        return
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        process.stdin.write(stdin)
+        await process.stdin.drain()
+        process.stdin.close()
+
+
+async def _read(stream: asyncio.StreamReader | None, on_line: OnLine | None) -> str:
+    if stream is None:
+        return ""
+    lines: list[str] = []
+    while raw := await stream.readline():
+        line = raw.decode("utf-8", "replace")
+        lines.append(line)
+        if on_line:
+            on_line(line.rstrip("\r\n"))
+    return "".join(lines)
+
+
+async def _stop(process: asyncio.subprocess.Process, grace: float) -> None:
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await process.wait()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()

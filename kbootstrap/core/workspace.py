@@ -1,0 +1,134 @@
+"""Where a run keeps its files: `.kbootstrap/` beside the spec, one folder for each cluster.
+
+    .kbootstrap/                       0700
+    ├── .gitignore                     contains "*"
+    ├── events/                        full event log of each run, the last 20
+    ├── modules/<provider>/…           copies of the modules that the roots refer to
+    ├── <cluster>/                     the rendered root, `.terraform/` and the local state
+    │   └── *.tf, terraform.tfstate
+    └── <cluster>.run/
+        ├── spec                       name of the spec that the cluster is of
+        ├── lock                       held while a run changes the cluster
+        ├── id_ed25519, id_ed25519.pub generated key (`local` provider)
+        ├── known_hosts                pinned host keys
+        ├── destroying                 a destroy began: names of the buckets that it leaves
+        └── kubeconfig                 0600
+
+Only the OpenTofu state is precious; everything else is found again or made again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from kbootstrap.core import files
+from kbootstrap.core.errors import PrerequisiteMissing
+
+FOLDER = ".kbootstrap"
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSpace:
+    """The paths of one cluster."""
+
+    base: Path
+    cluster: str
+
+    @property
+    def root(self) -> Path:
+        """The rendered root: OpenTofu's working directory, with the local state."""
+        return self.base / self.cluster
+
+    @property
+    def run(self) -> Path:
+        """Everything of ours that is not HCL."""
+        return self.base / f"{self.cluster}.run"
+
+    @property
+    def lock(self) -> Path:
+        """The lock of a run on this machine."""
+        return self.run / "lock"
+
+    def claim(self, spec: str, *, making: bool) -> None:
+        """Verify that the cluster is of the spec of this name; note it when the cluster is about to be made.
+
+        Two specs in one folder share its workspace. Raises `PrerequisiteMissing` (KB0405) when the cluster is
+        of another spec: working on it with this one would change, or destroy, the wrong cluster.
+        """
+        place = self.run / "spec"
+        known = _text(place)
+        if known and known != spec:
+            raise PrerequisiteMissing(
+                f"the cluster {self.cluster} in {self.base} is of the spec '{known}', not of '{spec}'",
+                hint="give one of the two clusters another name, or keep the specs in folders of their own; "
+                f"was the spec renamed: destroy the cluster under the name '{known}' first",
+                code="KB0405",
+            )
+        if making and not known:
+            files.write(place, f"{spec}\n")
+
+    @property
+    def private_key(self) -> Path:
+        """The generated SSH key; `.pub` beside it."""
+        return self.run / "id_ed25519"
+
+    @property
+    def known_hosts(self) -> Path:
+        """The pinned host keys."""
+        return self.run / "known_hosts"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The admin kubeconfig of this cluster alone."""
+        return self.run / "kubeconfig"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The `.kbootstrap/` folder that belongs to a spec file."""
+
+    base: Path
+
+    @property
+    def events(self) -> Path:
+        """Event logs; a run may be about several clusters."""
+        return self.base / "events"
+
+    @classmethod
+    def beside(cls, spec: Path) -> Workspace:
+        """Return the workspace of a spec file; nothing is made yet.
+
+        The folder is resolved: machines carry its name as their owner, and `../dev.yaml` is the same spec.
+        """
+        return cls(spec.parent.resolve() / FOLDER)
+
+    def make(self) -> None:
+        """Make the folder, private and unknown to git: it holds keys, kubeconfigs and states."""
+        try:
+            self.base.mkdir(mode=0o700, exist_ok=True)
+            if self.base.stat().st_mode & 0o077 and self.base.stat().st_uid == os.getuid():
+                self.base.chmod(0o700)
+        except OSError as error:
+            raise PrerequisiteMissing(f"cannot make the folder {self.base}: {error.strerror}") from error
+        if not (self.base / ".gitignore").exists():
+            files.write(self.base / ".gitignore", "*\n")
+
+    def of(self, cluster: str) -> ClusterSpace:
+        """Return the paths of one cluster."""
+        return ClusterSpace(self.base, cluster)
+
+    def left(self, spec: str, names: Collection[str]) -> tuple[str, ...]:
+        """Return the clusters of the spec of this name that were made from here and are not among `names`."""
+        places = sorted(self.base.glob("*.run/spec"))
+        own = (place.parent.name.removesuffix(".run") for place in places if _text(place) == spec)
+        return tuple(name for name in own if name not in names and (self.base / name).is_dir())
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,113 @@
+"""Machines that exist and left the spec: what the cluster remembers of them, and what they say themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from kbootstrap.cluster.decide.host_record import departed
+from kbootstrap.cluster.decide.removal import Going
+from kbootstrap.cluster.observe.facts import gather
+from kbootstrap.cluster.state.model import ApiFacts, NodeFacts, Recorded, Wanted
+from kbootstrap.core.errors import KbootstrapError
+from kbootstrap.engine.context import Context
+from kbootstrap.hosts.model import Connector, Host
+from kbootstrap.inventory.model import Machine
+
+
+@dataclass(frozen=True, slots=True)
+class Departed:
+    """Machines whose nodes must leave, by node name.
+
+    `hosts` and `facts` are those that belong to this cluster; `unseen` says of the others why nothing can be
+    done to them.
+    """
+
+    machines: Mapping[str, Recorded] = field(default_factory=dict)
+    hosts: Mapping[str, Host] = field(default_factory=dict)
+    facts: Mapping[str, NodeFacts] = field(default_factory=dict)
+    unseen: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def going(self) -> Going:
+        """Return who goes, and what becomes of the machines."""
+        return Going({name: one.role for name, one in self.machines.items()}, {}, self.machines, self.unseen)
+
+
+def recorded(nodes: Mapping[str, Any]) -> dict[str, Recorded]:
+    """Return the nodes of the output contract as the cluster is to remember them."""
+    return {
+        name: Recorded("server" if node["role"] == "server" else "agent", node["address"])
+        for name, node in nodes.items()
+    }
+
+
+async def visit(
+    context: Context,
+    outputs: Mapping[str, Any],
+    wanted: Wanted,
+    api: ApiFacts | None,
+    stack: AsyncExitStack,
+    via: Connector,
+    *,
+    deadline: float,
+) -> Departed:
+    """Look at the machines that left the spec; those that do not answer within `deadline` seconds are told.
+
+    What is on them counts only where their stamp names this cluster: an address may be another's by now.
+    """
+    from kbootstrap.hosts.pool import reach_all
+
+    machines = departed(wanted, api)
+    if not machines:
+        return Departed()
+    users = {machine.address: name for name, machine in wanted.machines.items()}
+    unseen = {
+        name: f"the spec has it as {users[machine.address]}"
+        for name, machine in machines.items()
+        if machine.address in users
+    }
+    targets, absent = await _targets(context, outputs, machines)
+    alone = [machine for machine in targets.values() if machine.name not in unseen]
+    reached = await stack.enter_async_context(reach_all(via, alone, deadline=deadline))
+    failures = {**absent, **reached.failures}
+    facts = await gather(reached.hosts, context.distribution, failures)
+    foreign = {
+        name: "it carries something else" for name, found in facts.items() if not _ours(context, found)
+    }
+    return Departed(
+        machines,
+        {name: host for name, host in reached.hosts.items() if name in facts and name not in foreign},
+        {name: _now(found, api) for name, found in facts.items() if name not in foreign and found.claimed},
+        {**{name: error.message for name, error in failures.items()}, **unseen, **foreign},
+    )
+
+
+def _now(found: NodeFacts, api: ApiFacts | None) -> NodeFacts:
+    """Return the facts, without the data of a member of etcd that has been removed already."""
+    return found if api and found.name in api.nodes else replace(found, etcd=False)
+
+
+def _ours(context: Context, found: NodeFacts) -> bool:
+    """Tell whether a machine may be cleaned: it is of this cluster, or there is nothing on it at all."""
+    nothing = found.claimed is None and not found.traces and not found.others
+    return nothing or found.claimed == context.cluster.name
+
+
+async def _targets(
+    context: Context, outputs: Mapping[str, Any], machines: Mapping[str, Recorded]
+) -> tuple[Mapping[str, Machine], Mapping[str, KbootstrapError]]:
+    made = {
+        name: {"role": one.role, "pool": "", "address": one.address, "instance": one.address}
+        for name, one in machines.items()
+    }
+    inventory = await context.provider.inventory(
+        context.cluster,
+        {"kbootstrap": {**outputs["kbootstrap"], "nodes": made}},
+        context.around,
+        starting=False,
+        spare=frozenset(made),
+    )
+    return inventory.machines, inventory.absent

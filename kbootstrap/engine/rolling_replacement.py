@@ -1,0 +1,194 @@
+"""Takes nodes out of a cluster, and puts new machines in their place, while the cluster serves.
+
+    removed   cordon all ─ leave (servers one by one, then agents) ─ their machines go
+    renewed   leave ─ new machine ─ install ─ Ready ─ what ran there is ready ─ the next ones
+
+OpenTofu carries out a part of the plan at a time, by targets: never more than what was shown, and never a
+machine that carries a node. What is cut anywhere is gone on with by the next run, from what is there then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from kbootstrap.cluster.api import Api
+from kbootstrap.cluster.api import connect as connect_api
+from kbootstrap.cluster.converge.drain import await_workloads, cordon, workloads
+from kbootstrap.cluster.converge.removal import clear, depart, give_back
+from kbootstrap.cluster.converge.reporting import Teller
+from kbootstrap.cluster.decide.order import Order, order
+from kbootstrap.cluster.decide.removal import Going
+from kbootstrap.cluster.decide.steps import Cordon, WaitWorkloads
+from kbootstrap.cluster.state.pods import Workloads
+from kbootstrap.core.concurrency import together
+from kbootstrap.core.errors import InstallFailed, KbootstrapError, PlanMoved
+from kbootstrap.core.events import phase
+from kbootstrap.engine.context import Context
+from kbootstrap.engine.infrastructure import Infrastructure, carry_out, hold
+from kbootstrap.engine.observe import Nodes, past_the_leaving, see_nodes
+from kbootstrap.engine.prepare import PLAN_FILE, install, refuse
+from kbootstrap.plans.checks import belongings, carries_on, machines_of, touched
+from kbootstrap.tofu.plan import PlanSummary
+
+
+@dataclass
+class Turnover:
+    """One turnover of a cluster's nodes.
+
+    `planned` is all that may be done to the infrastructure, `seconds` how long the pods of a node may take to
+    leave. Connections live as long as `stack`.
+    """
+
+    context: Context
+    tofu: Infrastructure
+    planned: PlanSummary
+    nodes: Nodes
+    stack: AsyncExitStack
+    seconds: float
+    _api: Api | None = field(default=None, init=False)
+    _cleared: set[str] = field(default_factory=set, init=False)
+
+    async def carry_out(self) -> Nodes:
+        """Do all of it; return the nodes as they were found last.
+
+        Raises what `clear`, `depart`, `converge` and OpenTofu raise; then no further node has been touched,
+        and those that were cordoned to follow are given back.
+        """
+        cluster, emit = self.context.cluster.name, self.context.runtime.emit
+        removed = self.nodes.going.removed
+        self.nodes = await past_the_leaving(self.context, self.nodes, self.stack)
+        try:
+            if removed:
+                with phase(emit, "remove", cluster):
+                    await self._remove(removed)
+            if self.nodes.going.renewed:
+                with phase(emit, "replace", cluster):
+                    for batch in self._order().renew:
+                        await self._renew(batch)
+        finally:
+            await self._hang_up()
+        with phase(emit, "infrastructure", cluster):
+            rest = await self.tofu.plan(self.tofu.root / PLAN_FILE)
+            if not rest.empty:
+                await self._apply(rest)
+        return self.nodes
+
+    async def _remove(self, names: Collection[str]) -> None:
+        leaving = self.nodes.plan.leaving
+        cordoned = [name for name in names if any(isinstance(s, Cordon) for s in leaving.get(name, ()))]
+        # All of them first: the pods of one must not move to the next.
+        async with self._staying(names):
+            await together(cordon(self._asked(), name) for name in cordoned)
+            for some in self._order().leave:
+                await together(map(self._depart, some))
+        # Before the state forgets them: what is left then, nobody would know of any more.
+        await self.context.provider.discard(self.context.cluster, names, self.context.around)
+        if targets := belongings(self.planned, [*names]):
+            made = await self.tofu.plan(self.tofu.root / PLAN_FILE, targets=targets)
+            if not touched(made, self.nodes.going.renewed):  # else they go in the end, with the rest
+                await self._apply(made)
+
+    async def _renew(self, batch: Sequence[str]) -> None:
+        stays = [name for name in batch if self.nodes.plan.leaving.get(name)]
+        ran = dict(zip(stays, await together(self._ran(name) for name in stays), strict=True))
+        async with self._staying(batch):
+            await together(map(self._depart, batch))
+        await self._remake(batch)
+        rest = {name: role for name, role in self.nodes.going.renewed.items() if name not in batch}
+        self.nodes = await see_nodes(
+            self.context, await self.tofu.outputs(), self.stack, going=Going({}, rest)
+        )
+        await self._hang_up()  # there may be another way to it now
+        refuse(self.context, self.nodes)
+        await install(self.context, self.nodes)
+        for name, before in ran.items():
+            await self._settled(name, before)
+
+    async def _remake(self, batch: Sequence[str]) -> None:
+        """Have the machines of these nodes made anew, and no other one's.
+
+        All of the plan, where the others are not concerned by it or can be held. Else the machines alone, and
+        then what belongs to them: OpenTofu takes in what a target depends on, with all its instances.
+        """
+        planfile, machines = self.tofu.root / PLAN_FILE, machines_of(self.planned, batch)
+        waiting = self.nodes.going.names - {*batch}
+        made = await self.tofu.plan(planfile, replace=machines)
+        if touched(made, waiting) and (held := await hold(self.context, self.tofu, planfile, waiting)):
+            made = await self.tofu.plan(planfile, replace=machines, held=held)
+        if not touched(made, waiting):
+            await self._apply(made)
+            return
+        for targets, replaced in ((machines, machines), (belongings(self.planned, batch), ())):
+            made = await self.tofu.plan(planfile, targets=targets, replace=replaced)
+            if found := touched(made, waiting):
+                raise InstallFailed(
+                    f"{', '.join(batch)} cannot get a new machine without {', '.join(found)}",
+                    hint="nothing was done to their machines: add a pool of another name with what is new, "
+                    "and take this one out of the spec when that one is Ready",
+                    code="KB0859",
+                )
+            await self._apply(made)
+
+    async def _settled(self, name: str, before: Workloads) -> None:
+        """Wait until what ran on a node runs again, there or elsewhere."""
+        step = WaitWorkloads(node=name, why="they had to move")
+        with Teller(self.context.cluster.name, self.context.runtime.emit).told(step) as waiting:
+            await await_workloads(self._asked(), name, before, waiting)
+
+    async def _ran(self, name: str) -> Workloads:
+        return await workloads(self._asked(), name, stays=False)
+
+    async def _depart(self, name: str) -> None:
+        context, steps = self.context, self.nodes.plan.leaving.get(name, ())
+        cluster, emit, api = context.cluster.name, context.runtime.emit, self._asked()
+        await clear(name, steps, api, cluster=cluster, seconds=self.seconds, emit=emit)
+        self._cleared.add(name)  # from here on it goes, now or with the next run
+        host, distro = self.nodes.hosts.get(name), context.distribution
+        await depart(name, steps, api, host, cluster=cluster, distro=distro, emit=emit)
+        context.lease.leave(name)
+
+    @asynccontextmanager
+    async def _staying(self, names: Collection[str]) -> AsyncIterator[None]:
+        """Give back, on a failure, the nodes that were cordoned to leave and have not begun to."""
+        try:
+            yield
+        except KbootstrapError:
+            leaving = self.nodes.plan.leaving
+            rest = {name: leaving.get(name, ()) for name in names if name not in self._cleared}
+            cluster, emit = self.context.cluster.name, self.context.runtime.emit
+            await give_back(rest, self._asked(), cluster=cluster, emit=emit)
+            raise
+
+    async def _apply(self, made: PlanSummary) -> None:
+        """Carry out a part of the plan; raise `PlanMoved` where it would do what nobody was shown."""
+        if not carries_on(self.planned, made):
+            raise PlanMoved(
+                f"the infrastructure of cluster {self.context.cluster.name} now needs other changes than "
+                "those that were shown",
+                hint="nothing of them was done; run the same command again to see them",
+                code="KB0421",
+            )
+        if not made.empty:
+            await carry_out(self.context, self.tofu, self.tofu.root / PLAN_FILE, made)
+
+    def _order(self) -> Order:
+        return order(self.nodes.going, self.nodes.wanted.nodes, self.nodes.plan.leaving)
+
+    async def _hang_up(self) -> None:
+        """End the connection to the API; who asks it next makes one."""
+        api, self._api = self._api, None
+        if api:
+            await api.close()
+
+    def _asked(self) -> Api:
+        """Return the API, through the kubeconfig and the way that were seen last."""
+        if self._api is None:
+            if self.nodes.kubeconfig is None:
+                raise InstallFailed(
+                    f"no server of cluster {self.context.cluster.name} has a kubeconfig",
+                    hint="run apply again",
+                )
+            self._api = connect_api(self.nodes.kubeconfig, self.nodes.door)
+        return self._api

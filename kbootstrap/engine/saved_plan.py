@@ -1,0 +1,133 @@
+"""From plans to the file that keeps them, and from the file back to plans, or to what moved meanwhile."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import kbootstrap
+from kbootstrap.commands import pipeline
+from kbootstrap.commands.pipeline import ClusterPlan
+from kbootstrap.core import files
+from kbootstrap.core.errors import WrongUsage
+from kbootstrap.core.events import phase
+from kbootstrap.engine.context import Context
+from kbootstrap.engine.prepare import PLAN_FILE, prepare, vanished, verify_owner
+from kbootstrap.plans.agreed import Agreed, changed_files, changed_names, digests, moved
+from kbootstrap.plans.checks import machines_made, renewed
+from kbootstrap.plans.saved import Saved, SavedCluster
+from kbootstrap.spec.lock import dump
+from kbootstrap.tofu.plan import PlanSummary, summarise
+
+_MOST = 8
+"""Rendered files that are named; more are counted."""
+
+
+async def save(plans: Sequence[ClusterPlan], spec: Path, headline: str) -> Saved:
+    """Return the plans as what is written to a file; `spec` as the operator named it."""
+    contexts = [plan.context for plan in plans]
+    return Saved(
+        spec=str(spec),
+        version=kbootstrap.__version__,
+        headline=headline,
+        sources=_sources(contexts[0]),
+        rendered=_rendered(contexts),
+        clusters=tuple([await _one(plan) for plan in plans]),
+    )
+
+
+async def _one(plan: ClusterPlan) -> SavedCluster:
+    changing = not plan.infrastructure.empty
+    return SavedCluster(
+        name=plan.context.cluster.name,
+        state=await plan.tofu.state_identity(),
+        gone=tuple(sorted(plan.gone)),
+        steps=digests(plan.nodes.plan) if plan.nodes else {},
+        new=plan.new,
+        known=plan.nodes is not None,
+        plan=(plan.tofu.root / PLAN_FILE).read_bytes() if changing else None,
+    )
+
+
+async def restore(
+    saved: Saved, contexts: Sequence[Context], stack: AsyncExitStack
+) -> tuple[ClusterPlan, ...]:
+    """Return the plans of the file, ready for `pipeline.apply`. Raises `PlanMoved` with all that moved."""
+    if told := [*_moved_sources(saved, contexts)]:
+        raise moved(told)
+    found, told = [], []
+    by_name = {one.name: one for one in saved.clusters}
+    for context in contexts:
+        plan, differences = await _again(by_name[context.cluster.name], context, stack)
+        found.append(plan)
+        told += differences
+    if told:
+        raise moved(told)
+    return tuple(found)
+
+
+async def _again(
+    saved: SavedCluster, context: Context, stack: AsyncExitStack
+) -> tuple[ClusterPlan, list[str]]:
+    """Look at the world again, without planning, and compare it with what was seen then."""
+    name, emit, told = saved.name, context.runtime.emit, []
+    agreed = Agreed(saved.steps, frozenset(saved.new), saved.known)
+    with phase(emit, "prepare", name):
+        tofu = await prepare(context)
+        outputs = await tofu.outputs()
+        verify_owner(context, outputs)
+        gone = await vanished(context, outputs)
+        if await tofu.state_identity() != saved.state:
+            told.append(f"the state of cluster {name} changed: something was applied since")
+        told += changed_names("resource", saved.gone, [*gone])
+    summary = PlanSummary((), (), ())
+    if saved.plan is not None:
+        files.write(tofu.root / PLAN_FILE, saved.plan, mode=0o600)
+        summary = summarise(await tofu.show_plan(tofu.root / PLAN_FILE), name, tofu.provenance)
+    nodes, unseen = None, None
+    known = outputs.get("kbootstrap", {}).get("nodes", {})
+    asked = machines_made(summary)
+    blank = await context.blank(asked) if asked else frozenset()
+    going = pipeline.leaving(context, known, renewed(summary, gone, blank))
+    if saved.known and not told:
+        nodes, unseen = await pipeline.look(context, outputs, stack, starting=True, going=going)
+        if nodes:
+            told += agreed.differences(nodes.plan)
+        else:
+            told.append(f"the nodes of cluster {name} do not answer any more: {unseen and unseen.message}")
+    plan = ClusterPlan(
+        context, tofu, summary, gone, nodes, saved.new, stack, unseen, known, blank, (), agreed, going
+    )
+    return plan, told
+
+
+def _moved_sources(saved: Saved, contexts: Sequence[Context]) -> list[str]:
+    told = [f"the {name} changed" for name in changed_files(saved.sources, _sources(contexts[0]))]
+    rendered = () if told else changed_files(saved.rendered, _rendered(contexts))
+    if rendered:
+        more = f" and {len(rendered) - _MOST} more files" if len(rendered) > _MOST else ""
+        other = (
+            "" if saved.version == kbootstrap.__version__ else f" (the plan was made with {saved.version})"
+        )
+        told.append(f"it renders to something else{other}: {', '.join(rendered[:_MOST])}{more}")
+    return told
+
+
+def _sources(context: Context) -> dict[str, str]:
+    """Return the SHA-256 of the spec's bytes, and of what the lock says."""
+    try:
+        spec = context.spec.path.read_bytes()
+    except OSError as error:
+        raise WrongUsage(f"cannot read {context.spec.path}: {error.strerror}") from error
+    return {"spec": _hash(spec), "lock file": _hash(dump(context.lock).encode())}
+
+
+def _rendered(contexts: Sequence[Context]) -> dict[str, str]:
+    tree = pipeline.render(contexts)
+    return {path: _hash(text.encode()) for path, text in tree.files.items()}
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,93 @@
+"""A snapshot with the tokens that belong to it, fetched for a use elsewhere; its cluster is only read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kbootstrap.cluster.observe.credentials import read_secret
+from kbootstrap.cluster.snapshots import remote
+from kbootstrap.cluster.snapshots.select import in_bucket, on_disk, pick
+from kbootstrap.cluster.snapshots.settings import read_passphrase
+from kbootstrap.cluster.snapshots.vault import Bundle, unlock
+from kbootstrap.cluster.state.snapshots import S3, Snapshot, ordered
+from kbootstrap.commands.snapshots import Source, bucket_of, token_files
+from kbootstrap.core.errors import CredentialsRefused, KbootstrapError, PrerequisiteMissing
+from kbootstrap.engine.context import Context
+from kbootstrap.engine.observe import Nodes, see_nodes, settings
+from kbootstrap.engine.prepare import made_outputs
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """A snapshot with the tokens that belong to it; `file` where it is one of this machine."""
+
+    snapshot: Snapshot
+    tokens: Bundle = field(repr=False)
+    content: bytes = field(default=b"", repr=False)
+    file: Path | None = None
+
+
+async def gather(context: Context, wanted: str) -> Material:
+    """Fetch a snapshot and its tokens: a file, else from the bucket, else from a server that answers."""
+    path = Path(wanted)
+    if found := on_disk(path):
+        tokens = _opened(context, found, await token_files(context, Source(path.name, path, None)))
+        return Material(found, tokens, file=path)
+    bucket = bucket_of(context)
+    if bucket:
+        try:
+            kept = in_bucket(await bucket.items(), bucket.prefix)
+        except KbootstrapError:
+            if wanted == S3:
+                raise
+            kept = ()
+        if wanted == S3 or any(one.name == wanted for one in kept):
+            found = pick(kept, wanted)
+            tokens = _opened(context, found, await token_files(context, Source(wanted, None, found)))
+            return Material(found, tokens, await bucket.read(f"{bucket.prefix}{found.name}"))
+    elif wanted == S3:
+        pick((), S3)
+    async with AsyncExitStack() as stack:
+        nodes = await see_nodes(context, await made_outputs(context), stack, tolerant=True)
+        return await _from_servers(context, nodes, wanted)
+
+
+async def _from_servers(context: Context, nodes: Nodes, wanted: str) -> Material:
+    """Fetch a snapshot from the server that has it, and the tokens that are kept there."""
+    distro, there = context.distribution, [node.name for node in nodes.wanted.servers]
+    listed = [await remote.listed(nodes.hosts[name], distro) for name in there if name in nodes.hosts]
+    found = pick(ordered(one for some in listed for one in some), wanted)
+    host = nodes.hosts[found.place]
+    kept = {path: await read_secret(host, path) for path in await remote.bundles_of(host, found.made)}
+    own = None
+    if context.cluster.snapshots is None or context.cluster.snapshots.passphrase is None or not kept:
+        own = await remote.read_bundle(host, distro, context.cluster.name, context.runtime.redactor)
+    tokens = own or _opened(context, found, {path: text.encode() for path, text in kept.items()})
+    return Material(found, tokens, await remote.fetch(host, distro, found.name))
+
+
+def _opened(context: Context, snapshot: Snapshot, kept: Mapping[str, bytes]) -> Bundle:
+    """Open the likeliest of the token files."""
+    if not kept:
+        raise PrerequisiteMissing(
+            f"there is no token beside the snapshot {snapshot.name}, and without it nobody can restore it",
+            hint="`snapshots: {passphrase: …}` in the spec makes `apply` keep it; for a file, put the "
+            "kbootstrap-token-….json of the same time into its folder",
+            code="KB0890",
+        )
+    snapshots, run = context.cluster.snapshots, context.runtime
+    if snapshots is None or snapshots.passphrase is None:
+        raise CredentialsRefused(
+            "there is a token beside the snapshot, and the spec names no passphrase to open it",
+            hint="write `snapshots: {passphrase: {env: NAME}}`",
+            code="KB0872",
+        )
+    passphrase = read_passphrase(snapshots.passphrase, settings(context.spec, run), run.redactor)
+    where, content = next(iter(kept.items()))
+    opened = unlock(content, passphrase, where=where)
+    run.redactor.add(opened.server)
+    run.redactor.add(opened.agent)
+    return opened

@@ -1,0 +1,308 @@
+"""What a plan of the infrastructure means for nodes: who goes, and what is refused because it would be lost.
+
+A node leaves its cluster before its machine goes (`turnover.py`), so no plan that takes a machine away is
+ever carried out as a whole. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from kbootstrap.core.diagnostics import Diagnostic, SpecPath
+from kbootstrap.render.address import key
+from kbootstrap.spec.model import SourceMap
+from kbootstrap.tofu.plan import PlanSummary, ResourceChange
+
+_HALTING = frozenset({"flavor_id", "flavor_name", "image_id", "image_name"})
+"""Attributes of a machine that a cloud changes in place, by a resize or by building it anew on an empty disk
+(OpenStack provider, `compute_instance_v2`)."""
+_GROUND = frozenset({"network", "subnet", "router", "interface"})
+"""Resources that nodes are connected by, in the words of every provider's modules: without them nobody is
+reached."""
+_DOORS = frozenset({"public", "api"})
+"""Addresses that others know, and the load balancer of the API. Leaving one out of the spec is a wish;
+getting another one in its place is an accident."""
+_EASILY_REMADE = ("associate", "loadbalancer")
+"""In the type of a resource called `public` that is no address: what connects one."""
+_HEALING = frozenset({"replace_because_tainted", "replace_by_request"})
+"""Reasons to replace what never came up, or is gone already."""
+
+
+def machines_made(infrastructure: PlanSummary) -> tuple[str, ...]:
+    """Return the nodes whose machine the plan would make, replace or remove."""
+    changes = infrastructure.of("create", "replace", "delete")
+    return tuple(dict.fromkeys(change.node for change in changes if change.node and is_machine(change)))
+
+
+def tainted(infrastructure: PlanSummary) -> Mapping[str, str]:
+    """Return the machines that would be made again only because making them failed: node by address.
+
+    A machine can come up although that was never seen: the cloud did not answer just then.
+    """
+    return {
+        change.address: change.node
+        for change in infrastructure.of("replace")
+        if change.node and is_machine(change) and change.reason == "replace_because_tainted"
+    }
+
+
+def carries_on(planned: PlanSummary, now: PlanSummary) -> bool:
+    """Tell whether a plan made after a failure is the rest of `planned`, and replaces only what failed.
+
+    Then nobody needs to be asked again.
+    """
+    wanted = {change.address: change.kind for change in planned.changes}
+    return all(
+        wanted.get(change.address) == change.kind
+        or (
+            change.reason == "replace_because_tainted" and wanted.get(change.address) in {"create", "replace"}
+        )
+        for change in now.changes
+    )
+
+
+def unseen(
+    cluster: str, infrastructure: PlanSummary, blank: Collection[str], source: SourceMap
+) -> tuple[Diagnostic, ...]:
+    """Return a problem for each node whose machine the plan would take away, while nodes cannot be looked at.
+
+    `blank` are nodes without a machine, or with one on which nothing was installed: those lose nothing.
+    """
+    return tuple(
+        _unseen(cluster, change, source)
+        for change in infrastructure.of("delete", "replace", "update")
+        if change.node is not None and is_machine(change) and change.node not in blank
+        if change.kind != "update" or _halting(change)
+    )
+
+
+def renewed(infrastructure: PlanSummary, gone: Collection[str], blank: Collection[str]) -> tuple[str, ...]:
+    """Return the nodes that run, and whose machine the plan would make anew.
+
+    `gone` are HCL addresses of machines that vanished: those have nothing to leave any more.
+    """
+    return tuple(
+        change.node
+        for change in infrastructure.of("replace")
+        if change.node is not None
+        and is_machine(change)
+        and change.node not in blank
+        and change.address not in gone
+    )
+
+
+def halted(infrastructure: PlanSummary, blank: Collection[str]) -> tuple[str, ...]:
+    """Return the addresses of machines that the plan would stop, or empty, to change them in place.
+
+    They are made anew instead, which the cluster survives: one after the other, after their pods have moved.
+    """
+    return tuple(
+        change.address
+        for change in infrastructure.of("update")
+        if change.node is not None and is_machine(change) and change.node not in blank and _halting(change)
+    )
+
+
+def belongings(infrastructure: PlanSummary, nodes: Collection[str]) -> tuple[str, ...]:
+    """Return the addresses of everything that changes and belongs to one of these nodes."""
+    return tuple(change.address for change in infrastructure.changes if change.node in nodes)
+
+
+def machines_of(infrastructure: PlanSummary, nodes: Collection[str]) -> tuple[str, ...]:
+    """Return the addresses of the machines of these nodes that the plan makes anew."""
+    changes = infrastructure.of("replace")
+    return tuple(change.address for change in changes if change.node in nodes and is_machine(change))
+
+
+def harmless_parts(infrastructure: PlanSummary, nodes: Collection[str]) -> tuple[tuple[str, ...], ...]:
+    """Return targets for a part of the plan that touches none of these nodes, the most complete part first.
+
+    Whether it does is only known when it has been planned (`touched`): OpenTofu takes in everything that a
+    target depends on, with all instances of it.
+    """
+    apart = [change for change in infrastructure.changes if change.node not in nodes]
+    every = tuple(change.address for change in apart)
+    own = tuple(change.address for change in apart if change.node is not None)
+    machines = tuple(change.address for change in apart if is_machine(change))
+    return tuple(dict.fromkeys(filter(None, (every, own, machines))))
+
+
+def touched(infrastructure: PlanSummary, nodes: Collection[str]) -> tuple[str, ...]:
+    """Return those of the nodes whose machine a part of a plan would take away or stop."""
+    return tuple(
+        change.node
+        for change in infrastructure.of("delete", "replace", "update")
+        if change.node in nodes and change.node is not None and is_machine(change)
+    )
+
+
+def foundations(infrastructure: PlanSummary) -> tuple[ResourceChange, ...]:
+    """Return what the plan would take from under nodes: their network, the addresses that are known."""
+    return tuple(
+        change
+        for change in infrastructure.of("delete", "replace")
+        if change.reason not in _HEALING and (_is_ground(change) or _is_door(change))
+    )
+
+
+def undermined(
+    cluster: str, infrastructure: PlanSummary, carrying: Collection[str], source: SourceMap
+) -> tuple[Diagnostic, ...]:
+    """Return a problem for each of the `foundations` while nodes stand on it.
+
+    `carrying` are the nodes on which a cluster was installed.
+    """
+    if not carrying:
+        return ()
+    return tuple(_undermining(cluster, change, source) for change in foundations(infrastructure))
+
+
+def lost_buckets(cluster: str, infrastructure: PlanSummary, source: SourceMap) -> tuple[Diagnostic, ...]:
+    """Return a problem for each bucket that the plan would delete: what is in it was never asked about."""
+    return tuple(
+        Diagnostic(
+            "KB0406",
+            "Buckets are not deleted by leaving them out",
+            f"The spec no longer has the bucket {key(change.address)}, and the plan would delete it.",
+            f"Write it again, or give it up: `tofu state rm '{change.address}'` in the cluster's root leaves "
+            "it in the cloud, where it can be deleted by hand.",
+            source.key(("clusters", cluster)),
+        )
+        for change in infrastructure.of("delete", "replace")
+        if _is_bucket(change)
+    )
+
+
+def lost_volumes(cluster: str, infrastructure: PlanSummary, source: SourceMap) -> tuple[Diagnostic, ...]:
+    """Return a problem for each volume of a node that the plan would delete, replace or shrink.
+
+    Where the node itself goes, its volumes go with it: whether it may is asked elsewhere (`refusals`).
+    """
+    leaving = {change.node for change in infrastructure.of("delete") if is_machine(change)}
+    return tuple(
+        _losing(cluster, change, source)
+        for change in infrastructure.of("delete", "replace", "update")
+        if _is_volume(change) and change.node not in leaving
+        if change.kind != "update" or change.smaller
+        if change.reason != "replace_because_tainted"  # it never came up
+    )
+
+
+def entangled(
+    cluster: str, infrastructure: PlanSummary, blank: Collection[str], source: SourceMap
+) -> tuple[Diagnostic, ...]:
+    """Return a problem where pools are renamed while nodes go: OpenTofu renames only with a whole plan."""
+    machines = [change for change in infrastructure.of("delete", "replace") if is_machine(change)]
+    going = [change.node for change in machines if change.node and change.node not in blank]
+    if not infrastructure.moves or not going:
+        return ()
+    return (
+        Diagnostic(
+            "KB0419",
+            "A rename goes alone",
+            f"A pool is renamed, and {', '.join(going)} would be removed or replaced in the same run.",
+            "Apply the rename first and the rest after it, or the other way round.",
+            source.key(("clusters", cluster)),
+        ),
+    )
+
+
+def buckets(addresses: Iterable[str]) -> tuple[str, ...]:
+    """Return those of the addresses in a state that are buckets."""
+    return tuple(address for address in addresses if _names(address, "bucket"))
+
+
+def unknown_to_state(
+    infrastructure: PlanSummary, gone: Collection[str], blank: Collection[str]
+) -> tuple[str, ...]:
+    """Return nodes that the plan would make although they exist with a cluster's data: the state was lost.
+
+    `gone` are HCL addresses of machines that are missing, or are other ones than the state knows.
+    """
+    return tuple(
+        change.node
+        for change in infrastructure.of("create", "replace")
+        if change.node is not None
+        and is_machine(change)
+        and change.node not in blank
+        and (change.kind == "create" or change.address in gone)
+    )
+
+
+def is_machine(change: ResourceChange) -> bool:
+    """Tell a node's machine from what belongs to it (keys), by the name that every provider's module uses."""
+    return is_machine_address(change.address)
+
+
+def is_machine_address(address: str) -> bool:
+    """Tell the HCL address of a node's machine."""
+    return _names(address, "node")
+
+
+def _is_bucket(change: ResourceChange) -> bool:
+    return _names(change.address, "bucket")
+
+
+def _is_volume(change: ResourceChange) -> bool:
+    return _names(change.address, "volume")
+
+
+def _is_ground(change: ResourceChange) -> bool:
+    return any(_names(change.address, name) for name in _GROUND)
+
+
+def _is_door(change: ResourceChange) -> bool:
+    """Tell addresses, and the API's load balancer, that would get another one in their place."""
+    if change.kind != "replace" or not any(_names(change.address, name) for name in _DOORS):
+        return False
+    return _names(change.address, "api") or not any(word in change.type for word in _EASILY_REMADE)
+
+
+def _names(address: str, resource: str) -> bool:
+    return address.partition("[")[0].endswith(f".{resource}")
+
+
+def _halting(change: ResourceChange) -> tuple[str, ...]:
+    """Return what of a change in place stops the machine, or empties its disk."""
+    return tuple(name for name in change.changed if name in _HALTING)
+
+
+def _unseen(cluster: str, change: ResourceChange, source: SourceMap) -> Diagnostic:
+    verb = {"delete": "remove", "update": "stop and change"}.get(change.kind, "replace")
+    causes = change.because or _halting(change)
+    because = f" because of {', '.join(causes)}" if causes else ""
+    path: SpecPath = change.spec or ("clusters", cluster)
+    return Diagnostic(
+        "KB0404",
+        "A node cannot go while the others are not seen",
+        f"The plan would {verb} the machine of {change.node}{because}. A node leaves its cluster before, and "
+        "the cluster cannot be looked at now.",
+        "Write the spec as it was for now and apply it: that makes the other machines well. Change it then.",
+        source.key(path),
+    )
+
+
+def _undermining(cluster: str, change: ResourceChange, source: SourceMap) -> Diagnostic:
+    because = f" because of {', '.join(change.because)}" if change.because else ""
+    return Diagnostic(
+        "KB0407",
+        "Nodes stand on what would be taken away",
+        f"The plan would {change.kind} {change.address}{because}. Nodes that carry the cluster are "
+        "connected by it, or known by its address.",
+        "Put the spec back as it was, or make the cluster again: kbootstrap destroy, then kbootstrap apply.",
+        source.key(change.spec or ("clusters", cluster)),
+    )
+
+
+def _losing(cluster: str, change: ResourceChange, source: SourceMap) -> Diagnostic:
+    name = (key(change.address) or "").partition("/")[2]
+    verb = "shrink" if change.kind == "update" else change.kind
+    because = f" because of {', '.join(change.because or change.smaller)}" if change.kind != "delete" else ""
+    return Diagnostic(
+        "KB0418",
+        "Volumes are not deleted by a change of the spec",
+        f"The plan would {verb} the volume {name} of {change.node}{because}, and its data would be lost.",
+        "Write the volume as it was. To give one up, unmount it on the node, then leave it to the cloud: "
+        f"`tofu state rm '{change.address}'` in the cluster's root.",
+        source.key(change.spec or ("clusters", cluster)),
+    )

@@ -1,0 +1,60 @@
+"""SSH keys that a spec names: the private one to log in with, and the public ones that machines accept."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from kbootstrap.core import files
+from kbootstrap.core.errors import CredentialsRefused
+from kbootstrap.providers.model import Surroundings
+from kbootstrap.spec.model import Cluster, FromFile
+from kbootstrap.spec.references import Reader
+
+
+def named_identity(cluster: Cluster, around: Surroundings) -> Path | None:
+    """Return the private key that the spec names; None where it names none.
+
+    One that stands in the environment is kept in a file (0600). Raises `CredentialsRefused` when what the
+    spec names is not there.
+    """
+    named = cluster.ssh.private_key
+    if named is None:
+        return None
+    reader = _reader(around)
+    if isinstance(named, FromFile):
+        return reader.path(named)
+    path = around.space.run / "id_from_environment"
+    text = around.redactor.add(reader.text(named))
+    files.write_if_changed(path, text.rstrip() + "\n", mode=0o600)
+    return path
+
+
+def public_keys(cluster: Cluster, around: Surroundings, own: Path | None) -> list[str]:
+    """Return every public key that may log in: that of the private key `own`, then those of the spec."""
+    first = [public_key(own)] if own else []
+    reader = _reader(around)
+    others = (key if isinstance(key, str) else reader.text(key) for key in cluster.ssh.authorized_keys)
+    lines = (line.strip() for text in (*first, *others) for line in text.splitlines())
+    return list(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
+
+
+def public_key(private: Path) -> str:
+    """Return the public half: from the `.pub` file beside it, else computed."""
+    import asyncssh
+
+    beside = private.with_name(f"{private.name}.pub")
+    with contextlib.suppress(OSError):
+        return beside.read_text("utf-8").strip()
+    try:
+        return asyncssh.read_private_key(private).export_public_key().decode().strip()
+    except (OSError, asyncssh.KeyImportError) as error:
+        raise CredentialsRefused(
+            f"the private key {private} cannot be read: {error}",
+            hint=f"for a key with a passphrase put the public one beside it ({beside})",
+            code="KB0609",
+        ) from error
+
+
+def _reader(around: Surroundings) -> Reader:
+    return Reader(around.space.base.parent, around.env, "SSH", "KB0609")

@@ -1,0 +1,87 @@
+"""When Kubernetes is taken off a machine, and when that is left alone; the rest needs a real machine."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from kbootstrap import distros
+from kbootstrap.cluster.converge.uninstall import script, uninstall
+from kbootstrap.cluster.deadlines import UNINSTALL
+from kbootstrap.core.errors import InstallFailed
+from kbootstrap.distros.k3s import K3s
+from kbootstrap.distros.model import Distribution
+from kbootstrap.hosts.fake import FakeHost, Run, output
+
+
+def below(folder: Path) -> Distribution:
+    """Return a k3s all of whose paths are in a folder of the test."""
+    plain = distros.find("k3s")
+    moved = {name: f"{folder}{getattr(plain.paths, name)}" for name in plain.paths.__slots__}
+    return cast("Distribution", K3s(paths=replace(plain.paths, **moved)))
+
+
+def verdict(distro: Distribution, cluster: str | None) -> str:
+    """Run the script as this user; only for machines on which it changes nothing."""
+    done = subprocess.run(
+        ["sh", "-c", script(distro, cluster)], capture_output=True, text=True, check=True, timeout=20
+    )
+    return done.stdout.strip()
+
+
+def test_a_machine_with_nothing_is_blank(tmp_path: Path) -> None:
+    assert verdict(below(tmp_path), "main") == "kbootstrap-uninstall blank"
+
+
+@pytest.mark.parametrize("trace", ["binary", "config", "etcd"])
+def test_an_installation_that_is_not_ours_is_left_alone(tmp_path: Path, trace: str) -> None:
+    distro = below(tmp_path)
+    place = Path(getattr(distro.paths, trace))
+    place.parent.mkdir(parents=True)
+    place.write_text("theirs")
+    assert verdict(distro, None) == "kbootstrap-uninstall foreign"
+    assert place.read_text() == "theirs"
+
+
+def test_another_cluster_of_ours_is_left_alone(tmp_path: Path) -> None:
+    distro = below(tmp_path)
+    stamp, binary = Path(distro.paths.stamp), Path(distro.paths.binary)
+    for place in (stamp, binary):
+        place.parent.mkdir(parents=True)
+    stamp.write_text(f"cluster main-2\nfile {binary}\n")
+    binary.write_text("k3s")
+    assert verdict(distro, "main") == "kbootstrap-uninstall foreign"
+    assert binary.read_text() == "k3s"
+
+
+@pytest.mark.parametrize("name", ["k3s", "rke2"])
+def test_the_shell_understands_it(name: str) -> None:
+    text = script(distros.find(name), "main")
+    assert subprocess.run(["sh", "-n"], input=text, text=True, check=False).returncode == 0
+    assert f"data=/var/lib/rancher/{name}\n" in text
+
+
+async def test_what_stays_is_an_error_with_the_reason() -> None:
+    host = FakeHost("w-1", lambda _: output(status=1, stderr="still mounted: /var/lib/kubelet/x"))
+    with pytest.raises(InstallFailed, match="w-1") as caught:
+        await uninstall(host, distros.find("k3s"), "main")
+    assert (caught.value.code, caught.value.host) == ("KB0828", "w-1")
+    assert "still mounted" in (caught.value.detail or "")
+
+
+async def test_an_answer_that_was_cut_is_no_success() -> None:
+    with pytest.raises(InstallFailed):
+        await uninstall(FakeHost("w-1", lambda _: output("kbootstrap-unin")), distros.find("k3s"))
+
+
+@pytest.mark.parametrize("word", ["removed", "blank", "foreign"])
+async def test_the_verdict_is_returned(word: str) -> None:
+    host = FakeHost("w-1", lambda _: output(f"something else\nkbootstrap-uninstall {word}\n"))
+    assert await uninstall(host, distros.find("k3s"), "main") == word
+    (call,) = host.calls
+    assert isinstance(call, Run)
+    assert call.deadline == UNINSTALL

@@ -1,0 +1,164 @@
+"""What a cluster remembers of the machines that it is on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from kbootstrap.cluster.api import observe
+from kbootstrap.cluster.converge.removal import depart
+from kbootstrap.cluster.decide.decide import decide
+from kbootstrap.cluster.decide.host_record import (
+    RECORD,
+    GiveBack,
+    LeaveMachine,
+    NoteHosts,
+    departed,
+    entry,
+    read_record,
+)
+from kbootstrap.cluster.decide.removal import Going
+from kbootstrap.cluster.decide.steps import Plan
+from kbootstrap.cluster.state.model import ApiFacts, Recorded, Wanted
+from kbootstrap.core.diagnostics import Severity
+from kbootstrap.core.errors import InstallFailed
+from kbootstrap.core.events import nowhere
+from kbootstrap.distros.model import Role
+from kbootstrap.hosts.fake import FakeHost, output
+from tests.cluster.machines import FakeApi, Machines
+from tests.cluster.world import api, facts, fresh, running, want
+
+S1, S2, S3 = (f"local-control-plane-{i}" for i in (1, 2, 3))
+A1, A2 = (f"local-default-{i}" for i in (1, 2))
+GONE = "w-9"
+NONE: Mapping[str, Any] = {}
+
+
+def machine(role: Role = "agent", address: str = "10.0.0.9", *, left: bool = False) -> Recorded:
+    return Recorded(role, address, left)
+
+
+def known(wanted: Wanted) -> Wanted:
+    nodes = enumerate(wanted.nodes)
+    return replace(wanted, machines={n.name: Recorded(n.role, f"10.0.0.{i}") for i, n in nodes})
+
+
+def seen(wanted: Wanted, machines: Mapping[str, Recorded] = NONE, more: Mapping[str, Any] = NONE) -> ApiFacts:
+    found = api(wanted, {"*": {}, S1: {"etcd": True}, **more})
+    assert found is not None
+    return replace(found, machines={**wanted.machines, **machines})
+
+
+def test_entries_are_read_as_they_are_written() -> None:
+    machines = {"a": machine("server"), "b": machine(left=True), "c": machine(address="node.example.org")}
+    assert read_record({name: entry(one) for name, one in machines.items()}) == machines
+    assert read_record({"a": "", "b": "agent", "c": "pirate 10.0.0.1", "d": "x y z w"}) == {}
+
+
+def test_hosts_are_noted_once_by_the_first_server() -> None:
+    wanted = known(want(1, 1))
+    there = facts(wanted, {"*": {"is": "running"}})
+    plan = decide(wanted, there, api(wanted, {"*": {}, S1: {"etcd": True}}))
+    (step,) = plan.steps[S1]
+    assert isinstance(step, NoteHosts)
+    assert step.machines == wanted.machines
+    assert decide(wanted, there, seen(wanted)).empty
+    moved = decide(wanted, there, seen(wanted, {A1: machine()}))
+    assert [type(s) for s in moved.steps[S1]] == [NoteHosts]
+    assert decide(replace(wanted, machines={}), there, seen(replace(wanted, machines={}))).empty
+
+
+def test_who_has_left_the_spec() -> None:
+    wanted = known(want(1, 1))
+    left = {GONE: machine(left=True)}
+    assert departed(wanted, None) == {}
+    assert departed(wanted, seen(wanted)) == {}
+    assert departed(wanted, seen(wanted, {GONE: machine()})) == {GONE: machine()}
+    assert departed(wanted, seen(wanted, left)) == {}, "nothing is left to do"
+    assert departed(wanted, seen(wanted, left, {GONE: {}})) == left, "its machine was started again"
+
+
+def planned(*, unseen: str = "", ready: bool = True, there: bool = True) -> Plan:
+    wanted, gone = known(want(1, 1)), machine()
+    found = facts(wanted, {"*": {"is": "running"}})
+    if not unseen:
+        found[GONE] = replace(running(want(1, 2), A2), name=GONE)
+    going = Going({GONE: "agent"}, {}, {GONE: gone}, {GONE: unseen} if unseen else {})
+    view = seen(wanted, {GONE: gone}, {GONE: {"ready": ready} if there else None})
+    return decide(wanted, found, view, going=going)
+
+
+def kinds(plan: Plan) -> list[str]:
+    return [type(step).__name__ for step in plan.leaving.get(GONE, ())]
+
+
+def test_kubernetes_is_taken_off_a_machine_last() -> None:
+    assert kinds(planned()) == ["Cordon", "Drain", "StopService", "ForgetNode", "GiveBack"]
+    late = kinds(planned(there=False))
+    assert late == ["StopService", "ForgetNode", "GiveBack"], "a run was cut after its Node went"
+
+
+def test_a_machine_that_is_silent_is_left_with_a_warning() -> None:
+    plan = planned(unseen="no route to it", ready=False)
+    assert kinds(plan) == ["Cordon", "ForgetNode", "LeaveMachine"]
+    (told,) = [d for d in plan.diagnostics if d.code == "KB0653"]
+    assert told.severity is Severity.WARNING
+    assert "no route to it" in told.reason
+    assert not plan.refused
+
+
+def test_a_node_that_runs_does_not_leave_unseen() -> None:
+    plan = planned(unseen="no route to it")
+    assert plan.refused
+    assert plan.leaving == {}
+    assert [d.code for d in plan.diagnostics] == ["KB0652"]
+
+
+def test_dead_servers_go_first() -> None:
+    """The other way round the one that is well would stop while the dead one counts: no majority is left."""
+    wanted = want(1, 0)
+    going = Going({S2: "server", S3: "server"}, {}, {S2: machine("server"), S3: machine("server")}, {S3: "x"})
+    view = api(wanted, {"*": {}, S1: {"etcd": True}, S2: {"etcd": True}, S3: {"etcd": True, "ready": False}})
+    there = {S1: running(wanted, S1), S2: running(want(3, 0), S2)}
+    plan = decide(wanted, there, view, going=going)
+    assert not plan.refused
+    assert list(plan.leaving) == [S3, S2]
+
+
+@pytest.mark.parametrize(("ready", "settled", "codes"), [(True, False, ["KB0654"]), (False, False, [])])
+def test_a_name_does_not_move_while_the_old_machine_runs(
+    *, ready: bool, settled: bool, codes: list[str]
+) -> None:
+    wanted = known(want(1, 1))
+    there = {S1: running(wanted, S1), A1: running(wanted, A1) if settled else fresh(A1)}
+    view = seen(wanted, {A1: machine(address="10.9.9.9")}, {A1: {"ready": ready}})
+    plan = decide(wanted, there, view)
+    assert [d.code for d in plan.diagnostics] == codes
+
+
+async def leave(machines: Machines, step: GiveBack | LeaveMachine, said: str = "") -> None:
+    host = FakeHost(GONE, lambda call: output(said) if "uninstall" in call.command else machines.answer(call))
+    distro = machines.plan.distro
+    await depart(GONE, (step,), FakeApi(machines), host, cluster="local", distro=distro, emit=nowhere)
+
+
+async def test_a_machine_is_forgotten_when_it_is_clean() -> None:
+    machines = Machines(want(1, 1))
+    machines.configs[RECORD] = {GONE: "agent 10.0.0.9", A1: "agent 10.0.0.1"}
+    with pytest.raises(InstallFailed, match="taken off"):
+        await leave(machines, GiveBack(node=GONE, why="x"), "something else\n")
+    assert GONE in machines.configs[RECORD]
+    await leave(machines, GiveBack(node=GONE, why="x"), "kbootstrap-uninstall removed\n")
+    assert machines.configs[RECORD] == {A1: "agent 10.0.0.1"}
+
+
+async def test_one_that_is_left_is_remembered() -> None:
+    machines = Machines(want(1, 1))
+    machines.configs[RECORD] = {GONE: "agent 10.0.0.9"}
+    await leave(machines, LeaveMachine(node=GONE, why="x", machine=machine()))
+    found = await observe(FakeApi(machines), record=RECORD)
+    assert found
+    assert found.machines == {GONE: machine(left=True)}

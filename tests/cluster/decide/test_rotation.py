@@ -1,0 +1,370 @@
+"""Rotations: what each node needs at every moment of one, in which order, and what machines do."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from kbootstrap.cluster.converge import node_actions as hands
+from kbootstrap.cluster.converge import rotation as renewing
+from kbootstrap.cluster.converge import watch
+from kbootstrap.cluster.converge.converge import converge
+from kbootstrap.cluster.converge.tokens import NEXT, Beside, Tokens
+from kbootstrap.cluster.decide.decide import decide
+from kbootstrap.cluster.decide.rotation import begin, pending, renewal
+from kbootstrap.cluster.decide.steps import Plan
+from kbootstrap.cluster.observe.facts import parse, script
+from kbootstrap.cluster.state.certificates import Certificate
+from kbootstrap.cluster.state.model import ApiNode, NodeFacts, TokenMarks, UnitState, Wanted
+from kbootstrap.core.errors import InstallFailed
+from kbootstrap.core.redact import Redactor
+from kbootstrap.distros import find
+from kbootstrap.hosts.fake import Answer, FakeHost, Put, Run, output
+from tests.cluster.machines import AGENT_TOKEN, RAW_AGENT, SERVER_TOKEN, Machines
+from tests.cluster.world import CA, EXTERNAL, api, running, want
+
+S1, S2, S3 = (f"local-control-plane-{i}" for i in (1, 2, 3))
+A1, A2 = (f"local-default-{i}" for i in (1, 2))
+K3S = find("k3s")
+TOKEN, AGENT = K3S.paths.token, K3S.paths.agent_token
+BEFORE = TokenMarks(own="old", agents="old-a", accepted="old")
+LAID = replace(BEFORE, next="new", next_agents="new-a")
+ACTIVE = replace(LAID, accepted="new")
+DONE = TokenMarks(own="new", agents="new-a", accepted="new")
+FAILING = UnitState("loaded", "activating", "auto-restart", enabled=True)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (hands, watch):
+        monkeypatch.setattr(module, "POLL", 0.01)
+
+
+def facts_of(wanted: Wanted, marks: Mapping[str, TokenMarks]) -> dict[str, NodeFacts]:
+    """Nodes as a finished run leaves them, with these tokens; agents have the one of before."""
+    return {
+        node.name: replace(running(wanted, node.name), tokens=marks.get(node.name, TokenMarks(own="old-a")))
+        for node in wanted.nodes
+    }
+
+
+def titles(plan: Plan) -> dict[str, list[str]]:
+    return {name: [step.title for step in steps] for name, steps in plan.steps.items()}
+
+
+def planned(wanted: Wanted, facts: Mapping[str, NodeFacts]) -> dict[str, list[str]]:
+    return titles(decide(wanted, facts, api(wanted, {"*": {}})))
+
+
+WRITE = [f"write {TOKEN}", f"write {AGENT}"]
+RESTART = ["restart k3s.service", "wait for the API server and etcd", "wait until the node is Ready"]
+SERVER = [*WRITE, *RESTART, "put the old tokens away"]
+AGENT_STEPS = [f"write {TOKEN}", "restart k3s-agent.service", "wait until the node is Ready"]
+ACTIVATE = "activate the new tokens"
+
+
+def test_the_first_server_activates_and_everybody_changes() -> None:
+    wanted = want(3, 1)
+    facts = facts_of(wanted, dict.fromkeys((S1, S2, S3), BEFORE))
+    assert planned(wanted, facts) == {}
+    shown = begin(facts, (S1, S2, S3))
+    assert pending(shown)
+    assert not pending(facts)
+    assert planned(wanted, shown) == {S1: [ACTIVATE, *SERVER], S2: SERVER, S3: SERVER, A1: AGENT_STEPS}
+
+
+@pytest.mark.parametrize(
+    ("marks", "steps"),
+    [
+        pytest.param({S1: LAID, S2: BEFORE}, {S1: [ACTIVATE, *SERVER], S2: SERVER}, id="cut while laid"),
+        pytest.param({S1: LAID, S2: LAID}, {S1: [ACTIVATE, *SERVER], S2: SERVER}, id="cut before"),
+        pytest.param({S1: LAID, S2: ACTIVE}, {S1: SERVER, S2: [ACTIVATE, *SERVER]}, id="cut when active"),
+        pytest.param(
+            {S1: replace(DONE, next="new", next_agents="new-a"), S2: LAID},
+            {S1: [ACTIVATE, "put the old tokens away"], S2: SERVER},
+            id="cut before the old ones were put away",
+        ),
+        pytest.param({S1: DONE, S2: LAID}, {S2: SERVER}, id="cut between servers"),
+    ],
+)
+def test_a_run_that_was_cut_is_gone_on_with(
+    marks: dict[str, TokenMarks], steps: dict[str, list[str]]
+) -> None:
+    wanted = want(2, 1)
+    facts = facts_of(wanted, marks)
+    assert begin(facts, (S1, S2)) == facts, "no other tokens are made"
+    assert planned(wanted, facts) == {**steps, A1: AGENT_STEPS}
+
+
+def test_an_agent_that_was_away_gets_the_token_of_the_servers() -> None:
+    wanted = want(1, 2)
+    facts = facts_of(wanted, {S1: DONE, A2: TokenMarks(own="new-a")})
+    assert planned(wanted, facts) == {A1: AGENT_STEPS}
+    with_server_token = facts_of(wanted, {S1: DONE, **dict.fromkeys((A1, A2), TokenMarks(own="new"))})
+    assert planned(wanted, with_server_token) == {}, "k3s lets agents join with the server token too"
+
+
+def test_servers_that_fail_with_the_old_token_are_started_with_the_new_one() -> None:
+    wanted = want(3, 0)
+    facts = facts_of(wanted, {S1: ACTIVE, S2: LAID, S3: LAID})
+    facts = {name: replace(one, units={"k3s.service": FAILING}) for name, one in facts.items()}
+    started = ["start k3s.service", *RESTART[1:]]
+    steps = [*WRITE, *started, "put the old tokens away"]
+    assert planned(wanted, facts) == {S1: steps, S2: steps, S3: steps}
+    written = TokenMarks(own="new", agents="new-a", accepted="new", next="new", next_agents="new-a")
+    facts[S1] = replace(facts[S1], tokens=written, restart_pending=True)
+    assert planned(wanted, facts) == {S1: steps[2:], S2: steps, S3: steps}, "all of them at once"
+    facts[S1] = replace(facts[S1], restart_pending=False)
+    assert planned(wanted, facts)[S1] == steps[2:], "a start is needed though its files are right"
+
+
+async def test_an_activation_that_is_done_again_lays_nothing() -> None:
+    """Others may be through by then: what they have put away must not lie there again."""
+    found = await gone_on_with()
+    assert f"activate {S1}" in found.log
+    for host in found.hosts.values():
+        assert not any(isinstance(call, Put) and call.destination == NEXT for call in host.calls)
+        assert NEXT not in host.files
+
+
+async def test_a_server_that_failed_since_activates_when_it_serves() -> None:
+    """Without a majority the first server ended after it was looked at; its files are those of before."""
+    found = await gone_on_with(S1)
+    log = [line for line in found.log if line.split()[-1] == S1]
+    assert log == [f"yield {S1}", f"restart {S1}", f"serving {S1}", f"activate {S1}", f"keep {S1}"]
+
+
+async def test_what_a_failing_server_wrote_does_not_count_as_newer() -> None:
+    found = await gone_on_with()
+    passwords = "/var/lib/rancher/k3s/server/cred/passwd"
+    stopped = f"systemctl stop k3s.service; touch --no-create --date=@1 {passwords}"
+    commands = found.hosts[S2].commands
+    started = next(i for i, command in enumerate(commands) if "systemctl start --no-block" in command)
+    assert commands.index(stopped) < started
+    assert stopped not in found.hosts[S1].commands, "one that runs has a right one"
+
+
+def test_new_tokens_wait_until_every_server_runs() -> None:
+    wanted = want(3, 0)
+    facts = facts_of(wanted, dict.fromkeys((S1, S2, S3), LAID))
+    facts[S3] = replace(facts[S3], units={"k3s.service": UnitState("loaded", enabled=True)})
+    assert planned(wanted, facts) == {S3: ["start k3s.service", *RESTART[1:]]}
+
+
+def test_a_server_that_was_joining_gets_the_new_token() -> None:
+    wanted = want(2, 0)
+    facts = facts_of(wanted, {S1: DONE, S2: BEFORE})
+    joining = replace(facts[S2], etcd=False, units={"k3s.service": UnitState("loaded")})
+    assert planned(wanted, {**facts, S2: joining})[S2][:2] == WRITE
+    assert planned(wanted, facts) == {}, "a member's token is left alone while none are rotated"
+
+
+def beside() -> Beside:
+    return Beside("5e" * 32, "a9" * 32, SERVER_TOKEN, RAW_AGENT)
+
+
+def machines(wanted: Wanted, *, ended: frozenset[str] = frozenset()) -> Machines:
+    """Machines that keep count of what is done to tokens; the service of those that `ended` does not run."""
+    found = Machines(wanted)
+
+    def answer(call: Run) -> Answer:
+        if call.command == f"cat {NEXT}":
+            text = found.hosts[call.host].files.get(NEXT)
+            return output(text.decode()) if text else output(status=1)
+        if "is-active" in call.command:
+            return output(status=3 if call.host in ended else 0)
+        for word, what in (
+            ("replace --raw", "activate"),
+            ("certificate rotate", "renew"),
+            ("^old-", "keep"),
+            ("--date=@1", "yield"),
+        ):
+            if word in call.command:
+                found.log.append(f"{what} {call.host}")
+                if what == "keep":
+                    found.hosts[call.host].files.pop(NEXT, None)
+                return output()
+        return found.answer(call)
+
+    found.hosts = {node.name: FakeHost(node.name, answer) for node in wanted.nodes}
+    found.nodes = {n.name: ApiNode(n.name, ready=True, version=wanted.version) for n in wanted.nodes}
+    return found
+
+
+async def carry_out(found: Machines, plan: Plan) -> str:
+    return await converge(
+        plan,
+        found.plan,
+        found.hosts,
+        artifacts={},
+        external=EXTERNAL,
+        redactor=Redactor(),
+        connect=found.connect,
+    )
+
+
+async def gone_on_with(*ended: str) -> Machines:
+    """Go on with a rotation that the first server had activated when the others failed with the old token.
+
+    The service of those that `ended` does not run any more either, which was not seen.
+    """
+    wanted = want(3, 0)
+    found = machines(wanted, ended=frozenset(ended))
+    facts = facts_of(wanted, {S1: ACTIVE, S2: LAID, S3: LAID})
+    for name in (S2, S3):
+        facts[name] = replace(facts[name], units={"k3s.service": FAILING})
+    for host in found.hosts.values():
+        host.files[NEXT] = beside().text().encode()
+    await carry_out(found, decide(wanted, facts, api(wanted, {"*": {}})))
+    return found
+
+
+async def test_servers_go_one_after_the_other_and_agents_last() -> None:
+    wanted = want(3, 1)
+    found = machines(wanted)
+    facts = facts_of(wanted, {S1: LAID, S2: LAID, S3: BEFORE})
+    found.hosts[S1].files[NEXT] = found.hosts[S2].files[NEXT] = beside().text().encode()
+    await carry_out(found, decide(wanted, facts, api(wanted, {"*": {}})))
+    log = [line for line in found.log if line.split()[0] in {"activate", "restart", "serving", "keep"}]
+    turn = [[f"restart {n}", f"serving {n}", f"keep {n}"] for n in (S1, S2, S3)]
+    assert log == [f"activate {S1}", *turn[0], *turn[1], *turn[2], f"restart {A1}"]
+    for name in (S1, S2, S3):
+        assert found.hosts[name].files[TOKEN].decode() == f"K10{CA}::server:{'5e' * 32}"
+        assert found.hosts[name].files[AGENT].decode() == "a9" * 32
+    assert found.hosts[A1].files[TOKEN].decode() == f"K10{CA}::node:{'a9' * 32}"
+    laid = next(c for c in found.hosts[S3].calls if isinstance(c, Put))
+    assert (laid.destination, laid.content, laid.mode) == (NEXT, beside().text().encode(), 0o600)
+    said = "\n".join(c for host in found.hosts.values() for c in host.commands)
+    assert not re.search("5e5e5e|a9a9a9|5e11e7|a9e47a", said), "a token in a command"
+
+
+async def test_a_server_that_refuses_changes_nothing_else() -> None:
+    wanted = want(2, 1)
+    found = machines(wanted)
+
+    def refuse(call: Run) -> Answer:
+        if "replace --raw" in call.command:
+            return output("etcd has no leader", status=1)
+        return found.answer(call) if "next-tokens" not in call.command else output(beside().text())
+
+    found.hosts[S1] = FakeHost(S1, refuse)
+    plan = decide(wanted, facts_of(wanted, {S1: LAID, S2: LAID}), api(wanted, {"*": {}}))
+    with pytest.raises(InstallFailed) as caught:
+        await carry_out(found, plan)
+    assert caught.value.code == "KB0886"
+    assert caught.value.detail == "etcd has no leader"
+    assert not any("restart" in line for line in found.log)
+    assert TOKEN not in found.hosts[S1].files
+
+
+def test_certificates_one_node_after_the_other() -> None:
+    wanted = want(1, 2)
+    now = datetime(2026, 11, 26, tzinfo=UTC)
+    facts = {
+        name: replace(one, time=now, certificates=(Certificate("agent/x.crt", now + timedelta(days=days)),))
+        for (name, one), days in zip(facts_of(wanted, {}).items(), (20, 200, 364), strict=True)
+    }
+    renew = ["make its certificates anew"]
+    every = {S1: [*renew, *RESTART], **{name: [*renew, *AGENT_STEPS[1:]] for name in (A1, A2)}}
+    assert titles(renewal(wanted, facts, None, (S1,))) == every
+    assert [*renewal(wanted, facts, 90, (S1,)).steps] == [S1]
+    assert renewal(wanted, facts, 20, (S1,)).empty
+    why = renewal(wanted, facts, 90, (S1,)).steps[S1][0].why
+    assert why == "agent/x.crt runs out in 20 days (2026-12-16)"
+
+
+async def test_the_kubeconfig_is_read_after_certificates_were_made_anew() -> None:
+    wanted = want(1, 1)
+    found = machines(wanted)
+    facts = facts_of(wanted, {})
+
+    def newer(call: Run) -> Answer:
+        if call.command == f"cat {K3S.paths.kubeconfig}" and f"restart {S1}" in found.log:
+            return output("new\n")
+        if "certificate rotate" in call.command:
+            found.log.append(f"renew {call.host}")
+            return output()
+        return found.answer(call)
+
+    found.hosts[S1] = FakeHost(S1, newer)
+    assert await carry_out(found, renewal(wanted, facts, None, (S1,))) == "new"
+    log = [line for line in found.log if not line.startswith(("connect", "close"))]
+    assert log == [f"renew {S1}", f"restart {S1}", f"serving {S1}", f"renew {A1}", f"restart {A1}"]
+
+
+async def test_certificates_that_cannot_be_taken_away() -> None:
+    host = FakeHost(A1, lambda _: output("no such file", status=1))
+    with pytest.raises(InstallFailed) as caught:
+        await renewing.certificates(host, "k3s-agent.service", K3S)
+    assert (caught.value.code, caught.value.detail) == ("KB0887", "no such file")
+
+
+def test_new_tokens_are_random_and_known_to_the_redactor() -> None:
+    redactor = Redactor()
+    one, other = (Beside.make(SERVER_TOKEN, RAW_AGENT, redactor) for _ in range(2))
+    assert len({one.server, one.agent, other.server, other.agent}) == 4
+    assert Beside.read(one.text(), Redactor()) == one
+    for secret in (one.server, one.agent, RAW_AGENT, SERVER_TOKEN):
+        assert secret not in redactor.clean(f"x {secret} y")
+    assert Beside.read(one.text().rsplit("\n", 2)[0], Redactor()) is None, "a file that was cut"
+
+
+async def test_tokens_beside_are_given_only_in_a_rotation() -> None:
+    def answer(call: Run) -> Answer:
+        texts = {NEXT: beside().text(), K3S.paths.server_token: SERVER_TOKEN, AGENT: RAW_AGENT}
+        texts[K3S.paths.server_agent_token] = AGENT_TOKEN
+        text = texts.get(call.command.removeprefix("cat "), "")
+        return output(text + "\n") if text else output(status=1)
+
+    now, later = Tokens(K3S, Redactor()), Tokens(K3S, Redactor(), rotating=True)
+    for tokens in (now, later):
+        await tokens.read([FakeHost(S1, answer)])
+    assert [now.give(kind) for kind in ("server", "agent", "raw-agent")] == [
+        SERVER_TOKEN,
+        AGENT_TOKEN,
+        RAW_AGENT,
+    ]
+    assert later.give("server") == f"K10{CA}::server:{'5e' * 32}"
+    assert later.give("agent") == f"K10{CA}::node:{'a9' * 32}"
+    assert later.give("raw-agent") == "a9" * 32
+    gone = Tokens(K3S, Redactor(), rotating=True)
+    await gone.read([FakeHost(S1, lambda _: output(status=1))])
+    with pytest.raises(InstallFailed, match="on no server"):
+        gone.beside()
+
+
+async def test_tokens_of_a_moment_in_the_past() -> None:
+    def answer(call: Run) -> Answer:
+        if call.command.startswith("ls"):
+            return output(f"{renewing.RETIRED}2000\n{renewing.RETIRED}1000\n{renewing.RETIRED}1500.new\n")
+        if call.command == f"cat {renewing.RETIRED}2000":
+            return output("old-server K10x\nold-agent y\n")
+        return output("old-server first\nold-agent z\n")
+
+    host = FakeHost(S1, answer)
+    assert await renewing.retired(host, 1999, Redactor()) == ("K10x", "y")
+    assert await renewing.retired(host, 999, Redactor()) == ("first", "z")
+    assert await renewing.retired(host, 2000, Redactor()) is None, "from then on those of now"
+
+
+def test_marks_of_tokens_are_facts(tmp_path: Path) -> None:
+    """The script runs here, on files of a folder: the same password has the same mark in every form."""
+    (tmp_path / "token").write_text(SERVER_TOKEN)
+    (tmp_path / "server-token").write_text(SERVER_TOKEN.partition("::")[2].partition(":")[2])
+    (tmp_path / "next").write_text(beside().text())
+    text = script(K3S).replace("/var/lib/kbootstrap/next-tokens", str(tmp_path / "next"))
+    for name, path in (("token", "token"), ("server_token", "server-token"), ("agent_token", "none")):
+        text = re.sub(rf"(?m)^{name}=.*$", f"{name}={tmp_path / path}", text, count=1)
+    said = subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=True).stdout
+    marks = parse("x", said, K3S, now=0).tokens
+    assert marks.own == marks.accepted != ""
+    assert marks.next not in ("", marks.own)
+    assert marks.next_agents not in ("", marks.next)
+    assert marks.agents == ""
+    assert "5e5e5e" not in said

@@ -1,0 +1,253 @@
+"""The lease of a cluster, taken with the real script: each server is a folder of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kbootstrap.cluster.lock import lease as leases
+from kbootstrap.cluster.lock.holder import Holder, Process, holding, read
+from kbootstrap.cluster.lock.lease import TTL, Lease
+from kbootstrap.core.errors import HostUnreachable, Locked
+from kbootstrap.core.events import Event
+from kbootstrap.hosts.fake import FakeHost
+from kbootstrap.hosts.model import Output
+
+ANNA = Holder("a" * 16, "anna", "laptop", Process(4242, "another-boot", "pid:[1]", "7"))
+BERT = Holder("b" * 16, "bert", "tower", Process(17, "a-third-boot", "pid:[1]", "9"))
+
+
+class Server(FakeHost):
+    """Runs commands for real, with a folder in place of /run/kbootstrap."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        super().__init__(name)
+        self.folder = folder / name
+
+    async def run(
+        self, command: str, *, deadline: float, stdin: bytes | None = None, check: bool = True
+    ) -> Output:
+        del check
+        self._must_be_open("a command")
+        process = await asyncio.create_subprocess_exec(
+            *("sh", "-c", command.replace("/run/kbootstrap", str(self.folder))),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        out, err = await asyncio.wait_for(process.communicate(stdin), deadline)
+        assert not err, err
+        return Output(process.returncode or 0, out.decode(), err.decode())
+
+    @property
+    def lease(self) -> Path:
+        return self.folder / "lease"
+
+    @property
+    def holder(self) -> Holder | None:
+        found = read(self.lease.read_text()) if self.lease.exists() else None
+        return None if found is None or found.released else found
+
+    def grow_old(self, seconds: int) -> None:
+        now = int(Path("/proc/uptime").read_text().split(".")[0])
+        lines = self.lease.read_text().splitlines()
+        made = [f"renewed {now - seconds}" if line.startswith("renewed") else line for line in lines]
+        self.lease.write_text("\n".join(made) + "\n")
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> dict[str, Server]:
+    return {name: Server(name, tmp_path) for name in ("s1", "s2", "s3")}
+
+
+@pytest.fixture
+def child() -> Iterator[subprocess.Popen[bytes]]:
+    """A process of this machine."""
+    process = subprocess.Popen(["sleep", "600"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+async def test_the_second_is_told_who_where_and_since_when(servers: dict[str, Server]) -> None:
+    anna, bert = Lease("prod", me=ANNA), Lease("prod", me=BERT)
+    await anna.take(servers)
+    with pytest.raises(
+        Locked, match=r"prod is being changed by anna@laptop, process 4242, since \d{4}-"
+    ) as told:
+        await bert.take(servers)
+    assert (told.value.exit_code, told.value.code) == (10, "KB0860")
+    assert "--force-unlock prod" in (told.value.hint or "")
+    assert not bert.held
+    await anna.release()
+    await bert.take(servers)
+    assert all(
+        server.holder == replace(BERT, since=server.holder.since)
+        for server in servers.values()
+        if server.holder
+    )
+    await bert.release()
+    assert all(server.holder is None for server in servers.values())
+
+
+async def test_who_reaches_other_servers_meets_at_those_in_common(servers: dict[str, Server]) -> None:
+    anna, bert = Lease("prod", me=ANNA), Lease("prod", me=BERT)
+    await anna.take({name: servers[name] for name in ("s2", "s3")})
+    with pytest.raises(Locked):
+        await bert.take({name: servers[name] for name in ("s1", "s2")})
+    assert servers["s1"].holder is None, "what was taken in vain is given back"
+    anna.verify()
+    await anna.release()
+
+
+async def test_of_many_at_once_one_gets_it(servers: dict[str, Server]) -> None:
+    runs = [Lease("prod", me=replace(ANNA, id=f"{number:016x}")) for number in range(12)]
+    done = await asyncio.gather(*(run.take(servers) for run in runs), return_exceptions=True)
+    assert [type(one) for one in done if one is not None] == [Locked] * 11
+    for run in runs:
+        await run.release()
+
+
+@pytest.mark.parametrize(("age", "free"), [(TTL - 5, False), (TTL, True), (-50, True)])
+async def test_a_lease_ends_without_renewal(servers: dict[str, Server], age: int, free: bool) -> None:
+    await Lease("prod", me=ANNA).take(servers)
+    for server in servers.values():
+        server.grow_old(age)  # one of the future is of another start of the machine
+    bert = Lease("prod", me=BERT)
+    if not free:
+        with pytest.raises(Locked, match=f"sign of life {age}"):
+            await bert.take(servers)
+        return
+    await bert.take(servers)
+    await bert.release()
+
+
+async def test_an_own_run_that_died_is_taken_over_at_once(
+    servers: dict[str, Server], child: subprocess.Popen[bytes]
+) -> None:
+    process = Process.of(child.pid)
+    assert process
+    assert process.boot
+    told: list[Event] = []
+    await Lease("prod", me=replace(ANNA, process=process)).take(servers)
+    mine = Lease("prod", told.append)
+    with pytest.raises(Locked):
+        await mine.take(servers)
+    child.kill()
+    # It has ended, and nobody has asked for its exit code.
+    await asyncio.to_thread(os.waitid, os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    await mine.take(servers)
+    assert "which has ended" in (told[0].detail or "")
+    await mine.release()
+
+
+@pytest.mark.parametrize(
+    ("process", "found", "dead"),
+    [
+        (Process(5, "boot", "ns", "1"), None, True),
+        (Process(5, "boot", "ns", "1"), Process(5, "boot", "ns", "1"), False),
+        (Process(5, "boot", "ns", "1"), Process(5, "boot", "ns", "2"), True),
+        (Process(5, "other", "ns", "1"), None, False),
+        (Process(5, "boot", "container", "1"), None, False),
+        (Process(5), None, False),
+    ],
+)
+def test_who_is_certainly_dead(process: Process, found: Process | None, dead: bool) -> None:
+    assert process.dead(found, Process(9, "boot", "ns", "3")) is dead
+    assert not process.dead(found, None)
+
+
+async def test_a_broken_lock_stops_its_run(
+    servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "EVERY", 0.05)
+    told: list[Event] = []
+    anna, bert = Lease("prod", me=ANNA), Lease("prod", told.append, me=BERT)
+    await anna.take(servers)
+    host = anna.guard(servers["s2"])
+    assert (await host.run("echo fine", deadline=5)).stdout == "fine\n"
+    bert.forced = True
+    await bert.take(servers)
+    assert "broken" in (told[0].detail or "")
+    await bert.release()  # also one that was given back meanwhile: the world has moved
+    await asyncio.sleep(0.5)
+    with pytest.raises(Locked, match="taken from this run by bert@tower") as caught:
+        await host.run("echo bad", deadline=5)
+    assert caught.value.code == "KB0861"
+    with pytest.raises(Locked):
+        await host.put(b"x", "/x", mode=0o600, deadline=5)
+    with pytest.raises(Locked):
+        await anna.take(servers)
+    await anna.release()
+
+
+async def test_a_server_that_was_restarted_keeps_it_again(
+    servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "EVERY", 0.05)
+    anna = Lease("prod", me=ANNA)
+    await anna.take(servers)
+    servers["s1"].lease.unlink()
+    servers["s2"].broken = True
+    await asyncio.sleep(0.5)
+    assert servers["s1"].holder
+    anna.verify()
+    await anna.release()
+
+
+async def test_without_most_servers_it_is_lost(
+    servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(leases, "EVERY", 0.05)
+    monkeypatch.setattr(leases, "_now", lambda: clock[0])
+    anna = Lease("prod", me=ANNA)
+    await anna.take(servers)
+    servers["s1"].broken = True
+    clock[0] += TTL - 10
+    await asyncio.sleep(0.5)
+    anna.verify()
+    servers["s2"].broken = True
+    clock[0] += TTL - 10
+    await asyncio.sleep(0.5)
+    with pytest.raises(Locked, match="could not be renewed"):
+        anna.verify()
+    await anna.release()
+
+
+async def test_new_servers_keep_it_too_and_one_that_does_not_answer_stops_the_run(
+    servers: dict[str, Server],
+) -> None:
+    anna = Lease("prod", me=ANNA)
+    await anna.take({"s1": servers["s1"]})
+    await anna.take(servers)
+    assert servers["s3"].holder
+    servers["s3"].broken = True
+    with pytest.raises(HostUnreachable):
+        await Lease("prod", me=BERT).take({"s3": servers["s3"]})
+    await anna.release()
+    assert servers["s1"].holder is None
+
+
+def test_what_others_wrote_is_shown_harmlessly() -> None:
+    found = read("id x\nuser \x1b[31manna\nhost " + "h" * 500 + "\npid nine\nage -4\n")
+    assert found
+    assert found.user == "[31manna"
+    assert len(found.host) == 120
+    assert (found.process.pid, found.age) == (0, 0)
+    assert read("nonsense") is None
+
+
+@pytest.mark.parametrize(
+    ("renewed", "now", "age"),
+    [("100", "104", 4), ("100", "219", 119), ("100", "220", None), ("-", "104", None), ("104", "100", None)],
+)
+def test_who_holds_it_is_seen_by_those_who_only_look(renewed: str, now: str, age: int | None) -> None:
+    found = holding(f"id x\nrenewed {renewed}\nuser anna\nhost laptop\nnow {now}\n", TTL)
+    assert (found and found.age) == age

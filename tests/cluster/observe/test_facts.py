@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kbootstrap.cluster.observe.facts import gather, parse, script
+from kbootstrap.cluster.state.model import VolumeFacts, WantedVolume
+from kbootstrap.core.errors import InstallFailed, KbootstrapError
+from kbootstrap.distros import find, names
+from kbootstrap.hosts.fake import FakeHost, Run, output
+
+K3S = find("k3s")
+RECORDED = (Path(__file__).parent / "data" / "facts-server.txt").read_text("utf-8")
+NOW = 1795353823.0
+
+
+def test_a_recorded_server() -> None:
+    facts = parse("clroom-control-plane-1", RECORDED, K3S, now=NOW)
+    assert (facts.arch, facts.os, facts.systemd, facts.cgroup_memory) == (
+        "amd64",
+        "Debian GNU/Linux 12 (bookworm)",
+        True,
+        True,
+    )
+    assert facts.clock_skew == 0
+    assert facts.unit("k3s.service").active == "active"
+    assert facts.unit("k3s.service").enabled
+    assert not facts.unit("k3s-agent.service").present
+    assert not facts.unit("nonsense.service").started
+    assert facts.claimed == "clroom"
+    assert facts.join == "founder"
+    assert facts.etcd
+    assert facts.registered
+    assert facts.token == "short"
+    assert facts.agent_token
+    assert facts.cluster_id is not None
+    assert len(facts.cluster_id) == 64
+    assert facts.texts[K3S.paths.config].startswith("# Written by kbootstrap ")
+    assert facts.artifacts[K3S.paths.binary].version == "v1.32.0+k3s1"
+    assert facts.artifacts[K3S.paths.binary].intact
+    assert len(facts.files) == 4
+
+
+def test_noise_around_the_facts_is_ignored() -> None:
+    noisy = f"Welcome!\nlast login: never\n{RECORDED}\nbye\n"
+    assert parse("x", noisy, K3S, now=NOW) == parse("x", RECORDED, K3S, now=NOW)
+
+
+def test_the_clock() -> None:
+    assert parse("x", RECORDED, K3S, now=NOW + 90).clock_skew == -90
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("end kbootstrap-facts-1", ""),
+        ("begin kbootstrap-facts-1", "begin kbootstrap-facts-9"),
+        ("memory 24105", "memory lots"),
+        ("epoch ", "epoch x"),
+        ("disk-data 62419", "disk-data "),
+        (" yes /usr/local/bin/k3s", ""),
+        ("text ", "text !"),
+    ],
+)
+def test_garbage(old: str, new: str) -> None:
+    assert old in RECORDED
+    with pytest.raises(ValueError, match=r"."):
+        parse("x", RECORDED.replace(old, new), K3S, now=NOW)
+
+
+@given(st.lists(st.sampled_from(RECORDED.splitlines()) | st.text(max_size=40)))
+def test_whatever_is_said_is_facts_or_an_error(lines: list[str]) -> None:
+    said = "\n".join(["begin kbootstrap-facts-1", *lines, "end kbootstrap-facts-1"])
+    try:
+        parse("x", said, K3S, now=NOW)
+    except ValueError:
+        return
+
+
+VOLUME = "link=/dev/disk/by-id/virtio-0 bytes=2048 kind=ext4 size=1024 mounted=yes filled=no elsewhere=/mnt"
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        (
+            VOLUME,
+            VolumeFacts(
+                "/dev/disk/by-id/virtio-0", 2048, "ext4", 1024, "yes", filled=False, elsewhere="/mnt"
+            ),
+        ),
+        ("link= bytes= kind= size= mounted=other filled=yes", VolumeFacts(mounted="other", filled=True)),
+        ("", VolumeFacts()),
+    ],
+)
+def test_volumes(said: str, found: VolumeFacts) -> None:
+    text = RECORDED.replace("epoch ", f"volume data {said}\nepoch ", 1)
+    assert parse("x", text, K3S, now=NOW).volumes == {"data": found}
+    with pytest.raises(ValueError, match="is no number"):
+        parse("x", RECORDED.replace("epoch ", "volume data size=many\nepoch ", 1), K3S, now=NOW)
+
+
+async def test_each_host_is_asked_for_its_own_volumes() -> None:
+    hosts = {name: FakeHost(name, lambda _: output(RECORDED)) for name in ("a", "b")}
+    await gather(hosts, K3S, volumes={"a": [WantedVolume("data", "id-1", "/srv/data", 1)]})
+    asked = {
+        name: call.command for name, host in hosts.items() for call in host.calls if isinstance(call, Run)
+    }
+    assert "volumes='data id-1 /srv/data'" in asked["a"]
+    assert "volumes=''" in asked["b"]
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_script_runs_here(name: str) -> None:
+    """The script needs nothing but a shell: this machine answers too, and nothing is said to stderr."""
+    done = subprocess.run(["sh", "-c", script(find(name))], capture_output=True, text=True, check=True)
+    facts = parse("here", done.stdout, find(name), now=NOW)
+    assert facts.memory > 0
+    assert facts.disk_data > 0
+    assert facts.claimed is None
+    assert done.stderr == ""
+
+
+async def test_gather() -> None:
+    hosts = {name: FakeHost(name, lambda _: output(RECORDED)) for name in ("a", "b")}
+    found = await gather(hosts, K3S)
+    assert list(found) == ["a", "b"]
+    assert found["b"].name == "b"
+    assert all(len(host.calls) == 1 for host in hosts.values())
+
+
+async def test_gather_names_the_host_that_talks_nonsense() -> None:
+    hosts = {"a": FakeHost("a", lambda _: output(RECORDED)), "b": FakeHost("b", lambda _: output("hello"))}
+    with pytest.raises(InstallFailed, match="b does not answer as expected") as caught:
+        await gather(hosts, K3S)
+    assert caught.value.code == "KB0801"
+    assert caught.value.host == "b"
+
+
+async def test_gather_for_a_look_tells_who_talks_nonsense_beside_the_others() -> None:
+    good, bad = FakeHost("good", lambda _: output(RECORDED)), FakeHost("bad", lambda _: output("?"))
+    failures: dict[str, KbootstrapError] = {}
+    found = await gather({"bad": bad, "good": good}, K3S, failures)
+    assert set(found) == {"good"}
+    assert failures["bad"].code == "KB0801"

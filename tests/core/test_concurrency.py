@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+
+from kbootstrap.core.concurrency import together
+from kbootstrap.core.errors import InstallFailed
+
+
+async def give(value: int, seconds: float = 0.0) -> int:
+    await asyncio.sleep(seconds)
+    return value
+
+
+async def fail(error: Exception, seconds: float = 0.0) -> int:
+    await asyncio.sleep(seconds)
+    raise error
+
+
+async def test_results_keep_their_order() -> None:
+    assert await together([give(1, 0.02), give(2)]) == [1, 2]
+
+
+async def test_the_first_failure_is_raised_as_it_is() -> None:
+    with pytest.raises(InstallFailed, match="first"):
+        await together([fail(InstallFailed("first")), fail(InstallFailed("second"), 5), give(1, 5)])
+
+
+async def test_a_bug_is_never_hidden_by_an_expected_failure() -> None:
+    with pytest.raises(RuntimeError, match="bug"):
+        await together([fail(InstallFailed("expected")), fail(RuntimeError("bug"))])
+
+
+async def test_cancelling_reaches_all() -> None:
+    task = asyncio.create_task(together([give(1, 60), give(2, 60)]))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_cancellation_is_not_lost_beside_a_failure() -> None:
+    """`TaskGroup` forgets one that comes while it ends; whoever catches the failure would go on for ever."""
+
+    async def stubborn() -> int:
+        try:
+            await asyncio.sleep(5)
+        finally:
+            await asyncio.sleep(0.05)
+        return 1
+
+    async def tolerant() -> None:
+        with contextlib.suppress(InstallFailed):
+            await together([fail(InstallFailed("x")), stubborn()])
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(tolerant())
+    await asyncio.sleep(0.02)
+    task.cancel()
+    async with asyncio.timeout(2):
+        with pytest.raises(asyncio.CancelledError):
+            await task

@@ -1,0 +1,110 @@
+"""Machines that exist as the infrastructure's half: nothing to plan, and given back when it is destroyed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from kbootstrap.core.errors import HostUnreachable, InstallFailed
+from kbootstrap.core.events import Event, Status
+from kbootstrap.engine import existing_machines as module
+from kbootstrap.engine.existing_machines import Given, give_back, given
+from kbootstrap.engine.infrastructure import Infrastructure
+from kbootstrap.hosts.fake import Answer, FakeConnector, Run, output
+from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
+
+MACHINES: dict[str, Any] = {"kbootstrap": {"spec": "s", "cluster": "c", "nodes": {"a": {}, "b": {}}}}
+
+
+class _Provider:
+    async def inventory(self, *_: object) -> Inventory:
+        end = Endpoint("10.0.0.1", 6443)
+        machines = {
+            name: Machine(name, "10.0.0.1", SshTarget(name, "10.0.0.1", 22, "root"), name) for name in "ab"
+        }
+        return Inventory("c", machines, end, end, ())
+
+
+def context(folder: Path, told: list[Event]) -> Any:  # noqa: ANN401
+    from kbootstrap import distros
+
+    return SimpleNamespace(
+        provider=_Provider(),
+        cluster=SimpleNamespace(name="c"),
+        around=None,
+        distribution=distros.find("k3s"),
+        runtime=SimpleNamespace(emit=told.append),
+        space=SimpleNamespace(root=folder / "c"),
+    )
+
+
+async def test_there_is_never_anything_to_do(tmp_path: Path) -> None:
+    made: Infrastructure = given(context(tmp_path, []), MACHINES)
+    assert made.root.is_dir()  # so that a cluster which left the spec is told
+    assert await made.outputs() == MACHINES
+    assert (await made.plan(tmp_path / "plan", replace=["x"])).empty
+    assert (await made.state_ids(), await made.state_list()) == (frozenset(), ())
+
+
+async def test_other_machines_are_another_state() -> None:
+    async def nothing() -> None:
+        """Give nothing back."""
+
+    one, two = Given(Path(), MACHINES, nothing), Given(Path(), {"kbootstrap": {}}, nothing)
+    assert await one.state_identity() == await Given(Path("x"), dict(MACHINES), nothing).state_identity()
+    assert await one.state_identity() != await two.state_identity()
+
+
+async def _back(folder: Path, answers: dict[str, Answer], monkeypatch: pytest.MonkeyPatch) -> list[Event]:
+    told: list[Event] = []
+
+    def answer(call: Run) -> Answer:
+        return answers[call.host]
+
+    monkeypatch.setattr(module, "connector", lambda _: FakeConnector(answer))
+    try:
+        await give_back(context(folder, told), MACHINES)
+    finally:
+        told[:] = [event for event in told if event.status is not Status.STARTED]
+    return told
+
+
+async def test_every_machine_is_cleaned_and_foreign_ones_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: dict[str, Answer] = {
+        "a": output("kbootstrap-uninstall removed\n"),
+        "b": output("kbootstrap-uninstall foreign\n"),
+    }
+    told = {event.node: event for event in await _back(tmp_path, answers, monkeypatch)}
+    assert told["a"].detail is None
+    assert "left alone" in (told["b"].detail or "")
+
+
+async def test_a_failure_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Event] = []
+    answers = {"a": output(status=1, stderr="busy"), "b": output("kbootstrap-uninstall removed\n")}
+    monkeypatch.setattr(module, "connector", lambda _: FakeConnector(lambda call: answers[call.host]))
+    with pytest.raises(InstallFailed, match="a"):
+        await give_back(context(tmp_path, told), MACHINES)
+    assert {(e.node, e.status) for e in told} >= {("a", Status.FAILED), ("b", Status.DONE)}
+
+
+async def test_nothing_begins_while_a_machine_is_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    silent = {"b": HostUnreachable("b is silent", hint="look", host="b")}
+
+    def answer(call: Run) -> Answer:
+        asked.append(call.host)
+        return output("kbootstrap-uninstall removed\n")
+
+    monkeypatch.setattr(module, "connector", lambda _: FakeConnector(answer, refusals=silent))
+    with pytest.raises(HostUnreachable, match="b is silent") as caught:
+        await give_back(context(tmp_path, []), MACHINES)
+    assert asked == []
+    assert "take it out of the spec" in (caught.value.hint or "")

@@ -1,0 +1,101 @@
+"""What is tried once more, and what is told instead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from kbootstrap.core.errors import TofuFailed
+from kbootstrap.core.events import Event
+from kbootstrap.engine.infrastructure import carry_out
+from kbootstrap.providers.openstack.hints import HINTS
+from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange
+
+NODE = 'module.pool_web.openstack_compute_instance_v2.node["c-web-2"]'
+CHASED = (
+    "Exceeded maximum number of retries. Exhausted all hosts available for retrying build failures for "
+    "instance 8b771ef6-e31e-4e92-872c-a9a752550a8c."
+)
+PLANFILE = Path("planned")
+
+
+def change(kind: Kind, reason: str | None = None) -> PlanSummary:
+    return PlanSummary(
+        (ResourceChange(NODE, "openstack_compute_instance_v2", kind, (), "c-web-2", (), reason, None),),
+        (),
+        (),
+    )
+
+
+class _Tofu:
+    """Fails as often as told."""
+
+    def __init__(self, failures: int, rest: PlanSummary) -> None:
+        self.failures, self.rest = failures, rest
+        self.done: list[str] = []
+
+    async def state_ids(self) -> frozenset[str]:
+        return frozenset({"net-1"})
+
+    async def plan(self, _: Path) -> PlanSummary:
+        self.done.append("plan")
+        return self.rest
+
+    async def apply(self, _: Path) -> None:
+        self.done.append("apply")
+        self.failures -= 1
+        if self.failures >= 0:
+            raise TofuFailed("OpenTofu could not apply the changes of cluster c", code="KB0501")
+
+
+async def run(tofu: _Tofu, *faults: str) -> list[Event]:
+    async def told(*_: object) -> dict[str, str]:
+        return {f"c-web-{number}": words for number, words in enumerate(faults, 2)}
+
+    async def sweep(_spec: object, _cluster: object, known: frozenset[str], _around: object) -> None:
+        assert tofu.done == []
+        assert known == {"net-1"}
+
+    events: list[Event] = []
+    context: Any = SimpleNamespace(
+        provider=SimpleNamespace(hints=HINTS, faults=told, sweep=sweep),
+        spec=None,
+        cluster=SimpleNamespace(name="c"),
+        around=None,
+        runtime=SimpleNamespace(emit=events.append),
+        lease=SimpleNamespace(verify=lambda: None),
+    )
+    subject: Any = tofu
+    await carry_out(context, subject, PLANFILE, change("create"))
+    return events
+
+
+async def test_machines_that_chased_each_other_are_made_once_more() -> None:
+    tofu = _Tofu(1, change("replace", "replace_because_tainted"))
+    (event,) = await run(tofu, CHASED)
+    assert tofu.done == ["apply", "plan", "apply"]
+    assert event.node == "c-web-2"
+    assert "Exhausted all hosts" in str(event.detail)
+
+
+@pytest.mark.parametrize(
+    ("failures", "rest", "faults", "done"),
+    [
+        (2, change("replace", "replace_because_tainted"), [CHASED], ["apply", "plan", "apply"]),
+        (1, change("replace", "replace_because_cannot_update"), [CHASED], ["apply", "plan"]),
+        (1, change("create"), ["No valid host was found."], ["apply"]),
+        (1, change("create"), [CHASED, "Quota exceeded for instances"], ["apply"]),
+        (1, change("create"), [], ["apply"]),
+    ],
+)
+async def test_what_is_told(
+    failures: int, rest: PlanSummary, faults: Sequence[str], done: Sequence[str]
+) -> None:
+    tofu = _Tofu(failures, rest)
+    with pytest.raises(TofuFailed):
+        await run(tofu, *faults)
+    assert tofu.done == done

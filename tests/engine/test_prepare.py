@@ -1,0 +1,64 @@
+"""What several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from kbootstrap.core.errors import PrerequisiteMissing
+from kbootstrap.core.workspace import ClusterSpace, Workspace
+from kbootstrap.engine.prepare import forget_destroy, lost_hint, note_destroy, verify_there
+
+
+def test_what_to_do_about_machines_that_the_state_does_not_know() -> None:
+    one = lost_hint(Path("dev.yaml"), ["dev-web-2"], ["dev-web-1"])
+    assert "kubectl get node dev-web-2" in one
+    assert "openstack server delete dev-web-2" in one
+    assert "destroy" not in one, "one machine is no reason to give a cluster up"
+    assert "kbootstrap adopt dev.yaml" in one
+    all_of_it = lost_hint(Path("dev.yaml"), ["dev-web-2"], [])
+    assert "kbootstrap adopt dev.yaml" in all_of_it
+    assert "kbootstrap destroy dev.yaml" in all_of_it
+
+
+class _Elsewhere:
+    """A provider with the credentials of another project."""
+
+    async def drifted(self, *_: object) -> dict[str, str]:
+        raise PrerequisiteMissing("nothing of it is in this project", code="KB1133")
+
+
+def space(folder: Path) -> ClusterSpace:
+    workspace = Workspace.beside(folder / "s.yaml")
+    workspace.make()
+    return workspace.of("c")
+
+
+async def test_before_a_removal_it_looks_whether_the_cluster_is_there(tmp_path: Path) -> None:
+    own = {"spec": "s", "cluster": "c", "nodes": {}}
+    named = SimpleNamespace(name="s"), SimpleNamespace(name="c")
+    files = space(tmp_path)
+    context: Any = SimpleNamespace(
+        spec=named[0], cluster=named[1], provider=_Elsewhere(), around=None, space=files
+    )
+    with pytest.raises(PrerequisiteMissing) as caught:
+        await verify_there(context, {"kbootstrap": own})
+    assert caught.value.code == "KB1133"
+    with pytest.raises(PrerequisiteMissing) as caught:
+        await verify_there(context, {"kbootstrap": own | {"cluster": "other"}})
+    assert caught.value.code == "KB0534"
+    await verify_there(context, {})
+    note_destroy(files, (), leaving=True)
+    await verify_there(context, {"kbootstrap": own})  # it had begun: much may be gone
+
+
+def test_buckets_that_a_failed_removal_let_go_are_named_by_the_next(tmp_path: Path) -> None:
+    files = space(tmp_path)
+    assert note_destroy(files, ["c-a", "c-b"], leaving=True) == {"c-a", "c-b"}
+    assert note_destroy(files, (), leaving=True) == {"c-a", "c-b"}
+    assert note_destroy(files, ["c-b"], leaving=False) == {"c-a"}, "still in the state, so it is deleted"
+    forget_destroy(files)
+    assert note_destroy(files, (), leaving=True) == set()

@@ -1,0 +1,129 @@
+"""Machines that left the spec: which of them answer, and which of those are ours."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from kbootstrap import distros
+from kbootstrap.cluster.state.model import ApiFacts, ApiNode, Recorded
+from kbootstrap.core.errors import HostUnreachable, KbootstrapError, PrerequisiteMissing
+from kbootstrap.engine.removed_hosts import Departed, recorded, visit
+from kbootstrap.hosts.fake import Answer, FakeConnector, Run, output
+from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
+from tests.cluster.world import want
+
+END = Endpoint("10.0.0.1", 6443)
+OUTPUTS: dict[str, Any] = {"kbootstrap": {"endpoint": {}, "nodes": {"cp": {}}}}
+FACTS = """\
+begin kbootstrap-facts-1
+epoch 1
+memory 4000
+disk-data 9000
+disk-binary 9000
+{}
+end kbootstrap-facts-1
+"""
+
+
+class _Provider:
+    """Knows the machines that it is asked for, but not the host key of those called `keyless`."""
+
+    async def inventory(
+        self, _c: object, outputs: Mapping[str, Any], _a: object, *, starting: bool, spare: Collection[str]
+    ) -> Inventory:
+        assert not starting
+        nodes = outputs["kbootstrap"]["nodes"]
+        assert set(spare) == set(nodes)
+        machines = {
+            name: Machine(name, node["address"], SshTarget(name, node["address"], 22, "root"), name)
+            for name, node in nodes.items()
+            if name != "keyless"
+        }
+        absent: dict[str, KbootstrapError] = {
+            name: PrerequisiteMissing("no key of it", code="KB0651") for name in nodes if name == "keyless"
+        }
+        return Inventory("c", machines, END, END, (), absent)
+
+
+async def seen(said: dict[str, str], api: ApiFacts | None, deaf: Collection[str] = ()) -> Departed:
+    """Visit; `said` is what the facts of each machine say."""
+
+    def answer(call: Run) -> Answer:
+        return output(FACTS.format(said[call.host]))
+
+    context: Any = SimpleNamespace(
+        provider=_Provider(),
+        cluster=SimpleNamespace(name="c"),
+        around=None,
+        distribution=distros.find("k3s"),
+    )
+    wanted = replace(want(1, 0), machines={"cp": Recorded("server", "10.0.0.1")})
+    refusals = {name: HostUnreachable(f"{name} is silent", host=name) for name in deaf}
+    async with AsyncExitStack() as stack:
+        via = FakeConnector(answer, refusals=refusals)
+        return await visit(context, OUTPUTS, wanted, api, stack, via, deadline=1)
+
+
+def remembered(**machines: Recorded) -> ApiFacts:
+    nodes = {name: ApiNode(name, ready=True, version="") for name in machines}
+    return ApiFacts(nodes, machines={"cp": Recorded("server", "10.0.0.1"), **machines})
+
+
+AGENT = Recorded("agent", "10.0.0.9")
+
+
+def test_outputs_become_a_record() -> None:
+    nodes = {"a": {"role": "server", "address": "h"}, "b": {"role": "agent", "address": "i"}}
+    assert recorded(nodes) == {"a": Recorded("server", "h"), "b": Recorded("agent", "i")}
+
+
+async def test_nobody_is_visited_where_nobody_left() -> None:
+    assert await seen({}, None) == Departed()
+    assert await seen({}, remembered()) == Departed()
+
+
+async def test_a_machine_of_this_cluster_goes_with_its_facts() -> None:
+    found = await seen({"w": "claimed c"}, remembered(w=AGENT))
+    assert found.going.removed == {"w": "agent"}
+    assert found.going.staying == {"w": AGENT}
+    assert (set(found.hosts), set(found.facts), found.unseen) == ({"w"}, {"w"}, {})
+
+
+async def test_the_data_of_a_server_that_etcd_has_removed_counts_no_more() -> None:
+    """A run was cut after its Node was deleted, and before the machine was clean."""
+    api = remembered(s=Recorded("server", "10.0.0.9"))
+    said = {"s": "claimed c\netcd yes"}
+    assert (await seen(said, api)).facts["s"].etcd
+    without = replace(api, nodes={name: node for name, node in api.nodes.items() if name != "s"})
+    assert not (await seen(said, without)).facts["s"].etcd
+
+
+@pytest.mark.parametrize("said", ["claimed other", "trace /usr/local/bin/k3s", "other kubeadm"])
+async def test_a_machine_of_somebody_else_is_not_touched(said: str) -> None:
+    found = await seen({"w": said}, remembered(w=AGENT))
+    assert found.unseen == {"w": "it carries something else"}
+    assert not found.hosts
+    assert not found.facts
+
+
+async def test_a_machine_that_is_clean_already_is_only_forgotten() -> None:
+    found = await seen({"w": "os Debian"}, remembered(w=AGENT))
+    assert (set(found.hosts), set(found.facts), found.unseen) == ({"w"}, set(), {})
+
+
+async def test_machines_that_are_silent_or_unknown_are_told() -> None:
+    found = await seen({}, remembered(w=AGENT, keyless=AGENT), deaf=["w"])
+    assert found.unseen == {"w": "w is silent", "keyless": "no key of it"}
+    assert found.going.names == {"w", "keyless"}
+
+
+async def test_a_machine_that_has_another_name_in_the_spec_is_not_cleaned() -> None:
+    found = await seen({}, remembered(old=Recorded("server", "10.0.0.1")))
+    assert found.unseen == {"old": "the spec has it as cp"}
+    assert not found.hosts

@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from kbootstrap.plans.checks import (
+    belongings,
+    buckets,
+    carries_on,
+    entangled,
+    foundations,
+    halted,
+    harmless_parts,
+    lost_buckets,
+    lost_volumes,
+    machines_made,
+    machines_of,
+    renewed,
+    tainted,
+    touched,
+    undermined,
+    unknown_to_state,
+    unseen,
+)
+from kbootstrap.spec.model import SourceMap
+from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange
+
+NODE = 'module.pool_web.terraform_data.node["c-web-1"]'
+KEYS = 'module.pool_web.terraform_data.authorized_keys["c-web-1"]'
+BLANK = ("c-web-1",)
+SOURCE = SourceMap({}, {})
+
+
+def change(address: str, kind: Kind) -> ResourceChange:
+    return ResourceChange(
+        address, "terraform_data", kind, (), "c-web-1", ("triggers_replace.address",), None, None
+    )
+
+
+def plan(address: str, kind: Kind) -> PlanSummary:
+    return PlanSummary((change(address, kind),), (), ())
+
+
+@pytest.mark.parametrize(
+    ("address", "kind", "blank", "refused"),
+    [
+        (NODE, "delete", (), "remove"),
+        (NODE, "replace", (), "replace"),
+        (NODE, "delete", BLANK, None),
+        (NODE, "replace", BLANK, None),
+        (NODE, "create", (), None),
+        (NODE, "update", (), None),
+        (KEYS, "replace", (), None),
+    ],
+)
+def test_no_machine_goes_unseen(
+    address: str, kind: Kind, blank: tuple[str, ...], refused: str | None
+) -> None:
+    found = unseen("c", plan(address, kind), blank, SOURCE)
+    assert [problem.code for problem in found] == (["KB0404"] if refused else [])
+    assert all(f"would {refused} the machine of c-web-1" in problem.reason for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("changed", "blank", "halts"),
+    [(("image_id",), (), 1), (("name", "flavor_name"), (), 1), (("name",), (), 0), (("image_id",), BLANK, 0)],
+)
+def test_a_machine_is_not_stopped_by_the_way(
+    changed: tuple[str, ...], blank: tuple[str, ...], halts: int
+) -> None:
+    summary = PlanSummary((replace(change(NODE, "update"), because=(), changed=changed),), (), ())
+    assert halted(summary, blank) == (NODE,) * halts
+    found = unseen("c", summary, blank, SOURCE)
+    assert [problem.code for problem in found] == ["KB0404"] * halts
+
+
+@pytest.mark.parametrize(
+    ("kind", "gone", "blank", "again"),
+    [
+        ("replace", (), (), True),
+        ("replace", (NODE,), (), False),
+        ("replace", (), BLANK, False),
+        ("delete", (), (), False),
+    ],
+)
+def test_who_gets_a_new_machine(
+    kind: Kind, gone: tuple[str, ...], blank: tuple[str, ...], again: bool
+) -> None:
+    assert renewed(plan(NODE, kind), gone, blank) == (("c-web-1",) if again else ())
+    assert renewed(plan(KEYS, kind), gone, blank) == ()
+
+
+def test_what_belongs_to_nodes_that_go() -> None:
+    network = replace(change("module.network.terraform_data.network", "update"), node=None)
+    summary = PlanSummary((change(NODE, "replace"), change(KEYS, "replace"), network), (), ())
+    assert belongings(summary, ["c-web-1"]) == (NODE, KEYS)
+    assert machines_of(summary, ["c-web-1"]) == (NODE,)
+    assert harmless_parts(summary, ["c-web-1"]) == (("module.network.terraform_data.network",),)
+    assert touched(summary, ["c-web-1"]) == ("c-web-1",)
+    assert touched(summary, ["c-web-2"]) == ()
+
+
+def test_a_part_without_nodes_that_go_gets_smaller_until_it_is_one() -> None:
+    new, keys = NODE.replace("web-1", "web-2"), KEYS.replace("web-1", "web-2")
+    servers = replace(change("module.endpoint.terraform_data.servers", "replace"), node=None)
+    made = (replace(change(new, "create"), node="c-web-2"), replace(change(keys, "create"), node="c-web-2"))
+    summary = PlanSummary((change(NODE, "delete"), *made, servers), (), ())
+    assert harmless_parts(summary, ["c-web-1"]) == (
+        (new, keys, servers.address),
+        (new, keys),
+        (new,),
+    )
+
+
+BUCKET = 'module.storage.openstack_objectstorage_container_v1.bucket["c-backups"]'
+
+
+def test_a_bucket_is_never_taken_away() -> None:
+    for kind, refused in (("delete", 1), ("replace", 1), ("create", 0), ("update", 0)):
+        found = lost_buckets("c", plan(BUCKET, kind), SOURCE)  # type: ignore[arg-type] # a kind
+        assert [problem.code for problem in found] == ["KB0406"] * refused
+    assert lost_buckets("c", plan(NODE, "delete"), SOURCE) == ()
+    assert buckets([NODE, BUCKET, "module.storage"]) == (BUCKET,)
+
+
+VOLUME = 'module.pool_web.openstack_blockstorage_volume_v3.volume["c-web-1/data"]'
+ATTACHED = 'module.pool_web.openstack_compute_volume_attach_v2.attachment["c-web-1/data"]'
+
+
+@pytest.mark.parametrize(
+    ("address", "kind", "smaller", "reason", "refused"),
+    [
+        (VOLUME, "delete", (), "delete_because_each_key", "would delete the volume data of c-web-1, and"),
+        (VOLUME, "replace", (), None, "would replace the volume data of c-web-1 because of volume_type, and"),
+        (VOLUME, "update", ("size",), None, "would shrink the volume data of c-web-1 because of size, and"),
+        (VOLUME, "update", (), None, None),
+        (VOLUME, "create", (), None, None),
+        (VOLUME, "replace", (), "replace_because_tainted", None),
+        (ATTACHED, "replace", (), None, None),
+    ],
+)
+def test_a_volume_is_never_lost_to_a_change_of_the_spec(
+    address: str, kind: Kind, smaller: tuple[str, ...], reason: str | None, refused: str | None
+) -> None:
+    because = ("volume_type",) if kind == "replace" else ()
+    one = ResourceChange(address, "", kind, (), "c-web-1", because, reason, None, smaller=smaller)
+    found = lost_volumes("c", PlanSummary((one,), (), ()), SOURCE)
+    assert [problem.code for problem in found] == (["KB0418"] if refused else [])
+    assert all(refused and refused in problem.reason for problem in found)
+
+
+def test_a_volume_goes_with_its_node_and_with_no_other() -> None:
+    gone = change(VOLUME, "delete")
+    for machine, refused in ((NODE, 0), (NODE.replace("-1", "-2"), 1)):
+        node = replace(change(machine, "delete"), node=machine.split('"')[1])
+        assert len(lost_volumes("c", PlanSummary((gone, node), (), ()), SOURCE)) == refused
+    again = change(NODE, "replace")
+    assert len(lost_volumes("c", PlanSummary((gone, again), (), ()), SOURCE)) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "kind", "gone", "blank", "lost"),
+    [
+        (NODE, "create", (), (), True),
+        (NODE, "create", (), BLANK, False),
+        (NODE, "replace", (NODE,), (), True),
+        (NODE, "replace", (NODE,), BLANK, False),
+        (NODE, "replace", (), (), False),
+        (KEYS, "create", (), (), False),
+    ],
+)
+def test_a_machine_that_no_state_knows_is_never_made_over(
+    address: str, kind: Kind, gone: tuple[str, ...], blank: tuple[str, ...], lost: bool
+) -> None:
+    assert unknown_to_state(plan(address, kind), gone, blank) == (("c-web-1",) if lost else ())
+
+
+def test_only_machines_are_asked_about() -> None:
+    assert machines_made(plan(NODE, "create")) == ("c-web-1",)
+    assert machines_made(plan(NODE, "update")) == ()
+    assert machines_made(plan(KEYS, "replace")) == ()
+
+
+def test_a_machine_whose_creation_was_interrupted_is_made_again() -> None:
+    """OpenTofu marks it as tainted and replaces it: nothing was installed on it, so nothing is lost."""
+    failed = ResourceChange(
+        NODE, "terraform_data", "replace", (), "c-web-1", (), "replace_because_tainted", None
+    )
+    summary = PlanSummary((failed,), (), ())
+    assert unseen("c", summary, BLANK, SOURCE) == ()
+    assert unknown_to_state(summary, (), BLANK) == ()
+    assert unseen("c", summary, (), SOURCE) != ()
+    assert tainted(summary) == {NODE: "c-web-1"}
+    assert tainted(plan(NODE, "replace")) == {}
+
+
+SUBNET = 'module.network.openstack_networking_subnet_v2.subnet["agents"]'
+FLOATING = 'module.control_plane.openstack_networking_floatingip_v2.public["c-web-1"]'
+ASSOCIATED = 'module.control_plane.openstack_networking_floatingip_associate_v2.public["c-web-1"]'
+BALANCER = "module.endpoint.openstack_lb_loadbalancer_v2.api[0]"
+INGRESS = "module.ingress.openstack_lb_loadbalancer_v2.public[0]"
+
+
+@pytest.mark.parametrize(
+    ("address", "kind", "reason", "carrying", "refused"),
+    [
+        (SUBNET, "replace", None, ["c-web-1"], True),
+        (SUBNET, "delete", None, ["c-web-1"], True),
+        (SUBNET, "replace", None, [], False),
+        (SUBNET, "replace", "replace_because_tainted", ["c-web-1"], False),
+        (SUBNET, "replace", "replace_by_request", ["c-web-1"], False),
+        (SUBNET, "update", None, ["c-web-1"], False),
+        ("module.network.openstack_networking_router_interface_v2.interface", "delete", None, ["n"], True),
+        ("module.network.openstack_networking_router_v2.router[0]", "create", None, ["n"], False),
+        (FLOATING, "replace", None, ["n"], True),
+        (FLOATING, "delete", None, ["n"], False),
+        (ASSOCIATED, "replace", None, ["n"], False),
+        (BALANCER, "replace", None, ["n"], True),
+        (INGRESS, "replace", None, ["n"], False),
+        (NODE, "replace", None, ["n"], False),
+    ],
+)
+def test_what_nodes_stand_on_is_never_taken_away(
+    address: str, kind: Kind, reason: str | None, carrying: list[str], refused: bool
+) -> None:
+    kept = address.partition("[")[0].split(".")[-2]
+    one = ResourceChange(address, kept, kind, (), None, ("cidr",), reason, None)
+    summary = PlanSummary((one,), (), ())
+    found = undermined("c", summary, carrying, SOURCE)
+    assert [problem.code for problem in found] == ["KB0407"] * refused
+    assert all(address in problem.reason and "cidr" in problem.reason for problem in found)
+    if carrying:
+        assert bool(foundations(summary)) == refused
+
+
+def test_the_rest_of_a_plan() -> None:
+    planned = PlanSummary((change(NODE, "create"), change(KEYS, "create")), (), ())
+    failed = replace(change(NODE, "replace"), reason="replace_because_tainted")
+    assert carries_on(planned, PlanSummary((failed, change(KEYS, "create")), (), ()))
+    assert carries_on(planned, PlanSummary((), (), ()))
+    # Something else changed meanwhile: nobody agreed to that.
+    assert not carries_on(planned, plan(NODE, "replace"))
+    assert not carries_on(planned, plan(BUCKET, "create"))
+    assert not carries_on(planned, plan(KEYS, "delete"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "moves", "blank", "codes"),
+    [
+        ("delete", True, (), ["KB0419"]),
+        ("replace", True, (), ["KB0419"]),
+        ("replace", True, BLANK, []),
+        ("create", True, (), []),
+        ("delete", False, (), []),
+    ],
+)
+def test_a_rename_goes_alone(kind: Kind, moves: bool, blank: tuple[str, ...], codes: list[str]) -> None:
+    moved = (("module.pool_a", "module.pool_b"),) if moves else ()
+    found = entangled("c", replace(plan(NODE, kind), moves=moved), blank, SOURCE)
+    assert [problem.code for problem in found] == codes
