@@ -41,18 +41,9 @@ def command(
 
     In place of a spec it takes a plan of `kbootstrap plan --out`, and does exactly that without a question.
     """
-    from kbootstrap.cli.changes import (
-        consent,
-        document,
-        finished,
-        keep_tokens,
-        planned,
-        restored,
-        show,
-        stop_refused,
-    )
+    from kbootstrap.cli.next_step import say_next_step
     from kbootstrap.cli.session import run
-    from kbootstrap.commands import pipeline
+    from kbootstrap.commands.apply import apply
     from kbootstrap.core.errors import CHANGES_PENDING, WrongUsage
     from kbootstrap.plans import saved
 
@@ -61,24 +52,11 @@ def command(
         raise WrongUsage("a saved plan says itself which clusters it is for", hint="leave --cluster out")
 
     async def work(session: Session) -> int:
-        asking = not yes and agreed is None
-        async with (
-            restored(session, agreed, unlock)
-            if agreed
-            else planned(session, spec, clusters, changing=True, asking=asking, unlock=unlock)
-        ) as plans:
-            shown = document(session, plans)
-            if session.human or not shown.empty:
-                show(session, shown)
-            stop_refused(session, plans)
-            if asking and not shown.empty:
-                await consent(session, shown)
-            for plan in plans:
-                session.changed = session.changed or not plan.empty
-                nodes = await pipeline.apply(plan, drain=drain)
-                await keep_tokens(session, plan.context, nodes)
-            finished(session, plans)
-            return CHANGES_PENDING if detailed_exitcode and not shown.empty else 0
+        done = await apply(
+            spec, clusters, session.runtime, session, yes=yes, drain=drain, unlock=unlock, saved=agreed
+        )
+        say_next_step(session, done.plans)
+        return CHANGES_PENDING if detailed_exitcode and done.changed else 0
 
     place = Path(agreed.spec) if agreed else spec
     return run(work, output=output, tofu=tofu, spec=place, logged=True, events=events)

@@ -137,7 +137,8 @@ def _lock(name: str) -> Lock | None:
     """Return the lock of the spec that a word names; None for other words."""
     if not name.endswith(_SPECS):
         return None
-    from kbootstrap.engine.context import read_spec, settled_lock
+    from kbootstrap.engine.lock_file import settled_lock
+    from kbootstrap.engine.spec import read_spec
 
     return settled_lock(read_spec(Path(name)))
 
@@ -146,7 +147,7 @@ def _versions(name: str, mirror: str | None) -> list[tuple[str, str, str | None]
     """Return distribution, version and mirror of what a word names: a version, or all of a spec."""
     if not name.endswith(_SPECS):
         return [("rke2" if "+rke2" in name else "k3s", name, mirror)]
-    from kbootstrap.engine.context import read_spec
+    from kbootstrap.engine.spec import read_spec
 
     spec = read_spec(Path(name))
     found = [

@@ -35,34 +35,13 @@ def command(
 
     Buckets of the spec stay where they are.
     """
-    from contextlib import AsyncExitStack
-
     from kbootstrap.cli.session import Session, run
-    from kbootstrap.commands import pipeline
-    from kbootstrap.engine.context import choose, contexts, force_unlock, held, read_spec
+    from kbootstrap.commands.destroy import destroy
 
     async def work(session: Session) -> int:
-        loaded = read_spec(spec)
-        chosen = contexts(loaded, choose(loaded, clusters), session.runtime, changing=False)
-        force_unlock(chosen, unlock)
-        if not yes:
-            session.must_ask("with -y nobody is asked; everything on the clusters is lost then")
-        for context in chosen:
-            name = context.cluster.name
-            with held(context):
-                session.doomed(name, await pipeline.doomed(context))
-                if not yes:
-                    await session.ask(
-                        f"All data of cluster {name} is lost then, also in claims with the reclaim policy "
-                        "Retain. Type its name:",
-                        wanted=name,
-                    )
-                async with AsyncExitStack() as stack:
-                    kept = await pipeline.destroy(
-                        context, stack, beginning=session.begin, with_buckets=with_buckets
-                    )
-            stay = f" These buckets stay: {', '.join(kept)}." if kept else ""
-            session.say(f"Cluster {name} is gone.{stay}")
+        await destroy(
+            spec, clusters, session.runtime, session, yes=yes, with_buckets=with_buckets, unlock=unlock
+        )
         return 0
 
     return run(work, output=output, tofu=tofu, spec=spec, logged=True, events=events)

@@ -22,13 +22,10 @@ def command(spec: Path, clusters: tuple[str, ...], output: str, tofu: str | None
     from kbootstrap.core.errors import PrerequisiteMissing
 
     async def work(session: Session) -> int:
-        from kbootstrap.commands import doctor
-        from kbootstrap.engine.context import choose, contexts, read_spec
+        from kbootstrap.commands.doctor import doctor
         from kbootstrap.views.doctor import checks_json, show_checks
 
-        loaded = read_spec(spec)
-        chosen = contexts(loaded, choose(loaded, clusters), session.runtime)
-        checks = await doctor.examine(chosen, session.runtime)
+        checks = await doctor(spec, clusters, session.runtime)
         if session.human:
             show_checks(checks, sys.stdout, os.environ)
         else:

@@ -23,25 +23,14 @@ def command(spec: Path, clusters: tuple[str, ...], tofu: str | None, merge: bool
     It gives full control over the cluster: whoever has it is an administrator.
     """
     from kbootstrap.cli.session import Session, run
-    from kbootstrap.commands import pipeline
+    from kbootstrap.commands.kubeconfig import kubeconfig
 
     async def work(session: Session) -> int:
-        from contextlib import AsyncExitStack
-
-        from kbootstrap.engine.context import choose, contexts, read_spec
-
-        loaded = read_spec(spec)
-        chosen = contexts(loaded, choose(loaded, clusters), session.runtime, changing=False)
-        if len(chosen) > 1 and not merge:
-            names = ", ".join(context.cluster.name for context in chosen)
-            raise click.UsageError(f"which cluster? Choose one with --cluster: {names}")
-        async with AsyncExitStack() as stack:
-            for context in chosen:
-                text = await pipeline.kubeconfig(context, stack, merge=merge)
-                if only_path:
-                    click.echo(context.space.kubeconfig)
-                elif not merge:
-                    click.echo(text, nl=False)
+        for path, text in await kubeconfig(spec, clusters, session.runtime, merge=merge):
+            if only_path:
+                click.echo(path)
+            elif not merge:
+                click.echo(text, nl=False)
         return 0
 
     return run(work, tofu=tofu, spec=spec, quiet=True)

@@ -29,31 +29,21 @@ def command(spec: Path, clusters: tuple[str, ...], check: bool, upgrade: tuple[s
     and what does not have a pinned checksum is refused.
     """
     from kbootstrap.cli.session import Session, run
+    from kbootstrap.commands import lock as locking
     from kbootstrap.core.errors import CHANGES_PENDING
 
     async def work(session: Session) -> int:
-        from kbootstrap.commands import lock as pins
-        from kbootstrap.commands import pipeline
-        from kbootstrap.engine.context import choose, contexts, keep_lock, lock_differences, read_spec
-        from kbootstrap.spec.lock import lock_path
-
-        loaded = read_spec(spec)
-        chosen = contexts(loaded, choose(loaded, clusters), session.runtime)
-        found = await pins.complete(await pipeline.pin(chosen, upgrade="image" in upgrade), upgrade=upgrade)
-        path = lock_path(spec)
-        differences = lock_differences(loaded, found.lock)
+        found = await locking.lock(spec, clusters, session.runtime, check=check, upgrade=upgrade)
         for remark in found.remarks:
             click.echo(remark, err=True)
+        if check or found.written:
+            click.echo(found.differences, nl=False)
         if check:
-            click.echo(differences, nl=False)
-            if differences:
-                click.echo(f"{path} would change", err=True)
-            return CHANGES_PENDING if differences else 0
-        if keep_lock(loaded, found.lock):
-            click.echo(differences, nl=False)
-            click.echo(f"{path} was written; commit it beside the spec", err=True)
-        else:
-            click.echo(f"{path} is up to date", err=True)
+            if found.differences:
+                click.echo(f"{found.path} would change", err=True)
+            return CHANGES_PENDING if found.differences else 0
+        done = "was written; commit it beside the spec" if found.written else "is up to date"
+        click.echo(f"{found.path} {done}", err=True)
         return 0
 
     return run(work, spec=spec)

@@ -45,31 +45,20 @@ def command(
     Nodes that do not answer are named, and nothing is said about what would be done on them. When nothing in
     the plan brings them back, the command ends with 7, and saves no plan.
     """
-    from kbootstrap.cli.changes import document, planned, show, stop_refused
     from kbootstrap.cli.review import review
     from kbootstrap.cli.session import Session, run
+    from kbootstrap.commands import plan as planning
     from kbootstrap.core.errors import CHANGES_PENDING
-    from kbootstrap.engine import saved_plan as saving
-    from kbootstrap.engine.observe import silent
-    from kbootstrap.plans import saved
-    from kbootstrap.plans.words import headline
+    from kbootstrap.plans.model import Document
 
     async def work(session: Session) -> int:
-        async with planned(session, spec, clusters) as plans:
-            shown = document(session, plans)
+        def show(plan: Document) -> None:
             if output in ("human", "json"):
-                show(session, shown)
+                session.show_plan(plan)
             else:
-                review(shown, output, link_base)
-            stop_refused(session, plans)
-            for plan in plans:
-                if plan.unseen and silent(plan.infrastructure, plan.unseen):
-                    raise plan.unseen
-            if out:
-                saved.write(out, await saving.save(plans, spec, headline(shown)))
-                session.say(
-                    f"Saved as {out}; it can hold secrets. To do exactly this: kbootstrap apply {out}"
-                )
-            return CHANGES_PENDING if detailed_exitcode and not shown.empty else 0
+                review(plan, output, link_base)
+
+        shown = await planning.plan(spec, clusters, session.runtime, session, show=show, out=out)
+        return CHANGES_PENDING if detailed_exitcode and not shown.empty else 0
 
     return run(work, output=output, tofu=tofu, spec=spec, logged=True, quiet=output == "json")

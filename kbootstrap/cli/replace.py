@@ -39,27 +39,17 @@ def command(
     is ready again. Servers go one at a time, as long as etcd keeps its quorum; agents as many as
     `max_unavailable` of their pool says. A machine that does not answer is replaced too.
     """
-    from kbootstrap.cli.changes import consent, document, finished, planned, show, stop_refused
+    from kbootstrap.cli.next_step import say_next_step
     from kbootstrap.cli.session import Session, run
-    from kbootstrap.commands import pipeline
+    from kbootstrap.commands.replace import replace
 
     spec, nodes = spec_and_rest(words)
     if not nodes:
         raise click.UsageError("which node? kbootstrap status lists them")
 
     async def work(session: Session) -> int:
-        async with planned(
-            session, spec, (), changing=True, asking=not yes, renew=nodes, unlock=unlock
-        ) as plans:
-            shown = document(session, plans)
-            show(session, shown)
-            stop_refused(session, plans)
-            if not yes:
-                await consent(session, shown)
-            for plan in plans:
-                session.begin()
-                await pipeline.apply(plan, drain=drain)
-            finished(session, plans)
-            return 0
+        plans = await replace(spec, nodes, session.runtime, session, yes=yes, drain=drain, unlock=unlock)
+        say_next_step(session, plans)
+        return 0
 
     return run(work, output=output, tofu=tofu, spec=spec, logged=True)

@@ -20,7 +20,7 @@ from kbootstrap.cli.options import (
 
 if TYPE_CHECKING:
     from kbootstrap.cli.session import Session
-    from kbootstrap.commands.pipeline import ClusterPlan
+    from kbootstrap.engine.cluster_plan import ClusterPlan
 
 _words_argument = click.argument("words", nargs=-1, metavar="[SPEC] [CLUSTER]...")
 _events_option = click.option(
@@ -103,7 +103,7 @@ def certificates(
 
 
 def _run(
-    make: Callable[[ClusterPlan], ClusterPlan],
+    change: Callable[[ClusterPlan], ClusterPlan],
     words: tuple[str, ...],
     clusters: tuple[str, ...],
     output: str,
@@ -114,28 +114,17 @@ def _run(
     events: Path | None,
 ) -> int:
     """Plan the clusters, turn the plans into what is asked for, show, ask, and do it."""
-    from kbootstrap.cli.changes import consent, document, finished, keep_tokens, planned, show, stop_refused
+    from kbootstrap.cli.next_step import say_next_step
     from kbootstrap.cli.session import run
-    from kbootstrap.commands import rotate
+    from kbootstrap.commands.rotate import rotate
 
     spec, rest = spec_and_rest(words) if words else (default_spec(), ())
 
     async def work(session: Session) -> int:
-        async with planned(
-            session, spec, (*clusters, *rest), changing=True, asking=not yes, unlock=unlock
-        ) as found:
-            stop_refused(session, found)
-            plans = tuple(make(one) for one in found)
-            shown = document(session, plans)
-            show(session, shown)
-            stop_refused(session, plans)
-            if not yes and not shown.empty:
-                await consent(session, shown)
-            for plan in plans:
-                session.changed = session.changed or not plan.empty
-                nodes = await rotate.carry_out(plan)
-                await keep_tokens(session, plan.context, nodes)
-            finished(session, plans)
-            return 0
+        plans = await rotate(
+            spec, (*clusters, *rest), session.runtime, session, change, yes=yes, unlock=unlock
+        )
+        say_next_step(session, plans)
+        return 0
 
     return run(work, output=output, tofu=tofu, spec=spec, logged=True, events=events)

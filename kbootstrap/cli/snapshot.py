@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,13 +54,10 @@ def save(
     if not NAME.fullmatch(name):
         raise click.UsageError("a name has lower-case letters, digits, dots and dashes")
 
-    async def work(session: Session, context: Context, stack: AsyncExitStack) -> None:
-        from kbootstrap.commands import snapshots
-        from kbootstrap.engine.context import held
+    async def work(session: Session, context: Context) -> None:
+        from kbootstrap.commands.snapshot import save as saving
 
-        with held(context):
-            made = await snapshots.save(context, stack, name, to)
-        _show([made], {}, session)
+        _show([await saving.save(context, name, to)], {}, session)
 
     return _run(work, spec, cluster, output, tofu)
 
@@ -74,10 +70,10 @@ def save(
 def list_(spec: Path | None, cluster: str | None, output: str, tofu: str | None) -> int:
     """Show the snapshots on the servers and in the bucket, the newest first."""
 
-    async def work(session: Session, context: Context, stack: AsyncExitStack) -> None:
-        from kbootstrap.commands import snapshots
+    async def work(session: Session, context: Context) -> None:
+        from kbootstrap.commands.snapshot.list import list_snapshots
 
-        found = await snapshots.show(context, stack)
+        found = await list_snapshots(context)
         _show(found.snapshots, found.problems, session)
 
     return _run(work, spec, cluster, output, tofu, looking=True)
@@ -95,17 +91,10 @@ def delete(
 ) -> int:
     """Delete a snapshot from the servers and from the bucket."""
 
-    async def work(session: Session, context: Context, stack: AsyncExitStack) -> None:
-        from kbootstrap.commands import snapshots
-        from kbootstrap.engine.context import held
+    async def work(session: Session, context: Context) -> None:
+        from kbootstrap.commands.snapshot import delete as deleting
 
-        if not yes:
-            session.must_ask("with -y nobody is asked")
-            await session.ask(f"Delete the snapshot {name} of cluster {context.cluster.name}? [y/N]")
-        with held(context):
-            session.begin()
-            await snapshots.delete(context, stack, name)
-        session.say(f"Snapshot {name} is gone.")
+        await deleting.delete(context, session, name, yes=yes)
 
     return _run(work, spec, cluster, output, tofu)
 
@@ -152,8 +141,8 @@ def restore(
     if keep and into is None:
         raise click.UsageError("--keep is about a rehearsal: it needs --into local")
 
-    async def rehearse(session: Session, context: Context, stack: AsyncExitStack) -> None:  # noqa: ARG001 (as `work`)
-        from kbootstrap.commands import rehearse as rehearsal
+    async def rehearse(session: Session, context: Context) -> None:
+        from kbootstrap.commands.snapshot import rehearse as rehearsal
         from kbootstrap.views.rehearsal import rehearsal_json, show_rehearsal
 
         provider = into or "local"
@@ -164,21 +153,10 @@ def restore(
         else:
             click.echo(rehearsal_json(done, time.time()))
 
-    async def work(session: Session, context: Context, stack: AsyncExitStack) -> None:
-        from kbootstrap.commands import snapshots
-        from kbootstrap.engine.context import held
+    async def work(session: Session, context: Context) -> None:
+        from kbootstrap.commands.snapshot.restore import restore_snapshot
 
-        name = context.cluster.name
-        if not yes:
-            session.must_ask("with -y nobody is asked; what is newer than the snapshot is lost then")
-            await session.ask(
-                f"Everything in cluster {name} that is newer than the snapshot is lost, and it stops "
-                "serving for minutes. Type its name:",
-                wanted=name,
-            )
-        with held(context):
-            restored = await snapshots.bring_back(context, stack, source, beginning=session.begin)
-        session.say(f"Cluster {name} is what it was in {restored}.")
+        await restore_snapshot(context, session, source, yes=yes)
 
     if into:
         return _run(rehearse, spec, cluster, output, tofu, changing=False, events=events)
@@ -186,7 +164,7 @@ def restore(
 
 
 def _run(
-    work: Callable[[Session, Context, AsyncExitStack], Awaitable[None]],
+    work: Callable[[Session, Context], Awaitable[None]],
     spec: Path | None,
     cluster: str | None,
     output: str,
@@ -205,17 +183,9 @@ def _run(
     path = spec or default_spec()
 
     async def whole(session: Session) -> int:
-        from kbootstrap.core.errors import WrongUsage
-        from kbootstrap.engine.context import choose, contexts, read_spec
+        from kbootstrap.engine.one_cluster import one_cluster
 
-        loaded = read_spec(path)
-        chosen = choose(loaded, [cluster] if cluster else [])
-        if len(chosen) != 1:
-            names = ", ".join(one.name for one in chosen)
-            raise WrongUsage("which cluster?", hint=f"--cluster takes one of: {names}")
-        async with AsyncExitStack() as stack:
-            (context,) = contexts(loaded, chosen, session.runtime, changing=changing and not looking)
-            await work(session, context, stack)
+        await work(session, one_cluster(path, cluster, session.runtime, changing=changing and not looking))
         return 0
 
     document = looking or (output == "json" and not changing)

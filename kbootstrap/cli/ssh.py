@@ -38,15 +38,9 @@ def command(words: tuple[str, ...]) -> int:
     argv: list[str] = []
 
     async def work(session: Session) -> int:
-        from kbootstrap.commands import pipeline
-        from kbootstrap.engine.context import contexts, read_spec
+        from kbootstrap.commands.ssh import ssh_command
 
-        loaded = read_spec(spec)
-        argv.extend(
-            await pipeline.ssh_command(
-                contexts(loaded, loaded.clusters, session.runtime, changing=False), node, remote
-            )
-        )
+        argv.extend(await ssh_command(spec, node, remote, session.runtime))
         return 0
 
     code = run(work, spec=spec, quiet=True)

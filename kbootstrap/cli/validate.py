@@ -51,7 +51,7 @@ def command(specs: tuple[Path, ...], output: str) -> int:
 def _problems(path: Path) -> tuple[Diagnostic, ...]:
     from kbootstrap.core.diagnostics import in_order
     from kbootstrap.core.errors import SpecInvalid
-    from kbootstrap.engine.context import settings_problems
+    from kbootstrap.engine.spec import settings_problems
     from kbootstrap.spec import lockfile
     from kbootstrap.spec.load import load
 

@@ -1,11 +1,12 @@
-"""What must be there before `apply` can work: on this machine, in a cloud, on machines that exist already.
+"""`kbootstrap doctor`: what `apply` needs on this machine, in a cloud, and on machines that exist.
 
 Looked at without changing anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from kbootstrap.cluster.decide.desired import wanted
@@ -17,8 +18,9 @@ from kbootstrap.core.concurrency import together
 from kbootstrap.core.diagnostics import Severity
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.core.runtime import Runtime
-from kbootstrap.engine.context import Context
-from kbootstrap.engine.observe import GLANCE, connector
+from kbootstrap.engine.connect import GLANCE, connector
+from kbootstrap.engine.context import Context, contexts
+from kbootstrap.engine.spec import choose, read_spec
 from kbootstrap.hosts.model import Host
 from kbootstrap.providers.model import Check
 from kbootstrap.tofu.find import find
@@ -31,12 +33,18 @@ _LISTENING = (
 """Prints, in hexadecimal, the TCP ports that somebody listens on (proc(5), /proc/net/tcp)."""
 
 
-async def examine(contexts: Sequence[Context], runtime: Runtime) -> tuple[Check, ...]:
+async def doctor(spec: Path, clusters: Iterable[str], run: Runtime) -> tuple[Check, ...]:
+    """Look at what the clusters of a spec need."""
+    loaded = read_spec(spec)
+    return await examine(contexts(loaded, choose(loaded, clusters), run), run)
+
+
+async def examine(chosen: Sequence[Context], runtime: Runtime) -> tuple[Check, ...]:
     """Return one line for each thing that the clusters need; what several need is told once."""
-    given = {id(one): machines for one in contexts if (machines := one.given) is not None}
-    found = [await _tofu(runtime)] if len(given) < len(contexts) else []
+    given = {id(one): machines for one in chosen if (machines := one.given) is not None}
+    found = [await _tofu(runtime)] if len(given) < len(chosen) else []
     found.append(_kubectl(runtime))
-    for context in contexts:
+    for context in chosen:
         found += await context.provider.check(context.spec, context.cluster, context.lock, context.around)
         if id(context) in given:
             found += await _machines(context, given[id(context)])

@@ -1,16 +1,20 @@
-"""What `kbootstrap lock` looks up beside images: checksums of artifacts, versions of OpenTofu's providers."""
+"""`kbootstrap lock`: pins images, checksums of artifacts, and versions of OpenTofu's providers."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from kbootstrap.artifacts import pinned
 from kbootstrap.artifacts.source.build import fingerprint
-from kbootstrap.engine.context import Context
+from kbootstrap.core.runtime import Runtime
+from kbootstrap.engine.context import Context, contexts
+from kbootstrap.engine.lock_file import keep_lock, lock_differences, pin
+from kbootstrap.engine.spec import choose, read_spec
 from kbootstrap.engine.tofu_providers import look_up
-from kbootstrap.spec.lock import Lock
+from kbootstrap.spec.lock import Lock, lock_path
 from kbootstrap.spec.pins import Artifact
 
 VERSIONS = "versions.tf"
@@ -23,6 +27,28 @@ class Found:
 
     lock: Lock
     remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """How the lock file differs from what is pinned (a unified diff), and remarks about what could not be."""
+
+    path: Path
+    differences: str
+    remarks: tuple[str, ...]
+    written: bool
+
+
+async def lock(
+    spec: Path, clusters: Iterable[str], run: Runtime, *, check: bool, upgrade: Collection[str] = ()
+) -> Locked:
+    """Look up everything that the lock file pins, and write it unless `check`."""
+    loaded = read_spec(spec)
+    chosen = contexts(loaded, choose(loaded, clusters), run)
+    found = await complete(await pin(chosen, upgrade="image" in upgrade), upgrade=upgrade)
+    differences = lock_differences(loaded, found.lock)
+    written = not check and keep_lock(loaded, found.lock)
+    return Locked(lock_path(spec), differences, found.remarks, written)
 
 
 async def complete(chosen: Sequence[Context], *, upgrade: Collection[str] = ()) -> Found:
@@ -55,13 +81,13 @@ async def _artifacts(chosen: Sequence[Context], lock: Lock, *, upgrade: bool) ->
         return await pinned.look_up(distribution, version, mirror=mirror, env=run.env, folder=run.cache)
 
     remarks = []
-    for (name, version), (pin, refusals) in zip(
+    for (name, version), (found, refusals) in zip(
         mirrors, await asyncio.gather(*(of(*wanted) for wanted in mirrors)), strict=True
     ):
-        if pin.published or pin.recipe:
-            lock = lock.with_artifact(name, version, pin)
+        if found.published or found.recipe:
+            lock = lock.with_artifact(name, version, found)
         if refusals:
-            remarks.append(_remark(f"{name} {version}", pin, refusals))
+            remarks.append(_remark(f"{name} {version}", found, refusals))
     return lock, remarks
 
 

@@ -19,7 +19,7 @@ from kbootstrap.tofu.plan import PlanSummary
 
 
 class Infrastructure(Protocol):
-    """What the pipeline asks of whatever holds a cluster's machines; `tofu.run.Tofu` says more about each.
+    """What the engine asks of whatever holds a cluster's machines; `tofu.run.Tofu` says more about each.
 
     `given.Given` answers for machines that exist.
     """

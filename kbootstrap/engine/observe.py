@@ -1,11 +1,11 @@
-"""What is there, beside what is wanted: the infrastructure and the nodes of one cluster as one plan."""
+"""Observes the nodes of a cluster: connections, facts, the API, and the plan that follows from them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kbootstrap.cluster.api import connect as connect_api
 from kbootstrap.cluster.api import observe
@@ -21,25 +21,15 @@ from kbootstrap.cluster.snapshots.settings import private_files
 from kbootstrap.cluster.state.model import ApiFacts, NodeFacts, Wanted
 from kbootstrap.core.errors import CredentialsRefused, HostUnreachable, KbootstrapError
 from kbootstrap.core.events import Event, Status, Type, phase
-from kbootstrap.core.runtime import Runtime
 from kbootstrap.distros.model import Role
+from kbootstrap.engine.api_route import servers_in_state, way_in
+from kbootstrap.engine.connect import CONNECT, GLANCE, connector, settings, take_lease
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.removed_hosts import recorded, visit
 from kbootstrap.hosts.model import Host
-from kbootstrap.inventory.model import Endpoint, Inventory, SshTarget
+from kbootstrap.inventory.model import Endpoint, Inventory
 from kbootstrap.render.address import is_node
-from kbootstrap.render.root import API_PORT
-from kbootstrap.spec.model import Spec
-from kbootstrap.spec.references import Reader
 from kbootstrap.tofu.plan import PlanSummary
-
-if TYPE_CHECKING:  # asyncssh is for when a connection is made
-    from kbootstrap.hosts.ssh import SshConnector
-
-CONNECT = 90.0
-"""Seconds in which every machine must answer SSH; a container needs 2, a cloud's machine up to a minute."""
-GLANCE = 15.0
-"""Seconds for commands that only look: they show what does not answer instead of waiting for it."""
 
 
 class NotRunning(HostUnreachable):
@@ -114,7 +104,7 @@ async def see_nodes(
         seen = await stack.enter_async_context(reach_all(via, brief, deadline=GLANCE))
         hosts, failures = {**needed, **seen.hosts}, inventory.absent | seen.failures
         if starting and not tolerant:
-            hosts = await _locked(context, hosts, stack)
+            hosts = await take_lease(context, hosts, stack)
     additions = context.additions
     everything = wanted(context.cluster, context.nodes, inventory, context.distribution, additions=additions)
     facts = await gather(
@@ -160,18 +150,11 @@ async def see_nodes(
     )
 
 
-def _servers(context: Context, facts: Mapping[str, NodeFacts], state: str) -> list[str]:
-    """Return the servers whose service is in a state, in the order of the spec."""
-    unit = context.distribution.unit("server")
-    names = (node.name for node in context.nodes if node.role == "server")
-    return [name for name in names if name in facts and facts[name].unit(unit).active == state]
-
-
 def _beginning(context: Context, facts: Mapping[str, NodeFacts]) -> str | None:
     """Return a server whose service is just starting, where none runs yet."""
-    if _servers(context, facts, "active"):
+    if servers_in_state(context, facts, "active"):
         return None
-    return next(iter(_servers(context, facts, "activating")), None)
+    return next(iter(servers_in_state(context, facts, "activating")), None)
 
 
 def _waiting(context: Context, server: str) -> Event:
@@ -183,27 +166,6 @@ def _waiting(context: Context, server: str) -> Event:
         status=Status.WAITING,
         detail=f"{context.distribution.unit('server')} is starting",
     )
-
-
-def way_in(
-    context: Context, inventory: Inventory, facts: Mapping[str, NodeFacts], going: Going
-) -> tuple[Endpoint, SshTarget | None]:
-    """Return where the API is asked, and through which machine; pure.
-
-    That is where operators ask it. But a floating IP leads to the first server: while that is away, or about
-    to go, another one that serves is asked, on itself.
-    """
-    external, jump = inventory.external, inventory.jump
-    if context.cluster.api.endpoint != "floating_ip":
-        return external, jump
-    there = inventory.machines.keys() - going.names
-    serving = [name for name in _servers(context, facts, "active") if name in there]
-    first = next(node.name for node in context.nodes if node.role == "server")
-    if not serving or serving[0] == first:
-        return external, jump
-    inside = Endpoint("127.0.0.1", API_PORT, external.server_name or external.host)
-    through = inventory.machines[serving[0]]
-    return inside, replace(through.ssh, instance=through.instance, host_keys=through.host_keys)
 
 
 async def past_the_leaving(context: Context, nodes: Nodes, stack: AsyncExitStack) -> Nodes:
@@ -241,52 +203,6 @@ def _private(context: Context, *, tolerant: bool) -> Mapping[str, str]:
         if tolerant:
             return {}
         raise
-
-
-def settings(spec: Spec, run: Runtime) -> Reader:
-    """Return what reads the references of the spec's `snapshots:`."""
-    return Reader(spec.path.parent, run.env, "snapshots", "KB0871")
-
-
-def _agents(context: Context) -> frozenset[str]:
-    """Return who keeps no lease; nodes that the spec does not name any more may be servers, and do."""
-    return frozenset(node.name for node in context.nodes if node.role == "agent")
-
-
-async def _locked(context: Context, hosts: Mapping[str, Host], stack: AsyncExitStack) -> dict[str, Host]:
-    """Take the cluster's lease on its servers; return the hosts as those that need it from now on."""
-    agents = _agents(context)
-    await context.lease.take({name: host for name, host in hosts.items() if name not in agents})
-    stack.push_async_callback(context.lease.release)
-    return {name: context.lease.guard(host) for name, host in hosts.items()}
-
-
-async def lock(context: Context, outputs: Mapping[str, Any], stack: AsyncExitStack) -> None:
-    """Take the cluster's lease on those servers that answer, where this run does not have it yet.
-
-    For changes that begin without a look at every node: a machine is gone, or all are to be removed.
-    """
-    if context.lease.held or not outputs.get("kbootstrap"):
-        return
-    from kbootstrap.hosts.pool import reach_all
-
-    try:
-        inventory = await context.provider.inventory(context.cluster, outputs, context.around, starting=False)
-    except KbootstrapError:
-        return  # nothing is known of the machines: what is wrong is told by who needs them
-    agents = _agents(context)
-    machines = [one for name, one in inventory.machines.items() if name not in agents]
-    reached = await stack.enter_async_context(reach_all(connector(context), machines, deadline=GLANCE))
-    await _locked(context, reached.hosts, stack)
-
-
-def connector(context: Context) -> SshConnector:
-    """Return what opens SSH connections to the cluster's machines, with the cluster's pins."""
-    from kbootstrap.hosts.known_hosts import KnownHosts
-    from kbootstrap.hosts.ssh import SshConnector
-
-    run, pins = context.runtime, KnownHosts(context.space.known_hosts)
-    return SshConnector(pins, run.redactor, run.emit, cluster=context.cluster.name, env=run.env)
 
 
 async def _observe(

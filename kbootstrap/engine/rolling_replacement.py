@@ -27,8 +27,9 @@ from kbootstrap.core.errors import InstallFailed, KbootstrapError, PlanMoved
 from kbootstrap.core.events import phase
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.infrastructure import Infrastructure, carry_out, hold
+from kbootstrap.engine.install import install, refuse
 from kbootstrap.engine.observe import Nodes, past_the_leaving, see_nodes
-from kbootstrap.engine.prepare import PLAN_FILE, install, refuse
+from kbootstrap.engine.prepare import PLAN_FILE
 from kbootstrap.plans.checks import belongings, carries_on, machines_of, touched
 from kbootstrap.tofu.plan import PlanSummary
 

@@ -12,12 +12,12 @@ import pytest
 from kbootstrap.cluster.converge.tokens import NEXT, Beside
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.state.model import TokenMarks
-from kbootstrap.commands import pipeline, rotate
-from kbootstrap.commands.pipeline import ClusterPlan
+from kbootstrap.commands import rotate
 from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.core.events import nowhere
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros import find
+from kbootstrap.engine.cluster_plan import ClusterPlan
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.infrastructure import Infrastructure
 from kbootstrap.engine.observe import Nodes
@@ -112,7 +112,7 @@ async def test_new_tokens_are_on_every_server_before_anything_else(monkeypatch: 
         assert NEXT not in cast("FakeHost", plan.nodes.hosts[A1]).files
         return plan.nodes
 
-    monkeypatch.setattr(pipeline, "apply", apply)
+    monkeypatch.setattr(rotate, "apply_cluster", apply)
     plan = rotate.tokens(planned(SETTLED))
     await rotate.carry_out(plan)
     assert len(set(laid)) == 1
@@ -128,7 +128,7 @@ async def test_certificates_lay_no_tokens(monkeypatch: pytest.MonkeyPatch) -> No
         assert plan.nodes
         return plan.nodes
 
-    monkeypatch.setattr(pipeline, "apply", apply)
+    monkeypatch.setattr(rotate, "apply_cluster", apply)
     plan = rotate.certificates(planned(SETTLED), None)
     nodes = await rotate.carry_out(plan)
     assert all(NEXT not in cast("FakeHost", host).files for host in nodes.hosts.values())

@@ -15,7 +15,8 @@ from kbootstrap.cluster.state.model import NodeFacts, UnitState
 from kbootstrap.core.errors import HostUnreachable, KbootstrapError
 from kbootstrap.core.events import nowhere
 from kbootstrap.distros.model import Role
-from kbootstrap.engine.observe import NotRunning, _beginning, see_nodes, silent, way_in
+from kbootstrap.engine.api_route import way_in
+from kbootstrap.engine.observe import NotRunning, _beginning, see_nodes, silent
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
 from kbootstrap.tofu.plan import PlanSummary
 from tests.cluster.world import running, want

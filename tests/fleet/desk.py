@@ -26,15 +26,15 @@ from kbootstrap.artifacts.cache import Kept
 from kbootstrap.cluster import api as real_api
 from kbootstrap.cluster.lock.holder import Holder, Process
 from kbootstrap.cluster.lock.lease import Lease
-from kbootstrap.commands import pipeline
 from kbootstrap.core.errors import HostUnreachable, KbootstrapError
 from kbootstrap.core.events import Event
 from kbootstrap.core.process import LocalRunner
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.runtime import Runtime
-from kbootstrap.engine import observe as survey
-from kbootstrap.engine import prepare as stages
-from kbootstrap.engine.context import Context, contexts, keep_lock, read_spec
+from kbootstrap.engine import apply_cluster, connect, install, observe, plan_cluster
+from kbootstrap.engine.context import Context, contexts
+from kbootstrap.engine.lock_file import keep_lock
+from kbootstrap.engine.spec import read_spec
 from kbootstrap.hosts import failures
 from kbootstrap.hosts.model import Host, Output, Transferred
 from kbootstrap.inventory.model import Endpoint, SshTarget
@@ -345,8 +345,8 @@ def _loaded(path: Path, text: str) -> Spec:
 async def _run(context: Context, renew: Collection[str]) -> bool:
     """As the command does; tell whether there was anything to do."""
     async with AsyncExitStack() as stack:
-        planned = await pipeline.plan(context, stack, starting=True, renew=renew)
-        await pipeline.apply(planned)
+        planned = await plan_cluster.plan_cluster(context, stack, starting=True, replace=renew)
+        await apply_cluster.apply_cluster(planned)
         return not planned.empty
 
 
@@ -364,10 +364,15 @@ def _doors(gate: Gate, context: Context) -> Iterator[None]:
 
     with contextlib.ExitStack() as patches:
         for target, name, new in (
-            (pipeline, "prepare", prepare),
-            (pipeline, "keep_kubeconfig", lambda *_parts, **_options: ()),  # files of the operator's machine
-            (stages, "obtain", obtain),
-            (survey, "connector", lambda _context: _Connector(gate, redactor)),
+            (plan_cluster, "prepare", prepare),
+            (
+                apply_cluster,
+                "keep_kubeconfig",
+                lambda *_parts, **_options: (),
+            ),  # files of the operator's machine
+            (install, "obtain", obtain),
+            (observe, "connector", lambda _context: _Connector(gate, redactor)),
+            (connect, "connector", lambda _context: _Connector(gate, redactor)),
             (real_api, "_HttpApi", _api_of(gate)),
             (real_api, "warm", lambda: None),
         ):

@@ -13,9 +13,9 @@ from typing import Any
 from kbootstrap.cluster.decide.order import order
 from kbootstrap.cluster.decide.removal import Going
 from kbootstrap.cluster.state.model import WantedNode
-from kbootstrap.commands.pipeline import forbidden
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.resources import terraform_modules
+from kbootstrap.engine.cluster_plan import forbidden
 from kbootstrap.plans.build import Found, entry
 from kbootstrap.plans.checks import renewed
 from kbootstrap.plans.model import Document

@@ -15,9 +15,9 @@ from kbootstrap.cluster.decide.order import Order, order
 from kbootstrap.cluster.decide.removal import Going
 from kbootstrap.cluster.state.labels import ANNOTATION, patch
 from kbootstrap.cluster.state.model import ApiNode, Wanted
-from kbootstrap.commands.pipeline import forbidden
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.resources import terraform_modules
+from kbootstrap.engine.cluster_plan import forbidden
 from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.inventory.model import Endpoint, Inventory
 from kbootstrap.plans.build import Found, entry

@@ -26,15 +26,18 @@ from kbootstrap.cluster.snapshots import rehearsal, remote, restore
 from kbootstrap.cluster.snapshots.rehearsal import Contents, Rehearsed
 from kbootstrap.cluster.snapshots.reporting import Doing
 from kbootstrap.cluster.state.restore_mark import quoted
-from kbootstrap.commands import pipeline
 from kbootstrap.core import files
 from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing, WrongUsage
 from kbootstrap.core.events import Event, Type, phase
-from kbootstrap.engine.context import Context, contexts, held, read_spec
+from kbootstrap.engine.context import Context, contexts, locked
+from kbootstrap.engine.destroy_cluster import destroy_cluster
 from kbootstrap.engine.infrastructure import Infrastructure, carry_out
+from kbootstrap.engine.install import fetch_bits, refuse
+from kbootstrap.engine.kubeconfig import entries
 from kbootstrap.engine.observe import Nodes, see_nodes
-from kbootstrap.engine.prepare import PLAN_FILE, entries, fetch_bits, prepare, refuse
+from kbootstrap.engine.prepare import PLAN_FILE, prepare
 from kbootstrap.engine.snapshot_bundle import Material, gather
+from kbootstrap.engine.spec import read_spec
 from kbootstrap.kubeconfig.admin import write_own_copy
 from kbootstrap.spec import derive
 from kbootstrap.spec.model import Cluster, Network, Spec
@@ -67,7 +70,7 @@ async def rehearse(
     try:
         await _remove(context, place)  # what a run that was killed left
         twin, tofu, planned = await _twin(context, place, provider)
-        with held(twin):
+        with locked(twin):
             found = await _bring_up(twin, tofu, planned, material)
         rehearsed = Rehearsed(context.cluster.name, material.snapshot, found, time.monotonic() - begun)
         if keep:
@@ -236,9 +239,9 @@ async def _remove(context: Context, place: Path) -> None:
     with contextlib.suppress(WrongUsage):  # there is no spec yet
         spec = read_spec(place)
         (twin,) = contexts(spec, spec.clusters, context.runtime, changing=False)
-        with held(twin):
+        with locked(twin):
             async with AsyncExitStack() as stack:
-                await pipeline.destroy(twin, stack, beginning=_nothing)
+                await destroy_cluster(twin, stack, beginning=_nothing)
     shutil.rmtree(place.parent, ignore_errors=True)
     with contextlib.suppress(OSError):
         place.parent.parent.rmdir()
