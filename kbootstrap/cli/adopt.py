@@ -1,4 +1,4 @@
-"""`kbootstrap adopt`: take clusters that exist into a new state."""
+"""`kbootstrap adopt`: import existing clusters after their state is lost."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import click
 from kbootstrap.cli.options import running, yes_option
 
 
-@click.command("adopt", short_help="Take clusters whose state was lost into a new one.")
+@click.command("adopt", short_help="Import existing clusters after their state is lost.")
 @running
 @yes_option
 def command(spec: Path, clusters: tuple[str, ...], output: str, tofu: str | None, yes: bool) -> int:
-    """Take what exists of clusters into OpenTofu's state, when the state that knew it was lost.
+    """Import existing resources of clusters into a new OpenTofu state, after the state is lost.
 
-    Nothing is made, replaced or removed, and the clusters go on. The spec must be as it was when they were
-    changed last; then `kbootstrap apply` has nothing to do but to fetch the kubeconfig.
+    Nothing is created, replaced or removed, and the clusters continue to run. The spec must be as it was when
+    they were last changed; `kbootstrap apply` then only fetches the kubeconfig.
     """
     from kbootstrap.cli.session import Session, run
     from kbootstrap.commands.adopt import adopt

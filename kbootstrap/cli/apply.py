@@ -1,4 +1,4 @@
-"""`kbootstrap apply`: bring the clusters to what the spec says."""
+"""`kbootstrap apply`: create the clusters of the spec, or update them to match it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kbootstrap.cli.session import Session
 
 
-@click.command("apply", short_help="Bring the clusters to what the spec says.")
+@click.command("apply", short_help="Create the clusters of the spec, or update them to match it.")
 @running
 @yes_option
 @force_option
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option(
     "--events",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write events to this file as JSON Lines.",
+    help="Write events to this file, as JSON Lines.",
 )
 def command(
     spec: Path,
@@ -35,11 +35,12 @@ def command(
     drain: float,
     events: Path | None,
 ) -> int:
-    """Bring the clusters to what the spec says: plan, ask, change, and write kubeconfigs.
+    """Create the clusters of the spec, or update them to match it: plan, confirm, change, write kubeconfigs.
 
     Run it again after every change of the spec, and after a run that failed or was interrupted.
 
-    In place of a spec it takes a plan of `kbootstrap plan --out`, and does exactly that without a question.
+    Instead of a spec, it takes a plan that `kbootstrap plan --out` saved, and applies exactly that plan
+    without confirmation.
     """
     from kbootstrap.cli.next_step import say_next_step
     from kbootstrap.cli.session import run

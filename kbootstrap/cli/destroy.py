@@ -1,4 +1,4 @@
-"""`kbootstrap destroy`: remove clusters and everything made for them."""
+"""`kbootstrap destroy`: remove clusters and all resources that were created for them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import click
 from kbootstrap.cli.options import force_option, running, yes_option
 
 
-@click.command("destroy", short_help="Remove clusters and everything made for them.")
+@click.command("destroy", short_help="Remove clusters and all resources that were created for them.")
 @running
 @yes_option
 @force_option
-@click.option("--with-buckets", is_flag=True, help="Delete the clusters' buckets too, when they are empty.")
+@click.option("--with-buckets", is_flag=True, help="Also delete the clusters' buckets, if they are empty.")
 @click.option(
     "--events",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write events to this file as JSON Lines.",
+    help="Write events to this file, as JSON Lines.",
 )
 def command(
     spec: Path,
@@ -29,11 +29,12 @@ def command(
     with_buckets: bool,
     events: Path | None,
 ) -> int:
-    """Remove clusters with all their data, and everything that was made for them. Cannot be undone.
+    """Remove clusters with all their data, and all resources that were created for them. Cannot be undone.
 
-    Volumes go too: those of pools, and those of claims, whatever their reclaim policy says.
+    Volumes are deleted too: those of pools, and those of PersistentVolumeClaims, regardless of their reclaim
+    policy.
 
-    Buckets of the spec stay where they are.
+    Buckets of the spec are kept, unless --with-buckets is given.
     """
     from kbootstrap.cli.session import Session, run
     from kbootstrap.commands.destroy import destroy

@@ -16,11 +16,11 @@ from kbootstrap.cli.options import cluster_option, spec_argument, tofu_option
 @click.option(
     "--merge", is_flag=True, help="Merge it into $KUBECONFIG or ~/.kube/config instead of printing it."
 )
-@click.option("--path", "only_path", is_flag=True, help="Print where the cluster's own kubeconfig is.")
+@click.option("--path", "only_path", is_flag=True, help="Print the path of the cluster's own kubeconfig.")
 def command(spec: Path, clusters: tuple[str, ...], tofu: str | None, merge: bool, only_path: bool) -> int:
     """Print or merge the kubeconfig of a cluster, read from one of its servers.
 
-    It gives full control over the cluster: whoever has it is an administrator.
+    The kubeconfig gives full administrator access to the cluster.
     """
     from kbootstrap.cli.session import Session, run
     from kbootstrap.commands.kubeconfig import kubeconfig

@@ -25,7 +25,9 @@ _WORDS = {
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write to."
 )
-@click.option("--check", is_flag=True, help="Write nothing; show what differs and exit with 2 when it does.")
+@click.option(
+    "--check", is_flag=True, help="Write nothing; show differences and exit with 2 if there are any."
+)
 @click.option("--force", is_flag=True, help="Overwrite files that were edited by hand.")
 @click.option(
     "-o",
@@ -33,10 +35,13 @@ _WORDS = {
     type=click.Choice(["human", "github"]),
     default="human",
     show_default=True,
-    help="How --check tells what differs: diffs, or annotations of a GitHub workflow.",
+    help="How --check reports differences: as diffs, or as annotations of a GitHub workflow.",
 )
 def command(spec: Path, clusters: tuple[str, ...], out: Path, check: bool, force: bool, output: str) -> int:
-    """Write the HCL and node configuration of a spec for review. No network, the same bytes everywhere."""
+    """Write the HCL and node configuration of a spec for review.
+
+    The command does not use the network, and its output is the same on every machine.
+    """
     from kbootstrap.cli.session import Session, run
     from kbootstrap.commands import render as rendering
 

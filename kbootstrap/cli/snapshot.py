@@ -19,27 +19,32 @@ if TYPE_CHECKING:
     from kbootstrap.engine.context import Context
 
 _spec_option = click.option(
-    "-s", "--spec", type=click.Path(path_type=Path), help="The spec. [default: the one in this folder]"
+    "-s", "--spec", type=click.Path(path_type=Path), help="The spec. [default: the one in the current folder]"
 )
 _cluster_option = click.option(
-    "-c", "--cluster", metavar="NAME", help="The cluster, where there are several."
+    "-c", "--cluster", metavar="NAME", help="The cluster, if the spec has several."
 )
 _events_option = click.option(
     "--events",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write events to this file as JSON Lines.",
+    help="Write events to this file, as JSON Lines.",
 )
 
 
 @click.group("snapshot", short_help="Save, list, delete and restore snapshots of etcd.")
 def command() -> None:
-    """Save, list, delete and restore snapshots of etcd: everything that Kubernetes knows, without volumes."""
+    """Save, list, delete and restore snapshots of etcd.
+
+    A snapshot has all Kubernetes objects, but not the contents of volumes.
+    """
 
 
-@command.command("save", short_help="Make a snapshot now.")
-@click.option("--name", default="on-demand", show_default=True, help="What its name begins with.")
+@command.command("save", short_help="Save a snapshot now.")
+@click.option("--name", default="on-demand", show_default=True, help="Prefix of its name.")
 @click.option(
-    "--to", type=click.Path(path_type=Path, file_okay=False), help="Bring it and the token to this folder."
+    "--to",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Also save it, with the token, to this folder.",
 )
 @_spec_option
 @_cluster_option
@@ -48,7 +53,7 @@ def command() -> None:
 def save(
     name: str, to: Path | None, spec: Path | None, cluster: str | None, output: str, tofu: str | None
 ) -> int:
-    """Make a snapshot now, on a server and in the bucket, and keep the encrypted token beside it."""
+    """Save a snapshot now, on a server and in the bucket, with the encrypted token beside it."""
     from kbootstrap.cluster.snapshots.select import NAME
 
     if not NAME.fullmatch(name):
@@ -62,13 +67,13 @@ def save(
     return _run(work, spec, cluster, output, tofu)
 
 
-@command.command("list", short_help="Show the snapshots on the servers and in the bucket.")
+@command.command("list", short_help="List the snapshots on the servers and in the bucket.")
 @_spec_option
 @_cluster_option
 @output_option
 @tofu_option
 def list_(spec: Path | None, cluster: str | None, output: str, tofu: str | None) -> int:
-    """Show the snapshots on the servers and in the bucket, the newest first."""
+    """List the snapshots on the servers and in the bucket, the newest first."""
 
     async def work(session: Session, context: Context) -> None:
         from kbootstrap.commands.snapshot.list import list_snapshots
@@ -79,7 +84,7 @@ def list_(spec: Path | None, cluster: str | None, output: str, tofu: str | None)
     return _run(work, spec, cluster, output, tofu, looking=True)
 
 
-@command.command("delete", short_help="Delete a snapshot everywhere.")
+@command.command("delete", short_help="Delete a snapshot from the servers and from the bucket.")
 @click.argument("name")
 @_spec_option
 @_cluster_option
@@ -99,7 +104,7 @@ def delete(
     return _run(work, spec, cluster, output, tofu)
 
 
-@command.command("restore", short_help="Bring a cluster back to a snapshot.")
+@command.command("restore", short_help="Restore a cluster from a snapshot.")
 @click.argument("words", nargs=-1, required=True, metavar="[SPEC] NAME|PATH|s3")
 @_spec_option
 @_cluster_option
@@ -110,9 +115,9 @@ def delete(
 @click.option(
     "--into",
     type=click.Choice(["local"]),
-    help="Rehearse: restore into a throw-away cluster of this provider, and leave the cluster alone.",
+    help="Rehearse: restore into a temporary cluster of this provider, without changing the cluster.",
 )
-@click.option("--keep", is_flag=True, help="With --into: do not remove the throw-away cluster at the end.")
+@click.option("--keep", is_flag=True, help="With --into: keep the temporary cluster.")
 def restore(
     words: tuple[str, ...],
     spec: Path | None,
@@ -124,15 +129,16 @@ def restore(
     into: str | None,
     keep: bool,
 ) -> int:
-    """Bring a cluster back to a snapshot: a name of the list, a file, or s3 for the newest in the bucket.
+    """Restore a cluster from a snapshot: a name of the list, a file, or s3 for the newest in the bucket.
 
-    Everything in the cluster that is newer is lost. The machines must exist: after a loss of all of them, run
-    `kbootstrap apply` first; the token that was kept beside the snapshot makes them the old cluster again.
+    All changes in the cluster that are newer than the snapshot are lost. The machines must exist: after the
+    loss of all of them, run `kbootstrap apply` first; the token beside the snapshot turns them into the old
+    cluster.
 
-    Run it again when it was interrupted: it goes on where it stopped.
+    If the command was interrupted, run it again: it resumes where it stopped.
 
-    With --into local it is a rehearsal: a cluster of its own on this machine shows that the snapshot and its
-    token are good, and what is in them, and is removed again. Nothing in it runs or reaches anybody.
+    With --into local it is a rehearsal: a separate cluster on this machine verifies the snapshot and its
+    token, shows their contents, and is removed again. No workloads run in it, and it has no network access.
     """
     *named, source = words
     if len(named) > 1 or (named and spec):

@@ -26,14 +26,14 @@ INTERVAL = 5.0
 @click.command("status", short_help="Compare the clusters with the spec.")
 @running
 @click.option(
-    "--detailed-exitcode", is_flag=True, help="Exit with 2 instead of 1 when `apply` would change something."
+    "--detailed-exitcode", is_flag=True, help="Exit with 2 instead of 1 if `apply` would make changes."
 )
-@click.option("-w", "--watch", is_flag=True, help="Look again and again, until Ctrl-C.")
+@click.option("-w", "--watch", is_flag=True, help="Update the output regularly, until Ctrl-C.")
 @click.option(
     "--interval",
     type=click.FloatRange(min=1),
     metavar="SECONDS",
-    help=f"With --watch: how long to wait before the next look. [default: {INTERVAL:g}]",
+    help=f"With --watch: time between two updates. [default: {INTERVAL:g}]",
 )
 def command(
     spec: Path,
@@ -46,8 +46,8 @@ def command(
 ) -> int:
     """Compare every node with the spec: version, configuration, service, etcd, certificates; and snapshots.
 
-    Nothing is changed or started, and what does not answer is told. Exit code 1 when something is not as
-    wanted, when a certificate has run out, or when snapshots are not made as scheduled.
+    The command changes and starts nothing, and reports what does not answer. The exit code is 1 if something
+    differs from the spec, if a certificate has expired, or if snapshots are not made as scheduled.
     """
     from kbootstrap.cli.session import run
     from kbootstrap.core.errors import CHANGES_PENDING
