@@ -146,8 +146,8 @@ def test_exit_codes() -> None:
         assert told | {0} == real, page
 
 
-def test_the_readme_lists_every_command() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_getting_started_lists_every_command() -> None:
+    text = (ROOT / "docs" / "getting-started.md").read_text(encoding="utf-8")
     table = text.partition("| command | what it does |")[2].partition("\n\n")[0]
     firsts = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
     listed = {part.split()[0] for first in firsts for part in INLINE.findall(first)}

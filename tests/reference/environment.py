@@ -25,7 +25,7 @@ OTHERS = {
     "KUBECONFIG": "kubeconfig files that `apply` writes the cluster into, in kubectl's order",
     "SSH_AUTH_SOCK": "agent whose keys log in to nodes, where the spec names no key",
     "OS_CLIENT_CONFIG_FILE, OS_CLOUD, OS_*": (
-        "credentials of an OpenStack cloud ([openstack](../openstack.md#credentials))"
+        "credentials of an OpenStack cloud ([openstack](../openstack/setup.md#credentials))"
     ),
     "AWS_*, TF_HTTP_*, PG*": "credentials of the state's backend ([state](../state.md#backends))",
     "TF_CLI_CONFIG_FILE": "OpenTofu's own configuration, such as a mirror of providers",
