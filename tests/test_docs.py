@@ -154,6 +154,14 @@ def test_getting_started_lists_every_command() -> None:
     assert listed - {"CODE", "pull", "prune"} == set(cli.list_commands(click.Context(cli)))
 
 
+def test_the_index_lists_every_page() -> None:
+    docs = ROOT / "docs"
+    listed = set(re.findall(r"\]\(([^)#]+)", (docs / "README.md").read_text(encoding="utf-8")))
+    pages = {page.relative_to(docs).as_posix() for page in PAGES if page.is_relative_to(docs)}
+    generated = {page for page in pages if page.startswith("reference/")}
+    assert pages - generated - {"README.md"} <= listed
+
+
 def specs() -> Iterator[tuple[str, str]]:
     for page in PAGES:
         for text in re.findall(
