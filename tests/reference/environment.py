@@ -25,7 +25,7 @@ OTHERS = {
     "KUBECONFIG": "kubeconfig files that `apply` adds the cluster to, in kubectl's order",
     "SSH_AUTH_SOCK": "SSH agent whose keys log in to nodes, if the spec has no key",
     "OS_CLIENT_CONFIG_FILE, OS_CLOUD, OS_*": (
-        "credentials of an OpenStack cloud ([openstack](../openstack.md#credentials))"
+        "credentials of an OpenStack cloud ([openstack](../openstack/setup.md#credentials))"
     ),
     "AWS_*, TF_HTTP_*, PG*": "credentials of the state's backend ([state](../state.md#backends))",
     "TF_CLI_CONFIG_FILE": "OpenTofu's own configuration, such as a mirror of providers",
