@@ -11,7 +11,8 @@ from kbootstrap.artifacts import pinned
 from kbootstrap.artifacts.source.build import fingerprint
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.engine.context import Context, contexts
-from kbootstrap.engine.lock_file import keep_lock, lock_differences, pin
+from kbootstrap.engine.lock_file import keep_lock, lock_differences
+from kbootstrap.engine.pin import pin
 from kbootstrap.engine.spec import choose, read_spec
 from kbootstrap.engine.tofu_providers import look_up
 from kbootstrap.spec.lock import Lock, lock_path

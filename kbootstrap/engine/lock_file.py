@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from dataclasses import replace
 
 from kbootstrap.core import files
-from kbootstrap.engine.context import Context
 from kbootstrap.spec import lock as locks
 from kbootstrap.spec import lockfile
 from kbootstrap.spec.lock import Lock
@@ -32,14 +29,3 @@ def lock_differences(spec: Spec, lock: Lock) -> str:
         old.splitlines(keepends=True), locks.dump(lock).splitlines(keepends=True), path.name, path.name, n=2
     )
     return "".join(lines)
-
-
-async def pin(chosen: Sequence[Context], *, upgrade: bool = False) -> tuple[Context, ...]:
-    """Return the contexts with a lock in which everything is pinned for all of them; nothing is written.
-
-    With `upgrade` what is pinned already is looked up again.
-    """
-    lock = chosen[0].lock
-    for one in chosen:
-        lock = await one.provider.pin(one.spec, one.cluster, lock, one.around, upgrade=upgrade)
-    return tuple(replace(one, lock=lock) for one in chosen)

@@ -11,8 +11,9 @@ from kbootstrap.core.errors import WrongUsage
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.engine.cluster_plan import ClusterPlan
 from kbootstrap.engine.context import Context, contexts, force_unlock, locked
-from kbootstrap.engine.lock_file import keep_lock, pin
+from kbootstrap.engine.lock_file import keep_lock
 from kbootstrap.engine.operator import Operator
+from kbootstrap.engine.pin import pin
 from kbootstrap.engine.plan_cluster import plan_cluster
 from kbootstrap.engine.saved_plan import restore
 from kbootstrap.engine.spec import choose, read_spec

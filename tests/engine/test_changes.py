@@ -7,9 +7,10 @@ from typing import cast
 
 import pytest
 
-from kbootstrap.cli.changes import consent, with_pools
-from kbootstrap.cli.session import Session
+from kbootstrap.engine.changes import consent
 from kbootstrap.engine.context import Context
+from kbootstrap.engine.operator import Operator
+from kbootstrap.engine.planning import with_pools
 from kbootstrap.plans.build import entry
 from kbootstrap.plans.model import Document
 from tests.plans.test_build import found, machine
@@ -40,7 +41,7 @@ async def test_losing_servers_needs_the_name(
     changes = [machine(node, "replace")] if node else []
     asked = Asked()
     shown = Document("x", (entry(found(*changes, blank=blank), str),))
-    await consent(cast("Session", asked), shown)
+    await consent(cast("Operator", asked), shown)
     assert [word for _, word in asked.questions] == words
     assert all("c" in question for question, _ in asked.questions)
 
