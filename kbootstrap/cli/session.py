@@ -24,7 +24,7 @@ from kbootstrap.core.process import LocalRunner
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.core.workspace import Workspace
-from kbootstrap.providers.model import Doomed
+from kbootstrap.providers.model import DestroyPreview
 from kbootstrap.views.errors import error_json, show_error
 from kbootstrap.views.jsonl import JsonLines
 from kbootstrap.views.view import Silent, View, choose
@@ -63,7 +63,7 @@ class Session:
             with self.view.paused():
                 print(text, file=sys.stderr)
 
-    def doomed(self, cluster: str, what: Doomed) -> None:
+    def doomed(self, cluster: str, what: DestroyPreview) -> None:
         """Show what of a cluster is about to be removed."""
         if self.human:
             from kbootstrap.views.destroy_preview import show_doomed

@@ -27,7 +27,7 @@ from kbootstrap.core.events import phase
 from kbootstrap.core.resources import terraform_modules
 from kbootstrap.distros.model import Role
 from kbootstrap.engine.context import Context
-from kbootstrap.engine.infrastructure import Infrastructure, carry_out, hold, sweep
+from kbootstrap.engine.infrastructure import Infrastructure, carry_out, hold
 from kbootstrap.engine.observe import GLANCE, Nodes, connector, see_nodes, silent
 from kbootstrap.engine.observe import lock as lock_nodes
 from kbootstrap.engine.prepare import (
@@ -69,7 +69,7 @@ from kbootstrap.plans.checks import (
     unknown_to_state,
 )
 from kbootstrap.plans.checks import unseen as unseen_going
-from kbootstrap.providers.model import Doomed
+from kbootstrap.providers.model import DestroyPreview, OrphanPhase
 from kbootstrap.render.address import key
 from kbootstrap.render.model import RenderedTree
 from kbootstrap.render.tree import assemble, read_modules
@@ -127,7 +127,7 @@ async def pin(chosen: Sequence[Context], *, upgrade: bool = False) -> tuple[Cont
     """
     lock = chosen[0].lock
     for one in chosen:
-        lock = await one.provider.pin(one.spec, one.cluster, lock, one.around, upgrade=upgrade)
+        lock = await one.provider.pin(replace(one.provider_context, lock=lock), upgrade=upgrade)
     return tuple(replace(one, lock=lock) for one in chosen)
 
 
@@ -160,12 +160,12 @@ async def plan(
             making.cancel()
             await asyncio.gather(making, return_exceptions=True)
     summary = await _came_up(context, tofu, summary, remade)
-    if halting := halted(summary, await context.blank(known) if summary.of("update") else ()):
+    if halting := halted(summary, await context.unprovisioned(known) if summary.of("update") else ()):
         summary = await tofu.plan(tofu.root / PLAN_FILE, replace=sorted({*remade, *halting}))
     if starting and unseen and silent(summary, unseen):
         raise unseen
     asked = {*machines_made(summary), *(known if foundations(summary) else ())}
-    blank = await context.blank(asked) if asked else frozenset()
+    blank = await context.unprovisioned(asked) if asked else frozenset()
     if lost := unknown_to_state(summary, gone, blank):
         raise state_lost(context, lost, others=[name for name in known if name not in lost])
     going = leaving(context, known, renewed(summary, gone, blank))
@@ -253,7 +253,7 @@ async def _came_up(
     doubted = tainted(summary)
     if not doubted:
         return summary
-    blank = await context.blank(doubted.values())
+    blank = await context.unprovisioned(doubted.values())
     there = [address for address, name in doubted.items() if name not in blank and address not in gone]
     if not there:
         return summary
@@ -337,9 +337,9 @@ async def _change(planned: ClusterPlan) -> None:
         raise
 
 
-async def doomed(context: Context) -> Doomed:
+async def doomed(context: Context) -> DestroyPreview:
     """Return what `destroy` would remove; changes nothing."""
-    return await context.provider.doomed(context.spec, context.cluster, context.around)
+    return await context.provider.destroy_preview(context.provider_context)
 
 
 async def destroy(
@@ -362,15 +362,16 @@ async def destroy(
         kept = () if with_buckets else tuple(found)
     beginning()
     with phase(emit, "destroy", cluster):
-        await context.provider.release(context.spec, context.cluster, context.around)
-        await sweep(context, tofu)
+        await context.provider.remove_orphans(
+            context.provider_context, OrphanPhase.BEFORE_DESTROY, known=await tofu.state_ids()
+        )
         stay = note_destroy(context.space, found.values(), leaving=not with_buckets)
         if kept:
             await tofu.forget(kept)
         context.lease.verify()
         await tofu.destroy()
         context.lease.forget()  # with the machines that kept it
-        await context.provider.cleanup(context.spec, context.cluster, context.around)
+        await context.provider.remove_orphans(context.provider_context, OrphanPhase.AFTER_DESTROY)
     with phase(emit, "kubeconfig", cluster):
         await asyncio.to_thread(remove, *entries(context))
         # The root goes last: should anything above fail, the state is still there.
@@ -404,7 +405,7 @@ async def ssh_command(contexts: Iterable[Context], node: str, command: Sequence[
     for context in contexts:
         if node in {wanted.name for wanted in context.nodes}:
             inventory = await context.provider.inventory(
-                context.cluster, await made_outputs(context), context.around, starting=False
+                context.provider_context, await made_outputs(context), starting=False
             )
             if node in inventory.absent:
                 raise inventory.absent[node]

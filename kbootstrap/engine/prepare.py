@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from kbootstrap.core.errors import InstallFailed, PrerequisiteMissing
 from kbootstrap.core.events import phase
 from kbootstrap.core.resources import terraform_modules
 from kbootstrap.core.workspace import ClusterSpace, Workspace
+from kbootstrap.distros.additions import SecretContent
 from kbootstrap.distros.model import NodeFile
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.existing_machines import given
@@ -52,16 +54,16 @@ async def prepare(context: Context, *, making: bool = True) -> Infrastructure:
     run, space = context.runtime, context.space
     Workspace(space.base).make()
     space.claim(context.spec.name, making=making)
-    if (machines := context.given) is not None:
+    if (machines := context.existing_machines) is not None:
         return given(context, machines)
     # Before anything is looked at: what a killed run is just making is only half there.
     await settled(space.root, LOCK_WAIT, context.cluster.name, run.emit)
     binary = await find(run.runner, run.env, run.cache, run.tofu)
-    spec, cluster, around = context.spec, context.cluster, context.around
-    lock = await context.provider.pin(spec, cluster, context.lock, around, making=making)
-    variables = await context.provider.prepare(spec, cluster, lock, around, making=making)
+    lock = await context.provider.pin(context.provider_context, making=making)
+    pinned = replace(context.provider_context, lock=lock)
+    variables = await context.provider.prepare(pinned, making=making)
     variables = {**variables, **_encryption(context, binary)}
-    root = context.provider.render(spec, cluster, lock)
+    root = context.provider.render(pinned)
     rendered = assemble(
         context.spec.path.name, {context.cluster.name: root}, read_modules(terraform_modules())
     )
@@ -97,7 +99,7 @@ async def current_outputs(context: Context) -> Mapping[str, Any]:
     verify_owner(context, outputs)
     if not outputs:
         names = [node.name for node in context.nodes]
-        blank = await context.blank(names)
+        blank = await context.unprovisioned(names)
         if lost := [name for name in names if name not in blank]:
             raise state_lost(context, lost)
     return outputs
@@ -107,7 +109,8 @@ async def vanished(context: Context, outputs: Mapping[str, Any]) -> dict[str, st
     """Return HCL addresses of what is gone behind our back and still wanted, each with its reason."""
     if not outputs:
         return {}
-    found = await context.provider.drifted(context.cluster, outputs, context.around)
+    states = (await context.provider.inspect(context.provider_context, outputs=outputs)).values()
+    found = {address: state.gone for state in states for address in state.replace}
     wanted = {None, *(node.name for node in context.nodes)}
     return {
         address: why for address, why in found.items() if node_of(address, context.cluster.name) in wanted
@@ -137,7 +140,7 @@ async def verify_there(context: Context, outputs: Mapping[str, Any]) -> None:
     """
     verify_owner(context, outputs)
     if outputs and not _destroying(context.space).exists():
-        await context.provider.drifted(context.cluster, outputs, context.around)
+        await context.provider.inspect(context.provider_context, outputs=outputs)
 
 
 def note_destroy(space: ClusterSpace, buckets: Collection[str], *, leaving: bool) -> set[str]:
@@ -253,8 +256,15 @@ async def install(context: Context, nodes: Nodes) -> str | None:
             external=nodes.door,
             redactor=run.redactor,
             emit=run.emit,
-            make_secret=partial(context.provider.secret, context.spec, context.cluster, context.around),
+            make_secret=partial(make_secret, context),
         )
+
+
+async def make_secret(context: Context) -> SecretContent:
+    """Make the Secret that the provider's additions want. ValueError for a provider without additions."""
+    if context.provider.addons is None:
+        raise ValueError(f"the provider {context.provider.name} has no additions")
+    return await context.provider.addons.make_secret(context.provider_context)
 
 
 def _local(kept: Kept) -> dict[str, LocalFile]:
