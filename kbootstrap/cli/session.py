@@ -25,7 +25,7 @@ from kbootstrap.core.redact import Redactor
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.core.workspace import Workspace
 from kbootstrap.plans.model import Document
-from kbootstrap.providers.model import Doomed
+from kbootstrap.providers.model import DestroyPreview
 from kbootstrap.views.errors import error_json, show_error
 from kbootstrap.views.jsonl import JsonLines
 from kbootstrap.views.view import Silent, View, choose
@@ -85,13 +85,13 @@ class Session:
 
             sys.stdout.write(plan_json(plan) + "\n")
 
-    def show_destroy_preview(self, cluster: str, what: Doomed) -> None:
+    def show_destroy_preview(self, cluster: str, what: DestroyPreview) -> None:
         """Show what of a cluster is about to be removed."""
         if self.human:
-            from kbootstrap.views.destroy_preview import show_doomed
+            from kbootstrap.views.destroy_preview import show_destroy_preview
 
             with self.view.paused():
-                show_doomed(cluster, what, sys.stderr, os.environ)
+                show_destroy_preview(cluster, what, sys.stderr, os.environ)
 
     def warn(self, problems: Sequence[Diagnostic]) -> None:
         """Show problems that do not stop the command."""

@@ -19,7 +19,7 @@ from kbootstrap.engine.operator import Operator
 from kbootstrap.engine.outputs import verify_owner
 from kbootstrap.engine.prepare import PLAN_FILE, prepare
 from kbootstrap.engine.spec import choose, read_spec
-from kbootstrap.providers.model import Adoption
+from kbootstrap.providers.capabilities import Adoptable
 from kbootstrap.tofu.adopted import ids, with_ids
 
 
@@ -64,11 +64,11 @@ async def adopt_cluster(context: Context, *, beginning: Callable[[], None]) -> A
     Raises `PrerequisiteMissing` where there is nothing to take (KB0896), or where what is there is not what
     the spec says (KB0897).
     """
-    if context.given is not None:
+    if context.existing_machines is not None:
         return Adopted((), (), stateless=True)
     run, cluster = context.runtime, context.cluster.name
     with phase(run.emit, "prepare", cluster):
-        found = await context.provider.adoption(context.spec, context.cluster, context.nodes, context.around)
+        found = await _find(context)
         _verify(context, found)
         context = replace(context, runtime=replace(run, env={**run.env, **found.environment}))
         tofu = await prepare(context)
@@ -97,7 +97,20 @@ async def adopt_cluster(context: Context, *, beginning: Callable[[], None]) -> A
     return Adopted(taken, known)
 
 
-def _verify(context: Context, found: Adoption) -> None:
+async def _find(context: Context) -> Adoptable:
+    """Return what exists; raises `PrerequisiteMissing` (KB0895) where only an import by hand is possible."""
+    if context.provider.adoption is None:
+        raise PrerequisiteMissing(
+            f"kbootstrap cannot import machines of the provider {context.provider.name} into a new state",
+            hint="restore the state from a backup; or import each resource by hand: in "
+            f"{context.space.root}, `tofu import ADDRESS ID`, then `kbootstrap plan {context.spec.path}` "
+            "until it shows nothing to create",
+            code="KB0895",
+        )
+    return await context.provider.adoption.find(context.provider_context)
+
+
+def _verify(context: Context, found: Adoptable) -> None:
     """Raise where there is nothing, or where the state would say what is not so."""
     if not any(thing.id for thing in found.things):
         raise PrerequisiteMissing(
@@ -117,7 +130,7 @@ def _verify(context: Context, found: Adoption) -> None:
         )
 
 
-async def _take_as_made(context: Context, tofu: Infrastructure, found: Adoption) -> None:
+async def _take_as_made(context: Context, tofu: Infrastructure, found: Adoptable) -> None:
     """Let OpenTofu note what the provider found, and nothing else; raises `PrerequisiteMissing` (KB0899)."""
     there = {thing.address: thing.id for thing in found.things}
     planned = await tofu.plan(tofu.root / PLAN_FILE)

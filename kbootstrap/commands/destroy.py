@@ -35,7 +35,7 @@ async def destroy(
     for context in chosen:
         name = context.cluster.name
         with locked(context):
-            preview = await context.provider.doomed(context.spec, context.cluster, context.around)
+            preview = await context.provider.destroy_preview(context.provider_context)
             operator.show_destroy_preview(name, preview)
             if not yes:
                 await operator.ask(

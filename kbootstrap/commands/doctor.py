@@ -41,11 +41,11 @@ async def doctor(spec: Path, clusters: Iterable[str], run: Runtime) -> tuple[Che
 
 async def examine(chosen: Sequence[Context], runtime: Runtime) -> tuple[Check, ...]:
     """Return one line for each thing that the clusters need; what several need is told once."""
-    given = {id(one): machines for one in chosen if (machines := one.given) is not None}
+    given = {id(one): machines for one in chosen if (machines := one.existing_machines) is not None}
     found = [await _tofu(runtime)] if len(given) < len(chosen) else []
     found.append(_kubectl(runtime))
     for context in chosen:
-        found += await context.provider.check(context.spec, context.cluster, context.lock, context.around)
+        found += await context.provider.check(context.provider_context)
         if id(context) in given:
             found += await _machines(context, given[id(context)])
     return tuple(dict.fromkeys(found))
@@ -56,7 +56,7 @@ async def _machines(context: Context, given: Mapping[str, Any]) -> list[Check]:
     from kbootstrap.hosts.pool import reach_all
 
     try:
-        inventory = await context.provider.inventory(context.cluster, given, context.around)
+        inventory = await context.provider.inventory(context.provider_context, given)
     except KbootstrapError as error:
         return [
             Check(f"machines of {context.cluster.name}", ok=False, found=error.message, help=error.hint or "")

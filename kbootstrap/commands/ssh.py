@@ -24,7 +24,7 @@ async def ssh_command(spec: Path, node: str, command: Sequence[str], run: Runtim
     for context in chosen:
         if node in {wanted.name for wanted in context.nodes}:
             inventory = await context.provider.inventory(
-                context.cluster, await made_outputs(context), context.around, starting=False
+                context.provider_context, await made_outputs(context), starting=False
             )
             if node in inventory.absent:
                 raise inventory.absent[node]

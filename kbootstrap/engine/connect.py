@@ -52,7 +52,7 @@ async def lock(context: Context, outputs: Mapping[str, Any], stack: AsyncExitSta
     from kbootstrap.hosts.pool import reach_all
 
     try:
-        inventory = await context.provider.inventory(context.cluster, outputs, context.around, starting=False)
+        inventory = await context.provider.inventory(context.provider_context, outputs, starting=False)
     except KbootstrapError:
         return  # nothing is known of the machines: what is wrong is told by who needs them
     agents = agents_of(context)

@@ -18,13 +18,14 @@ from kbootstrap.core.errors import SpecInvalid, WrongUsage
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.core.workspace import ClusterSpace, Workspace
 from kbootstrap.distros import find as find_distribution
-from kbootstrap.distros.additions import Additions
+from kbootstrap.distros.additions import NOTHING, Additions
 from kbootstrap.distros.model import Distribution
 from kbootstrap.engine.lock_file import settled_lock
 from kbootstrap.engine.spec import hide_secrets
 from kbootstrap.providers import find as find_provider
 from kbootstrap.providers import names as provider_names
-from kbootstrap.providers.model import Provider, Surroundings
+from kbootstrap.providers.context import ProviderContext
+from kbootstrap.providers.model import Provider
 from kbootstrap.render.model import RenderedRoot
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster, Node, Spec
@@ -47,32 +48,47 @@ class Context:
     lease: Lease
 
     @property
-    def around(self) -> Surroundings:
-        """What the provider may use of this machine."""
+    def provider_context(self) -> ProviderContext:
+        """The argument of the provider's methods: this cluster, and what may be used of this machine."""
         run = self.runtime
-        return Surroundings(run.runner, run.env, run.cache, self.space, run.redactor, run.emit)
+        return ProviderContext(
+            spec=self.spec,
+            cluster=self.cluster,
+            lock=self.lock,
+            nodes=self.nodes,
+            runner=run.runner,
+            env=run.env,
+            cache=run.cache,
+            space=self.space,
+            redactor=run.redactor,
+            emit=run.emit,
+        )
 
-    async def blank(self, names: Collection[str]) -> frozenset[str]:
+    async def unprovisioned(self, names: Collection[str]) -> frozenset[str]:
         """Return those nodes that have no machine, or one on which nothing was ever installed."""
-        return await self.provider.blank(self.spec, self.cluster, names, self.around)
+        found = await self.provider.inspect(self.provider_context, names=names)
+        return frozenset(name for name in names if name in found and found[name].unprovisioned)
 
     @property
     def additions(self) -> Additions:
         """What the infrastructure adds to the nodes."""
-        return self.provider.additions(self.spec, self.cluster)
+        addons = self.provider.addons
+        return addons.additions(self.provider_context) if addons else NOTHING
 
-    async def good_marks(self) -> frozenset[str]:
-        """Return the marks of the Secret of those additions that are still good."""
-        return await self.provider.good_marks(self.spec, self.cluster, self.around)
+    async def valid_credentials(self) -> frozenset[str]:
+        """Return the marks of the Secret of those additions whose credential is still valid."""
+        addons = self.provider.addons
+        return await addons.valid_credentials(self.provider_context) if addons else frozenset()
 
     @property
-    def given(self) -> Mapping[str, Any] | None:
-        """The outputs of a cluster whose machines exist already; None where OpenTofu makes them."""
-        return self.provider.given(self.spec, self.cluster, self.nodes)
+    def existing_machines(self) -> Mapping[str, Any] | None:
+        """The outputs of a cluster whose machines exist already; None where OpenTofu creates them."""
+        existing = self.provider.existing_machines
+        return existing.outputs(self.provider_context) if existing else None
 
     def root(self) -> RenderedRoot:
         """Render this cluster's root."""
-        return self.provider.render(self.spec, self.cluster, self.lock)
+        return self.provider.render(self.provider_context)
 
 
 def contexts(
@@ -104,7 +120,7 @@ def contexts(
         )
         for cluster in chosen
     )
-    problems = [problem for one in found for problem in one.provider.problems(spec, one.cluster)]
+    problems = [problem for one in found for problem in one.provider.validate(spec, one.cluster)]
     if errors(problems):
         raise SpecInvalid(f"{spec.path} is not valid", diagnostics=in_order(problems))
     return found

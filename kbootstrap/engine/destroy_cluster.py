@@ -11,12 +11,12 @@ from kbootstrap.core.events import phase
 from kbootstrap.engine.connect import lock as lock_nodes
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.destroy_record import note_destroy
-from kbootstrap.engine.infrastructure import sweep
 from kbootstrap.engine.kubeconfig import entries
 from kbootstrap.engine.outputs import verify_there
 from kbootstrap.engine.prepare import prepare
 from kbootstrap.kubeconfig.remove import remove
 from kbootstrap.plans.checks import buckets
+from kbootstrap.providers.model import OrphanPhase
 from kbootstrap.render.address import key
 
 
@@ -40,15 +40,16 @@ async def destroy_cluster(
         kept = () if with_buckets else tuple(found)
     beginning()
     with phase(emit, "destroy", cluster):
-        await context.provider.release(context.spec, context.cluster, context.around)
-        await sweep(context, tofu)
+        await context.provider.remove_orphans(
+            context.provider_context, OrphanPhase.BEFORE_DESTROY, known=await tofu.state_ids()
+        )
         stay = note_destroy(context.space, found.values(), leaving=not with_buckets)
         if kept:
             await tofu.forget(kept)
         context.lease.verify()
         await tofu.destroy()
         context.lease.forget()  # with the machines that kept it
-        await context.provider.cleanup(context.spec, context.cluster, context.around)
+        await context.provider.remove_orphans(context.provider_context, OrphanPhase.AFTER_DESTROY)
     with phase(emit, "kubeconfig", cluster):
         await asyncio.to_thread(remove, *entries(context))
         # The root goes last: should anything above fail, the state is still there.

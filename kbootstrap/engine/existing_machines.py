@@ -102,7 +102,7 @@ async def give_back(context: Context, machines: Mapping[str, Any]) -> None:
     """
     from kbootstrap.hosts.pool import connect_all, summary
 
-    inventory = await context.provider.inventory(context.cluster, machines, context.around)
+    inventory = await context.provider.inventory(context.provider_context, machines)
     try:
         async with connect_all(connector(context), inventory.machines.values(), deadline=CONNECT) as hosts:
             ended = await asyncio.gather(

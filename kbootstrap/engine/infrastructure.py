@@ -11,6 +11,7 @@ from kbootstrap.core.errors import KbootstrapError, TofuFailed
 from kbootstrap.core.events import Event, Type
 from kbootstrap.engine.context import Context
 from kbootstrap.plans.checks import carries_on, is_machine_address
+from kbootstrap.providers.model import OrphanPhase
 from kbootstrap.render.address import node
 from kbootstrap.render.provenance import Provenance
 from kbootstrap.tofu.failure import with_faults
@@ -113,7 +114,8 @@ async def hold(context: Context, tofu: Infrastructure, planfile: Path, names: Co
     A change of a whole pool then comes to one node after the other. A target alone would not do: OpenTofu
     takes in what it depends on, with all instances of that. Empty where nothing can be held.
     """
-    if not names:
+    freeze = context.provider.in_place_freeze
+    if not names or freeze is None:
         return ""
     shown = await tofu.show_plan(planfile)
     found = {
@@ -123,17 +125,18 @@ async def hold(context: Context, tofu: Infrastructure, planfile: Path, names: Co
         and (name := node(item["address"], context.cluster.name)) in names
         and name is not None
     }
-    return context.provider.hold(context.cluster, context.lock, found)
+    return freeze.freeze(context.provider_context, found)
 
 
 async def sweep(context: Context, tofu: Infrastructure) -> None:
     """Remove what a run made that was cut before the state knew it."""
     known = await tofu.state_ids()
-    await context.provider.sweep(context.spec, context.cluster, known, context.around)
+    await context.provider.remove_orphans(context.provider_context, OrphanPhase.BEFORE_CREATE, known=known)
 
 
 async def _faults(context: Context) -> Mapping[str, str]:
     """Return what the infrastructure says of machines that failed, by node; empty when it does not answer."""
     with contextlib.suppress(KbootstrapError):  # the failure that is known matters more
-        return await context.provider.faults(context.spec, context.cluster, context.around)
+        found = await context.provider.inspect(context.provider_context, faults=True)
+        return {name: state.fault for name, state in found.items() if state.fault}
     return {}

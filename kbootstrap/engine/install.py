@@ -13,6 +13,7 @@ from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.state.model import LocalFile
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.events import phase
+from kbootstrap.distros.additions import SecretContent
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.observe import Nodes
 
@@ -69,8 +70,15 @@ async def install(context: Context, nodes: Nodes) -> str | None:
             external=nodes.door,
             redactor=run.redactor,
             emit=run.emit,
-            make_secret=partial(context.provider.secret, context.spec, context.cluster, context.around),
+            make_secret=partial(make_secret, context),
         )
+
+
+async def make_secret(context: Context) -> SecretContent:
+    """Make the Secret that the provider's additions want. ValueError for a provider without additions."""
+    if context.provider.addons is None:
+        raise ValueError(f"the provider {context.provider.name} has no additions")
+    return await context.provider.addons.make_secret(context.provider_context)
 
 
 def _local(kept: Kept) -> dict[str, LocalFile]:

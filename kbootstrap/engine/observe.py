@@ -92,7 +92,10 @@ async def see_nodes(
     run = context.runtime
     with phase(run.emit, "connect", context.cluster.name):
         inventory = await context.provider.inventory(
-            context.cluster, outputs, context.around, starting=starting and not tolerant, spare=going.names
+            context.provider_context,
+            outputs,
+            starting=starting and not tolerant,
+            tolerate_missing=going.names,
         )
         absent = {name: error for name, error in inventory.absent.items() if name not in going.names}
         if absent and not tolerant:
@@ -119,13 +122,13 @@ async def see_nodes(
     if not tolerant:
         way = way_in(context, inventory, facts, going)
     door = await stack.enter_async_context(via.door(*way))
-    record = RECORD if context.given is not None else None
+    record = RECORD if context.existing_machines is not None else None
     patience = OBSERVE
     if starting and not tolerant and text and (beginning := _beginning(context, facts)):
         patience = STARTING
         run.emit(_waiting(context, beginning))
     api = await _observe(text, door, additions.secret, record, patience) if text else None
-    good = await context.good_marks() if text and additions.secret else frozenset()
+    good = await context.valid_credentials() if text and additions.secret else frozenset()
     everything = replace(everything, good=good, private=_private(context, tolerant=tolerant))
     if record is None:
         going = _with_forgotten(context, going, outputs, api)

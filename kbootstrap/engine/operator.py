@@ -7,7 +7,7 @@ from typing import Protocol
 
 from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.plans.model import Document
-from kbootstrap.providers.model import Doomed
+from kbootstrap.providers.model import DestroyPreview
 
 
 class Operator(Protocol):
@@ -25,7 +25,7 @@ class Operator(Protocol):
     def show_plan(self, plan: Document, *, empty: bool = True) -> None:
         """Show a plan; with `empty` False programs do not get one that has nothing to do."""
 
-    def show_destroy_preview(self, cluster: str, what: Doomed) -> None:
+    def show_destroy_preview(self, cluster: str, what: DestroyPreview) -> None:
         """Show what a destroy of a cluster removes."""
 
     def must_ask(self, without: str) -> None:

@@ -19,7 +19,7 @@ async def current_outputs(context: Context) -> Mapping[str, Any]:
     verify_owner(context, outputs)
     if not outputs:
         names = [node.name for node in context.nodes]
-        blank = await context.blank(names)
+        blank = await context.unprovisioned(names)
         if lost := [name for name in names if name not in blank]:
             raise state_lost(context, lost)
     return outputs
@@ -29,7 +29,8 @@ async def vanished(context: Context, outputs: Mapping[str, Any]) -> dict[str, st
     """Return HCL addresses of what is gone behind our back and still wanted, each with its reason."""
     if not outputs:
         return {}
-    found = await context.provider.drifted(context.cluster, outputs, context.around)
+    states = (await context.provider.inspect(context.provider_context, outputs=outputs)).values()
+    found = {address: state.gone for state in states for address in state.replace}
     wanted = {None, *(node.name for node in context.nodes)}
     return {
         address: why for address, why in found.items() if node_of(address, context.cluster.name) in wanted
@@ -59,7 +60,7 @@ async def verify_there(context: Context, outputs: Mapping[str, Any]) -> None:
     """
     verify_owner(context, outputs)
     if outputs and not destroy_record(context.space).exists():
-        await context.provider.drifted(context.cluster, outputs, context.around)
+        await context.provider.inspect(context.provider_context, outputs=outputs)
 
 
 async def made_outputs(context: Context) -> Mapping[str, Any]:

@@ -15,5 +15,5 @@ async def pin(chosen: Sequence[Context], *, upgrade: bool = False) -> tuple[Cont
     """
     lock = chosen[0].lock
     for one in chosen:
-        lock = await one.provider.pin(one.spec, one.cluster, lock, one.around, upgrade=upgrade)
+        lock = await one.provider.pin(replace(one.provider_context, lock=lock), upgrade=upgrade)
     return tuple(replace(one, lock=lock) for one in chosen)

@@ -82,7 +82,7 @@ async def _corrected(
         asked = {*doubted.values(), *(known if summary.of("update") else ())}
         if not asked:
             return summary
-        blank = await context.blank(asked)
+        blank = await context.unprovisioned(asked)
         came_up = [address for address, node in doubted.items() if node not in blank]
         stopped = halted(summary, blank)
         if not came_up and not stopped:
@@ -115,7 +115,7 @@ async def _combined(
 ) -> ClusterPlan:
     """Return both halves as one plan, with what forbids it; raises where the state was lost."""
     asked = {*machines_made(summary), *(known if foundations(summary) else ())}
-    blank = await context.blank(asked) if asked else frozenset()
+    blank = await context.unprovisioned(asked) if asked else frozenset()
     if lost := unknown_to_state(summary, gone, blank):
         raise state_lost(context, lost, others=[name for name in known if name not in lost])
     going = leaving(context, known, renewed(summary, gone, blank))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from kbootstrap.core.resources import terraform_modules
 from kbootstrap.core.workspace import Workspace
@@ -32,16 +33,16 @@ async def prepare(context: Context, *, making: bool = True) -> Infrastructure:
     run, space = context.runtime, context.space
     Workspace(space.base).make()
     space.claim(context.spec.name, making=making)
-    if (machines := context.given) is not None:
+    if (machines := context.existing_machines) is not None:
         return given(context, machines)
     # Before anything is looked at: what a killed run is just making is only half there.
     await settled(space.root, LOCK_WAIT, context.cluster.name, run.emit)
     binary = await find(run.runner, run.env, run.cache, run.tofu)
-    spec, cluster, around = context.spec, context.cluster, context.around
-    lock = await context.provider.pin(spec, cluster, context.lock, around, making=making)
-    variables = await context.provider.prepare(spec, cluster, lock, around, making=making)
+    lock = await context.provider.pin(context.provider_context, making=making)
+    pinned = replace(context.provider_context, lock=lock)
+    variables = await context.provider.prepare(pinned, making=making)
     variables = {**variables, **_encryption(context, binary)}
-    root = context.provider.render(spec, cluster, lock)
+    root = context.provider.render(pinned)
     rendered = assemble(
         context.spec.path.name, {context.cluster.name: root}, read_modules(terraform_modules())
     )

@@ -104,10 +104,9 @@ async def _targets(
         for name, one in machines.items()
     }
     inventory = await context.provider.inventory(
-        context.cluster,
+        context.provider_context,
         {"kbootstrap": {**outputs["kbootstrap"], "nodes": made}},
-        context.around,
         starting=False,
-        spare=frozenset(made),
+        tolerate_missing=frozenset(made),
     )
     return inventory.machines, inventory.absent

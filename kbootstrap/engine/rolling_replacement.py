@@ -31,6 +31,7 @@ from kbootstrap.engine.install import install, refuse
 from kbootstrap.engine.observe import Nodes, past_the_leaving, see_nodes
 from kbootstrap.engine.prepare import PLAN_FILE
 from kbootstrap.plans.checks import belongings, carries_on, machines_of, touched
+from kbootstrap.providers.model import OrphanPhase
 from kbootstrap.tofu.plan import PlanSummary
 
 
@@ -85,7 +86,9 @@ class Turnover:
             for some in self._order().leave:
                 await together(map(self._depart, some))
         # Before the state forgets them: what is left then, nobody would know of any more.
-        await self.context.provider.discard(self.context.cluster, names, self.context.around)
+        await self.context.provider.remove_orphans(
+            self.context.provider_context, OrphanPhase.AFTER_REMOVAL, names=names
+        )
         if targets := belongings(self.planned, [*names]):
             made = await self.tofu.plan(self.tofu.root / PLAN_FILE, targets=targets)
             if not touched(made, self.nodes.going.renewed):  # else they go in the end, with the rest

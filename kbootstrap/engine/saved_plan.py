@@ -91,7 +91,7 @@ async def _again(
     nodes, unseen = None, None
     known = outputs.get("kbootstrap", {}).get("nodes", {})
     asked = machines_made(summary)
-    blank = await context.blank(asked) if asked else frozenset()
+    blank = await context.unprovisioned(asked) if asked else frozenset()
     going = leaving(context, known, renewed(summary, gone, blank))
     if saved.known and not told:
         nodes, unseen = await look(context, outputs, stack, starting=True, going=going)

@@ -36,7 +36,7 @@ def settings_problems(spec: Spec) -> tuple[Diagnostic, ...]:
         problem
         for cluster in spec.clusters
         if cluster.provider.name in known
-        for problem in find_provider(cluster.provider.name).problems(spec, cluster)
+        for problem in find_provider(cluster.provider.name).validate(spec, cluster)
     )
 
 

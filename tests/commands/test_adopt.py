@@ -15,11 +15,11 @@ from kbootstrap.commands.adopt import Adopted, adopt_cluster
 from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.core.events import nowhere
 from kbootstrap.core.runtime import Runtime
-from kbootstrap.providers.model import Adoption, Existing
+from kbootstrap.providers.capabilities import Adoptable, Existing
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange
 
 NODE, KEYS = "terraform_data.node", "terraform_data.authorized_keys"
-FOUND = Adoption((Existing(NODE, "c-web-1", "carried"), Existing(KEYS, "c-web-1")), {"NAMES": "c-web-1"})
+FOUND = Adoptable((Existing(NODE, "c-web-1", "carried"), Existing(KEYS, "c-web-1")), {"NAMES": "c-web-1"})
 
 
 def state(**found: str) -> str:
@@ -69,7 +69,7 @@ class _Tofu:
 class _World:
     """A cluster whose provider finds something, and an OpenTofu that has something."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, tofu: _Tofu, found: Adoption = FOUND) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, tofu: _Tofu, found: Adoptable = FOUND) -> None:
         self.tofu, self.found = tofu, found
         self.env: dict[str, str] = {}
         monkeypatch.setattr(module, "prepare", self.prepare)
@@ -82,18 +82,18 @@ class _World:
         self.env |= changes.get("env", {})
         return thing
 
-    async def adopt(self, *, given: object = None) -> Adopted:
-        async def adoption(*_: object) -> Adoption:
+    async def adopt(self, *, existing: object = None) -> Adopted:
+        async def find(*_: object) -> Adoptable:
             return self.found
 
         context = SimpleNamespace(
-            given=given,
+            existing_machines=existing,
             runtime=Runtime(None, {}, Path(), None, nowhere),  # type: ignore[arg-type]
             cluster=SimpleNamespace(name="c"),
             spec=SimpleNamespace(name="s", path=Path("spec.yaml")),
             nodes=(),
-            around=None,
-            provider=SimpleNamespace(adoption=adoption),
+            provider_context=None,
+            provider=SimpleNamespace(adoption=SimpleNamespace(find=find)),
             lease=SimpleNamespace(verify=lambda: None),
         )
         return await adopt_cluster(context, beginning=lambda: None)  # type: ignore[arg-type]
@@ -138,16 +138,16 @@ async def test_nothing_that_runs_is_changed(monkeypatch: pytest.MonkeyPatch, kin
 @pytest.mark.parametrize(
     ("found", "code"),
     [
-        (Adoption((), {}), "KB0896"),
-        (Adoption(FOUND.things, {}, strangers=("c-old-1",)), "KB0897"),
-        (Adoption(FOUND.things, {}, problems=("c-web-1 has another address",)), "KB0897"),
+        (Adoptable((), {}), "KB0896"),
+        (Adoptable(FOUND.things, {}, strangers=("c-old-1",)), "KB0897"),
+        (Adoptable(FOUND.things, {}, problems=("c-web-1 has another address",)), "KB0897"),
     ],
 )
-async def test_what_cannot_be_taken(monkeypatch: pytest.MonkeyPatch, found: Adoption, code: str) -> None:
+async def test_what_cannot_be_taken(monkeypatch: pytest.MonkeyPatch, found: Adoptable, code: str) -> None:
     with pytest.raises(PrerequisiteMissing) as caught:
         await _World(monkeypatch, _Tofu(""), found).adopt()
     assert caught.value.code == code
 
 
 async def test_machines_that_exist_have_no_state_to_lose(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert (await _World(monkeypatch, _Tofu("")).adopt(given={})).stateless
+    assert (await _World(monkeypatch, _Tofu("")).adopt(existing={})).stateless

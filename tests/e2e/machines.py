@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kbootstrap.artifacts.cache import root as cache_folder
-from kbootstrap.core.events import nowhere
 from kbootstrap.core.process import LocalRunner
-from kbootstrap.core.redact import Redactor
 from kbootstrap.core.workspace import Workspace
 from kbootstrap.providers.local import image
 from kbootstrap.providers.local.engine import detect
 from kbootstrap.providers.local.options import Options, options
-from kbootstrap.providers.model import Surroundings
 from tests.e2e.lab import engine, wait_for
+from tests.providers.local.fake import context
 
 USER, BASTION_USER = "ops", "jump"
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
@@ -105,9 +103,11 @@ class Metal:
         """Return what nodes need with this engine; the image is there then."""
         env = dict(os.environ) | {"KBOOTSTRAP_ENGINE": engine()}
         space = Workspace.beside(self.folder / "x.yaml").of(self.name)
-        around = Surroundings(LocalRunner(), env, cache_folder(env), space, Redactor(), nowhere)
-        found = await detect(None, around)
-        return await options(found, await image.ensure(found, around), around)
+        apart = self.folder / "machines"
+        apart.mkdir(exist_ok=True)
+        here = replace(context(LocalRunner(), apart, env), cache=cache_folder(env), space=space)
+        found = await detect(None, here)
+        return await options(found, await image.ensure(found, here), here)
 
     def _ask(self, *words: str) -> str:
         done = subprocess.run([engine(), *words], capture_output=True, text=True, check=False)

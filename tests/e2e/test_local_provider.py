@@ -29,7 +29,8 @@ from kbootstrap.core.workspace import Workspace
 from kbootstrap.inventory.contract import joined
 from kbootstrap.inventory.model import Machine
 from kbootstrap.providers import find
-from kbootstrap.providers.model import Surroundings
+from kbootstrap.providers.context import ProviderContext, define
+from kbootstrap.providers.model import OrphanPhase
 from kbootstrap.render.tree import assemble, read_modules
 from kbootstrap.render.write import write
 from kbootstrap.spec.load import load
@@ -72,18 +73,34 @@ class Site:
         return self.spec.clusters[0]
 
     @property
-    def around(self) -> Surroundings:
-        env = dict(os.environ)
+    def context(self) -> ProviderContext:
+        env, spec = dict(os.environ), self.spec
         space = Workspace.beside(self.folder / "spec.yaml").of(self.name)
-        return Surroundings(LocalRunner(), env, cache_folder(env), space, Redactor(), nowhere)
+        it = define(spec, spec.clusters[0], allocate(spec, Lock()))
+        return ProviderContext(
+            spec,
+            it.cluster,
+            it.lock,
+            it.nodes,
+            LocalRunner(),
+            env,
+            cache_folder(env),
+            space,
+            Redactor(),
+            nowhere,
+        )
+
+    async def gone(self) -> dict[str, str]:
+        states = (await LOCAL.inspect(self.context, outputs=await self.outputs())).values()
+        return {address: state.gone for state in states for address in state.replace}
 
     async def prepare(self) -> dict[str, str]:
         """Write the root and return tofu's environment."""
-        spec, around = self.spec, self.around
-        variables = await LOCAL.prepare(spec, self.cluster, Lock(), around)
-        root = LOCAL.render(spec, self.cluster, allocate(spec, Lock()))
+        context = self.context
+        variables = await LOCAL.prepare(context)
+        root = LOCAL.render(context)
         tree = assemble("spec.yaml", {self.name: root}, read_modules(resources.terraform_modules()))
-        write(tree, around.space.base, whole=False, force=True)
+        write(tree, context.space.base, whole=False, force=True)
         env = {**os.environ, **variables}
         env.pop("TF_CLI_CONFIG_FILE", None)
         return env
@@ -93,7 +110,7 @@ class Site:
         for argv in (["init", "-input=false"], list(arguments)):
             command = [self.tool, *argv, "-no-color"]
             done = await LocalRunner().run(
-                command, cwd=self.around.space.root, env=env, deadline=300, check=False
+                command, cwd=self.context.space.root, env=env, deadline=300, check=False
             )
             assert not check or done.status == 0, done.stdout + done.stderr
         return done.status, done.stdout + done.stderr
@@ -106,7 +123,7 @@ class Site:
         return dict(joined({name: item["value"] for name, item in json.loads(text).items()}))
 
     async def machines(self) -> dict[str, Machine]:
-        return (await LOCAL.inventory(self.cluster, await self.outputs(), self.around)).machines
+        return (await LOCAL.inventory(self.context, await self.outputs())).machines
 
     def ask(self, *arguments: str) -> str:
         done = subprocess.run([self.engine, *arguments], capture_output=True, text=True, check=False)
@@ -133,7 +150,7 @@ async def site(request: pytest.FixtureRequest, tmp_path: Path, tool: str) -> Asy
     except PrerequisiteMissing as missing:
         need(None, f"{engine} cannot run nodes here: {missing.message}\n{missing.detail}")
     yield made
-    await LOCAL.cleanup(made.spec, made.cluster, made.around)
+    await LOCAL.remove_orphans(made.context, OrphanPhase.AFTER_DESTROY)
 
 
 async def run(machine: Machine, command: str) -> str:
@@ -182,7 +199,7 @@ async def test_apply_ssh_destroy(site: Site) -> None:
 
     status, text = await site.tofu("plan", "-detailed-exitcode")
     assert status == 0, text
-    assert await LOCAL.drifted(site.cluster, outputs, site.around) == {}
+    assert await site.gone() == {}
 
     volumes = site.volumes()
     assert len(volumes) == 2
@@ -203,7 +220,7 @@ async def test_what_is_gone_is_made_again_and_what_is_stopped_is_started(site: S
     assert await run(again[server], "hostname") == server
 
     site.ask("rm", "--force", "--volumes", web)
-    gone = await LOCAL.drifted(site.cluster, await site.outputs(), site.around)
+    gone = await site.gone()
     assert list(gone) == [f'module.pool_web.terraform_data.node["{web}"]']
     await site.apply(*(f"-replace={address}" for address in gone))
     after = await site.machines()
@@ -214,18 +231,18 @@ async def test_what_is_gone_is_made_again_and_what_is_stopped_is_started(site: S
 
 async def test_leftovers_of_a_killed_run_are_replaced_and_cleaned(site: Site) -> None:
     await site.apply()
-    (site.around.space.root / "terraform.tfstate").unlink()
+    (site.context.space.root / "terraform.tfstate").unlink()
     await site.apply()
     assert await run((await site.machines())[f"{site.name}-web-1"], "hostname")
 
-    (site.around.space.root / "terraform.tfstate").unlink()
-    await LOCAL.cleanup(site.spec, site.cluster, site.around)
+    (site.context.space.root / "terraform.tfstate").unlink()
+    await LOCAL.remove_orphans(site.context, OrphanPhase.AFTER_DESTROY)
     assert not site.left()
 
 
 async def test_destroy_of_what_is_gone_already(site: Site) -> None:
     await site.apply()
-    await LOCAL.cleanup(site.spec, site.cluster, site.around)
+    await LOCAL.remove_orphans(site.context, OrphanPhase.AFTER_DESTROY)
     await site.tofu("destroy", "-auto-approve")
 
 
@@ -241,7 +258,7 @@ async def test_a_renamed_pool_keeps_its_machines(site: Site) -> None:
         status, text = await site.tofu("plan", "-detailed-exitcode", check=False)
         assert status == 0, text
         assert await site.machines() == before
-        assert await LOCAL.drifted(site.cluster, await site.outputs(), site.around) == {}
+        assert await site.gone() == {}
 
 
 async def test_more_servers_keep_the_endpoint(site: Site) -> None:

@@ -34,7 +34,7 @@ def context(folder: Path, told: list[Event]) -> Any:  # noqa: ANN401
     return SimpleNamespace(
         provider=_Provider(),
         cluster=SimpleNamespace(name="c"),
-        around=None,
+        provider_context=None,
         distribution=distros.find("k3s"),
         runtime=SimpleNamespace(emit=told.append),
         space=SimpleNamespace(root=folder / "c"),

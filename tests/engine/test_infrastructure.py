@@ -12,6 +12,7 @@ import pytest
 from kbootstrap.core.errors import TofuFailed
 from kbootstrap.core.events import Event
 from kbootstrap.engine.infrastructure import carry_out
+from kbootstrap.providers.model import MachineState, OrphanPhase
 from kbootstrap.providers.openstack.hints import HINTS
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange
 
@@ -53,19 +54,21 @@ class _Tofu:
 
 
 async def run(tofu: _Tofu, *faults: str) -> list[Event]:
-    async def told(*_: object) -> dict[str, str]:
-        return {f"c-web-{number}": words for number, words in enumerate(faults, 2)}
+    async def inspect(_context: object, **asked: bool) -> dict[str, MachineState]:
+        assert asked == {"faults": True}
+        return {f"c-web-{number}": MachineState(fault=words) for number, words in enumerate(faults, 2)}
 
-    async def sweep(_spec: object, _cluster: object, known: frozenset[str], _around: object) -> None:
+    async def remove_orphans(_context: object, phase: OrphanPhase, *, known: frozenset[str]) -> None:
+        assert phase is OrphanPhase.BEFORE_CREATE
         assert tofu.done == []
         assert known == {"net-1"}
 
     events: list[Event] = []
     context: Any = SimpleNamespace(
-        provider=SimpleNamespace(hints=HINTS, faults=told, sweep=sweep),
+        provider=SimpleNamespace(hints=HINTS, inspect=inspect, remove_orphans=remove_orphans),
         spec=None,
         cluster=SimpleNamespace(name="c"),
-        around=None,
+        provider_context=None,
         runtime=SimpleNamespace(emit=events.append),
         lease=SimpleNamespace(verify=lambda: None),
     )

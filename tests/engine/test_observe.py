@@ -28,8 +28,8 @@ class _Provider:
     def __init__(self) -> None:
         self.started: list[bool] = []
 
-    async def inventory(self, *_: object, starting: bool, spare: frozenset[str]) -> Inventory:
-        assert not spare
+    async def inventory(self, *_: object, starting: bool, tolerate_missing: frozenset[str]) -> Inventory:
+        assert not tolerate_missing
         self.started.append(starting)
         endpoint = Endpoint("10.0.0.11", 6443)
         absent: dict[str, KbootstrapError] = {
@@ -43,7 +43,7 @@ async def test_a_plan_starts_no_machine() -> None:
     context: Any = SimpleNamespace(
         provider=provider,
         cluster=SimpleNamespace(name="c"),
-        around=None,
+        provider_context=None,
         runtime=SimpleNamespace(emit=nowhere),
     )
     async with AsyncExitStack() as stack:

@@ -28,7 +28,7 @@ def test_what_to_do_about_machines_that_the_state_does_not_know() -> None:
 class _Elsewhere:
     """A provider with the credentials of another project."""
 
-    async def drifted(self, *_: object) -> dict[str, str]:
+    async def inspect(self, *_: object, **__: object) -> dict[str, str]:
         raise PrerequisiteMissing("nothing of it is in this project", code="KB1133")
 
 
@@ -43,7 +43,7 @@ async def test_before_a_removal_it_looks_whether_the_cluster_is_there(tmp_path: 
     named = SimpleNamespace(name="s"), SimpleNamespace(name="c")
     files = space(tmp_path)
     context: Any = SimpleNamespace(
-        spec=named[0], cluster=named[1], provider=_Elsewhere(), around=None, space=files
+        spec=named[0], cluster=named[1], provider=_Elsewhere(), provider_context=None, space=files
     )
     with pytest.raises(PrerequisiteMissing) as caught:
         await verify_there(context, {"kbootstrap": own})

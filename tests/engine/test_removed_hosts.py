@@ -35,11 +35,16 @@ class _Provider:
     """Knows the machines that it is asked for, but not the host key of those called `keyless`."""
 
     async def inventory(
-        self, _c: object, outputs: Mapping[str, Any], _a: object, *, starting: bool, spare: Collection[str]
+        self,
+        _context: object,
+        outputs: Mapping[str, Any],
+        *,
+        starting: bool,
+        tolerate_missing: Collection[str],
     ) -> Inventory:
         assert not starting
         nodes = outputs["kbootstrap"]["nodes"]
-        assert set(spare) == set(nodes)
+        assert set(tolerate_missing) == set(nodes)
         machines = {
             name: Machine(name, node["address"], SshTarget(name, node["address"], 22, "root"), name)
             for name, node in nodes.items()
@@ -60,7 +65,7 @@ async def seen(said: dict[str, str], api: ApiFacts | None, deaf: Collection[str]
     context: Any = SimpleNamespace(
         provider=_Provider(),
         cluster=SimpleNamespace(name="c"),
-        around=None,
+        provider_context=None,
         distribution=distros.find("k3s"),
     )
     wanted = replace(want(1, 0), machines={"cp": Recorded("server", "10.0.0.1")})

@@ -39,12 +39,10 @@ class _Tofu:
 
 class _Provider:
     hints = ()
+    in_place_freeze = None
 
-    async def discard(self, *_: object) -> None:
-        """Nothing is left of machines."""
-
-    async def sweep(self, *_: object) -> None:
-        """Nothing was made that no state knows."""
+    async def remove_orphans(self, *_: object, **__: object) -> None:
+        """Nothing is left of machines, and nothing was created that no state knows."""
 
 
 def pod(name: str, node: str, owner: Owner | None = None) -> Pod:
@@ -75,7 +73,7 @@ def turnover(machines: Machines, going: Going, events: list[Event], seconds: flo
         provider=_Provider(),
         spec=None,
         lock=None,
-        around=None,
+        provider_context=None,
     )
     whole: Any = (context, _Tofu(), NOTHING, nodes, AsyncExitStack(), seconds)
     made = Turnover(*whole)
@@ -194,11 +192,11 @@ async def test_who_waits_is_held(machines: Machines, held: str, monkeypatch: pyt
     made.tofu = pool  # type: ignore[assignment]
     asked = list[Mapping[str, Any]]()
 
-    def hold(_cluster: object, _lock: object, found: Mapping[str, Any]) -> str:
+    def freeze(_definition: object, found: Mapping[str, Any]) -> str:
         asked.append(found)
         return held
 
-    monkeypatch.setattr(made.context.provider, "hold", hold, raising=False)
+    monkeypatch.setattr(made.context.provider, "in_place_freeze", SimpleNamespace(freeze=freeze))
     if held:
         await made._remake([A1])
         assert pool.applied == [A1]

@@ -9,18 +9,26 @@ on with all instances of it, and a plan with targets moves nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.core.errors import HostUnreachable, KbootstrapError
-from kbootstrap.core.hints import Hint
 from kbootstrap.distros.common import STAMP
 from kbootstrap.engine.context import Context
 from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.inventory.model import Endpoint, Inventory, SshTarget
 from kbootstrap.inventory.model import Machine as Target
-from kbootstrap.providers.model import Bare, Check, Doomed, Provider, Surroundings
+from kbootstrap.providers.context import ClusterDefinition, ProviderContext
+from kbootstrap.providers.model import (
+    Check,
+    DestroyPreview,
+    MachineState,
+    OrphanPhase,
+    Provider,
+    Provisioning,
+)
 from kbootstrap.render.address import key
 from kbootstrap.render.address import node as node_of
 from kbootstrap.render.hcl import instance
@@ -266,70 +274,72 @@ def _module_wanted(context: Context, address: str) -> bool:
     return any(address.startswith(f"module.{module_name(context.cluster, pool)}.") for pool in pools)
 
 
-class Simulated(Bare):
+class Simulated(Provider):
     """A provider whose machines are those of the world; behaves like `local`."""
 
     name = "local"
     switches_context = True
-    hints: tuple[Hint, ...] = ()
 
     def __init__(self, world: World, real: Provider, gate: Gate) -> None:
         self.world, self._real, self._gate = world, real, gate
 
-    def render(self, spec: Spec, cluster: Cluster, lock: Lock) -> RenderedRoot:
-        rendered: RenderedRoot = self._real.render(spec, cluster, lock)
-        return rendered
+    def render(self, definition: ClusterDefinition) -> RenderedRoot:
+        return self._real.render(definition)
 
-    async def check(
-        self, spec: Spec, cluster: Cluster, lock: Lock, around: Surroundings
-    ) -> tuple[Check, ...]:
-        raise NotImplementedError
+    def validate(self, spec: Spec, cluster: Cluster) -> tuple[Diagnostic, ...]:
+        return self._real.validate(spec, cluster)
 
-    async def prepare(
-        self, spec: Spec, cluster: Cluster, lock: Lock, around: Surroundings, *, making: bool = True
-    ) -> Mapping[str, str]:
-        raise NotImplementedError
+    async def pin(self, context: ProviderContext, *, upgrade: bool = False, making: bool = True) -> Lock:
+        return context.lock
 
-    async def drifted(
-        self, cluster: Cluster, outputs: Mapping[str, Any], around: Surroundings
-    ) -> Mapping[str, str]:
-        found = {}
-        modules = {pool.born: module_name(cluster, pool) for pool in (cluster.control_plane, *cluster.pools)}
-        for name, node in outputs["kbootstrap"]["nodes"].items():
-            there = self.world.machines.get(name)
-            if (there is None or there.instance != node["instance"]) and node["pool"] in modules:
-                found[instance(f"module.{modules[node['pool']]}.terraform_data.node", name)] = "it is gone"
-        return found
+    async def check(self, context: ProviderContext) -> tuple[Check, ...]:
+        return ()
 
-    async def blank(
-        self, spec: Spec, cluster: Cluster, names: Collection[str], around: Surroundings
-    ) -> frozenset[str]:
-        machines = self.world.machines
-        return frozenset(name for name in names if name not in machines or not machines[name].has(STAMP))
-
-    async def faults(self, spec: Spec, cluster: Cluster, around: Surroundings) -> Mapping[str, str]:
+    async def prepare(self, context: ProviderContext, *, making: bool = True) -> Mapping[str, str]:
         return {}
+
+    async def inspect(
+        self,
+        context: ProviderContext,
+        *,
+        outputs: Mapping[str, Any] | None = None,
+        names: Collection[str] = (),
+        faults: bool = False,
+    ) -> Mapping[str, MachineState]:
+        machines, cluster = self.world.machines, context.cluster
+        modules = {pool.born: module_name(cluster, pool) for pool in (cluster.control_plane, *cluster.pools)}
+        found = {}
+        for name, node in outputs["kbootstrap"]["nodes"].items() if outputs else ():
+            there = machines.get(name)
+            if (there is None or there.instance != node["instance"]) and node["pool"] in modules:
+                address = instance(f"module.{modules[node['pool']]}.terraform_data.node", name)
+                found[name] = MachineState(gone="it is gone", replace=(address,))
+        for name in names:
+            state = Provisioning.PROVISIONED if name in machines else Provisioning.ABSENT
+            if name in machines and not machines[name].has(STAMP):
+                state = Provisioning.UNPROVISIONED
+            found[name] = replace(found.get(name, MachineState()), provisioning=state)
+        return found
 
     async def inventory(
         self,
-        cluster: Cluster,
+        context: ProviderContext,
         outputs: Mapping[str, Any],
-        around: Surroundings,
         *,
         starting: bool = True,
-        spare: Collection[str] = (),
+        tolerate_missing: Collection[str] = (),
     ) -> Inventory:
-        made, world = outputs["kbootstrap"], self.world
+        made, world, cluster = outputs["kbootstrap"], self.world, context.cluster
         absent: dict[str, KbootstrapError] = {}
         found: dict[str, Target] = {}
         for name, node in made["nodes"].items():
             machine = world.machines.get(name)
             if machine is None:
                 absent[name] = HostUnreachable(f"{name} is gone", host=name, code="KB0610")
-                if starting and name not in spare:
+                if starting and name not in tolerate_missing:
                     raise absent[name]
                 continue
-            if not machine.up and starting and name not in spare:
+            if not machine.up and starting and name not in tolerate_missing:
                 world.boot(machine)
             if not machine.up:
                 absent[name] = HostUnreachable(f"{name} is stopped", host=name)
@@ -339,22 +349,21 @@ class Simulated(Bare):
         internal, external = (Endpoint(**made["endpoint"][side]) for side in ("internal", "external"))
         return Inventory(cluster.name, found, internal, external, certificate_names(cluster), absent)
 
-    async def sweep(self, spec: Spec, cluster: Cluster, known: Collection[str], around: Surroundings) -> None:
-        """Nothing is made that no state knows."""
+    async def destroy_preview(self, context: ProviderContext) -> DestroyPreview:
+        return DestroyPreview("in the simulation", {"machines": tuple(sorted(self.world.machines))})
 
-    async def doomed(self, spec: Spec, cluster: Cluster, around: Surroundings) -> Doomed:
-        raise NotImplementedError
-
-    async def discard(self, cluster: Cluster, names: Collection[str], around: Surroundings) -> None:
+    async def remove_orphans(
+        self,
+        context: ProviderContext,
+        phase: OrphanPhase,
+        *,
+        known: Collection[str] = (),
+        names: Collection[str] = (),
+    ) -> None:
         def remove() -> None:
             for name in names:
                 if name in self.world.machines:
                     self.world.destroy(name)
 
-        await self._gate.call("discard", remove, seconds=1.0)
-
-    async def release(self, spec: Spec, cluster: Cluster, around: Surroundings) -> None:
-        raise NotImplementedError
-
-    async def cleanup(self, spec: Spec, cluster: Cluster, around: Surroundings) -> None:
-        raise NotImplementedError
+        if phase is OrphanPhase.AFTER_REMOVAL:
+            await self._gate.call("remove orphans", remove, seconds=1.0)

@@ -20,6 +20,7 @@ from kbootstrap.plans.build import Found, entry
 from kbootstrap.plans.checks import renewed
 from kbootstrap.plans.model import Document
 from kbootstrap.providers import find as find_provider
+from kbootstrap.providers.context import define
 from kbootstrap.render.provenance import Provenance
 from kbootstrap.render.tree import assemble, read_modules
 from kbootstrap.spec.load import load_text
@@ -102,7 +103,7 @@ def cloud_document(name: str) -> Document:
     (cluster,) = spec.clusters
     image = cluster.provider.settings["image"]["name"]
     lock = allocate(spec, Lock()).with_image("prod", Image(image, "00000000-0000-4000-8000-000000000000"))
-    root = find_provider("openstack").render(spec, cluster, lock)
+    root = find_provider("openstack").render(define(spec, cluster, lock))
     tree = assemble("cloud.yaml", {"prod": root}, read_modules(terraform_modules()))
     places = Provenance.of(root, tree.files, "prod", spec.source)
     summary = summarise({"resource_changes": changes}, "prod", places)

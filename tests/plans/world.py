@@ -24,6 +24,7 @@ from kbootstrap.plans.build import Found, entry
 from kbootstrap.plans.checks import machines_made, renewed
 from kbootstrap.plans.model import Document
 from kbootstrap.providers import find as find_provider
+from kbootstrap.providers.context import define
 from kbootstrap.render.model import RenderedRoot
 from kbootstrap.render.provenance import Provenance
 from kbootstrap.render.tree import assemble, read_modules
@@ -53,7 +54,7 @@ def world(text: str) -> World:
     spec = load_text(text, PATH).checked(PATH)
     first = Lock() if text == BASE else world(BASE).lock
     lock = allocate(spec, first)
-    roots = {c.name: find_provider(c.provider.name).render(spec, c, lock) for c in spec.clusters}
+    roots = {c.name: find_provider(c.provider.name).render(define(spec, c, lock)) for c in spec.clusters}
     return World(spec, lock, roots)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from kbootstrap.core import resources
 from kbootstrap.providers import find, names
+from kbootstrap.providers.context import define
 from kbootstrap.spec.load import load
 from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.spec.topology import nodes
@@ -31,7 +32,8 @@ def cases() -> list[tuple[Spec, Cluster]]:
 
 
 def given(spec: Spec, cluster: Cluster) -> Mapping[str, Any] | None:
-    return find(cluster.provider.name).given(spec, cluster, nodes(cluster, pinned(spec)))
+    existing = find(cluster.provider.name).existing_machines
+    return existing.outputs(define(spec, cluster, pinned(spec))) if existing else None
 
 
 def by_cluster(found: list[tuple[Spec, Cluster]]) -> pytest.MarkDecorator:
@@ -53,14 +55,14 @@ def test_machines_that_exist_are_told_as_outputs_and_nothing_is_rendered(
     assert {name: node["address"] for name, node in outputs["kbootstrap"]["nodes"].items()} == {
         node.name: str(node.address) for node in nodes(cluster, pinned(spec))
     }
-    root = find(cluster.provider.name).render(spec, cluster, pinned(spec))
+    root = find(cluster.provider.name).render(define(spec, cluster, pinned(spec)))
     assert (root.files, root.modules, root.providers) == ({}, (), ())
 
 
 @each_cluster
 def test_the_root_names_every_node_and_its_address(spec: Spec, cluster: Cluster) -> None:
     lock = pinned(spec)
-    text = "\n".join(find(cluster.provider.name).render(spec, cluster, lock).files.values())
+    text = "\n".join(find(cluster.provider.name).render(define(spec, cluster, lock)).files.values())
     for node in nodes(cluster, lock):
         assert f'"{node.name}"' in text
         assert f'"{node.address}"' in text
@@ -68,7 +70,7 @@ def test_the_root_names_every_node_and_its_address(spec: Spec, cluster: Cluster)
 
 @each_cluster
 def test_the_root_has_one_file_for_each_pool_and_the_output(spec: Spec, cluster: Cluster) -> None:
-    root = find(cluster.provider.name).render(spec, cluster, pinned(spec))
+    root = find(cluster.provider.name).render(define(spec, cluster, pinned(spec)))
     assert {f"pool_{pool.name}.tf" for pool in cluster.pools} <= root.files.keys()
     assert {"versions.tf", "backend.tf", "control_plane.tf", "outputs.tf"} <= root.files.keys()
     assert 'output "kbootstrap"' in root.files["outputs.tf"]
@@ -78,7 +80,7 @@ def test_the_root_has_one_file_for_each_pool_and_the_output(spec: Spec, cluster:
 
 @each_cluster
 def test_the_modules_are_packed(spec: Spec, cluster: Cluster) -> None:
-    root = find(cluster.provider.name).render(spec, cluster, pinned(spec))
+    root = find(cluster.provider.name).render(define(spec, cluster, pinned(spec)))
     for module in root.modules:
         assert list((resources.terraform_modules() / module).glob("*.tf")), module
 

@@ -13,6 +13,7 @@ from kbootstrap.core import resources
 from kbootstrap.distros.additions import NOTHING
 from kbootstrap.distros.model import NodeFile
 from kbootstrap.inventory.certificate import certificate_names
+from kbootstrap.providers.context import define
 from kbootstrap.providers.model import Provider
 from kbootstrap.render.model import RenderedRoot, RenderedTree
 from kbootstrap.render.tree import assemble, read_modules
@@ -77,10 +78,11 @@ def render(path: Path) -> Rendered:
     files: dict[str, dict[str, tuple[NodeFile, ...]]] = {}
     for cluster in spec.clusters:
         if made := provider(cluster.provider.name):
-            roots[cluster.name] = made.render(spec, cluster, lock)
+            roots[cluster.name] = made.render(define(spec, cluster, lock))
         distribution = distros.find(cluster.kubernetes.distribution)
         names = certificate_names(cluster)
-        added = made.additions(spec, cluster) if made else NOTHING
+        addons = made.addons if made else None
+        added = addons.additions(define(spec, cluster, lock)) if addons else NOTHING
         files[cluster.name] = {
             n.name: distribution.files(cluster, n, names, added) for n in nodes(cluster, lock)
         }

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 
-from kbootstrap.providers.model import Doomed
-from kbootstrap.views.destroy_preview import show_doomed
+from kbootstrap.providers.model import DestroyPreview
+from kbootstrap.views.destroy_preview import show_destroy_preview
 
 
-def shown(doomed: Doomed) -> str:
+def shown(doomed: DestroyPreview) -> str:
     stream = io.StringIO()
-    show_doomed("shop", doomed, stream, {"COLUMNS": "60"})
+    show_destroy_preview("shop", doomed, stream, {"COLUMNS": "60"})
     return stream.getvalue()
 
 
@@ -19,7 +19,7 @@ def test_names_by_kind() -> None:
     claims = ("pvc-\x1b[31m1 (10 GiB)",)
     assert (
         shown(
-            Doomed(
+            DestroyPreview(
                 "in project demo", {"machines": machines, "balancers": (), "volumes": claims}, "It is slow."
             )
         )
@@ -35,4 +35,6 @@ It is slow.
 
 
 def test_nothing_is_there() -> None:
-    assert "no machine of it is there" in " ".join(shown(Doomed("in project demo", {"machines": ()})).split())
+    assert "no machine of it is there" in " ".join(
+        shown(DestroyPreview("in project demo", {"machines": ()})).split()
+    )

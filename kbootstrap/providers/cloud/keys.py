@@ -7,34 +7,36 @@ from pathlib import Path
 
 from kbootstrap.core import files
 from kbootstrap.core.errors import CredentialsRefused
-from kbootstrap.providers.model import Surroundings
-from kbootstrap.spec.model import Cluster, FromFile
+from kbootstrap.providers.context import ProviderContext
+from kbootstrap.spec.model import FromFile
 from kbootstrap.spec.references import Reader
 
 
-def named_identity(cluster: Cluster, around: Surroundings) -> Path | None:
+def named_identity(context: ProviderContext) -> Path | None:
     """Return the private key that the spec names; None where it names none.
 
     One that stands in the environment is kept in a file (0600). Raises `CredentialsRefused` when what the
     spec names is not there.
     """
-    named = cluster.ssh.private_key
+    named = context.cluster.ssh.private_key
     if named is None:
         return None
-    reader = _reader(around)
+    reader = _reader(context)
     if isinstance(named, FromFile):
         return reader.path(named)
-    path = around.space.run / "id_from_environment"
-    text = around.redactor.add(reader.text(named))
+    path = context.space.run / "id_from_environment"
+    text = context.redactor.add(reader.text(named))
     files.write_if_changed(path, text.rstrip() + "\n", mode=0o600)
     return path
 
 
-def public_keys(cluster: Cluster, around: Surroundings, own: Path | None) -> list[str]:
+def public_keys(context: ProviderContext, own: Path | None) -> list[str]:
     """Return every public key that may log in: that of the private key `own`, then those of the spec."""
     first = [public_key(own)] if own else []
-    reader = _reader(around)
-    others = (key if isinstance(key, str) else reader.text(key) for key in cluster.ssh.authorized_keys)
+    reader = _reader(context)
+    others = (
+        key if isinstance(key, str) else reader.text(key) for key in context.cluster.ssh.authorized_keys
+    )
     lines = (line.strip() for text in (*first, *others) for line in text.splitlines())
     return list(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
 
@@ -56,5 +58,5 @@ def public_key(private: Path) -> str:
         ) from error
 
 
-def _reader(around: Surroundings) -> Reader:
-    return Reader(around.space.base.parent, around.env, "SSH", "KB0609")
+def _reader(context: ProviderContext) -> Reader:
+    return Reader(context.space.base.parent, context.env, "SSH", "KB0609")

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from kbootstrap.providers.capabilities import Adoptable, Existing
+from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.local.claims import belongs, endpoint_name, network_name
 from kbootstrap.providers.local.containers import CLUSTER, INSTANCE, NODE, SPEC, Container, Containers
-from kbootstrap.providers.model import Adoption, Existing, Surroundings
 from kbootstrap.render.hcl import instance
 from kbootstrap.render.root import module_name
 from kbootstrap.spec.model import CONTROL_PLANE, Cluster, Node, Spec
@@ -20,11 +21,10 @@ VARIABLE = "KBOOTSTRAP_ADOPT"
 """Names of containers and networks that exist, with blanks between them."""
 
 
-async def adoption(
-    spec: Spec, cluster: Cluster, nodes: Sequence[Node], containers: Containers, around: Surroundings
-) -> Adoption:
+async def find(context: ProviderContext, containers: Containers) -> Adoptable:
     """Look at what is there."""
-    owner, own = str(around.space.root), endpoint_name(cluster)
+    spec, cluster, nodes = context.spec, context.cluster, context.nodes
+    owner, own = str(context.space.root), endpoint_name(cluster)
     marked = await containers.labelled({SPEC: spec.name, CLUSTER: cluster.name})
     there = {one.name: one for one in marked if belongs(one.labels, spec.name, cluster.name, owner)}
     known = {own, *(node.name for node in nodes)}
@@ -36,7 +36,7 @@ async def adoption(
         for name, one in there.items()
         if name in wanted and one.addresses and wanted[name] not in one.addresses
     ]
-    return Adoption(
+    return Adoptable(
         tuple(things),
         {VARIABLE: " ".join(dict.fromkeys(thing.name for thing in things))},
         tuple(sorted(name for name, one in there.items() if name not in known and NODE in one.labels)),

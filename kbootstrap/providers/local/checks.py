@@ -8,11 +8,12 @@ import shutil
 from pathlib import Path
 
 from kbootstrap.core.errors import PrerequisiteMissing
+from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.local import image
 from kbootstrap.providers.local.claims import endpoint_name, free
 from kbootstrap.providers.local.containers import Containers
 from kbootstrap.providers.local.engine import Engine, detect
-from kbootstrap.providers.model import Check, Surroundings
+from kbootstrap.providers.model import Check
 from kbootstrap.spec.model import Cluster
 
 GIB = 1024**3
@@ -25,35 +26,37 @@ _INSTANCES = 32
 """inotify instances that a node uses (systemd, kubelet, containerd, pods); Linux allows 128 by default."""
 
 
-async def check(cluster: Cluster, around: Surroundings) -> tuple[Check, ...]:
+async def check(context: ProviderContext) -> tuple[Check, ...]:
     """Look, and change nothing."""
+    cluster = context.cluster
     try:
-        engine = await detect(cluster.provider.settings.get("engine"), around)
+        engine = await detect(cluster.provider.settings.get("engine"), context)
     except PrerequisiteMissing as missing:
         return (Check("container engine", ok=False, found=missing.message, help=missing.hint or ""),)
     nodes = sum(pool.nodes for pool in (cluster.control_plane, *cluster.pools))
     return (
         Check("container engine", ok=True, found=f"{engine}, cgroup v{engine.cgroup}"),
-        await _image(engine, around),
-        await _port(cluster, engine, around),
+        await _image(engine, context),
+        await _port(engine, context),
         _disk(engine, nodes),
         _memory(cluster, engine),
         *_inotify(engine, nodes),
     )
 
 
-async def _image(engine: Engine, around: Surroundings) -> Check:
+async def _image(engine: Engine, context: ProviderContext) -> Check:
     name = image.image_name()
-    if await image.exists(engine, around):
+    if await image.exists(engine, context):
         return Check("node image", ok=True, found=name)
-    mmdebstrap = around.runner.which("mmdebstrap") is not None and os.geteuid() == 0
+    mmdebstrap = context.runner.which("mmdebstrap") is not None and os.geteuid() == 0
     ways = "pulled base image or Debian packages" if mmdebstrap else "pulled base image"
     return Check("node image", ok=None, found="not made yet", help=f"`apply` makes it once ({ways})")
 
 
-async def _port(cluster: Cluster, engine: Engine, around: Surroundings) -> Check:
+async def _port(engine: Engine, context: ProviderContext) -> Check:
+    cluster = context.cluster
     own = endpoint_name(cluster)
-    there = (await Containers(engine, around.runner).named([own])).get(own)
+    there = (await Containers(engine, context.runner).named([own])).get(own)
     if there and there.running:
         port = next(iter(there.ports.values()), 0)
         return Check("API port", ok=True, found=f"{port}, used by {own}")

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kbootstrap.core.errors import PrerequisiteMissing
+from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.local.containers import CLUSTER, OWNER, SPEC, Containers
-from kbootstrap.providers.model import Surroundings
 from kbootstrap.spec import derive
 from kbootstrap.spec.model import Cluster, Spec
 
@@ -34,12 +34,13 @@ def node_names(cluster: Cluster) -> tuple[str, ...]:
     return tuple(f"{cluster.name}-{p.born}-{n}" for p in pools for n in range(1, p.nodes + 1))
 
 
-async def verify(spec: Spec, cluster: Cluster, containers: Containers, around: Surroundings) -> None:
+async def verify(context: ProviderContext, containers: Containers) -> None:
     """Raise `PrerequisiteMissing` for the first thing that somebody else uses."""
-    owner = str(around.space.root)
+    owner = str(context.space.root)
+    spec, cluster = context.spec, context.cluster
     await _names(spec, cluster, containers, owner)
     await _addresses(spec, cluster, containers, owner)
-    await _port(spec, cluster, containers, around)
+    await _port(containers, context)
 
 
 def belongs(labels: Mapping[str, str], spec: str, cluster: str, owner: str) -> bool:
@@ -88,7 +89,8 @@ async def _addresses(spec: Spec, cluster: Cluster, containers: Containers, owner
             )
 
 
-async def _port(spec: Spec, cluster: Cluster, containers: Containers, around: Surroundings) -> None:
+async def _port(containers: Containers, context: ProviderContext) -> None:
+    spec, cluster = context.spec, context.cluster
     port = derive.api_port(spec.name, cluster)
     own = endpoint_name(cluster)
     there = (await containers.named([own])).get(own)
@@ -96,7 +98,7 @@ async def _port(spec: Spec, cluster: Cluster, containers: Containers, around: Su
         return
     if await asyncio.to_thread(free, port):
         return
-    holder = await _port_holder(port, containers, around)
+    holder = await _port_holder(port, containers, context)
     raise PrerequisiteMissing(
         f"port {port} of this machine, where the API of cluster {cluster.name} must answer, is taken{holder}",
         hint="stop what uses the port, or choose another one: `provider: {local: {api_port: PORT}}`",
@@ -115,14 +117,14 @@ def free(port: int) -> bool:
         return True
 
 
-async def _port_holder(port: int, containers: Containers, around: Surroundings) -> str:
+async def _port_holder(port: int, containers: Containers, context: ProviderContext) -> str:
     """Name who listens: a container, or the process where `ss` may see it."""
     for container in await containers.all():
         if container.running and port in container.ports.values():
             return f" by the container {container.name}"
-    if around.runner.which("ss"):
+    if context.runner.which("ss"):
         argv = ["ss", "-Hltnp", f"sport = :{port}"]
-        told = await around.runner.run(argv, deadline=_ASK, check=False)
+        told = await context.runner.run(argv, deadline=_ASK, check=False)
         if found := re.search(r'\(\("([^"]+)",pid=(\d+)', told.stdout):
             return f" by {found[1]} (process {found[2]})"
     return ""

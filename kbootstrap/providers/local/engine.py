@@ -12,7 +12,7 @@ from kbootstrap.core import files
 from kbootstrap.core.errors import DeadlinePassed, PrerequisiteMissing
 from kbootstrap.core.process import Runner
 from kbootstrap.core.workspace import ClusterSpace
-from kbootstrap.providers.model import Surroundings
+from kbootstrap.providers.context import ProviderContext
 
 Name = Literal["docker", "podman"]
 NAMES: tuple[Name, ...] = ("docker", "podman")
@@ -45,20 +45,20 @@ class Engine:
         return f"{self.command} {self.version}{' (rootless)' if self.rootless else ''}"
 
 
-async def detect(setting: str | None, around: Surroundings) -> Engine:
+async def detect(setting: str | None, context: ProviderContext) -> Engine:
     """Return the engine to use: the spec's setting, else KBOOTSTRAP_ENGINE, else what made this cluster.
 
     Where nobody says anything, the first that answers, Docker before Podman. Raises `PrerequisiteMissing`.
     """
-    chosen = _chosen(setting, around)
+    chosen = _chosen(setting, context)
     if chosen:
-        return await _ask(chosen, around.runner)
+        return await _ask(chosen, context.runner)
     failures: list[PrerequisiteMissing] = []
     for name in NAMES:
-        if around.runner.which(name) is None:
+        if context.runner.which(name) is None:
             continue
         try:
-            return await _ask(name, around.runner)
+            return await _ask(name, context.runner)
         except PrerequisiteMissing as failure:
             failures.append(failure)
     if failures:
@@ -79,13 +79,13 @@ def _memory(space: ClusterSpace) -> Path:
     return space.run / "engine"
 
 
-def _chosen(setting: str | None, around: Surroundings) -> Name | None:
+def _chosen(setting: str | None, context: ProviderContext) -> Name | None:
     sources = [
         ("provider.local.engine", setting if setting != "auto" else None),
-        ("KBOOTSTRAP_ENGINE", around.env.get("KBOOTSTRAP_ENGINE")),
+        ("KBOOTSTRAP_ENGINE", context.env.get("KBOOTSTRAP_ENGINE")),
     ]
-    if _memory(around.space).is_file():
-        sources.append((str(_memory(around.space)), _memory(around.space).read_text("utf-8").strip()))
+    if _memory(context.space).is_file():
+        sources.append((str(_memory(context.space)), _memory(context.space).read_text("utf-8").strip()))
     for where, value in sources:
         if not value or value == "auto":
             continue

@@ -16,10 +16,10 @@ from kbootstrap.artifacts.cache import held
 from kbootstrap.core import files
 from kbootstrap.core.errors import DeadlinePassed
 from kbootstrap.core.events import Status
+from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.local import rootfs
 from kbootstrap.providers.local.engine import Engine
 from kbootstrap.providers.local.progress import log_lines, tell
-from kbootstrap.providers.model import Surroundings
 
 NODE = Path(__file__).parent / "node"
 REPOSITORY = "kbootstrap-node"
@@ -59,74 +59,76 @@ def image_name() -> str:
     return f"{REPOSITORY}:{digest.hexdigest()[:12]}"
 
 
-async def exists(engine: Engine, around: Surroundings) -> bool:
+async def exists(engine: Engine, context: ProviderContext) -> bool:
     """Tell whether the engine has the image."""
     argv = [engine.command, "image", "inspect", image_name()]
-    return (await around.runner.run(argv, deadline=_ASK, check=False)).status == 0
+    return (await context.runner.run(argv, deadline=_ASK, check=False)).status == 0
 
 
-async def ensure(engine: Engine, around: Surroundings) -> str:
+async def ensure(engine: Engine, context: ProviderContext) -> str:
     """Return the image's name; make it when the engine does not have it.
 
     Two runs at once make it once. Raises `PrerequisiteMissing` where no way is open.
     """
     name = image_name()
-    if await exists(engine, around):
+    if await exists(engine, context):
         return name
     started = time.monotonic()
-    tell(around, Status.STARTED, f"making {name} for {engine}; once, a minute or two")
+    tell(context, Status.STARTED, f"making {name} for {engine}; once, a minute or two")
     try:
-        async with held(around.cache / "local" / "image.lock", lambda who: tell(around, Status.WAITING, who)):
-            if not await exists(engine, around):
-                await _make(engine, name, around)
+        async with held(
+            context.cache / "local" / "image.lock", lambda who: tell(context, Status.WAITING, who)
+        ):
+            if not await exists(engine, context):
+                await _make(engine, name, context)
     except BaseException:
-        tell(around, Status.FAILED, None)
+        tell(context, Status.FAILED, None)
         raise
-    tell(around, Status.DONE, name, time.monotonic() - started)
-    await _forget_older(engine, name, around)
+    tell(context, Status.DONE, name, time.monotonic() - started)
+    await _forget_older(engine, name, context)
     return name
 
 
-async def _make(engine: Engine, name: str, around: Surroundings) -> None:
+async def _make(engine: Engine, name: str, context: ProviderContext) -> None:
     with tempfile.TemporaryDirectory(prefix="kbootstrap-") as folder:
-        context = Path(folder)
+        build = Path(folder)
         for path, (content, mode) in sources().items():
-            files.write(context / path, content, mode=mode)
-        kept = rootfs.kept(name, around.cache)
+            files.write(build / path, content, mode=mode)
+        kept = rootfs.kept(name, context.cache)
         why = ""
         if kept is None:
-            why = await _build(engine, name, context, around)
+            why = await _build(engine, name, build, context)
             if not why:
                 return
-            kept = await rootfs.make(name, context, why, around)
+            kept = await rootfs.make(name, build, why, context)
         changes = [part for change in _CHANGES for part in ("--change", change)]
-        tell(around, Status.WAITING, f"importing it into {engine.command}")
-        await around.runner.run([engine.command, "import", *changes, str(kept), name], deadline=_IMPORT)
+        tell(context, Status.WAITING, f"importing it into {engine.command}")
+        await context.runner.run([engine.command, "import", *changes, str(kept), name], deadline=_IMPORT)
 
 
-async def _build(engine: Engine, name: str, context: Path, around: Surroundings) -> str:
+async def _build(engine: Engine, name: str, build: Path, context: ProviderContext) -> str:
     """Build from the Dockerfile; return why it cannot be done, empty when it was."""
-    there = await around.runner.run([engine.command, "image", "inspect", BASE], deadline=_ASK, check=False)
+    there = await context.runner.run([engine.command, "image", "inspect", BASE], deadline=_ASK, check=False)
     try:
         if there.status:
-            tell(around, Status.WAITING, f"pulling {BASE}")
-            pulled = await around.runner.run([engine.command, "pull", BASE], deadline=_PULL, check=False)
+            tell(context, Status.WAITING, f"pulling {BASE}")
+            pulled = await context.runner.run([engine.command, "pull", BASE], deadline=_PULL, check=False)
             if pulled.status:
                 return pulled.tail
-        tell(around, Status.WAITING, "building it from its Dockerfile")
-        argv = [engine.command, "build", "--tag", name, str(context)]
-        built = await around.runner.run(argv, deadline=_BUILD, check=False, on_line=log_lines(around))
+        tell(context, Status.WAITING, "building it from its Dockerfile")
+        argv = [engine.command, "build", "--tag", name, str(build)]
+        built = await context.runner.run(argv, deadline=_BUILD, check=False, on_line=log_lines(context))
     except DeadlinePassed as error:
         return error.message
     return built.tail if built.status else ""
 
 
-async def _forget_older(engine: Engine, name: str, around: Surroundings) -> None:
+async def _forget_older(engine: Engine, name: str, context: ProviderContext) -> None:
     """Remove images of earlier versions; one that a container uses stays (the engine refuses)."""
     argv = [engine.command, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", REPOSITORY]
-    told = await around.runner.run(argv, deadline=_ASK, check=False)
+    told = await context.runner.run(argv, deadline=_ASK, check=False)
     for line in told.stdout.split():
         if line.removeprefix("localhost/") != name and line.removeprefix("localhost/").startswith(
             f"{REPOSITORY}:"
         ):
-            await around.runner.run([engine.command, "image", "rm", line], deadline=_ASK, check=False)
+            await context.runner.run([engine.command, "image", "rm", line], deadline=_ASK, check=False)

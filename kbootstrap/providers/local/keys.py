@@ -7,36 +7,35 @@ from pathlib import Path
 
 from kbootstrap.core import files
 from kbootstrap.providers.cloud.keys import named_identity, public_keys
+from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.local.claims import belongs, endpoint_name
 from kbootstrap.providers.local.containers import CLUSTER, NODE, SPEC, Containers
-from kbootstrap.providers.model import Surroundings
-from kbootstrap.spec.model import Cluster, Spec
 
 AUTHORIZED_KEYS = "/etc/ssh/authorized_keys/kbootstrap"
 """Who may log in to a node: written by `terraform-modules/local/nodes`, read by sshd of the node image."""
 
 
-def identity(cluster: Cluster, around: Surroundings) -> Path:
+def identity(context: ProviderContext) -> Path:
     """Return the private key to log in with; see `named_identity`."""
-    return named_identity(cluster, around) or around.space.private_key
+    return named_identity(context) or context.space.private_key
 
 
-def authorized_keys(cluster: Cluster, around: Surroundings) -> list[str]:
+def authorized_keys(context: ProviderContext) -> list[str]:
     """Return every public key that may log in, our own first; generates it when it is not there."""
-    if cluster.ssh.private_key is None:
-        _generate(around.space.private_key)
-    return public_keys(cluster, around, identity(cluster, around))
+    if context.cluster.ssh.private_key is None:
+        _generate(context.space.private_key)
+    return public_keys(context, identity(context))
 
 
-async def replace_lost(spec: Spec, cluster: Cluster, containers: Containers, around: Surroundings) -> None:
+async def replace_lost(context: ProviderContext, containers: Containers) -> None:
     """Where the generated key is gone and nodes exist, make another one and let it in through the engine.
 
     It is kept last: a run that is killed before makes one more.
     """
-    private = around.space.private_key
+    spec, cluster, private = context.spec, context.cluster, context.space.private_key
     if cluster.ssh.private_key is not None or private.is_file():
         return
-    owner, endpoint = str(around.space.root), endpoint_name(cluster)
+    owner, endpoint = str(context.space.root), endpoint_name(cluster)
     marked = await containers.labelled({SPEC: spec.name, CLUSTER: cluster.name})
     nodes = [one for one in marked if belongs(one.labels, spec.name, cluster.name, owner)]
     nodes = [one for one in nodes if one.labels.get(NODE) not in (None, endpoint)]

@@ -11,30 +11,35 @@ from kbootstrap.core.errors import HostUnreachable, KbootstrapError
 from kbootstrap.distros.common import STAMP
 from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
+from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.local.claims import endpoint_name
 from kbootstrap.providers.local.containers import CLUSTER, INSTANCE, NODE, OWNER, Container, Containers
 from kbootstrap.providers.local.keys import identity
-from kbootstrap.providers.model import Doomed, Surroundings
+from kbootstrap.providers.model import DestroyPreview, MachineState, Provisioning
 from kbootstrap.render.hcl import instance
 from kbootstrap.render.root import module_name
 from kbootstrap.spec.model import Cluster
 
 USER = "kbootstrap"
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
+NETWORK = "module.network.terraform_data.network"
+ENDPOINT = "module.endpoint.terraform_data.endpoint"
 _BOOT = 30.0
 """Seconds in which a node must have made its host key; it takes less than one on an idle machine."""
 
 
-async def drifted(cluster: Cluster, outputs: Mapping[str, Any], containers: Containers) -> dict[str, str]:
-    """Return HCL addresses whose container or network is gone or another one, each with its reason."""
+async def missing(
+    cluster: Cluster, outputs: Mapping[str, Any], containers: Containers
+) -> dict[str, MachineState]:
+    """Return containers and the network that do not exist, or are others than the state knows."""
     made = outputs.get("kbootstrap")
     if not made:
         return {}
     engine = containers.engine.command
-    gone: dict[str, str] = {}
+    found: dict[str, MachineState] = {}
     network = made["network"]["name"]
     if network not in {there.name for there in await containers.networks()}:
-        gone["module.network.terraform_data.network"] = f"{engine} has no network {network}"
+        found[NETWORK] = MachineState(gone=f"{engine} has no network {network}", replace=(NETWORK,))
     nodes: Mapping[str, Any] = made["nodes"]
     own = endpoint_name(cluster)
     there = await containers.named((*nodes, own))
@@ -43,10 +48,10 @@ async def drifted(cluster: Cluster, outputs: Mapping[str, Any], containers: Cont
         reason = _gone(name, node["instance"], there.get(name), engine)
         if reason and node["pool"] in modules:
             address = instance(f"module.{modules[node['pool']]}.terraform_data.node", name)
-            gone[address] = reason
+            found[name] = MachineState(gone=reason, replace=(address,))
     if reason := _gone(own, made["endpoint"].get("instance"), there.get(own), engine):
-        gone["module.endpoint.terraform_data.endpoint"] = reason
-    return gone
+        found[ENDPOINT] = MachineState(gone=reason, replace=(ENDPOINT,))
+    return found
 
 
 def _gone(name: str, wanted: str | None, there: Container | None, engine: str) -> str | None:
@@ -57,41 +62,44 @@ def _gone(name: str, wanted: str | None, there: Container | None, engine: str) -
     return None
 
 
-async def blank(names: Collection[str], containers: Containers) -> frozenset[str]:
-    """Return names without a container, or whose container carries no stamp of an installation."""
+async def provisioning(names: Collection[str], containers: Containers) -> dict[str, Provisioning]:
+    """Return of each node whether its container carries the stamp of an installation."""
     there = await containers.named(names)
     installed = [await containers.has(container.id, STAMP) for container in there.values()]
-    return frozenset(names) - {name for name, found in zip(there, installed, strict=True) if found}
+    found = {
+        name: Provisioning.PROVISIONED if stamp else Provisioning.UNPROVISIONED
+        for name, stamp in zip(there, installed, strict=True)
+    }
+    return {name: found.get(name, Provisioning.ABSENT) for name in names}
 
 
 async def inventory(
-    cluster: Cluster,
+    context: ProviderContext,
     outputs: Mapping[str, Any],
     containers: Containers,
-    around: Surroundings,
     *,
     starting: bool = True,
-    spare: Collection[str] = (),
+    tolerate_missing: Collection[str] = (),
 ) -> Inventory:
     """Return how to reach the machines; starts those that are stopped.
 
     Raises `HostUnreachable` for a container that is gone, or that does not boot. Without `starting` nothing
-    is changed, and such machines are told in `absent`; so are those to `spare` always.
+    is changed, and such machines are in `absent`, as those of `tolerate_missing` always are.
     """
-    made = outputs["kbootstrap"]
+    made, cluster = outputs["kbootstrap"], context.cluster
     wanted = (*made["nodes"], endpoint_name(cluster))
     there = await containers.named(wanted)
     gone = {name: _missing(name) for name in wanted if name not in there}
     stopped = [name for name, container in there.items() if not container.running]
-    if starting and (missing := [error for name, error in gone.items() if name not in spare]):
+    if starting and (missing := [error for name, error in gone.items() if name not in tolerate_missing]):
         raise missing[0]
-    if starting and (needed := [name for name in stopped if name not in spare]):
+    if starting and (needed := [name for name in stopped if name not in tolerate_missing]):
         await containers.start(needed)
         there = await containers.named(wanted)
-        stopped = [name for name in stopped if name in spare]
+        stopped = [name for name in stopped if name in tolerate_missing]
     absent: dict[str, KbootstrapError] = {name: gone[name] for name in made["nodes"] if name in gone}
     absent |= {name: _stopped(name) for name in stopped if name in made["nodes"]}
-    key = identity(cluster, around)
+    key = identity(context)
 
     async def machine(name: str, address: str) -> Machine | None:
         try:
@@ -101,7 +109,7 @@ async def inventory(
             target = SshTarget(key_alias=name, host="127.0.0.1", port=port, user=USER, identities=(key,))
             return Machine(name, address, target, there[name].id, (await _host_key(name, containers),))
         except HostUnreachable as error:
-            if starting and name not in spare:
+            if starting and name not in tolerate_missing:
                 raise
             absent[name] = error
             return None
@@ -147,34 +155,33 @@ def _silent(name: str, containers: Containers) -> HostUnreachable:
     )
 
 
-async def doomed(cluster: Cluster, containers: Containers, around: Surroundings) -> Doomed:
+async def destroy_preview(context: ProviderContext, containers: Containers) -> DestroyPreview:
     """Return the names of the nodes' containers."""
-    found = await containers.labelled(_marks(cluster, around))
+    found = await containers.labelled(_marks(context))
     names = sorted({one.labels[NODE] for one in found if one.labels.get(NODE)})
     engine = containers.engine.command
-    return Doomed(f"in {engine} on this machine", {"machines": tuple(names)})
+    return DestroyPreview(f"in {engine} on this machine", {"machines": tuple(names)})
 
 
-async def discard(
-    cluster: Cluster, names: Collection[str], containers: Containers, around: Surroundings
-) -> None:
+async def remove_nodes(context: ProviderContext, names: Collection[str], containers: Containers) -> None:
     """Remove the containers of these nodes, those of this cluster only."""
-    found = await containers.labelled(_marks(cluster, around))
+    found = await containers.labelled(_marks(context))
     await containers.remove(one.id for one in found if one.labels.get(NODE) in names)
 
 
-async def release(cluster: Cluster, containers: Containers, around: Surroundings) -> None:
+async def remove_strangers(context: ProviderContext, containers: Containers) -> None:
     """Remove the containers of nodes that belong to no pool of the spec."""
+    cluster = context.cluster
     pools = (cluster.control_plane, *cluster.pools)
     known = tuple(f"{cluster.name}-{pool.born}-" for pool in pools)
-    found = await containers.labelled(_marks(cluster, around))
+    found = await containers.labelled(_marks(context))
     names = [name for one in found if (name := one.labels.get(NODE)) and not name.startswith(known)]
-    await discard(cluster, names, containers, around)
+    await remove_nodes(context, names, containers)
 
 
-async def cleanup(cluster: Cluster, containers: Containers, around: Surroundings) -> None:
+async def remove_all(context: ProviderContext, containers: Containers) -> None:
     """Remove containers and networks of this cluster that no state knows (a run was killed)."""
-    marks = _marks(cluster, around)
+    marks = _marks(context)
     left = await containers.labelled(marks)
     await containers.remove(container.id for container in left)
     for network in await containers.networks():
@@ -182,5 +189,5 @@ async def cleanup(cluster: Cluster, containers: Containers, around: Surroundings
             await containers.remove_network(network.name)
 
 
-def _marks(cluster: Cluster, around: Surroundings) -> Mapping[str, str]:
-    return {CLUSTER: cluster.name, OWNER: str(around.space.root)}
+def _marks(context: ProviderContext) -> Mapping[str, str]:
+    return {CLUSTER: context.cluster.name, OWNER: str(context.space.root)}

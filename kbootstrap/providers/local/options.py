@@ -21,9 +21,9 @@ from pathlib import Path
 from kbootstrap.core import files
 from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.core.process import Runner
+from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.local.capabilities import available
 from kbootstrap.providers.local.engine import Engine
-from kbootstrap.providers.model import Surroundings
 
 _VERSION = 2
 """Part of the memory's key: raise it when other options are tried."""
@@ -62,28 +62,28 @@ def always(engine: Engine) -> tuple[str, ...]:
     return tuple(found)
 
 
-async def options(engine: Engine, image: str, around: Surroundings) -> Options:
+async def options(engine: Engine, image: str, context: ProviderContext) -> Options:
     """Return the options; tries them when nothing is remembered for this engine.
 
     Raises `PrerequisiteMissing` when no node boots.
     """
-    memory = around.cache / "local" / f"options-{_key(engine)}.json"
+    memory = context.cache / "local" / f"options-{_key(engine)}.json"
     try:
         kept = json.loads(memory.read_text("utf-8"))
         found = Options(tuple(map(str, kept["every"])), tuple(map(str, kept["node"])))
     except (OSError, ValueError, TypeError, KeyError):
-        found = await _try(engine, image, around)
+        found = await _try(engine, image, context)
         files.write(memory, json.dumps(asdict(found)))
     return replace(found, node=(*always(engine), *found.node))
 
 
-async def _try(engine: Engine, image: str, around: Surroundings) -> Options:
+async def _try(engine: Engine, image: str, context: ProviderContext) -> Options:
     power: tuple[str, ...] = ("--privileged",)
     remedies: dict[str, tuple[str, ...]] = {}
     said = ""
     for _ in range(_TRIES):
         every = tuple(option for remedy in remedies.values() for option in remedy)
-        said = await _boot(engine, (*always(engine), *every, *power), image, around.runner)
+        said = await _boot(engine, (*always(engine), *every, *power), image, context.runner)
         if not said:
             return Options(every, power)
         remedy = next((name for name, (words, _) in _REMEDIES.items() if re.search(words, said)), None)

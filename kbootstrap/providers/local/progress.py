@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from kbootstrap.core.events import Event, Status, Type
 from kbootstrap.core.process import OnLine
-from kbootstrap.providers.model import Surroundings
+from kbootstrap.providers.context import ProviderContext
 
 STEP = "node image"
 _WORTH_TELLING = ("downloading", "extracting", "installing", "creating")
 
 
-def tell(around: Surroundings, status: Status, detail: str | None, seconds: float | None = None) -> None:
+def tell(context: ProviderContext, status: Status, detail: str | None, seconds: float | None = None) -> None:
     """Say where the step stands; `seconds` is how long it took, when it is done."""
-    cluster = around.space.cluster
-    around.emit(
+    cluster = context.space.cluster
+    context.emit(
         Event(type=Type.STEP, cluster=cluster, step=STEP, status=status, seconds=seconds, detail=detail)
     )
 
 
-def log_lines(around: Surroundings) -> OnLine:
+def log_lines(context: ProviderContext) -> OnLine:
     """Return what puts a tool's lines into the log; mmdebstrap's own (`I: …`) say what it is at."""
 
     def line(text: str) -> None:
         said = text.removeprefix("I: ").rstrip(".")
         if said != text and said.startswith(_WORTH_TELLING):
-            tell(around, Status.WAITING, said)
+            tell(context, Status.WAITING, said)
             return
-        detail = around.redactor.clean(text)
-        around.emit(Event(type=Type.LOG, cluster=around.space.cluster, step=STEP, detail=detail))
+        detail = context.redactor.clean(text)
+        context.emit(Event(type=Type.LOG, cluster=context.space.cluster, step=STEP, detail=detail))
 
     return line

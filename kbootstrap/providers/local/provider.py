@@ -3,150 +3,146 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
+from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.inventory.model import Inventory
-from kbootstrap.providers.local import checks, claims, image, machines
-from kbootstrap.providers.local.adoption import adoption
+from kbootstrap.providers.capabilities import Adoptable
+from kbootstrap.providers.context import ClusterDefinition, ProviderContext
+from kbootstrap.providers.local import adoption, checks, claims, image, machines
 from kbootstrap.providers.local.containers import OWNER, Containers
 from kbootstrap.providers.local.engine import detect, remember
 from kbootstrap.providers.local.hints import HINTS
 from kbootstrap.providers.local.keys import authorized_keys, replace_lost
 from kbootstrap.providers.local.options import Options, options
 from kbootstrap.providers.local.render import render
-from kbootstrap.providers.model import Adoption, Bare, Check, Doomed, Surroundings
+from kbootstrap.providers.model import Check, DestroyPreview, MachineState, OrphanPhase, Provider
 from kbootstrap.render.model import RenderedRoot
 from kbootstrap.spec.lock import Lock
-from kbootstrap.spec.model import Cluster, Node, Spec
+from kbootstrap.spec.model import Cluster, Spec
 
 
-class Local(Bare):
+class LocalAdoption:
+    """Containers that exist come into a new state."""
+
+    async def find(self, context: ProviderContext) -> Adoptable:
+        """Return the cluster's containers and its network."""
+        return await adoption.find(context, await _containers(context))
+
+
+class Local(Provider):
     """Containers on this machine."""
 
     name = "local"
     switches_context = True
     hints = HINTS
+    adoption = LocalAdoption()
 
-    def render(self, spec: Spec, cluster: Cluster, lock: Lock) -> RenderedRoot:
+    def render(self, definition: ClusterDefinition) -> RenderedRoot:
         """Return the cluster's root; pure and byte-stable."""
-        return render(spec, cluster, lock)
+        return render(definition.spec, definition.cluster, definition.lock)
 
-    async def check(
-        self,
-        spec: Spec,  # noqa: ARG002 (the contract's)
-        cluster: Cluster,
-        lock: Lock,  # noqa: ARG002
-        around: Surroundings,
-    ) -> tuple[Check, ...]:
-        """Look at engine, image, port and room."""
-        return await checks.check(cluster, around)
+    def validate(self, spec: Spec, cluster: Cluster) -> tuple[Diagnostic, ...]:  # noqa: ARG002 (the contract's)
+        """Return nothing: the schema says everything about the settings."""
+        return ()
 
-    async def prepare(
+    async def pin(
         self,
-        spec: Spec,
-        cluster: Cluster,
-        lock: Lock,  # noqa: ARG002 (the contract's)
-        around: Surroundings,
+        context: ProviderContext,
         *,
-        making: bool = True,
-    ) -> Mapping[str, str]:
-        """Make image and key, see that names, addresses and port are free; return the root's variables."""
-        engine = await detect(cluster.provider.settings.get("engine"), around)
+        upgrade: bool = False,  # noqa: ARG002 (the contract's)
+        making: bool = True,  # noqa: ARG002
+    ) -> Lock:
+        """Return the lock as it is: nothing is looked up."""
+        return context.lock
+
+    async def check(self, context: ProviderContext) -> tuple[Check, ...]:
+        """Look at engine, image, port and room."""
+        return await checks.check(context)
+
+    async def prepare(self, context: ProviderContext, *, making: bool = True) -> Mapping[str, str]:
+        """Make image and key, verify that names, addresses and port are free; return the root's variables."""
+        engine = await detect(context.cluster.provider.settings.get("engine"), context)
         name = image.image_name()
         chosen = Options((), ())
         if making:
-            await claims.verify(spec, cluster, Containers(engine, around.runner), around)
-            await image.ensure(engine, around)
-            chosen = await options(engine, name, around)
-            remember(engine, around.space)
-        await replace_lost(spec, cluster, Containers(engine, around.runner), around)
+            await claims.verify(context, Containers(engine, context.runner))
+            await image.ensure(engine, context)
+            chosen = await options(engine, name, context)
+            remember(engine, context.space)
+        await replace_lost(context, Containers(engine, context.runner))
         variables = {
             "command": engine.command,
             "image": name,
             "run_options": chosen.every,
             "node_options": chosen.node,
-            "labels": {OWNER: str(around.space.root)},
+            "labels": {OWNER: str(context.space.root)},
         }
         return {
             "TF_VAR_engine": json.dumps(variables),
-            "TF_VAR_ssh_authorized_keys": json.dumps(authorized_keys(cluster, around)),
+            "TF_VAR_ssh_authorized_keys": json.dumps(authorized_keys(context)),
         }
 
-    async def drifted(
-        self, cluster: Cluster, outputs: Mapping[str, Any], around: Surroundings
-    ) -> Mapping[str, str]:
-        """Return HCL addresses of containers and networks that are gone."""
-        return await machines.drifted(cluster, outputs, await self._containers(cluster, around))
-
-    async def blank(
+    async def inspect(
         self,
-        spec: Spec,  # noqa: ARG002 (the contract's)
-        cluster: Cluster,
-        names: Collection[str],
-        around: Surroundings,
-    ) -> frozenset[str]:
-        """Return names without a container, or whose container carries nothing of a cluster."""
-        return await machines.blank(names, await self._containers(cluster, around))
-
-    async def faults(self, spec: Spec, cluster: Cluster, around: Surroundings) -> Mapping[str, str]:  # noqa: ARG002
-        """Return nothing: the engine's own words are in OpenTofu's diagnostics."""
-        return {}
+        context: ProviderContext,
+        *,
+        outputs: Mapping[str, Any] | None = None,
+        names: Collection[str] = (),
+        faults: bool = False,  # noqa: ARG002 (the engine's own words are in OpenTofu's diagnostics)
+    ) -> Mapping[str, MachineState]:
+        """Return containers and networks that are gone, and whether nodes carry anything of a cluster."""
+        if not outputs and not names:
+            return {}
+        containers = await _containers(context)
+        found = await machines.missing(context.cluster, outputs or {}, containers)
+        for name, seen in (await machines.provisioning(names, containers)).items() if names else ():
+            found[name] = replace(found.get(name, MachineState()), provisioning=seen)
+        return found
 
     async def inventory(
         self,
-        cluster: Cluster,
+        context: ProviderContext,
         outputs: Mapping[str, Any],
-        around: Surroundings,
         *,
         starting: bool = True,
-        spare: Collection[str] = (),
+        tolerate_missing: Collection[str] = (),
     ) -> Inventory:
         """Return how to reach the machines; starts those that are stopped."""
-        containers = await self._containers(cluster, around)
-        return await machines.inventory(cluster, outputs, containers, around, starting=starting, spare=spare)
+        return await machines.inventory(
+            context,
+            outputs,
+            await _containers(context),
+            starting=starting,
+            tolerate_missing=tolerate_missing,
+        )
 
-    async def sweep(self, spec: Spec, cluster: Cluster, known: Collection[str], around: Surroundings) -> None:
-        """Do nothing: a container is noted with the name under which it is made."""
-
-    async def discard(self, cluster: Cluster, names: Collection[str], around: Surroundings) -> None:
-        """Remove containers of a pool that is gone: what left the configuration has no provisioners."""
-        await machines.discard(cluster, names, await self._containers(cluster, around), around)
-
-    async def doomed(
-        self,
-        spec: Spec,  # noqa: ARG002 (the contract's)
-        cluster: Cluster,
-        around: Surroundings,
-    ) -> Doomed:
+    async def destroy_preview(self, context: ProviderContext) -> DestroyPreview:
         """Return the cluster's containers."""
-        return await machines.doomed(cluster, await self._containers(cluster, around), around)
+        return await machines.destroy_preview(context, await _containers(context))
 
-    async def adoption(
-        self, spec: Spec, cluster: Cluster, nodes: Sequence[Node], around: Surroundings
-    ) -> Adoption:
-        """Return the cluster's containers and its network."""
-        return await adoption(spec, cluster, nodes, await self._containers(cluster, around), around)
-
-    async def release(
+    async def remove_orphans(
         self,
-        spec: Spec,  # noqa: ARG002 (the contract's)
-        cluster: Cluster,
-        around: Surroundings,
+        context: ProviderContext,
+        phase: OrphanPhase,
+        *,
+        known: Collection[str] = (),  # noqa: ARG002 (the contract's)
+        names: Collection[str] = (),
     ) -> None:
-        """Remove containers of pools that the spec lost: they hold the network, and no state knows them."""
-        await machines.release(cluster, await self._containers(cluster, around), around)
+        """Remove containers and networks that carry the cluster's labels and that OpenTofu would leave."""
+        match phase:
+            case OrphanPhase.BEFORE_CREATE:
+                return  # the state has the name of a container before the container is created
+            case OrphanPhase.AFTER_REMOVAL:  # a pool that left the spec has no provisioners any more
+                await machines.remove_nodes(context, names, await _containers(context))
+            case OrphanPhase.BEFORE_DESTROY:  # containers of such pools hold the network
+                await machines.remove_strangers(context, await _containers(context))
+            case OrphanPhase.AFTER_DESTROY:
+                await machines.remove_all(context, await _containers(context))
 
-    async def cleanup(
-        self,
-        spec: Spec,  # noqa: ARG002 (the contract's)
-        cluster: Cluster,
-        around: Surroundings,
-    ) -> None:
-        """Remove what carries the cluster's labels and stands in no state."""
-        await machines.cleanup(cluster, await self._containers(cluster, around), around)
 
-    @staticmethod
-    async def _containers(cluster: Cluster, around: Surroundings) -> Containers:
-        engine = await detect(cluster.provider.settings.get("engine"), around)
-        return Containers(engine, around.runner)
+async def _containers(context: ProviderContext) -> Containers:
+    engine = await detect(context.cluster.provider.settings.get("engine"), context)
+    return Containers(engine, context.runner)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from kbootstrap.core import files
 from kbootstrap.core.errors import PrerequisiteMissing
+from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.local.progress import log_lines
-from kbootstrap.providers.model import Surroundings
 
 SUITE = "bookworm"
 _DEADLINE = 1800.0
@@ -26,18 +26,18 @@ def kept(image: str, cache: Path) -> Path | None:
     return path if checksum.read_text("utf-8").strip() == _sha256(path) else None
 
 
-async def make(image: str, context: Path, why: str, around: Surroundings) -> Path:
-    """Make the tarball from the sources in `context`; `why` tells why no base image was used.
+async def make(image: str, sources: Path, why: str, context: ProviderContext) -> Path:
+    """Make the tarball from the sources in `sources`; `why` tells why no base image was used.
 
     Needs mmdebstrap and root. Raises `PrerequisiteMissing`.
     """
-    _needed(why, around)
-    path = _path(image, around.cache)
+    _needed(why, context)
+    path = _path(image, context.cache)
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".part.tar")
     try:
-        done = await around.runner.run(
-            _command(context, fresh), deadline=_DEADLINE, on_error_line=log_lines(around), check=False
+        done = await context.runner.run(
+            _command(sources, fresh), deadline=_DEADLINE, on_error_line=log_lines(context), check=False
         )
         if done.status:
             raise PrerequisiteMissing(
@@ -56,9 +56,9 @@ async def make(image: str, context: Path, why: str, around: Surroundings) -> Pat
     return path
 
 
-def _needed(why: str, around: Surroundings) -> None:
+def _needed(why: str, context: ProviderContext) -> None:
     missing = ""
-    if around.runner.which("mmdebstrap") is None:
+    if context.runner.which("mmdebstrap") is None:
         missing = "mmdebstrap is not installed (`sudo apt install mmdebstrap`)"
     elif os.geteuid() != 0:
         missing = "making it from Debian packages needs root"
@@ -71,9 +71,9 @@ def _needed(why: str, around: Surroundings) -> None:
         )
 
 
-def _command(context: Path, target: Path) -> list[str]:
+def _command(sources: Path, target: Path) -> list[str]:
     """Return the call of mmdebstrap; hooks see the new root as `$1` (mmdebstrap(1), HOOKS)."""
-    packages = ",".join((context / "packages").read_text("utf-8").split())
+    packages = ",".join((sources / "packages").read_text("utf-8").split())
     return [
         "mmdebstrap",
         "--variant=minbase",
@@ -82,8 +82,8 @@ def _command(context: Path, target: Path) -> list[str]:
         '--aptopt=Acquire::Languages "none"',
         "--dpkgopt=force-unsafe-io",
         *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in _LEFT_OUT),
-        f"--customize-hook=sync-in {context / 'overlay'} /",
-        f"--customize-hook=upload {context / 'setup'} /tmp/setup",
+        f"--customize-hook=sync-in {sources / 'overlay'} /",
+        f"--customize-hook=upload {sources / 'setup'} /tmp/setup",
         '--customize-hook=chroot "$1" sh /tmp/setup',
         '--customize-hook=rm "$1/tmp/setup"',
         SUITE,

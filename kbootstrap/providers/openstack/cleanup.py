@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from kbootstrap.core.errors import CredentialsRefused, KbootstrapError
 from kbootstrap.core.events import Event, Status, Type
-from kbootstrap.providers.model import Doomed, Surroundings
+from kbootstrap.providers.context import ProviderContext
+from kbootstrap.providers.model import DestroyPreview
 from kbootstrap.providers.openstack import credential
 from kbootstrap.providers.openstack.connection import Cloud
 from kbootstrap.providers.openstack.names import (
@@ -47,15 +48,16 @@ _SLOW = "This takes a minute or more: the provider needs at least 5 s for each o
 Tell = Callable[[str, str], None]
 
 
-async def doomed(cloud: Cloud, spec: Spec, cluster: Cluster) -> Doomed:
-    """Return what `before`, `destroy` and `after` would remove, where somebody may miss it."""
+async def destroy_preview(cloud: Cloud, context: ProviderContext) -> DestroyPreview:
+    """Return what a removal takes away that holds data or serves clients."""
+    spec, cluster = context.spec, context.cluster
     octavia = await cloud.ask("tell which services it has", _has_octavia)
 
-    def look(sdk: Connection) -> Doomed:
+    def look(sdk: Connection) -> DestroyPreview:
         found = find(sdk, spec, cluster, balancers=octavia)
         services = _of_services(sdk, spec, cluster, found) if octavia else []
         volumes = _all_volumes(sdk)
-        return Doomed(
+        return DestroyPreview(
             f"in {cloud.where}",
             {
                 "machines": tuple(sorted(server.name for server in found.servers)),
@@ -73,15 +75,16 @@ def _named(volumes: Iterable[Volume | OldVolume]) -> tuple[str, ...]:
     return tuple(sorted(f"{volume.name or volume.id} ({volume.size} GiB)" for volume in volumes))
 
 
-async def revoke(cloud: Cloud, spec: Spec, cluster: Cluster, around: Surroundings) -> None:
+async def revoke(cloud: Cloud, context: ProviderContext) -> None:
     """Remove the application credential that was made for the cluster, and thereby its tokens.
 
     Also where the spec wants none any more; a cloud that then shows none to this user stops nothing.
     """
+    spec, cluster = context.spec, context.cluster
 
     def remove(sdk: Connection) -> None:
         for name in credential.remove(sdk, spec, cluster):
-            _telling(around)("application credential", name)
+            _telling(context)("application credential", name)
 
     try:
         await cloud.ask("tell and remove the application credential of the cluster", remove)
@@ -90,29 +93,29 @@ async def revoke(cloud: Cloud, spec: Spec, cluster: Cluster, around: Surrounding
             raise
 
 
-async def before(cloud: Cloud, spec: Spec, cluster: Cluster, around: Surroundings) -> None:
+async def before(cloud: Cloud, context: ProviderContext) -> None:
     """Remove the load balancers that Kubernetes made, with the floating IPs that it made for them."""
+    spec, cluster = context.spec, context.cluster
 
     def remove(sdk: Connection) -> None:
         found = _of_services(sdk, spec, cluster, find(sdk, spec, cluster, balancers=False))
-        _balancers(sdk, found, _telling(around), Pass(cloud.stopped))
+        _balancers(sdk, found, _telling(context), Pass(cloud.stopped))
 
     if await cloud.ask("tell which services it has", _has_octavia):
         await cloud.ask("remove the load balancers of Services", remove, seconds=_TOTAL)
 
 
-async def sweep(
-    cloud: Cloud, spec: Spec, cluster: Cluster, known: Collection[str], around: Surroundings
-) -> None:
+async def unnoted(cloud: Cloud, context: ProviderContext, known: Collection[str]) -> None:
     """Remove what was made and not noted: `known` are the IDs in the state.
 
     The provider notes a network only seconds after the cloud made it, a load balancer after a minute; a run
     that is cut before, or an API that goes away, leaves it there, with addresses that are wanted again.
     """
+    spec, cluster = context.spec, context.cluster
     octavia = await cloud.ask("tell which services it has", _has_octavia)
 
     def remove(sdk: Connection) -> None:
-        one, tell = Pass(cloud.stopped), _telling(around)
+        one, tell = Pass(cloud.stopped), _telling(context)
         found = find(sdk, spec, cluster, balancers=octavia).unnoted(partial(ours, spec, cluster), known)
         for port in one.each(found.interfaces):
             tell("connection of router", port.device_id)
@@ -125,18 +128,19 @@ async def sweep(
     await cloud.ask("remove what an earlier run left behind", remove, seconds=_TOTAL)
 
 
-async def after(cloud: Cloud, spec: Spec, cluster: Cluster, around: Surroundings) -> None:
+async def after(cloud: Cloud, context: ProviderContext) -> None:
     """Remove volumes of claims, and everything with the cluster's marks.
 
     Raises `DeadlinePassed` or `KbootstrapError` (KB1134) with the names of what would not go.
     """
+    spec, cluster = context.spec, context.cluster
     octavia = await cloud.ask("tell which services it has", _has_octavia)
 
     def remove(sdk: Connection) -> None:
         one = Pass(cloud.stopped)
         found = find(sdk, spec, cluster, balancers=octavia)
-        _left_behind(sdk, found, _telling(around), one, partial(ours, spec, cluster))
-        _volumes(sdk, spec, cluster, _telling(around), one)
+        _left_behind(sdk, found, _telling(context), one, partial(ours, spec, cluster))
+        _volumes(sdk, spec, cluster, _telling(context), one)
 
     await cloud.ask("remove what is left of the cluster", remove, seconds=_TOTAL)
 
@@ -267,15 +271,15 @@ def _has_octavia(sdk: Connection) -> bool:
     return bool(sdk.has_service("load-balancer"))
 
 
-def _telling(around: Surroundings) -> Tell:
+def _telling(context: ProviderContext) -> Tell:
     """Return what says that something is removed now; called in a thread."""
 
     def tell(kind: str, name: str) -> None:
         detail = f"{kind} {name}"
-        around.emit(
+        context.emit(
             Event(
                 type=Type.STEP,
-                cluster=around.space.cluster,
+                cluster=context.space.cluster,
                 step="left over",
                 status=Status.WAITING,
                 detail=detail,

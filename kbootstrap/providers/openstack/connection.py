@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from kbootstrap.core.errors import DeadlinePassed, KbootstrapError, PrerequisiteMissing
 from kbootstrap.core.redact import Redactor
-from kbootstrap.providers.model import Surroundings
+from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.openstack.credentials import Source, region_config, source
 from kbootstrap.providers.openstack.failures import is_slow, late, translate
 from kbootstrap.providers.openstack.settings import Settings
@@ -69,23 +69,23 @@ class Cloud:
 
 
 @asynccontextmanager
-async def connected(chosen: Settings, around: Surroundings) -> AsyncIterator[Cloud]:
+async def connected(chosen: Settings, context: ProviderContext) -> AsyncIterator[Cloud]:
     """Log in; the connection lives as long as the context.
 
     Raises `PrerequisiteMissing` (KB1100) where openstacksdk is not installed, `CredentialsRefused`, and
     `PrerequisiteMissing` for a region that the cloud does not have.
     """
-    found = source(chosen, around)
-    sdk = await asyncio.to_thread(_open, found, chosen, around)
+    found = source(chosen, context)
+    sdk = await asyncio.to_thread(_open, found, chosen, context)
     try:
         yield await _ask(
-            "log in", lambda: _log_in(sdk, found, around.redactor), str(found), around.redactor, ASK
+            "log in", lambda: _log_in(sdk, found, context.redactor), str(found), context.redactor, ASK
         )
     finally:
         await asyncio.to_thread(sdk.close)
 
 
-def _open(found: Source, chosen: Settings, around: Surroundings) -> Connection:
+def _open(found: Source, chosen: Settings, context: ProviderContext) -> Connection:
     """Import the SDK (two seconds) and make a connection; nothing is sent yet."""
     try:
         from openstack.connection import Connection
@@ -95,7 +95,7 @@ def _open(found: Source, chosen: Settings, around: Surroundings) -> Connection:
             hint=f"install it beside kbootstrap: {INSTALL}",
             code="KB1100",
         ) from error
-    return Connection(config=region_config(found, chosen, around))
+    return Connection(config=region_config(found, chosen, context))
 
 
 def _log_in(sdk: Connection, found: Source, redactor: Redactor) -> Cloud:

@@ -37,7 +37,7 @@ _RESTRICTED = (
 )
 
 
-async def good_marks(cloud: Cloud, spec: Spec, cluster: Cluster) -> frozenset[str]:
+async def valid_credentials(cloud: Cloud, spec: Spec, cluster: Cluster) -> frozenset[str]:
     """Return the marks of Secrets whose credential exists and whose settings are those of the spec."""
 
     def look(sdk: Connection) -> frozenset[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kbootstrap.core.errors import CredentialsRefused, PrerequisiteMissing
-from kbootstrap.providers.model import Surroundings
+from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.openstack.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,19 +47,19 @@ class Source:
         return f"cloud '{self.cloud}' of {self.file}"
 
 
-def source(chosen: Settings, around: Surroundings) -> Source:
+def source(chosen: Settings, context: ProviderContext) -> Source:
     """Find the credentials; raises `CredentialsRefused` where there are none."""
-    cloud = chosen.cloud or around.env.get("OS_CLOUD")
+    cloud = chosen.cloud or context.env.get("OS_CLOUD")
     if cloud is None:
-        if not any(name.startswith("OS_") and name not in _SELECTORS for name in around.env):
+        if not any(name.startswith("OS_") and name not in _SELECTORS for name in context.env):
             raise CredentialsRefused(
                 "there are no credentials for OpenStack: the spec names no cloud, and OS_* is not set",
                 hint=_HINT,
                 code="KB1101",
             )
         return Source(None, None, None)
-    places = _places(around)
-    named = around.env.get("OS_CLIENT_CONFIG_FILE")
+    places = _places(context)
+    named = context.env.get("OS_CLIENT_CONFIG_FILE")
     if named and not Path(named).is_file():
         raise CredentialsRefused(
             f"OS_CLIENT_CONFIG_FILE names {named}, which is not there", hint=_HINT, code="KB1101"
@@ -72,7 +72,7 @@ def source(chosen: Settings, around: Surroundings) -> Source:
             hint=f"download it from the cloud's web interface and put it into one of these folders: {looked}",
             code="KB1101",
         )
-    secure = around.env.get("OS_CLIENT_SECURE_FILE")
+    secure = context.env.get("OS_CLIENT_SECURE_FILE")
     return Source(cloud, file, Path(secure).absolute() if secure else _first("secure", places))
 
 
@@ -93,7 +93,7 @@ def variables(found: Source, chosen: Settings, env: Mapping[str, str]) -> dict[s
     return told
 
 
-def region_config(found: Source, chosen: Settings, around: Surroundings) -> CloudRegion:
+def region_config(found: Source, chosen: Settings, context: ProviderContext) -> CloudRegion:
     """Read the credentials into the SDK's configuration; secrets become known to the redactor.
 
     Blocks. Raises `CredentialsRefused` for an entry that is missing or not complete, and
@@ -103,7 +103,7 @@ def region_config(found: Source, chosen: Settings, around: Surroundings) -> Clou
     from openstack.config.loader import OpenStackConfig
     from openstack.exceptions import SDKException
 
-    region = chosen.region or around.env.get("OS_REGION_NAME")
+    region = chosen.region or context.env.get("OS_REGION_NAME")
     extra: dict[str, Any] = {"region_name": region} if region else {}
     common: dict[str, Any] = {
         "load_envvars": False,
@@ -114,7 +114,7 @@ def region_config(found: Source, chosen: Settings, around: Surroundings) -> Clou
     try:
         if found.cloud is None:
             config = OpenStackConfig(load_yaml_config=False, **common)
-            extra = {**_from_environment(around.env), **extra}
+            extra = {**_from_environment(context.env), **extra}
         else:
             files, secure = [str(found.file)], [str(found.secure)] if found.secure else []
             config = OpenStackConfig(config_files=files, secure_files=secure, **common)
@@ -125,13 +125,13 @@ def region_config(found: Source, chosen: Settings, around: Surroundings) -> Clou
         bare = config.get_one(cloud=found.cloud, validate=False, **extra)
         for name in _SECRETS:
             for value in (bare.config["auth"].get(name), bare.config.get(name)):
-                around.redactor.add(str(value or ""))
+                context.redactor.add(str(value or ""))
         if not bare.config["auth"].get("auth_url") and "auth_url" not in extra and chosen.profile:
             extra["auth"] = {"auth_url": chosen.profile.auth_url}
         return config.get_one(cloud=found.cloud, **extra)
     except (SDKException, ClientException, TypeError, AttributeError, KeyError, ValueError) as error:
         raise CredentialsRefused(
-            f"the credentials in {found} are not usable: {around.redactor.clean(str(error)).rstrip('.')}",
+            f"the credentials in {found} are not usable: {context.redactor.clean(str(error)).rstrip('.')}",
             hint=f"{found.file} has the clouds: {', '.join(clouds) or 'none'}" if found.file else _HINT,
             code="KB1101",
         ) from error
@@ -164,9 +164,9 @@ def _clouds(found: Source) -> tuple[str, ...]:
         ) from error
 
 
-def _places(around: Surroundings) -> list[Path]:
-    home = around.env.get("HOME")
-    folders = [around.space.base.parent, Path.cwd()]
+def _places(context: ProviderContext) -> list[Path]:
+    home = context.env.get("HOME")
+    folders = [context.space.base.parent, Path.cwd()]
     folders += [Path(home, ".config", "openstack")] if home else []
     return list(dict.fromkeys([*folders, Path("/etc/openstack")]))
 

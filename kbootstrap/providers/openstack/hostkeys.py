@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from kbootstrap.core.events import Event, Status, Type
 from kbootstrap.hosts.known_hosts import KnownHosts
-from kbootstrap.providers.model import Surroundings
+from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.openstack.connection import Cloud
 from kbootstrap.providers.openstack.console import finished, host_keys
 
@@ -30,7 +30,7 @@ _STEP = "host key"
 
 
 async def known_from_console(
-    cloud: Cloud, machines: Mapping[str, str], pins: KnownHosts, around: Surroundings, *, wait: bool
+    cloud: Cloud, machines: Mapping[str, str], pins: KnownHosts, context: ProviderContext, *, wait: bool
 ) -> dict[str, tuple[str, ...]]:
     """Return the host keys of machines (names by server ID) that have no pin yet, by server ID.
 
@@ -38,16 +38,16 @@ async def known_from_console(
     """
     new = {one: name for one, name in machines.items() if not _pinned(pins, name, one)}
     end = time.monotonic() + (WAIT if wait else 0.0)
-    found = await asyncio.gather(*(_keys(cloud, one, name, end, around) for one, name in new.items()))
+    found = await asyncio.gather(*(_keys(cloud, one, name, end, context) for one, name in new.items()))
     return {one: keys for one, keys in zip(new, found, strict=True) if keys}
 
 
-async def _keys(cloud: Cloud, one: str, name: str, end: float, around: Surroundings) -> tuple[str, ...]:
+async def _keys(cloud: Cloud, one: str, name: str, end: float, context: ProviderContext) -> tuple[str, ...]:
     def tell(detail: str, status: Status) -> None:
-        around.emit(
+        context.emit(
             Event(
                 type=Type.STEP,
-                cluster=around.space.cluster,
+                cluster=context.space.cluster,
                 node=name,
                 step=_STEP,
                 status=status,

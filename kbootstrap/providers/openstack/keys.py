@@ -7,28 +7,27 @@ from __future__ import annotations
 
 from kbootstrap.core.errors import CredentialsRefused
 from kbootstrap.providers.cloud.keys import named_identity, public_keys
-from kbootstrap.providers.model import Surroundings
+from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.openstack.settings import settings
-from kbootstrap.spec.model import Cluster
 
 
-async def authorized_keys(cluster: Cluster, around: Surroundings) -> list[str]:
+async def authorized_keys(context: ProviderContext) -> list[str]:
     """Return every public key that may log in to new machines.
 
     Where the spec names none, those of the SSH agent and of ~/.ssh: otherwise nobody could log in. Raises
     `CredentialsRefused` (KB1108) where there is none at all, and the spec names no key pair of the cloud.
     """
-    named = public_keys(cluster, around, named_identity(cluster, around))
-    if named or settings(cluster).key_pair:
+    named = public_keys(context, named_identity(context))
+    if named or settings(context.cluster).key_pair:
         return named
     from kbootstrap.hosts.keys import usual_public_keys
 
-    found, skipped = await usual_public_keys(around.env)
+    found, skipped = await usual_public_keys(context.env)
     if found:
         return list(found)
     raise CredentialsRefused(
-        f"no SSH key may log in to the machines of cluster {cluster.name}: the spec names none, and there is "
-        "none here",
+        f"no SSH key may log in to the machines of cluster {context.cluster.name}: the spec names none, and "
+        "there is none here",
         hint="write `ssh: {authorized_keys: [{file: ~/.ssh/id_ed25519.pub}]}` into the spec, or make a key: "
         "`ssh-keygen -t ed25519`",
         detail="\n".join(skipped) or None,

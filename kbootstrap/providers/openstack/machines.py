@@ -10,14 +10,14 @@ from kbootstrap.hosts.known_hosts import KnownHosts
 from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
 from kbootstrap.providers.cloud.keys import named_identity
-from kbootstrap.providers.model import Surroundings
+from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.openstack.connection import Cloud
 from kbootstrap.providers.openstack.hostkeys import known_from_console
 from kbootstrap.providers.openstack.names import bastion_name, marked
 from kbootstrap.providers.openstack.power import start
 from kbootstrap.providers.openstack.servers import GONE, states
 from kbootstrap.providers.openstack.settings import ssh_user
-from kbootstrap.spec.model import Cluster, Spec
+from kbootstrap.spec.model import Cluster
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -30,19 +30,18 @@ _COMING = frozenset({"BUILD", "REBOOT", "HARD_REBOOT", "PASSWORD", "MIGRATING", 
 
 async def inventory(
     cloud: Cloud,
-    cluster: Cluster,
+    context: ProviderContext,
     outputs: Mapping[str, Any],
-    around: Surroundings,
     *,
     starting: bool = True,
-    spare: Collection[str] = (),
+    tolerate_missing: Collection[str] = (),
 ) -> Inventory:
     """Return how to reach the machines; starts those that are shut off.
 
     Raises `HostUnreachable` for a machine that is gone or broken. Without `starting` nothing is changed, and
-    such machines are told in `absent`; so are those to `spare` always.
+    such machines are in `absent`, as those of `tolerate_missing` always are.
     """
-    made = outputs["kbootstrap"]
+    made, cluster = outputs["kbootstrap"], context.cluster
     nodes: Mapping[str, Any] = made["nodes"]
     bastion: Mapping[str, Any] | None = made.get("bastion")
     wanted = {node["instance"]: name for name, node in nodes.items()}
@@ -53,17 +52,19 @@ async def inventory(
     stopped = {
         one: name for one, name in wanted.items() if seen.get(one) in {"SHUTOFF", "PAUSED", "SUSPENDED"}
     }
-    if starting and (needed := {one: name for one, name in stopped.items() if name not in spare}):
-        await start(cloud, needed, around)
+    if starting and (needed := {one: name for one, name in stopped.items() if name not in tolerate_missing}):
+        await start(cloud, needed, context)
         seen = await states(cloud, wanted)
     absent: dict[str, KbootstrapError] = {
         name: error for one, name in wanted.items() if (error := _missing(name, seen.get(one)))
     }
-    if starting and (missing := [error for name, error in absent.items() if name not in spare]):
+    if starting and (missing := [error for name, error in absent.items() if name not in tolerate_missing]):
         raise missing[0]
     there = {one: name for one, name in wanted.items() if name not in absent}
-    keys = await known_from_console(cloud, there, KnownHosts(around.space.known_hosts), around, wait=starting)
-    identity = named_identity(cluster, around)
+    keys = await known_from_console(
+        cloud, there, KnownHosts(context.space.known_hosts), context, wait=starting
+    )
+    identity = named_identity(context)
     identities = (identity,) if identity else ()
     user = ssh_user(cluster)
     jump = None
@@ -99,11 +100,15 @@ async def inventory(
     )
 
 
-async def faults(cloud: Cloud, spec: Spec, cluster: Cluster) -> dict[str, str]:
+async def faults(cloud: Cloud, context: ProviderContext) -> dict[str, str]:
     """Return the fault of every machine in the state ERROR, by name. Only asked alone a machine tells it."""
 
     def broken(sdk: Connection) -> dict[str, str]:
-        found = [s for s in sdk.compute.servers(status="ERROR") if marked(spec, cluster, s.metadata)]
+        found = [
+            s
+            for s in sdk.compute.servers(status="ERROR")
+            if marked(context.spec, context.cluster, s.metadata)
+        ]
         told = {server.name: sdk.compute.get_server(server.id).fault or {} for server in found}
         return {name: str(fault["message"]) for name, fault in told.items() if fault.get("message")}
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from kbootstrap.core.events import Event, Status, Type
-from kbootstrap.providers.model import Surroundings
+from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.openstack.connection import Cloud
 from kbootstrap.providers.openstack.waiting import Pass
 
@@ -17,7 +17,7 @@ _START = 180.0
 """Seconds in which a machine must run again; a slow hypervisor needs one minute."""
 
 
-async def start(cloud: Cloud, stopped: Mapping[str, str], around: Surroundings) -> None:
+async def start(cloud: Cloud, stopped: Mapping[str, str], context: ProviderContext) -> None:
     """Start machines (names by server ID) and wait until the cloud says that they run."""
     one = Pass(cloud.stopped)
 
@@ -38,9 +38,9 @@ async def start(cloud: Cloud, stopped: Mapping[str, str], around: Surroundings) 
                     found, status="ACTIVE", interval=2, wait=int(_START), callback=lambda _: one.check()
                 )
 
-    cluster = around.space.cluster
+    cluster = context.space.cluster
     for name in stopped.values():
-        around.emit(Event(type=Type.STEP, cluster=cluster, node=name, step="start", status=Status.STARTED))
+        context.emit(Event(type=Type.STEP, cluster=cluster, node=name, step="start", status=Status.STARTED))
     await cloud.ask("start the machines that are shut off", starting, seconds=_START + 30)
     for name in stopped.values():
-        around.emit(Event(type=Type.STEP, cluster=cluster, node=name, step="start", status=Status.DONE))
+        context.emit(Event(type=Type.STEP, cluster=cluster, node=name, step="start", status=Status.DONE))

@@ -57,7 +57,7 @@ def render(spec: Spec, cluster: Cluster, lock: Lock) -> RenderedRoot:
     return RenderedRoot(files, modules, places(cluster, nodes), providers=("openstack",))
 
 
-def hold(cluster: Cluster, lock: Lock, machines: Mapping[str, Mapping[str, Any]]) -> str:
+def freeze(cluster: Cluster, lock: Lock, machines: Mapping[str, Mapping[str, Any]]) -> str:
     """Return HCL beside the root's that keeps machines (attributes by node) at the flavor that they have."""
     nodes = nodes_by_pool(cluster, lock)
     blocks = []
@@ -65,7 +65,7 @@ def hold(cluster: Cluster, lock: Lock, machines: Mapping[str, Mapping[str, Any]]
         some = nodes.get(pool.name, ())
         flavors = {n.name: machines[n.name].get("flavor_name") for n in some if n.name in machines}
         if known := {name: flavor for name, flavor in flavors.items() if flavor and flavor != pool.flavor}:
-            blocks.append(render_machines.held(cluster, pool, some, known))
+            blocks.append(render_machines.frozen(cluster, pool, some, known))
     return document(*blocks) if blocks else ""
 
 

@@ -83,7 +83,7 @@ def pool(cluster: Cluster, wanted: Pool, nodes: Sequence[Node]) -> str:
     )
 
 
-def held(cluster: Cluster, wanted: Pool, nodes: Sequence[Node], flavors: Mapping[str, str]) -> Block:
+def frozen(cluster: Cluster, wanted: Pool, nodes: Sequence[Node], flavors: Mapping[str, str]) -> Block:
     """Return the block that overrides a pool's, so that nodes keep these flavors."""
     kept = {name: {"flavor": flavor} for name, flavor in flavors.items()}
     every = {node.name: {**_node(cluster, node), **kept.get(node.name, {})} for node in nodes}

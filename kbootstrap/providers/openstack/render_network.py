@@ -1,4 +1,4 @@
-"""The parts of the root around the machines: network, security groups, the API's endpoint, ingress."""
+"""The parts of the root besides the machines: network, security groups, the API's endpoint, ingress."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from kbootstrap.core.errors import CredentialsRefused, PrerequisiteMissing
 from kbootstrap.hosts.known_hosts import KnownHosts
-from kbootstrap.providers.model import Surroundings
-from kbootstrap.spec.model import Cluster, FromFile
+from kbootstrap.providers.context import ProviderContext
+from kbootstrap.spec.model import FromFile
 from kbootstrap.spec.references import Reader
 
 if TYPE_CHECKING:
@@ -24,17 +24,17 @@ Known = Callable[[str, int], tuple[str, ...]]
 """Returns the keys (`type base64`) of a machine by its address and port."""
 
 
-def known(cluster: Cluster, around: Surroundings) -> Known | None:
+def known(context: ProviderContext) -> Known | None:
     """Return what the operator's file knows; None where the spec names no file.
 
     Raises `CredentialsRefused` when it cannot be read.
     """
-    named = cluster.provider.settings.get("known_hosts")
+    named = context.cluster.provider.settings.get("known_hosts")
     if named is None:
         return None
     import asyncssh
 
-    reader = Reader(around.space.base.parent, around.env, "host keys", "KB0650")
+    reader = Reader(context.space.base.parent, context.env, "host keys", "KB0650")
     file = FromFile(named["file"])
     text = reader.text(file)
     try:
@@ -78,12 +78,12 @@ def unknown(names: Collection[str]) -> PrerequisiteMissing:
     )
 
 
-def identity(alias: str, address: str, keys: tuple[str, ...], around: Surroundings) -> str:
+def identity(alias: str, address: str, keys: tuple[str, ...], context: ProviderContext) -> str:
     """Return what identifies a machine: its address, and its keys where the operator's file has them.
 
     Without a file whatever was pinned for the address stays.
     """
     if keys:
         return f"{address}/{hashlib.sha256(' '.join(sorted(keys)).encode()).hexdigest()[:16]}"
-    pin = KnownHosts(around.space.known_hosts).pin(alias)
+    pin = KnownHosts(context.space.known_hosts).pin(alias)
     return pin.instance if pin and pin.instance.partition("/")[0] == address else address

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from ipaddress import AddressValueError, IPv4Address
 from typing import Any
 
@@ -10,9 +10,8 @@ from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
 from kbootstrap.providers.cloud.keys import named_identity
-from kbootstrap.providers.model import Surroundings
+from kbootstrap.providers.context import ClusterDefinition, ProviderContext
 from kbootstrap.providers.ssh.keys import identity, known, unknown, verify
-from kbootstrap.spec.model import Cluster, Node, Spec
 from kbootstrap.spec.topology import endpoint_address
 
 USER = "root"
@@ -22,12 +21,13 @@ API_PORT = 6443
 """Port of the Kubernetes API (docs.k3s.io and docs.rke2.io, "Requirements")."""
 
 
-def outputs(spec: Spec, cluster: Cluster, nodes: Sequence[Node]) -> Mapping[str, Any]:
+def outputs(definition: ClusterDefinition) -> Mapping[str, Any]:
     """Return the output contract (`schemas/output.json`); a machine is identified by its address alone."""
+    cluster = definition.cluster
     endpoint = {"host": str(endpoint_address(cluster)), "port": API_PORT}
     return {
         "kbootstrap": {
-            "spec": spec.name,
+            "spec": definition.spec.name,
             "cluster": cluster.name,
             "endpoint": {"internal": endpoint, "external": endpoint},
             "nodes": {
@@ -37,30 +37,31 @@ def outputs(spec: Spec, cluster: Cluster, nodes: Sequence[Node]) -> Mapping[str,
                     "address": str(node.address),
                     "instance": str(node.address),
                 }
-                for node in nodes
+                for node in definition.nodes
             },
         }
     }
 
 
 def inventory(
-    cluster: Cluster, made: Mapping[str, Any], around: Surroundings, spare: Collection[str] = ()
+    context: ProviderContext, made: Mapping[str, Any], tolerate_missing: Collection[str] = ()
 ) -> Inventory:
-    """Return how to reach the machines; nobody is asked.
+    """Return how to reach the machines; nothing is asked.
 
-    Raises `PrerequisiteMissing` where `known_hosts` of the spec lacks a machine, unless it is one to `spare`:
-    then it is absent.
+    Raises `PrerequisiteMissing` where `known_hosts` of the spec lacks a machine, unless it is in
+    `tolerate_missing`: then it is absent.
     """
-    file, settings = known(cluster, around), cluster.provider.settings
+    cluster = context.cluster
+    file, settings = known(context), cluster.provider.settings
     user = cluster.ssh.user or USER
-    key = named_identity(cluster, around)
+    key = named_identity(context)
     identities = (key,) if key else ()
     checked: list[tuple[str, tuple[str, ...]]] = []
 
     def target(alias: str, host: str, port: int, who: str, jump: SshTarget | None = None) -> SshTarget:
         keys = file(host, port) if file else ()
         checked.append((f"{alias} ({host})", keys))
-        return SshTarget(alias, host, port, who, identities, jump, identity(alias, host, keys, around), keys)
+        return SshTarget(alias, host, port, who, identities, jump, identity(alias, host, keys, context), keys)
 
     bastion = settings.get("bastion")
     jump = None
@@ -73,7 +74,7 @@ def inventory(
         address = node["address"]
         through = None if bastion is not None and address == bastion["host"] else jump
         ssh = target(name, address, SSH_PORT, user, through)
-        if file and name in spare and not ssh.host_keys:
+        if file and name in tolerate_missing and not ssh.host_keys:
             absent[name] = unknown([checked.pop()[0]])
             continue
         machines[name] = Machine(name, address, ssh, ssh.instance, ssh.host_keys)

@@ -2,105 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.inventory.model import Inventory
-from kbootstrap.providers.model import Bare, Check, Doomed, Surroundings
+from kbootstrap.providers.context import ClusterDefinition, ProviderContext
+from kbootstrap.providers.model import Check, DestroyPreview, MachineState, OrphanPhase, Provider
 from kbootstrap.providers.ssh import machines
 from kbootstrap.render.model import RenderedRoot
 from kbootstrap.spec.lock import Lock
-from kbootstrap.spec.model import Cluster, Node, Spec
+from kbootstrap.spec.model import Cluster, Spec
+
+# ruff: noqa: ARG002 - arguments as the contract has them
 
 
-class Ssh(Bare):
+class SpecMachines:
+    """The machines that the spec lists."""
+
+    def outputs(self, definition: ClusterDefinition) -> Mapping[str, Any]:
+        """Return the machines as the spec names them."""
+        return machines.outputs(definition)
+
+
+class Ssh(Provider):
     """Machines that exist."""
 
     name = "ssh"
-    switches_context = False
-    hints = ()
+    existing_machines = SpecMachines()
 
-    def given(self, spec: Spec, cluster: Cluster, nodes: Sequence[Node]) -> Mapping[str, Any] | None:
-        """Return the machines as the spec names them."""
-        return machines.outputs(spec, cluster, nodes)
-
-    def render(self, spec: Spec, cluster: Cluster, lock: Lock) -> RenderedRoot:  # noqa: ARG002 (the contract's)
+    def render(self, definition: ClusterDefinition) -> RenderedRoot:
         """Return a root without files."""
         return RenderedRoot({}, (), {})
 
-    async def check(
-        self,
-        spec: Spec,  # noqa: ARG002 (the contract's)
-        cluster: Cluster,  # noqa: ARG002
-        lock: Lock,  # noqa: ARG002
-        around: Surroundings,  # noqa: ARG002
-    ) -> tuple[Check, ...]:
-        """Return nothing: `doctor` looks at machines that exist by itself."""
+    def validate(self, spec: Spec, cluster: Cluster) -> tuple[Diagnostic, ...]:
+        """Return nothing: the schema says everything about the settings."""
         return ()
 
-    async def prepare(
+    async def pin(self, context: ProviderContext, *, upgrade: bool = False, making: bool = True) -> Lock:
+        """Return the lock as it is: nothing is looked up."""
+        return context.lock
+
+    async def check(self, context: ProviderContext) -> tuple[Check, ...]:
+        """Return nothing: `doctor` itself connects to machines that exist."""
+        return ()
+
+    async def prepare(self, context: ProviderContext, *, making: bool = True) -> Mapping[str, str]:
+        """Return nothing: OpenTofu does not run."""
+        return {}
+
+    async def inspect(
         self,
-        spec: Spec,  # noqa: ARG002 (the contract's)
-        cluster: Cluster,  # noqa: ARG002
-        lock: Lock,  # noqa: ARG002
-        around: Surroundings,  # noqa: ARG002
+        context: ProviderContext,
         *,
-        making: bool = True,  # noqa: ARG002
-    ) -> Mapping[str, str]:
-        """Return nothing: there is no OpenTofu that needs anything."""
-        return {}
-
-    async def drifted(
-        self,
-        cluster: Cluster,  # noqa: ARG002 (the contract's)
-        outputs: Mapping[str, Any],  # noqa: ARG002
-        around: Surroundings,  # noqa: ARG002
-    ) -> Mapping[str, str]:
-        """Return nothing: no machine is made again."""
-        return {}
-
-    async def blank(
-        self,
-        spec: Spec,  # noqa: ARG002 (the contract's)
-        cluster: Cluster,  # noqa: ARG002
-        names: Collection[str],  # noqa: ARG002
-        around: Surroundings,  # noqa: ARG002
-    ) -> frozenset[str]:
-        """Return nothing: what a machine carries is seen on it."""
-        return frozenset()
-
-    async def faults(self, spec: Spec, cluster: Cluster, around: Surroundings) -> Mapping[str, str]:  # noqa: ARG002
-        """Return nothing: no machine is made."""
+        outputs: Mapping[str, Any] | None = None,
+        names: Collection[str] = (),
+        faults: bool = False,
+    ) -> Mapping[str, MachineState]:
+        """Return nothing: no machine is created, and what one carries is seen over SSH only."""
         return {}
 
     async def inventory(
         self,
-        cluster: Cluster,
+        context: ProviderContext,
         outputs: Mapping[str, Any],
-        around: Surroundings,
         *,
-        starting: bool = True,  # noqa: ARG002 (the contract's)
-        spare: Collection[str] = (),
+        starting: bool = True,
+        tolerate_missing: Collection[str] = (),
     ) -> Inventory:
-        """Return how to reach the machines; nobody can start them from here."""
-        return machines.inventory(cluster, outputs["kbootstrap"], around, spare)
+        """Return how to reach the machines; kbootstrap cannot start them."""
+        return machines.inventory(context, outputs["kbootstrap"], tolerate_missing)
 
-    async def sweep(self, spec: Spec, cluster: Cluster, known: Collection[str], around: Surroundings) -> None:
-        """Do nothing: nothing is made."""
-
-    async def doomed(self, spec: Spec, cluster: Cluster, around: Surroundings) -> Doomed:  # noqa: ARG002
+    async def destroy_preview(self, context: ProviderContext) -> DestroyPreview:
         """Return the machines that the cluster is taken off."""
-        pools = (cluster.control_plane, *cluster.pools)
+        pools = (context.cluster.control_plane, *context.cluster.pools)
         names = tuple(host.name for pool in pools for host in pool.hosts)
-        return Doomed(
+        return DestroyPreview(
             "from its machines",
             {"machines": names},
             "The machines stay: Kubernetes, its data and everything that kbootstrap put there are taken off "
             "them. A machine that carries something else is left alone.",
         )
 
-    async def release(self, spec: Spec, cluster: Cluster, around: Surroundings) -> None:
-        """Do nothing: what the cluster made is on its machines."""
-
-    async def cleanup(self, spec: Spec, cluster: Cluster, around: Surroundings) -> None:
-        """Do nothing: there is nothing besides the machines."""
+    async def remove_orphans(
+        self,
+        context: ProviderContext,
+        phase: OrphanPhase,
+        *,
+        known: Collection[str] = (),
+        names: Collection[str] = (),
+    ) -> None:
+        """Do nothing: the cluster has nothing besides its machines."""

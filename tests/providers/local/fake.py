@@ -1,4 +1,4 @@
-"""A container engine made of answers, and surroundings for tests."""
+"""A container engine made of answers, and contexts for tests."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.core.events import Event, nowhere
-from kbootstrap.core.process import Finished, OnLine
+from kbootstrap.core.process import Finished, OnLine, Runner
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.workspace import Workspace
+from kbootstrap.providers.context import ProviderContext, define
 from kbootstrap.providers.local.engine import Engine
-from kbootstrap.providers.model import Surroundings
 from kbootstrap.spec.load import load
+from kbootstrap.spec.lock import Lock, allocate
 from kbootstrap.spec.model import Spec
 
 Answer = str | tuple[int, str] | Callable[[tuple[str, ...]], str | tuple[int, str]]
@@ -95,10 +96,18 @@ def engine(command: str = "docker", **changes: Any) -> Engine:  # noqa: ANN401
     return Engine(**{**values, **changes})
 
 
-def around(
-    runner: FakeRunner, folder: Path, env: Mapping[str, str] | None = None, events: list[Event] | None = None
-) -> Surroundings:
-    return Surroundings(
+def context(
+    runner: Runner, folder: Path, env: Mapping[str, str] | None = None, events: list[Event] | None = None
+) -> ProviderContext:
+    """The context of the spec in the folder, which is written where it is not there."""
+    path = folder / "spec.yaml"
+    loaded = load(path).checked(path) if path.exists() else spec(folder)
+    found = define(loaded, loaded.clusters[0], allocate(loaded, Lock()))
+    return ProviderContext(
+        spec=loaded,
+        cluster=found.cluster,
+        lock=found.lock,
+        nodes=found.nodes,
         runner=runner,
         env=env or {},
         cache=folder / "cache",

@@ -4,13 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from kbootstrap.providers.local.adoption import VARIABLE, adoption
+from kbootstrap.providers.capabilities import Adoptable
+from kbootstrap.providers.local.adoption import VARIABLE, find
 from kbootstrap.providers.local.containers import Containers
 from kbootstrap.providers.local.keys import AUTHORIZED_KEYS, replace_lost
-from kbootstrap.providers.model import Adoption
-from kbootstrap.spec.lock import Lock, allocate
-from kbootstrap.spec.topology import nodes
-from tests.providers.local.fake import Answer, FakeRunner, around, containers, engine, spec
+from tests.providers.local.fake import Answer, FakeRunner, containers, context, engine, spec
 
 NETWORK = "    network: {cidr: 10.1.0.0/16, control_plane: 10.1.0.0/24, agents: 10.1.4.0/22}\n"
 SERVER, WEB = "c-control-plane-1", "c-web-1"
@@ -31,11 +29,10 @@ def answers(*items: dict[str, Any], cidr: str = "10.1.0.0/16") -> dict[str, Answ
     }
 
 
-async def look(folder: Path, told: dict[str, Answer]) -> Adoption:
-    loaded, runner = spec(folder, NETWORK), FakeRunner(told)
-    cluster = loaded.clusters[0]
-    wanted = nodes(cluster, allocate(loaded, Lock()))
-    return await adoption(loaded, cluster, wanted, Containers(engine(), runner), around(runner, folder))
+async def look(folder: Path, told: dict[str, Answer]) -> Adoptable:
+    spec(folder, NETWORK)
+    runner = FakeRunner(told)
+    return await find(context(runner, folder), Containers(engine(), runner))
 
 
 async def test_what_exists_is_found_with_the_ids_that_it_carries(tmp_path: Path) -> None:
@@ -85,12 +82,11 @@ async def test_what_differs_from_the_spec_is_told(tmp_path: Path) -> None:
 
 
 async def test_a_key_that_was_lost_is_made_again_and_let_in(tmp_path: Path) -> None:
-    loaded = spec(tmp_path)
     stopped = {**item(WEB, "i2"), "Running": False}
     runner = FakeRunner(answers(item(SERVER, "i1"), stopped, item("c-api", "e")))
-    here = around(runner, tmp_path)
+    here = context(runner, tmp_path)
     for _ in range(2):
-        await replace_lost(loaded, loaded.clusters[0], Containers(engine(), runner), here)
+        await replace_lost(here, Containers(engine(), runner))
     assert here.space.private_key.stat().st_mode & 0o777 == 0o600
     assert runner.said("docker start") == [f"docker start id-{WEB}"]
     let_in = runner.said("docker exec --interactive")
@@ -99,6 +95,6 @@ async def test_a_key_that_was_lost_is_made_again_and_let_in(tmp_path: Path) -> N
 
 
 async def test_a_new_cluster_needs_no_key_before_it_is_made(tmp_path: Path) -> None:
-    loaded, runner = spec(tmp_path), FakeRunner(answers())
-    await replace_lost(loaded, loaded.clusters[0], Containers(engine(), runner), around(runner, tmp_path))
+    runner = FakeRunner(answers())
+    await replace_lost(context(runner, tmp_path), Containers(engine(), runner))
     assert not runner.said("docker exec")

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from kbootstrap.providers.local.checks import check
 from kbootstrap.providers.model import Check
-from tests.providers.local.fake import DOCKER, Answer, FakeRunner, around, spec
+from tests.providers.local.fake import DOCKER, Answer, FakeRunner, context
 
 
 async def look(
     folder: Path, answers: dict[str, Answer], programs: tuple[str, ...] = ("docker",)
 ) -> dict[str, Check]:
-    found = await check(spec(folder).clusters[0], around(FakeRunner(answers, programs), folder))
+    found = await check(context(FakeRunner(answers, programs), folder))
     return {line.name: line for line in found}
 
 

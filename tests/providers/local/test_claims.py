@@ -9,7 +9,7 @@ import pytest
 from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.providers.local.claims import free, node_names, verify
 from kbootstrap.providers.local.containers import Containers
-from tests.providers.local.fake import Answer, FakeRunner, around, containers, engine, spec
+from tests.providers.local.fake import Answer, FakeRunner, containers, context, engine, spec
 
 NETWORK = "network: {cidr: 10.77.0.0/16, control_plane: 10.77.0.0/24, agents: 10.77.4.0/22}\n"
 
@@ -21,9 +21,9 @@ def unused() -> int:
 
 
 async def look(folder: Path, answers: dict[str, Answer], port: int | None = None) -> None:
-    read = spec(folder, f"    {NETWORK}", f"{{local: {{api_port: {port or unused()}}}}}")
+    spec(folder, f"    {NETWORK}", f"{{local: {{api_port: {port or unused()}}}}}")
     runner = FakeRunner(answers)
-    await verify(read, read.clusters[0], Containers(engine(), runner), around(runner, folder))
+    await verify(context(runner, folder), Containers(engine(), runner))
 
 
 def ours(folder: Path, **more: str) -> dict[str, str]:

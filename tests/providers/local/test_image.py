@@ -8,7 +8,7 @@ import pytest
 from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.core.events import Event
 from kbootstrap.providers.local import image, rootfs
-from tests.providers.local.fake import Answer, FakeRunner, around, engine
+from tests.providers.local.fake import Answer, FakeRunner, context, engine
 
 NAME = image.image_name()
 MISSING: dict[str, Answer] = {"docker image inspect": (1, "No such image")}
@@ -29,13 +29,13 @@ def test_programs_are_programs() -> None:
 
 async def test_an_image_that_is_there_is_used(tmp_path: Path) -> None:
     runner = FakeRunner({})
-    assert await image.ensure(engine(), around(runner, tmp_path)) == NAME
+    assert await image.ensure(engine(), context(runner, tmp_path)) == NAME
     assert len(runner.calls) == 1
 
 
 async def test_the_dockerfile_comes_first(tmp_path: Path) -> None:
     runner, events = FakeRunner(MISSING), list[Event]()
-    await image.ensure(engine(), around(runner, tmp_path, events=events))
+    await image.ensure(engine(), context(runner, tmp_path, events=events))
     assert runner.said("docker pull")
     assert runner.said(f"docker build --tag {NAME}")
     assert not runner.said("mmdebstrap")
@@ -51,14 +51,14 @@ async def test_without_a_registry_packages_make_it(tmp_path: Path, monkeypatch: 
 
     answers: dict[str, Answer] = {**MISSING, "docker pull": (1, "no such host"), "mmdebstrap": mmdebstrap}
     runner = FakeRunner(answers, ("docker", "mmdebstrap"))
-    here = around(runner, tmp_path)
+    here = context(runner, tmp_path)
     await image.ensure(engine(), here)
     kept = rootfs.kept(NAME, here.cache)
     assert kept
     assert runner.said("docker import")[0].endswith(f"{kept} {NAME}")
     # Another engine imports what is kept, and neither pulls nor builds.
     again = FakeRunner({"podman image inspect": (1, "")}, ("podman", "mmdebstrap"))
-    await image.ensure(engine("podman"), around(again, tmp_path))
+    await image.ensure(engine("podman"), context(again, tmp_path))
     assert again.said("podman import")
     assert not again.said("podman pull")
     kept.write_bytes(b"broken")
@@ -75,7 +75,7 @@ async def test_where_no_way_is_open_both_reasons_are_told(
     monkeypatch.setattr(os, "geteuid", lambda: user)
     runner = FakeRunner({**MISSING, "docker pull": (1, "no such host")}, programs)
     with pytest.raises(PrerequisiteMissing, match=words) as caught:
-        await image.ensure(engine(), around(runner, tmp_path))
+        await image.ensure(engine(), context(runner, tmp_path))
     assert (caught.value.code, caught.value.detail) == ("KB0604", "no such host")
 
 
@@ -84,7 +84,7 @@ async def test_a_failed_build_leaves_nothing_in_the_cache(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     answers: dict[str, Answer] = {**MISSING, "docker pull": (1, "x"), "mmdebstrap": (1, "E: no space left")}
-    here = around(FakeRunner(answers, ("docker", "mmdebstrap")), tmp_path)
+    here = context(FakeRunner(answers, ("docker", "mmdebstrap")), tmp_path)
     with pytest.raises(PrerequisiteMissing) as caught:
         await image.ensure(engine(), here)
     assert caught.value.detail == "E: no space left"
@@ -94,5 +94,5 @@ async def test_a_failed_build_leaves_nothing_in_the_cache(
 async def test_older_images_are_removed(tmp_path: Path) -> None:
     answers: dict[str, Answer] = {**MISSING, "docker image ls": f"kbootstrap-node:old\n{NAME}\n"}
     runner = FakeRunner(answers)
-    await image.ensure(engine(), around(runner, tmp_path))
+    await image.ensure(engine(), context(runner, tmp_path))
     assert runner.said("docker image rm") == ["docker image rm kbootstrap-node:old"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 from kbootstrap.core.errors import HostUnreachable, KbootstrapError
 from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.providers.local.containers import Containers
-from kbootstrap.providers.local.machines import blank, cleanup, doomed, drifted, inventory
-from tests.providers.local.fake import Answer, FakeRunner, around, containers, engine, spec
+from kbootstrap.providers.local.machines import destroy_preview, inventory, missing, provisioning, remove_all
+from kbootstrap.providers.model import MachineState
+from kbootstrap.spec.model import Cluster
+from tests.providers.local.fake import Answer, FakeRunner, containers, context, engine, spec
 
 OUTPUTS: dict[str, Any] = {
     "kbootstrap": {
@@ -49,14 +52,24 @@ GONE = "docker has no container c-control-plane-1"
 API, SERVER, WEB = item("c-api", "e", 6443), item("c-control-plane-1", "i1"), item("c-web-1", "i2")
 
 
+async def gone(cluster: Cluster, outputs: Mapping[str, Any], containers: Containers) -> dict[str, str]:
+    states = (await missing(cluster, outputs, containers)).values()
+    return {address: state.gone for state in states for address in state.replace}
+
+
+async def unprovisioned(names: Collection[str], containers: Containers) -> set[str]:
+    found = await provisioning(names, containers)
+    return {name for name, state in found.items() if MachineState(state).unprovisioned}
+
+
 async def test_nothing_drifted(tmp_path: Path) -> None:
     runner = FakeRunner({**containers(API, SERVER, WEB), **NETWORK})
-    assert await drifted(spec(tmp_path).clusters[0], OUTPUTS, Containers(engine(), runner)) == {}
+    assert await gone(spec(tmp_path).clusters[0], OUTPUTS, Containers(engine(), runner)) == {}
 
 
 async def test_what_is_gone_or_another_is_to_be_replaced(tmp_path: Path) -> None:
     runner = FakeRunner(containers(item("c-web-1", "other")))
-    found = await drifted(spec(tmp_path).clusters[0], OUTPUTS, Containers(engine(), runner))
+    found = await gone(spec(tmp_path).clusters[0], OUTPUTS, Containers(engine(), runner))
     assert found == {
         "module.network.terraform_data.network": "docker has no network kbootstrap-s-c",
         SERVER_ADDRESS: GONE,
@@ -66,13 +79,13 @@ async def test_what_is_gone_or_another_is_to_be_replaced(tmp_path: Path) -> None
 
 
 async def test_nothing_drifts_before_anything_was_made(tmp_path: Path) -> None:
-    assert await drifted(spec(tmp_path).clusters[0], {}, Containers(engine(), FakeRunner({}))) == {}
+    assert await gone(spec(tmp_path).clusters[0], {}, Containers(engine(), FakeRunner({}))) == {}
 
 
 async def test_the_inventory_says_how_to_reach_machines(tmp_path: Path) -> None:
     runner = FakeRunner({**containers(API, SERVER, WEB), **KEY})
-    here = around(runner, tmp_path)
-    found = await inventory(spec(tmp_path).clusters[0], OUTPUTS, Containers(engine(), runner), here)
+    here = context(runner, tmp_path)
+    found = await inventory(here, OUTPUTS, Containers(engine(), runner))
     machine = found.machines["c-web-1"]
     assert (machine.address, machine.instance, machine.host_keys) == (
         "10.1.4.11",
@@ -89,9 +102,7 @@ async def test_the_inventory_says_how_to_reach_machines(tmp_path: Path) -> None:
 async def test_stopped_machines_are_started(tmp_path: Path) -> None:
     stopped = item("c-web-1", "i2", Running=False)
     runner = FakeRunner({**containers(API, SERVER, stopped), **KEY})
-    await inventory(
-        spec(tmp_path).clusters[0], OUTPUTS, Containers(engine(), runner), around(runner, tmp_path)
-    )
+    await inventory(context(runner, tmp_path), OUTPUTS, Containers(engine(), runner))
     assert runner.said("docker start") == ["docker start c-web-1"]
 
 
@@ -99,10 +110,9 @@ async def test_a_look_starts_nothing_and_tells_what_is_absent(tmp_path: Path) ->
     stopped = item("c-web-1", "i2", Running=False)
     runner = FakeRunner({**containers(stopped), **KEY})
     found = await inventory(
-        spec(tmp_path).clusters[0],
+        context(runner, tmp_path),
         OUTPUTS,
         Containers(engine(), runner),
-        around(runner, tmp_path),
         starting=False,
     )
     assert not runner.said("docker start")
@@ -116,9 +126,7 @@ async def test_a_look_starts_nothing_and_tells_what_is_absent(tmp_path: Path) ->
 async def test_a_machine_that_is_gone_is_named(tmp_path: Path) -> None:
     runner = FakeRunner({**containers(API, SERVER), **KEY})
     with pytest.raises(HostUnreachable, match="c-web-1 is gone") as caught:
-        await inventory(
-            spec(tmp_path).clusters[0], OUTPUTS, Containers(engine(), runner), around(runner, tmp_path)
-        )
+        await inventory(context(runner, tmp_path), OUTPUTS, Containers(engine(), runner))
     assert (caught.value.host, caught.value.code) == ("c-web-1", "KB0610")
 
 
@@ -126,16 +134,14 @@ async def test_a_machine_that_does_not_boot_is_named(tmp_path: Path) -> None:
     broken = {"Name": "c-web-1", "Labels": {"kbootstrap.instance": "i2"}}
     runner = FakeRunner({**containers(API, SERVER, broken), **KEY})
     with pytest.raises(HostUnreachable, match="does not boot") as caught:
-        await inventory(
-            spec(tmp_path).clusters[0], OUTPUTS, Containers(engine(), runner), around(runner, tmp_path)
-        )
+        await inventory(context(runner, tmp_path), OUTPUTS, Containers(engine(), runner))
     assert caught.value.code == "KB0611"
 
 
 async def test_what_goes_is_told_before(tmp_path: Path) -> None:
     named = [one | {"Labels": {"kbootstrap.node": one["Name"]}} for one in (SERVER, WEB)]
     runner = FakeRunner(containers(API, *named))
-    found = await doomed(spec(tmp_path).clusters[0], Containers(engine(), runner), around(runner, tmp_path))
+    found = await destroy_preview(context(runner, tmp_path), Containers(engine(), runner))
     assert found.place == "in docker on this machine"
     assert found.things == {"machines": ("c-control-plane-1", "c-web-1")}
 
@@ -149,8 +155,8 @@ async def test_cleanup_removes_what_carries_our_labels(tmp_path: Path) -> None:
     answers = containers(WEB, command="podman")
     answers |= {"podman network ls": "a\nb\n", "podman network inspect": json.dumps(told)}
     runner = FakeRunner(answers)
-    here = around(runner, tmp_path)
-    await cleanup(spec(tmp_path).clusters[0], Containers(engine("podman"), runner), here)
+    here = context(runner, tmp_path)
+    await remove_all(here, Containers(engine("podman"), runner))
     assert runner.said("podman rm") == ["podman rm --force --volumes --time=0 id-c-web-1"]
     assert runner.said("podman network rm") == ["podman network rm mine"]
     assert f"--filter label=kbootstrap.owner={owner}" in runner.said("podman ps")[0]
@@ -164,10 +170,10 @@ async def test_blank_is_what_is_not_there_or_has_no_stamp() -> None:
         "docker cp id-c-web-1:": (1, "Error: Could not find the file /var/lib/kbootstrap/stamp in container"),
     }
     names = ("c-control-plane-1", "c-web-1", "c-web-2")
-    assert await blank(names, Containers(engine(), FakeRunner(answers))) == {"c-web-1", "c-web-2"}
+    assert await unprovisioned(names, Containers(engine(), FakeRunner(answers))) == {"c-web-1", "c-web-2"}
 
 
 async def test_an_engine_that_does_not_tell_is_not_taken_for_blank() -> None:
     answers: dict[str, Answer] = {**containers(WEB), "docker cp": (1, "the daemon has a bad day")}
     with pytest.raises(KbootstrapError, match="cannot tell"):
-        await blank(["c-web-1"], Containers(engine(), FakeRunner(answers)))
+        await provisioning(["c-web-1"], Containers(engine(), FakeRunner(answers)))

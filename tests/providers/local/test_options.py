@@ -9,7 +9,7 @@ from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.providers.local import options as module
 from kbootstrap.providers.local.capabilities import NAMES, available
 from kbootstrap.providers.local.options import options
-from tests.providers.local.fake import Answer, FakeRunner, around, engine
+from tests.providers.local.fake import Answer, FakeRunner, context, engine
 
 CAPS = "runc create failed: unable to apply caps: operation not permitted"
 LIMIT = "crun: setrlimit `RLIMIT_NOFILE`: Operation not permitted: OCI permission denied"
@@ -35,14 +35,14 @@ def runner(command: str, run: Refusal) -> FakeRunner:
 
 
 async def test_privileged_is_enough_where_it_is_allowed(tmp_path: Path) -> None:
-    found = await options(engine(), "image", around(runner("docker", refusing()), tmp_path))
+    found = await options(engine(), "image", context(runner("docker", refusing()), tmp_path))
     assert found.every == ()
     assert found.node[-1] == "--privileged"
 
 
 async def test_capabilities_are_spelt_out_where_privileged_is_refused(tmp_path: Path) -> None:
     fake = runner("docker", refusing(("---privileged", CAPS)))
-    found = await options(engine(remote=True), "image", around(fake, tmp_path))
+    found = await options(engine(remote=True), "image", context(fake, tmp_path))
     assert "--privileged" not in found.node
     assert {f"--cap-add={name}" for name in NAMES} <= set(found.node)
     assert "--security-opt=systempaths=unconfined" in found.node
@@ -50,7 +50,7 @@ async def test_capabilities_are_spelt_out_where_privileged_is_refused(tmp_path: 
 
 async def test_each_refusal_of_podman_adds_its_remedy(tmp_path: Path) -> None:
     run = refusing(("+--ulimit=nofile", LIMIT), ("+--runtime=runc", HYBRID), ("---privileged", CAPS))
-    found = await options(engine("podman"), "image", around(runner("podman", run), tmp_path))
+    found = await options(engine("podman"), "image", context(runner("podman", run), tmp_path))
     assert found.every[-1] == "--runtime=runc"
     assert found.every[0].startswith("--ulimit=nofile=")
     assert "--security-opt=unmask=ALL" in found.node
@@ -59,7 +59,7 @@ async def test_each_refusal_of_podman_adds_its_remedy(tmp_path: Path) -> None:
 
 async def test_the_answer_is_remembered(tmp_path: Path) -> None:
     fake = runner("docker", refusing(("---privileged", CAPS)))
-    here = around(fake, tmp_path)
+    here = context(fake, tmp_path)
     first = await options(engine(), "image", here)
     calls = len(fake.calls)
     assert await options(engine(), "image", here) == first
@@ -68,7 +68,7 @@ async def test_the_answer_is_remembered(tmp_path: Path) -> None:
 
 async def test_trying_leaves_no_container(tmp_path: Path) -> None:
     fake = runner("docker", refusing(("---privileged", CAPS)))
-    await options(engine(), "image", around(fake, tmp_path))
+    await options(engine(), "image", context(fake, tmp_path))
     assert len(fake.said("docker rm --force --volumes kbootstrap-try-")) == len(fake.said("docker run")) == 2
 
 
@@ -78,13 +78,13 @@ async def test_a_container_that_stops_at_once_is_a_refusal(tmp_path: Path) -> No
         "docker logs": "Failed to mount cgroup",
     }
     with pytest.raises(PrerequisiteMissing) as caught:
-        await options(engine(), "image", around(FakeRunner(answers), tmp_path))
+        await options(engine(), "image", context(FakeRunner(answers), tmp_path))
     assert caught.value.code == "KB0605"
     assert caught.value.detail == "Failed to mount cgroup"
 
 
 async def test_a_broken_memory_is_tried_again(tmp_path: Path) -> None:
-    here = around(runner("docker", refusing()), tmp_path)
+    here = context(runner("docker", refusing()), tmp_path)
     await options(engine(), "image", here)
     for path in (here.cache / "local").glob("options-*.json"):
         path.write_text("[]")

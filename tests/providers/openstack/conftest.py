@@ -9,8 +9,9 @@ from kbootstrap.core.events import nowhere
 from kbootstrap.core.process import LocalRunner
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.workspace import Workspace
-from kbootstrap.providers.model import Surroundings
-from tests.providers.openstack.cloud import FakeCloud
+from kbootstrap.providers.context import ProviderContext, define
+from kbootstrap.spec.lock import Lock, allocate
+from tests.providers.openstack.cloud import FakeCloud, openstack
 
 
 @pytest.fixture
@@ -20,14 +21,24 @@ def cloud() -> Iterator[FakeCloud]:
 
 
 @pytest.fixture
-def around(cloud: FakeCloud, tmp_path: Path) -> Surroundings:
-    """Surroundings whose clouds.yaml beside the spec leads to the fake cloud."""
+def context(cloud: FakeCloud, tmp_path: Path) -> ProviderContext:
+    """The context of the spec `demo`, whose clouds.yaml beside the spec leads to the fake cloud."""
     (tmp_path / "clouds.yaml").write_text(cloud.clouds_yaml())
-    return surroundings(tmp_path)
+    return provider_context(tmp_path)
 
 
-def surroundings(folder: Path, env: Mapping[str, str] | None = None) -> Surroundings:
+def provider_context(folder: Path, env: Mapping[str, str] | None = None) -> ProviderContext:
     space = Workspace.beside(folder / "spec.yaml").of("prod")
-    return Surroundings(
-        LocalRunner(), {"HOME": str(folder), **(env or {})}, folder / "cache", space, Redactor(), nowhere
+    found = define(spec := openstack(), spec.clusters[0], allocate(spec, Lock()))
+    return ProviderContext(
+        spec,
+        found.cluster,
+        Lock(),
+        found.nodes,
+        LocalRunner(),
+        {"HOME": str(folder), **(env or {})},
+        folder / "cache",
+        space,
+        Redactor(),
+        nowhere,
     )

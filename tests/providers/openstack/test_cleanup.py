@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from kbootstrap.core.errors import DeadlinePassed, Interrupted, KbootstrapError
-from kbootstrap.providers.model import Surroundings
+from kbootstrap.providers.context import ProviderContext
+from kbootstrap.providers.model import OrphanPhase
 from kbootstrap.providers.openstack import PROVIDER, cleanup, waiting
 from kbootstrap.providers.openstack.connection import connected
 from kbootstrap.providers.openstack.power import start
@@ -66,7 +67,7 @@ def left(cloud: FakeCloud, kind: str) -> list[str]:
     return [thing["id"] for thing in cloud.things.get(kind, [])]
 
 
-async def test_before(around: Surroundings, cloud: FakeCloud) -> None:
+async def test_before(context: ProviderContext, cloud: FakeCloud) -> None:
     cloud.things["network/networks"].append(tagged("net", "demo-prod"))
     cloud.things["lb/loadbalancers"] = [
         balancer("a", "kube_service_demo-prod_default_web"),
@@ -81,12 +82,12 @@ async def test_before(around: Surroundings, cloud: FakeCloud) -> None:
         address("fip-b", "vip-b", "the shop's, in the DNS"),
         address("fip-c", "vip-c", made),
     ]
-    await PROVIDER.release(SPEC, CLUSTER, around)
+    await PROVIDER.remove_orphans(context, OrphanPhase.BEFORE_DESTROY)
     assert left(cloud, "lb/loadbalancers") == ["c", "d", "e"]
     assert left(cloud, "network/floatingips") == ["fip-b", "fip-c"]
 
 
-async def test_what_goes_is_told_before(around: Surroundings, cloud: FakeCloud) -> None:
+async def test_what_goes_is_told_before(context: ProviderContext, cloud: FakeCloud) -> None:
     cloud.things["network/networks"].append(tagged("net", "demo-prod"))
     cloud.things["lb/loadbalancers"] = [
         balancer("a", "kube_service_demo-prod_default_web"),
@@ -99,7 +100,7 @@ async def test_what_goes_is_told_before(around: Surroundings, cloud: FakeCloud) 
         volume("v3", "") | {"name": "data", "size": 20, "metadata": marks},
     ]
     cloud.things["compute/servers"] = [server("prod-web-1"), server("x") | {"metadata": {}}]
-    doomed = await PROVIDER.doomed(SPEC, CLUSTER, around)
+    doomed = await PROVIDER.destroy_preview(context)
     assert "project" in doomed.place
     assert doomed.things == {
         "machines": ("prod-web-1",),
@@ -111,7 +112,7 @@ async def test_what_goes_is_told_before(around: Surroundings, cloud: FakeCloud) 
 
 
 async def test_what_no_state_knows_goes_before_something_is_made(
-    around: Surroundings, cloud: FakeCloud
+    context: ProviderContext, cloud: FakeCloud
 ) -> None:
     """Marks in the description count too: the run was cut before it set the tags."""
     cut = {"description": "kbootstrap demo/prod", "tags": [], "project_id": PROJECT}
@@ -141,7 +142,7 @@ async def test_what_no_state_knows_goes_before_something_is_made(
         balancer("b1", "demo-prod-api", "net", tags=["kbootstrap.spec=demo", "kbootstrap.cluster=prod"]),
         balancer("b2", "kube_service_demo-prod_default_web", "net"),
     ]
-    await PROVIDER.sweep(SPEC, CLUSTER, {"net", "p4", "r1", "p6"}, around)
+    await PROVIDER.remove_orphans(context, OrphanPhase.BEFORE_CREATE, known={"net", "p4", "r1", "p6"})
     assert left(cloud, "network/networks") == ["ext", "net", "used"]
     assert left(cloud, "network/subnets") == ["s2"]
     assert left(cloud, "network/ports") == ["p2", "p3", "p4", "p6"]
@@ -150,7 +151,7 @@ async def test_what_no_state_knows_goes_before_something_is_made(
     assert left(cloud, "compute/servers") == ["id-prod-web-1"]
 
 
-async def test_after(around: Surroundings, cloud: FakeCloud) -> None:
+async def test_after(context: ProviderContext, cloud: FakeCloud) -> None:
     other = {"tags": ["kbootstrap.spec=demo", "kbootstrap.cluster=test"], "project_id": PROJECT}
     cloud.things["volume/volumes"] = [
         volume("v1", "demo-prod"),
@@ -195,7 +196,7 @@ async def test_after(around: Surroundings, cloud: FakeCloud) -> None:
         tagged("f1", "") | {"floating_ip_address": "203.0.113.8"},
         address("f2", "p1", "reserved by somebody"),
     ]
-    await PROVIDER.cleanup(SPEC, CLUSTER, around)
+    await PROVIDER.remove_orphans(context, OrphanPhase.AFTER_DESTROY)
     assert left(cloud, "volume/volumes") == ["v2", "v4"]
     assert left(cloud, "compute/servers") == ["id-x"]
     assert left(cloud, "compute/os-server-groups") == ["g2", "g3"]
@@ -207,27 +208,27 @@ async def test_after(around: Surroundings, cloud: FakeCloud) -> None:
     assert "PUT network/floatingips/f2" in cloud.requests
 
 
-async def test_nothing_is_left(around: Surroundings, cloud: FakeCloud) -> None:
-    await PROVIDER.release(SPEC, CLUSTER, around)
-    await PROVIDER.cleanup(SPEC, CLUSTER, around)
+async def test_nothing_is_left(context: ProviderContext, cloud: FakeCloud) -> None:
+    await PROVIDER.remove_orphans(context, OrphanPhase.BEFORE_DESTROY)
+    await PROVIDER.remove_orphans(context, OrphanPhase.AFTER_DESTROY)
     assert not [asked for asked in cloud.requests if asked.startswith("DELETE")]
 
 
-async def test_one_volume_that_stays_keeps_no_other(around: Surroundings, cloud: FakeCloud) -> None:
+async def test_one_volume_that_stays_keeps_no_other(context: ProviderContext, cloud: FakeCloud) -> None:
     cloud.things["volume/volumes"] = [volume("v1", "demo-prod"), volume("v2", "demo-prod")]
     cloud.failures["DELETE volume/volumes/v1"] = (400, "Volume must not be attached")
     with pytest.raises(KbootstrapError) as caught:
-        await PROVIDER.cleanup(SPEC, CLUSTER, around)
+        await PROVIDER.remove_orphans(context, OrphanPhase.AFTER_DESTROY)
     assert caught.value.code == "KB1134"
     assert "pvc-v1" in str(caught.value.detail)
     assert left(cloud, "volume/volumes") == ["v1"]
 
 
-async def test_what_does_not_go_is_named(around: Surroundings, cloud: FakeCloud) -> None:
+async def test_what_does_not_go_is_named(context: ProviderContext, cloud: FakeCloud) -> None:
     cloud.things["compute/servers"] = [server("prod-web-1")]
     cloud.failures["DELETE compute/servers/id-prod-web-1"] = (204, "")
     with pytest.raises(DeadlinePassed, match="machine prod-web-1") as caught:
-        await PROVIDER.cleanup(SPEC, CLUSTER, around)
+        await PROVIDER.remove_orphans(context, OrphanPhase.AFTER_DESTROY)
     assert caught.value.code == "KB1134"
 
 
@@ -255,14 +256,16 @@ def test_load_balancers_are_removed_when_their_state_lets_them(
     assert deleted == (["a"] if asked else [])
 
 
-async def test_a_thread_that_nobody_waits_for_removes_nothing(around: Surroundings, cloud: FakeCloud) -> None:
+async def test_a_thread_that_nobody_waits_for_removes_nothing(
+    context: ProviderContext, cloud: FakeCloud
+) -> None:
     cloud.things["compute/servers"] = [server("prod-web-1", status="SHUTOFF")]
-    async with connected(settings(CLUSTER), around) as found:
+    async with connected(settings(CLUSTER), context) as found:
         with pytest.raises(DeadlinePassed):
             await found.ask("answer", lambda _: found.stopped.wait(5), seconds=0.05)
         assert found.stopped.is_set()
         with pytest.raises(Interrupted):
-            await cleanup.after(found, SPEC, CLUSTER, around)
+            await cleanup.after(found, context)
         with pytest.raises(Interrupted):
-            await start(found, {"id-prod-web-1": "prod-web-1"}, around)
+            await start(found, {"id-prod-web-1": "prod-web-1"}, context)
     assert not [asked for asked in cloud.requests if asked.startswith("DELETE") or "action" in asked]

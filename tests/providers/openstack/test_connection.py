@@ -9,25 +9,25 @@ from pathlib import Path
 import pytest
 
 from kbootstrap.core.errors import CredentialsRefused, DeadlinePassed, KbootstrapError, PrerequisiteMissing
-from kbootstrap.providers.model import Surroundings
+from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.openstack.connection import connected
 from kbootstrap.providers.openstack.credentials import source, variables
 from kbootstrap.providers.openstack.settings import settings
 
 from .cloud import PASSWORD, FakeCloud, openstack
-from .conftest import surroundings
+from .conftest import provider_context
 
 
-async def log_in(around: Surroundings, more: str = "") -> tuple[str, str]:
-    async with connected(settings(openstack(more).clusters[0]), around) as found:
+async def log_in(context: ProviderContext, more: str = "") -> tuple[str, str]:
+    async with connected(settings(openstack(more).clusters[0]), context) as found:
         return found.project, found.region
 
 
-async def test_with_clouds_yaml(around: Surroundings) -> None:
-    assert await log_in(around) == ("demo", "one")
-    assert await log_in(around, "region: two") == ("demo", "two")
-    assert around.redactor.clean(f"it is {PASSWORD}") == "it is ••••"
-    assert around.redactor.clean("gAAAA-token-of-the-fake") == "••••"
+async def test_with_clouds_yaml(context: ProviderContext) -> None:
+    assert await log_in(context) == ("demo", "one")
+    assert await log_in(context, "region: two") == ("demo", "two")
+    assert context.redactor.clean(f"it is {PASSWORD}") == "it is ••••"
+    assert context.redactor.clean("gAAAA-token-of-the-fake") == "••••"
 
 
 async def test_with_the_environment(cloud: FakeCloud, tmp_path: Path) -> None:
@@ -40,14 +40,14 @@ async def test_with_the_environment(cloud: FakeCloud, tmp_path: Path) -> None:
         "OS_PROJECT_DOMAIN_NAME": "Default",
         "OS_REGION_NAME": "two",
     }
-    around = surroundings(tmp_path, env)
+    context = provider_context(tmp_path, env)
     chosen = settings(openstack().clusters[0])
     by_environment = type(chosen)(
         **{name: getattr(chosen, name) for name in chosen.__slots__} | {"cloud": None}
     )
-    async with connected(by_environment, around) as found:
+    async with connected(by_environment, context) as found:
         assert (found.project, found.region) == ("demo", "two")
-    assert around.redactor.clean(PASSWORD) == "••••"
+    assert context.redactor.clean(PASSWORD) == "••••"
 
 
 async def test_with_an_application_credential(cloud: FakeCloud, tmp_path: Path) -> None:
@@ -60,9 +60,9 @@ async def test_with_an_application_credential(cloud: FakeCloud, tmp_path: Path) 
         },
     }
     (tmp_path / "clouds.yaml").write_text(json.dumps({"clouds": {"lab": login}}))
-    around = surroundings(tmp_path)
-    assert await log_in(around) == ("demo", "")
-    assert around.redactor.clean(PASSWORD) == "••••"
+    context = provider_context(tmp_path)
+    assert await log_in(context) == ("demo", "")
+    assert context.redactor.clean(PASSWORD) == "••••"
 
 
 async def test_the_password_may_stand_in_secure_yaml(cloud: FakeCloud, tmp_path: Path) -> None:
@@ -70,41 +70,43 @@ async def test_the_password_may_stand_in_secure_yaml(cloud: FakeCloud, tmp_path:
     password = content["clouds"]["lab"]["auth"].pop("password")
     (tmp_path / "clouds.yaml").write_text(json.dumps(content))
     (tmp_path / "secure.yaml").write_text(json.dumps({"clouds": {"lab": {"auth": {"password": password}}}}))
-    around = surroundings(tmp_path)
-    assert await log_in(around) == ("demo", "one")
-    told = variables(source(settings(openstack().clusters[0]), around), settings(openstack().clusters[0]), {})
+    context = provider_context(tmp_path)
+    assert await log_in(context) == ("demo", "one")
+    told = variables(
+        source(settings(openstack().clusters[0]), context), settings(openstack().clusters[0]), {}
+    )
     assert told == {
         "OS_CLIENT_CONFIG_FILE": str(tmp_path / "clouds.yaml"),
         "OS_CLIENT_SECURE_FILE": str(tmp_path / "secure.yaml"),
     }
 
 
-async def test_an_entry_of_clouds_yaml_is_not_mixed_with_the_environment(around: Surroundings) -> None:
+async def test_an_entry_of_clouds_yaml_is_not_mixed_with_the_environment(context: ProviderContext) -> None:
     chosen = settings(openstack().clusters[0])
     env = {"OS_PROJECT_ID": "other", "OS_PASSWORD": "other", "OS_REGION_NAME": "two", "PATH": "/bin"}
-    told = variables(source(chosen, around), chosen, env)
+    told = variables(source(chosen, context), chosen, env)
     assert {name: told[name] for name in env if name in told} == {"OS_PROJECT_ID": "", "OS_PASSWORD": ""}
 
 
-async def refused(around: Surroundings, more: str = "") -> KbootstrapError:
+async def refused(context: ProviderContext, more: str = "") -> KbootstrapError:
     with pytest.raises(KbootstrapError) as caught:
-        await log_in(around, more)
+        await log_in(context, more)
     said = f"{caught.value.message} {caught.value.hint} {caught.value.detail}"
-    assert PASSWORD not in around.redactor.clean(said)
+    assert PASSWORD not in context.redactor.clean(said)
     return caught.value
 
 
 async def test_nothing_is_there(tmp_path: Path) -> None:
-    error = await refused(surroundings(tmp_path))
+    error = await refused(provider_context(tmp_path))
     assert isinstance(error, CredentialsRefused)
     assert error.message == "the cloud 'lab' is wanted, and there is no clouds.yaml"
-    named = await refused(surroundings(tmp_path, {"OS_CLIENT_CONFIG_FILE": "/nowhere/clouds.yaml"}))
+    named = await refused(provider_context(tmp_path, {"OS_CLIENT_CONFIG_FILE": "/nowhere/clouds.yaml"}))
     assert named.message == "OS_CLIENT_CONFIG_FILE names /nowhere/clouds.yaml, which is not there"
 
 
 async def test_another_cloud(cloud: FakeCloud, tmp_path: Path) -> None:
     (tmp_path / "clouds.yaml").write_text(cloud.clouds_yaml().replace('"lab"', '"work"'))
-    error = await refused(surroundings(tmp_path))
+    error = await refused(provider_context(tmp_path))
     assert (error.exit_code, error.code) == (4, "KB1101")
     assert error.hint == f"{tmp_path / 'clouds.yaml'} has the clouds: work"
 
@@ -121,20 +123,20 @@ async def test_another_cloud(cloud: FakeCloud, tmp_path: Path) -> None:
 )
 async def test_broken_files(tmp_path: Path, text: str, exit_code: int, code: str) -> None:
     (tmp_path / "clouds.yaml").write_text(text)
-    error = await refused(surroundings(tmp_path))
+    error = await refused(provider_context(tmp_path))
     assert (error.exit_code, error.code) == (exit_code, code)
 
 
 async def test_wrong_password(cloud: FakeCloud, tmp_path: Path) -> None:
     (tmp_path / "clouds.yaml").write_text(cloud.clouds_yaml(password="wrong-password"))
-    error = await refused(surroundings(tmp_path))
+    error = await refused(provider_context(tmp_path))
     assert (error.exit_code, error.code) == (4, "KB1103")
     assert error.detail is not None
     assert "requires authentication" in error.detail
 
 
-async def test_wrong_region(around: Surroundings) -> None:
-    error = await refused(around, "region: three")
+async def test_wrong_region(context: ProviderContext) -> None:
+    error = await refused(context, "region: three")
     assert (error.exit_code, error.code) == (5, "KB1106")
     assert error.hint == "it has: one, two"
 
@@ -144,7 +146,7 @@ async def test_nobody_answers(tmp_path: Path, cloud: FakeCloud) -> None:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/v3"
         (tmp_path / "clouds.yaml").write_text(cloud.clouds_yaml(auth_url=url))
-        error = await refused(surroundings(tmp_path))
+        error = await refused(provider_context(tmp_path))
     assert (error.exit_code, error.code) == (5, "KB1105")
     assert "cannot be reached" in error.message
 
@@ -159,25 +161,27 @@ async def test_a_wrong_file_of_certificates(
     known = json.loads(cloud.clouds_yaml(auth_url=f"{cloud.url.replace('http:', 'https:')}/identity/v3"))
     known["clouds"]["lab"]["cacert"] = str(authority)
     (tmp_path / "clouds.yaml").write_text(json.dumps(known))
-    error = await refused(surroundings(tmp_path))
+    error = await refused(provider_context(tmp_path))
     assert (error.exit_code, error.code) == (5, code)
     assert error.detail
 
 
-async def test_somebody_answers_too_late(around: Surroundings, cloud: FakeCloud, tmp_path: Path) -> None:
+async def test_somebody_answers_too_late(context: ProviderContext, cloud: FakeCloud, tmp_path: Path) -> None:
     content = json.loads(cloud.clouds_yaml())
     content["clouds"]["lab"]["api_timeout"] = 0.2
     (tmp_path / "clouds.yaml").write_text(json.dumps(content))
     cloud.delay = 0.5
-    error = await refused(around)
+    error = await refused(context)
     assert (error.exit_code, error.code) == (5, "KB1105")
 
 
-async def test_a_question_is_asked_again_once(around: Surroundings, cloud: FakeCloud, tmp_path: Path) -> None:
+async def test_a_question_is_asked_again_once(
+    context: ProviderContext, cloud: FakeCloud, tmp_path: Path
+) -> None:
     content = json.loads(cloud.clouds_yaml())
     content["clouds"]["lab"]["api_timeout"] = 0.5
     (tmp_path / "clouds.yaml").write_text(json.dumps(content))
-    async with connected(settings(openstack().clusters[0]), around) as found:
+    async with connected(settings(openstack().clusters[0]), context) as found:
         await found.ask("list the machines", lambda sdk: list(sdk.compute.servers()))
         cloud.stalls = [1.0]
         assert await found.ask("list the machines", lambda sdk: list(sdk.compute.servers())) == []
@@ -187,8 +191,8 @@ async def test_a_question_is_asked_again_once(around: Surroundings, cloud: FakeC
             await found.ask("list the machines", lambda sdk: list(sdk.compute.servers()))
 
 
-async def test_a_question_has_a_deadline(around: Surroundings, cloud: FakeCloud) -> None:
-    async with connected(settings(openstack().clusters[0]), around) as found:
+async def test_a_question_has_a_deadline(context: ProviderContext, cloud: FakeCloud) -> None:
+    async with connected(settings(openstack().clusters[0]), context) as found:
         cloud.delay = 0.5
         with pytest.raises(DeadlinePassed, match="did not list the machines within 0 s"):
             await found.ask("list the machines", lambda sdk: list(sdk.compute.servers()), seconds=0.1)
@@ -204,16 +208,16 @@ async def test_a_question_has_a_deadline(around: Surroundings, cloud: FakeCloud)
     ],
 )
 async def test_bad_answers(
-    around: Surroundings, cloud: FakeCloud, status: int, error: type[KbootstrapError], code: str
+    context: ProviderContext, cloud: FakeCloud, status: int, error: type[KbootstrapError], code: str
 ) -> None:
     cloud.failures["network/ports"] = (status, "<html><h1>Broken</h1>\n<p>req-1</p></html>")
-    async with connected(settings(openstack().clusters[0]), around) as found:
+    async with connected(settings(openstack().clusters[0]), context) as found:
         with pytest.raises(error) as caught:
             await found.ask("list the ports", lambda sdk: list(sdk.network.ports()))
     assert caught.value.code == code
 
 
-async def test_a_bug_stays_one(around: Surroundings) -> None:
-    async with connected(settings(openstack().clusters[0]), around) as found:
+async def test_a_bug_stays_one(context: ProviderContext) -> None:
+    async with connected(settings(openstack().clusters[0]), context) as found:
         with pytest.raises(ZeroDivisionError):
             await found.ask("divide", lambda _: 1 / 0)

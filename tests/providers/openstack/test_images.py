@@ -3,11 +3,12 @@ from __future__ import annotations
 import pytest
 
 from kbootstrap.core.errors import SpecInvalid
-from kbootstrap.providers.model import Surroundings
+from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.openstack import PROVIDER
 from kbootstrap.providers.openstack.provider import UNKNOWN
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.pins import Image
+from tests.providers.contexts import of
 
 from .cloud import FakeCloud, image, openstack
 
@@ -15,12 +16,12 @@ SPEC = openstack()
 CLUSTER = SPEC.clusters[0]
 
 
-async def pinned(around: Surroundings, lock: Lock | None = None, *, upgrade: bool = False) -> str | None:
-    found = await PROVIDER.pin(SPEC, CLUSTER, lock or Lock(), around, upgrade=upgrade)
+async def pinned(context: ProviderContext, lock: Lock | None = None, *, upgrade: bool = False) -> str | None:
+    found = await PROVIDER.pin(of(context, SPEC, lock=lock or Lock()), upgrade=upgrade)
     return found.image_id("prod", "Debian 12")
 
 
-async def test_the_newest_active_build_is_pinned(around: Surroundings, cloud: FakeCloud) -> None:
+async def test_the_newest_active_build_is_pinned(context: ProviderContext, cloud: FakeCloud) -> None:
     cloud.things["image/images"] = [
         image("old", "Debian 12", "2026-01-01T00:00:00Z"),
         image("new", "Debian 12", "2026-03-01T00:00:00Z"),
@@ -28,22 +29,22 @@ async def test_the_newest_active_build_is_pinned(around: Surroundings, cloud: Fa
         image("hidden", "Debian 12", "2026-05-01T00:00:00Z", hidden=True),
         image("other", "Debian 13", "2026-06-01T00:00:00Z"),
     ]
-    assert await pinned(around) == "new"
+    assert await pinned(context) == "new"
 
 
-async def test_a_pin_stays_and_asks_nobody(around: Surroundings, cloud: FakeCloud) -> None:
+async def test_a_pin_stays_and_asks_nobody(context: ProviderContext, cloud: FakeCloud) -> None:
     lock = Lock(images={"prod": Image("Debian 12", "old")})
-    assert await pinned(around, lock) == "old"
+    assert await pinned(context, lock) == "old"
     assert cloud.requests == []
-    assert await pinned(around, lock, upgrade=True) == "img-1"
+    assert await pinned(context, lock, upgrade=True) == "img-1"
 
 
-async def test_a_pin_of_another_name_does_not_count(around: Surroundings) -> None:
-    assert await pinned(around, Lock(images={"prod": Image("Debian 11", "old")})) == "img-1"
+async def test_a_pin_of_another_name_does_not_count(context: ProviderContext) -> None:
+    assert await pinned(context, Lock(images={"prod": Image("Debian 11", "old")})) == "img-1"
 
 
-async def test_nobody_is_asked_where_nothing_is_made(around: Surroundings, cloud: FakeCloud) -> None:
-    lock = await PROVIDER.pin(SPEC, CLUSTER, Lock(), around, making=False)
+async def test_nobody_is_asked_where_nothing_is_made(context: ProviderContext, cloud: FakeCloud) -> None:
+    lock = await PROVIDER.pin(context, making=False)
     assert lock.image_id("prod", "Debian 12") == UNKNOWN
     assert cloud.requests == []
 
@@ -63,11 +64,11 @@ async def test_nobody_is_asked_where_nothing_is_made(around: Surroundings, cloud
     ],
 )
 async def test_none_is_usable(
-    around: Surroundings, cloud: FakeCloud, images: list[dict[str, object]], reason: str
+    context: ProviderContext, cloud: FakeCloud, images: list[dict[str, object]], reason: str
 ) -> None:
     cloud.things["image/images"] = [*images, image("y", "Debian 12 bookworm", "2026")]
     with pytest.raises(SpecInvalid) as caught:
-        await pinned(around)
+        await pinned(context)
     (problem,) = caught.value.diagnostics
     assert (problem.code, problem.reason) == ("KB1120", reason)
     assert "Debian 12 bookworm" in problem.help

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from kbootstrap.core.errors import SpecInvalid
-from kbootstrap.providers.model import Surroundings
+from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.openstack import PROVIDER
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Spec
 from kbootstrap.spec.pins import Image
+from tests.providers.contexts import of
 
 from .cloud import KEY, PROJECT, FakeCloud, flavor, openstack, server, tagged
 
@@ -25,18 +26,18 @@ EXTRAS = openstack(
 
 
 async def lines(
-    spec: Spec, around: Surroundings, lock: Lock | None = None
+    spec: Spec, context: ProviderContext, lock: Lock | None = None
 ) -> dict[str, tuple[bool | None, str]]:
-    checks = await PROVIDER.check(spec, spec.clusters[0], lock or Lock(), around)
+    checks = await PROVIDER.check(of(context, spec, lock=lock or Lock()))
     return {check.name: (check.ok, check.found) for check in checks}
 
 
-async def test_all_is_well(around: Surroundings) -> None:
-    seen = await lines(openstack(), around)
+async def test_all_is_well(context: ProviderContext) -> None:
+    seen = await lines(openstack(), context)
     assert all(ok for ok, _ in seen.values()), seen
     assert seen["OpenStack"] == (
         True,
-        f"cloud 'lab' of {around.space.base.parent}/clouds.yaml, project demo, region one",
+        f"cloud 'lab' of {context.space.base.parent}/clouds.yaml, project demo, region one",
     )
     assert seen["image"] == (True, "Debian 12 (img-1)")
     assert seen["flavors"] == (True, "small, large")
@@ -83,7 +84,7 @@ def name_taken(cloud: FakeCloud) -> None:
     ],
 )
 async def test_one_thing_is_wrong(
-    around: Surroundings,
+    context: ProviderContext,
     cloud: FakeCloud,
     change: Callable[[FakeCloud], None],
     code: str,
@@ -92,20 +93,20 @@ async def test_one_thing_is_wrong(
 ) -> None:
     spec = openstack(more=KEYS)
     change(cloud)
-    seen = await lines(spec, around)
+    seen = await lines(spec, context)
     assert [name for name, (ok, _) in seen.items() if ok is False] == [line]
     with pytest.raises(SpecInvalid, match="nothing was made") as caught:
-        await PROVIDER.prepare(spec, spec.clusters[0], Lock(), around)
+        await PROVIDER.prepare(of(context, spec))
     (problem,) = caught.value.diagnostics
     assert problem.code == code
     assert problem.span is not None
     assert snippet in problem.span.text
 
 
-async def test_everything_is_told_at_once(around: Surroundings, cloud: FakeCloud) -> None:
+async def test_everything_is_told_at_once(context: ProviderContext, cloud: FakeCloud) -> None:
     cloud.limits |= {"maxServerGroupMembers": 5, "maxServerGroups": 1}
     with pytest.raises(SpecInvalid) as caught:
-        await PROVIDER.prepare(EXTRAS, EXTRAS.clusters[0], Lock(), around)
+        await PROVIDER.prepare(of(context, EXTRAS))
     assert sorted(problem.summary for problem in caught.value.diagnostics) == [
         "Availability zone not found",
         "Flavor not found",
@@ -118,24 +119,24 @@ async def test_everything_is_told_at_once(around: Surroundings, cloud: FakeCloud
     ]
 
 
-async def test_a_deleted_build_of_the_image(around: Surroundings) -> None:
+async def test_a_deleted_build_of_the_image(context: ProviderContext) -> None:
     lock = Lock(images={"prod": Image("Debian 12", "img-0")})
-    seen = await lines(openstack(), around, lock)
+    seen = await lines(openstack(), context, lock)
     assert seen["image"] == (False, "Debian 12 (img-0) is not there")
 
 
-async def test_old_clouds_do_not_tell_what_is_used(around: Surroundings, cloud: FakeCloud) -> None:
+async def test_old_clouds_do_not_tell_what_is_used(context: ProviderContext, cloud: FakeCloud) -> None:
     cloud.details = False
     cloud.things["network/ports"] = [
         {"id": str(n), "project_id": PROJECT, "device_id": ""} for n in range(45)
     ]
-    seen = await lines(openstack(), around)
+    seen = await lines(openstack(), context)
     assert seen["quota: ports"] == (False, "10 more needed, 45 used, limit 50")
 
 
-async def test_no_limit(around: Surroundings, cloud: FakeCloud) -> None:
+async def test_no_limit(context: ProviderContext, cloud: FakeCloud) -> None:
     cloud.limits["maxTotalInstances"] = -1
-    seen = await lines(openstack(), around)
+    seen = await lines(openstack(), context)
     assert seen["quota: machines"] == (True, "5 more needed, 0 used, no limit")
 
 
@@ -149,23 +150,25 @@ async def test_no_limit(around: Surroundings, cloud: FakeCloud) -> None:
     ],
 )
 async def test_a_quota_that_cannot_be_read_stops_nothing(
-    around: Surroundings, cloud: FakeCloud, path: str, title: str
+    context: ProviderContext, cloud: FakeCloud, path: str, title: str
 ) -> None:
     spec = openstack("boot_volume: {size_gib: 20}", KEYS)
     cloud.failures[path] = (403, "not for you")
-    ok, found = (await lines(spec, around))[f"quota: {title}"]
+    ok, found = (await lines(spec, context))[f"quota: {title}"]
     assert ok is None
     assert found.endswith("more needed; the cloud does not tell the quota")
-    await PROVIDER.prepare(spec, spec.clusters[0], Lock(), around)
+    await PROVIDER.prepare(of(context, spec))
 
 
-async def test_load_balancers_of_other_projects_do_not_count(around: Surroundings, cloud: FakeCloud) -> None:
+async def test_load_balancers_of_other_projects_do_not_count(
+    context: ProviderContext, cloud: FakeCloud
+) -> None:
     cloud.things["lb/loadbalancers"] = [
         {"id": f"{project}{n}", "name": "web", "project_id": project, "tags": []}
         for project in (PROJECT, "another")
         for n in range(9)
     ]
-    seen = await lines(openstack(), around)
+    seen = await lines(openstack(), context)
     assert seen["quota: load balancers"] == (True, "1 more needed, 9 used, limit 10")
 
 
@@ -199,38 +202,42 @@ def standing(cloud: FakeCloud) -> None:
     cloud.network_quota = {name: {"limit": 1, "used": 1, "reserved": 0} for name in cloud.network_quota}
 
 
-async def test_a_cluster_that_stands_passes_with_a_full_quota(around: Surroundings, cloud: FakeCloud) -> None:
+async def test_a_cluster_that_stands_passes_with_a_full_quota(
+    context: ProviderContext, cloud: FakeCloud
+) -> None:
     spec = openstack(more=KEYS)
     standing(cloud)
     no_image(cloud)
-    told = await PROVIDER.prepare(spec, spec.clusters[0], Lock(), around)
+    told = await PROVIDER.prepare(of(context, spec))
     assert told == {
-        "OS_CLIENT_CONFIG_FILE": f"{around.space.base.parent}/clouds.yaml",
+        "OS_CLIENT_CONFIG_FILE": f"{context.space.base.parent}/clouds.yaml",
         "TF_VAR_ssh_authorized_keys": f'["{KEY}"]',
     }
     assert not [asked for asked in cloud.requests if "limits" in asked or "quotas" in asked]
 
 
-async def test_one_machine_is_missing(around: Surroundings, cloud: FakeCloud) -> None:
+async def test_one_machine_is_missing(context: ProviderContext, cloud: FakeCloud) -> None:
     spec = openstack(more=KEYS)
     standing(cloud)
     cloud.things["compute/servers"].pop()
     with pytest.raises(SpecInvalid) as caught:
-        await PROVIDER.prepare(spec, spec.clusters[0], Lock(), around)
+        await PROVIDER.prepare(of(context, spec))
     (problem,) = caught.value.diagnostics
     assert problem.reason == "Machines: 1 more needed, 5 used, limit 5."
     cloud.limits["totalInstancesUsed"] = 4
-    assert await PROVIDER.prepare(spec, spec.clusters[0], Lock(), around)
+    assert await PROVIDER.prepare(of(context, spec))
 
 
-async def test_without_making_nobody_is_asked(around: Surroundings, cloud: FakeCloud) -> None:
+async def test_without_making_nobody_is_asked(context: ProviderContext, cloud: FakeCloud) -> None:
     spec = openstack()
-    told = await PROVIDER.prepare(spec, spec.clusters[0], Lock(), around, making=False)
+    told = await PROVIDER.prepare(of(context, spec), making=False)
     assert told["TF_VAR_ssh_authorized_keys"] == "[]"
     assert cloud.requests == []
 
 
-async def test_volumes_that_do_not_fit_are_told_at_their_pool(around: Surroundings, cloud: FakeCloud) -> None:
+async def test_volumes_that_do_not_fit_are_told_at_their_pool(
+    context: ProviderContext, cloud: FakeCloud
+) -> None:
     pools = """    pools:
       - {name: web, flavor: large, nodes: 4}
       - {name: db, flavor: large, nodes: 2, volumes: [{name: data, size_gib: 50, mount: /data}]}
@@ -239,15 +246,15 @@ async def test_volumes_that_do_not_fit_are_told_at_their_pool(around: Surroundin
     cloud.volume_limits["maxTotalVolumeGigabytes"] = 90
     marks = {"kbootstrap.spec": "demo", "kbootstrap.cluster": "prod"}
     kept = {"id": "v1", "name": "prod-db-1-data", "size": 50, "metadata": marks}
-    seen = await lines(spec, around)
+    seen = await lines(spec, context)
     assert seen["quota: volume storage"] == (False, "100 GiB more needed, 0 used, limit 90")
     with pytest.raises(SpecInvalid) as caught:
-        await PROVIDER.prepare(spec, spec.clusters[0], Lock(), around)
+        await PROVIDER.prepare(of(context, spec))
     (problem,) = caught.value.diagnostics
     assert problem.span is not None
     assert "name: db" in problem.span.text
     cloud.things["volume/volumes"] = [kept, kept | {"id": "v2", "name": "prod-db-2-data", "metadata": {}}]
-    assert (await lines(spec, around))["quota: volume storage"] == (
+    assert (await lines(spec, context))["quota: volume storage"] == (
         True,
         "50 GiB more needed, 0 used, limit 90",
     )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from kbootstrap.core.errors import SpecInvalid
-from kbootstrap.providers.openstack.render import hold, render
+from kbootstrap.providers.openstack.render import freeze, render
 from kbootstrap.providers.openstack.render_network import EVERYBODY
 from kbootstrap.spec.lock import Lock, allocate
 from kbootstrap.spec.pins import Image
@@ -42,9 +42,9 @@ def test_a_further_pool_is_one_file_more() -> None:
 def test_who_waits_is_held_at_its_flavor() -> None:
     wanted = spec(pools=f"{WEB}, {{name: db, nodes: 2, flavor: l}}")
     cluster, lock = wanted.clusters[0], pinned(wanted)
-    assert hold(cluster, lock, {}) == ""
+    assert freeze(cluster, lock, {}) == ""
     had = {"c-db-1": {"flavor_name": "l"}, "c-db-2": {"flavor_name": "m"}, "gone-1": {"flavor_name": "s"}}
-    assert hold(cluster, lock, {**had, "c-web-1": {}}).split() == [
+    assert freeze(cluster, lock, {**had, "c-web-1": {}}).split() == [
         *("module", '"pool_db"', "{", "nodes", "=", "{"),
         *('"c-db-1"', "=", "{", "address", "=", '"10.9.4.27"', "}"),
         *('"c-db-2"', "=", "{", "address", "=", '"10.9.4.28"', "flavor", "=", '"m"', "}"),

@@ -99,7 +99,7 @@ def test_names_fit_into_tags() -> None:
 )
 def test_what_is_open_to_everybody_is_told(allowed: str, open_: list[str]) -> None:
     made = spec(more=allowed)
-    found = PROVIDER.problems(made, made.clusters[0])
+    found = PROVIDER.validate(made, made.clusters[0])
     assert [(p.code, p.severity) for p in found] == [("KB0355", Severity.WARNING)] * len(open_)
     assert [f"`{name}.allowed_cidrs`" in p.reason for name, p in zip(open_, found, strict=True)] == [
         True

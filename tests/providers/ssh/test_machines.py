@@ -16,11 +16,10 @@ from kbootstrap.core.workspace import Workspace
 from kbootstrap.hosts.known_hosts import KnownHosts, Pin
 from kbootstrap.hosts.pinning import expect
 from kbootstrap.inventory.model import Inventory
-from kbootstrap.providers.model import Surroundings
+from kbootstrap.providers.context import ProviderContext, define
 from kbootstrap.providers.ssh.machines import inventory, outputs
 from kbootstrap.spec.load import load
 from kbootstrap.spec.lock import Lock
-from kbootstrap.spec.topology import nodes
 
 
 def key() -> str:
@@ -28,7 +27,7 @@ def key() -> str:
     return " ".join(text.split()[:2])
 
 
-def found(folder: Path, ssh: str = "{}", more: str = "", spare: Collection[str] = ()) -> Inventory:
+def found(folder: Path, ssh: str = "{}", more: str = "", tolerate_missing: Collection[str] = ()) -> Inventory:
     path = folder / "spec.yaml"
     path.write_text(
         f"apiVersion: kbootstrap/v1alpha1\nname: s\nclusters:\n  c:\n    provider: {{ssh: {ssh}}}\n"
@@ -40,9 +39,11 @@ def found(folder: Path, ssh: str = "{}", more: str = "", spare: Collection[str] 
     cluster = spec.clusters[0]
     space = Workspace.beside(path).of("c")
     space.run.mkdir(parents=True, exist_ok=True)
-    around = Surroundings(LocalRunner(), {}, folder, space, Redactor(), nowhere)
-    made = outputs(spec, cluster, nodes(cluster, Lock()))
-    return inventory(cluster, made["kbootstrap"], around, spare)
+    it = define(spec, cluster, Lock())
+    context = ProviderContext(
+        spec, cluster, Lock(), it.nodes, LocalRunner(), {}, folder, space, Redactor(), nowhere
+    )
+    return inventory(context, outputs(it)["kbootstrap"], tolerate_missing)
 
 
 def pins(folder: Path) -> KnownHosts:
@@ -146,7 +147,7 @@ def test_one_to_spare_may_be_unknown_to_the_file(tmp_path: Path) -> None:
     (tmp_path / "known_hosts").write_text(f"10.0.0.11 {key()}\n")
     with pytest.raises(PrerequisiteMissing, match="w-1"):
         found(tmp_path, "{known_hosts: {file: known_hosts}}")
-    made = found(tmp_path, "{known_hosts: {file: known_hosts}}", spare=["w-1"])
+    made = found(tmp_path, "{known_hosts: {file: known_hosts}}", tolerate_missing=["w-1"])
     assert list(made.machines) == ["cp"]
     assert made.absent["w-1"].code == "KB0651"
     assert "w-1 (10.0.0.21)" in made.absent["w-1"].message

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kbootstrap.core.errors import PrerequisiteMissing
+from kbootstrap.providers.context import ProviderContext
+from kbootstrap.providers.model import MachineState, Provisioning
+from kbootstrap.providers.openstack import machines
 from kbootstrap.providers.openstack.connection import Cloud
 from kbootstrap.providers.openstack.names import CLUSTER, SPEC, bastion_name, marked, ours
 from kbootstrap.providers.openstack.servers import GONE, alone, states
 from kbootstrap.providers.openstack.settings import BastionMachine, settings
 from kbootstrap.render.hcl import instance
 from kbootstrap.render.root import module_name
-from kbootstrap.spec.model import Cluster, Spec
+from kbootstrap.spec.model import Cluster
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -21,8 +25,29 @@ if TYPE_CHECKING:
 _BASTION = "module.bastion.openstack_compute_instance_v2.bastion"
 
 
-async def drifted(cloud: Cloud, cluster: Cluster, outputs: Mapping[str, Any]) -> dict[str, str]:
-    """Return HCL addresses of machines that are gone. OpenTofu sees that too, but only while it plans.
+async def inspect(
+    cloud: Cloud,
+    context: ProviderContext,
+    outputs: Mapping[str, Any],
+    names: Collection[str],
+    *,
+    faults: bool,
+) -> dict[str, MachineState]:
+    """Answer `Provider.inspect`; each part costs its own requests."""
+    found = await missing(cloud, context.cluster, outputs)
+    seen = await provisioning(cloud, context, names) if names else {}
+    words = await machines.faults(cloud, context) if faults else {}
+    for name in {**seen, **words}:
+        found[name] = replace(
+            found.get(name, MachineState()),
+            provisioning=seen.get(name, Provisioning.UNKNOWN),
+            fault=words.get(name, ""),
+        )
+    return found
+
+
+async def missing(cloud: Cloud, cluster: Cluster, outputs: Mapping[str, Any]) -> dict[str, MachineState]:
+    """Return the machines that are gone. OpenTofu sees that too, but only while it plans.
 
     Raises `PrerequisiteMissing` (KB1133) where nothing of the state is in this project.
     """
@@ -49,32 +74,40 @@ async def drifted(cloud: Cloud, cluster: Cluster, outputs: Mapping[str, Any]) ->
     if own and isinstance(settings(cluster).bastion, BastionMachine):
         places[_BASTION] = (bastion_name(cluster), bastion)
     return {
-        address: f"the cloud has no machine {name}"
+        name if name in made["nodes"] else address: MachineState(
+            gone=f"the cloud has no machine {name}", replace=(address,)
+        )
         for address, (name, machine) in places.items()
         if there.get(machine["instance"], "DELETED") in GONE
     }
 
 
-async def blank(cloud: Cloud, spec: Spec, cluster: Cluster, names: Collection[str]) -> frozenset[str]:
-    """Return names without a machine, or whose machine never ran: no host had room, or it is being built.
+async def provisioning(
+    cloud: Cloud, context: ProviderContext, names: Collection[str]
+) -> dict[str, Provisioning]:
+    """Return which nodes have no machine, or one that never ran: no host had room, or it is being built.
 
-    Whether something was installed on one that ran cannot be seen from outside, so that one is never blank.
-    Neither is one that the cloud's list lacks while its port is used by a machine.
+    Whether something was installed on one that ran cannot be seen from outside: it is unknown. So is one that
+    the cloud's list lacks while its port is used by a machine.
     """
+    spec, cluster = context.spec, context.cluster
 
-    def ran(sdk: Connection) -> set[str]:
+    def look(sdk: Connection) -> dict[str, Provisioning]:
         servers = [s for s in sdk.compute.servers() if marked(spec, cluster, s.metadata)]
         listed = {server.name for server in servers}
-        found = {server.name for server in servers if server.launched_at}
+        found = {
+            server.name: Provisioning.UNKNOWN if server.launched_at else Provisioning.UNPROVISIONED
+            for server in servers
+        }
         if listed.issuperset(names):
             return found
         ports = sdk.network.ports(project_id=sdk.session.get_project_id())
         used = {p.name: p.device_id for p in ports if p.device_id and ours(spec, cluster, p)}
-        hidden = {name for name in set(names) & set(used) - listed if alone(sdk, used[name])}
-        return found | hidden
+        hidden = [name for name in set(names) & set(used) - listed if alone(sdk, used[name])]
+        return found | dict.fromkeys(hidden, Provisioning.UNKNOWN)
 
-    there = await cloud.ask("list the machines", ran)
-    return frozenset(name for name in names if name not in there)
+    there = await cloud.ask("list the machines", look)
+    return {name: there.get(name, Provisioning.ABSENT) for name in names}
 
 
 def _has(cluster: str, made: Mapping[str, Any], sdk: Connection) -> bool:
