@@ -64,7 +64,7 @@ class Session:
         self.changed = True
 
     def say(self, text: str) -> None:
-        """Tell people something between events; programs get events only."""
+        """Report a sentence to people; programs get events only."""
         if self.human:
             with self.view.paused():
                 print(text, file=sys.stderr)
@@ -103,7 +103,7 @@ class Session:
 
     @staticmethod
     def must_ask(without: str) -> None:
-        """Raise `Declined` where nobody can be asked; `without` says what to do then.
+        """Raise `Declined` where there is no terminal to ask on; `without` says what to do then.
 
         Called before any work, so that a run that could only end in that question ends at once.
         """
@@ -241,7 +241,7 @@ def _failed(session: Session, begun: float, error: KbootstrapError) -> int:
 
 
 def _with_spec(hint: str, spec: Path | None) -> str:
-    """Name the spec in commands that a hint tells to type; whoever made the hint knew only the node."""
+    """Add the spec to the commands in a hint; the code that raised it knew only the node."""
     if spec is None or spec in map(Path, DEFAULT_SPECS):
         return hint
     return hint.replace("kbootstrap ssh ", f"kbootstrap ssh {shlex.quote(str(spec))} ")

@@ -85,7 +85,7 @@ async def _follow(chosen: Sequence[Context], session: Session, interval: float) 
 
 
 class Look(Protocol):
-    """Looks at all clusters; a failure is raised, or told in its place where one is `patient`."""
+    """Observes all clusters; a failure is raised, or reported in its place if `patient`."""
 
     async def __call__(self, *, patient: bool) -> Sequence[ClusterStatus]:
         """Look once."""

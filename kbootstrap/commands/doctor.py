@@ -1,6 +1,6 @@
 """`kbootstrap doctor`: what `apply` needs on this machine, in a cloud, and on machines that exist.
 
-Looked at without changing anything.
+Nothing is changed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PORTS = {"server": (2379, 2380, 6443, 10250), "agent": (10250,)}
 _LISTENING = (
     'cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk \'$4 == "0A" { sub(/.*:/, "", $2); print $2 }\''
 )
-"""Prints, in hexadecimal, the TCP ports that somebody listens on (proc(5), /proc/net/tcp)."""
+"""Prints, in hexadecimal, the TCP ports that processes listen on (proc(5), /proc/net/tcp)."""
 
 
 async def doctor(spec: Path, clusters: Iterable[str], run: Runtime) -> tuple[Check, ...]:
@@ -40,7 +40,7 @@ async def doctor(spec: Path, clusters: Iterable[str], run: Runtime) -> tuple[Che
 
 
 async def examine(chosen: Sequence[Context], runtime: Runtime) -> tuple[Check, ...]:
-    """Return one line for each thing that the clusters need; what several need is told once."""
+    """Return one line for each requirement of the clusters; shared requirements are reported once."""
     given = {id(one): machines for one in chosen if (machines := one.existing_machines) is not None}
     found = [await _tofu(runtime)] if len(given) < len(chosen) else []
     found.append(_kubectl(runtime))
@@ -79,7 +79,7 @@ async def _machines(context: Context, given: Mapping[str, Any]) -> list[Check]:
 
 
 async def _taken(host: Host) -> frozenset[int]:
-    """Return the TCP ports that somebody listens on."""
+    """Return the TCP ports that processes listen on."""
     output = await host.run(_LISTENING, deadline=GLANCE, check=False)
     return frozenset(int(word, 16) for word in output.stdout.split())
 

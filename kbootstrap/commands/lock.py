@@ -56,7 +56,7 @@ async def complete(chosen: Sequence[Context], *, upgrade: Collection[str] = ()) 
     """Return the lock of these clusters with a pin for all that they install, and for their providers.
 
     What is pinned stays, but for what `upgrade` names (`artifacts`, `providers`). A build's recipe is part of
-    this kbootstrap and always the one that it has. That somebody does not answer is no error: see `look_up`.
+    this kbootstrap and always the one that it has. A source that does not answer is no error: see `look_up`.
     """
     lock, remarks = await _artifacts(chosen, chosen[0].lock, upgrade="artifacts" in upgrade)
     roots = [root.files[VERSIONS] for root in (one.root() for one in chosen) if root.providers]

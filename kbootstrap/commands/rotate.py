@@ -59,8 +59,8 @@ async def rotate(
 def tokens(plan: ClusterPlan) -> ClusterPlan:
     """Return the plan that changes the server's and the agents' token; pure.
 
-    Raises `PrerequisiteMissing` (KB0888) where the cluster is not as the spec says. A rotation that was cut
-    is gone on with, with the tokens of then.
+    Raises `PrerequisiteMissing` (KB0888) where the cluster does not match the spec. An interrupted rotation
+    is resumed with the tokens in use at that time.
     """
     nodes = _settled(plan, "tokens")
     facts = rotation.begin(nodes.facts, nodes.plan.members)
@@ -68,7 +68,7 @@ def tokens(plan: ClusterPlan) -> ClusterPlan:
 
 
 def certificates(plan: ClusterPlan, within: int | None) -> ClusterPlan:
-    """Return the plan that makes certificates anew, on nodes where one runs out `within` days; pure.
+    """Return the plan that renews certificates, on nodes where one expires `within` days; pure.
 
     Raises as `tokens`.
     """

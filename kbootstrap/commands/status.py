@@ -88,7 +88,7 @@ def chosen_clusters(spec: Path, clusters: Iterable[str], run: Runtime) -> tuple[
 
 
 async def status(chosen: Sequence[Context], *, patient: bool = False) -> Statuses:
-    """Look at clusters; one that cannot be looked at does not hide the others.
+    """Observe clusters; a failure of one does not hide the others.
 
     Where it is the only one, its failure is raised, unless `patient`.
     """
@@ -107,7 +107,7 @@ async def status(chosen: Sequence[Context], *, patient: bool = False) -> Statuse
 
 
 async def look(context: Context) -> ClusterStatus:
-    """Compare a cluster with its spec; machines and a bucket that do not answer are told, not waited for."""
+    """Compare a cluster with its spec; what does not answer is reported after a short wait."""
     name, provider = context.cluster.name, context.cluster.provider.name
     outputs = await current_outputs(context)
     if not outputs:
@@ -150,7 +150,7 @@ async def _all(
 
 
 async def _copies(context: Context) -> tuple[Collection[Snapshot], str]:
-    """Return the snapshots in the bucket, or why it could not be looked at."""
+    """Return the snapshots in the bucket, or why it could not be listed."""
     try:
         bucket = bucket_of(context)
         if bucket is None:
@@ -164,7 +164,7 @@ async def _copies(context: Context) -> tuple[Collection[Snapshot], str]:
 
 
 def _elsewhere(cluster: str, gone: Mapping[str, str]) -> tuple[Drift, ...]:
-    """Return what is gone and belongs to no node: a network, a load balancer."""
+    """Return missing resources that belong to no node: a network, a load balancer."""
     return tuple(
         Drift("infrastructure", address, why)
         for address, why in gone.items()

@@ -19,7 +19,7 @@ from kbootstrap.plans.checks import carries_on, harmless_parts, touched
 
 
 async def apply_cluster(planned: ClusterPlan, *, drain: float = DRAIN) -> Nodes:
-    """Carry a plan out: infrastructure, nodes, who goes, kubeconfig. Returns the nodes as they are then.
+    """Carry out a plan: infrastructure, nodes, removals, kubeconfig. Returns the nodes observed last.
 
     `drain` is how long (seconds) the pods of a node may take to leave it.
     """

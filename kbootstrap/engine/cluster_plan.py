@@ -26,12 +26,12 @@ from kbootstrap.tofu.plan import PlanSummary
 class ClusterPlan:
     """Both halves of what `apply` would do to one cluster.
 
-    `gone` are machines that vanished behind our back, each with the reason. `nodes` is None while no machine
-    exists, while some must be made again first, or when they could not be reached: then `unseen` says why,
-    and they are looked at again after the infrastructure has changed. `new` names the nodes that will be
-    installed from nothing. `known` are the nodes of the outputs, `blank` those of the nodes concerned that
-    carry nothing of a cluster. `going` are nodes that leave. `refusals` forbid the infrastructure's half.
-    `agreed` has, for a plan that was saved, what was shown of the nodes.
+    `gone` are machines that were deleted outside of kbootstrap, each with the reason. `nodes` is None while
+    no machine exists, while some must be created again first, or when they could not be reached: then
+    `unseen` says why, and they are observed again after the infrastructure has changed. `new` names the nodes
+    that will be installed from nothing. `known` are the nodes of the outputs, `blank` those of the nodes
+    concerned that carry nothing of a cluster. `going` are nodes that leave. `refusals` forbid the
+    infrastructure's half. `agreed` has, for a plan that was saved, what was shown of the nodes.
     """
 
     context: Context
@@ -77,8 +77,8 @@ def forbidden(
 ) -> tuple[Diagnostic, ...]:
     """Return why the infrastructure's half must not be carried out; pure.
 
-    `known` are the nodes of the state, `blank` those that carry nothing of a cluster; `seen` tells whether
-    the nodes could be looked at.
+    `known` are the nodes of the state, `blank` those on which nothing is installed; `seen` says whether the
+    nodes could be observed.
     """
     carrying = [name for name in known if name not in blank]
     return (

@@ -30,7 +30,7 @@ def settings(spec: Spec, run: Runtime) -> Reader:
 
 
 def agents_of(context: Context) -> frozenset[str]:
-    """Return who keeps no lease; nodes that the spec does not name any more may be servers, and do."""
+    """Return the nodes that hold no lease; nodes outside the spec may be servers, which hold it."""
     return frozenset(node.name for node in context.nodes if node.role == "agent")
 
 
@@ -45,7 +45,7 @@ async def take_lease(context: Context, hosts: Mapping[str, Host], stack: AsyncEx
 async def lock(context: Context, outputs: Mapping[str, Any], stack: AsyncExitStack) -> None:
     """Take the cluster's lease on those servers that answer, where this run does not have it yet.
 
-    For changes that begin without a look at every node: a machine is gone, or all are to be removed.
+    For changes that begin before every node is observed: a machine is missing, or all are to be removed.
     """
     if context.lease.held or not outputs.get("kbootstrap"):
         return
@@ -54,7 +54,7 @@ async def lock(context: Context, outputs: Mapping[str, Any], stack: AsyncExitSta
     try:
         inventory = await context.provider.inventory(context.provider_context, outputs, starting=False)
     except KbootstrapError:
-        return  # nothing is known of the machines: what is wrong is told by who needs them
+        return  # nothing is known of the machines; the step that needs them reports why
     agents = agents_of(context)
     machines = [one for name, one in inventory.machines.items() if name not in agents]
     reached = await stack.enter_async_context(reach_all(connector(context), machines, deadline=GLANCE))

@@ -127,7 +127,7 @@ def contexts(
 
 
 def force_unlock(chosen: Iterable[Context], names: Iterable[str]) -> None:
-    """Let the runs of these clusters take the lock from whoever holds it; each must be one that is chosen."""
+    """Let the runs of these clusters break the lock that another run holds; each must be chosen."""
     leases = {context.cluster.name: context.lease for context in chosen}
     for name in names:
         if name not in leases:

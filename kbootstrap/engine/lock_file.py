@@ -17,7 +17,7 @@ def settled_lock(spec: Spec) -> Lock:
 
 
 def keep_lock(spec: Spec, lock: Lock) -> bool:
-    """Write the lock file when it says something new; tell whether it did."""
+    """Write the lock file if its content changes; return whether it did."""
     return files.write_if_changed(locks.lock_path(spec.path), locks.dump(lock))
 
 

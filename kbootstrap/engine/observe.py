@@ -42,7 +42,7 @@ class NotRunning(HostUnreachable):
 
 
 def silent(summary: PlanSummary, unseen: HostUnreachable) -> bool:
-    """Tell whether nodes do not answer that nothing brings back: no change planned, and no start."""
+    """Return whether nodes do not answer and nothing in the plan brings them back."""
     return summary.empty and not isinstance(unseen, NotRunning)
 
 
@@ -82,10 +82,10 @@ async def see_nodes(
 ) -> Nodes:
     """Connect to every machine of the outputs, gather facts, and decide. Connections live as long as `stack`.
 
-    `tolerant`: nothing is started, and machines that do not answer are told in `unreachable`; otherwise they
+    `tolerant`: nothing is started, and `unreachable` has the machines that do not answer; otherwise they
     raise `HostUnreachable`. Without `starting` machines that would have to be started raise `NotRunning`;
     with it, what is found will be changed: the cluster's lease is taken first, and held as long.
-    Machines that are `going` may be silent, or gone already: then they are told in `unreachable` too.
+    Machines that are `going` may not answer, or may be deleted already: then `unreachable` has them too.
     """
     from kbootstrap.hosts.pool import connect_all, reach_all, summary
 
@@ -172,7 +172,7 @@ def _waiting(context: Context, server: str) -> Event:
 
 
 async def past_the_leaving(context: Context, nodes: Nodes, stack: AsyncExitStack) -> Nodes:
-    """Return the nodes with a way to the API that none of those who go stands on."""
+    """Return the nodes with a route to the API that uses none of the nodes to be removed."""
     where, through = way_in(context, nodes.inventory, nodes.facts, nodes.going)
     if where == nodes.inventory.external:
         return nodes
@@ -187,7 +187,7 @@ def _decide(wanted: Wanted, facts: Mapping[str, NodeFacts], api: ApiFacts | None
 def _with_forgotten(
     context: Context, going: Going, outputs: Mapping[str, Any], api: ApiFacts | None
 ) -> Going:
-    """Return who goes, with nodes whose machine is gone already: of our form of name, and not Ready."""
+    """Return the removals, with nodes whose machine no longer exists: named as ours are, and not Ready."""
     known = {*(node.name for node in context.nodes), *outputs.get("kbootstrap", {}).get("nodes", {})}
     left: dict[str, Role] = {
         name: "agent" if node.etcd is None else "server"

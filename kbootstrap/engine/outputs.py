@@ -26,7 +26,7 @@ async def current_outputs(context: Context) -> Mapping[str, Any]:
 
 
 async def vanished(context: Context, outputs: Mapping[str, Any]) -> dict[str, str]:
-    """Return HCL addresses of what is gone behind our back and still wanted, each with its reason."""
+    """Return HCL addresses of what was deleted outside of kbootstrap and is still wanted, with the reason."""
     if not outputs:
         return {}
     states = (await context.provider.inspect(context.provider_context, outputs=outputs)).values()

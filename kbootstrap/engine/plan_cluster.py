@@ -74,7 +74,7 @@ async def _corrected(
 ) -> PlanSummary:
     """Return the plan after what OpenTofu cannot know: a second one, and seldom a third.
 
-    Machines whose creation seemed to fail may have come up: they are kept, and looked at over SSH like every
+    Machines whose creation seemed to fail may have come up: they are kept, and observed over SSH like every
     other node. A machine that a change would stop in place is replaced instead, after its pods have moved.
     """
     for _ in range(2):

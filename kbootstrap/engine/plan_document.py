@@ -48,7 +48,7 @@ def _found(plan: ClusterPlan) -> Found:
 
 
 def _versions(nodes: Nodes, binary: str) -> tuple[str, ...]:
-    """Return the Kubernetes versions of nodes: as they tell the API, else as they were installed."""
+    """Return the Kubernetes versions of nodes: as they report to the API, else as they were installed."""
     told = {name: node.version for name, node in (nodes.api.nodes.items() if nodes.api else ())}
     there = {
         n: found.artifacts[binary].version for n, found in nodes.facts.items() if binary in found.artifacts
@@ -57,7 +57,7 @@ def _versions(nodes: Nodes, binary: str) -> tuple[str, ...]:
 
 
 def _unseen(plan: ClusterPlan) -> str | None:
-    """Say why nodes were not looked at, and of machines that are only shut off what is done about it."""
+    """Say why nodes were not observed, and for machines that are only shut off what happens to them."""
     if plan.unseen is None:
         return None
     error = plan.unseen

@@ -35,7 +35,7 @@ async def prepare(context: Context, *, making: bool = True) -> Infrastructure:
     space.claim(context.spec.name, making=making)
     if (machines := context.existing_machines) is not None:
         return given(context, machines)
-    # Before anything is looked at: what a killed run is just making is only half there.
+    # Before anything is read: a killed run may still be creating resources.
     await settled(space.root, LOCK_WAIT, context.cluster.name, run.emit)
     binary = await find(run.runner, run.env, run.cache, run.tofu)
     lock = await context.provider.pin(context.provider_context, making=making)

@@ -4,7 +4,7 @@
     renewed   leave ─ new machine ─ install ─ Ready ─ what ran there is ready ─ the next ones
 
 OpenTofu carries out a part of the plan at a time, by targets: never more than what was shown, and never a
-machine that carries a node. What is cut anywhere is gone on with by the next run, from what is there then.
+machine that carries a node. The next run resumes an interrupted one from what it observes.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Turnover:
             await together(cordon(self._asked(), name) for name in cordoned)
             for some in self._order().leave:
                 await together(map(self._depart, some))
-        # Before the state forgets them: what is left then, nobody would know of any more.
+        # Before the state forgets them: nothing would record what is left then.
         await self.context.provider.remove_orphans(
             self.context.provider_context, OrphanPhase.AFTER_REMOVAL, names=names
         )
@@ -111,7 +111,7 @@ class Turnover:
             await self._settled(name, before)
 
     async def _remake(self, batch: Sequence[str]) -> None:
-        """Have the machines of these nodes made anew, and no other one's.
+        """Replace the machines of these nodes, and no others.
 
         All of the plan, where the others are not concerned by it or can be held. Else the machines alone, and
         then what belongs to them: OpenTofu takes in what a target depends on, with all its instances.
@@ -166,7 +166,7 @@ class Turnover:
             raise
 
     async def _apply(self, made: PlanSummary) -> None:
-        """Carry out a part of the plan; raise `PlanMoved` where it would do what nobody was shown."""
+        """Carry out a part of the plan; raise `PlanMoved` where it contains changes that were not shown."""
         if not carries_on(self.planned, made):
             raise PlanMoved(
                 f"the infrastructure of cluster {self.context.cluster.name} now needs other changes than "
@@ -181,7 +181,7 @@ class Turnover:
         return order(self.nodes.going, self.nodes.wanted.nodes, self.nodes.plan.leaving)
 
     async def _hang_up(self) -> None:
-        """End the connection to the API; who asks it next makes one."""
+        """Close the connection to the API; the next request opens one."""
         api, self._api = self._api, None
         if api:
             await api.close()

@@ -1,4 +1,4 @@
-"""From plans to the file that keeps them, and from the file back to plans, or to what moved meanwhile."""
+"""Saves plans to a file, and restores them from it; reports what has changed in between."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from kbootstrap.hosts.model import Host
 async def tokens_for(context: Context, nodes: Nodes, source: Source, *, again: bool) -> Bundle | None:
     """Return the snapshot's tokens where the machines carry other ones, None where theirs fit.
 
-    Which ones they are tells the token file beside the snapshot; without any, what the servers know of tokens
+    The token file beside the snapshot says which ones they are; without one, what the servers know of tokens
     that were rotated since. What the machines have is then kept for snapshots of now. `again`: a run before
     found that they do not fit, and may have replaced them.
     """

@@ -27,7 +27,7 @@ from kbootstrap.engine.outputs import made_outputs
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Snapshots, the newest first, and why some places could not be looked at."""
+    """Snapshots, the newest first, and why some places could not be listed."""
 
     snapshots: tuple[Snapshot, ...]
     problems: Mapping[str, str] = field(default_factory=dict)
@@ -82,7 +82,7 @@ async def keep_tokens(context: Context, nodes: Nodes, to: Path | None = None) ->
 
 
 async def find(context: Context, nodes: Nodes) -> Found:
-    """Return every snapshot on the servers and in the bucket; a place that does not answer is told."""
+    """Return every snapshot on the servers and in the bucket; `problems` has places that do not answer."""
     found: list[Snapshot] = []
     problems = {name: error.message for name, error in nodes.unreachable.items()}
     for node in nodes.wanted.servers:

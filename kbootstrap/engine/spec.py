@@ -55,7 +55,7 @@ def choose(spec: Spec, names: Iterable[str]) -> tuple[Cluster, ...]:
 def hide_secrets(spec: Spec, runtime: Runtime) -> None:
     """Make all secrets that the spec names known to the redactor, also those that this command does not need.
 
-    What is not there is passed over: whoever needs it tells.
+    Missing values are ignored here; the step that needs them reports them.
     """
     reader = Reader(spec.path.parent, runtime.env, "hiding it", "KB0871")
     of_snapshots = [one.snapshots for one in spec.clusters if one.snapshots]

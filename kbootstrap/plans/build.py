@@ -42,8 +42,8 @@ class Found:
     first case. `new` are nodes that will be installed from nothing. `before` are the nodes that the state
     knows, `after` those of the spec. `versions` are those of Kubernetes that nodes have now. `blank` are
     nodes without a machine, or with one that carries nothing of a cluster. `gone` are machines that vanished
-    behind our back: the reason by HCL address. `refusals` forbid the infrastructure's half. `source` leads
-    from places in the spec to lines. `order` is that of the nodes that go.
+    outside of kbootstrap: the reason by HCL address. `refusals` forbid the infrastructure's half. `source`
+    leads from places in the spec to lines. `order` is that of the nodes that go.
     """
 
     cluster: str

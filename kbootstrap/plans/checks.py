@@ -1,4 +1,4 @@
-"""What a plan of the infrastructure means for nodes: who goes, and what is refused because it would be lost.
+"""Plan checks: which nodes a plan of the infrastructure removes, and what is refused because of losses.
 
 A node leaves its cluster before its machine goes (`turnover.py`), so no plan that takes a machine away is
 ever carried out as a whole. Pure.
@@ -14,18 +14,18 @@ from kbootstrap.spec.model import SourceMap
 from kbootstrap.tofu.plan import PlanSummary, ResourceChange
 
 _HALTING = frozenset({"flavor_id", "flavor_name", "image_id", "image_name"})
-"""Attributes of a machine that a cloud changes in place, by a resize or by building it anew on an empty disk
+"""Attributes of a machine that a cloud changes in place, by a resize or a rebuild on an empty disk
 (OpenStack provider, `compute_instance_v2`)."""
 _GROUND = frozenset({"network", "subnet", "router", "interface"})
-"""Resources that nodes are connected by, in the words of every provider's modules: without them nobody is
-reached."""
+"""Resources that nodes are connected by, in the words of every provider's modules: without them no node is
+reachable."""
 _DOORS = frozenset({"public", "api"})
 """Addresses that others know, and the load balancer of the API. Leaving one out of the spec is a wish;
 getting another one in its place is an accident."""
 _EASILY_REMADE = ("associate", "loadbalancer")
 """In the type of a resource called `public` that is no address: what connects one."""
 _HEALING = frozenset({"replace_because_tainted", "replace_by_request"})
-"""Reasons to replace what never came up, or is gone already."""
+"""Reasons to replace a resource that never came up, or no longer exists."""
 
 
 def machines_made(infrastructure: PlanSummary) -> tuple[str, ...]:
@@ -35,7 +35,7 @@ def machines_made(infrastructure: PlanSummary) -> tuple[str, ...]:
 
 
 def tainted(infrastructure: PlanSummary) -> Mapping[str, str]:
-    """Return the machines that would be made again only because making them failed: node by address.
+    """Return the machines that would be replaced only because their creation failed: node by address.
 
     A machine can come up although that was never seen: the cloud did not answer just then.
     """
@@ -47,9 +47,9 @@ def tainted(infrastructure: PlanSummary) -> Mapping[str, str]:
 
 
 def carries_on(planned: PlanSummary, now: PlanSummary) -> bool:
-    """Tell whether a plan made after a failure is the rest of `planned`, and replaces only what failed.
+    """Return whether a plan made after a failure is the rest of `planned`, and replaces only what failed.
 
-    Then nobody needs to be asked again.
+    Then there is no need to ask again.
     """
     wanted = {change.address: change.kind for change in planned.changes}
     return all(
@@ -64,7 +64,7 @@ def carries_on(planned: PlanSummary, now: PlanSummary) -> bool:
 def unseen(
     cluster: str, infrastructure: PlanSummary, blank: Collection[str], source: SourceMap
 ) -> tuple[Diagnostic, ...]:
-    """Return a problem for each node whose machine the plan would take away, while nodes cannot be looked at.
+    """Return a problem for each node whose machine the plan would take away, while nodes cannot be observed.
 
     `blank` are nodes without a machine, or with one on which nothing was installed: those lose nothing.
     """
@@ -77,7 +77,7 @@ def unseen(
 
 
 def renewed(infrastructure: PlanSummary, gone: Collection[str], blank: Collection[str]) -> tuple[str, ...]:
-    """Return the nodes that run, and whose machine the plan would make anew.
+    """Return the running nodes whose machine the plan would replace.
 
     `gone` are HCL addresses of machines that vanished: those have nothing to leave any more.
     """
@@ -94,7 +94,7 @@ def renewed(infrastructure: PlanSummary, gone: Collection[str], blank: Collectio
 def halted(infrastructure: PlanSummary, blank: Collection[str]) -> tuple[str, ...]:
     """Return the addresses of machines that the plan would stop, or empty, to change them in place.
 
-    They are made anew instead, which the cluster survives: one after the other, after their pods have moved.
+    They are replaced instead, which the cluster survives: one after the other, after their pods have moved.
     """
     return tuple(
         change.address
@@ -109,7 +109,7 @@ def belongings(infrastructure: PlanSummary, nodes: Collection[str]) -> tuple[str
 
 
 def machines_of(infrastructure: PlanSummary, nodes: Collection[str]) -> tuple[str, ...]:
-    """Return the addresses of the machines of these nodes that the plan makes anew."""
+    """Return the addresses of the machines of these nodes that the plan replaces."""
     changes = infrastructure.of("replace")
     return tuple(change.address for change in changes if change.node in nodes and is_machine(change))
 
@@ -230,12 +230,12 @@ def unknown_to_state(
 
 
 def is_machine(change: ResourceChange) -> bool:
-    """Tell a node's machine from what belongs to it (keys), by the name that every provider's module uses."""
+    """Return whether a change is about a node's machine, by the name that every provider's module uses."""
     return is_machine_address(change.address)
 
 
 def is_machine_address(address: str) -> bool:
-    """Tell the HCL address of a node's machine."""
+    """Return whether an HCL address is that of a node's machine."""
     return _names(address, "node")
 
 
@@ -252,7 +252,7 @@ def _is_ground(change: ResourceChange) -> bool:
 
 
 def _is_door(change: ResourceChange) -> bool:
-    """Tell addresses, and the API's load balancer, that would get another one in their place."""
+    """Return whether an address or the API's load balancer would be replaced."""
     if change.kind != "replace" or not any(_names(change.address, name) for name in _DOORS):
         return False
     return _names(change.address, "api") or not any(word in change.type for word in _EASILY_REMADE)
@@ -276,8 +276,8 @@ def _unseen(cluster: str, change: ResourceChange, source: SourceMap) -> Diagnost
         "KB0404",
         "A node cannot go while the others are not seen",
         f"The plan would {verb} the machine of {change.node}{because}. A node leaves its cluster before, and "
-        "the cluster cannot be looked at now.",
-        "Write the spec as it was for now and apply it: that makes the other machines well. Change it then.",
+        "the cluster cannot be observed now.",
+        "Restore the previous spec and apply it: that repairs the other machines. Then change the spec.",
         source.key(path),
     )
 

@@ -25,7 +25,7 @@ def count(number: int, noun: str) -> str:
 
 
 def headline(document: Document) -> str:
-    """Write the answer for people who decide: `2 clusters change, 1 machine is replaced`."""
+    """Write the summary for a decision: `2 clusters change, 1 machine is replaced`."""
     if document.refused:
         return "Refused: this cannot be carried out"
     changing = [cluster for cluster in document.clusters if not cluster.empty]

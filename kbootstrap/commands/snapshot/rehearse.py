@@ -48,7 +48,7 @@ FOLDER = ".rehearsals"
 _NAME = 40
 """Longest name of a throw-away cluster: its node's name must be a host name."""
 _TAKEN = ("KB0606", "KB0608")
-"""What somebody else may use already: the API's port, the addresses."""
+"""Codes for what may be in use already: the API's port, the addresses."""
 _PLACES = 12
 """Networks and ports that are tried."""
 
@@ -88,7 +88,7 @@ async def rehearse(
 
 
 async def _twin(context: Context, place: Path, provider: str) -> tuple[Context, Infrastructure, PlanSummary]:
-    """Write the throw-away cluster's spec and make its infrastructure ready, at a place that nobody uses."""
+    """Write the temporary cluster's spec and prepare its infrastructure, at free addresses."""
     places = documents(context.spec, context.cluster, provider)
     for number, document in enumerate(places, 1):
         files.write(place, document, mode=0o600)
@@ -225,7 +225,7 @@ async def _restore(twin: Context, nodes: Nodes, material: Material) -> Contents:
 
 
 def _verify_free(place: Path) -> None:
-    """Raise for a rehearsal that somebody kept; one that was destroyed is none."""
+    """Raise where a rehearsal is kept that was not destroyed since."""
     if place.with_name("kept").exists() and any(place.parent.glob(".kbootstrap/*.run")):
         raise PrerequisiteMissing(
             "a rehearsal of this cluster is kept, and there can be one at a time",
@@ -248,4 +248,4 @@ async def _remove(context: Context, place: Path) -> None:
 
 
 def _nothing() -> None:
-    """Nobody is told that the throw-away cluster goes."""
+    """Nothing to report: the temporary cluster is removed."""

@@ -14,7 +14,7 @@ from kbootstrap.engine.snapshots import keep_tokens, reporting, running_server, 
 
 
 async def save(context: Context, name: str, to: Path | None) -> Snapshot:
-    """Make a snapshot now, keep the token beside it, and with `to` bring both to a folder of ours."""
+    """Make a snapshot now, keep the token beside it, and with `to` bring both to a folder of this machine."""
     async with AsyncExitStack() as stack:
         stack.enter_context(locked(context))
         nodes = await see_servers(context, stack)
