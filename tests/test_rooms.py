@@ -17,8 +17,8 @@ PACKAGE = Path(__file__).parent.parent / "kbootstrap"
 ORDER = (
     ("__init__", "core"),
     ("spec",),
-    ("distros", "inventory", "artifacts"),
-    ("render", "hosts", "kubeconfig"),
+    ("distros", "inventory"),
+    ("artifacts", "render", "hosts", "kubeconfig"),
     ("tofu", "cluster", "providers"),
     ("plans",),
     ("engine",),

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from kbootstrap import distros
 from kbootstrap.artifacts import cache, releases
 from kbootstrap.artifacts.source import recipe
 from kbootstrap.core import files
@@ -22,8 +23,7 @@ from kbootstrap.core.errors import Locked
 
 Kind = Literal["files", "image", "build", "go", "rest"]
 _NAMES = (
-    "k3s",
-    "rke2",
+    *distros.names(),
     "tofu",
     *(f"provider-{name}" for name in recipe.provider_names()),
     *recipe.image_names(),

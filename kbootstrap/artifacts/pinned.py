@@ -15,6 +15,7 @@ from kbootstrap.artifacts import cache, fetch, releases
 from kbootstrap.artifacts.fetch import Patience, Unavailable
 from kbootstrap.artifacts.source import build as source
 from kbootstrap.core.errors import KbootstrapError
+from kbootstrap.distros.release import Release
 from kbootstrap.spec.pins import Artifact
 
 
@@ -54,7 +55,7 @@ async def look_up(
 
 
 async def published(
-    wanted: releases.Release, urls: list[str], patience: Patience
+    wanted: Release, urls: list[str], patience: Patience
 ) -> tuple[Mapping[str, str], list[str]]:
     """Return the published SHA-256 of a release's files from the first place that has them all.
 

@@ -147,7 +147,9 @@ def _lock(name: str) -> Lock | None:
 def _versions(name: str, mirror: str | None) -> list[tuple[str, str, str | None]]:
     """Return distribution, version and mirror of what a word names: a version, or all of a spec."""
     if not name.endswith(_SPECS):
-        return [("rke2" if "+rke2" in name else "k3s", name, mirror)]
+        from kbootstrap.distros import of_version
+
+        return [(of_version(name).name, name, mirror)]
     from kbootstrap.engine.spec import read_spec
 
     spec = read_spec(Path(name))

@@ -16,6 +16,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from kbootstrap import distros
 from kbootstrap.cluster.deadlines import API, DELETING, OBSERVE, POLL, REQUEST
 from kbootstrap.cluster.decide.host_record import read_record
 from kbootstrap.cluster.state.labels import ANNOTATION, LEAVING
@@ -272,10 +273,15 @@ class _HttpApi:
     def _unavailable(self, detail: str) -> ApiUnavailable:
         return ApiUnavailable(
             f"the Kubernetes API at {self._endpoint.url} does not answer as it should",
-            hint="look at the service on a server: journalctl -u k3s, or -u rke2-server",
+            hint=f"look at the service on a server: journalctl {', or '.join(_units())}",
             detail=detail,
             code="KB0817",
         )
+
+
+def _units() -> list[str]:
+    """Return how `journalctl` is asked about the service of a server, one for each distribution."""
+    return [f"-u {one.unit('server').removesuffix('.service')}" for one in distros.every()]
 
 
 def _config(kubeconfig: str, endpoint: Endpoint) -> SingleConfig:

@@ -5,6 +5,7 @@ Nothing is changed.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from kbootstrap.core.concurrency import together
 from kbootstrap.core.diagnostics import Severity
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.core.runtime import Runtime
+from kbootstrap.distros.model import Distribution
+from kbootstrap.distros.requirements import ports
 from kbootstrap.engine.connect import GLANCE, connector
 from kbootstrap.engine.context import Context, contexts
 from kbootstrap.engine.spec import choose, read_spec
@@ -25,8 +28,6 @@ from kbootstrap.hosts.model import Host
 from kbootstrap.providers.model import Check
 from kbootstrap.tofu.find import find
 
-_PORTS = {"server": (2379, 2380, 6443, 10250), "agent": (10250,)}
-"""TCP ports that a node must be able to listen on (docs.k3s.io, "Requirements")."""
 _LISTENING = (
     'cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk \'$4 == "0A" { sub(/.*:/, "", $2); print $2 }\''
 )
@@ -43,7 +44,7 @@ async def examine(chosen: Sequence[Context], runtime: Runtime) -> tuple[Check, .
     """Return one line for each requirement of the clusters; shared requirements are reported once."""
     given = {id(one): machines for one in chosen if (machines := one.existing_machines) is not None}
     found = [await _tofu(runtime)] if len(given) < len(chosen) else []
-    found.append(_kubectl(runtime))
+    found.append(_kubectl(runtime, [context.distribution for context in chosen]))
     for context in chosen:
         found += await context.provider.check(context.provider_context)
         if id(context) in given:
@@ -91,13 +92,14 @@ def judge(everything: Wanted, node: WantedNode, facts: NodeFacts, taken: frozens
     running = facts.unit(everything.distro.unit(node.role)).started
     problems = [*foreign(everything, facts), *clock(facts)]
     if not running:
-        problems += preflight(everything.distro.name, node, facts, staging=True)
+        problems += preflight(everything.distro, node, facts, staging=True)
     state = f"part of {facts.claimed}; " if facts.claimed else ""
     yield Check(node.name, ok=True, found=f"answers, commands run as root; {state}{about}")
     for problem in problems:
         bad = problem.severity is Severity.ERROR
         yield Check(node.name, ok=False if bad else None, found=problem.reason, help=problem.help)
-    if not running and (busy := [port for port in _PORTS[node.role] if port in taken]):
+    needed = sorted(ports(everything.distro.requirements(node.role)))
+    if not running and (busy := [port for port in needed if port in taken]):
         yield Check(
             node.name,
             ok=False,
@@ -115,10 +117,10 @@ async def _tofu(runtime: Runtime) -> Check:
     return Check(name, ok=True, found=f"{binary} ({binary.path})")
 
 
-def _kubectl(runtime: Runtime) -> Check:
+def _kubectl(runtime: Runtime, distributions: Iterable[Distribution]) -> Check:
     path = runtime.runner.which("kubectl")
     if path:
         return Check("kubectl", ok=True, found=str(path))
-    return Check(
-        "kubectl", ok=None, found="not on PATH", help="kbootstrap needs none; on a server: sudo k3s kubectl"
-    )
+    own = dict.fromkeys(shlex.join(one.command("kubectl")) for one in distributions)
+    help_ = f"kbootstrap needs none; on a server: sudo {' or '.join(own)}" if own else "kbootstrap needs none"
+    return Check("kubectl", ok=None, found="not on PATH", help=help_)

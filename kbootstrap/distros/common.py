@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from kbootstrap.distros.additions import Additions
 from kbootstrap.distros.config import HEADER, Value, dump
 from kbootstrap.distros.model import NodeFile, Paths, Role
+from kbootstrap.distros.requirements import CgroupController, KernelModule, UsableFolder
 from kbootstrap.spec.model import Cluster, Node, Snapshots
 
 STAMP = "/var/lib/kbootstrap/stamp"
+CGROUPS = tuple(map(CgroupController, ("cpu", "cpuset", "memory")))
+"""Controllers without which the agent ends (k3s source, `pkg/cgroups/cgroups_linux.go`, part of RKE2 too)."""
 _SELF_LABELS = ("kubelet.kubernetes.io", "node.kubernetes.io")
 """Namespaces of kubernetes.io in which a kubelet may label itself (Kubernetes: "NodeRestriction")."""
 
@@ -78,6 +81,24 @@ def snapshot_values(paths: Paths, snapshots: Snapshots) -> dict[str, Value]:
         values |= {"etcd-s3-insecure": True} if s3.insecure else {}
         values |= {"etcd-s3-endpoint-ca": paths.s3_ca} if s3.ca else {}
     return values
+
+
+def modules() -> tuple[KernelModule, ...]:
+    """Return the kernel modules that any network needs (k3s source, `pkg/agent/syssetup`)."""
+    return (
+        KernelModule("overlay", "containers share the layers of images"),
+        KernelModule("nf_conntrack", "Services: kube-proxy's rules follow connections"),
+        KernelModule("br_netfilter", "Services between pods of one node", vital=False),
+    )
+
+
+def folders(program: str) -> tuple[UsableFolder, ...]:
+    """Return the folders that files are written to, and that programs are started from."""
+    return (
+        UsableFolder("/var/lib/rancher", ("ro", "noexec"), "programs and containers are started from it"),
+        UsableFolder(program, ("ro", "noexec"), "the program is written to it, and started from it"),
+        UsableFolder("/etc/systemd/system", ("ro",), "the unit is written to it"),
+    )
 
 
 def node_ip(node: Node) -> str | None:

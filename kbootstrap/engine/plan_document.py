@@ -38,7 +38,7 @@ def _found(plan: ClusterPlan) -> Found:
             **(nodes.going.removed if nodes else {}),
         },
         after={node.name: node.role for node in context.nodes},
-        versions=_versions(nodes, context.distribution.paths.binary) if nodes else (),
+        versions=_versions(nodes) if nodes else (),
         version=context.cluster.kubernetes.version,
         blank=plan.blank,
         gone=plan.gone,
@@ -47,12 +47,11 @@ def _found(plan: ClusterPlan) -> Found:
     )
 
 
-def _versions(nodes: Nodes, binary: str) -> tuple[str, ...]:
+def _versions(nodes: Nodes) -> tuple[str, ...]:
     """Return the Kubernetes versions of nodes: as they report to the API, else as they were installed."""
     told = {name: node.version for name, node in (nodes.api.nodes.items() if nodes.api else ())}
-    there = {
-        n: found.artifacts[binary].version for n, found in nodes.facts.items() if binary in found.artifacts
-    }
+    installed = nodes.wanted.distro.installed
+    there = {name: version for name, found in nodes.facts.items() if (version := installed(found.versions))}
     return tuple(sorted({*({**there, **told}.values())}))
 
 

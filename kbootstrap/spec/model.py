@@ -49,7 +49,7 @@ class ProviderSpec:
 class Kubernetes:
     """What is installed on the nodes. `disable` names packaged components that are left out."""
 
-    distribution: Literal["k3s", "rke2"]
+    distribution: str
     version: str
     secrets_encryption: bool
     profile: Literal["cis"] | None

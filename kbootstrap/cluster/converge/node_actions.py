@@ -95,8 +95,8 @@ class Hands:
         """
         place = f"{NEXT}/{tarball.name}"
         await self.host.put(tarball, place, mode=0o600, deadline=STAGE)
-        binary, quoted = shlex.quote(self.wanted.distro.paths.binary), shlex.quote(place)
-        command = f"{binary} ctr --namespace k8s.io images import {quoted} >/dev/null 2>&1; rm -f {quoted}"
+        words = self.wanted.distro.command("ctr", "--namespace", "k8s.io", "images", "import", place)
+        command = f"{shlex.join(words)} >/dev/null 2>&1; rm -f {shlex.quote(place)}"
         await self.host.run(command, deadline=STAGE, check=False)
 
     async def swap(self, step: SwapFiles, artifacts: Mapping[str, LocalFile]) -> None:
@@ -170,8 +170,8 @@ class Hands:
 
     async def save_snapshot(self, name: str) -> None:
         """Save a snapshot of etcd in the folder where the service keeps its own."""
-        binary, quoted = shlex.quote(self.wanted.distro.paths.binary), shlex.quote(name)
-        await self.host.run(f"{binary} etcd-snapshot save --name {quoted} 2>&1", deadline=SNAPSHOT)
+        words = self.wanted.distro.command("etcd-snapshot", "save", "--name", name)
+        await self.host.run(f"{shlex.join(words)} 2>&1", deadline=SNAPSHOT)
 
     async def enable(self, unit: str) -> None:
         """Enable a unit that runs."""

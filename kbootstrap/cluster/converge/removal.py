@@ -100,7 +100,7 @@ async def depart(
                     if step.member and host:
                         await host.run(f"mkdir -p $(dirname {LEFT}) && touch {LEFT}", deadline=COMMAND)
                     await watch.forget(node)
-                    await patiently(partial(api.delete_secret, f"{node}.node-password.{distro.name}"))
+                    await patiently(partial(api.delete_secret, distro.password_secret(node)))
                 case WaitJoined():
                     await watch.joined(node)
                 case HoldService() | StopService():

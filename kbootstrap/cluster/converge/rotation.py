@@ -36,7 +36,7 @@ async def activate(host: Host, distro: Distribution) -> None:
         "data": str(PurePosixPath(distro.paths.server_token).parent),
         "token": distro.paths.token,
         "server_token": distro.paths.server_token,
-        "binary": distro.paths.binary,
+        "kubectl": shlex.join(distro.command("kubectl")),
         "next": NEXT,
     }
     head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
@@ -114,8 +114,8 @@ async def certificates(host: Host, unit: str, distro: Distribution) -> None:
 
     The program keeps a copy in `tls-<epoch>`. Raises `InstallFailed` (KB0887).
     """
-    quoted, binary = shlex.quote(unit), shlex.quote(distro.paths.binary)
-    command = f"systemctl stop {quoted} && {binary} certificate rotate 2>&1"
+    rotate = shlex.join(distro.command("certificate", "rotate"))
+    command = f"systemctl stop {shlex.quote(unit)} && {rotate} 2>&1"
     output = await host.run(command, deadline=RENEW, check=False)
     if output.status != 0:
         raise InstallFailed(

@@ -53,6 +53,13 @@ def script(distro: Distribution, cluster: str | None = None) -> str:
         "binary": paths.binary,
         "stamp": paths.stamp,
         "units": f"{distro.unit('server')} {distro.unit('agent')}",
+        "programs": ":".join(distro.program_folders),
+        "bridge": distro.network.bridge,
+        "links": " ".join(distro.network.links),
+        "prefixes": " ".join(distro.network.prefixes),
+        "theirs": distro.network.rules,
+        "sets": distro.network.sets,
+        "folders": " ".join(distro.network.folders),
     }
     head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
     return head + files(__package__).joinpath("uninstall.sh").read_text("utf-8")

@@ -140,7 +140,7 @@ class _Node:
             yield from refusals.withdrawn(self.wanted, self.node, self.facts)
         else:
             staging = any(isinstance(step, StageFile) for step in steps)
-            yield from preflight.preflight(self.distro.name, self.node, self.facts, staging=staging)
+            yield from preflight.preflight(self.distro, self.node, self.facts, staging=staging)
 
     def steps(self) -> Iterator[Step]:
         name = self.node.name
@@ -203,8 +203,7 @@ class _Node:
 
     def _installed(self) -> str:
         """Return the version that is in place, empty where there is none."""
-        there = self.facts.artifacts.get(self.distro.paths.binary)
-        return there.version if there else ""
+        return self.distro.installed(self.facts.versions)
 
     def _other_version(self) -> bool:
         """Whether the service runs another version than the one that is wanted."""

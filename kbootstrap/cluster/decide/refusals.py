@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
+from kbootstrap import distros
 from kbootstrap.cluster.state.model import ApiFacts, NodeFacts, Wanted, WantedNode
 from kbootstrap.cluster.state.restore_mark import REHEARSAL, Mark
 from kbootstrap.core.diagnostics import Diagnostic, Severity
@@ -39,7 +40,7 @@ def foreign(wanted: Wanted, facts: NodeFacts) -> Iterator[Diagnostic]:
             "KB0807",
             "Machine is in use",
             f"{reason} Nothing of it is touched.",
-            "name another machine, or uninstall what is there first (k3s-uninstall.sh, rke2-uninstall.sh)",
+            f"name another machine, or uninstall what is there first ({', '.join(_uninstallers())})",
         )
 
 
@@ -117,6 +118,10 @@ def unknown_nodes(wanted: Wanted, api: ApiFacts | None, going: Collection[str]) 
                 f"if it is not wanted: kubectl drain {name} --ignore-daemonsets; kubectl delete node {name}",
                 severity=Severity.WARNING,
             )
+
+
+def _uninstallers() -> list[str]:
+    return [script for one in distros.every() for script in one.uninstallers]
 
 
 def _value(text: str, key: str) -> str | None:

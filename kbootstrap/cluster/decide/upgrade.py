@@ -17,8 +17,7 @@ from kbootstrap.core.diagnostics import Diagnostic
 
 def runs(wanted: Wanted, facts: NodeFacts, seen: ApiNode | None) -> str:
     """Return the version that a node runs: as it tells the API, else as it is installed; empty for none."""
-    installed = facts.artifacts.get(wanted.distro.paths.binary)
-    return (seen.version if seen else "") or (installed.version if installed else "")
+    return (seen.version if seen else "") or wanted.distro.installed(facts.versions)
 
 
 def other_version(wanted: Wanted, facts: NodeFacts, seen: ApiNode | None) -> bool:

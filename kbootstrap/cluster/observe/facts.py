@@ -14,6 +14,7 @@ from importlib.resources import files
 from pathlib import PurePosixPath
 from typing import Literal
 
+from kbootstrap import distros
 from kbootstrap.cluster.deadlines import FACTS
 from kbootstrap.cluster.lock.holder import holding
 from kbootstrap.cluster.lock.lease import TTL
@@ -83,9 +84,10 @@ async def _one(host: Host, text: str, distro: Distribution) -> NodeFacts:
 def script(distro: Distribution, volumes: Sequence[WantedVolume] = ()) -> str:
     """Return the whole script for a distribution, and for a machine with these volumes."""
     paths = distro.paths
-    data = str(PurePosixPath(paths.images).parent.parent)
+    data = _data(distro)
+    others = [one for one in distros.every() if one.name != distro.name]
     values = {
-        "name": distro.name,
+        "others": "\n".join(f"{one.name} {_data(one)}/agent" for one in others),
         "data": data,
         "server": distro.unit("server"),
         "agent": distro.unit("agent"),
@@ -103,6 +105,10 @@ def script(distro: Distribution, volumes: Sequence[WantedVolume] = ()) -> str:
     }
     head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
     return head + files(__package__).joinpath("facts.sh").read_text("utf-8")
+
+
+def _data(distro: Distribution) -> str:
+    return str(PurePosixPath(distro.paths.images).parent.parent)
 
 
 def parse(name: str, said: str, distro: Distribution, *, now: float) -> NodeFacts:

@@ -146,6 +146,11 @@ class NodeFacts:
         """Whether this machine has been a node before: etcd data, or the password of its Node object."""
         return self.etcd or self.node_password
 
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """The versions of the artifacts that our stamp names, by path."""
+        return {path: artifact.version for path, artifact in self.artifacts.items()}
+
     def unit(self, name: str) -> UnitState:
         """Return the state of a unit; one that systemd does not know is absent."""
         return self.units.get(name, UnitState())
