@@ -1,7 +1,7 @@
 """Obtains the files of a version. The order: cache, mirror of the spec, vendor's release, build from source.
 
-A source that does not answer or does not have the version is told and passed over; a source that delivers
-other bytes than its checksums say ends the command: somebody must look.
+A source that does not answer or does not have the version is reported and skipped; a source that delivers
+bytes other than its checksums say ends the command: an operator must look.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ def _check(url: str, found: str, wanted: str) -> None:
     if found != wanted:
         raise KbootstrapError(
             f"{fetch.shown(url)} does not have its published checksum",
-            hint="nothing was kept; do not go on before you know who serves this file",
+            hint="nothing was kept; find out where this file comes from before you continue",
             detail=f"published {wanted}\nreceived  {found}",
             code="KB0903",
         )

@@ -32,7 +32,7 @@ async def look_up(
     """Return what can be pinned of a version, for every architecture, and why there is no more of it.
 
     Checksums come from the cache, for files that a vendor made, else from the lists that the mirror and the
-    vendor publish; no file is downloaded. Arguments and errors as in `obtain`, but where nobody answers
+    vendor publish; no file is downloaded. Arguments and errors as in `obtain`, but where no source answers
     nothing is raised: then the recipe alone is returned, if there is one.
     """
     env = os.environ if env is None else env
@@ -84,7 +84,7 @@ def verify(where: str, found: Mapping[str, str], pin: Artifact | None) -> None:
         if wanted != sha:
             raise KbootstrapError(
                 f"{name} from {where} is not the one that the lock file pins",
-                hint="find out who changed it before you go on; `kbootstrap lock --upgrade artifacts` pins "
+                hint="find out why it changed before you continue; `kbootstrap lock --upgrade artifacts` pins "
                 "what is published now, for a review of the lock file",
                 detail=f"pinned {wanted}\nfound  {sha}",
                 code="KB0912",

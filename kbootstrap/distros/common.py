@@ -110,7 +110,7 @@ def node_ip(node: Node) -> str | None:
 
 
 def may_register(label: str) -> bool:
-    """Tell whether a node may set this label on itself when it registers; others are set through the API."""
+    """Return whether a node may set this label on itself when it registers; others are set through the API."""
     namespace = label.rpartition("/")[0]
     reserved = namespace.endswith(("kubernetes.io", "k8s.io"))
     return not reserved or any(namespace == n or namespace.endswith(f".{n}") for n in _SELF_LABELS)
@@ -131,7 +131,7 @@ def node_file(paths: Paths, node: Node) -> NodeFile:
 
 
 def manifest_files(paths: Paths, additions: Additions) -> list[NodeFile]:
-    """Return the manifests of a server, which sees by itself when one changes."""
+    """Return the manifests of a server, which detects changes of them."""
     return [
         NodeFile(f"{paths.manifests}/{name}", f"{HEADER}{text}", 0o600, restart=False)
         for name, text in sorted(additions.manifests.items())

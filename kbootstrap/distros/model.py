@@ -115,7 +115,7 @@ class Distribution(Protocol):
     def command(self, tool: Tool, *arguments: str) -> tuple[str, ...]:
         """Return the words of a command line on a node, as root.
 
-        `ctr` and `crictl` are told where their socket is. `kubectl` has no kubeconfig yet: an administrator's
+        `ctr` and `crictl` get the path of their socket. `kubectl` has no kubeconfig yet: an administrator's
         is `paths.kubeconfig`.
         """
 

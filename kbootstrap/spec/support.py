@@ -64,7 +64,7 @@ POOL_ROWS: tuple[PoolRow, ...] = (
 
 
 def unsupported(spec: Spec, cluster: Cluster) -> tuple[Diagnostic, ...]:
-    """Return a diagnostic for every key of this cluster that somebody wrote and nothing carries out yet."""
+    """Return a diagnostic for every key of this cluster that is written and not supported yet."""
     return tuple(_find(spec, cluster))
 
 

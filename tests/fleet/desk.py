@@ -343,7 +343,7 @@ def _loaded(path: Path, text: str) -> Spec:
 
 
 async def _run(context: Context, renew: Collection[str]) -> bool:
-    """As the command does; tell whether there was anything to do."""
+    """As the command does; return whether there was anything to do."""
     async with AsyncExitStack() as stack:
         planned = await plan_cluster.plan_cluster(context, stack, starting=True, replace=renew)
         await apply_cluster.apply_cluster(planned)

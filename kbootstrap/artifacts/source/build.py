@@ -217,7 +217,7 @@ def addon_images(wanted: DistributionRecipe, made: Made, applets: list[str]) -> 
 
 
 def _versions(wanted: DistributionRecipe, go: str) -> tuple[str, ...]:
-    """Linker flags that tell the programs their versions; k3s refuses to start without the Go version."""
+    """Linker flags that set the versions of the programs; k3s refuses to start without the Go version."""
     own = f"{wanted.family.module}/pkg/version"
     values = {
         f"{own}.Version": wanted.version,

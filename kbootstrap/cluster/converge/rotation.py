@@ -54,7 +54,7 @@ async def activate(host: Host, distro: Distribution) -> None:
 
 
 async def runs(host: Host, unit: str) -> bool:
-    """Tell whether a unit is active just now."""
+    """Return whether a unit is active just now."""
     command = f"systemctl is-active --quiet {shlex.quote(unit)}"
     return (await host.run(command, deadline=COMMAND, check=False)).status == 0
 

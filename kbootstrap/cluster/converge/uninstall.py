@@ -30,7 +30,7 @@ async def uninstall(host: Host, distro: Distribution, cluster: str | None = None
     if output.status != 0 or said is None:
         raise InstallFailed(
             f"{distro.name} could not be taken off {host.name}",
-            hint="look at what is left there, then run the same command again: it goes on where it stopped",
+            hint="look at what is left there, then run the same command again: it resumes where it stopped",
             detail=output.tail or None,
             code="KB0828",
             host=host.name,

@@ -261,7 +261,7 @@ class _Node:
         return file.path in self.facts.files
 
     def _restarts(self, written: WriteFile) -> bool:
-        """Tell whether a running service must see this file; an agent asks its drop-in where the API is."""
+        """Return whether a running service must see this file; an agent asks its drop-in where the API is."""
         join = self.distro.paths.join
         return written.file.restart or (written.file.path == join and self.node.role == "agent")
 

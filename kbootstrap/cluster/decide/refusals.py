@@ -58,7 +58,7 @@ def restoring(facts: NodeFacts) -> Iterator[Diagnostic]:
             "KB0870",
             "A restore has not come to its end",
             f"{facts.name} is in the middle of the restore of {facts.restoring.partition(' ')[0]}.",
-            "run the same `kbootstrap snapshot restore` again: it goes on where it stopped",
+            "run the same `kbootstrap snapshot restore` again: it resumes where it stopped",
         )
 
 

@@ -42,19 +42,19 @@ class Rotation:
     begun: bool = False
 
     def stale(self, facts: NodeFacts, *, member: bool) -> bool:
-        """Tell whether a server starts with another token. What a member has is right while none rotate."""
+        """Return whether a server starts with another token. What a member has is right while none rotate."""
         return (self.pending or not member) and _differs(facts.tokens.own, self.server)
 
     def stale_agents(self, facts: NodeFacts, *, member: bool) -> bool:
-        """Tell whether a server lets agents join with another token."""
+        """Return whether a server lets agents join with another token."""
         return (self.pending or not member) and _differs(facts.tokens.agents, self.agents)
 
     def stale_agent(self, facts: NodeFacts) -> bool:
-        """Tell whether an agent has a token that is good no more; the server token is good for agents too."""
+        """Return whether an agent has a token that is good no more; the server token is good for agents too."""
         return _differs(facts.tokens.own, self.agents) and _differs(facts.tokens.own, self.server)
 
     def unfinished(self, facts: NodeFacts) -> bool:
-        """Tell whether a member has tokens beside that must be put away in the end."""
+        """Return whether a member has tokens beside that must be put away in the end."""
         return self.pending and (bool(facts.tokens.next) or self.stale(facts, member=True))
 
 

@@ -21,7 +21,7 @@ def runs(wanted: Wanted, facts: NodeFacts, seen: ApiNode | None) -> str:
 
 
 def other_version(wanted: Wanted, facts: NodeFacts, seen: ApiNode | None) -> bool:
-    """Tell whether a node that was part of the cluster runs another version than the wanted one."""
+    """Return whether a node that was part of the cluster runs another version than the wanted one."""
     return runs(wanted, facts, seen) not in ("", wanted.version)
 
 

@@ -159,7 +159,7 @@ vm.panic_on_oom=0
 
 
 def _known(component: str) -> bool:
-    """Tell whether a name of `disable` is one of RKE2's packaged charts; k3s has others."""
+    """Return whether a name of `disable` is one of RKE2's packaged charts; k3s has others."""
     return component.startswith("rke2-")
 
 
