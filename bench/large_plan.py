@@ -19,7 +19,9 @@ from typing import Any, Literal
 
 from ruamel.yaml import YAML
 
-from kbootstrap.cluster.decide.steps import Plan, RestartService, WriteFile
+from kbootstrap.cluster.steps.files import WriteFile
+from kbootstrap.cluster.steps.plan import Plan
+from kbootstrap.cluster.steps.service import RestartService
 from kbootstrap.core.events import nowhere
 from kbootstrap.core.process import LocalRunner
 from kbootstrap.core.redact import Redactor

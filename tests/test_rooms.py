@@ -33,6 +33,7 @@ LEVELS = {name: level for level, names in enumerate(ORDER) for name in names}
 CLUSTER = (
     ("__init__", "deadlines", "lock"),
     ("state",),
+    ("steps",),
     ("decide",),
     ("api",),
     ("observe",),

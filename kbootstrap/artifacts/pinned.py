@@ -84,8 +84,8 @@ def verify(where: str, found: Mapping[str, str], pin: Artifact | None) -> None:
         if wanted != sha:
             raise KbootstrapError(
                 f"{name} from {where} is not the one that the lock file pins",
-                hint="find out why it changed before you continue; `kbootstrap lock --upgrade artifacts` pins "
-                "what is published now, for a review of the lock file",
+                hint="find out why it changed before you continue; `kbootstrap lock --upgrade "
+                "artifacts` pins what is published now, for a review of the lock file",
                 detail=f"pinned {wanted}\nfound  {sha}",
                 code="KB0912",
             )

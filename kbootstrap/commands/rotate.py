@@ -14,9 +14,9 @@ from kbootstrap.cluster.converge import rotation as renewing
 from kbootstrap.cluster.converge.tokens import NEXT, Beside
 from kbootstrap.cluster.decide import rotation
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.decide.steps import Plan
 from kbootstrap.cluster.observe.credentials import first_secret
 from kbootstrap.cluster.snapshots.remote import read_bundle
+from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import InstallFailed, PrerequisiteMissing
 from kbootstrap.core.events import phase
 from kbootstrap.core.runtime import Runtime

@@ -110,7 +110,7 @@ def node_ip(node: Node) -> str | None:
 
 
 def may_register(label: str) -> bool:
-    """Return whether a node may set this label on itself when it registers; others are set through the API."""
+    """Return whether a node may set this label when it registers; others are set through the API."""
     namespace = label.rpartition("/")[0]
     reserved = namespace.endswith(("kubernetes.io", "k8s.io"))
     return not reserved or any(namespace == n or namespace.endswith(f".{n}") for n in _SELF_LABELS)

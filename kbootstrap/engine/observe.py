@@ -14,11 +14,11 @@ from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.desired import wanted
 from kbootstrap.cluster.decide.host_record import RECORD
 from kbootstrap.cluster.decide.removal import NOBODY, Going
-from kbootstrap.cluster.decide.steps import Plan
 from kbootstrap.cluster.observe.credentials import fetch_kubeconfig
 from kbootstrap.cluster.observe.facts import gather
 from kbootstrap.cluster.snapshots.settings import private_files
 from kbootstrap.cluster.state.model import ApiFacts, NodeFacts, Wanted
+from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import CredentialsRefused, HostUnreachable, KbootstrapError
 from kbootstrap.core.events import Event, Status, Type, phase
 from kbootstrap.distros.model import Role

@@ -16,12 +16,13 @@ from dataclasses import dataclass, field
 from kbootstrap.cluster.api import Api
 from kbootstrap.cluster.api import connect as connect_api
 from kbootstrap.cluster.converge.drain import await_workloads, cordon, workloads
-from kbootstrap.cluster.converge.removal import clear, depart, give_back
+from kbootstrap.cluster.converge.removal import NodeRemover
 from kbootstrap.cluster.converge.reporting import Teller
 from kbootstrap.cluster.decide.order import Order, order
 from kbootstrap.cluster.decide.removal import Going
-from kbootstrap.cluster.decide.steps import Cordon, WaitWorkloads
 from kbootstrap.cluster.state.pods import Workloads
+from kbootstrap.cluster.steps.membership import WaitWorkloads
+from kbootstrap.cluster.steps.removal import Cordon
 from kbootstrap.core.concurrency import together
 from kbootstrap.core.errors import InstallFailed, KbootstrapError, PlanMoved
 from kbootstrap.core.events import phase
@@ -146,11 +147,10 @@ class Turnover:
 
     async def _depart(self, name: str) -> None:
         context, steps = self.context, self.nodes.plan.leaving.get(name, ())
-        cluster, emit, api = context.cluster.name, context.runtime.emit, self._asked()
-        await clear(name, steps, api, cluster=cluster, seconds=self.seconds, emit=emit)
+        remover = self._remover()
+        await remover.clear(name, steps, seconds=self.seconds)
         self._cleared.add(name)  # from here on it goes, now or with the next run
-        host, distro = self.nodes.hosts.get(name), context.distribution
-        await depart(name, steps, api, host, cluster=cluster, distro=distro, emit=emit)
+        await remover.depart(name, steps, self.nodes.hosts.get(name))
         context.lease.leave(name)
 
     @asynccontextmanager
@@ -161,8 +161,7 @@ class Turnover:
         except KbootstrapError:
             leaving = self.nodes.plan.leaving
             rest = {name: leaving.get(name, ()) for name in names if name not in self._cleared}
-            cluster, emit = self.context.cluster.name, self.context.runtime.emit
-            await give_back(rest, self._asked(), cluster=cluster, emit=emit)
+            await self._remover().give_back(rest)
             raise
 
     async def _apply(self, made: PlanSummary) -> None:
@@ -176,6 +175,10 @@ class Turnover:
             )
         if not made.empty:
             await carry_out(self.context, self.tofu, self.tofu.root / PLAN_FILE, made)
+
+    def _remover(self) -> NodeRemover:
+        context = self.context
+        return NodeRemover(context.cluster.name, context.distribution, self._asked(), context.runtime.emit)
 
     def _order(self) -> Order:
         return order(self.nodes.going, self.nodes.wanted.nodes, self.nodes.plan.leaving)

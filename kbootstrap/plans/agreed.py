@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kbootstrap.cluster.decide.steps import Plan, Step
+from kbootstrap.cluster.steps.base import Step
+from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import PlanMoved
 
 STALE = "KB0514"

@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kbootstrap.cluster.decide.order import Order
-from kbootstrap.cluster.decide.steps import Plan, ReconcileNode, Step, WriteFile
+from kbootstrap.cluster.steps.api import ReconcileNode
+from kbootstrap.cluster.steps.base import Step
+from kbootstrap.cluster.steps.files import WriteFile
+from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.diagnostics import Diagnostic, SpecPath, show_path
 from kbootstrap.distros.model import Role
 from kbootstrap.plans import effects

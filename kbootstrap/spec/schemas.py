@@ -43,7 +43,7 @@ def one_machine(name: str) -> bool:
 
 
 def endpoint(name: str, servers: int) -> str | None:
-    """Return what `api.endpoint` is with a provider when it is not written; None leaves it to the provider."""
+    """Return the default of `api.endpoint` with a provider; None leaves it to the provider."""
     kinds = provider(name).get("x-kbootstrap", {}).get("endpoint", {})
     found = kinds.get("one_server" if servers == 1 else "several_servers")
     return str(found) if found is not None else None

@@ -34,8 +34,8 @@ exec 9>>"${out%/*}/kbootstrap.lock" || exit 1
 "$python" -IS -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)' 2>/dev/null
 "$@" >>"$out" 2>&1 9>&-
 """
-"""An interrupt reaches the shell too, which then still waits for the program. A run that starts although the lock is
-held (`settled` let it through) continues to the lock of the state, whose error names the holder."""
+"""An interrupt reaches the shell too, which then still waits for the program. A run that starts although the
+lock is held (`settled` let it through) continues to the lock of the state, whose error names the holder."""
 
 
 def redirected(command: Sequence[str], out: Path) -> list[str]:

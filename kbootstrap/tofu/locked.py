@@ -46,7 +46,7 @@ def sources(versions: str) -> tuple[str, ...]:
 
 
 def published(found: TofuProvider) -> TofuProvider:
-    """Return what others can be held to: the hashes too where a registry reported them, else the version alone.
+    """Return what can be pinned: the hashes too where a registry reported them, else the version alone.
 
     What came from a mirror may have been built from source, and other machines make other bytes of that.
     """

@@ -23,7 +23,7 @@ _PAUSE = 0.2
 
 
 async def settled(root: Path, wait: float, cluster: str, emit: Emit) -> None:
-    """Return when no process on this machine works in `root` or holds its local state, or after `wait` seconds.
+    """Return when no local process works in `root` or holds its local state, or after `wait` seconds.
 
     Reports when it has to wait. With a local state a timeout is no error: tofu then reports the holder of the
     lock. Raises `Locked` (KB0505) while another run continues that may hold no other lock.

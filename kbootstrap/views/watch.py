@@ -73,7 +73,7 @@ class BlockWatch:
         self._begun = False
 
     def show(self, clusters: Sequence[ClusterStatus], now: datetime) -> None:
-        """Print a block that begins with the time. Raises `BrokenPipeError` when the reader has closed the pipe."""
+        """Print a block that begins with the time. Raises `BrokenPipeError` when the pipe is closed."""
         if not self._changes.new(clusters):
             return
         if self._begun:

@@ -20,24 +20,18 @@ import time
 from collections.abc import Mapping, Sequence
 
 from kbootstrap.cluster.api import Connect, connect, warm
+from kbootstrap.cluster.converge.cluster_run import ClusterRun
 from kbootstrap.cluster.converge.executor import Executor
 from kbootstrap.cluster.converge.limits import Turns
 from kbootstrap.cluster.converge.reporting import Teller
 from kbootstrap.cluster.converge.secrets import MakeSecret
 from kbootstrap.cluster.converge.tokens import Tokens
 from kbootstrap.cluster.deadlines import POLL, QUORUM
-from kbootstrap.cluster.decide.steps import (
-    ActivateTokens,
-    ForgetTokens,
-    Plan,
-    RenewCertificates,
-    RestartService,
-    StartService,
-    WaitServing,
-    WaitWorkloads,
-)
 from kbootstrap.cluster.observe.credentials import await_kubeconfig
 from kbootstrap.cluster.state.model import LocalFile, Wanted
+from kbootstrap.cluster.steps.plan import Plan
+from kbootstrap.cluster.steps.rotation import RenewCertificates, TokenStep
+from kbootstrap.cluster.steps.service import RestartService, StartService, WaitServing
 from kbootstrap.core.concurrency import first
 from kbootstrap.core.errors import InstallFailed, KbootstrapError
 from kbootstrap.core.events import Emit, nowhere
@@ -47,9 +41,6 @@ from kbootstrap.inventory.model import Endpoint
 
 _SPARING = 3
 """Members from which on etcd can spare one of them."""
-_ROTATE = (ActivateTokens, ForgetTokens)
-_ROLL = (WaitWorkloads, *_ROTATE, RenewCertificates)
-"""Steps of plans in which a node begins when the one before is well."""
 SENDING = 16
 """Machines that are sent files at the same time; more only share the same uplink."""
 
@@ -76,27 +67,21 @@ async def converge(
     """
     if plan.refused:
         raise InstallFailed("this plan was refused", diagnostics=plan.diagnostics)
-    everything = [step for steps in plan.steps.values() for step in steps]
-    tokens = Tokens(wanted.distro, redactor, rotating=any(isinstance(step, _ROTATE) for step in everything))
-    teller = Teller(plan.cluster, emit)
-    executor = Executor(
-        plan, wanted, hosts, artifacts, external, redactor, teller, tokens, connect, make_secret
-    )
+    rotating = any(isinstance(step, TokenStep) for step in plan.all_steps)
+    tokens = Tokens(wanted.distro, redactor, rotating=rotating)
+    run = ClusterRun(plan, wanted, hosts, artifacts, external, redactor, tokens, connect, make_secret)
     try:
-        return await _Run(executor).everything()
+        return await _Schedule(run, Executor(run, Teller(plan.cluster, emit))).everything()
     finally:
-        await executor.close()
+        await run.close()
 
 
-class _Run:
-    """Who begins when, in one run of one plan."""
+class _Schedule:
+    """When the stages of each node begin, in one run of one plan."""
 
-    def __init__(self, executor: Executor) -> None:
-        self.executor, self.plan, self.wanted = executor, executor.plan, executor.wanted
-        self.gate = executor.gate
-        everything = [step for steps in self.plan.steps.values() for step in steps]
-        self.rolling = any(isinstance(step, _ROLL) for step in everything)
-        self.renewed = any(isinstance(step, RenewCertificates) for step in everything)
+    def __init__(self, run: ClusterRun, executor: Executor) -> None:
+        self.run, self.executor, self.plan, self.wanted = run, executor, run.plan, run.wanted
+        self.gate, self.rolling = run.gate, run.plan.rolling
         self.lane = self._lane()
         self.sent_first = asyncio.Event()
         self.sending = asyncio.Semaphore(SENDING)
@@ -107,11 +92,11 @@ class _Run:
         self.halted = False
 
     async def everything(self) -> str:
-        executor = self.executor
+        run = self.run
         agents = [name for name in self.plan.steps if self.wanted.node(name).role == "agent"]
         try:
             if self.plan.members:
-                await executor.tokens.read([executor.hosts[name] for name in self.plan.members])
+                await run.tokens.read([run.hosts[name] for name in self.plan.members])
                 await self._open_at_once()
             async with asyncio.TaskGroup() as group:
                 group.create_task(asyncio.to_thread(warm))
@@ -127,27 +112,27 @@ class _Run:
             raise error from None
         if self.failures:
             raise _summary(self.failures)
-        if self.renewed:
-            member = executor.hosts[self.plan.members[0]]
-            return await await_kubeconfig(member, self.wanted.distro, executor.redactor)
-        return executor.kubeconfig
+        if any(isinstance(step, RenewCertificates) for step in self.plan.all_steps):
+            member = run.hosts[self.plan.members[0]]
+            return await await_kubeconfig(member, self.wanted.distro, run.redactor)
+        return run.kubeconfig
 
     def _lane(self) -> tuple[str, ...]:
         """Order the servers that have something to do: the founder; members, stopped ones first; joiners."""
         plan = self.plan
 
         def rank(name: str) -> tuple[bool, bool, bool]:
-            return (name != plan.founder, name not in plan.members, self.executor.has(name, RestartService))
+            return (name != plan.founder, name not in plan.members, self.plan.has(name, RestartService))
 
         return tuple(sorted((n.name for n in self.wanted.servers if n.name in plan.steps), key=rank))
 
     async def _open_at_once(self) -> None:
         """Open the gate when a member serves already."""
-        running = [n for n in self.plan.members if not self.executor.has(n, StartService, WaitServing)]
+        running = [n for n in self.plan.members if not self.plan.has(n, StartService, WaitServing)]
         if not running and self.rolling:  # they serve until it is their turn, and are asked before it
-            running = [n for n in self.plan.members if self.executor.has(n, RestartService)]
+            running = [n for n in self.plan.members if self.plan.has(n, RestartService)]
         if running:
-            await self.executor.open(running[0])
+            await self.run.open(running[0])
 
     async def _bits(self, name: str) -> None:
         """Send everything that needs no running cluster. The first server goes first."""
@@ -187,13 +172,13 @@ class _Run:
             try:
                 await self._steady(name)
                 await self._serve(name)
-                await self.executor.open(name)
+                await self.run.open(name)
             except KbootstrapError as error:
                 self._fail(name, error)
                 if not self.gate.is_set():
                     raise
                 return
-            if self.executor.has(name, RestartService):
+            if self.plan.has(name, RestartService):
                 await self._finish(name)
                 if name in self.failures:
                     return
@@ -206,13 +191,13 @@ class _Run:
         if (
             len(members) < _SPARING
             or name not in members
-            or not self.executor.has(name, RestartService)
+            or not self.plan.has(name, RestartService)
             or not self.gate.is_set()
         ):
             return
         needed, begun = len(members) // 2 + 1, time.monotonic()
         while True:
-            others = [await self.executor.ready(other) for other in members if other != name]
+            others = [await self.run.ready(other) for other in members if other != name]
             if sum(others) >= needed:
                 return
             if time.monotonic() - begun > QUORUM:
@@ -227,7 +212,7 @@ class _Run:
 
     async def _wake(self, bits: Mapping[str, asyncio.Task[None]]) -> None:
         """Start all members that are stopped at once: one alone has no quorum and would never serve."""
-        stopped = [n for n in self.lane if n in self.plan.members and self.executor.has(n, StartService)]
+        stopped = [n for n in self.lane if n in self.plan.members and self.plan.has(n, StartService)]
         if len(stopped) < 2:
             return
         await asyncio.gather(*(asyncio.shield(bits[name]) for name in stopped))
@@ -252,14 +237,14 @@ class _Run:
 
     async def _in_turn(self, name: str) -> None:
         async with self.turns.turn(name) as free:
-            if not free or (self.halted and (self.rolling or self.executor.has(name, RestartService))):
+            if not free or (self.halted and (self.rolling or self.plan.has(name, RestartService))):
                 return
             try:
                 await self._serve(name)
                 await self._finish(name)
             except KbootstrapError as error:
                 self._fail(name, error)
-            if name in self.failures and self.executor.has(name, RestartService):
+            if name in self.failures and self.plan.has(name, RestartService):
                 self.halted = True
 
     async def _serve(self, name: str) -> None:

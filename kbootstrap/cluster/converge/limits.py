@@ -10,8 +10,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from kbootstrap.cluster.decide.steps import Claim, Plan, RestartService, Step, WaitReady
 from kbootstrap.cluster.state.model import Wanted
+from kbootstrap.cluster.steps.machine import Claim
+from kbootstrap.cluster.steps.membership import WaitReady
+from kbootstrap.cluster.steps.plan import Plan
+from kbootstrap.cluster.steps.service import RestartService
 
 JOINING = 50
 """Agents that join at the same time: both projects ask for batches of 50 or fewer."""
@@ -27,13 +30,13 @@ class Turns:
         self._lost: dict[str, set[str]] = {}
         self._changed = asyncio.Condition()
         for name in plan.steps:
-            if self._has(name, WaitReady) and not self._has(name, RestartService, Claim):
+            if plan.has(name, WaitReady) and not plan.has(name, RestartService, Claim):
                 self._away.setdefault(self._pool(name), set()).add(name)
 
     @asynccontextmanager
     async def turn(self, name: str) -> AsyncIterator[bool]:
         """Hold one of the places; False where none will be free, because who is away does not come back."""
-        if not self._has(name, RestartService):
+        if not self._plan.has(name, RestartService):
             async with self._joining:
                 yield True
             return
@@ -58,6 +61,3 @@ class Turns:
 
     def _pool(self, name: str) -> str:
         return self._wanted.node(name).pool
-
-    def _has(self, name: str, *kinds: type[Step]) -> bool:
-        return any(isinstance(step, kinds) for step in self._plan.steps[name])

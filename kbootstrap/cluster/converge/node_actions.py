@@ -1,27 +1,20 @@
-"""One step on one machine: the commands and files behind the data of `steps.py`."""
+"""Actions on one machine: the commands and files behind the steps."""
 
 from __future__ import annotations
 
 import asyncio
 import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from kbootstrap.cluster.deadlines import COMMAND, FAILURES, POLL, ROUND, SERVING, SNAPSHOT, STAGE
-from kbootstrap.cluster.decide.steps import (
-    Claim,
-    MountVolume,
-    RestartService,
-    StageFile,
-    Step,
-    SwapFiles,
-    WriteFile,
-    WriteSecret,
-)
 from kbootstrap.cluster.observe import journal
 from kbootstrap.cluster.state.model import LocalFile, Wanted
+from kbootstrap.cluster.steps.base import Step
+from kbootstrap.cluster.steps.machine import Claim
+from kbootstrap.cluster.steps.service import RestartService
 from kbootstrap.core.errors import DeadlinePassed, InstallFailed, PrerequisiteMissing
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros.model import Artifact
@@ -55,9 +48,7 @@ class Hands:
     async def begin(self, steps: Sequence[Step]) -> None:
         """Write down what will be changed, before anything is: the claim, our files, a restart."""
         stamp = shlex.quote(self.wanted.distro.paths.stamp)
-        lines = [f"file {step.file.path}" for step in steps if isinstance(step, WriteFile | MountVolume)]
-        secret = (step.path for step in steps if isinstance(step, WriteSecret))
-        lines += [f"file {path}" for path in secret if path in self.wanted.private]
+        lines = [f"file {step.places}" for step in steps if step.places]
         if any(isinstance(step, Claim) for step in steps):
             lines.insert(0, f"cluster {self.wanted.cluster}")
         commands = []
@@ -72,21 +63,26 @@ class Hands:
             await self.host.run(" && ".join(commands), deadline=COMMAND)
 
     async def stage(
-        self, step: StageFile, artifacts: Mapping[str, LocalFile], progress: Transferred | None
+        self,
+        artifact: Artifact,
+        version: str,
+        artifacts: Mapping[str, LocalFile],
+        *,
+        aside: bool,
+        progress: Transferred | None = None,
     ) -> None:
         """Send an artifact (its checksum is verified by the transfer) and note it in the stamp."""
-        local = artifacts.get(step.artifact.name)
+        local = artifacts.get(artifact.name)
         if local is None:
             raise PrerequisiteMissing(
-                f"{step.artifact.name} of {step.version} is not on this machine",
+                f"{artifact.name} of {version} is not on this machine",
                 hint="kbootstrap artifacts pull",
                 code="KB0819",
             )
-        path = step.artifact.path
-        place = f"{NEXT}/{step.artifact.name}" if step.aside else path
-        await self.host.put(local.path, place, mode=step.artifact.mode, deadline=STAGE, progress=progress)
-        if not step.aside:
-            await self._stamp(step.artifact, local.sha256, step.version)
+        place = f"{NEXT}/{artifact.name}" if aside else artifact.path
+        await self.host.put(local.path, place, mode=artifact.mode, deadline=STAGE, progress=progress)
+        if not aside:
+            await self._stamp(artifact, local.sha256, version)
 
     async def preload(self, tarball: Path) -> None:
         """Give a node that runs the images of the next version: addons move before every node has changed.
@@ -99,16 +95,18 @@ class Hands:
         command = f"{shlex.join(words)} >/dev/null 2>&1; rm -f {shlex.quote(place)}"
         await self.host.run(command, deadline=STAGE, check=False)
 
-    async def swap(self, step: SwapFiles, artifacts: Mapping[str, LocalFile]) -> None:
+    async def swap(
+        self, changed: Collection[Artifact], version: str, artifacts: Mapping[str, LocalFile]
+    ) -> None:
         """Put what was sent beside in its place, and note it. What is in place already stays.
 
         The stamp is written first: a file that it names and that is not as it says counts as damaged, and is
         sent again.
         """
-        for artifact in step.artifacts:
+        for artifact in changed:
             new, path = shlex.quote(f"{NEXT}/{artifact.name}"), shlex.quote(artifact.path)
             await self._stamp(
-                artifact, artifacts[artifact.name].sha256, step.version, at=f"{NEXT}/{artifact.name}"
+                artifact, artifacts[artifact.name].sha256, version, at=f"{NEXT}/{artifact.name}"
             )
             # A rename within one file system is done or not; the folders may be on different ones.
             await self.host.run(
@@ -132,10 +130,6 @@ class Hands:
             + ("" if at else f" && rm -f {shlex.quote(f'{NEXT}/{artifact.name}')}"),
             deadline=COMMAND,
         )
-
-    async def write(self, step: WriteFile) -> None:
-        """Place a file of configuration."""
-        await self.put(step.file.content, step.file.path, step.file.mode)
 
     async def put(self, content: str, path: str, mode: int = 0o600) -> None:
         """Place a text, secret or not: it goes through stdin."""
@@ -210,6 +204,26 @@ class Hands:
     ) -> Exception:
         """Make the error for a unit that does not do what it should, with its last words."""
         return await journal.explain(kind, text, host=self.host, unit=unit, code=code, redactor=self.redactor)
+
+
+async def note_removed(host: Host) -> None:
+    """Record on a server that it is about to be removed from etcd."""
+    await host.run(f"mkdir -p $(dirname {LEFT}) && touch {LEFT}", deadline=COMMAND)
+
+
+async def hold_service(host: Host, unit: str) -> None:
+    """Prevent systemd from restarting a unit."""
+    place = shlex.quote(held_file(unit))
+    command = f"mkdir -p $(dirname {place}) && printf '[Service]\\nRestart=no\\n' > {place} && "
+    await host.run(f"{command}systemctl daemon-reload", deadline=COMMAND)
+
+
+async def stop_service(host: Host, unit: str) -> None:
+    """Stop and disable a unit. One that does not stop by itself is killed: its machine is about to go."""
+    name = shlex.quote(unit)
+    command = f"systemctl disable --quiet {name}; timeout {ROUND} systemctl stop {name} || "
+    command += f"systemctl kill --signal=KILL {name}; timeout {ROUND} sync || :"  # volumes go on
+    await host.run(command, deadline=COMMAND)
 
 
 def _first_number(said: str) -> int:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from kbootstrap.cluster.decide.steps import Step
+from kbootstrap.cluster.steps.base import Step
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.core.events import Emit, Event, Status, Type
 from kbootstrap.hosts.model import Transferred

@@ -12,8 +12,8 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from kbootstrap.cluster.decide.steps import Secret
 from kbootstrap.cluster.observe.credentials import first_secret
+from kbootstrap.cluster.steps.run import Secret
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros.model import Distribution

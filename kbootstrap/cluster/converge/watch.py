@@ -9,10 +9,10 @@ from functools import partial
 
 from kbootstrap.cluster.api import Api, ApiUnavailable, patiently
 from kbootstrap.cluster.deadlines import API, FORGET, JOINED, POLL, RECONCILE
-from kbootstrap.cluster.decide.steps import ReconcileNode
 from kbootstrap.cluster.state import labels
 from kbootstrap.cluster.state.model import ApiNode
 from kbootstrap.core.errors import DeadlinePassed
+from kbootstrap.spec.model import Taint
 
 
 class Watch:
@@ -47,21 +47,21 @@ class Watch:
         now = time.monotonic()
         self._next = now + max(POLL * 0.8, 3 * (now - begun))
 
-    async def reconcile(self, step: ReconcileNode) -> None:
+    async def reconcile(self, name: str, wanted: Mapping[str, str], taints: tuple[Taint, ...]) -> None:
         """Set labels and taints; read and try again when somebody else changes the Node at the same time."""
         try:
             async with asyncio.timeout(RECONCILE):
-                while not await self._try(step):  # noqa: ASYNC110 - nobody tells us
+                while not await self._try(name, wanted, taints):  # noqa: ASYNC110 - nobody tells us
                     await asyncio.sleep(POLL)
         except TimeoutError:
-            raise self._late(step.node, f"labels and taints were not set within {RECONCILE:.0f} s") from None
+            raise self._late(name, f"labels and taints were not set within {RECONCILE:.0f} s") from None
 
-    async def _try(self, step: ReconcileNode) -> bool:
-        node = await self.node(step.node, fresh=True)
+    async def _try(self, name: str, wanted: Mapping[str, str], taints: tuple[Taint, ...]) -> bool:
+        node = await self.node(name, fresh=True)
         if node is None:
             return False
-        change = labels.patch(node, step.labels, step.taints)
-        return change is None or await self._api.patch_node(step.node, change)
+        change = labels.patch(node, wanted, taints)
+        return change is None or await self._api.patch_node(name, change)
 
     async def joined(self, name: str) -> None:
         """Wait until there is a Node."""

@@ -13,31 +13,17 @@ from kbootstrap.cluster.decide import upgrade as rolling
 from kbootstrap.cluster.decide.membership import Standing, standing
 from kbootstrap.cluster.decide.removal import NOBODY, Going
 from kbootstrap.cluster.decide.rotation import ROTATED, Rotation, rotation
-from kbootstrap.cluster.decide.steps import (
-    ActivateTokens,
-    Claim,
-    EnableService,
-    ForgetNode,
-    ForgetTokens,
-    GiveSecret,
-    Plan,
-    ReconcileNode,
-    RestartService,
-    Secret,
-    StageFile,
-    StartService,
-    Step,
-    SwapFiles,
-    Uncordon,
-    WaitKnown,
-    WaitReady,
-    WaitServing,
-    WaitWorkloads,
-    WriteFile,
-    WriteSecret,
-)
 from kbootstrap.cluster.state import labels
 from kbootstrap.cluster.state.model import ApiFacts, ApiNode, NodeFacts, Wanted, WantedNode
+from kbootstrap.cluster.steps.api import GiveSecret, ReconcileNode, WaitKnown
+from kbootstrap.cluster.steps.base import ConvergeStep
+from kbootstrap.cluster.steps.files import StageFile, SwapFiles, WriteFile, WriteSecret
+from kbootstrap.cluster.steps.machine import Claim
+from kbootstrap.cluster.steps.membership import ForgetNode, Uncordon, WaitReady, WaitWorkloads
+from kbootstrap.cluster.steps.plan import Plan
+from kbootstrap.cluster.steps.rotation import ActivateTokens, ForgetTokens
+from kbootstrap.cluster.steps.run import Secret
+from kbootstrap.cluster.steps.service import EnableService, RestartService, StartService, WaitServing
 from kbootstrap.core.diagnostics import Diagnostic, errors
 from kbootstrap.distros.model import Artifact, NodeFile
 
@@ -66,7 +52,7 @@ def decide(
     found = standing(wanted, facts, [name for name in going.removed if going.role(name) == "server"])
     seen = dict(api.nodes) if api else {}
     tokens = rotation(wanted, facts, found.members)
-    steps: dict[str, tuple[Step, ...]] = {}
+    steps: dict[str, tuple[ConvergeStep, ...]] = {}
     giver = found.founder or wanted.servers[0].name
     first = rolling.first_to_change(wanted, facts, seen)
     problems = [
@@ -129,7 +115,7 @@ class _Node:
         self.settled = facts.registered or self.unit.started
         """Whether the service has been started before: then versions and fixed settings stay."""
 
-    def problems(self, steps: tuple[Step, ...]) -> Iterator[Diagnostic]:
+    def problems(self, steps: tuple[ConvergeStep, ...]) -> Iterator[Diagnostic]:
         yield from refusals.foreign(self.wanted, self.facts)
         yield from refusals.restoring(self.facts)
         yield from refusals.role(self.wanted, self.node, self.facts)
@@ -142,7 +128,7 @@ class _Node:
             staging = any(isinstance(step, StageFile) for step in steps)
             yield from preflight.preflight(self.distro, self.node, self.facts, staging=staging)
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Iterator[ConvergeStep]:
         name = self.node.name
         if self.facts.claimed is None:
             yield Claim(node=name, why="nothing of ours is on this machine yet")
@@ -315,7 +301,7 @@ class _Node:
     def _secret(self, secret: Secret, path: str, why: str) -> WriteSecret:
         return WriteSecret(node=self.node.name, why=why, secret=secret, path=path)
 
-    def _service(self, changed: list[str]) -> Iterator[Step]:
+    def _service(self, changed: list[str]) -> Iterator[ConvergeStep]:
         name, unit = self.node.name, self.unit_name
         # Servers that start with the token of before fail again and again: nothing is there to restart, and
         # they are started together, since one alone has no quorum.
@@ -332,7 +318,7 @@ class _Node:
         if not self.unit.enabled:
             yield EnableService(node=name, why="it would not start at the next boot", unit=unit)
 
-    def _settle(self, service: list[Step]) -> Iterator[Step]:
+    def _settle(self, service: list[ConvergeStep]) -> Iterator[ConvergeStep]:
         """Yield the waiting at the end, and labels and taints."""
         name = self.node.name
         starting = self.unit.active != "active" or any(not isinstance(s, EnableService) for s in service)
@@ -377,7 +363,7 @@ class _Node:
         return labels.patch(self.seen, self.node.labels, self.node.taints) is not None
 
 
-def _secret(wanted: Wanted, giver: str, api: ApiFacts | None, *, new: bool) -> Iterator[Step]:
+def _secret(wanted: Wanted, giver: str, api: ApiFacts | None, *, new: bool) -> Iterator[ConvergeStep]:
     """Yield the Secret of the infrastructure's programs where it is missing or good for nothing any more."""
     additions = wanted.additions
     if additions.secret is None or (api is not None and api.mark in wanted.good):

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from kbootstrap.cluster.decide.steps import Clean
 from kbootstrap.cluster.state.model import ApiFacts, NodeFacts
+from kbootstrap.cluster.steps.machine import Clean
 
 
 def cleaned(

@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from kbootstrap.cluster.decide.host_record import GiveBack, LeaveMachine
-from kbootstrap.cluster.decide.steps import (
+from kbootstrap.cluster.state.model import ApiFacts, ApiNode, NodeFacts, Recorded, Wanted
+from kbootstrap.cluster.steps.base import RemovalStep
+from kbootstrap.cluster.steps.membership import ForgetNode
+from kbootstrap.cluster.steps.removal import (
     Cordon,
     Drain,
-    ForgetNode,
+    GiveBack,
     HoldService,
-    Step,
+    LeaveMachine,
     StopService,
     WaitJoined,
 )
-from kbootstrap.cluster.state.model import ApiFacts, ApiNode, NodeFacts, Recorded, Wanted
 from kbootstrap.core.diagnostics import Diagnostic, Severity
 from kbootstrap.distros.model import Distribution, Role
 
@@ -67,14 +68,14 @@ def in_turn(going: Going, api: ApiFacts | None) -> tuple[str, ...]:
 
 def steps(
     going: Going, distro: Distribution, facts: Mapping[str, NodeFacts], api: ApiFacts | None
-) -> dict[str, tuple[Step, ...]]:
+) -> dict[str, tuple[RemovalStep, ...]]:
     """Return the steps by which each node leaves, in turn; none for a machine that has nothing left to do."""
     seen = api.nodes if api else {}
     # What the API tells of members is some seconds old: who has data, or will be a voter, may be one.
     members = {name for name, node in seen.items() if node.etcd is not None}
     members |= {name for name, one in facts.items() if one.etcd and name in seen}
     well = {name for name, node in seen.items() if node.etcd and node.ready}
-    found: dict[str, tuple[Step, ...]] = {}
+    found: dict[str, tuple[RemovalStep, ...]] = {}
     for name in in_turn(going, api):
         unit = distro.unit(going.role(name))
         first = going.role(name) == "agent" or len(well - {name}) >= _majority(len(members))
@@ -97,7 +98,7 @@ def _steps(
     *,
     stop_first: bool,
     api_known: bool,
-) -> Iterator[Step]:
+) -> Iterator[RemovalStep]:
     why = REMOVED if name in going.removed else RENEWED
     runs = facts is not None and facts.unit(unit).started
     if seen is None:
@@ -125,7 +126,7 @@ def _steps(
         yield ForgetNode(node=name, why="it may have registered once more until then")
 
 
-def _machine(going: Going, name: str) -> Iterator[Step]:
+def _machine(going: Going, name: str) -> Iterator[RemovalStep]:
     """Yield what becomes of a machine that nobody destroys, once its node has left."""
     if name in going.unseen:
         yield LeaveMachine(node=name, why=going.unseen[name], machine=going.staying[name])

@@ -12,15 +12,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from kbootstrap.cluster.decide.certificates import first, until
-from kbootstrap.cluster.decide.steps import (
-    Plan,
-    RenewCertificates,
-    RestartService,
-    Step,
-    WaitReady,
-    WaitServing,
-)
 from kbootstrap.cluster.state.model import NodeFacts, TokenMarks, Wanted
+from kbootstrap.cluster.steps.base import ConvergeStep
+from kbootstrap.cluster.steps.membership import WaitReady
+from kbootstrap.cluster.steps.plan import Plan
+from kbootstrap.cluster.steps.rotation import RenewCertificates
+from kbootstrap.cluster.steps.service import RestartService, WaitServing
 
 FRESH = "new"
 """Stands for the mark of tokens that are not made yet, in a plan that is only shown."""
@@ -50,7 +47,7 @@ class Rotation:
         return (self.pending or not member) and _differs(facts.tokens.agents, self.agents)
 
     def stale_agent(self, facts: NodeFacts) -> bool:
-        """Return whether an agent has a token that is good no more; the server token is good for agents too."""
+        """Return whether an agent has an invalid token; the server token is valid for agents too."""
         return _differs(facts.tokens.own, self.agents) and _differs(facts.tokens.own, self.server)
 
     def unfinished(self, facts: NodeFacts) -> bool:
@@ -107,14 +104,14 @@ def renewal(
 
     `within`: only on nodes where one runs out in fewer days than that.
     """
-    steps: dict[str, tuple[Step, ...]] = {}
+    steps: dict[str, tuple[ConvergeStep, ...]] = {}
     for node in wanted.nodes:
         found, unit = facts[node.name], wanted.distro.unit(node.role)
         soonest = first(found.certificates, "leaf")
         if within is not None and (soonest is None or soonest.days(found.time) >= within):
             continue
         why = f"{soonest.name} {until(soonest, found.time)}" if soonest else "they are rotated"
-        mine: list[Step] = [
+        mine: list[ConvergeStep] = [
             RenewCertificates(node=node.name, why=why, unit=unit),
             RestartService(node=node.name, why="it makes them when it starts", unit=unit),
         ]

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from kbootstrap.cluster.decide.removal import Going
-from kbootstrap.cluster.decide.steps import SaveSnapshot
 from kbootstrap.cluster.state.model import ApiNode, NodeFacts, Wanted
+from kbootstrap.cluster.steps.service import SaveSnapshot
 from kbootstrap.core.diagnostics import Diagnostic
 
 

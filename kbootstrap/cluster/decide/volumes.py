@@ -10,8 +10,8 @@ import hashlib
 import re
 from collections.abc import Iterator
 
-from kbootstrap.cluster.decide.steps import FormatVolume, GrowVolume, MountVolume, Step
 from kbootstrap.cluster.state.model import NodeFacts, VolumeFacts, WantedNode, WantedVolume
+from kbootstrap.cluster.steps.volumes import FormatVolume, GrowVolume, MountVolume, VolumeStep
 from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.distros.config import HEADER
 from kbootstrap.distros.model import NodeFile
@@ -23,7 +23,7 @@ _SLACK = 64 << 20
 """Bytes at the end of a disk that a filesystem may leave: ext4 gives up a last group that is too small."""
 
 
-def steps(node: WantedNode, facts: NodeFacts) -> Iterator[Step]:
+def steps(node: WantedNode, facts: NodeFacts) -> Iterator[VolumeStep]:
     """Yield what must be done, in an order in which a volume may lie within another one."""
     for volume in sorted(node.volumes, key=lambda one: one.mount):
         yield from _steps(node.name, volume, facts)
@@ -82,7 +82,7 @@ def unit_name(mount: str) -> str:
     return f"{text.replace('/', '-')}.mount"
 
 
-def _steps(node: str, volume: WantedVolume, facts: NodeFacts) -> Iterator[Step]:
+def _steps(node: str, volume: WantedVolume, facts: NodeFacts) -> Iterator[VolumeStep]:
     seen = facts.volumes.get(volume.name, VolumeFacts())
     if seen.kind == BLANK:
         yield FormatVolume(node=node, why="it is new, nothing is on it", volume=volume, link=seen.link)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kbootstrap.cluster.decide.steps import Step
+from kbootstrap.cluster.steps.base import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,12 +20,12 @@ from typing import Any
 from kbootstrap.cluster.api import connect, patiently
 from kbootstrap.cluster.converge.node_actions import Hands
 from kbootstrap.cluster.converge.reporting import Teller
-from kbootstrap.cluster.decide.steps import StageFile, WriteFile
 from kbootstrap.cluster.observe.credentials import await_kubeconfig
 from kbootstrap.cluster.snapshots import rehearsal, remote, restore
 from kbootstrap.cluster.snapshots.rehearsal import Contents, Rehearsed
 from kbootstrap.cluster.snapshots.reporting import Doing
 from kbootstrap.cluster.state.restore_mark import quoted
+from kbootstrap.cluster.steps.files import StageFile, WriteFile
 from kbootstrap.core import files
 from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing, WrongUsage
 from kbootstrap.core.events import Event, Type, phase
@@ -189,10 +189,11 @@ async def _install(twin: Context, nodes: Nodes) -> None:
     for step in steps:
         if isinstance(step, StageFile) and step.artifact.path == twin.distribution.paths.binary:
             with teller.told(step):
-                await hands.stage(step, bits, teller.progress(step))
+                progress = teller.progress(step)
+                await hands.stage(step.artifact, step.version, bits, aside=step.aside, progress=progress)
         elif isinstance(step, WriteFile):
             with teller.told(step):
-                await hands.write(step)
+                await hands.put(step.file.content, step.file.path, step.file.mode)
 
 
 async def _restore(twin: Context, nodes: Nodes, material: Material) -> Contents:

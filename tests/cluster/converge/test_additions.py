@@ -12,8 +12,10 @@ from kbootstrap.cluster.converge import readiness as arrival
 from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.desired import wanted
-from kbootstrap.cluster.decide.steps import GiveSecret, Plan, Step, WaitKnown
 from kbootstrap.cluster.state.model import LocalFile, Wanted
+from kbootstrap.cluster.steps.api import GiveSecret, WaitKnown
+from kbootstrap.cluster.steps.base import Step
+from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import DeadlinePassed
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros import find

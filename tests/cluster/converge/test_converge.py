@@ -14,8 +14,9 @@ from kbootstrap.cluster.converge import readiness as arrival
 from kbootstrap.cluster.converge import watch
 from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.decide.steps import Plan, StageFile
 from kbootstrap.cluster.state.model import LocalFile, Wanted
+from kbootstrap.cluster.steps.files import StageFile
+from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import DeadlinePassed, HostUnreachable, InstallFailed, PrerequisiteMissing
 from kbootstrap.core.events import Event, Status, Type
 from kbootstrap.core.process import LocalRunner
@@ -352,11 +353,11 @@ async def test_a_full_disk_keeps_the_stamp(tmp_path: Path, local: dict[str, Loca
     doing = hands.Hands(Shell(S1), dataclasses.replace(plan, distro=distro), Redactor())
     (tmp_path / "stamp.new").symlink_to("/dev/full")
     with pytest.raises(InstallFailed, match="No space left"):
-        await doing.stage(stage, local, None)
+        await doing.stage(stage.artifact, stage.version, local, aside=stage.aside)
     assert stamp.read_text().startswith("cluster local\n")
     assert "No space left" in told[-1]
     (tmp_path / "stamp.new").unlink()
-    await doing.stage(stage, local, None)
+    await doing.stage(stage.artifact, stage.version, local, aside=stage.aside)
     assert stamp.read_text().splitlines()[0] == "cluster local"
     assert stamp.read_text().count("/usr/local/bin/k3s") == 1
 

@@ -8,7 +8,7 @@ import pytest
 
 from kbootstrap.cluster.converge import drain as module
 from kbootstrap.cluster.converge import watch
-from kbootstrap.cluster.converge.removal import clear, depart
+from kbootstrap.cluster.converge.removal import NodeRemover
 from kbootstrap.cluster.decide.removal import Going, steps
 from kbootstrap.cluster.state.pods import Owner, Pod, on_node, read_pod
 from kbootstrap.core.errors import DeadlinePassed, InstallFailed
@@ -41,10 +41,9 @@ async def leave(found: Machines, seconds: float = 5) -> list[Event]:
     events: list[Event] = []
     there = facts(found.plan, {"*": {"is": "running"}})
     mine = steps(Going({}, {A1: "agent"}), found.plan.distro, there, api(found.plan, {"*": {}}))
-    given, api_ = mine[A1], FakeApi(found)
-    await clear(A1, given, api_, cluster="local", seconds=seconds, emit=events.append)
-    host, distro = found.hosts[A1], found.plan.distro
-    await depart(A1, given, api_, host, cluster="local", distro=distro, emit=events.append)
+    remover = NodeRemover("local", found.plan.distro, FakeApi(found), events.append)
+    await remover.clear(A1, mine[A1], seconds=seconds)
+    await remover.depart(A1, mine[A1], found.hosts[A1])
     return events
 
 
@@ -118,15 +117,8 @@ async def test_a_server_that_joins_is_waited_for_before_it_leaves(monkeypatch: p
     ]
 
     async def go() -> None:
-        await depart(
-            s2,
-            mine,
-            FakeApi(found),
-            found.hosts[s2],
-            cluster="local",
-            distro=found.plan.distro,
-            emit=list[Event]().append,
-        )
+        remover = NodeRemover("local", found.plan.distro, FakeApi(found), list[Event]().append)
+        await remover.depart(s2, mine, found.hosts[s2])
 
     monkeypatch.setattr(watch, "JOINED", 0.05)
     with pytest.raises(DeadlinePassed, match="is to leave before it has joined"):

@@ -6,26 +6,30 @@ import asyncio
 from collections.abc import Iterable
 
 from kbootstrap.cluster.converge.limits import Turns
-from kbootstrap.cluster.decide.steps import Claim, Plan, RestartService, Step, WaitReady
+from kbootstrap.cluster.steps.base import ConvergeStep
+from kbootstrap.cluster.steps.machine import Claim
+from kbootstrap.cluster.steps.membership import WaitReady
+from kbootstrap.cluster.steps.plan import Plan
+from kbootstrap.cluster.steps.service import RestartService
 from tests.cluster.world import want
 
 A1, A2, A3 = (f"local-default-{i}" for i in (1, 2, 3))
 UNIT, VERSION = "k3s-agent.service", "v1.32.0+k3s1"
 
 
-def restarts(name: str) -> tuple[Step, ...]:
+def restarts(name: str) -> tuple[ConvergeStep, ...]:
     return (RestartService(node=name, why="", unit=UNIT), *away(name))
 
 
-def away(name: str) -> tuple[Step, ...]:
+def away(name: str) -> tuple[ConvergeStep, ...]:
     return (WaitReady(node=name, why="", unit=UNIT, version=VERSION),)
 
 
-def new(name: str) -> tuple[Step, ...]:
+def new(name: str) -> tuple[ConvergeStep, ...]:
     return (Claim(node=name, why=""), *away(name))
 
 
-def turns(*steps: tuple[Step, ...]) -> Turns:
+def turns(*steps: tuple[ConvergeStep, ...]) -> Turns:
     return Turns(Plan("local", {some[0].node: some for some in steps}), want(1, 3))
 
 

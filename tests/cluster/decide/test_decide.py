@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.decide.steps import Plan, WriteFile
 from kbootstrap.cluster.state.model import LocalFile
+from kbootstrap.cluster.steps.files import WriteFile
+from kbootstrap.cluster.steps.plan import Plan
 from tests.cluster.world import api, facts, want
 from tests.conftest import Golden
 

@@ -9,20 +9,14 @@ from typing import Any
 import pytest
 
 from kbootstrap.cluster.api import observe
-from kbootstrap.cluster.converge.removal import depart
+from kbootstrap.cluster.converge.removal import NodeRemover
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.decide.host_record import (
-    RECORD,
-    GiveBack,
-    LeaveMachine,
-    NoteHosts,
-    departed,
-    entry,
-    read_record,
-)
+from kbootstrap.cluster.decide.host_record import RECORD, departed, entry, read_record
 from kbootstrap.cluster.decide.removal import Going
-from kbootstrap.cluster.decide.steps import Plan
 from kbootstrap.cluster.state.model import ApiFacts, Recorded, Wanted
+from kbootstrap.cluster.steps.api import NoteHosts
+from kbootstrap.cluster.steps.plan import Plan
+from kbootstrap.cluster.steps.removal import GiveBack, LeaveMachine
 from kbootstrap.core.diagnostics import Severity
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.events import nowhere
@@ -141,8 +135,8 @@ def test_a_name_does_not_move_while_the_old_machine_runs(
 
 async def leave(machines: Machines, step: GiveBack | LeaveMachine, said: str = "") -> None:
     host = FakeHost(GONE, lambda call: output(said) if "uninstall" in call.command else machines.answer(call))
-    distro = machines.plan.distro
-    await depart(GONE, (step,), FakeApi(machines), host, cluster="local", distro=distro, emit=nowhere)
+    remover = NodeRemover("local", machines.plan.distro, FakeApi(machines), nowhere)
+    await remover.depart(GONE, (step,), host)
 
 
 async def test_a_machine_is_forgotten_when_it_is_clean() -> None:

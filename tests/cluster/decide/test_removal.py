@@ -8,7 +8,9 @@ import pytest
 
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.removal import Going, problems, steps
-from kbootstrap.cluster.decide.steps import Plan, Step, Uncordon
+from kbootstrap.cluster.steps.base import Step
+from kbootstrap.cluster.steps.membership import Uncordon
+from kbootstrap.cluster.steps.plan import Plan
 from tests.cluster.world import api, facts, fresh, running, want
 
 S1, S2, S3 = (f"local-control-plane-{i}" for i in (1, 2, 3))

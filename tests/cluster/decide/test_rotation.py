@@ -18,10 +18,10 @@ from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.converge.tokens import NEXT, Beside, Tokens
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.rotation import begin, pending, renewal
-from kbootstrap.cluster.decide.steps import Plan
 from kbootstrap.cluster.observe.facts import parse, script
 from kbootstrap.cluster.state.certificates import Certificate
 from kbootstrap.cluster.state.model import ApiNode, NodeFacts, TokenMarks, UnitState, Wanted
+from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros import find

@@ -15,9 +15,9 @@ from kbootstrap.cluster.converge import readiness as arrival
 from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.removal import Going
-from kbootstrap.cluster.decide.steps import Plan
 from kbootstrap.cluster.state.model import LocalFile
 from kbootstrap.cluster.state.pods import Owner, Pod
+from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import DeadlinePassed, KbootstrapError
 from kbootstrap.core.redact import Redactor
 from kbootstrap.hosts.fake import Answer, FakeHost, Run

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from kbootstrap.cluster.decide import volumes
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.decide.steps import MountVolume, StageFile, Step
 from kbootstrap.cluster.state.model import VolumeFacts, Wanted, WantedVolume
+from kbootstrap.cluster.steps.base import Step
+from kbootstrap.cluster.steps.files import StageFile
+from kbootstrap.cluster.steps.volumes import MountVolume
 from tests.cluster.world import api, facts, want
 
 AGENT, SERVER = "local-default-1", "local-control-plane-1"

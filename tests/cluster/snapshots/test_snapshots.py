@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.decide.steps import WriteSecret
 from kbootstrap.cluster.snapshots import rehearsal, remote, restore
 from kbootstrap.cluster.snapshots.bucket import Item, signed
 from kbootstrap.cluster.snapshots.select import in_bucket, kept_with, pick, tokens_in
@@ -18,6 +17,7 @@ from kbootstrap.cluster.snapshots.settings import Keys, private_files, read_keys
 from kbootstrap.cluster.snapshots.vault import Bundle, lock, unlock
 from kbootstrap.cluster.state.restore_mark import Mark, leader_of, quoted
 from kbootstrap.cluster.state.snapshots import Snapshot, ordered, parse
+from kbootstrap.cluster.steps.files import WriteSecret
 from kbootstrap.core.errors import CredentialsRefused, InstallFailed, WrongUsage
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros import find
