@@ -52,13 +52,11 @@ from kbootstrap.kubeconfig.admin import write_own_copy
 from kbootstrap.kubeconfig.remove import remove
 from kbootstrap.plans.agreed import STALE, Agreed, moved
 from kbootstrap.plans.checks import (
-    buckets,
     carries_on,
     entangled,
     foundations,
     halted,
     harmless_parts,
-    is_machine_address,
     lost_buckets,
     lost_volumes,
     machines_made,
@@ -147,7 +145,7 @@ async def plan(
         verify_owner(context, outputs)
         gone = await vanished(context, outputs)
         known: Mapping[str, Any] = outputs.get("kbootstrap", {}).get("nodes", {})
-        remade = {*gone, *await _machines(tofu, renew, known)}
+        remade = {*gone, *await _machines(context, tofu, renew, known)}
     with phase(emit, "plan", cluster):
         making = asyncio.create_task(tofu.plan(tofu.root / PLAN_FILE, replace=sorted(remade)))
         going = leaving(context, known, renew)
@@ -193,7 +191,9 @@ def leaving(context: Context, known: Mapping[str, Any], renew: Collection[str]) 
     )
 
 
-async def _machines(tofu: Infrastructure, names: Collection[str], known: Collection[str]) -> tuple[str, ...]:
+async def _machines(
+    context: Context, tofu: Infrastructure, names: Collection[str], known: Collection[str]
+) -> tuple[str, ...]:
     """Return the HCL addresses of the machines of nodes; raises `WrongUsage` for a node without one."""
     if not names:
         return ()
@@ -201,7 +201,8 @@ async def _machines(tofu: Infrastructure, names: Collection[str], known: Collect
         raise WrongUsage(
             f"there is no machine of node {', '.join(missing)}", hint=f"there are: {', '.join(known)}"
         )
-    found = tuple(a for a in await tofu.state_list() if is_machine_address(a) and key(a) in names)
+    traits = context.provider.traits.resources
+    found = tuple(a for a in await tofu.state_list() if traits.is_machine(a) and key(a) in names)
     if not found:
         raise WrongUsage(
             "these machines exist, and kbootstrap cannot make new ones in their place",
@@ -310,7 +311,7 @@ async def apply(planned: ClusterPlan, *, drain: float = DRAIN) -> Nodes:
         raise InstallFailed(f"no server of cluster {cluster} has a kubeconfig", hint="run apply again")
     # A run with nothing to do leaves the operator where they are: perhaps on another cluster by now.
     first = not context.space.kubeconfig.exists()
-    switch = context.provider.switches_context and (first or not planned.empty)
+    switch = context.provider.traits.switches_context and (first or not planned.empty)
     keep_kubeconfig(context, text, nodes.inventory.external, switch=switch)
     return nodes
 
@@ -358,7 +359,8 @@ async def destroy(
         outputs = await tofu.outputs()
         await verify_there(context, outputs)
         await lock_nodes(context, outputs, stack)
-        found = {address: key(address) or address for address in buckets(await tofu.state_list())}
+        buckets = context.provider.traits.resources.buckets(await tofu.state_list())
+        found = {address: key(address) or address for address in buckets}
         kept = () if with_buckets else tuple(found)
     beginning()
     with phase(emit, "destroy", cluster):
@@ -389,7 +391,7 @@ async def kubeconfig(context: Context, stack: AsyncExitStack, *, merge: bool) ->
             hint=f"'kbootstrap status {context.spec.path}' shows what is wrong",
         )
     if merge:
-        switch = context.provider.switches_context
+        switch = context.provider.traits.switches_context
         keep_kubeconfig(context, nodes.kubeconfig, nodes.inventory.external, switch=switch)
     else:
         _, name = entries(context)

@@ -11,15 +11,17 @@ import pytest
 from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.core.workspace import ClusterSpace, Workspace
 from kbootstrap.engine.prepare import forget_destroy, lost_hint, note_destroy, verify_there
+from kbootstrap.providers import find
 
 
 def test_what_to_do_about_machines_that_the_state_does_not_know() -> None:
-    one = lost_hint(Path("dev.yaml"), ["dev-web-2"], ["dev-web-1"])
+    delete = find("openstack").traits.delete_machine
+    one = lost_hint(Path("dev.yaml"), ["dev-web-2"], ["dev-web-1"], delete)
     assert "kubectl get node dev-web-2" in one
     assert "openstack server delete dev-web-2" in one
     assert "destroy" not in one, "one machine is no reason to give a cluster up"
     assert "kbootstrap adopt dev.yaml" in one
-    all_of_it = lost_hint(Path("dev.yaml"), ["dev-web-2"], [])
+    all_of_it = lost_hint(Path("dev.yaml"), ["dev-web-2"], [], delete)
     assert "kbootstrap adopt dev.yaml" in all_of_it
     assert "kbootstrap destroy dev.yaml" in all_of_it
 

@@ -19,7 +19,7 @@ async def do(step: VolumeStep, host: Host) -> None:
     if not step.link:
         raise InstallFailed(
             f"{host.name} does not show the volume {step.volume.name} ({step.volume.id or 'not made'})",
-            hint="is it attached? `openstack volume show ID`; on the machine: ls -l /dev/disk/by-id",
+            hint="is it attached to this machine in the cloud? On the machine: ls -l /dev/disk/by-id",
             code="KB0840",
             host=host.name,
         )

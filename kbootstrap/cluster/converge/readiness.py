@@ -51,10 +51,10 @@ async def await_known(step: WaitKnown, watch: Watch) -> None:
         if node and node.known:
             return
         if time.monotonic() - begun > KNOWN:
+            logs = f"; kubectl -n kube-system logs {step.controller}" if step.controller else ""
             raise DeadlinePassed(
                 f"{step.node}: the cloud controller has not found its machine within {KNOWN:.0f} s",
-                hint="look at its pods: kubectl -n kube-system get pods -o wide; kubectl -n kube-system logs "
-                "daemonset/openstack-cloud-controller-manager",
+                hint=f"look at its pods: kubectl -n kube-system get pods -o wide{logs}",
                 code="KB0826",
                 host=step.node,
             )

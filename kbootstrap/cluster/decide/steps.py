@@ -404,7 +404,12 @@ class GiveSecret(Step):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitKnown(Step):
-    """Wait until the infrastructure's controller knows the node: pods are kept away until then."""
+    """Wait until the infrastructure's controller knows the node: pods are kept away until then.
+
+    `controller` is its workload, as `kubectl logs` takes it.
+    """
+
+    controller: str = ""
 
     @property
     def title(self) -> str:
