@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from kbootstrap.core.errors import KbootstrapError
-from kbootstrap.inventory.certificate import certificate_names
+from kbootstrap.inventory.certificate import served_names
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
 from kbootstrap.providers.cloud.keys import named_identity
 from kbootstrap.providers.context import ProviderContext
@@ -49,16 +49,18 @@ def inventory(
     cannot be reached, by name, `host_keys` the keys that are known from a trusted place, by ID.
     """
     cluster, nodes = context.cluster, made["nodes"]
+    internal = Endpoint(**made["endpoint"]["internal"])
+    names = served_names(cluster, internal)
     bastion: Mapping[str, Any] | None = made.get("bastion")
     identity = named_identity(context)
     identities = (identity,) if identity else ()
-    names = instances(cluster, made)
-    alone = bastion is not None and names[bastion["instance"]] not in nodes
+    aliases = instances(cluster, made)
+    alone = bastion is not None and aliases[bastion["instance"]] not in nodes
     jump = None
     if bastion:
         one = bastion["instance"]
         jump = SshTarget(
-            names[one],
+            aliases[one],
             bastion["address"],
             SSH_PORT,
             bastion["user"],
@@ -79,18 +81,18 @@ def inventory(
     return Inventory(
         cluster.name,
         {name: machine(name, node) for name, node in nodes.items() if name not in absent},
-        Endpoint(**made["endpoint"]["internal"]),
-        _external(cluster, made["endpoint"]),
-        certificate_names(cluster),
+        internal,
+        _external(made["endpoint"]["external"], internal, names),
+        names,
         {name: error for name, error in absent.items() if name in nodes},
     )
 
 
-def _external(cluster: Cluster, told: Mapping[str, Any]) -> Endpoint:
-    """Return the operators' side of the API; an address that is no part of the certificate gets its name."""
-    external = Endpoint(**told["external"])
-    names = certificate_names(cluster)
-    internal = told["internal"]["host"]
-    if external.host in names:
-        return external
-    return Endpoint(external.host, external.port, internal if internal in names else names[0])
+def _external(told: Mapping[str, Any], internal: Endpoint, names: Collection[str]) -> Endpoint:
+    """Return the operators' side of the API, verified by the registration address.
+
+    The certificate has no name that is known only once it was created: a floating IP, or the DNS name of a
+    load balancer.
+    """
+    external = Endpoint(**told)
+    return external if external.host in names else Endpoint(external.host, external.port, internal.host)
