@@ -17,15 +17,7 @@ from kbootstrap.engine.infrastructure import Infrastructure
 from kbootstrap.engine.observe import Nodes, see_nodes, silent
 from kbootstrap.engine.outputs import state_lost, vanished, verify_owner
 from kbootstrap.engine.prepare import PLAN_FILE, prepare
-from kbootstrap.plans.checks import (
-    foundations,
-    halted,
-    is_machine_address,
-    machines_made,
-    renewed,
-    tainted,
-    unknown_to_state,
-)
+from kbootstrap.plans.checks import foundations, halted, machines_made, renewed, tainted, unknown_to_state
 from kbootstrap.render.address import key
 from kbootstrap.tofu.plan import PlanSummary
 
@@ -47,7 +39,7 @@ async def plan_cluster(
         verify_owner(context, outputs)
         gone = await vanished(context, outputs)
         known: Mapping[str, Any] = outputs.get("kbootstrap", {}).get("nodes", {})
-        replaced = {*gone, *await _machines(tofu, replace, known)}
+        replaced = {*gone, *await _machines(context, tofu, replace, known)}
     with phase(emit, "plan", cluster):
         planning = asyncio.create_task(tofu.plan(tofu.root / PLAN_FILE, replace=sorted(replaced)))
         going = leaving(context, known, replace)
@@ -131,7 +123,9 @@ async def _combined(
     )
 
 
-async def _machines(tofu: Infrastructure, names: Collection[str], known: Collection[str]) -> tuple[str, ...]:
+async def _machines(
+    context: Context, tofu: Infrastructure, names: Collection[str], known: Collection[str]
+) -> tuple[str, ...]:
     """Return the HCL addresses of the machines of nodes; raises `WrongUsage` for a node without one."""
     if not names:
         return ()
@@ -139,7 +133,8 @@ async def _machines(tofu: Infrastructure, names: Collection[str], known: Collect
         raise WrongUsage(
             f"there is no machine of node {', '.join(missing)}", hint=f"there are: {', '.join(known)}"
         )
-    found = tuple(a for a in await tofu.state_list() if is_machine_address(a) and key(a) in names)
+    traits = context.provider.traits.resources
+    found = tuple(a for a in await tofu.state_list() if traits.is_machine(a) and key(a) in names)
     if not found:
         raise WrongUsage(
             "these machines exist, and kbootstrap cannot make new ones in their place",

@@ -87,7 +87,8 @@ async def _again(
     summary = PlanSummary((), (), ())
     if saved.plan is not None:
         files.write(tofu.root / PLAN_FILE, saved.plan, mode=0o600)
-        summary = summarise(await tofu.show_plan(tofu.root / PLAN_FILE), name, tofu.provenance)
+        shown, traits = await tofu.show_plan(tofu.root / PLAN_FILE), context.provider.traits.resources
+        summary = summarise(shown, name, tofu.provenance, traits)
     nodes, unseen = None, None
     known = outputs.get("kbootstrap", {}).get("nodes", {})
     asked = machines_made(summary)

@@ -106,7 +106,8 @@ def cloud_document(name: str) -> Document:
     root = find_provider("openstack").render(define(spec, cluster, lock))
     tree = assemble("cloud.yaml", {"prod": root}, read_modules(terraform_modules()))
     places = Provenance.of(root, tree.files, "prod", spec.source)
-    summary = summarise({"resource_changes": changes}, "prod", places)
+    traits = find_provider("openstack").traits.resources
+    summary = summarise({"resource_changes": changes}, "prod", places, traits)
     roles = {node.name: node.role for node in nodes(cluster, lock)}
     found = Found(
         cluster="prod",

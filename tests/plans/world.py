@@ -77,7 +77,7 @@ def _found(
 ) -> Found:
     tree = assemble(PATH.name, {cluster.name: now.roots[cluster.name]}, read_modules(terraform_modules()))
     places = Provenance.of(now.roots[cluster.name], tree.files, cluster.name, now.spec.source)
-    summary = summarise(plan, cluster.name, places)
+    summary = summarise(plan, cluster.name, places, find_provider(cluster.provider.name).traits.resources)
     made = outputs.get(cluster.name, {}).get("kbootstrap", {})
     known = made.get("nodes", {})
     wish = _wanted(now, cluster, made) if made else None
