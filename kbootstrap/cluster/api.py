@@ -108,7 +108,7 @@ def connect(kubeconfig: str, endpoint: Endpoint) -> Api:
     return _HttpApi(kubeconfig, endpoint)
 
 
-def warm() -> None:
+def preload_imports() -> None:
     """Import what `connect` needs (half a second), so that it is there when it is needed."""
     import httpx2  # noqa: F401
     import lightkube.config.client_adapter  # noqa: F401

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
-from kbootstrap.cluster.decide.removal import NOBODY, Going
+from kbootstrap.cluster.decide.removal import NO_REMOVALS, Removal
 from kbootstrap.core.errors import HostKeyChanged, HostUnreachable, WrongUsage
 from kbootstrap.core.events import Event, Type, phase
 from kbootstrap.engine.cluster_plan import ClusterPlan, forbidden, leaving
@@ -22,7 +22,7 @@ from kbootstrap.plans.checks import (
     halted,
     is_machine_address,
     machines_made,
-    renewed,
+    replaced,
     tainted,
     unknown_to_state,
 )
@@ -50,10 +50,10 @@ async def plan_cluster(
         replaced = {*gone, *await _machines(tofu, replace, known)}
     with phase(emit, "plan", cluster):
         planning = asyncio.create_task(tofu.plan(tofu.root / PLAN_FILE, replace=sorted(replaced)))
-        going = leaving(context, known, replace)
+        removal = leaving(context, known, replace)
         try:
             nodes, unseen = await look(
-                context, {} if gone else outputs, stack, starting=starting, going=going
+                context, {} if gone else outputs, stack, starting=starting, removal=removal
             )
             summary = await planning
         finally:
@@ -118,16 +118,16 @@ async def _combined(
     blank = await context.unprovisioned(asked) if asked else frozenset()
     if lost := unknown_to_state(summary, gone, blank):
         raise state_lost(context, lost, others=[name for name in known if name not in lost])
-    going = leaving(context, known, renewed(summary, gone, blank))
+    removal = leaving(context, known, replaced(summary, gone, blank))
     if nodes:
-        removed = {**nodes.going.removed, **going.removed}
-        nodes = nodes.again(replace(nodes.going, removed=removed, renewed=going.renewed))
+        removed = {**nodes.removal.removed, **removal.removed}
+        nodes = nodes.replan(replace(nodes.removal, removed=removed, replaced=removal.replaced))
     problems = forbidden(context.spec, context.cluster, summary, known, blank, seen=nodes is not None)
     there = nodes.facts if nodes else known
     made_again = frozenset(machines_made(summary))  # a machine, not its keys
     new = tuple(n.name for n in context.nodes if n.name not in there or n.name in made_again)
     return ClusterPlan(
-        context, tofu, summary, gone, nodes, new, stack, unseen, known, blank, problems, going=going
+        context, tofu, summary, gone, nodes, new, stack, unseen, known, blank, problems, removal=removal
     )
 
 
@@ -154,11 +154,11 @@ async def look(
     stack: AsyncExitStack,
     *,
     starting: bool,
-    going: Going = NOBODY,
+    removal: Removal = NO_REMOVALS,
 ) -> tuple[Nodes | None, HostUnreachable | None]:
     """Return the nodes of the outputs, or why they could not be seen; a changed host key is raised."""
     try:
-        seen = see_nodes(context, outputs, stack, starting=starting, going=going) if outputs else None
+        seen = see_nodes(context, outputs, stack, starting=starting, removal=removal) if outputs else None
         found = await seen if seen else None
     except HostKeyChanged:
         raise

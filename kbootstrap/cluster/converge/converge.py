@@ -19,11 +19,11 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
-from kbootstrap.cluster.api import Connect, connect, warm
+from kbootstrap.cluster.api import Connect, connect, preload_imports
 from kbootstrap.cluster.converge.cluster_run import ClusterRun
 from kbootstrap.cluster.converge.executor import Executor
-from kbootstrap.cluster.converge.limits import Turns
-from kbootstrap.cluster.converge.reporting import Teller
+from kbootstrap.cluster.converge.limits import Slots
+from kbootstrap.cluster.converge.reporting import StepReporter
 from kbootstrap.cluster.converge.secrets import MakeSecret
 from kbootstrap.cluster.converge.tokens import Tokens
 from kbootstrap.cluster.deadlines import POLL, QUORUM
@@ -71,7 +71,7 @@ async def converge(
     tokens = Tokens(wanted.distro, redactor, rotating=rotating)
     run = ClusterRun(plan, wanted, hosts, artifacts, external, redactor, tokens, connect, make_secret)
     try:
-        return await _Schedule(run, Executor(run, Teller(plan.cluster, emit))).everything()
+        return await _Schedule(run, Executor(run, StepReporter(plan.cluster, emit))).everything()
     finally:
         await run.close()
 
@@ -82,12 +82,12 @@ class _Schedule:
     def __init__(self, run: ClusterRun, executor: Executor) -> None:
         self.run, self.executor, self.plan, self.wanted = run, executor, run.plan, run.wanted
         self.gate, self.rolling = run.gate, run.plan.rolling
-        self.lane = self._lane()
+        self.server_queue = self._server_queue()
         self.sent_first = asyncio.Event()
         self.sending = asyncio.Semaphore(SENDING)
-        self.turns = Turns(self.plan, self.wanted)
+        self.slots = Slots(self.plan, self.wanted)
         self.failures: dict[str, KbootstrapError] = {}
-        self.woken: set[str] = set()
+        self.started: set[str] = set()
         self.servers_done = asyncio.Event()
         self.halted = False
 
@@ -99,11 +99,11 @@ class _Schedule:
                 await run.tokens.read([run.hosts[name] for name in self.plan.members])
                 await self._open_at_once()
             async with asyncio.TaskGroup() as group:
-                group.create_task(asyncio.to_thread(warm))
-                bits = {name: group.create_task(self._bits(name)) for name in self.plan.steps}
-                group.create_task(self._servers(bits, group))
+                group.create_task(asyncio.to_thread(preload_imports))
+                transfers = {name: group.create_task(self._send(name)) for name in self.plan.steps}
+                group.create_task(self._servers(transfers, group))
                 for name in agents:
-                    group.create_task(self._agent(name, bits[name]))
+                    group.create_task(self._agent(name, transfers[name]))
         except BaseExceptionGroup as failures:
             error = first(failures)
             if isinstance(error, KbootstrapError):
@@ -117,12 +117,16 @@ class _Schedule:
             return await await_kubeconfig(member, self.wanted.distro, run.redactor)
         return run.kubeconfig
 
-    def _lane(self) -> tuple[str, ...]:
+    def _server_queue(self) -> tuple[str, ...]:
         """Order the servers that have something to do: the founder; members, stopped ones first; joiners."""
         plan = self.plan
 
         def rank(name: str) -> tuple[bool, bool, bool]:
-            return (name != plan.founder, name not in plan.members, self.plan.has(name, RestartService))
+            return (
+                name != plan.initial_server,
+                name not in plan.members,
+                self.plan.has(name, RestartService),
+            )
 
         return tuple(sorted((n.name for n in self.wanted.servers if n.name in plan.steps), key=rank))
 
@@ -134,9 +138,9 @@ class _Schedule:
         if running:
             await self.run.open(running[0])
 
-    async def _bits(self, name: str) -> None:
+    async def _send(self, name: str) -> None:
         """Send everything that needs no running cluster. The first server goes first."""
-        leads = not self.lane or name == self.lane[0]
+        leads = not self.server_queue or name == self.server_queue[0]
         if not leads:
             await self.sent_first.wait()
         try:
@@ -148,21 +152,21 @@ class _Schedule:
             if leads:
                 self.sent_first.set()
 
-    async def _servers(self, bits: Mapping[str, asyncio.Task[None]], group: asyncio.TaskGroup) -> None:
+    async def _servers(self, transfers: Mapping[str, asyncio.Task[None]], group: asyncio.TaskGroup) -> None:
         try:
-            await self._lane_of_servers(bits, group)
+            await self._run_servers(transfers, group)
         finally:
-            self.halted = self.halted or (self.rolling and any(n in self.failures for n in self.lane))
+            self.halted = self.halted or (self.rolling and any(n in self.failures for n in self.server_queue))
             self.servers_done.set()
 
-    async def _lane_of_servers(
-        self, bits: Mapping[str, asyncio.Task[None]], group: asyncio.TaskGroup
+    async def _run_servers(
+        self, transfers: Mapping[str, asyncio.Task[None]], group: asyncio.TaskGroup
     ) -> None:
-        await self._wake(bits)
+        await self._start_stopped(transfers)
         if self.rolling:  # newer addons start on any node, with images that must be there
-            await asyncio.gather(*map(asyncio.shield, bits.values()))
-        for name in self.lane:
-            await asyncio.shield(bits[name])
+            await asyncio.gather(*map(asyncio.shield, transfers.values()))
+        for name in self.server_queue:
+            await asyncio.shield(transfers[name])
             if name in self.failures:
                 if not self.gate.is_set():
                     raise self.failures[name]
@@ -170,7 +174,7 @@ class _Schedule:
                     return
                 continue
             try:
-                await self._steady(name)
+                await self._await_quorum(name)
                 await self._serve(name)
                 await self.run.open(name)
             except KbootstrapError as error:
@@ -185,7 +189,7 @@ class _Schedule:
             else:
                 group.create_task(self._finish(name))
 
-    async def _steady(self, name: str) -> None:
+    async def _await_quorum(self, name: str) -> None:
         """Wait until etcd can spare this member for a restart: the others that are Ready are a majority."""
         members = self.plan.members
         if (
@@ -210,33 +214,33 @@ class _Schedule:
                 )
             await asyncio.sleep(POLL)
 
-    async def _wake(self, bits: Mapping[str, asyncio.Task[None]]) -> None:
+    async def _start_stopped(self, transfers: Mapping[str, asyncio.Task[None]]) -> None:
         """Start all members that are stopped at once: one alone has no quorum and would never serve."""
-        stopped = [n for n in self.lane if n in self.plan.members and self.plan.has(n, StartService)]
+        stopped = [n for n in self.server_queue if n in self.plan.members and self.plan.has(n, StartService)]
         if len(stopped) < 2:
             return
-        await asyncio.gather(*(asyncio.shield(bits[name]) for name in stopped))
+        await asyncio.gather(*(asyncio.shield(transfers[name]) for name in stopped))
         for name in stopped:
             try:
                 if name not in self.failures:
                     await self.executor.change(name)
-                    self.woken.add(name)
+                    self.started.add(name)
             except KbootstrapError as error:
                 self._fail(name, error)
 
-    async def _agent(self, name: str, bits: asyncio.Task[None]) -> None:
+    async def _agent(self, name: str, transfer: asyncio.Task[None]) -> None:
         # Shielded: who is cancelled while it waits for another task passes that on to the task, which may end
         # with a failure of its own at that moment. Nobody would then remember that this one must end.
-        await asyncio.shield(bits)
+        await asyncio.shield(transfer)
         await self.gate.wait()
         if self.rolling:  # a kubelet is never newer than the servers
             await self.servers_done.wait()
         if name not in self.failures:
-            await self._in_turn(name)
-        await self.turns.ended(name, well=name not in self.failures)
+            await self._in_slot(name)
+        await self.slots.ended(name, well=name not in self.failures)
 
-    async def _in_turn(self, name: str) -> None:
-        async with self.turns.turn(name) as free:
+    async def _in_slot(self, name: str) -> None:
+        async with self.slots.slot(name) as free:
             if not free or (self.halted and (self.rolling or self.plan.has(name, RestartService))):
                 return
             try:
@@ -249,7 +253,7 @@ class _Schedule:
 
     async def _serve(self, name: str) -> None:
         """Do the steps from the token to the running service."""
-        if name not in self.woken:
+        if name not in self.started:
             await self.executor.change(name)
         await self.executor.serving(name)
 

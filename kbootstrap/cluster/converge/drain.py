@@ -44,10 +44,10 @@ async def drain(api: Api, node: str, seconds: float, waiting: Waiting) -> None:
     """
     begun, held = time.monotonic(), dict[str, str]()
     while pods := [pod for pod in await patiently(partial(api.pods, node)) if pod.moves]:
-        if alone := [pod for pod in pods if pod.owner is None and not pod.going]:
+        if alone := [pod for pod in pods if pod.owner is None and not pod.terminating]:
             raise _alone(node, alone)
         for pod in pods:
-            if not pod.going:
+            if not pod.terminating:
                 held[str(pod)] = await patiently(partial(api.evict, pod.namespace, pod.name))
         left = [str(pod) for pod in pods]
         if time.monotonic() - begun > seconds:

@@ -20,7 +20,7 @@ JOINING = 50
 """Agents that join at the same time: both projects ask for batches of 50 or fewer."""
 
 
-class Turns:
+class Slots:
     """The turns of one run of one plan."""
 
     def __init__(self, plan: Plan, wanted: Wanted) -> None:
@@ -34,7 +34,7 @@ class Turns:
                 self._away.setdefault(self._pool(name), set()).add(name)
 
     @asynccontextmanager
-    async def turn(self, name: str) -> AsyncIterator[bool]:
+    async def slot(self, name: str) -> AsyncIterator[bool]:
         """Hold one of the places; False where none will be free, because who is away does not come back."""
         if not self._plan.has(name, RestartService):
             async with self._joining:

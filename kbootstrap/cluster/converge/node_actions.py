@@ -38,7 +38,7 @@ def held_file(unit: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Hands:
+class NodeActions:
     """Does steps on the machine of `host`."""
 
     host: Host

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from kbootstrap.cluster.converge.node_actions import Hands
+from kbootstrap.cluster.converge.node_actions import NodeActions
 from kbootstrap.cluster.converge.watch import Watch
 from kbootstrap.cluster.deadlines import KNOWN, READY
 from kbootstrap.cluster.state.model import ApiNode
@@ -20,7 +20,7 @@ _CERTAIN = 4
 
 
 async def await_ready(
-    name: str, unit: str, version: str, *, watch: Watch, machine: Hands, since: int
+    name: str, unit: str, version: str, *, watch: Watch, machine: NodeActions, since: int
 ) -> None:
     """Wait for the node; `since` is when its service was started (epoch, by its own clock), else 0.
 

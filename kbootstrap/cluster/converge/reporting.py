@@ -15,14 +15,14 @@ _EVERY = 0.25
 """Seconds between two progress events of one transfer."""
 
 
-class Teller:
+class StepReporter:
     """Tells about the steps of one cluster."""
 
     def __init__(self, cluster: str, emit: Emit) -> None:
         self._cluster, self._emit = cluster, emit
 
     @contextmanager
-    def told(self, step: Step) -> Iterator[Callable[[str], None]]:
+    def report(self, step: Step) -> Iterator[Callable[[str], None]]:
         """Tell that a step begins, and how it ended; yields a function that tells what it waits for."""
         begun = time.monotonic()
 

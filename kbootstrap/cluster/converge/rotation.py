@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import PurePosixPath
 
-from kbootstrap.cluster.converge.tokens import NEXT, Beside
+from kbootstrap.cluster.converge.tokens import NEXT, StagedTokens
 from kbootstrap.cluster.deadlines import ACTIVATE, COMMAND, RENEW
 from kbootstrap.cluster.observe.credentials import read_secret
-from kbootstrap.core.concurrency import together
+from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros.model import Distribution
@@ -20,9 +20,9 @@ RETIRED = "/var/lib/kbootstrap/tokens-until-"
 """On servers: begins the names of files with the tokens of before; then follows until when (epoch)."""
 
 
-async def lay(servers: Sequence[Host], tokens: Beside) -> None:
+async def stage_tokens(servers: Sequence[Host], tokens: StagedTokens) -> None:
     """Put new tokens beside the old ones on servers; every plan changes to them from then on."""
-    await together(host.put(tokens.text().encode(), NEXT, mode=0o600, deadline=COMMAND) for host in servers)
+    await run_all(host.put(tokens.text().encode(), NEXT, mode=0o600, deadline=COMMAND) for host in servers)
 
 
 async def activate(host: Host, distro: Distribution) -> None:
@@ -59,7 +59,7 @@ async def runs(host: Host, unit: str) -> bool:
     return (await host.run(command, deadline=COMMAND, check=False)).status == 0
 
 
-async def yield_passwords(host: Host, unit: str, distro: Distribution) -> None:
+async def age_password_file(host: Host, unit: str, distro: Distribution) -> None:
     """Stop a unit that fails, and make its password file the oldest: the next start takes the cluster's.
 
     A server that starts with the token of before, while another one still lets it in, writes that token into

@@ -28,7 +28,7 @@ NEXT = "/var/lib/kbootstrap/next-tokens"
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class StagedTokens:
     """New tokens (`server` and `agent`, passwords) beside those of before, which snapshots of then need."""
 
     server: str = field(repr=False)
@@ -37,13 +37,13 @@ class Beside:
     old_agent: str = field(repr=False)
 
     @classmethod
-    def make(cls, old_server: str, old_agent: str, redactor: Redactor) -> Beside:
+    def make(cls, old_server: str, old_agent: str, redactor: Redactor) -> StagedTokens:
         """Make new ones beside the full server token and the agents' password of now."""
         made = cls(secrets.token_hex(_BYTES), secrets.token_hex(_BYTES), old_server, old_agent)
         return cls.read(made.text(), redactor) or made
 
     @classmethod
-    def read(cls, text: str, redactor: Redactor) -> Beside | None:
+    def read(cls, text: str, redactor: Redactor) -> StagedTokens | None:
         """Read the file; None where there is none, or where it is cut."""
         words = dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
         for value in words.values():
@@ -70,13 +70,13 @@ class Beside:
 class Tokens:
     """The tokens of one cluster, during one run. `servers` may be asked, in this order.
 
-    `rotating`: nodes get the tokens that lie beside (`Beside`), not those that are in force.
+    `rotating`: nodes get the tokens that lie beside (`StagedTokens`), not those that are in force.
     """
 
     def __init__(self, distro: Distribution, redactor: Redactor, *, rotating: bool = False) -> None:
         self._distro, self._redactor, self._rotating = distro, redactor, rotating
         self._known: dict[Secret, str] = {}
-        self._beside: Beside | None = None
+        self._staged: StagedTokens | None = None
 
     async def read(self, servers: Sequence[Host]) -> None:
         """Read the cluster's tokens from the first servers that have them."""
@@ -87,18 +87,18 @@ class Tokens:
         found = FULL.fullmatch(agent)
         self._keep("agent", agent)
         self._keep("raw-agent", raw or (found.group(1) if found else ""))
-        if self._rotating and self._beside is None:
-            self._beside = Beside.read(await first_secret(servers, NEXT), self._redactor)
+        if self._rotating and self._staged is None:
+            self._staged = StagedTokens.read(await first_secret(servers, NEXT), self._redactor)
 
-    def beside(self) -> Beside:
+    def staged(self) -> StagedTokens:
         """Return the new tokens; raises `InstallFailed` (KB0818) where they have gone meanwhile."""
-        if self._beside is None:
+        if self._staged is None:
             raise InstallFailed(
                 "the new tokens are on no server any more",
                 hint="run the same command again: it looks at the servers anew",
                 code="KB0818",
             )
-        return self._beside
+        return self._staged
 
     def give(self, secret: Secret) -> str:
         """Return a token; a new one is made each time when it is for a founder.
@@ -109,7 +109,7 @@ class Tokens:
             return self._redactor.add(secrets.token_hex(_BYTES))
         value = self._known.get(secret, "")
         if self._rotating:
-            value = self.beside().give(secret, value)
+            value = self.staged().give(secret, value)
         full = bool(FULL.fullmatch(value))
         if not full and (not value or secret in _ALWAYSFULL):
             path = self._distro.paths.server_token

@@ -26,7 +26,7 @@ def cleaned(
     found = {
         name: one
         for name, one in facts.items()
-        if one.left and name not in nodes and any(node.etcd for node in nodes.values())
+        if one.removed_from_etcd and name not in nodes and any(node.etcd for node in nodes.values())
     }
     steps = {
         name: Clean(node=name, why="it was removed from etcd, and what it has is of no use") for name in found
@@ -52,5 +52,5 @@ def _blank(facts: NodeFacts) -> NodeFacts:
         join=None,
         node_password=False,
         restart_pending=False,
-        left=False,
+        removed_from_etcd=False,
     )

@@ -62,22 +62,22 @@ def rotation(wanted: Wanted, facts: Mapping[str, NodeFacts], members: Collection
     """
     names = [node.name for node in wanted.servers if node.name in members and node.name in facts]
     servers = [facts[name] for name in names]
-    beside = next((one.tokens for one in servers if one.tokens.next), None)
+    staged = next((one.tokens for one in servers if one.tokens.next), None)
     now = Rotation(
         _common(one.tokens.accepted for one in servers), _common(one.tokens.agents for one in servers)
     )
-    if beside is None:
+    if staged is None:
         return now
     unit = wanted.distro.unit("server")
     active = [one.name for one in servers if one.unit(unit).active == "active"]
-    begun = [one for one in servers if one.tokens.accepted == beside.next]
+    begun = [one for one in servers if one.tokens.accepted == staged.next]
     if not begun and len(active) < len(servers):
         return now
     if any(not one.tokens.next for one in begun):  # a server has come to its end
         leader = None
     else:
         leader = next((name for name in active if not begun or name in {one.name for one in begun}), None)
-    return Rotation(beside.next, beside.next_agents, pending=True, leader=leader, begun=bool(begun))
+    return Rotation(staged.next, staged.next_agents, pending=True, leader=leader, begun=bool(begun))
 
 
 def begin(facts: Mapping[str, NodeFacts], members: Collection[str]) -> Mapping[str, NodeFacts]:

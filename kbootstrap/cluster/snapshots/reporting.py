@@ -8,7 +8,7 @@ from kbootstrap.cluster.steps.base import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doing(Step):
+class SnapshotStep(Step):
     """Something that is done on a node now; it is no part of a plan."""
 
     what: str

@@ -96,11 +96,11 @@ class NodeFacts:
     made them; `others` names Kubernetes installations of another kind. `cluster_id` (servers) and `token_ca`
     (what the node joins with) are the public CA hash inside `K10` tokens. `join` tells the join drop-in:
     `founder`, a URL, or None. `restart_pending`: configuration was changed while the service ran, and it has
-    not restarted since. `left`: this server was about to be removed from etcd by us; whether it was, the API
-    knows. `volumes` are the extra volumes that were asked for, by name. `restoring` is the mark
-    of a restore that has not come to its end. `lease` is the run that changes the cluster. `certificates` are
-    those of the server's and the agent's TLS folders, each file's own. `snapshot` is the newest of
-    etcd on its disk. `tokens` tells tokens apart.
+    not restarted since. `removed_from_etcd`: kbootstrap was about to remove this server from etcd; whether it
+    was removed, the API knows. `volumes` are the extra volumes of the spec, by name. `restoring` is the mark
+    of a restore that has not finished. `lease` is the run that changes the cluster. `certificates` are those
+    of the server's and the agent's TLS folders, each file's own. `snapshot` is the newest of etcd on its
+    disk. `tokens` identifies its tokens.
     """
 
     name: str
@@ -133,7 +133,7 @@ class NodeFacts:
     join: str | None = None
     node_password: bool = False
     restart_pending: bool = False
-    left: bool = False
+    removed_from_etcd: bool = False
     restoring: str = ""
     volumes: Mapping[str, VolumeFacts] = field(default_factory=dict)
     lease: Holder | None = None
@@ -208,7 +208,7 @@ class Recorded:
 class Wanted:
     """The cluster as the spec wants it. `registration` is the URL that nodes join through.
 
-    `bits` are the artifacts of the version for each architecture; `local` has those that are on this machine
+    `artifacts` are those of the version for each architecture; `local` has those that are on this machine
     already, by name, and may be empty: then an artifact on a node is judged by its version alone.
     `additions` are the infrastructure's; `good` the marks of a Secret of theirs that needs nothing.
     `private` are files of servers with secrets, content by path: they stand in no plan. `machines` are those
@@ -220,7 +220,7 @@ class Wanted:
     registration: str
     distro: Distribution
     nodes: tuple[WantedNode, ...]
-    bits: Mapping[str, tuple[Artifact, ...]]
+    artifacts: Mapping[str, tuple[Artifact, ...]]
     local: Mapping[str, LocalFile] = field(default_factory=dict)
     additions: Additions = NOTHING
     good: frozenset[str] = frozenset()
