@@ -1,4 +1,4 @@
-"""Doing things at the same time, with failures that look as if they had been done alone."""
+"""Runs work in parallel; failures are raised as if it had run alone."""
 
 from __future__ import annotations
 

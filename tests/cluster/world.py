@@ -91,7 +91,7 @@ def staged(plan: Wanted, name: str) -> NodeFacts:
 
 
 def running(plan: Wanted, name: str, *, initial_server: bool | None = None) -> NodeFacts:
-    """A node as a finished run leaves it. Without a word the first server is the founder."""
+    """A node as a finished run leaves it. By default the first server is the initial one."""
     node = plan.node(name)
     server = node.role == "server"
     first = name == plan.servers[0].name if initial_server is None else initial_server

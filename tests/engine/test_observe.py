@@ -76,7 +76,7 @@ def _seen(endpoint: str, states: Sequence[str]) -> tuple[Any, Inventory, dict[st
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "active", "going", "asked"),
+    ("endpoint", "active", "removal", "asked"),
     [
         ("floating_ip", "+++", (), None),
         ("load_balancer", "-++", (), None),

@@ -1,16 +1,16 @@
-"""Carrying a plan out: bits everywhere at once, servers one after the other, agents together.
+"""Carries a plan out: files go to all nodes in parallel, servers start one by one, agents in parallel.
 
-    first server   bits ─ start ─ serving ─┬─ Ready
-    other servers  ──── bits ──────────────┼─ start ─ serving ─ (next) …     one at a time
-    agents         ──── bits ──────────────┴─ start ─ Ready                  at most 50 at once
+    first server   files ─ start ─ serving ─┬─ Ready
+    other servers  ──── files ──────────────┼─ start ─ serving ─ (next) …     one at a time
+    agents         ──── files ──────────────┴─ start ─ Ready                  at most 50 at once
 
-The bits of the first server go first, since everybody waits for it. One that is running already opens the
-gate at once. A server that fails to join stops the servers after it (etcd takes one new member at a time, and
-a half-joined one needs a look), not the agents.
+The files of the first server are sent first, since all other nodes wait for it. A server that runs already
+opens the gate at once. A server that fails to join stops the servers after it (etcd accepts one new member
+at a time, and a half-joined one needs inspection), not the agents.
 
-Another version goes the same way, each node well before the next one begins: a snapshot, the servers, then
-the agents. So do new tokens and certificates. The first failure stops what has not begun, and so it does
-where services restart: what broke one node would break the next.
+Another version, new tokens and new certificates roll: each node is Ready before the next one begins, first
+the servers, then the agents. There, and where services restart, the first failure stops all nodes that have
+not begun: what broke one node would break the next.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from kbootstrap.hosts.model import Host
 from kbootstrap.inventory.model import Endpoint
 
 _SPARING = 3
-"""Members from which on etcd can spare one of them."""
+"""With this many members or more, etcd keeps its quorum without one of them."""
 SENDING = 16
 """Machines that are sent files at the same time; more only share the same uplink."""
 
@@ -60,10 +60,10 @@ async def converge(
     """Do what the plan says and return the admin kubeconfig text of a server.
 
     `artifacts` must have everything that `plan.artifacts` names. `external` is where the API answers for us.
-    `make_secret` is asked for the content of a Secret that the plan writes.
-    Every step is told through `emit` and has a deadline (`deadlines.py`). When a node fails, others go on
-    where that is safe; then `InstallFailed` or `DeadlinePassed` of the first failure is raised, with the
-    node's name, the last lines of its journal and the next command to run.
+    `make_secret` returns the content of a Secret that the plan writes.
+    Every step is reported through `emit` and has a deadline (`deadlines.py`). When a node fails, others
+    continue where that is safe; then `InstallFailed` or `DeadlinePassed` of the first failure is raised, with
+    the node's name, the last lines of its journal and the next command to run.
     """
     if plan.refused:
         raise InstallFailed("this plan was refused", diagnostics=plan.diagnostics)
@@ -118,7 +118,7 @@ class _Schedule:
         return run.kubeconfig
 
     def _server_queue(self) -> tuple[str, ...]:
-        """Order the servers that have something to do: the founder; members, stopped ones first; joiners."""
+        """Order the servers with steps: the initial server; members, stopped ones first; joining servers."""
         plan = self.plan
 
         def rank(name: str) -> tuple[bool, bool, bool]:
@@ -133,7 +133,7 @@ class _Schedule:
     async def _open_at_once(self) -> None:
         """Open the gate when a member serves already."""
         running = [n for n in self.plan.members if not self.plan.has(n, StartService, WaitServing)]
-        if not running and self.rolling:  # they serve until it is their turn, and are asked before it
+        if not running and self.rolling:  # they serve until they restart, and answer until then
             running = [n for n in self.plan.members if self.plan.has(n, RestartService)]
         if running:
             await self.run.open(running[0])
@@ -190,7 +190,7 @@ class _Schedule:
                 group.create_task(self._finish(name))
 
     async def _await_quorum(self, name: str) -> None:
-        """Wait until etcd can spare this member for a restart: the others that are Ready are a majority."""
+        """Wait until etcd keeps its quorum without this member: the others that are Ready are a majority."""
         members = self.plan.members
         if (
             len(members) < _SPARING
@@ -208,14 +208,14 @@ class _Schedule:
                 raise InstallFailed(
                     f"{name} is not restarted: etcd needs {needed} of {len(members)} servers, and without it "
                     "fewer are Ready",
-                    hint="kbootstrap status shows which server is not well",
+                    hint="kbootstrap status shows which server is not Ready",
                     code="KB0858",
                     host=name,
                 )
             await asyncio.sleep(POLL)
 
     async def _start_stopped(self, transfers: Mapping[str, asyncio.Task[None]]) -> None:
-        """Start all members that are stopped at once: one alone has no quorum and would never serve."""
+        """Start all stopped members together: one alone has no quorum and would never serve."""
         stopped = [n for n in self.server_queue if n in self.plan.members and self.plan.has(n, StartService)]
         if len(stopped) < 2:
             return
@@ -229,8 +229,8 @@ class _Schedule:
                 self._fail(name, error)
 
     async def _agent(self, name: str, transfer: asyncio.Task[None]) -> None:
-        # Shielded: who is cancelled while it waits for another task passes that on to the task, which may end
-        # with a failure of its own at that moment. Nobody would then remember that this one must end.
+        # Shielded: cancelling a task that waits for another one cancels that one too. If it fails at the same
+        # moment, its failure replaces the cancellation, and this task would continue.
         await asyncio.shield(transfer)
         await self.gate.wait()
         if self.rolling:  # a kubelet is never newer than the servers

@@ -111,7 +111,7 @@ class NodeRun:
 
     async def retire_tokens(self) -> None:
         """Keep the old tokens, and remove the staged ones."""
-        await rotation.forget(self._host, self.shared.wanted.distro)
+        await rotation.retire_tokens(self._host, self.shared.wanted.distro)
 
     async def age_password_file(self, unit: str) -> None:
         """Let the cluster's data count as newer than the server's own."""
@@ -119,7 +119,7 @@ class NodeRun:
 
     async def remove_certificates(self, unit: str) -> None:
         """Stop the unit and move its certificates away."""
-        await rotation.certificates(self._host, unit, self.shared.wanted.distro)
+        await rotation.remove_certificates(self._host, unit, self.shared.wanted.distro)
 
     async def save_snapshot(self, name: str) -> None:
         """Save a snapshot of etcd."""
@@ -127,7 +127,7 @@ class NodeRun:
 
     async def active(self, unit: str) -> bool:
         """Whether a unit is active now."""
-        return await rotation.runs(self._host, unit)
+        return await rotation.is_active(self._host, unit)
 
     async def start(self, unit: str) -> None:
         """Begin to start a unit."""

@@ -1,4 +1,4 @@
-"""Facts and wishes in, ordered steps out. Pure: no clock, no network, no randomness."""
+"""Decides which steps follow from facts and the desired state. Pure: no clock, network or randomness."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def decide(
 ) -> Plan:
     """Return what must happen so that the nodes are as wanted; an empty plan means that they are.
 
-    Nodes that are `removal` leave, by steps of their own; those whose machine is made anew are decided about
-    once the new one is there.
+    The nodes of `removal` leave, by steps of their own. The steps of a replacement machine are decided once
+    it exists.
 
     `api` None means that no API server answers (yet). The plan carries diagnostics instead of raising; a plan
     that is refused has no steps. `partial`: nodes without facts are left out instead of refused, for a look
@@ -173,7 +173,7 @@ class _Node:
                 )
 
     def _missing(self, artifact: Artifact) -> str:
-        """Tell why an artifact must be sent, or nothing when it is in place.
+        """Return why an artifact must be sent, or nothing when it is in place.
 
         Another build of the same version is left alone on a node that runs: replacing it would gain nothing.
         """
@@ -305,8 +305,8 @@ class _Node:
 
     def _service(self, changed: list[str]) -> Iterator[ConvergeStep]:
         name, unit = self.node.name, self.unit_name
-        # Servers that start with the token of before fail again and again: nothing is there to restart, and
-        # they are started together, since one alone has no quorum.
+        # Servers that start with the old token fail repeatedly: there is nothing to restart, and they are
+        # started together, since one alone has no quorum.
         failing = self.member and self.tokens.pending and self.unit.active != "active"
         if not self.unit.started or failing:
             why = "it has failed" if self.unit.active == "failed" else "it does not run"
@@ -333,7 +333,7 @@ class _Node:
                 node=name, why=why, unit=self.unit_name, version=self.wanted.version, since=self.unit.since
             )
         if starting and self.settled and self._other_version():
-            yield WaitWorkloads(node=name, why="another version makes pods anew")
+            yield WaitWorkloads(node=name, why="another version replaces pods")
         if self.seen is not None and self.seen.leaving and not self._stale():
             yield Uncordon(node=name, why="it was to leave, and stays")
         if self.wanted.additions.cloud_controller and (
@@ -366,7 +366,7 @@ class _Node:
 
 
 def _secret(wanted: Wanted, writer: str, api: ApiFacts | None, *, new: bool) -> Iterator[ConvergeStep]:
-    """Yield the Secret of the infrastructure's programs where it is missing or good for nothing any more."""
+    """Yield the Secret of the infrastructure's programs where it is missing or no longer valid."""
     additions = wanted.additions
     if additions.secret is None or (api is not None and api.mark in wanted.good):
         return
@@ -383,6 +383,6 @@ def _unseen(names: list[str]) -> Diagnostic:
     return Diagnostic(
         "KB0823",
         "Nodes that could not be looked at",
-        f"Nothing is known of {', '.join(names)}, so nobody can tell whether they carry a cluster's data.",
+        f"Nothing is known of {', '.join(names)}, so it is unknown whether they carry a cluster's data.",
         "make these machines reachable, or take them out of the spec",
     )

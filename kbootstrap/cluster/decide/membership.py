@@ -1,4 +1,4 @@
-"""Is there a cluster already, and who founds it otherwise? The hosts answer, never the order of a list."""
+"""Whether a cluster exists already, and which server initialises it otherwise: decided by facts of hosts."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Membership:
 
 
 def membership(wanted: Wanted, facts: Mapping[str, NodeFacts], leaving: Collection[str] = ()) -> Membership:
-    """Find the members, or choose the founder. Nobody founds while a server has no facts.
+    """Find the members, or choose the initial server; none while a server has no facts.
 
-    `leaving` are servers that go, for good or for a new machine of their name: until then they are members.
+    `leaving` are servers that leave, for good or for a new machine: until then they are members.
     """
     names = tuple(dict.fromkeys([*(node.name for node in wanted.servers), *leaving]))
     servers = [facts[name] for name in names if name in facts]
@@ -54,7 +54,7 @@ def _existing(wanted: Wanted, facts: Mapping[str, NodeFacts], members: tuple[str
 
 
 def _new(wanted: Wanted, facts: Mapping[str, NodeFacts], servers: list[NodeFacts]) -> Membership:
-    """Choose a founder: one that was chosen before goes first, so that a run that was cut is continued.
+    """Choose the initial server: one chosen before stays, so that a run is resumed.
 
     Where none was, nothing distinguishes the servers; the first name in the spec is as good as any.
     """

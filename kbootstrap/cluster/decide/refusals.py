@@ -25,7 +25,7 @@ _FIXED_ON_SERVERS = ("node-ip",)
 
 
 def foreign(wanted: Wanted, facts: NodeFacts) -> Iterator[Diagnostic]:
-    """Yield a refusal when somebody else's Kubernetes is on the machine."""
+    """Yield a refusal when Kubernetes of another installation is on the machine."""
     reason = ""
     if facts.others:
         reason = f"{facts.name} has an installation of {', '.join(facts.others)}."

@@ -1,8 +1,8 @@
 """How nodes leave a cluster: in which steps, and whether etcd keeps its quorum; pure.
 
 A server stops before its Node object is deleted, which is when the others remove it from etcd: so it hands
-over what it leads, and nothing that it does can come in between. Where the others may be no majority without
-it, as with one of two, it cannot stop first; it must not start again meanwhile, or it would join anew.
+over its leaderships, and cannot interfere. Where the others may be no majority without it, as with one of
+two, it cannot stop first; it must not start again meanwhile, or it would join again.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from kbootstrap.cluster.steps.removal import (
 from kbootstrap.core.diagnostics import Diagnostic, Severity
 from kbootstrap.distros.model import Distribution, Role
 
-REMOVED = "the spec does not want it any more"
-REPLACED = "its machine is made anew"
+REMOVED = "the spec no longer has it"
+REPLACED = "its machine is replaced"
 
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """Nodes that go, with their roles. `removed` for good; in place of `replaced` comes a new machine.
+    """Nodes that leave, with their roles: `removed` for good; `replaced` get a new machine.
 
-    `staying` are machines of removed nodes that nobody destroys: Kubernetes is taken off them instead.
+    `staying` are machines of removed nodes that are not destroyed: Kubernetes is removed from them instead.
     `unseen` says of some of these why that is not possible.
     """
 
@@ -56,7 +56,7 @@ NO_REMOVALS = Removal({}, {})
 
 
 def in_order(removal: Removal, api: ApiFacts | None) -> tuple[str, ...]:
-    """Return who goes in the order in which they go: what is not well first, which costs etcd nothing."""
+    """Return the removal order: nodes that are not Ready first, which costs etcd no quorum."""
     seen = api.nodes if api else {}
     return tuple(
         sorted(
@@ -71,7 +71,7 @@ def steps(
 ) -> dict[str, tuple[RemovalStep, ...]]:
     """Return the steps by which each node leaves, in turn; none for a machine that has nothing left to do."""
     seen = api.nodes if api else {}
-    # What the API tells of members is some seconds old: who has data, or will be a voter, may be one.
+    # The API's membership is some seconds old: a server with data, or one that will vote, may be a member.
     members = {name for name, node in seen.items() if node.etcd is not None}
     members |= {name for name, one in facts.items() if one.etcd and name in seen}
     well = {name for name, node in seen.items() if node.etcd and node.ready}
@@ -118,9 +118,9 @@ def _steps(
         if runs and removal.role(name) == "agent" and api_known:
             yield ForgetNode(node=name, why="it may have joined at the last moment")
         return
-    if seen.leaving or not seen.unschedulable:  # what somebody else keeps pods away from is left like that
+    if seen.leaving or not seen.unschedulable:  # a node that was cordoned by others stays so
         yield Cordon(node=name, why=why)
-    if seen.ready and runs:  # nobody ends the pods of a node that is dead; they are forgotten with it
+    if seen.ready and runs:  # pods of a dead node cannot end; they are deleted with it
         yield Drain(node=name, why=why)
     if runs and stop_first:
         yield StopService(node=name, why=why, unit=unit)
@@ -133,7 +133,7 @@ def _steps(
 
 
 def _machine(removal: Removal, name: str) -> Iterator[RemovalStep]:
-    """Yield what becomes of a machine that nobody destroys, once its node has left."""
+    """Yield what happens to a machine that is not destroyed, once its node has left."""
     if name in removal.unseen:
         yield LeaveMachine(node=name, why=removal.unseen[name], machine=removal.staying[name])
     elif name in removal.staying:
@@ -141,7 +141,7 @@ def _machine(removal: Removal, name: str) -> Iterator[RemovalStep]:
 
 
 def problems(wanted: Wanted, removal: Removal, api: ApiFacts | None) -> Iterator[Diagnostic]:
-    """Yield why these nodes must not go."""
+    """Yield why these nodes must not leave."""
     if not removal.names:
         return
     if api is None:

@@ -16,7 +16,7 @@ from kbootstrap.core.diagnostics import Diagnostic
 
 
 def runs(wanted: Wanted, facts: NodeFacts, seen: ApiNode | None) -> str:
-    """Return the version that a node runs: as it tells the API, else as it is installed; empty for none."""
+    """Return the version that a node runs: as the API reports it, else as it is installed; or nothing."""
     return (seen.version if seen else "") or wanted.distro.installed(facts.versions)
 
 

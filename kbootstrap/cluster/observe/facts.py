@@ -114,7 +114,7 @@ def _data(distro: Distribution) -> str:
 def parse(name: str, said: str, distro: Distribution, *, now: float) -> NodeFacts:
     """Read what the script printed; `now` is our clock (epoch) at the time.
 
-    Lines of unknown kinds are ignored. Raises `ValueError` when the answer is cut or nonsense.
+    Lines of unknown kinds are ignored. Raises `ValueError` when the answer is incomplete or invalid.
     """
     lines = said.splitlines()
     if _MARK.format("begin") not in lines or _MARK.format("end") not in lines:

@@ -31,7 +31,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """One pod. `terminating`: somebody has deleted it, and it is on its way out."""
+    """One pod. `terminating`: it was deleted, and is ending."""
 
     namespace: str
     name: str

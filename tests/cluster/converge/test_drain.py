@@ -26,7 +26,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pod(name: str, owner: Owner | None = SET, node: str = A1, **more: bool) -> Pod:
-    found = {"mirror": False, "finished": False, "ready": True, "going": False} | more
+    found = {"mirror": False, "finished": False, "ready": True, "terminating": False} | more
     return Pod("web", name, node, owner, **found)
 
 

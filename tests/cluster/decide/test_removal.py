@@ -73,7 +73,7 @@ def test_a_node_that_was_to_leave_and_stays_is_given_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("going", "unwell", "codes"),
+    ("removal", "unwell", "codes"),
     [
         (Removal({S3: "server"}, {}), (), []),
         (Removal({S2: "server", S3: "server"}, {}), (), []),

@@ -63,7 +63,7 @@ def planned(wanted: Wanted, facts: Mapping[str, NodeFacts]) -> dict[str, list[st
 
 WRITE = [f"write {TOKEN}", f"write {AGENT}"]
 RESTART = ["restart k3s.service", "wait for the API server and etcd", "wait until the node is Ready"]
-SERVER = [*WRITE, *RESTART, "put the old tokens away"]
+SERVER = [*WRITE, *RESTART, "retire the old tokens"]
 AGENT_STEPS = [f"write {TOKEN}", "restart k3s-agent.service", "wait until the node is Ready"]
 ACTIVATE = "activate the new tokens"
 
@@ -86,7 +86,7 @@ def test_the_first_server_activates_and_everybody_changes() -> None:
         pytest.param({S1: LAID, S2: ACTIVE}, {S1: SERVER, S2: [ACTIVATE, *SERVER]}, id="cut when active"),
         pytest.param(
             {S1: replace(DONE, next="new", next_agents="new-a"), S2: LAID},
-            {S1: [ACTIVATE, "put the old tokens away"], S2: SERVER},
+            {S1: [ACTIVATE, "retire the old tokens"], S2: SERVER},
             id="cut before the old ones were put away",
         ),
         pytest.param({S1: DONE, S2: LAID}, {S2: SERVER}, id="cut between servers"),
@@ -114,7 +114,7 @@ def test_servers_that_fail_with_the_old_token_are_started_with_the_new_one() -> 
     facts = facts_of(wanted, {S1: ACTIVE, S2: LAID, S3: LAID})
     facts = {name: replace(one, units={"k3s.service": FAILING}) for name, one in facts.items()}
     started = ["start k3s.service", *RESTART[1:]]
-    steps = [*WRITE, *started, "put the old tokens away"]
+    steps = [*WRITE, *started, "retire the old tokens"]
     assert planned(wanted, facts) == {S1: steps, S2: steps, S3: steps}
     written = TokenMarks(own="new", agents="new-a", accepted="new", next="new", next_agents="new-a")
     facts[S1] = replace(facts[S1], tokens=written, restart_pending=True)
@@ -269,7 +269,7 @@ def test_certificates_one_node_after_the_other() -> None:
         name: replace(one, time=now, certificates=(Certificate("agent/x.crt", now + timedelta(days=days)),))
         for (name, one), days in zip(facts_of(wanted, {}).items(), (20, 200, 364), strict=True)
     }
-    renew = ["make its certificates anew"]
+    renew = ["renew its certificates"]
     every = {S1: [*renew, *RESTART], **{name: [*renew, *AGENT_STEPS[1:]] for name in (A1, A2)}}
     assert titles(renewal(wanted, facts, None, (S1,))) == every
     assert [*renewal(wanted, facts, 90, (S1,)).steps] == [S1]
@@ -300,7 +300,7 @@ async def test_the_kubeconfig_is_read_after_certificates_were_made_anew() -> Non
 async def test_certificates_that_cannot_be_taken_away() -> None:
     host = FakeHost(A1, lambda _: output("no such file", status=1))
     with pytest.raises(InstallFailed) as caught:
-        await renewing.certificates(host, "k3s-agent.service", K3S)
+        await renewing.remove_certificates(host, "k3s-agent.service", K3S)
     assert (caught.value.code, caught.value.detail) == ("KB0887", "no such file")
 
 
