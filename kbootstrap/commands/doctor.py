@@ -15,7 +15,7 @@ from kbootstrap.cluster.decide.preflight import clock, preflight
 from kbootstrap.cluster.decide.refusals import foreign
 from kbootstrap.cluster.observe.facts import gather
 from kbootstrap.cluster.state.model import NodeFacts, Wanted, WantedNode
-from kbootstrap.core.concurrency import together
+from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.diagnostics import Severity
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.core.runtime import Runtime
@@ -69,7 +69,7 @@ async def _machines(context: Context, given: Mapping[str, Any]) -> list[Check]:
         failures = dict(reached.failures)
         facts = await gather(reached.hosts, context.distribution, failures)
         hosts = [reached.hosts[name] for name in facts]
-        taken = dict(zip(facts, await together(map(_taken, hosts)), strict=True))
+        taken = dict(zip(facts, await run_all(map(_taken, hosts)), strict=True))
     checks: list[Check] = []
     for node in everything.nodes:
         if failure := failures.get(node.name):

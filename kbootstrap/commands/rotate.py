@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kbootstrap.cluster.converge import rotation as renewing
-from kbootstrap.cluster.converge.tokens import NEXT, Beside
+from kbootstrap.cluster.converge.tokens import NEXT, StagedTokens
 from kbootstrap.cluster.decide import rotation
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.observe.credentials import first_secret
@@ -90,7 +90,7 @@ async def _lay(plan: ClusterPlan, nodes: Nodes) -> None:
     """Put new tokens on every server, before anything is done with them; what lies there already stays."""
     context, redactor = plan.context, plan.context.runtime.redactor
     servers = [nodes.hosts[name] for name in nodes.plan.members]
-    if Beside.read(await first_secret(servers, NEXT), redactor):
+    if StagedTokens.read(await first_secret(servers, NEXT), redactor):
         return
     name = context.cluster.name
     found = [await read_bundle(host, context.distribution, name, redactor) for host in servers[:1]]
@@ -100,7 +100,7 @@ async def _lay(plan: ClusterPlan, nodes: Nodes) -> None:
             hint=f"look at {context.distribution.paths.server_token} on the servers",
             code="KB0818",
         )
-    await renewing.lay(servers, Beside.make(found[0].server, found[0].agent, redactor))
+    await renewing.stage_tokens(servers, StagedTokens.make(found[0].server, found[0].agent, redactor))
 
 
 def _settled(plan: ClusterPlan, what: str) -> Nodes:

@@ -15,7 +15,7 @@ from kbootstrap.cluster.decide.drift import Drift
 from kbootstrap.cluster.decide.last_snapshots import LastSnapshots
 from kbootstrap.cluster.snapshots.select import in_bucket
 from kbootstrap.cluster.state.snapshots import Snapshot
-from kbootstrap.core.concurrency import together
+from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.diagnostics import Diagnostic, errors
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.core.runtime import Runtime
@@ -145,7 +145,7 @@ async def _all(
         vanished(context, outputs),
         _copies(context),
     )
-    nodes, gone, copies = await together(looks)
+    nodes, gone, copies = await run_all(looks)
     return nodes, gone, copies
 
 

@@ -1,4 +1,4 @@
-"""Doing things at the same time, with failures that look as if they had been done alone."""
+"""Runs work in parallel; failures are raised as if it had run alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kbootstrap.core.errors import KbootstrapError
 T = TypeVar("T")
 
 
-async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+async def run_all(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """Await all in parallel; return the results in order. The first failure ends the others and is raised.
 
     No `TaskGroup`: until Python 3.13 it forgets that the caller was cancelled when a failure comes at the

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from kbootstrap.cluster.decide.removal import Going
+from kbootstrap.cluster.decide.removal import Removal
 from kbootstrap.cluster.state.model import NodeFacts
 from kbootstrap.engine.context import Context
 from kbootstrap.inventory.model import Endpoint, Inventory, SshTarget
@@ -20,7 +20,7 @@ def servers_in_state(context: Context, facts: Mapping[str, NodeFacts], state: st
 
 
 def way_in(
-    context: Context, inventory: Inventory, facts: Mapping[str, NodeFacts], going: Going
+    context: Context, inventory: Inventory, facts: Mapping[str, NodeFacts], removal: Removal
 ) -> tuple[Endpoint, SshTarget | None]:
     """Return where the API is asked, and through which machine; pure.
 
@@ -30,7 +30,7 @@ def way_in(
     external, jump = inventory.external, inventory.jump
     if context.cluster.api.endpoint != "floating_ip":
         return external, jump
-    there = inventory.machines.keys() - going.names
+    there = inventory.machines.keys() - removal.names
     serving = [name for name in servers_in_state(context, facts, "active") if name in there]
     first = next(node.name for node in context.nodes if node.role == "server")
     if not serving or serving[0] == first:

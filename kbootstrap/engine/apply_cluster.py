@@ -33,13 +33,13 @@ async def apply_cluster(planned: ClusterPlan, *, drain: float = DRAIN) -> Nodes:
                 await lock_nodes(context, await planned.tofu.outputs(), planned.connections)
                 await _change(planned)
         nodes = await see_nodes(
-            context, await planned.tofu.outputs(), planned.connections, going=planned.going
+            context, await planned.tofu.outputs(), planned.connections, removal=planned.removal
         )
         if planned.agreed:
             planned.agreed.verify(cluster, nodes.plan)
     refuse(context, nodes)
     text = await install(context, nodes)
-    if nodes.going.names:
+    if nodes.removal.names:
         nodes = await Turnover(
             context, planned.tofu, planned.infrastructure, nodes, planned.connections, drain
         ).carry_out()
@@ -57,13 +57,13 @@ async def _change(planned: ClusterPlan) -> None:
     context, tofu, summary = planned.context, planned.tofu, planned.infrastructure
     planfile = tofu.root / PLAN_FILE
     try:
-        if planned.going.names:
-            held = await hold(context, tofu, planfile, planned.going.renewed)
-            for targets in harmless_parts(summary, planned.going.names):
+        if planned.removal.names:
+            held = await hold(context, tofu, planfile, planned.removal.replaced)
+            for targets in harmless_parts(summary, planned.removal.names):
                 part = await tofu.plan(planfile, targets=targets, replace=sorted(planned.gone), held=held)
                 if not carries_on(summary, part):
                     raise moved([f"the infrastructure of cluster {context.cluster.name} needs other changes"])
-                if not touched(part, planned.going.names):
+                if not touched(part, planned.removal.names):
                     await carry_out(context, tofu, planfile, part)
                     return
             return

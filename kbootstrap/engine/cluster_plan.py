@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from kbootstrap.cluster.decide.removal import NOBODY, Going
+from kbootstrap.cluster.decide.removal import NO_REMOVALS, Removal
 from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.core.errors import HostUnreachable, SpecInvalid
 from kbootstrap.distros.model import Role
@@ -30,7 +30,7 @@ class ClusterPlan:
     no machine exists, while some must be created again first, or when they could not be reached: then
     `unseen` says why, and they are observed again after the infrastructure has changed. `new` names the nodes
     that will be installed from nothing. `known` are the nodes of the outputs, `blank` those of the nodes
-    concerned that carry nothing of a cluster. `going` are nodes that leave. `refusals` forbid the
+    concerned that carry nothing of a cluster. `removal` are nodes that leave. `refusals` forbid the
     infrastructure's half. `agreed` has, for a plan that was saved, what was shown of the nodes.
     """
 
@@ -46,7 +46,7 @@ class ClusterPlan:
     blank: frozenset[str] = frozenset()
     refusals: tuple[Diagnostic, ...] = ()
     agreed: Agreed | None = None
-    going: Going = NOBODY
+    removal: Removal = NO_REMOVALS
 
     @property
     def empty(self) -> bool:
@@ -54,15 +54,15 @@ class ClusterPlan:
         return self.infrastructure.empty and not self.new and self.nodes is not None and self.nodes.plan.empty
 
 
-def leaving(context: Context, known: Mapping[str, Any], renew: Collection[str]) -> Going:
-    """Return the nodes that the state knows and the spec does not want, and those to `renew`; pure."""
+def leaving(context: Context, known: Mapping[str, Any], replaced: Collection[str]) -> Removal:
+    """Return the nodes that the state knows and the spec does not want, and those to `replaced`; pure."""
     wanted = {node.name for node in context.nodes}
     roles: dict[str, Role] = {
         name: "server" if node.get("role") == "server" else "agent" for name, node in known.items()
     }
-    return Going(
+    return Removal(
         {name: role for name, role in roles.items() if name not in wanted},
-        {name: roles[name] for name in renew if name in roles and name in wanted},
+        {name: roles[name] for name in replaced if name in roles and name in wanted},
     )
 
 

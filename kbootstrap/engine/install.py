@@ -27,7 +27,7 @@ def refuse(context: Context, nodes: Nodes) -> None:
         )
 
 
-async def fetch_bits(context: Context, nodes: Nodes) -> Mapping[str, LocalFile]:
+async def fetch_artifacts(context: Context, nodes: Nodes) -> Mapping[str, LocalFile]:
     """Get the artifacts that the plan stages onto this machine, for every architecture that it needs."""
     run, kubernetes = context.runtime, context.cluster.kubernetes
     found: dict[str, LocalFile] = {}
@@ -60,13 +60,13 @@ async def install(context: Context, nodes: Nodes) -> str | None:
     if not nodes.plan.steps:
         return nodes.kubeconfig
     run = context.runtime
-    bits = await fetch_bits(context, nodes) if nodes.plan.artifacts else {}
+    artifacts = await fetch_artifacts(context, nodes) if nodes.plan.artifacts else {}
     with phase(run.emit, "nodes", context.cluster.name):
         return await converge(
             nodes.plan,
             nodes.wanted,
             nodes.hosts,
-            artifacts=bits,
+            artifacts=artifacts,
             external=nodes.door,
             redactor=run.redactor,
             emit=run.emit,

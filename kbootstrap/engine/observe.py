@@ -13,7 +13,7 @@ from kbootstrap.cluster.deadlines import OBSERVE, STARTING
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.desired import wanted
 from kbootstrap.cluster.decide.host_record import RECORD
-from kbootstrap.cluster.decide.removal import NOBODY, Going
+from kbootstrap.cluster.decide.removal import NO_REMOVALS, Removal
 from kbootstrap.cluster.observe.credentials import fetch_kubeconfig
 from kbootstrap.cluster.observe.facts import gather
 from kbootstrap.cluster.snapshots.settings import private_files
@@ -64,11 +64,11 @@ class Nodes:
     api: ApiFacts | None
     wanted: Wanted
     plan: Plan
-    going: Going = NOBODY
+    removal: Removal = NO_REMOVALS
 
-    def again(self, going: Going) -> Nodes:
+    def replan(self, removal: Removal) -> Nodes:
         """Return the same nodes, with a plan in which other ones go."""
-        return replace(self, going=going, plan=_decide(self.wanted, self.facts, self.api, going))
+        return replace(self, removal=removal, plan=_decide(self.wanted, self.facts, self.api, removal))
 
 
 async def see_nodes(
@@ -78,14 +78,14 @@ async def see_nodes(
     *,
     tolerant: bool = False,
     starting: bool = True,
-    going: Going = NOBODY,
+    removal: Removal = NO_REMOVALS,
 ) -> Nodes:
     """Connect to every machine of the outputs, gather facts, and decide. Connections live as long as `stack`.
 
     `tolerant`: nothing is started, and `unreachable` has the machines that do not answer; otherwise they
     raise `HostUnreachable`. Without `starting` machines that would have to be started raise `NotRunning`;
     with it, what is found will be changed: the cluster's lease is taken first, and held as long.
-    Machines that are `going` may not answer, or may be deleted already: then `unreachable` has them too.
+    Machines that are `removal` may not answer, or may be deleted already: then `unreachable` has them too.
     """
     from kbootstrap.hosts.pool import connect_all, reach_all, summary
 
@@ -95,13 +95,13 @@ async def see_nodes(
             context.provider_context,
             outputs,
             starting=starting and not tolerant,
-            tolerate_missing=going.names,
+            tolerate_missing=removal.names,
         )
-        absent = {name: error for name, error in inventory.absent.items() if name not in going.names}
+        absent = {name: error for name, error in inventory.absent.items() if name not in removal.names}
         if absent and not tolerant:
             raise NotRunning.of(summary(absent))
         via, machines = connector(context), inventory.machines.values()
-        patient = [] if tolerant else [one for one in machines if one.name not in going.names]
+        patient = [] if tolerant else [one for one in machines if one.name not in removal.names]
         brief = [one for one in machines if one not in patient]
         needed = await stack.enter_async_context(connect_all(via, patient, deadline=CONNECT))
         seen = await stack.enter_async_context(reach_all(via, brief, deadline=GLANCE))
@@ -120,7 +120,7 @@ async def see_nodes(
     text = await fetch_kubeconfig(hosts, facts, context.distribution, run.redactor, tolerant=tolerant)
     way = inventory.external, inventory.jump
     if not tolerant:
-        way = way_in(context, inventory, facts, going)
+        way = way_in(context, inventory, facts, removal)
     door = await stack.enter_async_context(via.door(*way))
     record = RECORD if context.existing_machines is not None else None
     patience = OBSERVE
@@ -131,14 +131,14 @@ async def see_nodes(
     good = await context.valid_credentials() if text and additions.secret else frozenset()
     everything = replace(everything, good=good, private=_private(context, tolerant=tolerant))
     if record is None:
-        going = _with_forgotten(context, going, outputs, api)
+        removal = _with_forgotten(context, removal, outputs, api)
     else:
         everything = replace(everything, machines=recorded(outputs["kbootstrap"]["nodes"]))
     if record is not None and not tolerant:
         left = await visit(context, outputs, everything, api, stack, via, deadline=GLANCE)
         guard = context.lease.guard if starting else lambda host: host
         hosts = {**hosts, **{name: guard(host) for name, host in left.hosts.items()}}
-        facts, going = {**facts, **left.facts}, left.going
+        facts, removal = {**facts, **left.facts}, left.removal
     return Nodes(
         inventory=inventory,
         door=door,
@@ -148,8 +148,8 @@ async def see_nodes(
         kubeconfig=text,
         api=api,
         wanted=everything,
-        plan=_decide(everything, facts, api, going),
-        going=going,
+        plan=_decide(everything, facts, api, removal),
+        removal=removal,
     )
 
 
@@ -173,20 +173,20 @@ def _waiting(context: Context, server: str) -> Event:
 
 async def past_the_leaving(context: Context, nodes: Nodes, stack: AsyncExitStack) -> Nodes:
     """Return the nodes with a route to the API that uses none of the nodes to be removed."""
-    where, through = way_in(context, nodes.inventory, nodes.facts, nodes.going)
+    where, through = way_in(context, nodes.inventory, nodes.facts, nodes.removal)
     if where == nodes.inventory.external:
         return nodes
     return replace(nodes, door=await stack.enter_async_context(connector(context).door(where, through)))
 
 
-def _decide(wanted: Wanted, facts: Mapping[str, NodeFacts], api: ApiFacts | None, going: Going) -> Plan:
-    partial = any(node.name not in facts and node.name not in going.renewed for node in wanted.nodes)
-    return decide(wanted, facts, api, partial=partial, going=going)
+def _decide(wanted: Wanted, facts: Mapping[str, NodeFacts], api: ApiFacts | None, removal: Removal) -> Plan:
+    partial = any(node.name not in facts and node.name not in removal.replaced for node in wanted.nodes)
+    return decide(wanted, facts, api, partial=partial, removal=removal)
 
 
 def _with_forgotten(
-    context: Context, going: Going, outputs: Mapping[str, Any], api: ApiFacts | None
-) -> Going:
+    context: Context, removal: Removal, outputs: Mapping[str, Any], api: ApiFacts | None
+) -> Removal:
     """Return the removals, with nodes whose machine no longer exists: named as ours are, and not Ready."""
     known = {*(node.name for node in context.nodes), *outputs.get("kbootstrap", {}).get("nodes", {})}
     left: dict[str, Role] = {
@@ -194,7 +194,7 @@ def _with_forgotten(
         for name, node in (api.nodes.items() if api else ())
         if name not in known and not node.ready and is_node(name, context.cluster.name)
     }
-    return Going({**left, **going.removed}, going.renewed)
+    return Removal({**left, **removal.removed}, removal.replaced)
 
 
 def _private(context: Context, *, tolerant: bool) -> Mapping[str, str]:

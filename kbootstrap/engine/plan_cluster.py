@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
-from kbootstrap.cluster.decide.removal import NOBODY, Going
+from kbootstrap.cluster.decide.removal import NO_REMOVALS, Removal
 from kbootstrap.core.errors import HostKeyChanged, HostUnreachable, WrongUsage
 from kbootstrap.core.events import Event, Type, phase
 from kbootstrap.engine.cluster_plan import ClusterPlan, forbidden, leaving
@@ -17,7 +17,7 @@ from kbootstrap.engine.infrastructure import Infrastructure
 from kbootstrap.engine.observe import Nodes, see_nodes, silent
 from kbootstrap.engine.outputs import state_lost, vanished, verify_owner
 from kbootstrap.engine.prepare import PLAN_FILE, prepare
-from kbootstrap.plans.checks import foundations, halted, machines_made, renewed, tainted, unknown_to_state
+from kbootstrap.plans.checks import foundations, halted, machines_made, replaced, tainted, unknown_to_state
 from kbootstrap.render.address import key
 from kbootstrap.tofu.plan import PlanSummary
 
@@ -39,19 +39,19 @@ async def plan_cluster(
         verify_owner(context, outputs)
         gone = await vanished(context, outputs)
         known: Mapping[str, Any] = outputs.get("kbootstrap", {}).get("nodes", {})
-        replaced = {*gone, *await _machines(context, tofu, replace, known)}
+        recreate = {*gone, *await _machines(context, tofu, replace, known)}
     with phase(emit, "plan", cluster):
-        planning = asyncio.create_task(tofu.plan(tofu.root / PLAN_FILE, replace=sorted(replaced)))
-        going = leaving(context, known, replace)
+        planning = asyncio.create_task(tofu.plan(tofu.root / PLAN_FILE, replace=sorted(recreate)))
+        removal = leaving(context, known, replace)
         try:
             nodes, unseen = await look(
-                context, {} if gone else outputs, stack, starting=starting, going=going
+                context, {} if gone else outputs, stack, starting=starting, removal=removal
             )
             summary = await planning
         finally:
             planning.cancel()
             await asyncio.gather(planning, return_exceptions=True)
-    summary = await _corrected(context, tofu, summary, replaced, known)
+    summary = await _corrected(context, tofu, summary, recreate, known)
     if starting and unseen and silent(summary, unseen):
         raise unseen
     return await _combined(context, tofu, summary, gone, known, nodes, unseen, stack)
@@ -61,7 +61,7 @@ async def _corrected(
     context: Context,
     tofu: Infrastructure,
     summary: PlanSummary,
-    replaced: Collection[str],
+    recreate: Collection[str],
     known: Collection[str],
 ) -> PlanSummary:
     """Return the plan after what OpenTofu cannot know: a second one, and seldom a third.
@@ -70,7 +70,7 @@ async def _corrected(
     other node. A machine that a change would stop in place is replaced instead, after its pods have moved.
     """
     for _ in range(2):
-        doubted = {address: node for address, node in tainted(summary).items() if address not in replaced}
+        doubted = {address: node for address, node in tainted(summary).items() if address not in recreate}
         asked = {*doubted.values(), *(known if summary.of("update") else ())}
         if not asked:
             return summary
@@ -84,8 +84,8 @@ async def _corrected(
             _report(context, f"{address} came up after all: it is kept")
         for address in stopped:
             _report(context, f"{address} would be stopped by this change: it is replaced instead")
-        replaced = {*replaced, *stopped}
-        summary = await tofu.plan(tofu.root / PLAN_FILE, replace=sorted(replaced))
+        recreate = {*recreate, *stopped}
+        summary = await tofu.plan(tofu.root / PLAN_FILE, replace=sorted(recreate))
     return summary
 
 
@@ -110,16 +110,16 @@ async def _combined(
     blank = await context.unprovisioned(asked) if asked else frozenset()
     if lost := unknown_to_state(summary, gone, blank):
         raise state_lost(context, lost, others=[name for name in known if name not in lost])
-    going = leaving(context, known, renewed(summary, gone, blank))
+    removal = leaving(context, known, replaced(summary, gone, blank))
     if nodes:
-        removed = {**nodes.going.removed, **going.removed}
-        nodes = nodes.again(replace(nodes.going, removed=removed, renewed=going.renewed))
+        removed = {**nodes.removal.removed, **removal.removed}
+        nodes = nodes.replan(replace(nodes.removal, removed=removed, replaced=removal.replaced))
     problems = forbidden(context.spec, context.cluster, summary, known, blank, seen=nodes is not None)
     there = nodes.facts if nodes else known
     made_again = frozenset(machines_made(summary))  # a machine, not its keys
     new = tuple(n.name for n in context.nodes if n.name not in there or n.name in made_again)
     return ClusterPlan(
-        context, tofu, summary, gone, nodes, new, stack, unseen, known, blank, problems, going=going
+        context, tofu, summary, gone, nodes, new, stack, unseen, known, blank, problems, removal=removal
     )
 
 
@@ -149,11 +149,11 @@ async def look(
     stack: AsyncExitStack,
     *,
     starting: bool,
-    going: Going = NOBODY,
+    removal: Removal = NO_REMOVALS,
 ) -> tuple[Nodes | None, HostUnreachable | None]:
     """Return the nodes of the outputs, or why they could not be seen; a changed host key is raised."""
     try:
-        seen = see_nodes(context, outputs, stack, starting=starting, going=going) if outputs else None
+        seen = see_nodes(context, outputs, stack, starting=starting, removal=removal) if outputs else None
         found = await seen if seen else None
     except HostKeyChanged:
         raise

@@ -35,7 +35,7 @@ def _found(plan: ClusterPlan) -> Found:
         unseen=_unseen(plan),
         before={
             **{name: node.get("role", "agent") for name, node in plan.known.items()},
-            **(nodes.going.removed if nodes else {}),
+            **(nodes.removal.removed if nodes else {}),
         },
         after={node.name: node.role for node in context.nodes},
         versions=_versions(nodes) if nodes else (),
@@ -43,7 +43,7 @@ def _found(plan: ClusterPlan) -> Found:
         blank=plan.blank,
         gone=plan.gone,
         refusals=plan.refusals,
-        order=order(nodes.going, nodes.wanted.nodes, nodes.plan.leaving) if nodes else Order(),
+        order=order(nodes.removal, nodes.wanted.nodes, nodes.plan.leaving) if nodes else Order(),
     )
 
 

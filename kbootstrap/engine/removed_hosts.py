@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kbootstrap.cluster.decide.host_record import departed
-from kbootstrap.cluster.decide.removal import Going
+from kbootstrap.cluster.decide.removal import Removal
 from kbootstrap.cluster.observe.facts import gather
 from kbootstrap.cluster.state.model import ApiFacts, NodeFacts, Recorded, Wanted
 from kbootstrap.core.errors import KbootstrapError
@@ -31,9 +31,11 @@ class Departed:
     unseen: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def going(self) -> Going:
+    def removal(self) -> Removal:
         """Return the removals, and what happens to the machines."""
-        return Going({name: one.role for name, one in self.machines.items()}, {}, self.machines, self.unseen)
+        return Removal(
+            {name: one.role for name, one in self.machines.items()}, {}, self.machines, self.unseen
+        )
 
 
 def recorded(nodes: Mapping[str, Any]) -> dict[str, Recorded]:

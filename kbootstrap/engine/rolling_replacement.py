@@ -17,13 +17,13 @@ from kbootstrap.cluster.api import Api
 from kbootstrap.cluster.api import connect as connect_api
 from kbootstrap.cluster.converge.drain import await_workloads, cordon, workloads
 from kbootstrap.cluster.converge.removal import NodeRemover
-from kbootstrap.cluster.converge.reporting import Teller
+from kbootstrap.cluster.converge.reporting import StepReporter
 from kbootstrap.cluster.decide.order import Order, order
-from kbootstrap.cluster.decide.removal import Going
+from kbootstrap.cluster.decide.removal import Removal
 from kbootstrap.cluster.state.pods import Workloads
 from kbootstrap.cluster.steps.membership import WaitWorkloads
 from kbootstrap.cluster.steps.removal import Cordon
-from kbootstrap.core.concurrency import together
+from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.errors import InstallFailed, KbootstrapError, PlanMoved
 from kbootstrap.core.events import phase
 from kbootstrap.engine.context import Context
@@ -60,16 +60,16 @@ class Turnover:
         and those that were cordoned to follow are given back.
         """
         cluster, emit = self.context.cluster.name, self.context.runtime.emit
-        removed = self.nodes.going.removed
+        removed = self.nodes.removal.removed
         self.nodes = await past_the_leaving(self.context, self.nodes, self.stack)
         try:
             if removed:
                 with phase(emit, "remove", cluster):
                     await self._remove(removed)
-            if self.nodes.going.renewed:
+            if self.nodes.removal.replaced:
                 with phase(emit, "replace", cluster):
-                    for batch in self._order().renew:
-                        await self._renew(batch)
+                    for batch in self._order().replaced:
+                        await self._replace(batch)
         finally:
             await self._hang_up()
         with phase(emit, "infrastructure", cluster):
@@ -83,27 +83,27 @@ class Turnover:
         cordoned = [name for name in names if any(isinstance(s, Cordon) for s in leaving.get(name, ()))]
         # All of them first: the pods of one must not move to the next.
         async with self._staying(names):
-            await together(cordon(self._asked(), name) for name in cordoned)
-            for some in self._order().leave:
-                await together(map(self._depart, some))
+            await run_all(cordon(self._asked(), name) for name in cordoned)
+            for some in self._order().removed:
+                await run_all(map(self._depart, some))
         # Before the state forgets them: nothing would record what is left then.
         await self.context.provider.remove_orphans(
             self.context.provider_context, OrphanPhase.AFTER_REMOVAL, names=names
         )
         if targets := belongings(self.planned, [*names]):
             made = await self.tofu.plan(self.tofu.root / PLAN_FILE, targets=targets)
-            if not touched(made, self.nodes.going.renewed):  # else they go in the end, with the rest
+            if not touched(made, self.nodes.removal.replaced):  # else they go in the end, with the rest
                 await self._apply(made)
 
-    async def _renew(self, batch: Sequence[str]) -> None:
+    async def _replace(self, batch: Sequence[str]) -> None:
         stays = [name for name in batch if self.nodes.plan.leaving.get(name)]
-        ran = dict(zip(stays, await together(self._ran(name) for name in stays), strict=True))
+        ran = dict(zip(stays, await run_all(self._ran(name) for name in stays), strict=True))
         async with self._staying(batch):
-            await together(map(self._depart, batch))
+            await run_all(map(self._depart, batch))
         await self._remake(batch)
-        rest = {name: role for name, role in self.nodes.going.renewed.items() if name not in batch}
+        rest = {name: role for name, role in self.nodes.removal.replaced.items() if name not in batch}
         self.nodes = await see_nodes(
-            self.context, await self.tofu.outputs(), self.stack, going=Going({}, rest)
+            self.context, await self.tofu.outputs(), self.stack, removal=Removal({}, rest)
         )
         await self._hang_up()  # there may be another way to it now
         refuse(self.context, self.nodes)
@@ -118,7 +118,7 @@ class Turnover:
         then what belongs to them: OpenTofu takes in what a target depends on, with all its instances.
         """
         planfile, machines = self.tofu.root / PLAN_FILE, machines_of(self.planned, batch)
-        waiting = self.nodes.going.names - {*batch}
+        waiting = self.nodes.removal.names - {*batch}
         made = await self.tofu.plan(planfile, replace=machines)
         if touched(made, waiting) and (held := await hold(self.context, self.tofu, planfile, waiting)):
             made = await self.tofu.plan(planfile, replace=machines, held=held)
@@ -139,7 +139,7 @@ class Turnover:
     async def _settled(self, name: str, before: Workloads) -> None:
         """Wait until what ran on a node runs again, there or elsewhere."""
         step = WaitWorkloads(node=name, why="they had to move")
-        with Teller(self.context.cluster.name, self.context.runtime.emit).told(step) as waiting:
+        with StepReporter(self.context.cluster.name, self.context.runtime.emit).report(step) as waiting:
             await await_workloads(self._asked(), name, before, waiting)
 
     async def _ran(self, name: str) -> Workloads:
@@ -181,7 +181,7 @@ class Turnover:
         return NodeRemover(context.cluster.name, context.distribution, self._asked(), context.runtime.emit)
 
     def _order(self) -> Order:
-        return order(self.nodes.going, self.nodes.wanted.nodes, self.nodes.plan.leaving)
+        return order(self.nodes.removal, self.nodes.wanted.nodes, self.nodes.plan.leaving)
 
     async def _hang_up(self) -> None:
         """Close the connection to the API; the next request opens one."""

@@ -7,11 +7,11 @@ from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kbootstrap.cluster.converge.reporting import Teller
+from kbootstrap.cluster.converge.reporting import StepReporter
 from kbootstrap.cluster.deadlines import COMMAND
 from kbootstrap.cluster.snapshots import remote
 from kbootstrap.cluster.snapshots.bucket import Bucket, Item
-from kbootstrap.cluster.snapshots.reporting import Doing
+from kbootstrap.cluster.snapshots.reporting import SnapshotStep
 from kbootstrap.cluster.snapshots.select import METADATA, in_bucket, kept_with, tokens_in
 from kbootstrap.cluster.snapshots.settings import read_authority, read_keys, read_passphrase
 from kbootstrap.cluster.snapshots.vault import PREFIX, SUFFIX, lock
@@ -150,4 +150,4 @@ def bucket_of(context: Context) -> Bucket | None:
 
 def reporting(context: Context, node: str, what: str) -> AbstractContextManager[Callable[[str], None]]:
     """Report a step about snapshots on a node while it runs."""
-    return Teller(context.cluster.name, context.runtime.emit).told(Doing(node=node, what=what))
+    return StepReporter(context.cluster.name, context.runtime.emit).report(SnapshotStep(node=node, what=what))

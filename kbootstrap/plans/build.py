@@ -69,7 +69,7 @@ class Found:
 def entry(found: Found, clean: Callable[[str], str]) -> ClusterEntry:
     """Return the cluster's entry; `clean` masks secrets in all texts that come from nodes."""
     summary, steps = found.infrastructure, found.steps
-    founder = steps.founder if steps else None
+    initial_server = steps.initial_server if steps else None
     ground = {change.address for change in foundations(summary)} if found.before else set()
     changes = [_change(c, found, ground=c.address in ground) for c in summary.changes]
     return ClusterEntry(
@@ -85,7 +85,7 @@ def entry(found: Found, clean: Callable[[str], str]) -> ClusterEntry:
                 if mine
             ),
             *(
-                NodeEntry(node, tuple(_step(s, clean) for s in mine), node == founder)
+                NodeEntry(node, tuple(_step(s, clean) for s in mine), node == initial_server)
                 for node, mine in _by_danger(steps.steps if steps else {})
                 if node not in found.new  # what runs on the machine that goes is no matter any more
             ),

@@ -65,7 +65,7 @@ def unseen(
     )
 
 
-def renewed(infrastructure: PlanSummary, gone: Collection[str], blank: Collection[str]) -> tuple[str, ...]:
+def replaced(infrastructure: PlanSummary, gone: Collection[str], blank: Collection[str]) -> tuple[str, ...]:
     """Return the running nodes whose machine the plan would replace.
 
     `gone` are HCL addresses of machines that vanished: those have nothing to leave any more.
@@ -184,14 +184,14 @@ def entangled(
 ) -> tuple[Diagnostic, ...]:
     """Return a problem where pools are renamed while nodes go: OpenTofu renames only with a whole plan."""
     machines = [change for change in infrastructure.of("delete", "replace") if is_machine(change)]
-    going = [change.node for change in machines if change.node and change.node not in blank]
-    if not infrastructure.moves or not going:
+    leaving = [change.node for change in machines if change.node and change.node not in blank]
+    if not infrastructure.moves or not leaving:
         return ()
     return (
         Diagnostic(
             "KB0419",
             "A rename goes alone",
-            f"A pool is renamed, and {', '.join(going)} would be removed or replaced in the same run.",
+            f"A pool is renamed, and {', '.join(leaving)} would be removed or replaced in the same run.",
             "Apply the rename first and the rest after it, or the other way round.",
             source.key(("clusters", cluster)),
         ),

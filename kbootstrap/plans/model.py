@@ -75,7 +75,7 @@ class NodeEntry:
 
     node: str
     steps: tuple[StepEntry, ...]
-    founder: bool = False
+    initial_server: bool = False
     leaves: bool = False
 
     @property

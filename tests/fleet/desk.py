@@ -286,21 +286,21 @@ class Desk:
         if lock is not None:
             place.write_text(lock)
 
-    def apply(self, *, renew: Collection[str] = (), cut: int = 0, after: bool = True) -> Ended:
+    def apply(self, *, replaced: Collection[str] = (), cut: int = 0, after: bool = True) -> Ended:
         """Run `apply`, or `replace` of nodes; raises `Broken` where an invariant was broken."""
         self.runs += 1
         clock = Clock(self.world.now, self.world.advance)
-        return clock.run(self._apply(renew, cut, after))
+        return clock.run(self._apply(replaced, cut, after))
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
         self.world.advance(self.world.now + seconds)
 
-    async def _apply(self, renew: Collection[str], cut: int, after: bool) -> Ended:
+    async def _apply(self, replaced: Collection[str], cut: int, after: bool) -> Ended:
         gate, events = Gate(self.world, cut, after), list[Event]()
         context = self._context(gate, events)
         with _doors(gate, context):
-            work = asyncio.ensure_future(_run(context, renew))
+            work = asyncio.ensure_future(_run(context, replaced))
             dead = asyncio.ensure_future(gate.dead.wait())
             try:
                 await asyncio.wait({work, dead}, return_when=asyncio.FIRST_COMPLETED)
@@ -342,10 +342,10 @@ def _loaded(path: Path, text: str) -> Spec:
     return read_spec(path)
 
 
-async def _run(context: Context, renew: Collection[str]) -> bool:
+async def _run(context: Context, replaced: Collection[str]) -> bool:
     """As the command does; return whether there was anything to do."""
     async with AsyncExitStack() as stack:
-        planned = await plan_cluster.plan_cluster(context, stack, starting=True, replace=renew)
+        planned = await plan_cluster.plan_cluster(context, stack, starting=True, replace=replaced)
         await apply_cluster.apply_cluster(planned)
         return not planned.empty
 
@@ -374,7 +374,7 @@ def _doors(gate: Gate, context: Context) -> Iterator[None]:
             (observe, "connector", lambda _context: _Connector(gate, redactor)),
             (connect, "connector", lambda _context: _Connector(gate, redactor)),
             (real_api, "_HttpApi", _api_of(gate)),
-            (real_api, "warm", lambda: None),
+            (real_api, "preload_imports", lambda: None),
         ):
             patches.enter_context(mock.patch.object(target, name, new))
         yield

@@ -187,7 +187,7 @@ PLANS = (
                     for number in range(1, 7)
                 },
             },
-            founder=_FIRST,
+            initial_server=_FIRST,
         ),
         new=("local-web-1",),
         source=_SOURCE,

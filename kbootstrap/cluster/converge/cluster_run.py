@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kbootstrap.cluster.api import Api, Connect
-from kbootstrap.cluster.converge.node_actions import Hands
+from kbootstrap.cluster.converge.node_actions import NodeActions
 from kbootstrap.cluster.converge.secrets import MakeSecret
 from kbootstrap.cluster.converge.tokens import Tokens
 from kbootstrap.cluster.converge.unpacked import Unpacked
@@ -82,9 +82,9 @@ class ClusterRun:
             raise RuntimeError("the gate is not open")
         return self._watch
 
-    def machine(self, name: str) -> Hands:
+    def machine(self, name: str) -> NodeActions:
         """Return the actions on a node's machine."""
-        return Hands(self.hosts[name], self.wanted, self.redactor)
+        return NodeActions(self.hosts[name], self.wanted, self.redactor)
 
     async def ready(self, name: str) -> bool:
         """Whether a node is Ready; asked when the gate is open."""

@@ -67,7 +67,7 @@ def mount_command(volume: WantedVolume, file: NodeFile) -> str:
 def grow_command(volume: WantedVolume, link: str) -> str:
     """Return the command that grows the filesystem while it is mounted.
 
-    Disks on a SCSI bus are asked for their size first; others tell it themselves.
+    Disks on a SCSI bus are asked for their size first; others report it themselves.
     """
     quoted, size = shlex.quote(link), volume.bytes
     return (

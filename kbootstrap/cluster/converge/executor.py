@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 from kbootstrap.cluster.converge.cluster_run import ClusterRun
 from kbootstrap.cluster.converge.node_run import NodeRun
-from kbootstrap.cluster.converge.reporting import Teller
+from kbootstrap.cluster.converge.reporting import StepReporter
 from kbootstrap.cluster.steps.base import ConvergeStep, Stage
-from kbootstrap.core.concurrency import together
+from kbootstrap.core.concurrency import run_all
 
 
 @dataclass(frozen=True, slots=True)
 class Executor:
-    """The steps of one run. Each is reported through `teller`; errors are those of the step."""
+    """The steps of one run. Each is reported through `reporter`; errors are those of the step."""
 
     run: ClusterRun
-    teller: Teller
+    reporter: StepReporter
 
     async def send(self, name: str) -> None:
         """Do the steps of a node that need no running cluster."""
@@ -27,7 +27,7 @@ class Executor:
         else:
             await self.run.machine(name).begin(self.run.plan.steps[name])
         await self._in_order(name, Stage.VOLUMES)
-        await together(self._carry_out(step) for step in self._of(name, Stage.SEND))
+        await run_all(self._carry_out(step) for step in self._of(name, Stage.SEND))
 
     async def change(self, name: str) -> None:
         """Do the steps of a node from the token to the service that starts."""
@@ -50,5 +50,5 @@ class Executor:
             await self._carry_out(step)
 
     async def _carry_out(self, step: ConvergeStep) -> None:
-        with self.teller.told(step) as waiting:
-            await step.carry_out(NodeRun(self.run, step.node, waiting, self.teller.progress(step)))
+        with self.reporter.report(step) as waiting:
+            await step.carry_out(NodeRun(self.run, step.node, waiting, self.reporter.progress(step)))

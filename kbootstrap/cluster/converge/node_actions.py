@@ -25,7 +25,7 @@ MARK = "/run/kbootstrap/restart"
 NEXT = "/var/lib/kbootstrap/next"
 """Artifacts of another version wait in this folder until the service changes to them."""
 LEFT = "/var/lib/kbootstrap/left"
-"""Its presence means: this server was about to be removed from etcd. Without its Node it was (`left.py`)."""
+"""Its presence means: this server was about to be removed from etcd (`rejoin.py`)."""
 _TIMED_OUT = 124
 """Exit status of `timeout` when it ended the command."""
 _PATIENCE = 60.0
@@ -38,7 +38,7 @@ def held_file(unit: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Hands:
+class NodeActions:
     """Does steps on the machine of `host`."""
 
     host: Host
@@ -46,7 +46,7 @@ class Hands:
     redactor: Redactor
 
     async def begin(self, steps: Sequence[Step]) -> None:
-        """Write down what will be changed, before anything is: the claim, our files, a restart."""
+        """Record what will be changed, before anything is: the claim, our files, a restart."""
         stamp = shlex.quote(self.wanted.distro.paths.stamp)
         lines = [f"file {step.places}" for step in steps if step.places]
         if any(isinstance(step, Claim) for step in steps):
@@ -71,7 +71,7 @@ class Hands:
         aside: bool,
         progress: Transferred | None = None,
     ) -> None:
-        """Send an artifact (its checksum is verified by the transfer) and note it in the stamp."""
+        """Send an artifact (its checksum is verified by the transfer) and record it in the stamp."""
         local = artifacts.get(artifact.name)
         if local is None:
             raise PrerequisiteMissing(
@@ -85,9 +85,9 @@ class Hands:
             await self._stamp(artifact, local.sha256, version)
 
     async def preload(self, tarball: Path) -> None:
-        """Give a node that runs the images of the next version: addons move before every node has changed.
+        """Import the images of the next version: addons move before every node has changed.
 
-        Only sooner than the service does it when it starts, so a failure is no matter. `tarball` is plain.
+        The service does the same when it starts, so a failure has no effect. `tarball` is not compressed.
         """
         place = f"{NEXT}/{tarball.name}"
         await self.host.put(tarball, place, mode=0o600, deadline=STAGE)
@@ -98,10 +98,9 @@ class Hands:
     async def swap(
         self, changed: Collection[Artifact], version: str, artifacts: Mapping[str, LocalFile]
     ) -> None:
-        """Put what was sent beside in its place, and note it. What is in place already stays.
+        """Move artifacts that were sent aside to their paths, and record them.
 
-        The stamp is written first: a file that it names and that is not as it says counts as damaged, and is
-        sent again.
+        The stamp is written first: a file that differs from its entry counts as damaged, and is sent again.
         """
         for artifact in changed:
             new, path = shlex.quote(f"{NEXT}/{artifact.name}"), shlex.quote(artifact.path)
@@ -115,9 +114,9 @@ class Hands:
             )
 
     async def _stamp(self, artifact: Artifact, sha256: str, version: str, *, at: str = "") -> None:
-        """Note an artifact that is in its place, or soon will be and is now `at` another one.
+        """Record an artifact that is at its path, or will be soon and is now `at` another one.
 
-        With one that is in place, what an earlier run sent beside for it is of no use any more.
+        Of one that is at its path, an earlier copy that waits aside is removed.
         """
         path = artifact.path
         stamp = shlex.quote(self.wanted.distro.paths.stamp)
@@ -136,9 +135,9 @@ class Hands:
         await self.host.put(content.encode(), path, mode=mode, deadline=COMMAND)
 
     async def start(self, unit: str) -> int:
-        """Enable the unit and begin to start it; how that goes is for whoever waits.
+        """Enable the unit and begin to start it; `serving` and `await_ready` wait for the result.
 
-        Returns the time on the machine just before (epoch): what was said earlier is of an earlier life.
+        Returns the time on the machine just before (epoch): older reports are of the previous process.
         """
         name = shlex.quote(unit)
         output = await self.host.run(
@@ -151,7 +150,7 @@ class Hands:
         return _first_number(output.stdout)
 
     async def restart(self, unit: str) -> int:
-        """Restart the unit; one that takes its time goes on starting. Returns as `start`."""
+        """Restart the unit; one that takes longer continues to start. Returns as `start`."""
         name = shlex.quote(unit)
         output = await self.host.run(
             "date +%s; systemctl daemon-reload; "
@@ -174,7 +173,7 @@ class Hands:
     async def serving(self, unit: str, waiting: Callable[[str], None]) -> None:
         """Wait until a server's unit is active: etcd voter and `/readyz` (see `distros/common.py`).
 
-        `systemctl start` on the node waits for us, so that nothing is polled. `waiting` hears of each round.
+        `systemctl start` on the node waits for us, so nothing is polled. `waiting` is called in each round.
         """
         begun, failures = time.monotonic(), 0
         command = f"timeout {ROUND} systemctl start {shlex.quote(unit)}"
@@ -202,7 +201,7 @@ class Hands:
     async def failed(
         self, unit: str, text: str, *, code: str, kind: type[InstallFailed | DeadlinePassed] = InstallFailed
     ) -> Exception:
-        """Make the error for a unit that does not do what it should, with its last words."""
+        """Return the error for a unit that failed, with the last lines of its journal."""
         return await journal.explain(kind, text, host=self.host, unit=unit, code=code, redactor=self.redactor)
 
 

@@ -10,7 +10,7 @@ from kbootstrap.cluster.api import patiently
 from kbootstrap.cluster.converge import disks, rotation
 from kbootstrap.cluster.converge.cluster_run import ClusterRun
 from kbootstrap.cluster.converge.drain import await_workloads, uncordon, workloads
-from kbootstrap.cluster.converge.node_actions import Hands
+from kbootstrap.cluster.converge.node_actions import NodeActions
 from kbootstrap.cluster.converge.readiness import await_known, await_ready
 from kbootstrap.cluster.converge.secrets import give
 from kbootstrap.cluster.converge.uninstall import uninstall
@@ -45,7 +45,7 @@ class NodeRun:
         return self.shared.hosts[self.name]
 
     @property
-    def _machine(self) -> Hands:
+    def _machine(self) -> NodeActions:
         return self.shared.machine(self.name)
 
     async def uninstall(self) -> None:
@@ -94,7 +94,7 @@ class NodeRun:
     async def stage_tokens(self) -> None:
         """Write the new tokens beside the old ones on all members."""
         members = [self.shared.hosts[name] for name in self.shared.plan.members]
-        await rotation.lay(members, self.shared.tokens.beside())
+        await rotation.stage_tokens(members, self.shared.tokens.staged())
 
     async def activate_tokens(self) -> None:
         """Activate the staged tokens."""
@@ -111,15 +111,15 @@ class NodeRun:
 
     async def retire_tokens(self) -> None:
         """Keep the old tokens, and remove the staged ones."""
-        await rotation.forget(self._host, self.shared.wanted.distro)
+        await rotation.retire_tokens(self._host, self.shared.wanted.distro)
 
     async def age_password_file(self, unit: str) -> None:
         """Let the cluster's data count as newer than the server's own."""
-        await rotation.yield_passwords(self._host, unit, self.shared.wanted.distro)
+        await rotation.age_password_file(self._host, unit, self.shared.wanted.distro)
 
     async def remove_certificates(self, unit: str) -> None:
         """Stop the unit and move its certificates away."""
-        await rotation.certificates(self._host, unit, self.shared.wanted.distro)
+        await rotation.remove_certificates(self._host, unit, self.shared.wanted.distro)
 
     async def save_snapshot(self, name: str) -> None:
         """Save a snapshot of etcd."""
@@ -127,7 +127,7 @@ class NodeRun:
 
     async def active(self, unit: str) -> bool:
         """Whether a unit is active now."""
-        return await rotation.runs(self._host, unit)
+        return await rotation.is_active(self._host, unit)
 
     async def start(self, unit: str) -> None:
         """Begin to start a unit."""

@@ -1,11 +1,11 @@
-"""Waiting until a node has arrived: Ready, of the wanted version, not from memory, known to its cloud."""
+"""Waits for a node: Ready since its service started, with the wanted version, known to its cloud."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 
-from kbootstrap.cluster.converge.node_actions import Hands
+from kbootstrap.cluster.converge.node_actions import NodeActions
 from kbootstrap.cluster.converge.watch import Watch
 from kbootstrap.cluster.deadlines import KNOWN, READY
 from kbootstrap.cluster.state.model import ApiNode
@@ -16,11 +16,11 @@ _PAUSE = 0.2
 _LOOK = 10
 """Seconds between two looks at the journal of a node that is not Ready."""
 _CERTAIN = 4
-"""A known cause of failure that is named in this many looks in a row will not pass by waiting."""
+"""A known cause of failure that is in the journal this many times in a row does not pass by waiting."""
 
 
 async def await_ready(
-    name: str, unit: str, version: str, *, watch: Watch, machine: Hands, since: int
+    name: str, unit: str, version: str, *, watch: Watch, machine: NodeActions, since: int
 ) -> None:
     """Wait for the node; `since` is when its service was started (epoch, by its own clock), else 0.
 
@@ -45,7 +45,7 @@ async def await_ready(
 
 
 async def await_known(name: str, watch: Watch, controller: str = "") -> None:
-    """Wait until the cloud controller has taken its taint off the node; `DeadlinePassed` (KB0826)."""
+    """Wait until the cloud controller has removed its taint from the node; `DeadlinePassed` (KB0826)."""
     begun = time.monotonic()
     while True:
         node = await watch.node(name)

@@ -18,7 +18,7 @@ from functools import partial
 from kbootstrap.cluster.api import Api, patiently
 from kbootstrap.cluster.converge import drain
 from kbootstrap.cluster.converge.node_actions import hold_service, note_removed, stop_service
-from kbootstrap.cluster.converge.reporting import Teller
+from kbootstrap.cluster.converge.reporting import StepReporter
 from kbootstrap.cluster.converge.uninstall import uninstall
 from kbootstrap.cluster.converge.watch import Watch
 from kbootstrap.cluster.decide.host_record import RECORD, entry
@@ -77,7 +77,7 @@ class NodeRemover:
             await self._carry_out(step, run)
 
     async def _carry_out(self, step: RemovalStep, run: _NodeRun) -> None:
-        with Teller(self.cluster, self.emit).told(step) as waiting:
+        with StepReporter(self.cluster, self.emit).report(step) as waiting:
             await step.carry_out(replace(run, waiting=waiting))
 
 

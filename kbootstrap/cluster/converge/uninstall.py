@@ -22,7 +22,7 @@ async def uninstall(host: Host, distro: Distribution, cluster: str | None = None
     """Take everything off the machine that kbootstrap and the distribution put there, all data included.
 
     Only where our stamp says that the machine is ours, of `cluster` (None: whichever). The stamp goes last,
-    so a run that was cut is taken up by the next. Raises `InstallFailed` (KB0828) when something stays, and
+    so the next run resumes an interrupted one. Raises `InstallFailed` (KB0828) when something stays, and
     what `Host.run` raises.
     """
     output = await host.run(script(distro, cluster), deadline=UNINSTALL, check=False)

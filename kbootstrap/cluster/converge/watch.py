@@ -1,4 +1,4 @@
-"""Waiting for nodes: many waiters, one look at the API at a time."""
+"""Waits for nodes: many callers, one request to the API at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kbootstrap.spec.model import Taint
 
 
 class Watch:
-    """Looks at the Node objects when somebody asks, at most every `POLL` seconds, slower when answers are."""
+    """Reads the Node objects on request, at most every `POLL` seconds, less often when answers are slow."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -48,10 +48,10 @@ class Watch:
         self._next = now + max(POLL * 0.8, 3 * (now - begun))
 
     async def reconcile(self, name: str, wanted: Mapping[str, str], taints: tuple[Taint, ...]) -> None:
-        """Set labels and taints; read and try again when somebody else changes the Node at the same time."""
+        """Set labels and taints; read and try again when another client changes the Node at the same time."""
         try:
             async with asyncio.timeout(RECONCILE):
-                while not await self._try(name, wanted, taints):  # noqa: ASYNC110 - nobody tells us
+                while not await self._try(name, wanted, taints):  # noqa: ASYNC110 - there is no event
                     await asyncio.sleep(POLL)
         except TimeoutError:
             raise self._late(name, f"labels and taints were not set within {RECONCILE:.0f} s") from None
@@ -67,7 +67,7 @@ class Watch:
         """Wait until there is a Node."""
         try:
             async with asyncio.timeout(JOINED):
-                while await self.node(name, fresh=True) is None:  # noqa: ASYNC110 - nobody tells us
+                while await self.node(name, fresh=True) is None:  # noqa: ASYNC110 - there is no event
                     await asyncio.sleep(POLL)
         except TimeoutError:
             raise DeadlinePassed(
@@ -79,11 +79,11 @@ class Watch:
             ) from None
 
     async def forget(self, name: str) -> None:
-        """Delete a Node and wait until it is gone."""
+        """Delete a Node and wait until it no longer exists."""
         try:
             async with asyncio.timeout(FORGET):
                 await patiently(partial(self._api.delete_node, name))
-                while await self.node(name, fresh=True):  # noqa: ASYNC110 - nobody tells us
+                while await self.node(name, fresh=True):  # noqa: ASYNC110 - there is no event
                     await asyncio.sleep(POLL)
         except TimeoutError:
             raise self._late(name, f"its old Node object was not gone within {FORGET:.0f} s") from None

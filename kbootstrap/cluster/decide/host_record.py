@@ -37,16 +37,16 @@ def entry(machine: Recorded) -> str:
     return " ".join([machine.role, machine.address, *([_LEFT] if machine.left else ())])
 
 
-def steps(wanted: Wanted, giver: str, api: ApiFacts | None) -> Iterator[NoteHosts]:
-    """Yield the step that brings the record up to date, carried out from the node `giver`."""
+def steps(wanted: Wanted, writer: str, api: ApiFacts | None) -> Iterator[NoteHosts]:
+    """Yield the step that brings the record up to date, carried out from the node `writer`."""
     there = api.machines if api else {}
     changes = {name: machine for name, machine in wanted.machines.items() if there.get(name) != machine}
     if changes:
-        yield NoteHosts(node=giver, why="a host that leaves the spec is found by it", machines=changes)
+        yield NoteHosts(node=writer, why="a host that leaves the spec is found by it", machines=changes)
 
 
 def departed(wanted: Wanted, api: ApiFacts | None) -> dict[str, Recorded]:
-    """Return the machines that the spec has no more and that must leave the cluster.
+    """Return the machines that the spec no longer has and that must leave the cluster.
 
     One that has left already is concerned when its node came back: the machine was started again.
     """

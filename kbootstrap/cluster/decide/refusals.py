@@ -25,7 +25,7 @@ _FIXED_ON_SERVERS = ("node-ip",)
 
 
 def foreign(wanted: Wanted, facts: NodeFacts) -> Iterator[Diagnostic]:
-    """Yield a refusal when somebody else's Kubernetes is on the machine."""
+    """Yield a refusal when Kubernetes of another installation is on the machine."""
     reason = ""
     if facts.others:
         reason = f"{facts.name} has an installation of {', '.join(facts.others)}."
@@ -106,9 +106,9 @@ def withdrawn(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Di
             )
 
 
-def unknown_nodes(wanted: Wanted, api: ApiFacts | None, going: Collection[str]) -> Iterator[Diagnostic]:
+def unknown_nodes(wanted: Wanted, api: ApiFacts | None, leaving: Collection[str]) -> Iterator[Diagnostic]:
     """Yield a warning for each node of the cluster that no machine of ours is behind."""
-    names = {*(node.name for node in wanted.nodes), *going}
+    names = {*(node.name for node in wanted.nodes), *leaving}
     for name in sorted(api.nodes if api else ()):
         if name not in names:
             yield Diagnostic(

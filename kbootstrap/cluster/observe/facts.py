@@ -30,7 +30,7 @@ from kbootstrap.cluster.state.model import (
 )
 from kbootstrap.cluster.state.snapshots import Snapshot
 from kbootstrap.cluster.state.snapshots import parse as parse_snapshots
-from kbootstrap.core.concurrency import together
+from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.errors import InstallFailed, KbootstrapError
 from kbootstrap.distros.model import Distribution
 from kbootstrap.hosts.model import Host
@@ -62,7 +62,7 @@ async def gather(
             failures[host.name] = error
             return None
 
-    return {found.name: found for found in await together(map(one, hosts.values())) if found}
+    return {found.name: found for found in await run_all(map(one, hosts.values())) if found}
 
 
 async def _one(host: Host, text: str, distro: Distribution) -> NodeFacts:
@@ -114,7 +114,7 @@ def _data(distro: Distribution) -> str:
 def parse(name: str, said: str, distro: Distribution, *, now: float) -> NodeFacts:
     """Read what the script printed; `now` is our clock (epoch) at the time.
 
-    Lines of unknown kinds are ignored. Raises `ValueError` when the answer is cut or nonsense.
+    Lines of unknown kinds are ignored. Raises `ValueError` when the answer is incomplete or invalid.
     """
     lines = said.splitlines()
     if _MARK.format("begin") not in lines or _MARK.format("end") not in lines:
@@ -262,7 +262,7 @@ def _facts(name: str, heap: _Heap, distro: Distribution, now: float) -> NodeFact
         join=_join(heap.texts.get(distro.paths.join)),
         node_password=words.get("node-password") == "yes",
         restart_pending=words.get("restart-pending") == "yes",
-        left=words.get("left") == "yes",
+        removed_from_etcd=words.get("left") == "yes",
         restoring=words.get("restoring", ""),
         volumes=heap.volumes,
         lease=holding("\n".join(heap.lease), TTL),

@@ -53,7 +53,7 @@ _KINDS = {
 }
 _LOOK = 120.0
 _NAMED = ("Deployment", "StatefulSet", "DaemonSet", "CronJob")
-"""Kinds that are told by name."""
+"""Kinds that are listed by name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ async def reset(
 
 
 async def wipe(host: Host, distro: Distribution, role: Role, *, everything: bool) -> None:
-    """Take a stopped node's membership away, so that it joins anew; `everything`: of another cluster."""
+    """Take a stopped node's membership away, so that it joins again; `everything`: of another cluster."""
     paths = distro.paths
     if role == "server":
         # Snapshots stay; etcd's own data is what must not start again.

@@ -12,7 +12,7 @@ from kbootstrap.cluster.steps.run import ConvergeRun
 class Clean(ConvergeStep):
     """Remove everything from a server that was removed from etcd: its data would start a second cluster."""
 
-    title = "take the old member off the machine"
+    title = "remove the old member from the machine"
     stage = Stage.CLEAN
 
     async def carry_out(self, run: ConvergeRun) -> None:

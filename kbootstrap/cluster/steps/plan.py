@@ -15,15 +15,14 @@ class Plan:
     """What must happen, by node in the order of the spec; nodes without steps are left out.
 
     `leaving` are the steps of nodes that leave the cluster, for good or because their machine is replaced.
-    `founder` is the server that starts a new cluster, None where there is one already; `members` are the
-    servers that carry its data. `diagnostics` with an error mean that nothing may be done: no steps
-    (`refused`).
+    `initial_server` starts a new cluster, None where there is one already; `members` are the servers that
+    carry its data. `diagnostics` with an error mean that nothing may be done: no steps (`refused`).
     """
 
     cluster: str
     steps: Mapping[str, tuple[ConvergeStep, ...]]
     diagnostics: tuple[Diagnostic, ...] = ()
-    founder: str | None = None
+    initial_server: str | None = None
     members: tuple[str, ...] = ()
     leaving: Mapping[str, tuple[RemovalStep, ...]] = field(default_factory=dict)
 

@@ -49,7 +49,7 @@ class HoldService(RemovalStep):
 
     @property
     def title(self) -> str:
-        return f"let {self.unit} restart no more"
+        return f"prevent {self.unit} from restarting"
 
     async def carry_out(self, run: RemovalRun) -> None:
         await run.hold_service(self.unit)
@@ -73,7 +73,7 @@ class StopService(RemovalStep):
 class GiveBack(RemovalStep):
     """Remove Kubernetes from a machine that stays, once its node has left, and its entry in the record."""
 
-    title = "take Kubernetes off the machine"
+    title = "remove Kubernetes from the machine"
 
     async def carry_out(self, run: RemovalRun) -> None:
         await run.uninstall()

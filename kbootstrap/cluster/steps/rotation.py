@@ -45,7 +45,7 @@ class ActivateTokens(TokenStep):
 class ForgetTokens(TokenStep):
     """Keep the old tokens for the snapshots of their time, and remove the staged file."""
 
-    title = "put the old tokens away"
+    title = "retire the old tokens"
     stage = Stage.FINISH
 
     async def carry_out(self, run: ConvergeRun) -> None:
@@ -57,7 +57,7 @@ class RenewCertificates(ConvergeStep):
     """Stop the unit and move its certificates away, so that it makes new ones when it starts."""
 
     unit: str
-    title = "make its certificates anew"
+    title = "renew its certificates"
     stage = Stage.CHANGE
     rolling = True
 

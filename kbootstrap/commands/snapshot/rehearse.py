@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from kbootstrap.cluster.api import connect, patiently
-from kbootstrap.cluster.converge.node_actions import Hands
-from kbootstrap.cluster.converge.reporting import Teller
+from kbootstrap.cluster.converge.node_actions import NodeActions
+from kbootstrap.cluster.converge.reporting import StepReporter
 from kbootstrap.cluster.observe.credentials import await_kubeconfig
 from kbootstrap.cluster.snapshots import rehearsal, remote, restore
 from kbootstrap.cluster.snapshots.rehearsal import Contents, Rehearsed
-from kbootstrap.cluster.snapshots.reporting import Doing
+from kbootstrap.cluster.snapshots.reporting import SnapshotStep
 from kbootstrap.cluster.state.restore_mark import quoted
 from kbootstrap.cluster.steps.files import StageFile, WriteFile
 from kbootstrap.core import files
@@ -32,7 +32,7 @@ from kbootstrap.core.events import Event, Type, phase
 from kbootstrap.engine.context import Context, contexts, locked
 from kbootstrap.engine.destroy_cluster import destroy_cluster
 from kbootstrap.engine.infrastructure import Infrastructure, carry_out
-from kbootstrap.engine.install import fetch_bits, refuse
+from kbootstrap.engine.install import fetch_artifacts, refuse
 from kbootstrap.engine.kubeconfig import entries
 from kbootstrap.engine.observe import Nodes, see_nodes
 from kbootstrap.engine.prepare import PLAN_FILE, prepare
@@ -181,39 +181,41 @@ async def _bring_up(
 async def _install(twin: Context, nodes: Nodes) -> None:
     """Put the program and its configuration on the machine: what `apply` would, but for images and tokens."""
     (name,) = nodes.hosts
-    hands = Hands(nodes.hosts[name], nodes.wanted, twin.runtime.redactor)
-    teller = Teller(twin.cluster.name, twin.runtime.emit)
+    actions = NodeActions(nodes.hosts[name], nodes.wanted, twin.runtime.redactor)
+    reporter = StepReporter(twin.cluster.name, twin.runtime.emit)
     steps = nodes.plan.steps[name]
-    bits = await fetch_bits(twin, nodes)
-    await hands.begin(steps)
+    artifacts = await fetch_artifacts(twin, nodes)
+    await actions.begin(steps)
     for step in steps:
         if isinstance(step, StageFile) and step.artifact.path == twin.distribution.paths.binary:
-            with teller.told(step):
-                progress = teller.progress(step)
-                await hands.stage(step.artifact, step.version, bits, aside=step.aside, progress=progress)
+            with reporter.report(step):
+                progress = reporter.progress(step)
+                await actions.stage(
+                    step.artifact, step.version, artifacts, aside=step.aside, progress=progress
+                )
         elif isinstance(step, WriteFile):
-            with teller.told(step):
-                await hands.put(step.file.content, step.file.path, step.file.mode)
+            with reporter.report(step):
+                await actions.put(step.file.content, step.file.path, step.file.mode)
 
 
 async def _restore(twin: Context, nodes: Nodes, material: Material) -> Contents:
     """Restore the snapshot, wait until the API answers here, and return what is in it."""
     (name,) = nodes.hosts
     host, distro, run = nodes.hosts[name], twin.distribution, twin.runtime
-    hands, unit = Hands(host, nodes.wanted, run.redactor), distro.unit("server")
-    teller = Teller(twin.cluster.name, run.emit)
+    actions, unit = NodeActions(host, nodes.wanted, run.redactor), distro.unit("server")
+    reporter = StepReporter(twin.cluster.name, run.emit)
 
-    def doing(what: str) -> Doing:
-        return Doing(node=name, what=what)
+    def step(what: str) -> SnapshotStep:
+        return SnapshotStep(node=name, what=what)
 
-    with teller.told(doing("cut it off from others")):
+    with reporter.report(step("cut it off from others")):
         await rehearsal.fence(host, distro, quoted(material.snapshot.name))
-    with teller.told(doing(f"restore {material.snapshot.name}")):
+    with reporter.report(step(f"restore {material.snapshot.name}")):
         await host.put(material.file or material.content, restore.FILE, mode=0o600, deadline=remote.SAVE)
         await restore.reset(host, distro, restore.FILE, from_bucket=False, new=material.tokens)
-    with teller.told(doing("start the API server")) as waiting:
-        await hands.start(unit)
-        await hands.serving(unit, waiting)
+    with reporter.report(step("start the API server")) as waiting:
+        await actions.start(unit)
+        await actions.serving(unit, waiting)
     text = await await_kubeconfig(host, distro, run.redactor)
     api = connect(text, nodes.door)
     try:

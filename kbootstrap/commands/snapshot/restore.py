@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
-from kbootstrap.cluster.converge.node_actions import Hands
+from kbootstrap.cluster.converge.node_actions import NodeActions
 from kbootstrap.cluster.decide import rotation
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.snapshots import remote, restore
@@ -17,7 +17,7 @@ from kbootstrap.cluster.snapshots.select import pick
 from kbootstrap.cluster.snapshots.vault import Bundle
 from kbootstrap.cluster.state.restore_mark import CARRIES, Mark, leader_of, quoted
 from kbootstrap.cluster.state.snapshots import S3
-from kbootstrap.core.concurrency import together
+from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.errors import InstallFailed, PrerequisiteMissing
 from kbootstrap.core.events import phase
 from kbootstrap.engine.context import Context, locked
@@ -90,7 +90,7 @@ async def _replace(
     """Stop every node and restore the snapshot on the leader."""
     distro, new = context.distribution, tokens is not None
     begun = Mark(source.label, "begun", new=new)
-    await together(restore.mark(nodes.hosts[node.name], begun) for node in nodes.wanted.servers)
+    await run_all(restore.mark(nodes.hosts[node.name], begun) for node in nodes.wanted.servers)
 
     async def stop(name: str) -> None:
         role = nodes.wanted.node(name).role
@@ -99,7 +99,7 @@ async def _replace(
             if new and role == "agent":
                 await restore.wipe(nodes.hosts[name], distro, role, everything=True)
 
-    await together(stop(node.name) for node in nodes.wanted.nodes)
+    await run_all(stop(node.name) for node in nodes.wanted.nodes)
     host, path, from_bucket = nodes.hosts[leader], source.name, True
     if source.file:
         with reporting(context, leader, f"send {source.name}"):
@@ -125,16 +125,16 @@ async def _take_out_others(context: Context, nodes: Nodes, leader: str, label: s
 
 async def _lead(context: Context, nodes: Nodes, leader: str, label: str, *, new: bool) -> None:
     """Start the leader, and remove what it remembers of nodes that are no more."""
-    hands = Hands(nodes.hosts[leader], nodes.wanted, context.runtime.redactor)
+    actions = NodeActions(nodes.hosts[leader], nodes.wanted, context.runtime.redactor)
     unit = context.distribution.unit("server")
     with reporting(context, leader, "start the server that has the snapshot") as waiting:
-        await hands.start(unit)
-        await hands.serving(unit, waiting)
+        await actions.start(unit)
+        await actions.serving(unit, waiting)
     with reporting(context, leader, "remove stale Node objects"):
         names = [node.name for node in nodes.wanted.nodes]
         # Its own Node stays: k3s would not let go of it, and take it out of etcd once others have joined.
-        await restore.forget_nodes(hands.host, context.distribution, [leader] if new else names, names)
-        await restore.mark(hands.host, Mark(label, "serving", new=new))
+        await restore.forget_nodes(actions.host, context.distribution, [leader] if new else names, names)
+        await restore.mark(actions.host, Mark(label, "serving", new=new))
 
 
 async def _rejoin(context: Context, stack: AsyncExitStack, leader: str, servers: Sequence[str]) -> None:

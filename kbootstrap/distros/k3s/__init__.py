@@ -104,7 +104,7 @@ class K3s:
         return tuple(files)
 
     def join_file(self, *, role: Role, initial: bool, registration: str) -> NodeFile:
-        """Return the join drop-in: `cluster-init` for the founder, else the URL to join through."""
+        """Return the join drop-in: `cluster-init` for the initial server, else the URL to join through."""
         del role
         values: dict[str, Value] = {"cluster-init": True} if initial else {"server": registration}
         return common.join_file(self.paths, values, note="How this node found its cluster when it joined.")

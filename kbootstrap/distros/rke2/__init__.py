@@ -122,7 +122,7 @@ class Rke2:
         return tuple(files)
 
     def join_file(self, *, role: Role, initial: bool, registration: str) -> NodeFile:
-        """Return the join drop-in: the founder has no `server`, all others have it."""
+        """Return the join drop-in: the initial server has no `server`, all others have it."""
         del role
         values: dict[str, Value] = {} if initial else {"server": registration}
         note = (

@@ -36,7 +36,7 @@ def test_another_version_is_one_difference() -> None:
         RestartService(node="a", why="the node runs v1", unit="k3s.service"),
         WaitServing(node="a", why="other nodes join through it", unit="k3s.service"),
         WaitReady(node="a", why="it starts", unit="k3s.service", version="v2"),
-        WaitWorkloads(node="a", why="another version makes pods anew"),
+        WaitWorkloads(node="a", why="another version replaces pods"),
     )
     assert differences(steps) == (Drift("version", "Kubernetes", "the node runs v1"),)
 

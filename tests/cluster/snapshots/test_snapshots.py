@@ -24,7 +24,7 @@ from kbootstrap.distros import find
 from kbootstrap.hosts.fake import FakeHost, Run, output
 from kbootstrap.spec.model import S3, FromEnvironment, FromFile, Snapshots
 from kbootstrap.spec.references import Reader
-from tests.cluster.world import facts, want
+from tests.cluster.world import desired, facts
 
 K3S = find("k3s")
 BUCKET = S3("etcd", "s3.example.org", "us-east-1", "prod", FromEnvironment("KB_S3"))
@@ -143,7 +143,7 @@ def test_who_leads() -> None:
 
 
 def test_a_half_done_restore_forbids_everything_else() -> None:
-    plan = want()
+    plan = desired()
     have = dict(facts(plan, {}))
     name = plan.servers[0].name
     have[name] = replace(have[name], restoring="x begun own")
@@ -153,7 +153,7 @@ def test_a_half_done_restore_forbids_everything_else() -> None:
 
 
 def test_changed_keys_are_written_and_the_server_restarts() -> None:
-    plan = replace(want(), private={K3S.paths.s3: "secret text"})
+    plan = replace(desired(), private={K3S.paths.s3: "secret text"})
     steps = [step for steps in decide(plan, facts(plan, {})).steps.values() for step in steps]
     written = [step for step in steps if isinstance(step, WriteSecret) and step.path == K3S.paths.s3]
     assert {step.node for step in written} == {node.name for node in plan.servers}
@@ -205,7 +205,7 @@ async def test_a_rehearsal_is_cut_off_before_anything_is_restored() -> None:
 
 
 def test_apply_makes_nothing_of_a_rehearsal() -> None:
-    plan = want()
+    plan = desired()
     found = facts(plan, {})
     name = plan.servers[0].name
     found[name] = replace(found[name], restoring=str(Mark("daily", "rehearsal", new=True)))
