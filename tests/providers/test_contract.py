@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +14,18 @@ import jsonschema
 import pytest
 
 from kbootstrap.core import resources
+from kbootstrap.core.diagnostics import errors
+from kbootstrap.core.errors import HostUnreachable
+from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.providers import find, names
 from kbootstrap.providers.context import define
+from kbootstrap.providers.model import OrphanPhase, Provider, Provisioning
+from kbootstrap.render.address import key
 from kbootstrap.spec.load import load
+from kbootstrap.spec.lock import allocate
 from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.spec.topology import nodes
+from tests.providers.subject import Subject, subjects
 from tests.render.trees import pinned
 
 SPECS = Path(__file__).parent.parent.parent / "specs"
@@ -95,3 +105,160 @@ def test_the_output_contract_is_a_schema() -> None:
     jsonschema.Draft7Validator.check_schema(
         json.loads((resources.schemas() / "output.json").read_text("utf-8"))
     )
+
+
+METHODS = (
+    "render",
+    "validate",
+    "pin",
+    "check",
+    "prepare",
+    "inspect",
+    "inventory",
+    "destroy_preview",
+    "remove_orphans",
+)
+CAPABILITIES: dict[str, tuple[str, ...]] = {
+    "addons": ("additions", "valid_credentials", "make_secret"),
+    "adoption": ("find",),
+    "existing_machines": ("outputs",),
+    "in_place_freeze": ("freeze",),
+}
+
+
+SUBJECTS = subjects()
+
+
+@pytest.fixture(params=SUBJECTS)
+def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
+    with SUBJECTS[str(request.param)](tmp_path) as made:
+        yield made
+
+
+def test_the_contract_is_these_methods() -> None:
+    own = {name for name, value in vars(Provider).items() if inspect.isfunction(value)}
+    assert own - {"__init__", "__subclasshook__"} == set(METHODS)
+
+
+def test_methods_take_what_the_contract_says(subject: Subject) -> None:
+    for name in METHODS:
+        wanted = inspect.signature(getattr(Provider, name))
+        own = inspect.signature(getattr(type(subject.provider), name))
+        assert [*own.parameters.values()] == [*wanted.parameters.values()], name
+        assert own.return_annotation == wanted.return_annotation, name
+
+
+def test_capabilities_are_whole_or_missing(subject: Subject) -> None:
+    for capability, methods in CAPABILITIES.items():
+        found = getattr(subject.provider, capability)
+        assert found is None or all(callable(getattr(found, method, None)) for method in methods), capability
+
+
+def test_traits_name_what_the_modules_create(subject: Subject) -> None:
+    """Else a plan that loses a machine or a volume would pass as harmless."""
+    roles, name = subject.provider.traits.resources.roles, subject.provider.name
+    if subject.provider.existing_machines is not None:
+        assert not roles
+        return
+    created = {
+        f"{kind}.{resource}"
+        for path in sorted((resources.terraform_modules() / name).glob("*/*.tf"))
+        for kind, resource in re.findall(r'^resource "(\w+)" "(\w+)"', path.read_text("utf-8"), re.MULTILINE)
+    }
+    assert set(roles) <= created
+    assert {"machine", "network"} <= set(roles.values())
+    for resource in created:  # what the modules call so is so, with every provider
+        word = {"volume": "volume", "bucket": "bucket", "network": "network", "subnet": "network"}
+        if role := word.get(resource.partition(".")[2]):
+            assert roles.get(resource) == role
+    assert all((role == "machine") == one.endswith(".node") for one, role in roles.items())
+    assert "web-1" in subject.provider.traits.delete_machine.format(name="web-1")
+
+
+async def test_rendering_is_pure(subject: Subject) -> None:
+    """Two times the same bytes, and nothing is asked; a pin that stands for any image is enough."""
+    lock = await subject.provider.pin(subject.context, making=False)
+    context = replace(subject.context, lock=allocate(subject.context.spec, lock))
+    first, second = subject.provider.render(context), subject.provider.render(context)
+    assert (first.files, first.provenance) == (second.files, second.provenance)
+    assert subject.requests() == 0
+    addons = subject.provider.addons
+    if addons:
+        assert addons.additions(context) == addons.additions(context)
+
+
+def test_settings_are_validated_without_a_lock(subject: Subject) -> None:
+    assert not errors(subject.provider.validate(subject.context.spec, subject.context.cluster))
+
+
+async def test_nothing_is_asked_of_what_nothing_is_wanted_of(subject: Subject) -> None:
+    assert await subject.provider.inspect(subject.context) == {}
+    assert subject.requests() == 0
+
+
+async def test_machines_that_are_there_are_not_gone(subject: Subject) -> None:
+    found = await subject.provider.inspect(subject.context, outputs=subject.outputs, names=subject.names)
+    assert not any(state.gone or state.replace or state.unprovisioned for state in found.values())
+    assert subject.changes() == []
+
+
+async def test_a_machine_that_is_gone_is_replaced_and_no_other(subject: Subject) -> None:
+    if subject.lose is None:
+        return
+    lost = subject.names[-1]
+    subject.lose(lost)
+    found = await subject.provider.inspect(subject.context, outputs=subject.outputs, names=subject.names)
+    (address,) = found[lost].replace
+    assert subject.provider.traits.resources.is_machine(address)
+    assert key(address) == lost
+    assert found[lost].gone
+    assert found[lost].provisioning is Provisioning.ABSENT
+    others = [state for name, state in found.items() if name != lost]
+    assert not any(state.unprovisioned or state.replace for state in others)
+    assert subject.changes() == []
+
+
+async def test_the_inventory_reaches_every_node(subject: Subject) -> None:
+    found = await subject.provider.inventory(subject.context, subject.outputs, starting=False)
+    assert found.machines.keys() == set(subject.names)
+    assert all(machine.ssh.key_alias == name for name, machine in found.machines.items())
+    assert found.absent == {}
+    assert set(certificate_names(subject.context.cluster)) <= set(found.tls_san)
+    assert subject.changes() == []
+
+
+async def test_a_missing_machine_stops_the_inventory_unless_it_is_tolerated(subject: Subject) -> None:
+    if subject.lose is None:
+        return
+    lost = subject.names[-1]
+    subject.lose(lost)
+    ask, context = subject.provider.inventory, subject.context
+    with pytest.raises(HostUnreachable, match=lost):
+        await ask(context, subject.outputs)
+    for found in (
+        await ask(context, subject.outputs, starting=False),
+        await ask(context, subject.outputs, tolerate_missing={lost}),
+    ):
+        assert set(found.absent) == {lost}
+        assert found.machines.keys() == {*subject.names} - {lost}
+
+
+async def test_a_preview_removes_nothing(subject: Subject) -> None:
+    shown = await subject.provider.destroy_preview(subject.context)
+    assert shown.place
+    assert set(shown.things["machines"]) == set(subject.names)
+    assert subject.changes() == []
+
+
+async def test_orphans_are_never_machines_of_the_cluster_before_it_is_destroyed(subject: Subject) -> None:
+    for phase in (OrphanPhase.BEFORE_CREATE, OrphanPhase.AFTER_REMOVAL):
+        await subject.provider.remove_orphans(subject.context, phase)
+    found = await subject.provider.inventory(subject.context, subject.outputs, starting=False)
+    assert found.machines.keys() == set(subject.names)
+
+
+async def test_what_is_pinned_stays(subject: Subject) -> None:
+    pinned = await subject.provider.pin(subject.context)
+    before = subject.requests()
+    assert await subject.provider.pin(replace(subject.context, lock=pinned)) == pinned
+    assert subject.requests() == before
