@@ -89,7 +89,7 @@ def test_files_with_keys_are_not_read_as_facts(tmp_path: Path) -> None:
 
 
 def test_signature_of_a_request() -> None:
-    """Whether a server accepts it is tried against a real one (`tests/e2e/test_snapshots.py`)."""
+    """Whether a server accepts it is tried against a real one (`tests/e2e/one_server/test_snapshots.py`)."""
     now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     first = signed("GET", BUCKET, "/etcd", "list-type=2", b"", Keys("a", "b"), now)
     assert first["authorization"].startswith(

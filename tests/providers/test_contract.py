@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -16,8 +15,7 @@ from kbootstrap.spec.load import load
 from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.spec.topology import nodes
 from tests.render.trees import pinned
-
-SPECS = Path(__file__).parent.parent.parent / "specs"
+from tests.specs import SPECS
 
 
 def cases() -> list[tuple[Spec, Cluster]]:

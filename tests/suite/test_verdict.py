@@ -74,3 +74,13 @@ def test_the_exit_status_and_the_last_line(tmp_path: Path, capsys: pytest.Captur
     assert main([str(path)]) == 0
     assert main([str(path), str(tmp_path / "missing.jsonl")]) == 1
     assert capsys.readouterr().out.splitlines()[-1] == "1 passed, 1 failed, 0 skipped"
+
+
+def test_a_linter_that_failed_fails_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "unit.jsonl"
+    path.write_text('{"test": "a", "outcome": "passed", "reason": ""}\n{"ended": 0}\n')
+    assert main(["--failed", "", str(path)]) == 0
+    assert main(["--failed", "ruff mypy", str(path)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert "failed without tests: ruff mypy" in lines
+    assert lines[-1] == "1 passed, 0 failed, 0 skipped"

@@ -1,6 +1,6 @@
 """What a run of the suite amounts to, from the records of its stages (`record.py`).
 
-    python -m tests.suite.verdict RECORD…
+    python -m tests.suite.verdict [--failed "STAGES WITHOUT TESTS"] RECORD…
 
 Tests that failed are repeated once, each module alone in a new process. What passes then is flaky: it is
 listed by name, and fails the run only when there are more than two. A stage without a complete record has
@@ -9,6 +9,7 @@ crashed: that is one failure. The last line is always `N passed, N failed, N ski
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -120,12 +121,18 @@ def repeat_alone(failed: Sequence[str]) -> set[str]:
     return passed
 
 
-def main(records: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Print the summary of some records; return the exit status of the run."""
-    stages = {Path(record).stem: read(Path(record)) for record in records}
-    verdict = judge(stages, repeat_alone)
-    sys.stdout.write("\n".join(verdict.lines()) + "\n")
-    return 0 if verdict.good else 1
+    options = argparse.ArgumentParser(prog="python -m tests.suite.verdict")
+    options.add_argument("--failed", default="", help="stages that failed and have no tests, such as linters")
+    options.add_argument("records", nargs="+", type=Path)
+    chosen = options.parse_args(arguments)
+    verdict = judge({path.stem: read(path) for path in chosen.records}, repeat_alone)
+    lines = verdict.lines()
+    if chosen.failed:
+        lines[-1:-1] = [f"failed without tests: {chosen.failed}", ""]
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0 if verdict.good and not chosen.failed else 1
 
 
 if __name__ == "__main__":
