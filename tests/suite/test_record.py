@@ -88,3 +88,16 @@ def test_an_error_after_a_test_is_its_failure(tmp_path: Path) -> None:
     )
     found, _ = run(tmp_path, "other", "-k", "one")
     assert found.outcomes == {"test_own.py::test_one": "failed"}
+
+
+def test_a_flaky_test_is_repeated_in_a_new_process(tmp_path: Path) -> None:
+    """`test_two` fails in the stage; by the time of its repeat the fault is gone."""
+    run(tmp_path, "other")
+    (tmp_path / "mended").touch()
+    env = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTEST_ADDOPTS": "-W ignore"}
+    words = [sys.executable, "-m", "tests.suite.verdict", "record.jsonl"]
+    done = subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert "  test_own.py::test_two" in lines
+    assert lines[-1] == "1 passed, 0 failed, 1 skipped"
