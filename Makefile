@@ -1,6 +1,6 @@
 # The tasks of a checkout. `make` alone lists them; each is one line of shell on purpose.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down cloud cloud-down test test-unit test-e2e crash-matrix lint bench lock cloud-lock docs wheel clean
+.PHONY: help setup demo demo-down cloud cloud-down test test-full test-unit test-e2e crash-matrix lint bench lock cloud-lock docs wheel clean
 
 PY := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -26,6 +26,10 @@ cloud-down: ## stop the test cloud; its packages, image and seeded state stay in
 test: setup ## everything that CI runs: linters, unit tests, end-to-end tests against real parts
 	@.ci/setup-tests
 	@.ci/test
+
+test-full: setup ## the same with random kills, every engine and tool, and the crash matrix (hours); before a release
+	@.ci/setup-tests
+	@.ci/test --full
 
 test-unit: ## fast tests only: no engine, no network
 	@$(PY) -m pytest -q -n 2 tests --ignore=tests/e2e

@@ -1,4 +1,4 @@
-"""Shared by all tests: one flag that rewrites golden files; the result is reviewed as a diff."""
+"""Shared by all tests: an isolated environment, golden files, and which tests a run leaves out."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.suite.isolation import isolate
+
+isolate()  # before test modules are imported: some look for the cache then
+PATIENCE = 600
+"""Seconds until a test is stopped: no figure of a test, only an end for one that hangs."""
+
 # How long an example takes says how busy the machine is: speed is measured in bench/.
 hypothesis.settings.register_profile("project", deadline=None)
 hypothesis.settings.load_profile("project")
@@ -15,6 +21,26 @@ hypothesis.settings.load_profile("project")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files instead of comparing")
+    parser.addoption("--full", action="store_true", help="run the tests that are marked `full` too")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "full: repeats, random moments and other tools; only with --full")
+    config.addinivalue_line(
+        "markers", "smoke: runs with each engine and each tool, not with the usual ones only"
+    )
+    config.addinivalue_line("markers", "ordered: the tests of the module build on those before them")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what only `--full` runs; give each test the usual patience."""
+    if not config.getoption("--full"):
+        left_out = [item for item in items if item.get_closest_marker("full")]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+    for item in items:
+        if not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(PATIENCE))
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-SPECS = Path(__file__).parent.parent.parent / "specs"
+from tests.specs import SPECS
+
 BROKEN = "apiVersion: kbootstrap/v1alpha1\nname: x\nclustrs: {}\n"
 
 TWO = """\

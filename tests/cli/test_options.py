@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .test_commands import SPECS, run
+from tests.specs import SPECS
+
+from .test_commands import run
 
 
 def test_what_named_the_program_is_told_as_it_was(tmp_path: Path) -> None:

@@ -111,8 +111,8 @@ WORK = """
 import sys
 from pathlib import Path
 from kbootstrap.cli.session import run
-from kbootstrap.errors import InstallFailed
-from kbootstrap.events import Event, Type
+from kbootstrap.core.errors import InstallFailed
+from kbootstrap.core.events import Event, Type
 
 async def work(session):
     session.runtime.redactor.add("hunter2hunter2")

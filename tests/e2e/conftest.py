@@ -1,36 +1,97 @@
-"""Fixtures of the end-to-end tests: one lab per test, and clusters that several tests look at."""
+"""Fixtures of the end-to-end tests: the tool, a lab per test, and clusters that several modules work on.
+
+A folder of modules has one cluster, which its `conftest.py` makes. Each module is a chapter: it begins with a
+well cluster of its own spec, whatever the chapters before left (`lab.begin`), and works alone too.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.e2e.lab import Lab, engine, need, program
 
+HERE = Path(__file__).parent
 TOOLS = ("tofu", "terraform")
-WITH_ONE_TOOL = {"test_lock.py", "test_rotation.py", "test_secrets.py", "test_snapshots.py"}
-"""Modules about what is done over SSH: the infrastructure below it is the same with either tool."""
+WITH_BOTH = {"test_tofu.py", "test_state.py", "test_state_servers.py", "test_pins.py"}
+"""Modules about the tool itself. Elsewhere it is OpenTofu, or that of `--tool`."""
+PATIENCE = 5400
+"""Seconds until a test is stopped that waits for real parts."""
+ORDER = (
+    "day_two/test_upgrade.py",
+    "day_two/test_machines.py",
+    "day_two/test_sizes.py",
+    "day_two/test_kubernetes.py",
+    "faults/test_first_apply.py",
+    "faults/test_ssh.py",
+    "faults/test_hung.py",
+    "faults/test_new_nodes.py",
+    "faults/test_two_operators.py",
+    "faults/test_crash_points.py",
+    "recovery/test_killed.py",
+    "recovery/test_restore.py",
+    "recovery/test_rotation.py",
+    "newcomer/test_plan.py",
+    "newcomer/test_lifecycle.py",
+    "newcomer/test_changes.py",
+    "newcomer/test_lost_state.py",
+    "newcomer/test_secrets.py",
+    "test_ssh_provider.py",
+    "one_server/test_rotation.py",
+    "one_server/test_snapshots.py",
+    "test_local_provider.py",
+    "test_tofu.py",
+    "test_ci_templates.py",
+)
+"""Chapters in their order; and the longest first, so that two workers end at about the same time."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--tool", choices=TOOLS, default=TOOLS[0], help="what the clusters are made with")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the modules about the tool with OpenTofu and with Terraform."""
+    if "tool" in metafunc.fixturenames and Path(str(metafunc.module.__file__)).name in WITH_BOTH:
+        metafunc.parametrize("tool", TOOLS, indirect=True, scope="module")
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests; Podman is tried with OpenTofu alone, because both tools run the same scripts."""
-    items[:] = [
-        item
-        for item in items
-        if not item.name.endswith(("[terraform-podman]", "[podman-terraform]"))
-        if not (item.path.name in WITH_ONE_TOOL and "[terraform" in item.name)
-    ]
-    for item in items:
-        if "tests/e2e/" in str(item.path):
-            item.add_marker("real")
+    """Mark the tests, and put them into their order."""
+    places = {HERE / name: number for number, name in enumerate(ORDER)}
+    own = [item for item in items if HERE in item.path.parents]
+    for item in own:
+        item.add_marker("real")
+        item.add_marker(pytest.mark.timeout(PATIENCE), append=False)
+    own.sort(key=lambda item: places.get(item.path, len(ORDER)))
+    items[:] = [item for item in items if item not in own] + own
 
 
-@pytest.fixture(scope="module", params=TOOLS)
+class ByCluster(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+    """Sends the modules of one cluster to one worker, in the order above."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        folder = module.rpartition("/")[0]
+        return module if folder == "tests/e2e" else folder
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByCluster:  # noqa: ANN401 (of xdist)
+    config.option.loadscopereorder = False
+    return ByCluster(config, log)
+
+
+@pytest.fixture(scope="session")
 def tool(request: pytest.FixtureRequest) -> str:
-    """Each of OpenTofu and Terraform, as a path."""
-    found = program(request.param)
-    need(found, f"{request.param} is not installed")
+    """OpenTofu or Terraform, as a path."""
+    name = getattr(request, "param", None) or request.config.getoption("--tool")
+    found = program(name)
+    need(found, f"{name} is not installed")
     return str(found)
 
 
@@ -38,11 +99,6 @@ def tool(request: pytest.FixtureRequest) -> str:
 def lab(tmp_path: Path, tool: str) -> Lab:
     """A folder and the program, for one test."""
     engine()
-    return Lab(tmp_path, tool)
-
-
-@pytest.fixture(scope="module")
-def shared_lab(tmp_path_factory: pytest.TempPathFactory, tool: str) -> Lab:
-    """A folder and the program, for all tests of a module that look at one cluster."""
-    engine()
-    return Lab(tmp_path_factory.mktemp("lab"), tool)
+    folder = tmp_path / "lab"
+    folder.mkdir()
+    return Lab(folder, tool)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tests.e2e.lab import Lab, engine, kill_now, wait_for
+from tests.e2e.lab import LONG, Lab, engine, kill_now, wait_for
 
 How = Literal["kbootstrap", "machine", "network"]
 PATIENCE = 20.0
@@ -69,7 +69,7 @@ def follow(lab: Lab, process: subprocess.Popen[str], at: Boundary, seconds: floa
 
 
 def crash(
-    lab: Lab, arguments: Sequence[str | Path], at: Boundary, how: How, victim: str, *, seconds: float = 400
+    lab: Lab, arguments: Sequence[str | Path], at: Boundary, how: How, victim: str, *, seconds: float = LONG
 ) -> bool:
     """Run a command and let something die at a boundary; return whether that moment came.
 
@@ -135,10 +135,12 @@ class Living:
     def write(self, text: str) -> None:
         self.lab.kubectl("create", "configmap", "kept", f"--from-literal=since={text}")
 
-    def heal(self, nodes: set[str], *, authority: str | None, data: str | None, timeout: float = 400) -> None:
+    def heal(
+        self, nodes: set[str], *, authority: str | None, data: str | None, timeout: float = LONG
+    ) -> None:
         """Apply, and see the end state of no crash: these nodes, one cluster, the data, nothing to do."""
         self.lab.run("apply", "-y", "spec.yaml", timeout=timeout)
-        wait_for("all nodes", lambda: self.lab.ready_nodes() == nodes, seconds=60)
+        wait_for("all nodes", lambda: self.lab.ready_nodes() == nodes)
         items = self.lab.get("nodes")["items"]
         assert {item["metadata"]["name"] for item in items} == nodes
         assert not [item for item in items if item["spec"].get("unschedulable")]
@@ -152,6 +154,5 @@ class Living:
             lambda: (
                 self.lab.run("apply", "-y", "--detailed-exitcode", "spec.yaml", code=None).returncode == 0
             ),
-            seconds=120,
             every=2,
         )

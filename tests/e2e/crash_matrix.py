@@ -27,7 +27,8 @@ from pathlib import Path
 from _pytest.outcomes import OutcomeException
 
 from tests.e2e.crash import Boundary, How, Living, boundaries, chosen, crash
-from tests.e2e.lab import Lab, engine, leftovers, program
+from tests.e2e.lab import LONG, Lab, engine, leftovers, program
+from tests.e2e.specs import NETWORK
 
 C = "e2ecrash"
 S1 = f"{C}-control-plane-1"
@@ -68,7 +69,7 @@ clusters:
   {C}:
     provider: {{local: {{}}}}
     kubernetes: {{distribution: k3s, version: {version}}}
-    network: {{cidr: 10.241.0.0/16, control_plane: 10.241.0.0/24, agents: 10.241.4.0/22}}
+    network: {NETWORK}
     control_plane: {{nodes: {servers}}}
     pools:
       - {{name: web, nodes: {agents}}}
@@ -126,7 +127,7 @@ class Matrix:
     def reference(self, *arguments: str) -> list[Boundary]:
         """Run a command without a crash and return its boundaries."""
         process = self.lab.start(*arguments)
-        status = process.wait(600)
+        status = process.wait(LONG)
         assert status == 0, (self.lab.folder / "started.err").read_text()
         return boundaries(self.lab.folder / "started.out")
 
@@ -153,7 +154,7 @@ class Matrix:
         """A cluster with data in it; its authority."""
         self.lab.spec(spec(**wanted))  # type: ignore[arg-type]
         self.living.servers = int(wanted.get("servers", 1))
-        self.lab.run("apply", "-y", "spec.yaml", timeout=900)
+        self.lab.run("apply", "-y", "spec.yaml", timeout=LONG)
         if "kept" not in self.lab.kubectl("get", "configmap", "-o", "name"):
             self.living.write(DATA)
         yield self.living.authority()
@@ -180,7 +181,7 @@ class Matrix:
 
                 def work(how: How = how, at: Boundary = at) -> bool:
                     came = crash(self.lab, command, at, how, S1)
-                    self.living.heal(names(3, 1), authority=authority, data=DATA, timeout=900)
+                    self.living.heal(names(3, 1), authority=authority, data=DATA, timeout=LONG)
                     return came
 
                 self.point("replace a server", how, at, work)

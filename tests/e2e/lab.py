@@ -13,12 +13,19 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kbootstrap.artifacts import cache
+from tests.e2e import ranges
+from tests.suite.isolation import isolated
+
 CHECKOUT = Path(__file__).parent.parent.parent
+LONG, SHORT = 1800.0, 300.0
+"""Seconds until a command of the program, or a question to a cluster, counts as hung: at a load of 20 too."""
 
 
 def need(condition: object, what: str) -> None:
@@ -32,8 +39,7 @@ def need(condition: object, what: str) -> None:
 
 def program(name: str) -> str | None:
     """Find a program on PATH or among those that kbootstrap keeps."""
-    cache = Path(os.environ.get("KBOOTSTRAP_CACHE") or Path.home() / ".cache" / "kbootstrap")
-    return shutil.which(name) or shutil.which(name, path=str(cache / "bin"))
+    return shutil.which(name) or shutil.which(name, path=str(cache.root(os.environ) / "bin"))
 
 
 def engine() -> str:
@@ -56,17 +62,30 @@ class Lab:
     tool: str
     kbootstrap: tuple[str, ...] = (sys.executable, "-m", "kbootstrap")
     extra: dict[str, str] = field(default_factory=dict)
+    failed: int = 0
+    """How many tests had failed when the cluster was last known to be well."""
 
     @property
     def env(self) -> dict[str, str]:
-        """The environment of everything that the lab runs: own kubeconfig, no colour, no agent."""
-        kept = {k: v for k, v in os.environ.items() if k not in {"KUBECONFIG", "SSH_AUTH_SOCK", "CI"}}
+        """The environment of what the lab runs: nothing of an operator's, a kubeconfig of its own."""
+        home = self.folder.with_name(f"{self.folder.name}-home")
+        home.mkdir(exist_ok=True)
+        kept = {name: value for name, value in isolated(os.environ, home).items() if name != "CI"}
         return kept | {"KUBECONFIG": str(self.folder / "kubeconfig"), "NO_COLOR": "1"} | self.extra
 
+    @cached_property
+    def prefix(self) -> str:
+        """The address range of the lab's cluster, written `10.237`."""
+        return ranges.free()
+
+    def text(self, spec: str) -> str:
+        """Return a spec with the lab's address range for each `10.X`."""
+        return spec.replace("10.X.", f"{self.prefix}.") if "10.X." in spec else spec
+
     def spec(self, text: str, name: str = "spec.yaml") -> Path:
-        """Write a spec into the folder."""
+        """Write a spec into the folder, with the lab's address range for each `10.X`."""
         path = self.folder / name
-        path.write_text(text, encoding="utf-8")
+        path.write_text(self.text(text), encoding="utf-8")
         return path
 
     def command(self, *arguments: str | Path) -> list[str]:
@@ -77,7 +96,7 @@ class Lab:
         return [*self.kbootstrap, *words]
 
     def run(
-        self, *arguments: str | Path, timeout: float = 400, code: int | None = 0
+        self, *arguments: str | Path, timeout: float = LONG, code: int | None = 0
     ) -> subprocess.CompletedProcess[str]:
         """Run the program to its end; `code` is the exit code that must come, None for any."""
         done = subprocess.run(
@@ -110,7 +129,7 @@ class Lab:
             )
 
     def kubectl(
-        self, *arguments: str, stdin: str | None = None, check: bool = True, timeout: float = 60
+        self, *arguments: str, stdin: str | None = None, check: bool = True, timeout: float = SHORT
     ) -> str:
         """Run kubectl with the lab's kubeconfig and return what it printed."""
         kubectl = program("kubectl")
@@ -139,7 +158,7 @@ class Lab:
             [engine(), "exec", node, "sh", "-c", command],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=SHORT,
             check=False,
         )
         if check:
@@ -153,6 +172,27 @@ class Lab:
             for item in self.get("nodes")["items"]
             if any(c["type"] == "Ready" and c["status"] == "True" for c in item["status"]["conditions"])
         }
+
+
+def new_lab(factory: pytest.TempPathFactory, name: str, tool: str) -> Lab:
+    """Return a lab for the modules that work on one cluster; each command takes the tool."""
+    engine()
+    return Lab(factory.mktemp(name), tool, extra={"KBOOTSTRAP_TOFU": tool})
+
+
+def begin(request: pytest.FixtureRequest, lab: Lab, base: str) -> None:
+    """Begin a chapter: heal the cluster when the spec is another one, or when a test has failed since.
+
+    A cluster that `apply` cannot heal is made again, so that one failure does not lead to others.
+    """
+    failed = request.session.testsfailed
+    if failed == lab.failed and (lab.folder / "spec.yaml").read_text(encoding="utf-8") == lab.text(base):
+        return
+    lab.failed = failed
+    lab.spec(base)
+    if lab.run("apply", "-y", "spec.yaml", code=None).returncode != 0:
+        lab.run("destroy", "-y", "spec.yaml")
+        lab.run("apply", "-y", "spec.yaml")
 
 
 def leftovers(spec: str, cluster: str) -> list[str]:
@@ -170,7 +210,9 @@ def leftovers(spec: str, cluster: str) -> list[str]:
     return found
 
 
-def wait_for(what: str, condition: Callable[[], object], *, seconds: float, every: float = 0.5) -> None:
+def wait_for(
+    what: str, condition: Callable[[], object], *, seconds: float = SHORT, every: float = 0.5
+) -> None:
     """Wait until a condition holds; an AssertionError inside it counts as not yet."""
     end = time.monotonic() + seconds
     last: object = None

@@ -14,6 +14,7 @@ from kbootstrap.core.workspace import Workspace
 from kbootstrap.providers.local import image
 from kbootstrap.providers.local.engine import detect
 from kbootstrap.providers.local.options import Options, options
+from tests.e2e import ranges
 from tests.e2e.lab import engine, wait_for
 from tests.providers.local.fake import context
 
@@ -40,11 +41,11 @@ systemctl restart ssh
 
 @dataclass
 class Metal:
-    """A network `10.<octet>.0.0/24` with a bastion at .5; `folder` gets the key to log in with."""
+    """A network of addresses `10.<…>.0.*` with a bastion at .5; `folder` gets the key to log in with."""
 
     name: str
-    octet: int
     folder: Path
+    prefix: str = field(default_factory=ranges.free)
     made: list[str] = field(default_factory=list)
 
     @property
@@ -54,12 +55,12 @@ class Metal:
 
     def address(self, host: int) -> str:
         """Return an address of the network."""
-        return f"10.{self.octet}.0.{host}"
+        return f"{self.prefix}.0.{host}"
 
     def start(self) -> None:
         """Make key, network and bastion."""
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True)
-        self._ask("network", "create", "--subnet", f"10.{self.octet}.0.0/24", self.name)
+        self._ask("network", "create", "--subnet", f"{self.prefix}.0.0/24", self.name)
         self._options = asyncio.run(self._prepared())
         self._machine(f"{self.name}-bastion", 5, BASTION_USER, BASTION_USER, sudo=False)
 
@@ -93,7 +94,7 @@ class Metal:
         place = ["--network", self.name, "--ip", self.address(host), "--hostname", name, "--name", name]
         words = ["run", "--detach", "--tty", "--pull=never", "--stop-signal=SIGRTMIN+3", *place]
         self._ask(*words, *chosen.every, *chosen.node, image.image_name())
-        wait_for("sshd", lambda: self._asked("exec", name, "systemctl", "is-active", "ssh"), seconds=60)
+        wait_for("sshd", lambda: self._asked("exec", name, "systemctl", "is-active", "ssh"))
         script = _SETUP.format(user=user, allowed=allowed, sudo="true" if sudo else "false")
         command = [engine(), "exec", "--interactive", name, "sh", "-c", script]
         subprocess.run(command, input=self.key.with_suffix(".pub").read_bytes(), check=True)

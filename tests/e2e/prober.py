@@ -11,14 +11,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from ruamel.yaml import YAML
 
 _EVERY = 0.25
-_PATIENCE = 5.0
-"""Seconds between two writes, and until one counts as failed."""
+_PATIENCE = 60.0
+"""Seconds between two writes, and until one counts as failed: slowness is none."""
 NAME = "probe"
 
 
@@ -27,9 +28,28 @@ class Probe:
     """What the client saw. `failed` are the moments (seconds since the begin) at which it got no answer."""
 
     answered: int = 0
+    times: list[float] = field(default_factory=list)
+    """When each answer came, in seconds of the clock."""
+    at_last: bool = False
+    """Whether the last request had an answer."""
     failed: list[tuple[float, str]] = field(default_factory=list)
     longest: float = 0.0
     """Seconds of the longest time without an answer."""
+
+    def answers(self, begin: float, end: float) -> int:
+        """Count the answers between two moments of the clock."""
+        return sum(begin <= time <= end for time in self.times)
+
+
+def moment(events: Path, node: str, step: str, status: str) -> float:
+    """Return when an event came: the last one of a node's step that begins with these words."""
+    found = [
+        datetime.fromisoformat(one["time"]).timestamp()
+        for one in map(json.loads, events.read_text(encoding="utf-8").splitlines())
+        if (one.get("node"), one.get("status")) == (node, status) and one.get("step", "").startswith(step)
+    ]
+    assert found, f"{node}: {step} was never {status}"
+    return found[-1]
 
 
 class _Client:
@@ -91,8 +111,11 @@ def probing(kubeconfig: Path, folder: Path) -> Iterator[Probe]:
                 once(probe.answered + 1)
                 probe.answered += 1
             except (OSError, http.client.HTTPException) as error:
+                probe.at_last = False
                 probe.failed.append((round(time.monotonic() - begun, 1), str(error) or type(error).__name__))
             else:
+                probe.at_last = True
+                probe.times.append(time.time())
                 probe.longest = max(probe.longest, time.monotonic() - last)
                 last = time.monotonic()
             ended.wait(_EVERY)

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tests.e2e.lab import need
+from tests.e2e.lab import SHORT, need
 
 PASSWORD = "state-secret"
 USER = "state"
@@ -118,7 +118,7 @@ def postgres() -> Iterator[str]:
 
         def run(program: str, *arguments: str) -> None:
             words = [*own, str(programs[-1] / program), "-D", str(folder / "data"), *arguments]
-            subprocess.run(words, cwd=folder, check=True, capture_output=True, timeout=120)
+            subprocess.run(words, cwd=folder, check=True, capture_output=True, timeout=SHORT)
 
         run("initdb", "-U", USER, "--auth=scram-sha-256", f"--pwfile={secret}")
         run("pg_ctl", "-l", str(folder / "log"), "-w", "-o", settings, "start")

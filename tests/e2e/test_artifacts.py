@@ -16,19 +16,18 @@ from kbootstrap.artifacts.source.machine import architecture
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.core.events import nowhere
 from kbootstrap.core.process import LocalRunner
-from tests.e2e.lab import need, program
+from tests.e2e.lab import SHORT, need, program
 
 VERSION = "v1.32.0+k3s1"
 
 
-@pytest.mark.timeout(3600)
 async def test_k3s_unpacks_itself_and_runs_what_is_inside(tmp_path: Path) -> None:
     kept = await obtain("k3s", VERSION, architecture(), runner=LocalRunner())
     [k3s] = [path for name, path in kept.paths.items() if not name.endswith(".zst")]
     env = {**os.environ, "K3S_DATA_DIR": str(tmp_path)}
 
     async def said(*arguments: str) -> str:
-        finished = await LocalRunner().run([str(k3s), *arguments], deadline=60, env=env)
+        finished = await LocalRunner().run([str(k3s), *arguments], deadline=SHORT, env=env)
         return finished.stdout
 
     assert f"k3s version {VERSION}" in await said("--version")
@@ -39,7 +38,6 @@ async def test_k3s_unpacks_itself_and_runs_what_is_inside(tmp_path: Path) -> Non
     assert links["flannel"] == links["host-local"] == "cni"
 
 
-@pytest.mark.timeout(600)
 async def test_module_without_a_pinned_sum_stops_the_build(tmp_path: Path) -> None:
     need(program("go"), "go is not installed")
     work = tmp_path / "shim"

@@ -21,9 +21,10 @@ from urllib.parse import parse_qs
 import pytest
 from ruamel.yaml import YAML
 
-from tests.e2e.lab import CHECKOUT, Lab, leftovers
+from tests.e2e.lab import CHECKOUT, LONG, Lab, leftovers, need, new_lab, program
+from tests.e2e.specs import NETWORK
 
-pytestmark = [pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.ordered]
 NAME = "e2eci"
 SPEC = f"""\
 apiVersion: kbootstrap/v1alpha1
@@ -32,6 +33,7 @@ clusters:
   {NAME}:
     provider: {{local: {{}}}}
     kubernetes: {{distribution: k3s, version: v1.32.0+k3s1}}
+    network: {NETWORK}
     control_plane: {{nodes: 1}}
 """
 GH = """#!/bin/sh
@@ -54,9 +56,14 @@ def read(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def folder(shared_lab: Lab) -> Iterator[Lab]:
-    """A checkout with a spec, its lock file and its rendered tree."""
-    lab = shared_lab
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A checkout with a spec, its lock file and its rendered tree; the tool is Terraform.
+
+    It is the one cluster of a usual run that is not made with OpenTofu.
+    """
+    terraform = program("terraform")
+    need(terraform, "terraform is not installed")
+    lab = new_lab(tmp_path_factory, "ci", str(terraform))
     lab.spec(SPEC, "clusters.yaml")
     lab.run("lock", "clusters.yaml")
     lab.run("render", "--out", "rendered", "clusters.yaml")
@@ -87,7 +94,7 @@ def shell(lab: Lab, script: str, more: Mapping[str, str]) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=LONG,
         check=False,
     )
     assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"

@@ -13,7 +13,6 @@ from kbootstrap.spec.templates import template, template_names
 from tests.e2e.lab import CHECKOUT, need
 from tests.editor.server import Server, installed, language_server
 
-pytestmark = [pytest.mark.timeout(120)]
 LINE = f"# yaml-language-server: $schema={FILE}\n"
 SPEC = (
     LINE

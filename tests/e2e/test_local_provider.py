@@ -11,7 +11,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,27 @@ from kbootstrap.render.write import write
 from kbootstrap.spec.load import load
 from kbootstrap.spec.lock import Lock, allocate
 from kbootstrap.spec.model import Cluster, Spec
-from tests.e2e.lab import need
+from tests.e2e import ranges
+from tests.e2e.lab import LONG, SHORT, need, program
+from tests.e2e.specs import NETWORK
 
-pytestmark = pytest.mark.timeout(900)
 LOCAL = find("local")
+FIRST = ("docker", "tofu")
+"""The engine and the tool that all tests run with; others run two of them, and all with `--full`."""
+OTHERS = (("docker", "terraform"), ("podman", "tofu"), ("podman", "terraform"))
+smoke = pytest.mark.smoke
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "site" not in metafunc.fixturenames:
+        return
+    few = metafunc.definition.get_closest_marker("smoke")
+    rest = OTHERS[-1:] if few else OTHERS
+    pairs = [
+        pytest.param(pair, marks=[pytest.mark.full] if pair in rest else [], id="-".join(pair))
+        for pair in (FIRST, *OTHERS)
+    ]
+    metafunc.parametrize("site", pairs, indirect=True)
 
 
 @dataclass
@@ -51,6 +68,7 @@ class Site:
     folder: Path
     name: str
     servers: int = 1
+    prefix: str = field(default_factory=ranges.free)
     port: int | None = None
     pool: str = "name: web"
 
@@ -62,8 +80,7 @@ class Site:
             f"apiVersion: kbootstrap/v1alpha1\nname: {self.name}\nclusters:\n  {self.name}:\n"
             f"    provider: {{local: {{{setting}}}}}\n"
             "    kubernetes: {distribution: k3s, version: v1.32.0+k3s1}\n"
-            # Its own: the one that follows from a name drawn by chance may be that of a cluster beside it.
-            "    network: {cidr: 10.235.0.0/16, control_plane: 10.235.0.0/24, agents: 10.235.4.0/22}\n"
+            f"    network: {NETWORK.replace('10.X', self.prefix)}\n"
             f"    control_plane: {{nodes: {self.servers}}}\n    pools: [{{{self.pool}, nodes: 1}}]\n"
         )
         return load(path).checked(path)
@@ -110,7 +127,7 @@ class Site:
         for argv in (["init", "-input=false"], list(arguments)):
             command = [self.tool, *argv, "-no-color"]
             done = await LocalRunner().run(
-                command, cwd=self.context.space.root, env=env, deadline=300, check=False
+                command, cwd=self.context.space.root, env=env, deadline=LONG, check=False
             )
             assert not check or done.status == 0, done.stdout + done.stderr
         return done.status, done.stdout + done.stderr
@@ -140,11 +157,13 @@ class Site:
         return set(self.ask("container", "inspect", "--format", form, *ids).split()) if ids else set()
 
 
-@pytest.fixture(params=["docker", "podman"])
-async def site(request: pytest.FixtureRequest, tmp_path: Path, tool: str) -> AsyncIterator[Site]:
-    engine = str(request.param)
+@pytest.fixture
+async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Site]:
+    engine, tool = request.param
     need(shutil.which(engine), f"{engine} is not installed")
-    made = Site(engine, tool, tmp_path, f"lp{uuid.uuid4().hex[:8]}")
+    found = program(tool)
+    need(found, f"{tool} is not installed")
+    made = Site(engine, str(found), tmp_path, f"lp{uuid.uuid4().hex[:8]}")
     try:
         await made.prepare()
     except PrerequisiteMissing as missing:
@@ -155,7 +174,7 @@ async def site(request: pytest.FixtureRequest, tmp_path: Path, tool: str) -> Asy
 
 async def run(machine: Machine, command: str) -> str:
     """Run a command over SSH; the host key must be the one that the inventory knows."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + SHORT
     while True:
         try:
             return await _run(machine, command)
@@ -180,6 +199,7 @@ async def _run(machine: Machine, command: str) -> str:
         return str((await connection.run(command, check=True)).stdout).strip()
 
 
+@smoke
 async def test_apply_ssh_destroy(site: Site) -> None:
     await site.apply()
     outputs = await site.outputs()
@@ -208,6 +228,7 @@ async def test_apply_ssh_destroy(site: Site) -> None:
     assert not volumes & set(site.ask("volume", "ls", "-q").split())
 
 
+@smoke
 async def test_what_is_gone_is_made_again_and_what_is_stopped_is_started(site: Site) -> None:
     await site.apply()
     before = await site.machines()

@@ -18,7 +18,7 @@ from kbootstrap.core.process import LocalRunner
 from kbootstrap.tofu.environment import environment
 from kbootstrap.tofu.find import find
 from kbootstrap.tofu.mirror import with_mirror
-from tests.e2e.lab import need
+from tests.e2e.lab import SHORT, need
 
 TESTS = Path(__file__).parent.parent / "modules"
 MOCKS = {"OpenTofu": (1, 8, 0), "Terraform": (1, 7, 0)}
@@ -45,5 +45,5 @@ async def test_module(case: Path, tool: str, tmp_path: Path) -> None:
     env = with_mirror(environment(os.environ, tmp_path / "cache"), CACHE, ["openstack"])
     (tmp_path / "cache" / "tofu-plugins").mkdir(parents=True)
     for verb in ("init", "test"):
-        done = await runner.run([tool, verb, "-no-color"], deadline=110, cwd=folder, env=env, check=False)
+        done = await runner.run([tool, verb, "-no-color"], deadline=SHORT, cwd=folder, env=env, check=False)
         assert done.status == 0, f"{done.stdout}\n{done.stderr}"

@@ -9,6 +9,7 @@ import pytest
 
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.core.process import LocalRunner
+from tests.e2e.lab import SHORT
 from tests.e2e.state_servers import PASSWORD, USER, StateServer, http_server, postgres
 from tests.e2e.states import Place
 
@@ -77,7 +78,7 @@ async def test_http_is_locked_by_another(tmp_path: Path, tool: str, server: Stat
     server.locks["/dev/one"] = b'{"ID": "1", "Operation": "OperationTypeApply", "Who": "ben@laptop"}'
     tofu = await place.tofu(**LOGIN)
     argv = [str(tofu.binary.path), "plan", "-no-color", "-input=false", "-lock-timeout=1s"]
-    done = await LocalRunner().run(argv, cwd=place.folder, env=tofu.env, deadline=60, check=False)
+    done = await LocalRunner().run(argv, cwd=place.folder, env=tofu.env, deadline=SHORT, check=False)
     assert "Error acquiring the state lock" in done.stderr
     assert "already locked: ID=1" in done.stderr
 

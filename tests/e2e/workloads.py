@@ -65,7 +65,7 @@ spec: {{selector: {{app: web}}, {service}}}
 def echo_pods(lab: Lab) -> Pods:
     """Start one pod on every node that answers its name on port 8080."""
     lab.kubectl("apply", "-f", "-", stdin=ECHO)
-    lab.kubectl("rollout", "status", "daemonset/echo", "--timeout=120s", timeout=130)
+    lab.kubectl("rollout", "status", "daemonset/echo", "--timeout=280s")
     found = lab.get("pods", "-l", "app=echo")["items"]
     return {p["spec"]["nodeName"]: (p["metadata"]["name"], p["status"]["podIP"]) for p in found}
 
@@ -79,13 +79,13 @@ def assert_all_answer(lab: Lab, pods: Pods) -> None:
         return sorted(lab.kubectl("exec", asking, "--", "sh", "-c", script).split()) == wanted
 
     for pod in wanted:
-        wait_for(f"every pod answers {pod}", partial(complete, pod), seconds=60)
+        wait_for(f"every pod answers {pod}", partial(complete, pod))
 
 
 def start_web(lab: Lab, service: str) -> None:
     """Start a web server that answers its pod's name, `web-…`, and its Service with this spec besides."""
     lab.kubectl("apply", "-f", "-", stdin=WEB.format(box=BOX, service=service))
-    lab.kubectl("rollout", "status", "deployment/web", "--timeout=120s", timeout=130)
+    lab.kubectl("rollout", "status", "deployment/web", "--timeout=280s")
 
 
 def web_answers(address: str) -> bool:

@@ -27,8 +27,7 @@ from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.spec.topology import nodes
 from tests.providers.subject import Subject, subjects
 from tests.render.trees import pinned
-
-SPECS = Path(__file__).parent.parent.parent / "specs"
+from tests.specs import SPECS
 
 
 def cases() -> list[tuple[Spec, Cluster]]:

@@ -23,8 +23,7 @@ from kbootstrap.spec.lockfile import load as load_lock
 from kbootstrap.spec.model import Spec
 from kbootstrap.spec.pins import Image
 from kbootstrap.spec.topology import nodes
-
-SPECS = Path(__file__).parent.parent.parent / "specs"
+from tests.specs import SPECS
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 from kbootstrap.spec.load import load_text
 from kbootstrap.spec.model import Spec
 
-SPECS = Path(__file__).parents[2] / "specs"
 HEAD = "apiVersion: kbootstrap/v1alpha1\nname: dev\nclusters:\n"
 VERSION = "kubernetes: {version: v1.32.0+k3s1}"
 

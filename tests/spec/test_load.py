@@ -12,7 +12,8 @@ from kbootstrap.core.errors import SpecInvalid
 from kbootstrap.spec import derive, schemas
 from kbootstrap.spec.load import load, load_text
 from kbootstrap.spec.model import S3, Api, Autoscaling, FromEnvironment, FromFile, Taint, Volume
-from tests.spec.samples import HEAD, SPECS, VERSION, spec_of
+from tests.spec.samples import HEAD, VERSION, spec_of
+from tests.specs import SPECS
 
 
 @pytest.mark.parametrize("path", sorted(SPECS.glob("*.yaml")), ids=lambda path: path.stem)

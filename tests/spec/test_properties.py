@@ -16,7 +16,7 @@ from kbootstrap.spec.build import at_once
 from kbootstrap.spec.load import Loaded, load_text
 from kbootstrap.spec.support import unsupported
 from kbootstrap.spec.topology import nodes
-from tests.spec.samples import SPECS
+from tests.specs import SPECS
 
 TEXTS = [path.read_text("utf-8") for path in sorted(SPECS.glob("*.yaml")) if ".lock." not in path.name]
 PATH = Path("spec.yaml")

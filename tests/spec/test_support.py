@@ -7,7 +7,8 @@ import pytest
 from kbootstrap.core.diagnostics import in_order
 from kbootstrap.spec.load import load
 from kbootstrap.spec.support import unsupported
-from tests.spec.samples import HEAD, SPECS, VERSION, local, spec_of
+from tests.spec.samples import HEAD, VERSION, local, spec_of
+from tests.specs import SPECS
 
 
 def lines(name: str) -> list[str]:

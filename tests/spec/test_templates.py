@@ -5,7 +5,8 @@ import pytest
 from kbootstrap.core.errors import WrongUsage
 from kbootstrap.spec import schemas
 from kbootstrap.spec.templates import template, template_names
-from tests.spec.samples import SPECS, spec_of
+from tests.spec.samples import spec_of
+from tests.specs import SPECS
 
 
 @pytest.mark.parametrize("name", template_names())

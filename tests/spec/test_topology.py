@@ -10,7 +10,8 @@ from kbootstrap.spec.load import load
 from kbootstrap.spec.lock import Block, Lock
 from kbootstrap.spec.model import Api
 from kbootstrap.spec.topology import endpoint_address, nodes
-from tests.spec.samples import SPECS, local
+from tests.spec.samples import local
+from tests.specs import SPECS
 
 
 def test_names_and_addresses() -> None:

@@ -1,4 +1,4 @@
-"""IDs in the text of a state. Real states of both tools: `tests/e2e/test_lifecycle.py`."""
+"""IDs in the text of a state. Real states of both tools: `tests/e2e/newcomer/test_lost_state.py`."""
 
 from __future__ import annotations
 

@@ -1,32 +1,17 @@
-"""A highly available cluster on real parts: what Kubernetes must do once `apply` has ended."""
+"""What Kubernetes must do on a cluster of several servers, after an upgrade and with other machines."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.lab import Lab, leftovers, voters, wait_for
-from tests.e2e.specs import high_availability
+from tests.e2e.day_two.names import DB_1, OTHERS, S1, S2, S3, SHOP_1, spec
+from tests.e2e.lab import Lab, voters, wait_for
 from tests.e2e.workloads import BOX, Pods, assert_all_answer, echo_pods
 
-pytestmark = [pytest.mark.timeout(900)]
-CLUSTER = "e2eha"
-NODES = {f"{CLUSTER}-control-plane-{n}" for n in (1, 2, 3)} | {f"{CLUSTER}-web-1", f"{CLUSTER}-db-1"}
-
-
-@pytest.fixture(scope="module")
-def cluster(shared_lab: Lab) -> Iterator[Lab]:
-    """The cluster, applied once for this module; removed at the end, and nothing may be left of it."""
-    lab = shared_lab
-    spec = lab.spec(high_availability(CLUSTER, 231))
-    try:
-        lab.run("apply", "-y", spec, timeout=600)
-        yield lab
-    finally:
-        lab.run("destroy", "-y", spec)
-        assert leftovers("e2e", CLUSTER) == []
+SPEC = spec(pools=OTHERS)
+NODES = {S1, S2, S3, SHOP_1, DB_1}
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +22,14 @@ def pods(cluster: Lab) -> Pods:
 
 def test_all_nodes_are_ready_with_their_labels_and_taints(cluster: Lab) -> None:
     assert cluster.ready_nodes() == NODES
-    web = cluster.get("node", f"{CLUSTER}-web-1")
+    web = cluster.get("node", SHOP_1)
     assert web["metadata"]["labels"]["tier"] == "web"
-    db = cluster.get("node", f"{CLUSTER}-db-1")
+    db = cluster.get("node", DB_1)
     assert {"key": "dedicated", "value": "db", "effect": "NoSchedule"} in db["spec"]["taints"]
 
 
 def test_three_servers_are_voters_of_one_etcd(cluster: Lab) -> None:
-    wait_for("three voters", lambda: voters(cluster) == 3, seconds=60)  # k3s tells it some seconds later
+    wait_for("three voters", lambda: voters(cluster) == 3)  # k3s tells it some seconds later
 
 
 def test_addresses_come_from_the_two_subnets(cluster: Lab) -> None:
@@ -54,8 +39,8 @@ def test_addresses_come_from_the_two_subnets(cluster: Lab) -> None:
         )
         for item in cluster.get("nodes")["items"]
     }
-    assert found[f"{CLUSTER}-control-plane-2"] == "10.231.0.12"
-    assert found[f"{CLUSTER}-web-1"].startswith("10.231.4.")
+    assert found[S2] == f"{cluster.prefix}.0.12"
+    assert found[SHOP_1].startswith(f"{cluster.prefix}.4.")
 
 
 def test_every_pod_answers_from_every_node(cluster: Lab, pods: Pods) -> None:
@@ -64,13 +49,13 @@ def test_every_pod_answers_from_every_node(cluster: Lab, pods: Pods) -> None:
 
 
 def test_cluster_dns_resolves_a_service(cluster: Lab, pods: Pods) -> None:
-    name = pods[f"{CLUSTER}-web-1"][0]
+    name = pods[SHOP_1][0]
     answer = cluster.kubectl("exec", name, "--", "nslookup", "echo.default.svc.cluster.local")
     assert all(address in answer for _, address in pods.values())
 
 
 def test_a_network_policy_blocks(cluster: Lab, pods: Pods) -> None:
-    source, target = pods[f"{CLUSTER}-web-1"][0], pods[f"{CLUSTER}-control-plane-1"][1]
+    source, target = pods[SHOP_1][0], pods[S1][1]
     probe = ["exec", source, "--", "nc", "-w", "2", target, "8080"]
     assert cluster.kubectl(*probe)
     policy = {
@@ -81,17 +66,16 @@ def test_a_network_policy_blocks(cluster: Lab, pods: Pods) -> None:
     }
     cluster.kubectl("apply", "-f", "-", stdin=json.dumps(policy))
     try:
-        wait_for("the policy blocks", lambda: not cluster.kubectl(*probe, check=False), seconds=30)
+        wait_for("the policy blocks", lambda: not cluster.kubectl(*probe, check=False))
     finally:
         cluster.kubectl("delete", "networkpolicy", "deny")
-    wait_for("the pod answers again", lambda: cluster.kubectl(*probe, check=False), seconds=30)
+    wait_for("the pod answers again", lambda: cluster.kubectl(*probe, check=False))
 
 
 def test_kubectl_top_shows_every_node(cluster: Lab) -> None:
     wait_for(
         "metrics of every node",
         lambda: all(name in cluster.kubectl("top", "nodes", check=False) for name in NODES),
-        seconds=120,
         every=3,
     )
 
@@ -133,10 +117,10 @@ def test_a_local_path_volume_keeps_its_data(cluster: Lab) -> None:
 
     cluster.kubectl("apply", "-f", "-", stdin=json.dumps(claim))
     cluster.kubectl("apply", "-f", "-", stdin=pod("echo precious > /data/file"))
-    wait_for("the first pod has written", finished, seconds=90)
+    wait_for("the first pod has written", finished)
     cluster.kubectl("delete", "pod", "keeper")
     cluster.kubectl("apply", "-f", "-", stdin=pod("cat /data/file"))
-    wait_for("the second pod has read", finished, seconds=60)
+    wait_for("the second pod has read", finished)
     assert cluster.kubectl("logs", "keeper").strip() == "precious"
     cluster.kubectl("delete", "pod", "keeper")
     cluster.kubectl("delete", "persistentvolumeclaim", "keeper")
@@ -161,10 +145,10 @@ def test_status_says_that_all_is_well(cluster: Lab) -> None:
 
 
 def test_the_api_answers_when_one_server_is_gone(cluster: Lab) -> None:
-    gone = f"{CLUSTER}-control-plane-1"
+    gone = S1
     cluster.on_node(gone, "systemctl stop k3s")
     try:
-        wait_for("the API answers through the endpoint", lambda: cluster.get("nodes"), seconds=60)
+        wait_for("the API answers through the endpoint", lambda: cluster.get("nodes"))
     finally:
         cluster.on_node(gone, "systemctl start k3s")
-    wait_for("all nodes are ready again", lambda: cluster.ready_nodes() == NODES, seconds=120)
+    wait_for("all nodes are ready again", lambda: cluster.ready_nodes() == NODES)

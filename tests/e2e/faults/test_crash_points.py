@@ -1,0 +1,75 @@
+"""A sample of the crash matrix (`crash_matrix.py`)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import pytest
+
+from tests.e2e.crash import Boundary, How, Living, crash
+from tests.e2e.faults.names import AGENTS, SERVER, spec
+from tests.e2e.lab import Lab
+
+W1, W2 = AGENTS[:2]
+DATA = "the-beginning"
+NODE = 'module.pool_default.terraform_data.node["{}"]'
+
+
+@dataclass(frozen=True)
+class Known:
+    """The cluster with its data, and the authority that it must keep."""
+
+    living: Living
+    authority: str
+
+    @property
+    def lab(self) -> Lab:
+        return self.living.lab
+
+    def heal(self, agents: int) -> None:
+        nodes = {SERVER, *AGENTS[:agents]}
+        self.living.heal(nodes, authority=self.authority, data=DATA)
+
+
+@pytest.fixture(scope="module")
+def known(living: Living) -> Known:
+    living.write(DATA)
+    return Known(living, living.authority())
+
+
+@pytest.mark.parametrize(
+    ("how", "what", "status"),
+    [
+        ("kbootstrap", "delete the old Node object", "done"),
+        ("machine", "start k3s-agent.service", "done"),
+        ("network", "cordon the node", "done"),
+    ],
+)
+def test_an_agent_is_replaced(known: Known, how: How, what: str, status: str) -> None:
+    command = ("replace", "-y", "-o", "json", "spec.yaml", W1)
+    assert crash(known.lab, command, Boundary(what, status, W1), how, W1)
+    known.heal(1)
+
+
+def test_an_agent_comes_and_goes(known: Known) -> None:
+    command = ("apply", "-y", "-o", "json", "spec.yaml")
+    known.lab.spec(spec(2))
+    at = Boundary(f"create {NODE.format(W2)}", "done", W2)
+    assert crash(known.lab, command, at, "kbootstrap", W2)
+    known.heal(2)
+    known.lab.spec(spec(1))
+    assert crash(known.lab, command, Boundary("stop k3s-agent.service", "done", W2), "kbootstrap", W2)
+    known.heal(1)
+
+
+def test_a_snapshot_is_restored(known: Known) -> None:
+    lab = known.lab
+    lab.run("snapshot", "save")
+    name = json.loads(lab.run("snapshot", "list", "-o", "json").stdout)["snapshots"][-1]["name"]
+    lab.kubectl("create", "configmap", "later")
+    command = ("snapshot", "restore", "-y", "-o", "json", name)
+    assert crash(lab, command, Boundary(f"restore {name}", "started", SERVER), "kbootstrap", SERVER)
+    lab.run(*command)
+    known.heal(1)
+    assert "later" not in lab.kubectl("get", "configmap", "-o", "name")

@@ -1,0 +1,103 @@
+"""Snapshots of one server: rehearsed, restored over the cluster, and into one that was made again.
+
+The tests run in the order of the file.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.lab import Lab, leftovers, wait_for
+from tests.e2e.one_server.names import AGENT, SECRETS, SERVER, C
+from tests.e2e.restores import has, is_as_it_was, restore_killed, restored_after_a_kill, saved
+
+pytestmark = [pytest.mark.ordered]
+NODES = {SERVER, AGENT}
+
+
+@pytest.fixture(scope="module")
+def kept(cluster: Lab) -> Path:
+    """A snapshot that was saved to this machine, of a cluster that has later data by now."""
+    for name in {one["name"] for one in listed(cluster)}:
+        cluster.run("snapshot", "delete", "-y", name)
+    cluster.kubectl("delete", "configmap", "first", "later", "--ignore-not-found")
+    return saved(cluster, SERVER)
+
+
+def listed(lab: Lab) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = json.loads(lab.run("snapshot", "list", "-o", "json").stdout)["snapshots"]
+    return found
+
+
+def test_rehearsed(cluster: Lab, kept: Path) -> None:
+    """A rehearsal shows what is in the snapshot, leaves nothing, and its cluster does not hear of it."""
+    lab, twin = cluster, f"{C}-rehearsal"
+    lease = "cat /run/kbootstrap/lease"
+    before = (lab.on_node(SERVER, lease), (lab.folder / "kubeconfig").read_bytes())
+
+    def alone() -> bool:
+        return leftovers("e2e-rehearsal", twin) == [] and before == (
+            lab.on_node(SERVER, lease),
+            (lab.folder / "kubeconfig").read_bytes(),
+        )
+
+    rehearsal = ("snapshot", "restore", "spec.yaml", "s3", "--into", "local")
+    told = json.loads(lab.run(*rehearsal, "-o", "json").stdout)
+    assert told["snapshot"]["place"] == "s3"
+    assert set(told["nodes"]) == NODES
+    assert told["workloads"]["CronJob"] == ["default/act"]
+    assert told["counts"]["Secret"] > 0
+    assert told["kept"] is None
+    assert alone()
+
+    process = lab.start("snapshot", "restore", kept, "--into", "local", "--events", "rehearsal.jsonl")
+    events = lab.folder / "rehearsal.jsonl"
+    begun = f"restore {kept.name}"
+    wait_for("the restore", lambda: events.exists() and begun in events.read_text())
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=600) == 130
+    assert alone()
+
+    shown = lab.run("snapshot", "restore", kept, "--into", "local", "--keep").stdout
+    spec = next((lab.folder / ".kbootstrap").rglob("rehearsal.yaml"))
+    assert f"kbootstrap destroy {spec}" in shown
+    node = f"{twin}-control-plane-1"
+    kubectl = "k3s kubectl get -A -o name"
+    assert "configmap/first" in lab.on_node(node, f"{kubectl} configmaps")
+    assert "configmap/later" not in lab.on_node(node, f"{kubectl} configmaps")
+    assert "pod/" not in lab.on_node(node, f"{kubectl} pods --field-selector spec.nodeName={node}")
+    assert lab.on_node(node, "ps -e -o comm= | grep -c containerd || :") == "0"
+    reach = f"timeout 5 bash -c 'echo > /dev/tcp/{lab.prefix}.0.1/$0' {{}} 2>&1 || echo refused"
+    assert "refused" in lab.on_node(node, reach.format(lab.extra["E2E_PORT"]))
+    assert "refused" not in lab.on_node(SERVER, reach.format(lab.extra["E2E_PORT"]))
+    assert "KB0894" in lab.run(*rehearsal, code=5).stderr
+    assert "KB0893" in lab.run("apply", "-y", spec, code=8).stderr
+    lab.run("destroy", "-y", spec)
+    assert alone()
+
+
+def test_restored_after_a_kill(cluster: Lab, kept: Path) -> None:
+    assert kept.exists()
+    restored_after_a_kill(cluster, NODES)
+
+
+def test_lost_and_restored(cluster: Lab, kept: Path) -> None:
+    lab = cluster
+    lab.run("destroy", "-y", "spec.yaml")
+    lab.run("apply", "-y", "spec.yaml")
+    assert not has(lab, "first")
+    lab.extra["E2E_PASS"] = "wrong"
+    assert "KB0872" in lab.run("snapshot", "restore", "-y", kept, code=4).stderr
+    assert lab.ready_nodes() == NODES
+    lab.extra |= SECRETS
+    restore_killed(lab, str(kept), f"restore {kept.name}")
+    lab.run("snapshot", "restore", "-y", kept)
+    is_as_it_was(lab, NODES)
+    shared = "".join(one.read_text() for one in (lab.folder / ".kbootstrap").rglob("*.jsonl"))
+    assert not any(SECRETS[name] in shared for name in ("E2E_S3_SECRET_KEY", "E2E_PASS"))
+    lab.run("snapshot", "delete", "-y", kept.name)
+    assert listed(lab) == []

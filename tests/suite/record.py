@@ -1,0 +1,77 @@
+"""A plugin of pytest that writes down each outcome when it is known, and runs only what failed before.
+
+    python -m pytest -p tests.suite.record --record FILE …
+    python -m pytest -p tests.suite.record --record FILE --repeat "NODE ID" …
+
+A record has one JSON object per line: `{"test", "outcome", "reason"}`, and `{"ended": <exit status>}` as the
+last one of a run that came to its end. A run that crashed leaves no such line.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record", type=Path, help="append the outcome of each test to this file")
+    parser.addoption(
+        "--repeat", action="append", default=[], help="run this test, and those that it builds on"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    path = config.getoption("--record")
+    if path is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Recorder(path))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests of `--repeat`; in a module whose tests build on each other also those before them."""
+    wanted = set(config.getoption("--repeat"))
+    if not wanted:
+        return
+    last = {item.path: number for number, item in enumerate(items) if item.nodeid in wanted}
+    kept = [
+        item
+        for number, item in enumerate(items)
+        if item.nodeid in wanted or (item.get_closest_marker("ordered") and number < last.get(item.path, -1))
+    ]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+class Recorder:
+    """Appends outcomes to a file. Outcomes are `passed`, `failed` and `skipped`; each test has one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._settled: set[str] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._settle(report.nodeid, "failed", str(report.longrepr)[-300:])
+        elif report.skipped:
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            self._settle(report.nodeid, "skipped", reason.removeprefix("Skipped: "))
+        elif report.when == "teardown":
+            self._settle(report.nodeid, "passed", "")
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self._settle(report.nodeid or "collection", "failed", str(report.longrepr)[-300:])
+
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        self._write(ended=int(exitstatus))
+
+    def _settle(self, test: str, outcome: str, reason: str) -> None:
+        if test not in self._settled:
+            self._settled.add(test)
+            self._write(test=test, outcome=outcome, reason=reason)
+
+    def _write(self, **line: str | int) -> None:
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")

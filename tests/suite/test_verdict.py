@@ -1,0 +1,86 @@
+"""What is repeated, what counts as flaky, and the summary after a crash."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.suite.verdict import Stage, judge, main, read
+
+
+def stage(**outcomes: str) -> Stage:
+    return Stage(outcomes, {t: "no reason" for t, o in outcomes.items() if o == "skipped"}, complete=True)
+
+
+def nothing(failed: Sequence[str]) -> list[str]:
+    raise AssertionError(f"{failed} repeated")
+
+
+def test_a_good_run_repeats_nothing() -> None:
+    verdict = judge({"unit": stage(a="passed", b="skipped"), "e2e": stage(c="passed")}, nothing)
+    assert verdict.good
+    assert verdict.lines()[-1] == "2 passed, 0 failed, 1 skipped"
+    assert "b: no reason" in verdict.lines()
+    assert "0 flaky (failed, and passed when repeated alone)" in verdict.lines()
+
+
+@pytest.mark.parametrize(("flaky", "good"), [(1, True), (2, True), (3, False)])
+def test_two_flaky_tests_are_tolerated_and_named(flaky: int, good: bool) -> None:
+    tests = {f"t{number}": "failed" for number in range(flaky)} | {"other": "passed"}
+    verdict = judge({"e2e": stage(**tests)}, lambda failed: failed)
+    assert verdict.good is good
+    assert verdict.flaky == tuple(tests)[:-1]
+    lines = verdict.lines()
+    assert lines[-1] == "1 passed, 0 failed, 0 skipped"
+    assert {f"  t{number}" for number in range(flaky)} < set(lines)
+
+
+def test_what_fails_twice_fails_the_run() -> None:
+    verdict = judge({"e2e": stage(a="failed", b="failed")}, lambda failed: failed[:1])
+    assert (verdict.flaky, verdict.failed, verdict.good) == (("a",), ("b",), False)
+
+
+def test_many_failures_are_not_repeated() -> None:
+    verdict = judge({"unit": stage(**{f"t{number}": "failed" for number in range(11)})}, nothing)
+    assert verdict.lines()[-1] == "0 passed, 11 failed, 0 skipped"
+
+
+def test_a_stage_that_crashed_is_a_failure() -> None:
+    verdict = judge({"unit": Stage({"a": "passed"}), "e2e": Stage()}, nothing)
+    assert not verdict.good
+    assert verdict.lines()[-1] == "1 passed, 2 failed, 0 skipped"
+    assert "e2e: the stage crashed" in verdict.failed
+
+
+def test_a_record_that_is_cut_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    path = tmp_path / "e2e.jsonl"
+    path.write_text(json.dumps({"test": "a", "outcome": "passed", "reason": ""}) + '\n{"test": "b", "outc')
+    assert read(path) == Stage({"a": "passed"}, {}, complete=False)
+    assert read(tmp_path / "missing.jsonl") == Stage()
+
+
+def test_an_internal_error_of_pytest_is_no_complete_run(tmp_path: Path) -> None:
+    path = tmp_path / "e2e.jsonl"
+    path.write_text('{"ended": 3}\n')
+    assert not read(path).complete
+
+
+def test_the_exit_status_and_the_last_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "unit.jsonl"
+    path.write_text('{"test": "a", "outcome": "passed", "reason": ""}\n{"ended": 0}\n')
+    assert main([str(path)]) == 0
+    assert main([str(path), str(tmp_path / "missing.jsonl")]) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "1 passed, 1 failed, 0 skipped"
+
+
+def test_a_linter_that_failed_fails_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "unit.jsonl"
+    path.write_text('{"test": "a", "outcome": "passed", "reason": ""}\n{"ended": 0}\n')
+    assert main(["--failed", "", str(path)]) == 0
+    assert main(["--failed", "ruff mypy", str(path)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert "failed without tests: ruff mypy" in lines
+    assert lines[-1] == "1 passed, 0 failed, 0 skipped"
