@@ -1,6 +1,6 @@
 """Known secrets in every place of a spec that may name one: none is in anything that is meant to be shared.
 
-Tokens that k3s makes: `test_lifecycle.py`. What a cloud has: `test_openstack_controller.py`.
+Tokens that k3s makes: `test_lifecycle.py`. What a cloud has: `test_openstack_variants.py`.
 """
 
 from __future__ import annotations
