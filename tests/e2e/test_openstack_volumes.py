@@ -1,6 +1,8 @@
-"""Volumes of nodes on a real OpenStack: mounted by their ID, kept when all else goes, never lost by a spec.
+"""One cluster on a real OpenStack, from an interrupted creation to three servers; its agents have volumes.
 
-The tests run in the order of the file; at the end the cluster is destroyed, and its project must be empty.
+Volumes are mounted by their ID, kept when all else goes, and never lost by a spec. Nodes get another version
+of Kubernetes, other machines and another flavor. The tests run in the order of the file; at the end the
+cluster is destroyed, and its project must be empty.
 """
 
 from __future__ import annotations
@@ -11,83 +13,139 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.lab import wait_for
-from tests.e2e.stack import Stack, stack
+from tests.e2e.crash import Boundary, crash
+from tests.e2e.lab import kill_now, wait_for
+from tests.e2e.proxy import proxy
+from tests.e2e.stack import LONG, NEW, OLD, Stack, healed, soon, spec, stack
 from tests.e2e.workloads import BOX
 
-pytestmark = [pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.timeout(4000)]
 CLUSTER = "vol"
-NODE = f"{CLUSTER}-data-1"
-NODES = {f"{CLUSTER}-control-plane-1", NODE}
+SERVERS = tuple(f"{CLUSTER}-control-plane-{n}" for n in (1, 2, 3))
+DATA = tuple(f"{CLUSTER}-data-{n}" for n in (1, 2))
+NODE = DATA[0]
+NODES = {SERVERS[0], *DATA}
 MOUNT = "/var/lib/data"
 UNIT = "var-lib-data.mount"
 SIZE = 2
 RESOURCE = 1 << 24
 """CAP_SYS_RESOURCE in a set of capabilities (linux/capability.h)."""
-TEXT = "written on the first day"
-
-
-def spec(*, size: int = SIZE, volumes: str | None = None) -> str:
-    """One server, and one agent with a volume."""
-    chosen = f"[{{name: data, size_gib: {size}, mount: {MOUNT}}}]" if volumes is None else volumes
-    return f"""\
-apiVersion: kbootstrap/v1alpha1
-name: lab
-clusters:
-  {CLUSTER}:
-    provider:
-      openstack: {{cloud: kbootstrap-lab, external_network: public, image: {{name: Debian 12}}}}
-    kubernetes: {{distribution: k3s, version: v1.32.0+k3s1}}
-    network: {{cidr: 10.64.0.0/16, control_plane: 10.64.0.0/24, agents: 10.64.4.0/22}}
-    api: {{allowed_cidrs: [0.0.0.0/0]}}
-    ssh: {{allowed_cidrs: [0.0.0.0/0]}}
-    control_plane: {{nodes: 1, flavor: lab.medium}}
-    pools:
-      - {{name: data, nodes: 1, flavor: lab.medium, volumes: {chosen}}}
-"""
+VOLUMES = f"[{{name: data, size_gib: {SIZE}, mount: {MOUNT}}}]"
+SPEC = spec(CLUSTER, f"[{{name: data, nodes: 2, flavor: lab.small, volumes: {VOLUMES}}}]", version=OLD)
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The cluster, applied once for this module."""
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A project and a spec; nothing is made yet."""
     with stack(tmp_path_factory.mktemp("volumes"), "volumes") as made:
-        made.spec(spec())
+        made.spec(SPEC)
         try:
-            made.lab.run("apply", "-y", "spec.yaml", timeout=900)
-            made.lab.kubectl("config", "use-context", f"kbootstrap-lab/{CLUSTER}")
             yield made
         finally:
-            made.spec(spec())
-            made.lab.run("destroy", "-y", "spec.yaml", timeout=600)
-            assert volume(made) == ""
+            made.destroy()
+            assert made.volumes() == set()
 
 
-def volume(cluster: Stack) -> str:
-    """Return the ID of the project's one volume; empty without one."""
-    found = cluster.volumes()
-    assert len(found) <= 1
-    return found.pop() if found else ""
+@pytest.fixture(scope="module")
+def made(project: Stack) -> Stack:
+    """The cluster, applied where the test of its creation failed; each volume has its node's name."""
+    if project.hurt:
+        project.apply()
+    project.choose(CLUSTER)
+    for name in DATA:
+        project.on_node(name, f"echo {name} | sudo tee {MOUNT}/text")
+    project.hurt = False
+    return project
+
+
+@pytest.fixture
+def cluster(made: Stack, request: pytest.FixtureRequest) -> Iterator[Stack]:
+    yield from healed(made, request.session)
+
+
+def text(cluster: Stack, node: str = NODE) -> str:
+    """Return what a node's volume has, which must be the node's name."""
+    return cluster.on_node(node, f"cat {MOUNT}/text")
+
+
+def link(cluster: Stack, node: str = NODE) -> str:
+    """Return the name of a node's volume below /dev, which has the volume's ID."""
+    return f"/dev/disk/by-id/virtio-{attached(cluster, node)[:20]}"
+
+
+def attached(cluster: Stack, node: str = NODE) -> str:
+    """Return the ID of the one volume that is attached to a node."""
+    [one] = cluster.cloud.admin.compute.volume_attachments(cluster.ids()[node])
+    return str(one.volume_id)
+
+
+def whole(cluster: Stack, nodes: set[str], *, voting: int = 0) -> None:
+    """See that every node is there with its own volume, and nothing is to be done."""
+    cluster.ready(nodes, voting=voting)
+    for name in DATA:
+        assert text(cluster, name) == name
+    cluster.nothing_to_do()
+    assert not list(cluster.lab.folder.rglob("*_override.tf"))
+
+
+def test_a_creation_that_loses_the_api_and_is_then_killed(project: Stack) -> None:
+    """No API while machines are made: it ends with what to do, in time, and what was made is kept. Then
+    `kill -9` while the rest is made: the next apply goes on, and nothing is there twice.
+    """
+    lab, sdk = project.lab, project.cloud.connect(project.project)
+    project.hurt = True
+    with proxy() as way:
+        lab.extra["HTTP_PROXY"] = way.url
+        process = lab.start("apply", "-y", "spec.yaml")
+        try:
+            wait_for("a machine is being made", project.servers, seconds=LONG)
+            way.cut()
+            assert process.wait(timeout=LONG) == 6
+            said = (lab.folder / "started.err").read_text()
+            assert "Traceback" not in said
+            assert "KB0523" in said
+            assert "the same command goes on" in said
+            lab.run("apply", "-y", "spec.yaml", code=5)
+            lab.run("destroy", "-y", "spec.yaml", code=5)
+        finally:
+            kill_now(process)
+            del lab.extra["HTTP_PROXY"]
+    networks = [one.id for one in sdk.network.networks(name=f"lab-{CLUSTER}")]
+    assert len(networks) == 1
+    made = Boundary("infrastructure", "started")
+    assert crash(lab, ("apply", "-y", "-o", "json", "spec.yaml"), made, "kbootstrap", "", seconds=LONG)
+    project.apply()
+    project.choose(CLUSTER)
+    project.ready(NODES)
+    project.nothing_to_do()
+    assert sorted(server.name for server in sdk.compute.servers()) == sorted(NODES)
+    assert [one.id for one in sdk.network.networks(name=f"lab-{CLUSTER}")] == networks
+    assert len(project.volumes()) == len(DATA)
+    project.hurt = False
 
 
 def test_the_volume_is_mounted_by_its_id(cluster: Stack) -> None:
-    assert cluster.lab.ready_nodes() == NODES
-    link = f"/dev/disk/by-id/virtio-{volume(cluster)[:20]}"
+    cluster.ready(NODES)
+    by_id = link(cluster)
     said = cluster.on_node(
-        NODE, f"findmnt -no SOURCE,FSTYPE {MOUNT}; readlink -f {link}; cat /etc/systemd/system/{UNIT}"
+        NODE, f"findmnt -no SOURCE,FSTYPE {MOUNT}; readlink -f {by_id}; cat /etc/systemd/system/{UNIT}"
     )
     source, device, *unit = said.splitlines()
     assert source.split() == [device, "ext4"]
-    assert f"What={link}" in unit
+    assert f"What={by_id}" in unit
     size = int(cluster.on_node(NODE, f"df --output=size -B1 {MOUNT} | tail -n 1"))
     assert 0.9 * (SIZE << 30) < size <= SIZE << 30
     assert cluster.on_node(NODE, f"systemctl is-enabled {UNIT}") == "enabled"
 
 
-def test_data_outlives_an_apply_that_has_nothing_to_do(cluster: Stack) -> None:
-    cluster.on_node(NODE, f"echo {TEXT} | sudo tee {MOUNT}/text")
-    for _ in range(2):
-        cluster.nothing_to_do()
-    assert cluster.on_node(NODE, f"cat {MOUNT}/text") == TEXT
+def test_a_newer_kubernetes(cluster: Stack) -> None:
+    before = cluster.ids()
+    cluster.edit(OLD, NEW)
+    cluster.apply()
+    versions = [node["status"]["nodeInfo"]["kubeletVersion"] for node in cluster.lab.get("nodes")["items"]]
+    assert versions == [NEW] * len(NODES)
+    assert cluster.ids() == before
+    whole(cluster, NODES)
 
 
 def test_a_pod_reaches_the_volume(cluster: Stack) -> None:
@@ -111,101 +169,130 @@ def test_a_pod_reaches_the_volume(cluster: Stack) -> None:
         },
     }
     cluster.lab.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
-    wait_for("the pod has read", lambda: cluster.lab.kubectl("logs", "reader").strip() == TEXT, seconds=60)
-    cluster.lab.kubectl("delete", "pod", "reader", "--wait")
+    soon("the pod has read", lambda: cluster.lab.kubectl("logs", "reader").strip() == NODE)
+    cluster.lab.kubectl("delete", "pod", "reader", "--wait", timeout=300)
 
 
 def test_a_volume_that_was_unmounted_is_mounted_again(cluster: Stack) -> None:
     cluster.on_node(NODE, f"sudo systemctl disable --now {UNIT}")
-    planned = cluster.lab.run("plan", "--detailed-exitcode", "spec.yaml", code=2).stderr
+    planned = cluster.changes()
     assert f"mount volume data at {MOUNT}" in planned
     assert "restart" not in planned
-    cluster.lab.run("apply", "-y", "spec.yaml")
-    assert cluster.on_node(NODE, f"cat {MOUNT}/text; systemctl is-enabled {UNIT}").splitlines() == [
-        TEXT,
-        "enabled",
-    ]
+    cluster.apply()
+    said = cluster.on_node(NODE, f"cat {MOUNT}/text; systemctl is-enabled {UNIT}")
+    assert said.splitlines() == [NODE, "enabled"]
 
 
 def test_a_volume_that_was_detached_is_attached_again(cluster: Stack) -> None:
-    compute, before = cluster.cloud.admin.compute, volume(cluster)
-    [server] = compute.servers(all_projects=True, project_id=cluster.project.id, name=NODE)
+    compute, before = cluster.cloud.admin.compute, attached(cluster)
+    server = cluster.servers()[NODE]
     cluster.on_node(NODE, f"sudo systemctl stop {UNIT}")
     compute.delete_volume_attachment(server, before)
-    wait_for("it is detached", lambda: not list(compute.volume_attachments(server)), seconds=60)
-    cluster.lab.run("apply", "-y", "spec.yaml")
-    assert volume(cluster) == before
-    assert cluster.on_node(NODE, f"cat {MOUNT}/text") == TEXT
+    soon("it is detached", lambda: not list(compute.volume_attachments(server)))
+    cluster.apply()
+    assert attached(cluster) == before
+    assert text(cluster) == NODE
 
 
-@pytest.mark.parametrize(
-    ("changed", "verb"),
-    [(spec(size=SIZE - 1), "shrink"), (spec(volumes="[]"), "delete")],
-)
-def test_no_spec_loses_a_volume(cluster: Stack, changed: str, verb: str) -> None:
-    cluster.spec(changed)
-    try:
-        for command in (["plan"], ["apply", "-y"]):
-            refused = cluster.lab.run(*command, "spec.yaml", code=3).stderr
-            assert "KB0418" in refused
-            assert f"would {verb} the volume data of {NODE}" in re.sub(r"\s+", " ", refused)
-    finally:
-        cluster.spec(spec())
+def test_no_spec_loses_a_volume(cluster: Stack) -> None:
+    path = cluster.lab.folder / "spec.yaml"
+    good, before = path.read_text(encoding="utf-8"), cluster.volumes()
+    smaller = VOLUMES.replace(f"size_gib: {SIZE}", f"size_gib: {SIZE - 1}")
+    for volumes, verb in ((smaller, "shrink"), ("[]", "delete")):
+        cluster.edit(VOLUMES, volumes)
+        try:
+            for command in (["plan"], ["apply", "-y"]):
+                refused = cluster.lab.run(*command, "spec.yaml", code=3).stderr
+                assert "KB0418" in refused
+                assert f"would {verb} the volume data of {NODE}" in re.sub(r"\s+", " ", refused)
+        finally:
+            path.write_text(good, encoding="utf-8")
+    assert cluster.volumes() == before
     cluster.nothing_to_do()
 
 
 def test_a_new_machine_gets_the_volume_of_the_old_one(cluster: Stack) -> None:
-    compute, before = cluster.cloud.admin.compute, volume(cluster)
+    old, before = cluster.ids()[NODE], attached(cluster)
+    cluster.lose(NODE)
+    cluster.apply()
+    assert cluster.ids()[NODE] != old
+    assert attached(cluster) == before
+    whole(cluster, NODES)
 
-    def machines() -> list[str]:
-        found = compute.servers(all_projects=True, project_id=cluster.project.id, name=NODE)
-        return [server.id for server in found]
 
-    [old] = machines()
-    compute.delete_server(old, force=True)
-    wait_for("the machine is gone", lambda: not machines(), seconds=60)
-    cluster.lab.run("apply", "-y", "spec.yaml", timeout=600)
-    assert old not in machines()
-    assert volume(cluster) == before
-    assert cluster.on_node(NODE, f"cat {MOUNT}/text") == TEXT
-    wait_for("both nodes are ready", lambda: cluster.lab.ready_nodes() == NODES, seconds=60)
-    cluster.nothing_to_do()
+def test_one_node_after_the_other_gets_another_flavor(cluster: Stack) -> None:
+    """kbootstrap is killed when one node has a new machine, perhaps not yet its volume; the other waits."""
+
+    def machines() -> dict[str, tuple[str, str]]:
+        return {name: (one.id, one.flavor.original_name) for name, one in cluster.servers().items()}
+
+    before, kept = machines(), cluster.volumes()
+    cluster.edit("lab.small", "lab.medium")
+    command = ("apply", "-y", "-o", "json", "spec.yaml")
+    new = f'create module.pool_data.openstack_compute_instance_v2.node["{DATA[0]}"]'
+    assert crash(cluster.lab, command, Boundary(new, "done", DATA[0]), "kbootstrap", DATA[0], seconds=LONG)
+    assert machines()[DATA[1]] == before[DATA[1]]
+    done = cluster.lab.run(*command, timeout=LONG)
+    reported = [Boundary.of(json.loads(line)) for line in done.stdout.splitlines()]
+    ready = reported.index(Boundary("wait until the node is Ready", "done", DATA[0]))
+    assert ready < reported.index(Boundary("drain the node", "started", DATA[1]))
+    after = machines()
+    assert {name for name in NODES if after[name] != before[name]} == {*DATA}
+    assert {after[name][1] for name in DATA} == {"lab.medium"}
+    assert cluster.volumes() == kept
+    whole(cluster, NODES)
+
+
+def test_the_server_behind_the_floating_ip_gets_another_machine(cluster: Stack) -> None:
+    """Two servers join it, so that it can go. While it is away the API is asked on another server; nodes and
+    operators then find it where it was.
+    """
+    cluster.edit("control_plane: {nodes: 1", "control_plane: {nodes: 3")
+    nodes = {*SERVERS, *DATA}
+    cluster.apply()
+    cluster.ready(nodes, voting=3)
+    before = cluster.ids()
+    cluster.lab.kubectl("create", "configmap", "kept")
+    cluster.lab.run("replace", "-y", "spec.yaml", SERVERS[0], timeout=LONG)
+    after = cluster.ids()
+    assert [name for name in nodes if after[name] != before[name]] == [SERVERS[0]]
+    assert "configmap/kept" in cluster.lab.kubectl("get", "configmap", "-o", "name").split()
+    whole(cluster, nodes, voting=3)
 
 
 def test_a_disk_with_something_else_on_it_is_left_alone(cluster: Stack) -> None:
-    """Here the volume gets another signature by hand, as if somebody had used it for something else."""
-    link = f"/dev/disk/by-id/virtio-{volume(cluster)[:20]}"
+    """Here the volume gets another signature by hand, as if it had been used for something else."""
+    by_id = link(cluster)
     cluster.on_node(
-        NODE, f"sudo systemctl stop {UNIT} && sudo dd if={link} of=/root/begin bs=4k count=16 status=none"
+        NODE, f"sudo systemctl stop {UNIT} && sudo dd if={by_id} of=/root/begin bs=4k count=16 status=none"
     )
-    cluster.on_node(NODE, f"sudo wipefs -aq {link} && sudo mkswap {link} >/dev/null")
+    cluster.on_node(NODE, f"sudo wipefs -aq {by_id} && sudo mkswap {by_id} >/dev/null")
     refused = cluster.lab.run("apply", "-y", "spec.yaml", code=8).stderr
     assert "KB0841" in refused
     assert "(swap)" in refused
     cluster.on_node(
-        NODE, f"sudo wipefs -aq {link} && sudo dd if=/root/begin of={link} conv=notrunc status=none"
+        NODE, f"sudo wipefs -aq {by_id} && sudo dd if=/root/begin of={by_id} conv=notrunc status=none"
     )
-    cluster.lab.run("apply", "-y", "spec.yaml")
-    assert cluster.on_node(NODE, f"cat {MOUNT}/text") == TEXT
+    cluster.apply()
+    assert text(cluster) == NODE
 
 
 def test_the_filesystem_grows_with_its_volume(cluster: Stack) -> None:
     """Last, because `apply` cannot come to its end any more where CAP_SYS_RESOURCE is missing."""
-    cluster.spec(spec(size=SIZE + 1))
-    done = cluster.lab.run("apply", "-y", "spec.yaml", code=None)
-    grown = cluster.cloud.admin.block_storage.get_volume(volume(cluster))
+    cluster.edit(f"size_gib: {SIZE}", f"size_gib: {SIZE + 1}")
+    done = cluster.lab.run("apply", "-y", "spec.yaml", code=None, timeout=LONG)
+    grown = cluster.cloud.admin.block_storage.get_volume(attached(cluster))
     assert grown.size == SIZE + 1
-    assert cluster.on_node(NODE, f"sudo blockdev --getsize64 $(findmnt -no SOURCE {MOUNT})") == str(
-        (SIZE + 1) << 30
-    )
-    assert cluster.on_node(NODE, f"cat {MOUNT}/text") == TEXT
+    bytes_now = cluster.on_node(NODE, f"sudo blockdev --getsize64 $(findmnt -no SOURCE {MOUNT})")
+    assert bytes_now == str((SIZE + 1) << 30)
+    assert text(cluster) == NODE
     bounding = int(cluster.on_node(NODE, "awk '/^CapBnd/ { print $2 }' /proc/self/status"), 16)
     if bounding & RESOURCE:
         assert done.returncode == 0
         filesystem = int(cluster.on_node(NODE, f"df --output=size -B1 {MOUNT} | tail -n 1"))
         assert filesystem > 0.9 * ((SIZE + 1) << 30)
         cluster.nothing_to_do()
-    else:  # nobody may grow a mounted filesystem here, and that is said
+    else:  # a mounted filesystem cannot be grown here, and the message says so
         assert done.returncode == 8
         assert "KB0843" in done.stderr
         assert "Permission denied" in done.stderr

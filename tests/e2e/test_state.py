@@ -60,7 +60,7 @@ async def test_encrypting_a_state_that_was_not(tmp_path: Path, opentofu: str) ->
 def put(url: str, content: str = "") -> None:
     """Make a bucket or an object; the server wants no signature for that."""
     request = urllib.request.Request(url, method="PUT", data=content.encode())  # noqa: S310 - loopback
-    with urllib.request.urlopen(request, timeout=5):  # noqa: S310
+    with urllib.request.urlopen(request, timeout=60):  # noqa: S310
         pass
 
 
@@ -77,7 +77,7 @@ def s3() -> Iterator[str]:
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 300
         while True:
             try:
                 put(f"{url}/states")
@@ -118,7 +118,7 @@ async def test_s3_locks_where_it_can(tmp_path: Path, tool: str, s3: str) -> None
     lock = json.dumps({"ID": "1", "Operation": "OperationTypeApply", "Who": "ben@laptop", "Version": "1"})
     await asyncio.to_thread(put, f"{s3}/states/{tmp_path.name}/one.tflock", lock)
     argv = [str(tofu.binary.path), "plan", "-no-color", "-input=false", "-lock-timeout=1s"]
-    done = await LocalRunner().run(argv, cwd=place.folder, env=tofu.env, deadline=60, check=False)
+    done = await LocalRunner().run(argv, cwd=place.folder, env=tofu.env, deadline=300, check=False)
     assert "Error acquiring the state lock" in done.stderr
 
 
