@@ -19,14 +19,16 @@ from typing import Any, Literal
 
 from ruamel.yaml import YAML
 
-from kbootstrap.cluster.decide.steps import Plan, RestartService, WriteFile
-from kbootstrap.commands.pipeline import render
+from kbootstrap.cluster.steps.files import WriteFile
+from kbootstrap.cluster.steps.plan import Plan
+from kbootstrap.cluster.steps.service import RestartService
 from kbootstrap.core.events import nowhere
 from kbootstrap.core.process import LocalRunner
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.distros.model import NodeFile
 from kbootstrap.engine.context import contexts
+from kbootstrap.engine.rendered import render
 from kbootstrap.plans.build import Found, entry
 from kbootstrap.plans.model import Document
 from kbootstrap.spec.load import load_text

@@ -34,8 +34,9 @@ from kbootstrap.core.events import nowhere
 from kbootstrap.core.process import LocalRunner
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.runtime import Runtime
-from kbootstrap.engine.context import Context, contexts, read_spec
+from kbootstrap.engine.context import Context, contexts
 from kbootstrap.engine.prepare import prepare
+from kbootstrap.engine.spec import read_spec
 from kbootstrap.providers.local.image import image_name
 from kbootstrap.tofu.run import Tofu
 

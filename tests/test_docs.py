@@ -146,12 +146,20 @@ def test_exit_codes() -> None:
         assert told | {0} == real, page
 
 
-def test_the_readme_lists_every_command() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_getting_started_lists_every_command() -> None:
+    text = (ROOT / "docs" / "getting-started.md").read_text(encoding="utf-8")
     table = text.partition("| command | what it does |")[2].partition("\n\n")[0]
     firsts = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
     listed = {part.split()[0] for first in firsts for part in INLINE.findall(first)}
     assert listed - {"CODE", "pull", "prune"} == set(cli.list_commands(click.Context(cli)))
+
+
+def test_the_index_lists_every_page() -> None:
+    docs = ROOT / "docs"
+    listed = set(re.findall(r"\]\(([^)#]+)", (docs / "README.md").read_text(encoding="utf-8")))
+    pages = {page.relative_to(docs).as_posix() for page in PAGES if page.is_relative_to(docs)}
+    generated = {page for page in pages if page.startswith("reference/")}
+    assert pages - generated - {"README.md"} <= listed
 
 
 def specs() -> Iterator[tuple[str, str]]:

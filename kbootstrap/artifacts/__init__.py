@@ -11,7 +11,7 @@
 | fetch.py     | one download: timeouts, progress, no half files                         |
 | cache.py     | where files are kept; nothing is used without its hash checked          |
 | clean.py     | what is in the cache, and how to get rid of it                          |
-| narrator.py  | what is told meanwhile: steps, progress, time left                      |
+| narrator.py  | what is reported: steps, progress, time left                            |
 | source.py    | the build from source as a list of steps                                |
 | recipe.py    | `recipes/recipes.toml` as data                                          |
 | workshop.py  | runs a step once and keeps what it made                                 |

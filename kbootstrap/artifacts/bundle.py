@@ -1,4 +1,4 @@
-"""The self-extracting `k3s`: an archive of what a node needs, inside a small program of the vendor.
+"""The self-extracting program of k3s: an archive of what a node needs, inside a small program of the vendor.
 
 Layout of the archive: `scripts/package-cli` of k3s. The program (`cmd/k3s`) unpacks it below
 `/var/lib/rancher/k3s/data/<hash>`, verifies `.sha256sums` and `.links`, and runs what it was asked for.
@@ -15,27 +15,16 @@ from pathlib import Path
 
 from kbootstrap.artifacts.pack import Data, Entry, Link, compressed, write_tar
 
-K3S_LINKS = (
-    "containerd",
-    "crictl",
-    "ctr",
-    "kubectl",
-    "k3s-agent",
-    "k3s-certificate",
-    "k3s-completion",
-    "k3s-etcd-snapshot",
-    "k3s-secrets-encrypt",
-    "k3s-server",
-    "k3s-token",
-)
-"""Names that the inner k3s is called by."""
 CNI_LINKS = ("bandwidth", "bridge", "firewall", "flannel", "host-local", "loopback", "portmap")
 """Names that the CNI program is called by; containerd calls plugins by file name."""
 
 
-def pack(programs: Mapping[str, Path], folder: Path) -> Path:
-    """Write the archive of `programs` (name in `bin/` to file) into `folder`, named by its own hash."""
-    links = dict.fromkeys(K3S_LINKS, "k3s") | dict.fromkeys(CNI_LINKS, "cni")
+def pack(programs: Mapping[str, Path], folder: Path, links: Mapping[str, str]) -> Path:
+    """Write the archive of `programs` (name in `bin/` to file) into `folder`, named by its own hash.
+
+    `links` are further names of these programs.
+    """
+    links = {**links, **dict.fromkeys(CNI_LINKS, "cni")}
     sums = "".join(f"{_sha256(path)}  {name}\n" for name, path in sorted(programs.items()))
     entries: dict[str, Entry] = {f"bin/{name}": Data(path, 0o755) for name, path in programs.items()}
     entries |= {f"bin/{name}": Link(target) for name, target in links.items()}

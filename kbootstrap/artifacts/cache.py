@@ -155,7 +155,7 @@ def disk_full(where: Path) -> PrerequisiteMissing:
 
 @contextlib.asynccontextmanager
 async def held(lock: Path, waiting: Callable[[str], None]) -> AsyncIterator[None]:
-    """Hold a lock file without blocking the event loop; `waiting` is told once when another has it."""
+    """Hold a lock file without blocking the event loop; `waiting` is called once if it has to wait."""
     loop = asyncio.get_running_loop()
     end, told = loop.time() + _LONGEST_WAIT, False
     with contextlib.ExitStack() as stack:

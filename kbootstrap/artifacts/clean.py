@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from kbootstrap import distros
 from kbootstrap.artifacts import cache, releases
 from kbootstrap.artifacts.source import recipe
 from kbootstrap.core import files
@@ -22,8 +23,7 @@ from kbootstrap.core.errors import Locked
 
 Kind = Literal["files", "image", "build", "go", "rest"]
 _NAMES = (
-    "k3s",
-    "rke2",
+    *distros.names(),
     "tofu",
     *(f"provider-{name}" for name in recipe.provider_names()),
     *recipe.image_names(),
@@ -78,7 +78,7 @@ def list_cached(root: Path) -> tuple[Item, ...]:
 
 
 def _folders(where: Path, pattern: str) -> list[Path]:
-    """Return the real folders that fit: what a link leads to is somebody else's."""
+    """Return the real folders that fit: targets of links are not ours."""
     return [path for path in sorted(where.glob(pattern)) if path.is_dir() and not path.is_symlink()]
 
 
@@ -118,7 +118,7 @@ def prune(
 
 
 def _lock(root: Path, item: Item) -> Path:
-    """Return the lock that whoever fills this part holds."""
+    """Return the lock of the process that fills this part."""
     if item.kind == "files":
         return item.path.with_name(f"{item.arch}.lock")
     if item.kind == "image":
@@ -136,7 +136,7 @@ def _drop_dangling(root: Path) -> None:
 
 
 def _size(path: Path) -> int:
-    """Bytes on disk of a whole folder; what vanishes meanwhile counts nothing."""
+    """Bytes on disk of a whole folder; a file that is deleted during this counts as nothing."""
     total = 0
     for folder, _, names in os.walk(path):
         for name in names:

@@ -157,7 +157,7 @@ async def _in_thread(work: Callable[[], _T], stop: threading.Event, limit: float
             result = work()
         except BaseException as error:  # handed to the waiting task
             failure = error
-        with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nothing waits
             loop.call_soon_threadsafe(settle, result, failure)
 
     threading.Thread(target=target, daemon=True, name="kbootstrap-download").start()

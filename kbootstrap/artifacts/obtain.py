@@ -1,7 +1,7 @@
 """Obtains the files of a version. The order: cache, mirror of the spec, vendor's release, build from source.
 
-A source that does not answer or does not have the version is told and passed over; a source that delivers
-other bytes than its checksums say ends the command: somebody must look.
+A source that does not answer or does not have the version is reported and skipped; a source that delivers
+bytes other than its checksums say ends the command: an operator must look.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from kbootstrap.artifacts.cache import Kept
 from kbootstrap.artifacts.fetch import Patience, Unavailable
 from kbootstrap.artifacts.pinned import verify
 from kbootstrap.artifacts.progress import Narrator
-from kbootstrap.artifacts.releases import Release
 from kbootstrap.artifacts.source import recipe
 from kbootstrap.artifacts.source.build import Source, fingerprint
+from kbootstrap.artifacts.source.recipe import DistributionRecipe
 from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing
 from kbootstrap.core.events import Emit, nowhere
 from kbootstrap.core.process import Runner
+from kbootstrap.distros.release import Release
 from kbootstrap.spec.pins import Artifact
 
 
@@ -41,7 +42,7 @@ async def obtain(
 ) -> Kept:
     """Return the verified files of a version, with paths and hashes by the vendor's names.
 
-    `distribution` is `k3s` or `rke2`, `version` as the vendor writes it (`v1.32.0+k3s1`), `arch` `amd64` or
+    `distribution` is the name of one, `version` as the vendor writes it (`v1.32.0+k3s1`), `arch` `amd64` or
     `arm64`. `mirror` is a base URL with one folder for each version, `pin` what the lock file has of this
     version. `folder` is the cache (default: what `env` says), `releases_url` the server of the vendor's
     releases (default: `KBOOTSTRAP_RELEASES_URL`).
@@ -67,7 +68,7 @@ async def obtain(
             found = _recipe(distribution, version, arch, refusals)
             if pin and pin.recipe not in (None, fingerprint(distribution, version)):
                 narrator.waiting("the recipe is another one than the lock file has: kbootstrap lock shows it")
-            await Source(runner, root, env, emit).k3s(found, arch, filled)
+            await Source(runner, root, env, emit).distribution(found, arch, filled)
         return source or cache.BUILT
 
     place = cache.place(root, distribution, version, arch)
@@ -159,13 +160,15 @@ def _empty(folder: Path) -> None:
         path.unlink()
 
 
-def _recipe(distribution: str, version: str, arch: str, refusals: Sequence[str]) -> recipe.K3s:
-    found = recipe.k3s(version) if distribution == "k3s" else None
+def _recipe(distribution: str, version: str, arch: str, refusals: Sequence[str]) -> DistributionRecipe:
+    found = recipe.distribution(distribution, version)
     if found is None:
-        known = ", ".join(recipe.k3s_versions())
+        known = "; ".join(
+            f"{name} {', '.join(recipe.distribution_versions(name))}" for name in recipe.distributions()
+        )
         raise PrerequisiteMissing(
             f"no source has {distribution} {version} for {arch}, and there is no recipe to build it",
-            hint=f"check version and network, or set artifacts.mirror; recipes exist for k3s {known}",
+            hint=f"check version and network, or set artifacts.mirror; recipes exist for {known}",
             detail="\n".join(refusals),
             code="KB0909",
         )
@@ -176,7 +179,7 @@ def _check(url: str, found: str, wanted: str) -> None:
     if found != wanted:
         raise KbootstrapError(
             f"{fetch.shown(url)} does not have its published checksum",
-            hint="nothing was kept; do not go on before you know who serves this file",
+            hint="nothing was kept; find out where this file comes from before you continue",
             detail=f"published {wanted}\nreceived  {found}",
             code="KB0903",
         )

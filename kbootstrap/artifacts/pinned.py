@@ -15,6 +15,7 @@ from kbootstrap.artifacts import cache, fetch, releases
 from kbootstrap.artifacts.fetch import Patience, Unavailable
 from kbootstrap.artifacts.source import build as source
 from kbootstrap.core.errors import KbootstrapError
+from kbootstrap.distros.release import Release
 from kbootstrap.spec.pins import Artifact
 
 
@@ -31,7 +32,7 @@ async def look_up(
     """Return what can be pinned of a version, for every architecture, and why there is no more of it.
 
     Checksums come from the cache, for files that a vendor made, else from the lists that the mirror and the
-    vendor publish; no file is downloaded. Arguments and errors as in `obtain`, but where nobody answers
+    vendor publish; no file is downloaded. Arguments and errors as in `obtain`, but where no source answers
     nothing is raised: then the recipe alone is returned, if there is one.
     """
     env = os.environ if env is None else env
@@ -54,7 +55,7 @@ async def look_up(
 
 
 async def published(
-    wanted: releases.Release, urls: list[str], patience: Patience
+    wanted: Release, urls: list[str], patience: Patience
 ) -> tuple[Mapping[str, str], list[str]]:
     """Return the published SHA-256 of a release's files from the first place that has them all.
 
@@ -83,8 +84,8 @@ def verify(where: str, found: Mapping[str, str], pin: Artifact | None) -> None:
         if wanted != sha:
             raise KbootstrapError(
                 f"{name} from {where} is not the one that the lock file pins",
-                hint="find out who changed it before you go on; `kbootstrap lock --upgrade artifacts` pins "
-                "what is published now, for a review of the lock file",
+                hint="find out why it changed before you continue; `kbootstrap lock --upgrade "
+                "artifacts` pins what is published now, for a review of the lock file",
                 detail=f"pinned {wanted}\nfound  {sha}",
                 code="KB0912",
             )

@@ -1,4 +1,4 @@
-"""What this room tells about its work: steps, progress and the time that is left, as events."""
+"""Reports of this room: steps, progress and the time that is left, as events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EVERY = 0.5
 
 
 class Narrator:
-    """Tells one piece of work (`step`) to whoever watches."""
+    """Reports one piece of work (`step`) as events."""
 
     def __init__(self, emit: Emit, step: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._emit = emit

@@ -1,17 +1,18 @@
 """What vendors publish for a version: file names, where they are, and the list of their checksums.
 
-Sources: the release pages of github.com/k3s-io/k3s, github.com/rancher/rke2 and github.com/opentofu/opentofu;
-providers as registries ask for them (registry documentation of OpenTofu, "Publishing Providers").
+Distributions know their own. Sources: the release pages of github.com/opentofu/opentofu; providers as
+registries ask for them (registry documentation of OpenTofu, "Publishing Providers").
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from urllib.parse import quote
 
+from kbootstrap import distros
 from kbootstrap.core.errors import KbootstrapError, WrongUsage
+from kbootstrap.distros.release import Release
+from kbootstrap.spec import distributions
 
 BASE = "https://github.com"
 """Where releases are unless `KBOOTSTRAP_RELEASES_URL` names another server with the same paths."""
@@ -20,26 +21,8 @@ _VERSION = re.compile(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?(\+[0-9A-Za-z.]+)?")
 _SUM = re.compile(r"([0-9a-fA-F]{64})[ \t]+[*]?(\S+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
-    """The files of one version for one architecture; `checksums` is the published list of SHA-256."""
-
-    repository: str
-    tag: str
-    files: tuple[str, ...]
-    checksums: str
-
-    def vendor(self, base: str) -> str:
-        """Return the folder of this release on a server with GitHub's paths."""
-        return f"{base.rstrip('/')}/{self.repository}/releases/download/{quote(self.tag, safe='')}"
-
-    def mirror(self, base: str) -> str:
-        """Return the folder of this release on a mirror: `<base>/<version>/`."""
-        return f"{base.rstrip('/')}/{quote(self.tag, safe='')}"
-
-
 def of(distribution: str, version: str, arch: str) -> Release:
-    """Return what the vendor publishes for a version of `k3s` or `rke2`.
+    """Return what the vendor publishes for a version of a distribution.
 
     Raises `WrongUsage` (KB0901) for versions, architectures and names that no vendor has.
     """
@@ -50,16 +33,13 @@ def of(distribution: str, version: str, arch: str) -> Release:
             hint=f"write {' or '.join(ARCHITECTURES)}",
             code="KB0901",
         )
-    if distribution == "k3s":
-        program = "k3s" if arch == "amd64" else f"k3s-{arch}"
-        names = (program, f"k3s-airgap-images-{arch}.tar.zst")
-        return Release("k3s-io/k3s", version, names, f"sha256sum-{arch}.txt")
-    if distribution == "rke2":
-        names = (f"rke2.linux-{arch}.tar.gz", f"rke2-images.linux-{arch}.tar.zst")
-        return Release("rancher/rke2", version, names, f"sha256sum-{arch}.txt")
-    raise WrongUsage(
-        f"there are no artifacts named {distribution!r}", hint="write k3s, rke2 or tofu", code="KB0901"
-    )
+    if distribution not in distros.names():
+        raise WrongUsage(
+            f"there are no artifacts named {distribution!r}",
+            hint=f"write {', '.join(distros.names())} or tofu",
+            code="KB0901",
+        )
+    return distros.find(distribution).release(version, arch)
 
 
 def tofu(version: str, arch: str) -> Release:
@@ -87,7 +67,9 @@ def check_version(version: str) -> None:
     """Refuse what cannot be a version: it becomes part of paths and of URLs."""
     if not _VERSION.fullmatch(version):
         raise WrongUsage(
-            f"{version!r} is not a version", hint="write it as the vendor does: v1.32.0+k3s1", code="KB0901"
+            f"{version!r} is not a version",
+            hint=f"write it as the vendor does: {distributions.default().version.example}",
+            code="KB0901",
         )
 
 

@@ -1,4 +1,4 @@
-"""`kbootstrap apply`: bring the clusters to what the spec says."""
+"""`kbootstrap apply`: create the clusters of the spec, or update them to match it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kbootstrap.cli.session import Session
 
 
-@click.command("apply", short_help="Bring the clusters to what the spec says.")
+@click.command("apply", short_help="Create the clusters of the spec, or update them to match it.")
 @running
 @yes_option
 @force_option
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option(
     "--events",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write events to this file as JSON Lines.",
+    help="Write events to this file, as JSON Lines.",
 )
 def command(
     spec: Path,
@@ -35,24 +35,16 @@ def command(
     drain: float,
     events: Path | None,
 ) -> int:
-    """Bring the clusters to what the spec says: plan, ask, change, and write kubeconfigs.
+    """Create the clusters of the spec, or update them to match it: plan, confirm, change, write kubeconfigs.
 
     Run it again after every change of the spec, and after a run that failed or was interrupted.
 
-    In place of a spec it takes a plan of `kbootstrap plan --out`, and does exactly that without a question.
+    Instead of a spec, it takes a plan that `kbootstrap plan --out` saved, and applies exactly that plan
+    without confirmation.
     """
-    from kbootstrap.cli.changes import (
-        consent,
-        document,
-        finished,
-        keep_tokens,
-        planned,
-        restored,
-        show,
-        stop_refused,
-    )
+    from kbootstrap.cli.next_step import say_next_step
     from kbootstrap.cli.session import run
-    from kbootstrap.commands import pipeline
+    from kbootstrap.commands.apply import apply
     from kbootstrap.core.errors import CHANGES_PENDING, WrongUsage
     from kbootstrap.plans import saved
 
@@ -61,24 +53,11 @@ def command(
         raise WrongUsage("a saved plan says itself which clusters it is for", hint="leave --cluster out")
 
     async def work(session: Session) -> int:
-        asking = not yes and agreed is None
-        async with (
-            restored(session, agreed, unlock)
-            if agreed
-            else planned(session, spec, clusters, changing=True, asking=asking, unlock=unlock)
-        ) as plans:
-            shown = document(session, plans)
-            if session.human or not shown.empty:
-                show(session, shown)
-            stop_refused(session, plans)
-            if asking and not shown.empty:
-                await consent(session, shown)
-            for plan in plans:
-                session.changed = session.changed or not plan.empty
-                nodes = await pipeline.apply(plan, drain=drain)
-                await keep_tokens(session, plan.context, nodes)
-            finished(session, plans)
-            return CHANGES_PENDING if detailed_exitcode and not shown.empty else 0
+        done = await apply(
+            spec, clusters, session.runtime, session, yes=yes, drain=drain, unlock=unlock, saved=agreed
+        )
+        say_next_step(session, done.plans)
+        return CHANGES_PENDING if detailed_exitcode and done.changed else 0
 
     place = Path(agreed.spec) if agreed else spec
     return run(work, output=output, tofu=tofu, spec=place, logged=True, events=events)

@@ -1,4 +1,4 @@
-"""`kbootstrap artifacts`: list, fetch and prune the files that are installed on nodes."""
+"""`kbootstrap artifacts`: list, fetch and prune the files that kbootstrap installs on nodes."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ _SPECS = (".yaml", ".yml")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64", "amd64": "amd64"}
 
 
-@click.group("artifacts", short_help="List, fetch and prune the files that are installed on nodes.")
+@click.group("artifacts", short_help="List, fetch and prune the files that kbootstrap installs on nodes.")
 def command() -> None:
-    """List, fetch and prune the files that are installed on nodes.
+    """List, fetch and prune the files that kbootstrap installs on nodes.
 
-    They are kept in ~/.cache/kbootstrap (KBOOTSTRAP_CACHE names another folder) and checked before every use.
+    The files are cached in ~/.cache/kbootstrap (KBOOTSTRAP_CACHE sets another folder) and verified before
+    every use.
     """
 
 
-@command.command("list", short_help="Show what is in the cache.")
+@command.command("list", short_help="List the contents of the cache.")
 @click.option("-o", "--output", type=click.Choice(["human", "json"]), default="human", show_default=True)
 def list_(output: str) -> int:
-    """Show what is in the cache: versions, sizes, and where they came from."""
+    """List the contents of the cache, with versions, sizes and sources."""
     import json
     from dataclasses import asdict
 
@@ -51,17 +52,17 @@ def list_(output: str) -> int:
 @command.command("pull", short_help="Fetch files before they are needed.")
 @click.argument("names", nargs=-1, required=True, metavar="VERSION|tofu|provider-NAME|SPEC...")
 @click.option("--arch", type=click.Choice(["amd64", "arm64"]), help="[default: this machine's]")
-@click.option("--mirror", help="Base URL of a mirror to ask before the vendor.")
+@click.option("--mirror", help="Base URL of a mirror to try before the vendor's servers.")
 @click.option("-o", "--output", type=click.Choice(["human", "json"]), default="human", show_default=True)
 def pull(names: tuple[str, ...], arch: str | None, mirror: str | None, output: str) -> int:
     """Fetch files before they are needed: of a version (v1.32.0+k3s1), of all versions of a spec, or tofu.
 
-    provider-NAME is one of OpenTofu's providers (provider-openstack), for places that reach no provider
-    registry: once fetched it is used instead of the registry's.
+    provider-NAME is one of OpenTofu's providers (provider-openstack), for networks without access to a
+    provider registry. Once it is fetched, it is used instead of the registry's.
 
-    Downloads the vendor's release and checks it against the published checksums, and for a spec against those
-    of its lock file. Where releases cannot be
-    reached, versions with a recipe are built from source, which takes a quarter of an hour on two cores.
+    The command downloads the vendor's release and verifies it against the published checksums, and for a spec
+    against those of its lock file. If releases cannot be reached, versions with a recipe are built from
+    source, which takes a quarter of an hour on two cores.
     """
     from kbootstrap.cli.session import Session, run
 
@@ -107,17 +108,17 @@ def pull(names: tuple[str, ...], arch: str | None, mirror: str | None, output: s
     return run(work, output=output)
 
 
-@command.command("prune", short_help="Remove what builds from source left behind.")
+@command.command("prune", short_help="Remove what builds from source left in the cache.")
 @click.option(
     "--all",
     "everything",
     is_flag=True,
-    help="Obtained versions and node images too, not only what builds left.",
+    help="Also remove fetched versions and node images.",
 )
-@click.option("--keep", multiple=True, metavar="VERSION", help="A version that stays; may be repeated.")
-@click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
+@click.option("--keep", multiple=True, metavar="VERSION", help="Keep this version; may be repeated.")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed, without removing it.")
 def prune(everything: bool, keep: tuple[str, ...], dry_run: bool) -> int:
-    """Remove what builds from source left behind; with --all all that was obtained too."""
+    """Remove what builds from source left in the cache; with --all also everything that was fetched."""
     from kbootstrap.artifacts.cache import root
     from kbootstrap.artifacts.clean import Kind
     from kbootstrap.artifacts.clean import prune as clean
@@ -137,7 +138,8 @@ def _lock(name: str) -> Lock | None:
     """Return the lock of the spec that a word names; None for other words."""
     if not name.endswith(_SPECS):
         return None
-    from kbootstrap.engine.context import read_spec, settled_lock
+    from kbootstrap.engine.lock_file import settled_lock
+    from kbootstrap.engine.spec import read_spec
 
     return settled_lock(read_spec(Path(name)))
 
@@ -145,8 +147,10 @@ def _lock(name: str) -> Lock | None:
 def _versions(name: str, mirror: str | None) -> list[tuple[str, str, str | None]]:
     """Return distribution, version and mirror of what a word names: a version, or all of a spec."""
     if not name.endswith(_SPECS):
-        return [("rke2" if "+rke2" in name else "k3s", name, mirror)]
-    from kbootstrap.engine.context import read_spec
+        from kbootstrap.distros import of_version
+
+        return [(of_version(name).name, name, mirror)]
+    from kbootstrap.engine.spec import read_spec
 
     spec = read_spec(Path(name))
     found = [

@@ -1,4 +1,4 @@
-"""`kbootstrap destroy`: remove clusters and everything made for them."""
+"""`kbootstrap destroy`: remove clusters and all resources that were created for them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import click
 from kbootstrap.cli.options import force_option, running, yes_option
 
 
-@click.command("destroy", short_help="Remove clusters and everything made for them.")
+@click.command("destroy", short_help="Remove clusters and all resources that were created for them.")
 @running
 @yes_option
 @force_option
-@click.option("--with-buckets", is_flag=True, help="Delete the clusters' buckets too, when they are empty.")
+@click.option("--with-buckets", is_flag=True, help="Also delete the clusters' buckets, if they are empty.")
 @click.option(
     "--events",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write events to this file as JSON Lines.",
+    help="Write events to this file, as JSON Lines.",
 )
 def command(
     spec: Path,
@@ -29,40 +29,20 @@ def command(
     with_buckets: bool,
     events: Path | None,
 ) -> int:
-    """Remove clusters with all their data, and everything that was made for them. Cannot be undone.
+    """Remove clusters with all their data, and all resources that were created for them. Cannot be undone.
 
-    Volumes go too: those of pools, and those of claims, whatever their reclaim policy says.
+    Volumes are deleted too: those of pools, and those of PersistentVolumeClaims, regardless of their reclaim
+    policy.
 
-    Buckets of the spec stay where they are.
+    Buckets of the spec are kept, unless --with-buckets is given.
     """
-    from contextlib import AsyncExitStack
-
     from kbootstrap.cli.session import Session, run
-    from kbootstrap.commands import pipeline
-    from kbootstrap.engine.context import choose, contexts, force_unlock, held, read_spec
+    from kbootstrap.commands.destroy import destroy
 
     async def work(session: Session) -> int:
-        loaded = read_spec(spec)
-        chosen = contexts(loaded, choose(loaded, clusters), session.runtime, changing=False)
-        force_unlock(chosen, unlock)
-        if not yes:
-            session.must_ask("with -y nobody is asked; everything on the clusters is lost then")
-        for context in chosen:
-            name = context.cluster.name
-            with held(context):
-                session.doomed(name, await pipeline.doomed(context))
-                if not yes:
-                    await session.ask(
-                        f"All data of cluster {name} is lost then, also in claims with the reclaim policy "
-                        "Retain. Type its name:",
-                        wanted=name,
-                    )
-                async with AsyncExitStack() as stack:
-                    kept = await pipeline.destroy(
-                        context, stack, beginning=session.begin, with_buckets=with_buckets
-                    )
-            stay = f" These buckets stay: {', '.join(kept)}." if kept else ""
-            session.say(f"Cluster {name} is gone.{stay}")
+        await destroy(
+            spec, clusters, session.runtime, session, yes=yes, with_buckets=with_buckets, unlock=unlock
+        )
         return 0
 
     return run(work, output=output, tofu=tofu, spec=spec, logged=True, events=events)

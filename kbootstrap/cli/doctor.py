@@ -1,4 +1,4 @@
-"""`kbootstrap doctor`: check that this machine has what a spec needs."""
+"""`kbootstrap doctor`: check that this machine meets the requirements of a spec."""
 
 from __future__ import annotations
 
@@ -11,24 +11,21 @@ import click
 from kbootstrap.cli.options import running
 
 
-@click.command("doctor", short_help="Check that this machine has what a spec needs.")
+@click.command("doctor", short_help="Check that this machine meets the requirements of a spec.")
 @running
 def command(spec: Path, clusters: tuple[str, ...], output: str, tofu: str | None) -> int:
-    """Check that this machine has what a spec needs, and say what to do about what it lacks.
+    """Check that this machine meets the requirements of a spec, and suggest how to fix what is missing.
 
-    Exit code 5 when something is missing.
+    The exit code is 5 if something is missing.
     """
     from kbootstrap.cli.session import Session, run
     from kbootstrap.core.errors import PrerequisiteMissing
 
     async def work(session: Session) -> int:
-        from kbootstrap.commands import doctor
-        from kbootstrap.engine.context import choose, contexts, read_spec
+        from kbootstrap.commands.doctor import doctor
         from kbootstrap.views.doctor import checks_json, show_checks
 
-        loaded = read_spec(spec)
-        chosen = contexts(loaded, choose(loaded, clusters), session.runtime)
-        checks = await doctor.examine(chosen, session.runtime)
+        checks = await doctor(spec, clusters, session.runtime)
         if session.human:
             show_checks(checks, sys.stdout, os.environ)
         else:

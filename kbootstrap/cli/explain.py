@@ -16,7 +16,7 @@ from kbootstrap.cli import names
 def command(what: str) -> int:
     """Explain a key of the spec (clusters.pools.autoscaling.max), or an error code (KB0203).
 
-    Without an argument: the top-level keys.
+    Without an argument, it lists the top-level keys.
     """
     from kbootstrap.core.errors import WrongUsage
     from kbootstrap.views.explain import KeyFacts, show_code, show_key

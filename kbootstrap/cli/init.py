@@ -1,14 +1,14 @@
-"""`kbootstrap init`: print a commented spec to start from."""
+"""`kbootstrap init`: print a commented spec as a starting point."""
 
 from __future__ import annotations
 
 import click
 
 
-@click.command("init", short_help="Print a commented spec to start from.")
-@click.option("--provider", default="local", show_default=True, help="Where the machines come from.")
+@click.command("init", short_help="Print a commented spec as a starting point.")
+@click.option("--provider", default="local", show_default=True, help="Infrastructure of the machines.")
 def command(provider: str) -> None:
-    """Print a commented spec to start from.
+    """Print a commented spec as a starting point.
 
     \b
     kbootstrap init --provider local > dev.yaml

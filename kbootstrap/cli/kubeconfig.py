@@ -16,32 +16,21 @@ from kbootstrap.cli.options import cluster_option, spec_argument, tofu_option
 @click.option(
     "--merge", is_flag=True, help="Merge it into $KUBECONFIG or ~/.kube/config instead of printing it."
 )
-@click.option("--path", "only_path", is_flag=True, help="Print where the cluster's own kubeconfig is.")
+@click.option("--path", "only_path", is_flag=True, help="Print the path of the cluster's own kubeconfig.")
 def command(spec: Path, clusters: tuple[str, ...], tofu: str | None, merge: bool, only_path: bool) -> int:
     """Print or merge the kubeconfig of a cluster, read from one of its servers.
 
-    It gives full control over the cluster: whoever has it is an administrator.
+    The kubeconfig gives full administrator access to the cluster.
     """
     from kbootstrap.cli.session import Session, run
-    from kbootstrap.commands import pipeline
+    from kbootstrap.commands.kubeconfig import kubeconfig
 
     async def work(session: Session) -> int:
-        from contextlib import AsyncExitStack
-
-        from kbootstrap.engine.context import choose, contexts, read_spec
-
-        loaded = read_spec(spec)
-        chosen = contexts(loaded, choose(loaded, clusters), session.runtime, changing=False)
-        if len(chosen) > 1 and not merge:
-            names = ", ".join(context.cluster.name for context in chosen)
-            raise click.UsageError(f"which cluster? Choose one with --cluster: {names}")
-        async with AsyncExitStack() as stack:
-            for context in chosen:
-                text = await pipeline.kubeconfig(context, stack, merge=merge)
-                if only_path:
-                    click.echo(context.space.kubeconfig)
-                elif not merge:
-                    click.echo(text, nl=False)
+        for path, text in await kubeconfig(spec, clusters, session.runtime, merge=merge):
+            if only_path:
+                click.echo(path)
+            elif not merge:
+                click.echo(text, nl=False)
         return 0
 
     return run(work, tofu=tofu, spec=spec, quiet=True)

@@ -7,23 +7,23 @@ import importlib
 import click
 
 _COMMANDS = {
-    "init": "Print a commented spec to start from.",
-    "validate": "Check specs and show every problem.",
+    "init": "Print a commented spec as a starting point.",
+    "validate": "Check specs and report every problem.",
     "explain": "Explain a key of the spec, or an error code.",
     "render": "Write the HCL and node configuration of a spec for review.",
-    "lock": "Pin images and addresses in the lock file.",
-    "plan": "Show what apply would do, without doing it.",
-    "apply": "Bring the clusters to what the spec says.",
-    "replace": "Give nodes a new machine, one after the other.",
-    "rotate": "Give a cluster other tokens, or new certificates.",
-    "adopt": "Take clusters whose state was lost into a new one.",
-    "destroy": "Remove clusters and everything made for them.",
+    "lock": "Pin images, artifacts, providers and addresses in the lock file.",
+    "plan": "Show what apply would change, without changing anything.",
+    "apply": "Create the clusters of the spec, or update them to match it.",
+    "replace": "Replace the machines of nodes, one after the other.",
+    "rotate": "Replace the tokens or the certificates of clusters.",
+    "adopt": "Import existing clusters after their state is lost.",
+    "destroy": "Remove clusters and all resources that were created for them.",
     "status": "Compare the clusters with the spec.",
     "kubeconfig": "Print or merge the kubeconfig of a cluster.",
-    "ssh": "Open a shell on a node, or run a command there.",
+    "ssh": "Open a shell on a node, or run a command on it.",
     "snapshot": "Save, list, delete and restore snapshots of etcd.",
-    "doctor": "Check that this machine has what a spec needs.",
-    "artifacts": "List, fetch and prune the files that are installed on nodes.",
+    "doctor": "Check that this machine meets the requirements of a spec.",
+    "artifacts": "List, fetch and prune the files that kbootstrap installs on nodes.",
     "schema": "Print the spec's JSON Schema, for editors.",
     "completion": "Print the completion script of a shell.",
     "version": "Print the version of kbootstrap and of the tools it uses.",
@@ -66,4 +66,4 @@ class _LazyGroup(click.Group):
     epilog="\b\nStart here:\nkbootstrap init --provider local > dev.yaml && kbootstrap apply dev.yaml",
 )
 def cli() -> None:
-    """One YAML file describes every Kubernetes cluster of an organisation."""
+    """Manage all Kubernetes clusters of an organisation with one YAML file."""

@@ -50,12 +50,12 @@ output_option = click.option(
     type=click.Choice(["human", "json"]),
     default="human",
     show_default=True,
-    help="Text for people on stderr, or JSON on stdout.",
+    help="Human-readable text on stderr, or JSON on stdout.",
 )
 tofu_option = click.option(
     "--tofu",
     metavar="PROGRAM",
-    help="The OpenTofu or Terraform program. [default: KBOOTSTRAP_TOFU, else tofu or terraform of PATH]",
+    help="The OpenTofu or Terraform program. [default: KBOOTSTRAP_TOFU, otherwise tofu or terraform on PATH]",
 )
 drain_option = click.option(
     "--drain-timeout",
@@ -64,19 +64,19 @@ drain_option = click.option(
     default=600.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long the pods of a node may take to leave it.",
+    help="Maximum time to drain a node.",
 )
-yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask first.")
+yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 force_option = click.option(
     "--force-unlock",
     "unlock",
     multiple=True,
     metavar="NAME",
     shell_complete=names.clusters,
-    help="Take the lock of this cluster from the run that holds it; may be repeated.",
+    help="Break the lock of this cluster that another run holds; may be repeated.",
 )
 detailed_option = click.option(
-    "--detailed-exitcode", is_flag=True, help="Exit with 2 when changes are pending, 0 when there are none."
+    "--detailed-exitcode", is_flag=True, help="Exit with 2 if changes are pending, with 0 if there are none."
 )
 
 

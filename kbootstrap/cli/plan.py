@@ -1,4 +1,4 @@
-"""`kbootstrap plan`: show what apply would do."""
+"""`kbootstrap plan`: show what apply would change."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from kbootstrap.cli.options import cluster_option, detailed_option, spec_argument, tofu_option
 
 
-@click.command("plan", short_help="Show what apply would do, without doing it.")
+@click.command("plan", short_help="Show what apply would change, without changing anything.")
 @spec_argument
 @cluster_option
 @click.option(
@@ -18,17 +18,15 @@ from kbootstrap.cli.options import cluster_option, detailed_option, spec_argumen
     type=click.Choice(["human", "json", "markdown", "github"]),
     default="human",
     show_default=True,
-    help="Text for people on stderr; or on stdout one JSON document, a comment for a pull request, or "
+    help="Human-readable text on stderr; or on stdout one JSON document, a comment for a pull request, or "
     "annotations of a GitHub workflow.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Save the plan to this file, for `kbootstrap apply FILE`. It can hold secrets.",
+    help="Save the plan to this file, for `kbootstrap apply FILE`. It can contain secrets.",
 )
-@click.option(
-    "--link-base", metavar="URL", help="Where the spec's folder is shown on the web, for links to lines."
-)
+@click.option("--link-base", metavar="URL", help="Web address of the spec's folder, for links to its lines.")
 @tofu_option
 @detailed_option
 def command(
@@ -40,36 +38,25 @@ def command(
     tofu: str | None,
     detailed_exitcode: bool,
 ) -> int:
-    """Show what apply would do, infrastructure and nodes, without doing it.
+    """Show what apply would change, in the infrastructure and on nodes, without changing anything.
 
-    Nodes that do not answer are named, and nothing is said about what would be done on them. When nothing in
-    the plan brings them back, the command ends with 7, and saves no plan.
+    Nodes that do not answer are listed, without the steps that would be carried out on them. If nothing in
+    the plan would bring them back, the command exits with 7, and saves no plan.
     """
-    from kbootstrap.cli.changes import document, planned, show, stop_refused
     from kbootstrap.cli.review import review
     from kbootstrap.cli.session import Session, run
+    from kbootstrap.commands import plan as planning
     from kbootstrap.core.errors import CHANGES_PENDING
-    from kbootstrap.engine import saved_plan as saving
-    from kbootstrap.engine.observe import silent
-    from kbootstrap.plans import saved
-    from kbootstrap.plans.words import headline
+    from kbootstrap.plans.model import Document
 
     async def work(session: Session) -> int:
-        async with planned(session, spec, clusters) as plans:
-            shown = document(session, plans)
+        def show(plan: Document) -> None:
             if output in ("human", "json"):
-                show(session, shown)
+                session.show_plan(plan)
             else:
-                review(shown, output, link_base)
-            stop_refused(session, plans)
-            for plan in plans:
-                if plan.unseen and silent(plan.infrastructure, plan.unseen):
-                    raise plan.unseen
-            if out:
-                saved.write(out, await saving.save(plans, spec, headline(shown)))
-                session.say(
-                    f"Saved as {out}; it can hold secrets. To do exactly this: kbootstrap apply {out}"
-                )
-            return CHANGES_PENDING if detailed_exitcode and not shown.empty else 0
+                review(plan, output, link_base)
+
+        shown = await planning.plan(spec, clusters, session.runtime, session, show=show, out=out)
+        return CHANGES_PENDING if detailed_exitcode and not shown.empty else 0
 
     return run(work, output=output, tofu=tofu, spec=spec, logged=True, quiet=output == "json")

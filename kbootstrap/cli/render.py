@@ -25,7 +25,9 @@ _WORDS = {
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write to."
 )
-@click.option("--check", is_flag=True, help="Write nothing; show what differs and exit with 2 when it does.")
+@click.option(
+    "--check", is_flag=True, help="Write nothing; show differences and exit with 2 if there are any."
+)
 @click.option("--force", is_flag=True, help="Overwrite files that were edited by hand.")
 @click.option(
     "-o",
@@ -33,42 +35,38 @@ _WORDS = {
     type=click.Choice(["human", "github"]),
     default="human",
     show_default=True,
-    help="How --check tells what differs: diffs, or annotations of a GitHub workflow.",
+    help="How --check reports differences: as diffs, or as annotations of a GitHub workflow.",
 )
 def command(spec: Path, clusters: tuple[str, ...], out: Path, check: bool, force: bool, output: str) -> int:
-    """Write the HCL and node configuration of a spec for review. No network, the same bytes everywhere."""
+    """Write the HCL and node configuration of a spec for review.
+
+    The command does not use the network, and its output is the same on every machine.
+    """
     from kbootstrap.cli.session import Session, run
+    from kbootstrap.commands import render as rendering
 
     async def work(session: Session) -> int:
-        from kbootstrap.commands import pipeline
-        from kbootstrap.engine.context import choose, contexts, keep_lock, read_spec
-        from kbootstrap.render.write import check as compare
-        from kbootstrap.render.write import write
-
-        loaded = read_spec(spec)
-        chosen = contexts(loaded, choose(loaded, clusters), session.runtime)
-        tree = pipeline.render(chosen)
         if check:
-            differences = compare(tree, out, whole=not clusters)
+            differences = rendering.check(spec, clusters, out, session.runtime)
             if output == "github":
                 from kbootstrap.views.annotations import file_annotations
                 from kbootstrap.views.links import links
 
-                told = [(str(out / one.path), _WORDS[one.kind]) for one in differences]
-                click.echo(file_annotations(told, links(None, os.environ, Path.cwd())), nl=False)
+                found = [(str(out / one.path), _WORDS[one.kind]) for one in differences]
+                click.echo(file_annotations(found, links(None, os.environ, Path.cwd())), nl=False)
             else:
                 for difference in differences:
                     click.echo(difference.diff)
             if differences:
                 click.echo(f"{out} is not what {spec} renders to: {len(differences)} files differ", err=True)
             return 2 if differences else 0
-        written = write(tree, out, whole=not clusters, force=force)
-        if keep_lock(loaded, chosen[0].lock):
+        done = rendering.render(spec, clusters, out, session.runtime, force=force)
+        if done.locked:
             click.echo("the lock file was updated; commit it beside the spec", err=True)
-        for path in (*written.changed, *written.removed):
+        for path in (*done.written.changed, *done.written.removed):
             click.echo(path)
-        if sys.stderr.isatty() or not written.changed:
-            click.echo(f"{out} is up to date: {len(tree.files)} files", err=True)
+        if sys.stderr.isatty() or not done.written.changed:
+            click.echo(f"{out} is up to date: {done.files} files", err=True)
         return 0
 
     return run(work)

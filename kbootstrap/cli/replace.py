@@ -1,4 +1,4 @@
-"""`kbootstrap replace`: give nodes a new machine."""
+"""`kbootstrap replace`: replace the machines of nodes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kbootstrap.cli.options import (
 )
 
 
-@click.command("replace", short_help="Give nodes a new machine, one after the other.")
+@click.command("replace", short_help="Replace the machines of nodes, one after the other.")
 @click.argument(
     "words",
     nargs=-1,
@@ -31,35 +31,25 @@ from kbootstrap.cli.options import (
 def command(
     words: tuple[str, ...], output: str, tofu: str | None, yes: bool, drain: float, unlock: tuple[str, ...]
 ) -> int:
-    """Give nodes a new machine of the same name: for one that is broken, or older than its image.
+    """Replace the machines of nodes: if they are broken, or to use a newer image. The names stay the same.
 
-    CLUSTER/POOL names all nodes of a pool.
+    CLUSTER/POOL selects all nodes of a pool.
 
-    Each node is drained and leaves its cluster first, and the next one begins when everything that ran there
-    is ready again. Servers go one at a time, as long as etcd keeps its quorum; agents as many as
-    `max_unavailable` of their pool says. A machine that does not answer is replaced too.
+    Each node is first drained and removed from its cluster. The next replacement begins when all workloads of
+    the node are ready again. Servers are replaced one at a time, as long as etcd keeps its quorum; agents up
+    to `max_unavailable` of their pool at once. Machines that do not answer are replaced too.
     """
-    from kbootstrap.cli.changes import consent, document, finished, planned, show, stop_refused
+    from kbootstrap.cli.next_step import say_next_step
     from kbootstrap.cli.session import Session, run
-    from kbootstrap.commands import pipeline
+    from kbootstrap.commands.replace import replace
 
     spec, nodes = spec_and_rest(words)
     if not nodes:
         raise click.UsageError("which node? kbootstrap status lists them")
 
     async def work(session: Session) -> int:
-        async with planned(
-            session, spec, (), changing=True, asking=not yes, renew=nodes, unlock=unlock
-        ) as plans:
-            shown = document(session, plans)
-            show(session, shown)
-            stop_refused(session, plans)
-            if not yes:
-                await consent(session, shown)
-            for plan in plans:
-                session.begin()
-                await pipeline.apply(plan, drain=drain)
-            finished(session, plans)
-            return 0
+        plans = await replace(spec, nodes, session.runtime, session, yes=yes, drain=drain, unlock=unlock)
+        say_next_step(session, plans)
+        return 0
 
     return run(work, output=output, tofu=tofu, spec=spec, logged=True)

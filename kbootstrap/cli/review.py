@@ -1,4 +1,4 @@
-"""Plans for people who review: a comment in Markdown, or annotations and the summary of a workflow."""
+"""Plans for reviewers: a comment in Markdown, or annotations and the summary of a workflow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kbootstrap rotate`: other tokens, new certificates."""
+"""`kbootstrap rotate`: replace the tokens or the certificates of clusters."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from kbootstrap.cli.options import (
 
 if TYPE_CHECKING:
     from kbootstrap.cli.session import Session
-    from kbootstrap.commands.pipeline import ClusterPlan
+    from kbootstrap.engine.cluster_plan import ClusterPlan
 
 _words_argument = click.argument("words", nargs=-1, metavar="[SPEC] [CLUSTER]...")
 _events_option = click.option(
     "--events",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write events to this file as JSON Lines.",
+    help="Write events to this file, as JSON Lines.",
 )
 
 
-@click.group("rotate", short_help="Give a cluster other tokens, or new certificates.")
+@click.group("rotate", short_help="Replace the tokens or the certificates of clusters.")
 def command() -> None:
-    """Give a cluster other tokens, or new certificates, one node after the other, while it serves."""
+    """Replace the tokens or the certificates of clusters, one node after the other, while they serve."""
 
 
-@command.command("tokens", short_help="Change the server's and the agents' token.")
+@command.command("tokens", short_help="Replace the tokens that nodes join with.")
 @_words_argument
 @cluster_option
 @output_option
@@ -52,27 +52,27 @@ def tokens(
     unlock: tuple[str, ...],
     events: Path | None,
 ) -> int:
-    """Change the tokens that nodes join with: the server's and the agents'.
+    """Replace the tokens that nodes join with: the server token and the agent token.
 
-    The new ones are laid on every server first, then one server activates them, and the services restart with
-    them, servers one after the other, then agents, `max_unavailable` of a pool at once. The old ones are no
-    longer good for joining. They stay on the servers, for snapshots of before, which need them.
+    The new tokens are first staged on every server, then one server activates them. The services then restart
+    with them: servers one after the other, then agents, `max_unavailable` of a pool at once. The old tokens
+    are no longer valid for joining. The servers keep them, because older snapshots need them.
 
-    Run it again when it was interrupted, or run apply: both go on with the same tokens.
+    If the command was interrupted, run it again, or run apply: both resume with the same tokens.
     """
     from kbootstrap.commands import rotate
 
     return _run(rotate.tokens, words, clusters, output, tofu, yes=yes, unlock=unlock, events=events)
 
 
-@command.command("certificates", short_help="Make the certificates of nodes anew.")
+@command.command("certificates", short_help="Renew the certificates of nodes.")
 @_words_argument
 @cluster_option
 @click.option(
     "--within",
     type=click.IntRange(min=1),
     metavar="DAYS",
-    help="Only on nodes where one runs out in fewer days. [default: on all nodes]",
+    help="Only on nodes with a certificate that expires in fewer days. [default: on all nodes]",
 )
 @output_option
 @tofu_option
@@ -89,10 +89,10 @@ def certificates(
     unlock: tuple[str, ...],
     events: Path | None,
 ) -> int:
-    """Make the certificates of nodes anew, which are valid for a year, and write kubeconfigs with a new one.
+    """Renew the certificates of nodes, which are valid for a year, and write kubeconfigs with a new one.
 
-    Services restart, servers one after the other, then agents, `max_unavailable` of a pool at once; each is
-    well before the next one begins. Authorities stay as they are.
+    Services restart: servers one after the other, then agents, `max_unavailable` of a pool at once. Each node
+    is healthy again before the next one begins. Certificate authorities are not changed.
     """
     from kbootstrap.commands import rotate
 
@@ -103,7 +103,7 @@ def certificates(
 
 
 def _run(
-    make: Callable[[ClusterPlan], ClusterPlan],
+    change: Callable[[ClusterPlan], ClusterPlan],
     words: tuple[str, ...],
     clusters: tuple[str, ...],
     output: str,
@@ -114,28 +114,17 @@ def _run(
     events: Path | None,
 ) -> int:
     """Plan the clusters, turn the plans into what is asked for, show, ask, and do it."""
-    from kbootstrap.cli.changes import consent, document, finished, keep_tokens, planned, show, stop_refused
+    from kbootstrap.cli.next_step import say_next_step
     from kbootstrap.cli.session import run
-    from kbootstrap.commands import rotate
+    from kbootstrap.commands.rotate import rotate
 
     spec, rest = spec_and_rest(words) if words else (default_spec(), ())
 
     async def work(session: Session) -> int:
-        async with planned(
-            session, spec, (*clusters, *rest), changing=True, asking=not yes, unlock=unlock
-        ) as found:
-            stop_refused(session, found)
-            plans = tuple(make(one) for one in found)
-            shown = document(session, plans)
-            show(session, shown)
-            stop_refused(session, plans)
-            if not yes and not shown.empty:
-                await consent(session, shown)
-            for plan in plans:
-                session.changed = session.changed or not plan.empty
-                nodes = await rotate.carry_out(plan)
-                await keep_tokens(session, plan.context, nodes)
-            finished(session, plans)
-            return 0
+        plans = await rotate(
+            spec, (*clusters, *rest), session.runtime, session, change, yes=yes, unlock=unlock
+        )
+        say_next_step(session, plans)
+        return 0
 
     return run(work, output=output, tofu=tofu, spec=spec, logged=True, events=events)

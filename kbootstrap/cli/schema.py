@@ -9,10 +9,10 @@ import click
 
 @click.command("schema", short_help="Print the spec's JSON Schema, for editors.")
 def command() -> None:
-    """Print the spec's JSON Schema, for editors: completion, hover texts, and errors while typing.
+    """Print the spec's JSON Schema, for completion, hover texts and error checking in editors.
 
-    Editors with a YAML language server read it where the first line of a spec says so; `kbootstrap init`
-    writes that line.
+    Editors with a YAML language server use the schema that the first line of a spec refers to; `kbootstrap
+    init` writes that line.
 
     \b
     kbootstrap schema > kbootstrap.schema.json

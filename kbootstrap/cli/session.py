@@ -24,6 +24,7 @@ from kbootstrap.core.process import LocalRunner
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.core.workspace import Workspace
+from kbootstrap.plans.model import Document
 from kbootstrap.providers.model import DestroyPreview
 from kbootstrap.views.errors import error_json, show_error
 from kbootstrap.views.jsonl import JsonLines
@@ -39,7 +40,11 @@ STOPPING = (
 
 @dataclass
 class Session:
-    """One run of a command. `changed` becomes True when the command begins to change something."""
+    """One run of a command, and its operator (`engine.operator`).
+
+    `changed` becomes True when the command begins to change something. `shown` are problems of a plan that
+    people have seen already.
+    """
 
     output: str
     view: View
@@ -47,6 +52,7 @@ class Session:
     log: Path | None = None
     changed: bool = False
     spec: Path | None = None
+    shown: tuple[Diagnostic, ...] = ()
 
     @property
     def human(self) -> bool:
@@ -58,18 +64,34 @@ class Session:
         self.changed = True
 
     def say(self, text: str) -> None:
-        """Tell people something between events; programs get events only."""
+        """Report a sentence to people; programs get events only."""
         if self.human:
             with self.view.paused():
                 print(text, file=sys.stderr)
 
-    def doomed(self, cluster: str, what: DestroyPreview) -> None:
-        """Show what of a cluster is about to be removed."""
+    def show_plan(self, plan: Document, *, empty: bool = True) -> None:
+        """Show a plan: to people on stderr, to programs as one JSON document on stdout.
+
+        With `empty` False programs do not get one that has nothing to do.
+        """
         if self.human:
-            from kbootstrap.views.destroy_preview import show_doomed
+            from kbootstrap.views.plan import show_plan
 
             with self.view.paused():
-                show_doomed(cluster, what, sys.stderr, os.environ)
+                show_plan(plan, sys.stderr, os.environ)
+            self.shown = tuple(problem for cluster in plan.clusters for problem in cluster.diagnostics)
+        elif empty or not plan.empty:
+            from kbootstrap.views.plan_data import plan_json
+
+            sys.stdout.write(plan_json(plan) + "\n")
+
+    def show_destroy_preview(self, cluster: str, what: DestroyPreview) -> None:
+        """Show what of a cluster is about to be removed."""
+        if self.human:
+            from kbootstrap.views.destroy_preview import show_destroy_preview
+
+            with self.view.paused():
+                show_destroy_preview(cluster, what, sys.stderr, os.environ)
 
     def warn(self, problems: Sequence[Diagnostic]) -> None:
         """Show problems that do not stop the command."""
@@ -81,7 +103,7 @@ class Session:
 
     @staticmethod
     def must_ask(without: str) -> None:
-        """Raise `Declined` where nobody can be asked; `without` says what to do then.
+        """Raise `Declined` where there is no terminal to ask on; `without` says what to do then.
 
         Called before any work, so that a run that could only end in that question ends at once.
         """
@@ -207,6 +229,8 @@ def _failed(session: Session, begun: float, error: KbootstrapError) -> int:
     clean = session.runtime.redactor.clean
     error.message, error.detail = clean(error.message), clean(error.detail) if error.detail else None
     error.hint = _with_spec(clean(error.hint), session.spec) if error.hint else None
+    if session.human and set(error.diagnostics) <= set(session.shown):
+        error.diagnostics = ()
     _result(session, begun, Status.FAILED, error.message)
     session.view.close()
     if not session.human:
@@ -217,7 +241,7 @@ def _failed(session: Session, begun: float, error: KbootstrapError) -> int:
 
 
 def _with_spec(hint: str, spec: Path | None) -> str:
-    """Name the spec in commands that a hint tells to type; whoever made the hint knew only the node."""
+    """Add the spec to the commands in a hint; the code that raised it knew only the node."""
     if spec is None or spec in map(Path, DEFAULT_SPECS):
         return hint
     return hint.replace("kbootstrap ssh ", f"kbootstrap ssh {shlex.quote(str(spec))} ")

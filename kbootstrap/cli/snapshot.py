@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,27 +19,32 @@ if TYPE_CHECKING:
     from kbootstrap.engine.context import Context
 
 _spec_option = click.option(
-    "-s", "--spec", type=click.Path(path_type=Path), help="The spec. [default: the one in this folder]"
+    "-s", "--spec", type=click.Path(path_type=Path), help="The spec. [default: the one in the current folder]"
 )
 _cluster_option = click.option(
-    "-c", "--cluster", metavar="NAME", help="The cluster, where there are several."
+    "-c", "--cluster", metavar="NAME", help="The cluster, if the spec has several."
 )
 _events_option = click.option(
     "--events",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write events to this file as JSON Lines.",
+    help="Write events to this file, as JSON Lines.",
 )
 
 
 @click.group("snapshot", short_help="Save, list, delete and restore snapshots of etcd.")
 def command() -> None:
-    """Save, list, delete and restore snapshots of etcd: everything that Kubernetes knows, without volumes."""
+    """Save, list, delete and restore snapshots of etcd.
+
+    A snapshot has all Kubernetes objects, but not the contents of volumes.
+    """
 
 
-@command.command("save", short_help="Make a snapshot now.")
-@click.option("--name", default="on-demand", show_default=True, help="What its name begins with.")
+@command.command("save", short_help="Save a snapshot now.")
+@click.option("--name", default="on-demand", show_default=True, help="Prefix of its name.")
 @click.option(
-    "--to", type=click.Path(path_type=Path, file_okay=False), help="Bring it and the token to this folder."
+    "--to",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Also save it, with the token, to this folder.",
 )
 @_spec_option
 @_cluster_option
@@ -49,41 +53,38 @@ def command() -> None:
 def save(
     name: str, to: Path | None, spec: Path | None, cluster: str | None, output: str, tofu: str | None
 ) -> int:
-    """Make a snapshot now, on a server and in the bucket, and keep the encrypted token beside it."""
+    """Save a snapshot now, on a server and in the bucket, with the encrypted token beside it."""
     from kbootstrap.cluster.snapshots.select import NAME
 
     if not NAME.fullmatch(name):
         raise click.UsageError("a name has lower-case letters, digits, dots and dashes")
 
-    async def work(session: Session, context: Context, stack: AsyncExitStack) -> None:
-        from kbootstrap.commands import snapshots
-        from kbootstrap.engine.context import held
+    async def work(session: Session, context: Context) -> None:
+        from kbootstrap.commands.snapshot import save as saving
 
-        with held(context):
-            made = await snapshots.save(context, stack, name, to)
-        _show([made], {}, session)
+        _show([await saving.save(context, name, to)], {}, session)
 
     return _run(work, spec, cluster, output, tofu)
 
 
-@command.command("list", short_help="Show the snapshots on the servers and in the bucket.")
+@command.command("list", short_help="List the snapshots on the servers and in the bucket.")
 @_spec_option
 @_cluster_option
 @output_option
 @tofu_option
 def list_(spec: Path | None, cluster: str | None, output: str, tofu: str | None) -> int:
-    """Show the snapshots on the servers and in the bucket, the newest first."""
+    """List the snapshots on the servers and in the bucket, the newest first."""
 
-    async def work(session: Session, context: Context, stack: AsyncExitStack) -> None:
-        from kbootstrap.commands import snapshots
+    async def work(session: Session, context: Context) -> None:
+        from kbootstrap.commands.snapshot.list import list_snapshots
 
-        found = await snapshots.show(context, stack)
+        found = await list_snapshots(context)
         _show(found.snapshots, found.problems, session)
 
     return _run(work, spec, cluster, output, tofu, looking=True)
 
 
-@command.command("delete", short_help="Delete a snapshot everywhere.")
+@command.command("delete", short_help="Delete a snapshot from the servers and from the bucket.")
 @click.argument("name")
 @_spec_option
 @_cluster_option
@@ -95,22 +96,15 @@ def delete(
 ) -> int:
     """Delete a snapshot from the servers and from the bucket."""
 
-    async def work(session: Session, context: Context, stack: AsyncExitStack) -> None:
-        from kbootstrap.commands import snapshots
-        from kbootstrap.engine.context import held
+    async def work(session: Session, context: Context) -> None:
+        from kbootstrap.commands.snapshot import delete as deleting
 
-        if not yes:
-            session.must_ask("with -y nobody is asked")
-            await session.ask(f"Delete the snapshot {name} of cluster {context.cluster.name}? [y/N]")
-        with held(context):
-            session.begin()
-            await snapshots.delete(context, stack, name)
-        session.say(f"Snapshot {name} is gone.")
+        await deleting.delete(context, session, name, yes=yes)
 
     return _run(work, spec, cluster, output, tofu)
 
 
-@command.command("restore", short_help="Bring a cluster back to a snapshot.")
+@command.command("restore", short_help="Restore a cluster from a snapshot.")
 @click.argument("words", nargs=-1, required=True, metavar="[SPEC] NAME|PATH|s3")
 @_spec_option
 @_cluster_option
@@ -121,9 +115,9 @@ def delete(
 @click.option(
     "--into",
     type=click.Choice(["local"]),
-    help="Rehearse: restore into a throw-away cluster of this provider, and leave the cluster alone.",
+    help="Rehearse: restore into a temporary cluster of this provider, without changing the cluster.",
 )
-@click.option("--keep", is_flag=True, help="With --into: do not remove the throw-away cluster at the end.")
+@click.option("--keep", is_flag=True, help="With --into: keep the temporary cluster.")
 def restore(
     words: tuple[str, ...],
     spec: Path | None,
@@ -135,15 +129,16 @@ def restore(
     into: str | None,
     keep: bool,
 ) -> int:
-    """Bring a cluster back to a snapshot: a name of the list, a file, or s3 for the newest in the bucket.
+    """Restore a cluster from a snapshot: a name of the list, a file, or s3 for the newest in the bucket.
 
-    Everything in the cluster that is newer is lost. The machines must exist: after a loss of all of them, run
-    `kbootstrap apply` first; the token that was kept beside the snapshot makes them the old cluster again.
+    All changes in the cluster that are newer than the snapshot are lost. The machines must exist: after the
+    loss of all of them, run `kbootstrap apply` first; the token beside the snapshot turns them into the old
+    cluster.
 
-    Run it again when it was interrupted: it goes on where it stopped.
+    If the command was interrupted, run it again: it resumes where it stopped.
 
-    With --into local it is a rehearsal: a cluster of its own on this machine shows that the snapshot and its
-    token are good, and what is in them, and is removed again. Nothing in it runs or reaches anybody.
+    With --into local it is a rehearsal: a separate cluster on this machine verifies the snapshot and its
+    token, shows their contents, and is removed again. No workloads run in it, and it has no network access.
     """
     *named, source = words
     if len(named) > 1 or (named and spec):
@@ -152,8 +147,8 @@ def restore(
     if keep and into is None:
         raise click.UsageError("--keep is about a rehearsal: it needs --into local")
 
-    async def rehearse(session: Session, context: Context, stack: AsyncExitStack) -> None:  # noqa: ARG001 (as `work`)
-        from kbootstrap.commands import rehearse as rehearsal
+    async def rehearse(session: Session, context: Context) -> None:
+        from kbootstrap.commands.snapshot import rehearse as rehearsal
         from kbootstrap.views.rehearsal import rehearsal_json, show_rehearsal
 
         provider = into or "local"
@@ -164,21 +159,10 @@ def restore(
         else:
             click.echo(rehearsal_json(done, time.time()))
 
-    async def work(session: Session, context: Context, stack: AsyncExitStack) -> None:
-        from kbootstrap.commands import snapshots
-        from kbootstrap.engine.context import held
+    async def work(session: Session, context: Context) -> None:
+        from kbootstrap.commands.snapshot.restore import restore_snapshot
 
-        name = context.cluster.name
-        if not yes:
-            session.must_ask("with -y nobody is asked; what is newer than the snapshot is lost then")
-            await session.ask(
-                f"Everything in cluster {name} that is newer than the snapshot is lost, and it stops "
-                "serving for minutes. Type its name:",
-                wanted=name,
-            )
-        with held(context):
-            restored = await snapshots.bring_back(context, stack, source, beginning=session.begin)
-        session.say(f"Cluster {name} is what it was in {restored}.")
+        await restore_snapshot(context, session, source, yes=yes)
 
     if into:
         return _run(rehearse, spec, cluster, output, tofu, changing=False, events=events)
@@ -186,7 +170,7 @@ def restore(
 
 
 def _run(
-    work: Callable[[Session, Context, AsyncExitStack], Awaitable[None]],
+    work: Callable[[Session, Context], Awaitable[None]],
     spec: Path | None,
     cluster: str | None,
     output: str,
@@ -205,17 +189,9 @@ def _run(
     path = spec or default_spec()
 
     async def whole(session: Session) -> int:
-        from kbootstrap.core.errors import WrongUsage
-        from kbootstrap.engine.context import choose, contexts, read_spec
+        from kbootstrap.engine.one_cluster import one_cluster
 
-        loaded = read_spec(path)
-        chosen = choose(loaded, [cluster] if cluster else [])
-        if len(chosen) != 1:
-            names = ", ".join(one.name for one in chosen)
-            raise WrongUsage("which cluster?", hint=f"--cluster takes one of: {names}")
-        async with AsyncExitStack() as stack:
-            (context,) = contexts(loaded, chosen, session.runtime, changing=changing and not looking)
-            await work(session, context, stack)
+        await work(session, one_cluster(path, cluster, session.runtime, changing=changing and not looking))
         return 0
 
     document = looking or (output == "json" and not changing)

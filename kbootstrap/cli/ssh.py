@@ -1,4 +1,4 @@
-"""`kbootstrap ssh`: open a shell on a node, or run a command there."""
+"""`kbootstrap ssh`: open a shell on a node, or run a command on it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kbootstrap.cli.options import spec_and_rest
 
 @click.command(
     "ssh",
-    short_help="Open a shell on a node, or run a command there.",
+    short_help="Open a shell on a node, or run a command on it.",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 @click.argument(
@@ -23,9 +23,9 @@ from kbootstrap.cli.options import spec_and_rest
     shell_complete=names.spec_then_node,
 )
 def command(words: tuple[str, ...]) -> int:
-    """Open a shell on a node, or run a command there. You are not root there: use sudo.
+    """Open a shell on a node, or run a command on it. You are not root on the node: use sudo.
 
-    The node's host key is checked against the one that was pinned when the node was made.
+    The node's host key is verified against the one that was pinned when the node was created.
     """
     from kbootstrap.cli.session import Session, run
     from kbootstrap.core.errors import PrerequisiteMissing
@@ -38,15 +38,9 @@ def command(words: tuple[str, ...]) -> int:
     argv: list[str] = []
 
     async def work(session: Session) -> int:
-        from kbootstrap.commands import pipeline
-        from kbootstrap.engine.context import contexts, read_spec
+        from kbootstrap.commands.ssh import ssh_command
 
-        loaded = read_spec(spec)
-        argv.extend(
-            await pipeline.ssh_command(
-                contexts(loaded, loaded.clusters, session.runtime, changing=False), node, remote
-            )
-        )
+        argv.extend(await ssh_command(spec, node, remote, session.runtime))
         return 0
 
     code = run(work, spec=spec, quiet=True)

@@ -26,14 +26,14 @@ INTERVAL = 5.0
 @click.command("status", short_help="Compare the clusters with the spec.")
 @running
 @click.option(
-    "--detailed-exitcode", is_flag=True, help="Exit with 2 instead of 1 when `apply` would change something."
+    "--detailed-exitcode", is_flag=True, help="Exit with 2 instead of 1 if `apply` would make changes."
 )
-@click.option("-w", "--watch", is_flag=True, help="Look again and again, until Ctrl-C.")
+@click.option("-w", "--watch", is_flag=True, help="Update the output regularly, until Ctrl-C.")
 @click.option(
     "--interval",
     type=click.FloatRange(min=1),
     metavar="SECONDS",
-    help=f"With --watch: how long to wait before the next look. [default: {INTERVAL:g}]",
+    help=f"With --watch: time between two updates. [default: {INTERVAL:g}]",
 )
 def command(
     spec: Path,
@@ -46,10 +46,11 @@ def command(
 ) -> int:
     """Compare every node with the spec: version, configuration, service, etcd, certificates; and snapshots.
 
-    Nothing is changed or started, and what does not answer is told. Exit code 1 when something is not as
-    wanted, when a certificate has run out, or when snapshots are not made as scheduled.
+    The command changes and starts nothing, and reports what does not answer. The exit code is 1 if something
+    differs from the spec, if a certificate has expired, or if snapshots are not made as scheduled.
     """
     from kbootstrap.cli.session import run
+    from kbootstrap.core.errors import CHANGES_PENDING
 
     if interval is not None and not watch:
         raise click.UsageError("--interval needs --watch")
@@ -57,36 +58,36 @@ def command(
         raise click.UsageError("--watch goes on until Ctrl-C, so it has no --detailed-exitcode")
 
     async def work(session: Session) -> int:
-        from kbootstrap.engine.context import choose, contexts, read_spec
+        from kbootstrap.commands.status import chosen_clusters, status
 
-        loaded = read_spec(spec)
-        chosen = contexts(loaded, choose(loaded, clusters), session.runtime, changing=False)
+        chosen = chosen_clusters(spec, clusters, session.runtime)
         if watch:
             return await _follow(chosen, session, interval or INTERVAL)
-        found, failed = await _look(chosen, session)
-        _show(loaded.name, found, session)
-        if failed or all(cluster.good for cluster in found):
-            return failed
-        return _pending(found) if detailed_exitcode else 1
+        found = await status(chosen)
+        _show(chosen[0].spec.name, found.clusters, session)
+        if found.failed or found.good:
+            return found.failed
+        return CHANGES_PENDING if detailed_exitcode and found.pending else 1
 
     return run(work, output=output, tofu=tofu, spec=spec, quiet=True)
 
 
 async def _follow(chosen: Sequence[Context], session: Session, interval: float) -> int:
+    from kbootstrap.commands.status import status
     from kbootstrap.views.watch import choose
 
     view = choose(session.output, chosen[0].spec.name, interval, sys.stdout, os.environ)
 
-    async def look(*, patient: bool) -> list[ClusterStatus]:
-        return (await _look(chosen, session, patient=patient))[0]
+    async def look(*, patient: bool) -> Sequence[ClusterStatus]:
+        return (await status(chosen, patient=patient)).clusters
 
     return await watching(look, view, interval)
 
 
 class Look(Protocol):
-    """Looks at all clusters; a failure is raised, or told in its place where one is `patient`."""
+    """Observes all clusters; a failure is raised, or reported in its place if `patient`."""
 
-    async def __call__(self, *, patient: bool) -> list[ClusterStatus]:
+    async def __call__(self, *, patient: bool) -> Sequence[ClusterStatus]:
         """Look once."""
 
 
@@ -108,31 +109,6 @@ async def watching(look: Look, view: Watch, interval: float) -> int:
         view.close()
 
 
-async def _look(
-    chosen: Sequence[Context], session: Session, *, patient: bool = False
-) -> tuple[list[ClusterStatus], int]:
-    """Return what was found, and the exit code of what failed, 0 for nothing.
-
-    A cluster that cannot be looked at does not hide the others; where it is the only one, that is raised,
-    unless `patient`.
-    """
-    from kbootstrap.commands.status import ClusterStatus, look
-    from kbootstrap.core.errors import KbootstrapError
-
-    found, failed = [], 0
-    for context in chosen:
-        try:
-            found.append(await look(context))
-        except KbootstrapError as error:
-            if len(chosen) == 1 and not patient:
-                raise
-            failed = failed or error.exit_code
-            said = session.runtime.redactor.clean(" - ".join(filter(None, (error.message, error.hint))))
-            name, provider = context.cluster.name, context.cluster.provider.name
-            found.append(ClusterStatus(name, provider, note=said))
-    return found, failed
-
-
 def _show(spec: str, found: Sequence[ClusterStatus], session: Session) -> None:
     from datetime import UTC, datetime
 
@@ -143,9 +119,3 @@ def _show(spec: str, found: Sequence[ClusterStatus], session: Session) -> None:
         show_status(found, sys.stdout, os.environ)
     else:
         click.echo(status_json(spec, found, datetime.now(UTC)))
-
-
-def _pending(found: Sequence[ClusterStatus]) -> int:
-    from kbootstrap.core.errors import CHANGES_PENDING
-
-    return CHANGES_PENDING if any(cluster.pending for cluster in found) else 1

@@ -1,4 +1,4 @@
-"""`kbootstrap validate`: check specs and show every problem."""
+"""`kbootstrap validate`: check specs and report every problem."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from kbootstrap.core.diagnostics import Diagnostic
 
 
-@click.command("validate", short_help="Check specs and show every problem.")
+@click.command("validate", short_help="Check specs and report every problem.")
 @click.argument("specs", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", type=click.Choice(["human", "json", "github"]), default="human", show_default=True
 )
 def command(specs: tuple[Path, ...], output: str) -> int:
-    """Check specs and show every problem, each at its line. Exit code 3 when there are any.
+    """Check specs and report every problem, each at its line. The exit code is 3 if there are any errors.
 
-    Lock files may be named as well, as `specs/*.yaml` does.
+    Lock files are accepted as well, so `specs/*.yaml` works.
     """
     from kbootstrap.core.diagnostics import errors
     from kbootstrap.core.errors import SpecInvalid
@@ -51,7 +51,7 @@ def command(specs: tuple[Path, ...], output: str) -> int:
 def _problems(path: Path) -> tuple[Diagnostic, ...]:
     from kbootstrap.core.diagnostics import in_order
     from kbootstrap.core.errors import SpecInvalid
-    from kbootstrap.engine.context import settings_problems
+    from kbootstrap.engine.spec import settings_problems
     from kbootstrap.spec import lockfile
     from kbootstrap.spec.load import load
 

@@ -16,6 +16,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from kbootstrap import distros
 from kbootstrap.cluster.deadlines import API, DELETING, OBSERVE, POLL, REQUEST
 from kbootstrap.cluster.decide.host_record import read_record
 from kbootstrap.cluster.state.labels import ANNOTATION, LEAVING
@@ -62,7 +63,7 @@ class Api(Protocol):
         """List the Node objects."""
 
     async def patch_node(self, name: str, patch: Mapping[str, Any]) -> bool:
-        """Apply a JSON merge patch; False when somebody changed (409) or deleted (404) it meanwhile."""
+        """Apply a JSON merge patch; False when another client changed (409) or deleted (404) it meanwhile."""
 
     async def delete_node(self, name: str) -> None:
         """Delete a Node object; one that is not there is fine."""
@@ -107,7 +108,7 @@ def connect(kubeconfig: str, endpoint: Endpoint) -> Api:
     return _HttpApi(kubeconfig, endpoint)
 
 
-def warm() -> None:
+def preload_imports() -> None:
     """Import what `connect` needs (half a second), so that it is there when it is needed."""
     import httpx2  # noqa: F401
     import lightkube.config.client_adapter  # noqa: F401
@@ -115,9 +116,9 @@ def warm() -> None:
 
 
 async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
-    """Ask until the API answers, up to `API` seconds: it moves to another server, or etcd elects a leader.
+    """Repeat a request until the API answers, up to `API` seconds: it may move, or etcd may elect a leader.
 
-    `ask` must bear being asked twice. Raises `ApiUnavailable` when that takes longer.
+    `ask` must be idempotent. Raises `ApiUnavailable` when that takes longer.
     """
     begun = time.monotonic()
     while True:
@@ -132,7 +133,7 @@ async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
 async def observe(
     api: Api, secret: str | None = None, record: str | None = None, *, patience: float = OBSERVE
 ) -> ApiFacts | None:
-    """Return the nodes as the API tells them, the mark of `secret`, and the machines in `record`.
+    """Return the nodes as the API reports them, the mark of `secret`, and the machines in `record`.
 
     None when it does not answer within `patience` seconds. Nodes that are being deleted are waited for: until
     then their machines are members of etcd, and a moment later they are not.
@@ -260,8 +261,8 @@ class _HttpApi:
                 extensions=self._extensions,
             )
             if answer.status_code in fine:
-                told = answer.json() if answer.content.startswith(b"{") else {}
-                return {**told, "kind": "Status", "code": answer.status_code}
+                status = answer.json() if answer.content.startswith(b"{") else {}
+                return {**status, "kind": "Status", "code": answer.status_code}
             if answer.is_success:
                 content: dict[str, Any] = answer.json()
                 return content
@@ -272,10 +273,15 @@ class _HttpApi:
     def _unavailable(self, detail: str) -> ApiUnavailable:
         return ApiUnavailable(
             f"the Kubernetes API at {self._endpoint.url} does not answer as it should",
-            hint="look at the service on a server: journalctl -u k3s, or -u rke2-server",
+            hint=f"look at the service on a server: journalctl {', or '.join(_units())}",
             detail=detail,
             code="KB0817",
         )
+
+
+def _units() -> list[str]:
+    """Return how `journalctl` is asked about the service of a server, one for each distribution."""
+    return [f"-u {one.unit('server').removesuffix('.service')}" for one in distros.every()]
 
 
 def _config(kubeconfig: str, endpoint: Endpoint) -> SingleConfig:

@@ -30,7 +30,7 @@ balancers need several rounds."""
 REQUEST = 10.0
 """One request to the Kubernetes API."""
 RECONCILE = 60.0
-"""Labels and taints of one node, with retries when somebody else changes it meanwhile."""
+"""Labels and taints of one node, with retries when another client changes it meanwhile."""
 FORGET = 180.0
 """Deleting a Node object, until it is gone: a server's waits for the controller that removes its etcd member,
 which may have to be elected first (measured: 43 s when the lost machine was the leader)."""
@@ -63,6 +63,6 @@ POLL = 0.5
 ROUND = 20
 """How long one command on a node waits for its service before we look again (whole seconds)."""
 ACTIVATE = 240.0
-"""A server to take new tokens: a second, and up to three requests where a run before was cut."""
+"""A server to take new tokens: a second, and up to three requests where an earlier run was interrupted."""
 RENEW = 180.0
 """Stopping a service (up to 90 s, its own timeout) and moving some files."""

@@ -1,19 +1,24 @@
-"""What exists of a cluster comes into a new state, when the one that knew it is lost.
+"""`kbootstrap adopt`: imports existing resources after the state is lost.
 
-Nothing is made, replaced or removed: OpenTofu takes as made what the provider found, then the state's IDs
-are made those that the things carry. A run that is cut is run again: each half looks at what is there.
+Nothing is created, replaced or removed: OpenTofu records as created what the provider found, then the state
+gets the IDs of the real resources. An interrupted run is run again: each half looks at what is there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from kbootstrap.core.errors import PrerequisiteMissing, TofuFailed
 from kbootstrap.core.events import phase
-from kbootstrap.engine.context import Context
+from kbootstrap.core.runtime import Runtime
+from kbootstrap.engine.context import Context, contexts, locked
 from kbootstrap.engine.infrastructure import Infrastructure
-from kbootstrap.engine.prepare import PLAN_FILE, prepare, verify_owner
+from kbootstrap.engine.operator import Operator
+from kbootstrap.engine.outputs import verify_owner
+from kbootstrap.engine.prepare import PLAN_FILE, prepare
+from kbootstrap.engine.spec import choose, read_spec
 from kbootstrap.providers.capabilities import Adoptable
 from kbootstrap.tofu.adopted import ids, with_ids
 
@@ -30,7 +35,30 @@ class Adopted:
     stateless: bool = False
 
 
-async def adopt(context: Context, *, beginning: Callable[[], None]) -> Adopted:
+async def adopt(spec: Path, clusters: Iterable[str], run: Runtime, operator: Operator, *, yes: bool) -> None:
+    """Ask, and import what exists of the clusters, one after the other."""
+    loaded = read_spec(spec)
+    chosen = contexts(loaded, choose(loaded, clusters), run)
+    if not yes:
+        operator.must_ask("-y does not ask; nothing but the state is changed")
+        names = ", ".join(context.cluster.name for context in chosen)
+        await operator.ask(f"Take what exists of {names} into the state? [y/N]")
+    for context in chosen:
+        with locked(context):
+            done = await adopt_cluster(context, beginning=operator.begin)
+        operator.say(f"Cluster {context.cluster.name}: {_words(done)}")
+    operator.say(f"Next: kbootstrap apply {spec}")
+
+
+def _words(done: Adopted) -> str:
+    if done.stateless:
+        return "its machines exist by themselves, and there is no state to lose."
+    if not done.taken:
+        return "the state knows everything of it already."
+    return f"the state knows {', '.join(done.taken)} again."
+
+
+async def adopt_cluster(context: Context, *, beginning: Callable[[], None]) -> Adopted:
     """Take what exists of a cluster into its state. `beginning` is called before the state changes.
 
     Raises `PrerequisiteMissing` where there is nothing to take (KB0896), or where what is there is not what
@@ -73,10 +101,10 @@ async def _find(context: Context) -> Adoptable:
     """Return what exists; raises `PrerequisiteMissing` (KB0895) where only an import by hand is possible."""
     if context.provider.adoption is None:
         raise PrerequisiteMissing(
-            f"kbootstrap cannot take machines of the provider {context.provider.name} into a new state",
-            hint="put the state back from a backup; or import each resource by hand: in "
+            f"kbootstrap cannot import machines of the provider {context.provider.name} into a new state",
+            hint="restore the state from a backup; or import each resource by hand: in "
             f"{context.space.root}, `tofu import ADDRESS ID`, then `kbootstrap plan {context.spec.path}` "
-            "until it shows nothing to make",
+            "until it shows nothing to create",
             code="KB0895",
         )
     return await context.provider.adoption.find(context.provider_context)

@@ -1,11 +1,13 @@
-"""What must be there before `apply` can work: on this machine, in a cloud, on machines that exist already.
+"""`kbootstrap doctor`: what `apply` needs on this machine, in a cloud, and on machines that exist.
 
-Looked at without changing anything.
+Nothing is changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from kbootstrap.cluster.decide.desired import wanted
@@ -13,30 +15,37 @@ from kbootstrap.cluster.decide.preflight import clock, preflight
 from kbootstrap.cluster.decide.refusals import foreign
 from kbootstrap.cluster.observe.facts import gather
 from kbootstrap.cluster.state.model import NodeFacts, Wanted, WantedNode
-from kbootstrap.core.concurrency import together
+from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.diagnostics import Severity
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.core.runtime import Runtime
-from kbootstrap.engine.context import Context
-from kbootstrap.engine.observe import GLANCE, connector
+from kbootstrap.distros.model import Distribution
+from kbootstrap.distros.requirements import ports
+from kbootstrap.engine.connect import GLANCE, connector
+from kbootstrap.engine.context import Context, contexts
+from kbootstrap.engine.spec import choose, read_spec
 from kbootstrap.hosts.model import Host
 from kbootstrap.providers.model import Check
 from kbootstrap.tofu.find import find
 
-_PORTS = {"server": (2379, 2380, 6443, 10250), "agent": (10250,)}
-"""TCP ports that a node must be able to listen on (docs.k3s.io, "Requirements")."""
 _LISTENING = (
     'cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk \'$4 == "0A" { sub(/.*:/, "", $2); print $2 }\''
 )
-"""Prints, in hexadecimal, the TCP ports that somebody listens on (proc(5), /proc/net/tcp)."""
+"""Prints, in hexadecimal, the TCP ports that processes listen on (proc(5), /proc/net/tcp)."""
 
 
-async def examine(contexts: Sequence[Context], runtime: Runtime) -> tuple[Check, ...]:
-    """Return one line for each thing that the clusters need; what several need is told once."""
-    given = {id(one): machines for one in contexts if (machines := one.existing_machines) is not None}
-    found = [await _tofu(runtime)] if len(given) < len(contexts) else []
-    found.append(_kubectl(runtime))
-    for context in contexts:
+async def doctor(spec: Path, clusters: Iterable[str], run: Runtime) -> tuple[Check, ...]:
+    """Look at what the clusters of a spec need."""
+    loaded = read_spec(spec)
+    return await examine(contexts(loaded, choose(loaded, clusters), run), run)
+
+
+async def examine(chosen: Sequence[Context], runtime: Runtime) -> tuple[Check, ...]:
+    """Return one line for each requirement of the clusters; shared requirements are reported once."""
+    given = {id(one): machines for one in chosen if (machines := one.existing_machines) is not None}
+    found = [await _tofu(runtime)] if len(given) < len(chosen) else []
+    found.append(_kubectl(runtime, [context.distribution for context in chosen]))
+    for context in chosen:
         found += await context.provider.check(context.provider_context)
         if id(context) in given:
             found += await _machines(context, given[id(context)])
@@ -60,7 +69,7 @@ async def _machines(context: Context, given: Mapping[str, Any]) -> list[Check]:
         failures = dict(reached.failures)
         facts = await gather(reached.hosts, context.distribution, failures)
         hosts = [reached.hosts[name] for name in facts]
-        taken = dict(zip(facts, await together(map(_taken, hosts)), strict=True))
+        taken = dict(zip(facts, await run_all(map(_taken, hosts)), strict=True))
     checks: list[Check] = []
     for node in everything.nodes:
         if failure := failures.get(node.name):
@@ -71,7 +80,7 @@ async def _machines(context: Context, given: Mapping[str, Any]) -> list[Check]:
 
 
 async def _taken(host: Host) -> frozenset[int]:
-    """Return the TCP ports that somebody listens on."""
+    """Return the TCP ports that processes listen on."""
     output = await host.run(_LISTENING, deadline=GLANCE, check=False)
     return frozenset(int(word, 16) for word in output.stdout.split())
 
@@ -83,13 +92,14 @@ def judge(everything: Wanted, node: WantedNode, facts: NodeFacts, taken: frozens
     running = facts.unit(everything.distro.unit(node.role)).started
     problems = [*foreign(everything, facts), *clock(facts)]
     if not running:
-        problems += preflight(everything.distro.name, node, facts, staging=True)
+        problems += preflight(everything.distro, node, facts, staging=True)
     state = f"part of {facts.claimed}; " if facts.claimed else ""
     yield Check(node.name, ok=True, found=f"answers, commands run as root; {state}{about}")
     for problem in problems:
         bad = problem.severity is Severity.ERROR
         yield Check(node.name, ok=False if bad else None, found=problem.reason, help=problem.help)
-    if not running and (busy := [port for port in _PORTS[node.role] if port in taken]):
+    needed = sorted(ports(everything.distro.requirements(node.role)))
+    if not running and (busy := [port for port in needed if port in taken]):
         yield Check(
             node.name,
             ok=False,
@@ -107,10 +117,10 @@ async def _tofu(runtime: Runtime) -> Check:
     return Check(name, ok=True, found=f"{binary} ({binary.path})")
 
 
-def _kubectl(runtime: Runtime) -> Check:
+def _kubectl(runtime: Runtime, distributions: Iterable[Distribution]) -> Check:
     path = runtime.runner.which("kubectl")
     if path:
         return Check("kubectl", ok=True, found=str(path))
-    return Check(
-        "kubectl", ok=None, found="not on PATH", help="kbootstrap needs none; on a server: sudo k3s kubectl"
-    )
+    own = dict.fromkeys(shlex.join(one.command("kubectl")) for one in distributions)
+    help_ = f"kbootstrap needs none; on a server: sudo {' or '.join(own)}" if own else "kbootstrap needs none"
+    return Check("kubectl", ok=None, found="not on PATH", help=help_)

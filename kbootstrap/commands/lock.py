@@ -1,16 +1,21 @@
-"""What `kbootstrap lock` looks up beside images: checksums of artifacts, versions of OpenTofu's providers."""
+"""`kbootstrap lock`: pins images, checksums of artifacts, and versions of OpenTofu's providers."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from kbootstrap.artifacts import pinned
 from kbootstrap.artifacts.source.build import fingerprint
-from kbootstrap.engine.context import Context
+from kbootstrap.core.runtime import Runtime
+from kbootstrap.engine.context import Context, contexts
+from kbootstrap.engine.lock_file import keep_lock, lock_differences
+from kbootstrap.engine.pin import pin
+from kbootstrap.engine.spec import choose, read_spec
 from kbootstrap.engine.tofu_providers import look_up
-from kbootstrap.spec.lock import Lock
+from kbootstrap.spec.lock import Lock, lock_path
 from kbootstrap.spec.pins import Artifact
 
 VERSIONS = "versions.tf"
@@ -25,11 +30,33 @@ class Found:
     remarks: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """How the lock file differs from what is pinned (a unified diff), and remarks about what could not be."""
+
+    path: Path
+    differences: str
+    remarks: tuple[str, ...]
+    written: bool
+
+
+async def lock(
+    spec: Path, clusters: Iterable[str], run: Runtime, *, check: bool, upgrade: Collection[str] = ()
+) -> Locked:
+    """Look up everything that the lock file pins, and write it unless `check`."""
+    loaded = read_spec(spec)
+    chosen = contexts(loaded, choose(loaded, clusters), run)
+    found = await complete(await pin(chosen, upgrade="image" in upgrade), upgrade=upgrade)
+    differences = lock_differences(loaded, found.lock)
+    written = not check and keep_lock(loaded, found.lock)
+    return Locked(lock_path(spec), differences, found.remarks, written)
+
+
 async def complete(chosen: Sequence[Context], *, upgrade: Collection[str] = ()) -> Found:
     """Return the lock of these clusters with a pin for all that they install, and for their providers.
 
     What is pinned stays, but for what `upgrade` names (`artifacts`, `providers`). A build's recipe is part of
-    this kbootstrap and always the one that it has. That somebody does not answer is no error: see `look_up`.
+    this kbootstrap and always the one that it has. A source that does not answer is no error: see `look_up`.
     """
     lock, remarks = await _artifacts(chosen, chosen[0].lock, upgrade="artifacts" in upgrade)
     roots = [root.files[VERSIONS] for root in (one.root() for one in chosen) if root.providers]
@@ -55,13 +82,13 @@ async def _artifacts(chosen: Sequence[Context], lock: Lock, *, upgrade: bool) ->
         return await pinned.look_up(distribution, version, mirror=mirror, env=run.env, folder=run.cache)
 
     remarks = []
-    for (name, version), (pin, refusals) in zip(
+    for (name, version), (found, refusals) in zip(
         mirrors, await asyncio.gather(*(of(*wanted) for wanted in mirrors)), strict=True
     ):
-        if pin.published or pin.recipe:
-            lock = lock.with_artifact(name, version, pin)
+        if found.published or found.recipe:
+            lock = lock.with_artifact(name, version, found)
         if refusals:
-            remarks.append(_remark(f"{name} {version}", pin, refusals))
+            remarks.append(_remark(f"{name} {version}", found, refusals))
     return lock, remarks
 
 

@@ -1,11 +1,12 @@
-"""What `kbootstrap status` does: see each cluster beside what is wanted; nothing is changed or started."""
+"""`kbootstrap status`: compares each cluster with the spec; nothing is changed or started."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Coroutine, Mapping
+from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from kbootstrap.cluster.decide import last_snapshots as last
@@ -14,13 +15,16 @@ from kbootstrap.cluster.decide.drift import Drift
 from kbootstrap.cluster.decide.last_snapshots import LastSnapshots
 from kbootstrap.cluster.snapshots.select import in_bucket
 from kbootstrap.cluster.state.snapshots import Snapshot
-from kbootstrap.commands.snapshots import bucket_of
-from kbootstrap.core.concurrency import together
+from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.diagnostics import Diagnostic, errors
 from kbootstrap.core.errors import KbootstrapError
-from kbootstrap.engine.context import Context
-from kbootstrap.engine.observe import GLANCE, Nodes, see_nodes
-from kbootstrap.engine.prepare import current_outputs, vanished
+from kbootstrap.core.runtime import Runtime
+from kbootstrap.engine.connect import GLANCE
+from kbootstrap.engine.context import Context, contexts
+from kbootstrap.engine.observe import Nodes, see_nodes
+from kbootstrap.engine.outputs import current_outputs, vanished
+from kbootstrap.engine.snapshots import bucket_of
+from kbootstrap.engine.spec import choose, read_spec
 from kbootstrap.render.address import node as node_of
 
 
@@ -59,8 +63,51 @@ class ClusterStatus:
         return not self.made or bool(self.drift) or any(row.pending or row.drift for row in self.rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Statuses:
+    """The clusters of a spec, and the exit code of what failed, 0 for nothing."""
+
+    clusters: tuple[ClusterStatus, ...]
+    failed: int = 0
+
+    @property
+    def good(self) -> bool:
+        """Whether everything is as wanted."""
+        return not self.failed and all(cluster.good for cluster in self.clusters)
+
+    @property
+    def pending(self) -> bool:
+        """Whether `apply` would change something."""
+        return any(cluster.pending for cluster in self.clusters)
+
+
+def chosen_clusters(spec: Path, clusters: Iterable[str], run: Runtime) -> tuple[Context, ...]:
+    """Return the clusters to look at; raises what is wrong with the spec or their names."""
+    loaded = read_spec(spec)
+    return contexts(loaded, choose(loaded, clusters), run, changing=False)
+
+
+async def status(chosen: Sequence[Context], *, patient: bool = False) -> Statuses:
+    """Observe clusters; a failure of one does not hide the others.
+
+    Where it is the only one, its failure is raised, unless `patient`.
+    """
+    found, failed = [], 0
+    for context in chosen:
+        try:
+            found.append(await look(context))
+        except KbootstrapError as error:
+            if len(chosen) == 1 and not patient:
+                raise
+            failed = failed or error.exit_code
+            said = context.runtime.redactor.clean(" - ".join(filter(None, (error.message, error.hint))))
+            name, provider = context.cluster.name, context.cluster.provider.name
+            found.append(ClusterStatus(name, provider, note=said))
+    return Statuses(tuple(found), failed)
+
+
 async def look(context: Context) -> ClusterStatus:
-    """Compare a cluster with its spec; machines and a bucket that do not answer are told, not waited for."""
+    """Compare a cluster with its spec; what does not answer is reported after a short wait."""
     name, provider = context.cluster.name, context.cluster.provider.name
     outputs = await current_outputs(context)
     if not outputs:
@@ -98,12 +145,12 @@ async def _all(
         vanished(context, outputs),
         _copies(context),
     )
-    nodes, gone, copies = await together(looks)
+    nodes, gone, copies = await run_all(looks)
     return nodes, gone, copies
 
 
 async def _copies(context: Context) -> tuple[Collection[Snapshot], str]:
-    """Return the snapshots in the bucket, or why it could not be looked at."""
+    """Return the snapshots in the bucket, or why it could not be listed."""
     try:
         bucket = bucket_of(context)
         if bucket is None:
@@ -117,7 +164,7 @@ async def _copies(context: Context) -> tuple[Collection[Snapshot], str]:
 
 
 def _elsewhere(cluster: str, gone: Mapping[str, str]) -> tuple[Drift, ...]:
-    """Return what is gone and belongs to no node: a network, a load balancer."""
+    """Return missing resources that belong to no node: a network, a load balancer."""
     return tuple(
         Drift("infrastructure", address, why)
         for address, why in gone.items()

@@ -1,4 +1,4 @@
-"""Doing things at the same time, with failures that look as if they had been done alone."""
+"""Runs work in parallel; failures are raised as if it had run alone."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from kbootstrap.core.errors import KbootstrapError
 T = TypeVar("T")
 
 
-async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+async def run_all(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """Await all in parallel; return the results in order. The first failure ends the others and is raised.
 
     No `TaskGroup`: until Python 3.13 it forgets that the caller was cancelled when a failure comes at the
-    same moment, and whoever catches the failure would go on, perhaps for ever.
+    same moment, and the code that catches the failure would continue, perhaps for ever.
     """
     tasks = [asyncio.ensure_future(one) for one in work]
     if not tasks:

@@ -35,9 +35,9 @@ class KbootstrapError(Exception):
     """Base of everything that kbootstrap reports without a traceback.
 
     `message` is one sentence that names the thing (host, file, command). `hint` says what to do next.
-    `detail` is evidence: the last lines of a journal or of a command's output, redacted by whoever made it.
-    `code` is a stable `KBnnnn` of `kbootstrap/core/codes/`, for `kbootstrap explain`.
-    `host` is the node that the failure belongs to, where there is one.
+    `detail` is evidence: the last lines of a journal or of a command's output, redacted by the code that
+    collected it. `code` is a stable `KBnnnn` of `kbootstrap/core/codes/`, for `kbootstrap explain`. `host` is
+    the node that the failure belongs to, where there is one.
     """
 
     exit_code: ClassVar[int] = 1
@@ -62,7 +62,7 @@ class KbootstrapError(Exception):
 
 
 class Declined(KbootstrapError):
-    """The operator said no, or nobody was there to say yes."""
+    """The operator declined, or there was no terminal to ask on."""
 
 
 class PlanMoved(Declined):

@@ -42,7 +42,7 @@ def write(path: Path, content: str | bytes, *, mode: int = 0o644) -> None:
 
 
 def write_if_changed(path: Path, content: str | bytes, *, mode: int = 0o644) -> bool:
-    """Write only when bytes or mode differ; tell whether it was needed."""
+    """Write only when bytes or mode differ; return whether it was needed."""
     data = content.encode() if isinstance(content, str) else content
     with contextlib.suppress(OSError):
         if path.read_bytes() == data and path.stat().st_mode & 0o777 == mode:
@@ -55,8 +55,8 @@ def write_if_changed(path: Path, content: str | bytes, *, mode: int = 0o644) -> 
 def locked(path: Path, *, wait: float, holder: str = "another process") -> Iterator[None]:
     """Hold an advisory lock on `path` (made when missing, mode 0600); `wait` is seconds.
 
-    `holder` describes this process and is kept in the file for whoever has to wait. The lock dies with the
-    process that holds it. Raises `Locked`, naming the holder, when it cannot be had in time.
+    `holder` describes this process and is kept in the file for the process that has to wait. The lock dies
+    with the process that holds it. Raises `Locked`, naming the holder, when it cannot be had in time.
     """
     end = time.monotonic() + wait
     handle = _open(path)
@@ -66,7 +66,7 @@ def locked(path: Path, *, wait: float, holder: str = "another process") -> Itera
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if _is_at(handle, path):
                     break
-                # Its holder has removed the file: the lock of a file that nobody finds protects nothing.
+                # Its holder has removed the file: the lock of an unlinked file protects nothing.
                 unlinked, handle = handle, _open(path)
                 os.close(unlinked)
             except BlockingIOError:
@@ -93,7 +93,7 @@ def _open(path: Path) -> int:
 
 
 def _is_at(handle: int, path: Path) -> bool:
-    """Tell whether an open file is still the one at `path`."""
+    """Return whether an open file is still the one at `path`."""
     try:
         return os.path.samestat(os.fstat(handle), path.stat())
     except OSError:

@@ -13,7 +13,7 @@ class Redactor:
     """Knows the secrets of this run. Everything that is shown or written passes through `clean`.
 
     A secret registered later also protects text that is made later; so register before use. Private keys and
-    k3s tokens (`K10…::user:password`) are recognised by their form, even when nobody registered them.
+    k3s tokens (`K10…::user:password`) are recognised by their form, even when they were not registered.
     """
 
     _FORMS = re.compile(

@@ -44,7 +44,7 @@ class ClusterSpace:
 
     @property
     def run(self) -> Path:
-        """Everything of ours that is not HCL."""
+        """Every file of kbootstrap that is not HCL."""
         return self.base / f"{self.cluster}.run"
 
     @property

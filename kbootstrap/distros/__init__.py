@@ -1,4 +1,4 @@
-"""Kubernetes distributions: k3s and RKE2. A new one is a new folder with `DISTRIBUTION` in it."""
+"""Kubernetes distributions: each a folder with `DISTRIBUTION`, and a file in `schemas/distributions/`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pkgutil
 from typing import cast
 
 from kbootstrap.distros.model import Distribution
+from kbootstrap.spec import distributions
 
 
 def names() -> tuple[str, ...]:
@@ -19,3 +20,13 @@ def find(name: str) -> Distribution:
     if name not in names():
         raise KeyError(name)
     return cast("Distribution", importlib.import_module(f"{__name__}.{name}").DISTRIBUTION)
+
+
+def every() -> tuple[Distribution, ...]:
+    """Return all distributions, in the order of their names."""
+    return tuple(map(find, names()))
+
+
+def of_version(version: str) -> Distribution:
+    """Return the distribution that a version is of; the default one where it is of none."""
+    return find((distributions.of_version(version) or distributions.default()).name)

@@ -35,7 +35,7 @@ NOTHING = Additions()
 
 @dataclass(frozen=True, slots=True)
 class SecretContent:
-    """The content of such a Secret. `mark` is public: it tells later whether the Secret is still good."""
+    """The content of such a Secret. `mark` is public: it shows later whether the Secret is still valid."""
 
     mark: str
     data: Mapping[str, str] = field(repr=False)

@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from kbootstrap.distros.additions import Additions
 from kbootstrap.distros.config import HEADER, Value, dump
 from kbootstrap.distros.model import NodeFile, Paths, Role
+from kbootstrap.distros.requirements import CgroupController, KernelModule, UsableFolder
 from kbootstrap.spec.model import Cluster, Node, Snapshots
 
 STAMP = "/var/lib/kbootstrap/stamp"
+CGROUPS = tuple(map(CgroupController, ("cpu", "cpuset", "memory")))
+"""Controllers without which the agent ends (k3s source, `pkg/cgroups/cgroups_linux.go`, part of RKE2 too)."""
 _SELF_LABELS = ("kubelet.kubernetes.io", "node.kubernetes.io")
 """Namespaces of kubernetes.io in which a kubelet may label itself (Kubernetes: "NodeRestriction")."""
 
@@ -80,6 +83,24 @@ def snapshot_values(paths: Paths, snapshots: Snapshots) -> dict[str, Value]:
     return values
 
 
+def modules() -> tuple[KernelModule, ...]:
+    """Return the kernel modules that any network needs (k3s source, `pkg/agent/syssetup`)."""
+    return (
+        KernelModule("overlay", "containers share the layers of images"),
+        KernelModule("nf_conntrack", "Services: kube-proxy's rules follow connections"),
+        KernelModule("br_netfilter", "Services between pods of one node", vital=False),
+    )
+
+
+def folders(program: str) -> tuple[UsableFolder, ...]:
+    """Return the folders that files are written to, and that programs are started from."""
+    return (
+        UsableFolder("/var/lib/rancher", ("ro", "noexec"), "programs and containers are started from it"),
+        UsableFolder(program, ("ro", "noexec"), "the program is written to it, and started from it"),
+        UsableFolder("/etc/systemd/system", ("ro",), "the unit is written to it"),
+    )
+
+
 def node_ip(node: Node) -> str | None:
     """Return the node's address when it is one, and not a host name."""
     try:
@@ -89,7 +110,7 @@ def node_ip(node: Node) -> str | None:
 
 
 def may_register(label: str) -> bool:
-    """Tell whether a node may set this label on itself when it registers; others are set through the API."""
+    """Return whether a node may set this label when it registers; others are set through the API."""
     namespace = label.rpartition("/")[0]
     reserved = namespace.endswith(("kubernetes.io", "k8s.io"))
     return not reserved or any(namespace == n or namespace.endswith(f".{n}") for n in _SELF_LABELS)
@@ -110,7 +131,7 @@ def node_file(paths: Paths, node: Node) -> NodeFile:
 
 
 def manifest_files(paths: Paths, additions: Additions) -> list[NodeFile]:
-    """Return the manifests of a server, which sees by itself when one changes."""
+    """Return the manifests of a server, which detects changes of them."""
     return [
         NodeFile(f"{paths.manifests}/{name}", f"{HEADER}{text}", 0o600, restart=False)
         for name, text in sorted(additions.manifests.items())

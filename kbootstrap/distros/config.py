@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 HEADER = "# Written by kbootstrap from the spec. Changes made here are lost at the next `kbootstrap apply`.\n"
-"""First line of every file of ours; facts read the content of no other file."""
+"""First line of every file that kbootstrap writes; facts read the content of no other file."""
 
 Value = str | int | bool | Sequence[str]
 

@@ -1,39 +1,34 @@
-"""One cluster of a run: the spec's part, what carries it out, and where its files are."""
+"""One cluster of a run: its part of the spec, its provider and distribution, its files, its lock."""
 
 from __future__ import annotations
 
-import difflib
 import os
 import platform
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from kbootstrap.cluster.lock.holder import user
 from kbootstrap.cluster.lock.lease import Lease
-from kbootstrap.cluster.snapshots.settings import read_keys, read_passphrase
 from kbootstrap.core import files
-from kbootstrap.core.diagnostics import Diagnostic, Severity, errors, in_order
-from kbootstrap.core.errors import CredentialsRefused, SpecInvalid, WrongUsage
+from kbootstrap.core.diagnostics import errors, in_order
+from kbootstrap.core.errors import SpecInvalid, WrongUsage
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.core.workspace import ClusterSpace, Workspace
 from kbootstrap.distros import find as find_distribution
 from kbootstrap.distros.additions import NOTHING, Additions
 from kbootstrap.distros.model import Distribution
+from kbootstrap.engine.lock_file import settled_lock
+from kbootstrap.engine.spec import hide_secrets
 from kbootstrap.providers import find as find_provider
 from kbootstrap.providers import names as provider_names
 from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.model import Provider
 from kbootstrap.render.model import RenderedRoot
-from kbootstrap.spec import lock as locks
-from kbootstrap.spec import lockfile
-from kbootstrap.spec.load import load
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster, Node, Spec
-from kbootstrap.spec.references import Reader
 from kbootstrap.spec.support import unsupported
 from kbootstrap.spec.topology import nodes
 
@@ -96,57 +91,6 @@ class Context:
         return self.provider.render(self.provider_context)
 
 
-def read_spec(path: Path, warn: Callable[[Sequence[Diagnostic]], None] | None = None) -> Spec:
-    """Load a spec, or raise `SpecInvalid` with all its problems; `warn` gets what does not stop anything."""
-    loaded = load(path)
-    if loaded.spec is None:
-        raise SpecInvalid(f"{path} is not valid", diagnostics=loaded.diagnostics)
-    if warn:
-        own = (d for d in settings_problems(loaded.spec) if d.severity is Severity.WARNING)
-        if told := in_order([*loaded.diagnostics, *own]):
-            warn(told)
-    return loaded.spec
-
-
-def settings_problems(spec: Spec) -> tuple[Diagnostic, ...]:
-    """Return what providers find in their clusters' settings; those that are not there yet find nothing."""
-    known = provider_names()
-    return tuple(
-        problem
-        for cluster in spec.clusters
-        if cluster.provider.name in known
-        for problem in find_provider(cluster.provider.name).validate(spec, cluster)
-    )
-
-
-def choose(spec: Spec, names: Iterable[str]) -> tuple[Cluster, ...]:
-    """Return the clusters that `--cluster` names, in the order of the spec; all without it."""
-    wanted = tuple(names)
-    known = [cluster.name for cluster in spec.clusters]
-    for name in wanted:
-        if name not in known:
-            raise WrongUsage(
-                f"{spec.path} has no cluster '{name}'", hint=f"it has: {', '.join(known)}", code="KB0401"
-            )
-    return tuple(c for c in spec.clusters if not wanted or c.name in wanted)
-
-
-def hide_secrets(spec: Spec, runtime: Runtime) -> None:
-    """Make all secrets that the spec names known to the redactor, also those that this command does not need.
-
-    What is not there is passed over: whoever needs it tells.
-    """
-    reader = Reader(spec.path.parent, runtime.env, "hiding it", "KB0871")
-    of_snapshots = [one.snapshots for one in spec.clusters if one.snapshots]
-    for reference in (spec.state.passphrase, *(one.passphrase for one in of_snapshots)):
-        if reference:
-            with suppress(CredentialsRefused):
-                read_passphrase(reference, reader, runtime.redactor)
-    for bucket in (one.s3 for one in of_snapshots if one.s3):
-        with suppress(CredentialsRefused):
-            read_keys(bucket, reader, runtime.redactor)
-
-
 def contexts(
     spec: Spec, clusters: Iterable[Cluster], runtime: Runtime, *, changing: bool = True
 ) -> tuple[Context, ...]:
@@ -183,7 +127,7 @@ def contexts(
 
 
 def force_unlock(chosen: Iterable[Context], names: Iterable[str]) -> None:
-    """Let the runs of these clusters take the lock from whoever holds it; each must be one that is chosen."""
+    """Let the runs of these clusters break the lock that another run holds; each must be chosen."""
     leases = {context.cluster.name: context.lease for context in chosen}
     for name in names:
         if name not in leases:
@@ -194,28 +138,8 @@ def force_unlock(chosen: Iterable[Context], names: Iterable[str]) -> None:
         leases[name].forced = True
 
 
-def settled_lock(spec: Spec) -> Lock:
-    """Return the lock of a spec with a place for every pool; nothing is written."""
-    return locks.allocate(spec, lockfile.load(locks.lock_path(spec.path)))
-
-
-def keep_lock(spec: Spec, lock: Lock) -> bool:
-    """Write the lock file when it says something new; tell whether it did."""
-    return files.write_if_changed(locks.lock_path(spec.path), locks.dump(lock))
-
-
-def lock_differences(spec: Spec, lock: Lock) -> str:
-    """Return how the lock file would change, as a unified diff; empty where it would not."""
-    path = locks.lock_path(spec.path)
-    old = path.read_text(encoding="utf-8") if path.exists() else ""
-    lines = difflib.unified_diff(
-        old.splitlines(keepends=True), locks.dump(lock).splitlines(keepends=True), path.name, path.name, n=2
-    )
-    return "".join(lines)
-
-
 @contextmanager
-def held(context: Context) -> Iterator[None]:
+def locked(context: Context) -> Iterator[None]:
     """Hold the lock of a cluster while it is changed from this machine; it must be of this spec."""
     now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
     who = f"{user()}@{platform.node()}, process {os.getpid()}, since {now}"

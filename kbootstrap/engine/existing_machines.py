@@ -18,8 +18,8 @@ from typing import Any
 from kbootstrap.cluster.converge.uninstall import uninstall
 from kbootstrap.core.errors import HostKeyChanged, HostUnreachable, KbootstrapError
 from kbootstrap.core.events import Event, Status, Type
+from kbootstrap.engine.connect import CONNECT, connector
 from kbootstrap.engine.context import Context
-from kbootstrap.engine.observe import CONNECT, connector
 from kbootstrap.hosts.model import Host
 from kbootstrap.render.provenance import NOWHERE, Provenance
 from kbootstrap.tofu.plan import PlanSummary

@@ -20,7 +20,7 @@ from kbootstrap.tofu.plan import PlanSummary
 
 
 class Infrastructure(Protocol):
-    """What the pipeline asks of whatever holds a cluster's machines; `tofu.run.Tofu` says more about each.
+    """What the engine asks of whatever holds a cluster's machines; `tofu.run.Tofu` says more about each.
 
     `given.Given` answers for machines that exist.
     """
@@ -76,7 +76,7 @@ async def carry_out(context: Context, tofu: Infrastructure, planfile: Path, plan
     """Apply the plan in `planfile`; `planned` is what it does.
 
     Where machines failed that only came into each other's way, what is left is tried once more. What fails is
-    told with the infrastructure's own words. Nothing is done without the cluster's lock, once it was taken.
+    reported in the infrastructure's own words. Nothing is done without the cluster's lock, once it was taken.
     """
     hints = context.provider.traits.hints
     context.lease.verify()
@@ -129,7 +129,7 @@ async def hold(context: Context, tofu: Infrastructure, planfile: Path, names: Co
 
 
 async def sweep(context: Context, tofu: Infrastructure) -> None:
-    """Remove what a run made that was cut before the state knew it."""
+    """Remove resources of an interrupted run that the state does not contain."""
     known = await tofu.state_ids()
     await context.provider.remove_orphans(context.provider_context, OrphanPhase.BEFORE_CREATE, known=known)
 

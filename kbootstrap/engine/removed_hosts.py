@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kbootstrap.cluster.decide.host_record import departed
-from kbootstrap.cluster.decide.removal import Going
+from kbootstrap.cluster.decide.removal import Removal
 from kbootstrap.cluster.observe.facts import gather
 from kbootstrap.cluster.state.model import ApiFacts, NodeFacts, Recorded, Wanted
 from kbootstrap.core.errors import KbootstrapError
@@ -31,9 +31,11 @@ class Departed:
     unseen: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def going(self) -> Going:
-        """Return who goes, and what becomes of the machines."""
-        return Going({name: one.role for name, one in self.machines.items()}, {}, self.machines, self.unseen)
+    def removal(self) -> Removal:
+        """Return the removals, and what happens to the machines."""
+        return Removal(
+            {name: one.role for name, one in self.machines.items()}, {}, self.machines, self.unseen
+        )
 
 
 def recorded(nodes: Mapping[str, Any]) -> dict[str, Recorded]:
@@ -54,7 +56,7 @@ async def visit(
     *,
     deadline: float,
 ) -> Departed:
-    """Look at the machines that left the spec; those that do not answer within `deadline` seconds are told.
+    """Inspect the machines that were removed from the spec; `unseen` has those that do not answer in time.
 
     What is on them counts only where their stamp names this cluster: an address may be another's by now.
     """
@@ -91,7 +93,7 @@ def _now(found: NodeFacts, api: ApiFacts | None) -> NodeFacts:
 
 
 def _ours(context: Context, found: NodeFacts) -> bool:
-    """Tell whether a machine may be cleaned: it is of this cluster, or there is nothing on it at all."""
+    """Return whether a machine may be cleaned: it belongs to this cluster, or nothing is installed on it."""
     nothing = found.claimed is None and not found.traces and not found.others
     return nothing or found.claimed == context.cluster.name
 

@@ -4,7 +4,7 @@
     renewed   leave ─ new machine ─ install ─ Ready ─ what ran there is ready ─ the next ones
 
 OpenTofu carries out a part of the plan at a time, by targets: never more than what was shown, and never a
-machine that carries a node. What is cut anywhere is gone on with by the next run, from what is there then.
+machine that carries a node. The next run resumes an interrupted one from what it observes.
 """
 
 from __future__ import annotations
@@ -16,19 +16,21 @@ from dataclasses import dataclass, field
 from kbootstrap.cluster.api import Api
 from kbootstrap.cluster.api import connect as connect_api
 from kbootstrap.cluster.converge.drain import await_workloads, cordon, workloads
-from kbootstrap.cluster.converge.removal import clear, depart, give_back
-from kbootstrap.cluster.converge.reporting import Teller
+from kbootstrap.cluster.converge.removal import NodeRemover
+from kbootstrap.cluster.converge.reporting import StepReporter
 from kbootstrap.cluster.decide.order import Order, order
-from kbootstrap.cluster.decide.removal import Going
-from kbootstrap.cluster.decide.steps import Cordon, WaitWorkloads
+from kbootstrap.cluster.decide.removal import Removal
 from kbootstrap.cluster.state.pods import Workloads
-from kbootstrap.core.concurrency import together
+from kbootstrap.cluster.steps.membership import WaitWorkloads
+from kbootstrap.cluster.steps.removal import Cordon
+from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.errors import InstallFailed, KbootstrapError, PlanMoved
 from kbootstrap.core.events import phase
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.infrastructure import Infrastructure, carry_out, hold
+from kbootstrap.engine.install import install, refuse
 from kbootstrap.engine.observe import Nodes, past_the_leaving, see_nodes
-from kbootstrap.engine.prepare import PLAN_FILE, install, refuse
+from kbootstrap.engine.prepare import PLAN_FILE
 from kbootstrap.plans.checks import belongings, carries_on, machines_of, touched
 from kbootstrap.providers.model import OrphanPhase
 from kbootstrap.tofu.plan import PlanSummary
@@ -58,16 +60,16 @@ class Turnover:
         and those that were cordoned to follow are given back.
         """
         cluster, emit = self.context.cluster.name, self.context.runtime.emit
-        removed = self.nodes.going.removed
+        removed = self.nodes.removal.removed
         self.nodes = await past_the_leaving(self.context, self.nodes, self.stack)
         try:
             if removed:
                 with phase(emit, "remove", cluster):
                     await self._remove(removed)
-            if self.nodes.going.renewed:
+            if self.nodes.removal.replaced:
                 with phase(emit, "replace", cluster):
-                    for batch in self._order().renew:
-                        await self._renew(batch)
+                    for batch in self._order().replaced:
+                        await self._replace(batch)
         finally:
             await self._hang_up()
         with phase(emit, "infrastructure", cluster):
@@ -81,27 +83,27 @@ class Turnover:
         cordoned = [name for name in names if any(isinstance(s, Cordon) for s in leaving.get(name, ()))]
         # All of them first: the pods of one must not move to the next.
         async with self._staying(names):
-            await together(cordon(self._asked(), name) for name in cordoned)
-            for some in self._order().leave:
-                await together(map(self._depart, some))
-        # Before the state forgets them: what is left then, nobody would know of any more.
+            await run_all(cordon(self._asked(), name) for name in cordoned)
+            for some in self._order().removed:
+                await run_all(map(self._depart, some))
+        # Before the state forgets them: nothing would record what is left then.
         await self.context.provider.remove_orphans(
             self.context.provider_context, OrphanPhase.AFTER_REMOVAL, names=names
         )
         if targets := belongings(self.planned, [*names]):
             made = await self.tofu.plan(self.tofu.root / PLAN_FILE, targets=targets)
-            if not touched(made, self.nodes.going.renewed):  # else they go in the end, with the rest
+            if not touched(made, self.nodes.removal.replaced):  # else they go in the end, with the rest
                 await self._apply(made)
 
-    async def _renew(self, batch: Sequence[str]) -> None:
+    async def _replace(self, batch: Sequence[str]) -> None:
         stays = [name for name in batch if self.nodes.plan.leaving.get(name)]
-        ran = dict(zip(stays, await together(self._ran(name) for name in stays), strict=True))
+        ran = dict(zip(stays, await run_all(self._ran(name) for name in stays), strict=True))
         async with self._staying(batch):
-            await together(map(self._depart, batch))
+            await run_all(map(self._depart, batch))
         await self._remake(batch)
-        rest = {name: role for name, role in self.nodes.going.renewed.items() if name not in batch}
+        rest = {name: role for name, role in self.nodes.removal.replaced.items() if name not in batch}
         self.nodes = await see_nodes(
-            self.context, await self.tofu.outputs(), self.stack, going=Going({}, rest)
+            self.context, await self.tofu.outputs(), self.stack, removal=Removal({}, rest)
         )
         await self._hang_up()  # there may be another way to it now
         refuse(self.context, self.nodes)
@@ -110,13 +112,13 @@ class Turnover:
             await self._settled(name, before)
 
     async def _remake(self, batch: Sequence[str]) -> None:
-        """Have the machines of these nodes made anew, and no other one's.
+        """Replace the machines of these nodes, and no others.
 
         All of the plan, where the others are not concerned by it or can be held. Else the machines alone, and
         then what belongs to them: OpenTofu takes in what a target depends on, with all its instances.
         """
         planfile, machines = self.tofu.root / PLAN_FILE, machines_of(self.planned, batch)
-        waiting = self.nodes.going.names - {*batch}
+        waiting = self.nodes.removal.names - {*batch}
         made = await self.tofu.plan(planfile, replace=machines)
         if touched(made, waiting) and (held := await hold(self.context, self.tofu, planfile, waiting)):
             made = await self.tofu.plan(planfile, replace=machines, held=held)
@@ -137,7 +139,7 @@ class Turnover:
     async def _settled(self, name: str, before: Workloads) -> None:
         """Wait until what ran on a node runs again, there or elsewhere."""
         step = WaitWorkloads(node=name, why="they had to move")
-        with Teller(self.context.cluster.name, self.context.runtime.emit).told(step) as waiting:
+        with StepReporter(self.context.cluster.name, self.context.runtime.emit).report(step) as waiting:
             await await_workloads(self._asked(), name, before, waiting)
 
     async def _ran(self, name: str) -> Workloads:
@@ -145,11 +147,10 @@ class Turnover:
 
     async def _depart(self, name: str) -> None:
         context, steps = self.context, self.nodes.plan.leaving.get(name, ())
-        cluster, emit, api = context.cluster.name, context.runtime.emit, self._asked()
-        await clear(name, steps, api, cluster=cluster, seconds=self.seconds, emit=emit)
+        remover = self._remover()
+        await remover.clear(name, steps, seconds=self.seconds)
         self._cleared.add(name)  # from here on it goes, now or with the next run
-        host, distro = self.nodes.hosts.get(name), context.distribution
-        await depart(name, steps, api, host, cluster=cluster, distro=distro, emit=emit)
+        await remover.depart(name, steps, self.nodes.hosts.get(name))
         context.lease.leave(name)
 
     @asynccontextmanager
@@ -160,12 +161,11 @@ class Turnover:
         except KbootstrapError:
             leaving = self.nodes.plan.leaving
             rest = {name: leaving.get(name, ()) for name in names if name not in self._cleared}
-            cluster, emit = self.context.cluster.name, self.context.runtime.emit
-            await give_back(rest, self._asked(), cluster=cluster, emit=emit)
+            await self._remover().give_back(rest)
             raise
 
     async def _apply(self, made: PlanSummary) -> None:
-        """Carry out a part of the plan; raise `PlanMoved` where it would do what nobody was shown."""
+        """Carry out a part of the plan; raise `PlanMoved` where it contains changes that were not shown."""
         if not carries_on(self.planned, made):
             raise PlanMoved(
                 f"the infrastructure of cluster {self.context.cluster.name} now needs other changes than "
@@ -176,11 +176,15 @@ class Turnover:
         if not made.empty:
             await carry_out(self.context, self.tofu, self.tofu.root / PLAN_FILE, made)
 
+    def _remover(self) -> NodeRemover:
+        context = self.context
+        return NodeRemover(context.cluster.name, context.distribution, self._asked(), context.runtime.emit)
+
     def _order(self) -> Order:
-        return order(self.nodes.going, self.nodes.wanted.nodes, self.nodes.plan.leaving)
+        return order(self.nodes.removal, self.nodes.wanted.nodes, self.nodes.plan.leaving)
 
     async def _hang_up(self) -> None:
-        """End the connection to the API; who asks it next makes one."""
+        """Close the connection to the API; the next request opens one."""
         api, self._api = self._api, None
         if api:
             await api.close()

@@ -1,4 +1,4 @@
-"""From plans to the file that keeps them, and from the file back to plans, or to what moved meanwhile."""
+"""Saves plans to a file, and restores them from it; reports what has changed in between."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import kbootstrap
-from kbootstrap.commands import pipeline
-from kbootstrap.commands.pipeline import ClusterPlan
 from kbootstrap.core import files
 from kbootstrap.core.errors import WrongUsage
 from kbootstrap.core.events import phase
+from kbootstrap.engine.cluster_plan import ClusterPlan, leaving
 from kbootstrap.engine.context import Context
-from kbootstrap.engine.prepare import PLAN_FILE, prepare, vanished, verify_owner
+from kbootstrap.engine.outputs import vanished, verify_owner
+from kbootstrap.engine.plan_cluster import look
+from kbootstrap.engine.prepare import PLAN_FILE, prepare
+from kbootstrap.engine.rendered import render
 from kbootstrap.plans.agreed import Agreed, changed_files, changed_names, digests, moved
-from kbootstrap.plans.checks import machines_made, renewed
+from kbootstrap.plans.checks import machines_made, replaced
 from kbootstrap.plans.saved import Saved, SavedCluster
 from kbootstrap.spec.lock import dump
 from kbootstrap.tofu.plan import PlanSummary, summarise
@@ -54,7 +56,7 @@ async def _one(plan: ClusterPlan) -> SavedCluster:
 async def restore(
     saved: Saved, contexts: Sequence[Context], stack: AsyncExitStack
 ) -> tuple[ClusterPlan, ...]:
-    """Return the plans of the file, ready for `pipeline.apply`. Raises `PlanMoved` with all that moved."""
+    """Return the plans of the file, ready for `apply_cluster`. Raises `PlanMoved` with all that moved."""
     if told := [*_moved_sources(saved, contexts)]:
         raise moved(told)
     found, told = [], []
@@ -91,15 +93,15 @@ async def _again(
     known = outputs.get("kbootstrap", {}).get("nodes", {})
     asked = machines_made(summary)
     blank = await context.unprovisioned(asked) if asked else frozenset()
-    going = pipeline.leaving(context, known, renewed(summary, gone, blank))
+    removal = leaving(context, known, replaced(summary, gone, blank))
     if saved.known and not told:
-        nodes, unseen = await pipeline.look(context, outputs, stack, starting=True, going=going)
+        nodes, unseen = await look(context, outputs, stack, starting=True, removal=removal)
         if nodes:
             told += agreed.differences(nodes.plan)
         else:
             told.append(f"the nodes of cluster {name} do not answer any more: {unseen and unseen.message}")
     plan = ClusterPlan(
-        context, tofu, summary, gone, nodes, saved.new, stack, unseen, known, blank, (), agreed, going
+        context, tofu, summary, gone, nodes, saved.new, stack, unseen, known, blank, (), agreed, removal
     )
     return plan, told
 
@@ -126,7 +128,7 @@ def _sources(context: Context) -> dict[str, str]:
 
 
 def _rendered(contexts: Sequence[Context]) -> dict[str, str]:
-    tree = pipeline.render(contexts)
+    tree = render(contexts)
     return {path: _hash(text.encode()) for path, text in tree.files.items()}
 
 

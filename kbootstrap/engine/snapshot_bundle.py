@@ -13,11 +13,12 @@ from kbootstrap.cluster.snapshots.select import in_bucket, on_disk, pick
 from kbootstrap.cluster.snapshots.settings import read_passphrase
 from kbootstrap.cluster.snapshots.vault import Bundle, unlock
 from kbootstrap.cluster.state.snapshots import S3, Snapshot, ordered
-from kbootstrap.commands.snapshots import Source, bucket_of, token_files
 from kbootstrap.core.errors import CredentialsRefused, KbootstrapError, PrerequisiteMissing
+from kbootstrap.engine.connect import settings
 from kbootstrap.engine.context import Context
-from kbootstrap.engine.observe import Nodes, see_nodes, settings
-from kbootstrap.engine.prepare import made_outputs
+from kbootstrap.engine.observe import Nodes, see_nodes
+from kbootstrap.engine.outputs import made_outputs
+from kbootstrap.engine.snapshots import Source, bucket_of, token_files
 
 
 @dataclass(frozen=True, slots=True)

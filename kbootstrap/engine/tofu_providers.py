@@ -91,7 +91,7 @@ async def _ask(
     with tempfile.TemporaryDirectory(prefix="kbootstrap-lock-") as place:
         root = Path(place) / "root"
         files.write(root / "versions.tf", text)
-        # A cache of its own: hashes that registries tell are noted for packages that were just fetched.
+        # A separate cache: registries report hashes only for packages that were just fetched.
         env = {**environment(run.env, run.cache), "TF_PLUGIN_CACHE_DIR": f"{place}/plugins"}
         tofu = Tofu(
             root=root,

@@ -74,7 +74,7 @@ class Tunnels:
         return self._leases[target].taken()
 
     def drop(self, target: SshTarget, lease: Lease) -> None:
-        """Forget a lease that nobody uses."""
+        """Forget a lease that is not used."""
         if self._leases.get(target) is lease:
             del self._leases[target]
 

@@ -171,7 +171,7 @@ def _try_again(error: Exception, client: _Client) -> TryAgain:
             "security group drop the packets?",
         )
     if client.banner:
-        return TryAgain(client.banner, "the machine answers, but lets nobody in yet")
+        return TryAgain(client.banner, "the machine answers, but does not accept logins yet")
     if isinstance(error, OSError) and not isinstance(error, ConnectionError):
         return TryAgain(
             (error.strerror or text).lower(), "is the machine running, and is there a route to its address?"

@@ -59,7 +59,7 @@ def connection_lost(host: str, during: str, cause: str) -> HostUnreachable:
     """Make the error for a connection that ended while it was in use."""
     return HostUnreachable(
         f"the SSH connection to {host} broke during {during}: {cause}",
-        hint="check that the machine runs, then run the same command again: it goes on where it stopped",
+        hint="check that the machine runs, then run the same command again: it resumes where it stopped",
         code="KB0701",
         host=host,
     )

@@ -41,7 +41,7 @@ def fingerprint(key: str) -> str:
 
 
 def same_key(one: str, other: str) -> bool:
-    """Tell whether two public keys are equal, whatever comments follow them."""
+    """Return whether two public keys are equal, whatever comments follow them."""
     return one.split()[:2] == other.split()[:2]
 
 

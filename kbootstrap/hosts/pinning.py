@@ -74,8 +74,8 @@ def refuse(
     else:
         what = "pinned is"
         hint = (
-            "it is the same machine as before, so its key should not change: somebody may be in between. If "
-            "its keys were made anew on purpose, forget the old one and run again: "
+            "it is the same machine as before, so its key should not change: the connection may be "
+            "intercepted. If its keys were regenerated on purpose, remove the old one and run again: "
             f"ssh-keygen -R {host_pattern(alias)} -f {file}"
         )
     return HostKeyChanged(

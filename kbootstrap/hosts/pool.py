@@ -1,4 +1,4 @@
-"""Connections to many hosts at once: opened in parallel, closed together, and every failure told."""
+"""Connections to many hosts at once: opened in parallel, closed together, and every failure reported."""
 
 from __future__ import annotations
 

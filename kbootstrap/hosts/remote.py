@@ -77,7 +77,7 @@ def receive(destination: str, *, size: int, mode: int) -> str:
     """Return the script that reads a file of `size` bytes and its SHA-256 from stdin, and places it.
 
     The bytes go to a temporary file beside the destination, which is renamed over it only when its checksum
-    is right. A transfer that was cut leaves nothing: the checksum is missing, and the temporary file is
+    is right. An interrupted transfer leaves nothing: the checksum is missing, and the temporary file is
     removed on exit; one that a killed shell left behind is removed by the next transfer to the same place.
     (A signal comes twice, from us and from `timeout`: the second one must not end `rm`.)
     """

@@ -101,7 +101,9 @@ class SshHost:
                 done += len(piece)
                 if progress:
                     progress(done, size)
-            if done == size:  # else the file changed meanwhile: without a checksum nothing is placed
+            if (
+                done == size
+            ):  # else the file changed during the transfer: without a checksum nothing is placed
                 writer.write(digest.hexdigest().encode())
 
         began = time.monotonic()
@@ -191,7 +193,7 @@ async def _nothing(_writer: asyncssh.SSHWriter[bytes]) -> None:
 
 
 async def _write(writer: asyncssh.SSHWriter[bytes], feed: Feed) -> None:
-    # A command may end without reading everything; its status tells more than the broken pipe.
+    # A command may end without reading everything; its status says more than the broken pipe.
     with contextlib.suppress(BrokenPipeError):
         await feed(writer)
         writer.write_eof()

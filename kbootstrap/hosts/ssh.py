@@ -198,7 +198,7 @@ class SshConnector:
     async def _open_bastion(
         self, target: SshTarget, outer: asyncssh.SSHClientConnection | None
     ) -> asyncssh.SSHClientConnection:
-        """Connect to a bastion once; whoever waits for it tries again."""
+        """Connect to a bastion once; waiting connections try again."""
         name = f"bastion {target.key_alias}"
         machine = Machine(name, target.host, target, target.instance, target.host_keys)
         try:
@@ -218,7 +218,9 @@ class SshConnector:
             return
         said = self._redactor.clean(output.tail)
         if output.status == 254 or "nologin" in said or "booting up" in said:
-            raise TryAgain("the machine is booting and lets nobody in yet", "see the machine's console log")
+            raise TryAgain(
+                "the machine is booting and does not accept logins yet", "see the machine's console log"
+            )
         if output.status == 127 or "not found" in said:
             reason, hint = "sudo is not installed", "install sudo there, or log in as root (ssh.user)"
         elif "password" in said or "terminal" in said or "tty" in said:

@@ -18,8 +18,9 @@ MACHINES = f"{NAME}_"
 def joined(outputs: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the outputs with all machines in `kbootstrap.nodes`.
 
-    Roots of earlier versions have them there already. Without `kbootstrap` the machines are nobody's: a run
-    was cut before the cluster was made, or while it was removed, and there is nothing to connect to yet.
+    Roots of earlier versions have them there already. Without `kbootstrap` the machines belong to no cluster
+    yet: a run was interrupted before the cluster existed, or during its removal, and there is nothing to
+    connect to yet.
     """
     rest = {name: value for name, value in outputs.items() if not name.startswith(MACHINES)}
     made = rest.get(NAME)

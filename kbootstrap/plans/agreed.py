@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kbootstrap.cluster.decide.steps import Plan, Step
+from kbootstrap.cluster.steps.base import Step
+from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import PlanMoved
 
 STALE = "KB0514"
@@ -18,7 +19,7 @@ class Agreed:
     """What was shown of the nodes.
 
     `steps` has a digest of the steps of each node that had some. `new` are nodes that are installed from
-    nothing: what that takes is known when their machine answers. `known` False: no node could be looked at.
+    nothing: what that takes is known when their machine answers. `known` False: no node could be observed.
     """
 
     steps: Mapping[str, str]
@@ -36,7 +37,7 @@ class Agreed:
         )
 
     def verify(self, cluster: str, plan: Plan) -> None:
-        """Raise `PlanMoved` where the nodes, seen after the infrastructure changed, need what nobody saw."""
+        """Raise `PlanMoved` where the nodes, now observed, need steps that were not shown."""
         if differences := self.differences(plan):
             raise moved([f"{text} (cluster {cluster})" for text in differences])
 

@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kbootstrap.cluster.decide.order import Order
-from kbootstrap.cluster.decide.steps import Plan, ReconcileNode, Step, WriteFile
+from kbootstrap.cluster.steps.api import ReconcileNode
+from kbootstrap.cluster.steps.base import Step
+from kbootstrap.cluster.steps.files import WriteFile
+from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.diagnostics import Diagnostic, SpecPath, show_path
 from kbootstrap.distros.model import Role
 from kbootstrap.plans import effects
@@ -42,8 +45,8 @@ class Found:
     first case. `new` are nodes that will be installed from nothing. `before` are the nodes that the state
     knows, `after` those of the spec. `versions` are those of Kubernetes that nodes have now. `blank` are
     nodes without a machine, or with one that carries nothing of a cluster. `gone` are machines that vanished
-    behind our back: the reason by HCL address. `refusals` forbid the infrastructure's half. `source` leads
-    from places in the spec to lines. `order` is that of the nodes that go.
+    outside of kbootstrap: the reason by HCL address. `refusals` forbid the infrastructure's half. `source`
+    leads from places in the spec to lines. `order` is that of the nodes that go.
     """
 
     cluster: str
@@ -66,7 +69,7 @@ class Found:
 def entry(found: Found, clean: Callable[[str], str]) -> ClusterEntry:
     """Return the cluster's entry; `clean` masks secrets in all texts that come from nodes."""
     summary, steps = found.infrastructure, found.steps
-    founder = steps.founder if steps else None
+    initial_server = steps.initial_server if steps else None
     ground = {change.address for change in foundations(summary)} if found.before else set()
     changes = [_change(c, found, ground=c.address in ground) for c in summary.changes]
     return ClusterEntry(
@@ -82,7 +85,7 @@ def entry(found: Found, clean: Callable[[str], str]) -> ClusterEntry:
                 if mine
             ),
             *(
-                NodeEntry(node, tuple(_step(s, clean) for s in mine), node == founder)
+                NodeEntry(node, tuple(_step(s, clean) for s in mine), node == initial_server)
                 for node, mine in _by_danger(steps.steps if steps else {})
                 if node not in found.new  # what runs on the machine that goes is no matter any more
             ),

@@ -1,4 +1,4 @@
-"""What a plan of the infrastructure means for nodes: who goes, and what is refused because it would be lost.
+"""Plan checks: which nodes a plan of the infrastructure removes, and what is refused because of losses.
 
 A node leaves its cluster before its machine goes (`turnover.py`), so no plan that takes a machine away is
 ever carried out as a whole. Pure.
@@ -14,7 +14,7 @@ from kbootstrap.spec.model import SourceMap
 from kbootstrap.tofu.plan import PlanSummary, ResourceChange
 
 _HEALING = frozenset({"replace_because_tainted", "replace_by_request"})
-"""Reasons to replace what never came up, or is gone already."""
+"""Reasons to replace a resource that never came up, or no longer exists."""
 
 
 def machines_made(infrastructure: PlanSummary) -> tuple[str, ...]:
@@ -24,7 +24,7 @@ def machines_made(infrastructure: PlanSummary) -> tuple[str, ...]:
 
 
 def tainted(infrastructure: PlanSummary) -> Mapping[str, str]:
-    """Return the machines that would be made again only because making them failed: node by address.
+    """Return the machines that would be replaced only because their creation failed: node by address.
 
     A machine can come up although that was never seen: the cloud did not answer just then.
     """
@@ -36,9 +36,9 @@ def tainted(infrastructure: PlanSummary) -> Mapping[str, str]:
 
 
 def carries_on(planned: PlanSummary, now: PlanSummary) -> bool:
-    """Tell whether a plan made after a failure is the rest of `planned`, and replaces only what failed.
+    """Return whether a plan made after a failure is the rest of `planned`, and replaces only what failed.
 
-    Then nobody needs to be asked again.
+    Then there is no need to ask again.
     """
     wanted = {change.address: change.kind for change in planned.changes}
     return all(
@@ -53,7 +53,7 @@ def carries_on(planned: PlanSummary, now: PlanSummary) -> bool:
 def unseen(
     cluster: str, infrastructure: PlanSummary, blank: Collection[str], source: SourceMap
 ) -> tuple[Diagnostic, ...]:
-    """Return a problem for each node whose machine the plan would take away, while nodes cannot be looked at.
+    """Return a problem for each node whose machine the plan would take away, while nodes cannot be observed.
 
     `blank` are nodes without a machine, or with one on which nothing was installed: those lose nothing.
     """
@@ -65,8 +65,8 @@ def unseen(
     )
 
 
-def renewed(infrastructure: PlanSummary, gone: Collection[str], blank: Collection[str]) -> tuple[str, ...]:
-    """Return the nodes that run, and whose machine the plan would make anew.
+def replaced(infrastructure: PlanSummary, gone: Collection[str], blank: Collection[str]) -> tuple[str, ...]:
+    """Return the running nodes whose machine the plan would replace.
 
     `gone` are HCL addresses of machines that vanished: those have nothing to leave any more.
     """
@@ -83,7 +83,7 @@ def renewed(infrastructure: PlanSummary, gone: Collection[str], blank: Collectio
 def halted(infrastructure: PlanSummary, blank: Collection[str]) -> tuple[str, ...]:
     """Return the addresses of machines that the plan would stop, or empty, to change them in place.
 
-    They are made anew instead, which the cluster survives: one after the other, after their pods have moved.
+    They are replaced instead, which the cluster survives: one after the other, after their pods have moved.
     """
     return tuple(
         change.address
@@ -98,7 +98,7 @@ def belongings(infrastructure: PlanSummary, nodes: Collection[str]) -> tuple[str
 
 
 def machines_of(infrastructure: PlanSummary, nodes: Collection[str]) -> tuple[str, ...]:
-    """Return the addresses of the machines of these nodes that the plan makes anew."""
+    """Return the addresses of the machines of these nodes that the plan replaces."""
     changes = infrastructure.of("replace")
     return tuple(change.address for change in changes if change.node in nodes and is_machine(change))
 
@@ -184,14 +184,14 @@ def entangled(
 ) -> tuple[Diagnostic, ...]:
     """Return a problem where pools are renamed while nodes go: OpenTofu renames only with a whole plan."""
     machines = [change for change in infrastructure.of("delete", "replace") if is_machine(change)]
-    going = [change.node for change in machines if change.node and change.node not in blank]
-    if not infrastructure.moves or not going:
+    leaving = [change.node for change in machines if change.node and change.node not in blank]
+    if not infrastructure.moves or not leaving:
         return ()
     return (
         Diagnostic(
             "KB0419",
             "A rename goes alone",
-            f"A pool is renamed, and {', '.join(going)} would be removed or replaced in the same run.",
+            f"A pool is renamed, and {', '.join(leaving)} would be removed or replaced in the same run.",
             "Apply the rename first and the rest after it, or the other way round.",
             source.key(("clusters", cluster)),
         ),
@@ -229,8 +229,8 @@ def _unseen(cluster: str, change: ResourceChange, source: SourceMap) -> Diagnost
         "KB0404",
         "A node cannot go while the others are not seen",
         f"The plan would {verb} the machine of {change.node}{because}. A node leaves its cluster before, and "
-        "the cluster cannot be looked at now.",
-        "Write the spec as it was for now and apply it: that makes the other machines well. Change it then.",
+        "the cluster cannot be observed now.",
+        "Restore the previous spec and apply it: that repairs the other machines. Then change the spec.",
         source.key(path),
     )
 

@@ -43,7 +43,7 @@ def _of_member(members: int, *, removed: bool) -> str:
 
 
 def of_gone(node: str, reason: str, *, servers_left: int, roles: Mapping[str, Role]) -> tuple[str, ...]:
-    """Say what it means that a machine vanished behind our back; `servers_left` of the servers are there."""
+    """Describe the effect of a machine deleted outside of kbootstrap; `servers_left` servers remain."""
     servers = sum(1 for role in roles.values() if role == "server")
     if roles.get(node) != "server":
         return (reason,)

@@ -35,7 +35,7 @@ class Change:
     """One resource that changes.
 
     `because` are the attributes that force a replacement, `changed` those that differ, `reason` is tofu's own
-    word, `why` all of that in words. `machine` tells a node's machine from what belongs to it, `blank` one
+    word, `why` all of that in words. `machine` says whether it is a node's machine, `blank` one
     that carries nothing of a cluster. `effects` are sentences without a full stop: what it means for quorum
     and data.
     """
@@ -75,7 +75,7 @@ class NodeEntry:
 
     node: str
     steps: tuple[StepEntry, ...]
-    founder: bool = False
+    initial_server: bool = False
     leaves: bool = False
 
     @property
@@ -89,7 +89,7 @@ class ClusterEntry:
     """One cluster. `changes` are ordered by danger; `drift` is what was changed outside kbootstrap.
 
     `moves` are modules that get another address, from and to, with what is in them as it is.
-    `nodes` are those with steps; `nodes_known` is False while nodes could not be looked at: none exists, or
+    `nodes` are those with steps; `nodes_known` is False while nodes could not be observed: none exists, or
     `unseen` says why. `install` names nodes that are installed from nothing once their machine answers.
     `before` and `after` have the nodes and their roles, `versions` the Kubernetes versions that were found,
     `version` the wanted one. `order` says in which order nodes leave and get new machines.
@@ -119,7 +119,7 @@ class ClusterEntry:
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to do. What is refused, or could not be looked at, is not empty."""
+        """Whether there is nothing to do. A refused plan, or one with unobserved nodes, is not empty."""
         some = self.changes or self.outputs or self.moves or self.nodes or self.install
         return not some and self.unseen is None and not self.refused
 

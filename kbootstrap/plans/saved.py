@@ -3,7 +3,7 @@
     kbootstrap-plan.json     what was planned from, and what was shown (no secrets)
     clusters/<name>.tfplan   OpenTofu's plan, which may hold secrets: so the file is 0600
 
-A spec is text and never begins like an archive, so `apply` tells them apart by content.
+A spec is text and never begins like an archive, so `apply` distinguishes them by content.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Saved:
 
 
 def recognised(path: Path) -> bool:
-    """Tell whether a file is a saved plan and no spec; False for what cannot be read."""
+    """Return whether a file is a saved plan and not a spec; False if it cannot be read."""
     try:
         with path.open("rb") as stream:
             return stream.read(4) == b"PK\x03\x04"

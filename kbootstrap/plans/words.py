@@ -25,7 +25,7 @@ def count(number: int, noun: str) -> str:
 
 
 def headline(document: Document) -> str:
-    """Write the answer for people who decide: `2 clusters change, 1 machine is replaced`."""
+    """Write the summary for a decision: `2 clusters change, 1 machine is replaced`."""
     if document.refused:
         return "Refused: this cannot be carried out"
     changing = [cluster for cluster in document.clusters if not cluster.empty]
@@ -96,13 +96,13 @@ def version_text(cluster: ClusterEntry) -> str:
 
 def orders(cluster: ClusterEntry) -> list[str]:
     """Write in which order nodes leave and get new machines; nothing where there is but one."""
-    leave, renew = cluster.order.leave, cluster.order.renew
-    if sum(map(len, (*leave, *renew))) < 2:
+    removed, replaced = cluster.order.removed, cluster.order.replaced
+    if sum(map(len, (*removed, *replaced))) < 2:
         return []
-    found = [f"Leave for good, in this order: {_batches(leave)}"] if leave else []
-    if renew:
-        when = "; each begins when what ran on the one before is ready again" if len(renew) > 1 else ""
-        found.append(f"New machines, in this order: {_batches(renew)}{when}")
+    found = [f"Leave for good, in this order: {_batches(removed)}"] if removed else []
+    if replaced:
+        when = "; each begins when what ran on the one before is ready again" if len(replaced) > 1 else ""
+        found.append(f"New machines, in this order: {_batches(replaced)}{when}")
     return found
 
 
@@ -116,7 +116,7 @@ def special(nodes: tuple[str, ...], node: NodeEntry) -> str:
     """Write what is special about nodes with the same steps; empty for most."""
     if node.leaves:
         return "leaves" if len(nodes) == 1 else "leave"
-    return "starts the cluster" if node.founder else ""
+    return "starts the cluster" if node.initial_server else ""
 
 
 def _verb(number: int, noun: str, one: str, many: str) -> str:

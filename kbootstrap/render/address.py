@@ -44,5 +44,5 @@ def node(address: str, cluster: str) -> str | None:
 
 
 def is_node(name: str, cluster: str) -> bool:
-    """Tell whether a name has the form of those that nodes of a cluster get."""
+    """Return whether a name has the form of those that nodes of a cluster get."""
     return re.fullmatch(rf"{re.escape(cluster)}-.+-[1-9]\d*", name) is not None

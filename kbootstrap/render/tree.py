@@ -45,7 +45,7 @@ def header(spec_file: str) -> str:
 def read_modules(folder: Path) -> Mapping[str, str]:
     """Read all modules below `folder` (`resources.terraform_modules()`): text by path, `local/nodes/main.tf`.
 
-    Leaves out what tofu keeps there when somebody works on a module in place, and other hidden files.
+    Leaves out the files that tofu keeps in a module's folder, and other hidden files.
     """
     found: dict[str, str] = {}
     for path in sorted(folder.rglob("*")):

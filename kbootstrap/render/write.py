@@ -1,7 +1,7 @@
 """Writes a rendered tree to a folder, and compares one with it.
 
 We note the hash of every file that we write in `.kbootstrap-rendered.json` of that folder. So we know our own
-files again: those that are no longer rendered are removed, those that somebody edited are not overwritten,
+files again: those that are no longer rendered are removed, those that were edited are not overwritten,
 and everything else in the folder (state, `.terraform/`, a README) is left alone.
 """
 
@@ -32,7 +32,7 @@ _Record = dict[str, list[str]]
 class Difference:
     """A file that is not as it would be rendered now.
 
-    `missing`: not there · `stale`: rendered from an older spec · `edited`: changed by somebody else ·
+    `missing`: not there · `stale`: rendered from an older spec · `edited`: changed by hand ·
     `extra`: rendered before, no longer. `diff` is a unified diff from what is there to what would be.
     """
 
@@ -60,7 +60,7 @@ def check(tree: RenderedTree, out: Path, *, whole: bool = True) -> tuple[Differe
 def write(tree: RenderedTree, out: Path, *, whole: bool = True, force: bool = False) -> Written:
     """Make the folder `out` equal to `tree`; `whole` as in `check`.
 
-    Raises `KbootstrapError` (KB0502) and changes nothing when files were edited by somebody else, unless
+    Raises `KbootstrapError` (KB0502) and changes nothing when files were edited by hand, unless
     `force`. Each file is replaced in one step; a killed run leaves nothing that the next one cannot finish.
     """
     with _alone(out):

@@ -119,7 +119,7 @@ def _pool(name: str, data: Data) -> Pool:
 def at_once(written: int | str, nodes: int) -> int:
     """Return how many of a pool's nodes may be out of service: a number, or a share (`25%`) of them.
 
-    A share is rounded down, as Kubernetes does it ("Max Unavailable" of Deployments), but never to nobody.
+    A share is rounded down, as Kubernetes does it ("Max Unavailable" of Deployments), but never to zero.
     """
     if isinstance(written, str):
         return max(1, nodes * int(written.removesuffix("%")) // 100)

@@ -50,7 +50,7 @@ def problem(schedule: str) -> str | None:
 def longest_gap(schedule: str) -> timedelta | None:
     """Return the longest time from one moment of a schedule to the next, None for one that has no moments.
 
-    The schedule must be one without a `problem`. Changes of the clock (summer time) are not looked at.
+    The schedule must be one without a `problem`. Changes of the clock (summer time) are not considered.
     """
     fields = _MACROS.get(schedule, schedule).lower().split()
     minutes, hours, days, months, weekdays = (
@@ -77,7 +77,7 @@ def longest_gap(schedule: str) -> timedelta | None:
 
 
 def _starred(field: str) -> bool:
-    """Tell whether a field says nothing about its days, as robfig/cron sees it: `*/2` says something."""
+    """Return whether a field says nothing about its days, as robfig/cron sees it: `*/2` says something."""
     return any(re.fullmatch(r"[*?](/1)?", part) for part in field.split(","))
 
 

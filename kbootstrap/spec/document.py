@@ -67,7 +67,7 @@ def map_of(entries: dict[str, Entry], span: Span) -> Map:
 
 
 def _at_key(value: Node, key: Span) -> Node:
-    """Let a value that nobody wrote stand at its key: the parser finds it in front of the next line."""
+    """Place a missing value at its key: the parser finds it in front of the next line."""
     missing = isinstance(value, Scalar) and value.value is None and value.span.end_column <= value.span.column
     return Scalar(None, key) if missing else value
 

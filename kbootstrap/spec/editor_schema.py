@@ -8,7 +8,7 @@ from typing import Any
 from kbootstrap.spec import schemas
 
 FILE = "kbootstrap.schema.json"
-"""Where `init` tells editors to look for it, beside the spec."""
+"""Where `init` points editors to, beside the spec."""
 _OUTER = ("$schema", "$id", "$comment")
 
 

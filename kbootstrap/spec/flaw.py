@@ -18,7 +18,7 @@ class Flaw:
 
 
 def close(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that somebody may have meant."""
+    """Return the known word that may have been meant."""
     lower = {name.lower().replace("-", "_"): name for name in known}
     found = difflib.get_close_matches(word[:80].lower().replace("-", "_"), lower, n=1, cutoff=0.6)
     return lower[found[0]] if found else None

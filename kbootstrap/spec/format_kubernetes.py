@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-from kbootstrap.spec import cron
+from kbootstrap.spec import cron, distributions
 from kbootstrap.spec.flaw import Flaw, close, quote
 from kbootstrap.spec.format_names import NODE
 
-_VERSION = re.compile(r"v\d{1,3}\.\d{1,3}\.\d{1,3}(-(rc|alpha|beta)\d{0,3}(\.\d{1,3})?)?\+(k3s|rke2r)\d{1,3}")
 # Kubernetes: "Labels and Selectors", syntax and character set.
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _PUBLIC_KEY = re.compile(
@@ -22,25 +21,27 @@ EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
 def kubernetes_version(value: str) -> Flaw | None:
-    """Accept full versions of k3s and RKE2 as their releases are named."""
-    if _VERSION.fullmatch(value):
+    """Accept full versions of any distribution, as its releases are named."""
+    if distributions.of_version(value):
         return None
     summary = "Not a full version"
     reason = f"{quote(value)} is not how releases are named: every part counts, so that nodes never differ."
-    if _VERSION.fullmatch(f"v{value}"):
+    if distributions.of_version(f"v{value}"):
         return Flaw("KB0341", summary, reason, f"Write `v{value}`.")
     if re.fullmatch(r"v?\d{1,3}(\.\d{1,3}){0,2}", value):
         number = ".".join([*value.removeprefix("v").split("."), "0", "0"][:3])
-        help_ = f"Write the whole name, such as `v{number}+k3s1` for k3s or `v{number}+rke2r1` for RKE2."
+        named = [f"`{one.version.first(f'v{number}')}` for {one.title}" for one in distributions.every()]
+        help_ = f"Write the whole name, such as {' or '.join(named)}."
         return Flaw("KB0341", summary, reason, help_)
     if value in {"stable", "latest", "testing"}:
         return Flaw(
             "KB0341",
             summary,
             f"{quote(value)} is a channel: what it means changes from day to day.",
-            "Write a version, such as `v1.32.0+k3s1`.",
+            f"Write a version, such as `{distributions.default().version.example}`.",
         )
-    return Flaw("KB0341", summary, reason, "Write `v1.32.0+k3s1` for k3s or `v1.32.1+rke2r1` for RKE2.")
+    examples = [f"`{one.version.example}` for {one.title}" for one in distributions.every()]
+    return Flaw("KB0341", summary, reason, f"Write {' or '.join(examples)}.")
 
 
 def percentage(value: str) -> Flaw | None:

@@ -35,7 +35,7 @@ SMALLEST = 16
 """Addresses in the smallest block, so that a pool may grow without a second one."""
 SHARED = 128
 """From this many addresses on, the last eighth of the agents' subnet is the provider's: for load balancers
-and whatever else gets an address by itself."""
+and other things that get an address automatically."""
 VERSION = "kbootstrap/v1alpha1"
 
 _HEADER = """\

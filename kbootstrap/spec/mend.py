@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kbootstrap.core.diagnostics import SpecPath
-from kbootstrap.spec import schemas
+from kbootstrap.spec import distributions, schemas
 from kbootstrap.spec.check import Problem
 
 _LISTS_OF_MAPS = {"pools", "hosts", "volumes", "buckets", "load_balancers"}
-_VERSIONS = {"rke2": "v0.0.0+rke2r1"}
-_OTHER_VERSION = "v0.0.0+k3s1"
+_NUMBER = "v0.0.0"
+"""The version of Kubernetes that stands in for a missing one."""
 
 
 def without(data: dict[str, Any], problems: Iterable[Problem]) -> dict[str, Any]:
@@ -72,8 +72,9 @@ def _complete(cluster: dict[str, Any], path: SpecPath, missing: str | None) -> N
     elif key == "kubernetes":
         known = cluster.get("kubernetes")
         known = known if isinstance(known, dict) else {}
-        version = _VERSIONS.get(str(known.get("distribution")), _OTHER_VERSION)
-        cluster["kubernetes"] = {"version": version, **known}
+        name = str(known.get("distribution"))
+        traits = distributions.traits(name) if name in distributions.names() else distributions.default()
+        cluster["kubernetes"] = {"version": traits.version.first(_NUMBER), **known}
     elif key == "control_plane" and len(path) < 2:
         cluster["control_plane"] = {**cluster.get("control_plane", {}), "nodes": 1}
     elif key in {"control_plane", "pools"}:

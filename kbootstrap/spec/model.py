@@ -49,7 +49,7 @@ class ProviderSpec:
 class Kubernetes:
     """What is installed on the nodes. `disable` names packaged components that are left out."""
 
-    distribution: Literal["k3s", "rke2"]
+    distribution: str
     version: str
     secrets_encryption: bool
     profile: Literal["cis"] | None
@@ -250,8 +250,8 @@ class State:
 class SourceMap:
     """From places in the resolved spec to places in the file.
 
-    Values that came from `defaults:` or an anchor lead to where they were written; a value that nobody wrote
-    leads to the nearest key around it that somebody did.
+    Values that came from `defaults:` or an anchor lead to where they were written; a value that is not
+    written leads to the nearest enclosing key that is.
     """
 
     def __init__(self, keys: Mapping[SpecPath, Span], values: Mapping[SpecPath, Span]) -> None:
@@ -267,7 +267,7 @@ class SourceMap:
         return self._nearest(path, self._values, self._keys)
 
     def written(self, path: SpecPath) -> bool:
-        """Tell whether somebody wrote a value at exactly this place (or in the defaults of it)."""
+        """Return whether a value is written at exactly this place (or in its defaults)."""
         return path in self._values
 
     @property

@@ -57,7 +57,7 @@ def read(path: Path) -> bytes:
 
 
 def _waits(path: Path) -> bool:
-    """Tell whether opening a path may wait forever: a named pipe, but not one that is open already.
+    """Return whether opening a path may wait forever: a named pipe, but not one that is open already.
 
     The pipes of a shell (`<(command)`, `/dev/stdin`) have no name of their own: theirs resolves to nothing.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kbootstrap.core.diagnostics import Diagnostic, Related, SpecPath
-from kbootstrap.spec import flaw
+from kbootstrap.spec import distributions, flaw
 from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.spec.rules_names import pools
 
@@ -78,8 +78,8 @@ def known_pools(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
 def version_of_distribution(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
     """Refuse a version of another distribution."""
     wanted = cluster.kubernetes.distribution
-    mark = {"k3s": "+k3s", "rke2": "+rke2r"}
-    if mark[wanted] in cluster.kubernetes.version:
+    form = distributions.traits(wanted).version
+    if form.fits(cluster.kubernetes.version):
         return
     base: SpecPath = ("clusters", cluster.name, "kubernetes")
     span = spec.source.value((*base, "distribution"))
@@ -88,8 +88,8 @@ def version_of_distribution(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic
     yield Diagnostic(
         "KB0346",
         "Version of another distribution",
-        f"{cluster.kubernetes.version} is no version of {wanted}: those end in `{mark[wanted]}1`.",
-        f"Write `{number}{mark[wanted]}1`, or change `distribution`.",
+        f"{cluster.kubernetes.version} is no version of {wanted}: those end in `{form.first('')}`.",
+        f"Write `{form.first(number)}`, or change `distribution`.",
         spec.source.value((*base, "version")),
         related=(Related(span, "the distribution"),) if span and written else (),
     )

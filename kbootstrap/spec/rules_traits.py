@@ -69,7 +69,7 @@ def hosts(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
 
 
 def endpoint(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse an endpoint that nobody makes."""
+    """Refuse an endpoint that no provider creates."""
     provider = cluster.provider.name
     if schemas.trait(provider, "hosts") == "required" and cluster.api.endpoint in topology.MADE_ENDPOINTS:
         yield Diagnostic(

@@ -44,12 +44,12 @@ def list_flavors(name: str) -> str | None:
 
 
 def one_machine(name: str) -> bool:
-    """Tell whether all clusters of a provider share the operator's machine: its networks and ports."""
+    """Return whether all clusters of a provider share the operator's machine: its networks and ports."""
     return bool(provider(name).get("x-kbootstrap", {}).get("one_machine", False))
 
 
 def endpoint(name: str, servers: int) -> str | None:
-    """Return what `api.endpoint` is with a provider when nobody wrote it; None leaves it to the provider."""
+    """Return the default of `api.endpoint` with a provider; None leaves it to the provider."""
     kinds = provider(name).get("x-kbootstrap", {}).get("endpoint", {})
     found = kinds.get("one_server" if servers == 1 else "several_servers")
     return str(found) if found is not None else None

@@ -24,7 +24,7 @@ PLACES: Mapping[str, tuple[str, str]] = {
     "cos": ("prefix", "{spec}/{cluster}"),
     "http": ("address", ""),
 }
-"""For each backend the setting that tells states apart, and its default ("": the spec must say it)."""
+"""For each backend the setting that distinguishes states, and its default ("": the spec must say it)."""
 
 _NOT_AWS: Mapping[str, Any] = {
     "skip_credentials_validation": True,
@@ -52,7 +52,7 @@ def backend_settings(spec: Spec, cluster: Cluster) -> dict[str, Any]:
 
 
 def shared(spec: Spec) -> bool:
-    """Tell whether several clusters of a spec would keep their states at one place."""
+    """Return whether several clusters of a spec would keep their states at one place."""
     found = [backend_settings(spec, cluster) for cluster in spec.clusters]
     path = str(spec.state.settings.get("path", ""))
     apart = spec.state.backend == "local" and not path.startswith(("/", ".."))  # each in its own folder

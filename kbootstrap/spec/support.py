@@ -2,7 +2,8 @@
 
 The tables shrink as machinery is built; a row goes away together with the commit that makes its key work.
 What differs per provider stands in its schema (`x-kbootstrap`): `supports` are the rows that it carries out,
-`no_effect` are keys that make no sense with it, each with the reason.
+`no_effect` are keys that make no sense with it, each with the reason. Whether a distribution can be installed
+is one of its own traits (`distributions.py`).
 """
 
 from __future__ import annotations
@@ -11,11 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from kbootstrap.core.diagnostics import Diagnostic, SpecPath
-from kbootstrap.spec import schemas
+from kbootstrap.spec import distributions, schemas
 from kbootstrap.spec.model import Cluster, Pool, Spec
 from kbootstrap.spec.rules_names import pools
-
-SUPPORTED_DISTRIBUTIONS = ("k3s",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +46,6 @@ class PoolRow:
 
 
 CLUSTER_ROWS: tuple[Row, ...] = (
-    Row(
-        ("kubernetes", "distribution"),
-        "the distribution rke2",
-        lambda c: c.kubernetes.distribution not in SUPPORTED_DISTRIBUTIONS,
-    ),
     Row(("kubernetes", "profile"), "hardening profiles"),
     Row(("ingress", "load_balancers"), "load balancers", lambda c: bool(c.load_balancers)),
     Row(("isolation", "pods"), "isolation of pods", lambda c: c.pod_isolation != "none"),
@@ -70,7 +64,7 @@ POOL_ROWS: tuple[PoolRow, ...] = (
 
 
 def unsupported(spec: Spec, cluster: Cluster) -> tuple[Diagnostic, ...]:
-    """Return a diagnostic for every key of this cluster that somebody wrote and nothing carries out yet."""
+    """Return a diagnostic for every key of this cluster that is written and not supported yet."""
     return tuple(_find(spec, cluster))
 
 
@@ -79,6 +73,10 @@ def _find(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
     provider = cluster.provider.name
     if schemas.supports(provider) is None:
         yield _not_yet(spec, (*base, "provider", provider), f"the provider {provider}")
+    distribution = cluster.kubernetes.distribution
+    if not distributions.traits(distribution).supported:
+        path: SpecPath = (*base, "kubernetes", "distribution")
+        yield _not_yet(spec, path, f"the distribution {distribution}")
     for row in CLUSTER_ROWS:
         if spec.source.written((*base, *row.path)) and row.when(cluster):
             yield from _judge(spec, provider, (*base, *row.path), row)

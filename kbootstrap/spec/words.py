@@ -1,4 +1,4 @@
-"""The wording of the schema check: types, values and keys as people who write YAML name them."""
+"""The wording of the schema check: types, values and keys in the terms of YAML."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _UNWANTED = ("TF_CLI_ARGS", "TF_WORKSPACE", "TF_DATA_DIR", "TF_IN_AUTOMATION", "TF_INPUT")
-"""Prefixes. Set for other work of the operator, they would change what a plan of ours means.
+"""Prefixes. Set for other work of the operator, they would change the meaning of a plan.
 `TF_VAR_*` may stay: a root declares only variables that kbootstrap sets."""
 
 

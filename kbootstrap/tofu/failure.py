@@ -18,7 +18,7 @@ from kbootstrap.tofu.hints import by_code, lookup
 _HALTED = "execution halted"
 """Summary of the diagnostic that tofu adds after it was interrupted."""
 _DEPRECATED = "deprecated"
-"""In the summary of warnings about what the modules use: for who writes modules, not for operators."""
+"""In the summary of warnings about what the modules use: for authors of modules, not for operators."""
 _RESOURCE = re.compile(r"(?s)^.*\nResource: ")
 
 
@@ -43,7 +43,7 @@ def failure(
     if halted:
         return Interrupted(
             f"{what}: it was stopped; its state is kept",
-            hint="run the same command again: it goes on from there",
+            hint="run the same command again: it continues from there",
             diagnostics=diagnostics,
         )
     first = next(iter(errors(diagnostics)), None)

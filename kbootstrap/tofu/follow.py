@@ -1,8 +1,8 @@
 """Lets a program write into a file, and reads the file while it grows.
 
-A pipe would end with kbootstrap: OpenTofu dies at its next output when nobody reads (SIGPIPE), and loses
-what it made since it last saved its state, up to 20 s before. Writing to a file it finishes its work when
-kbootstrap is killed, saves the state and releases the lock, and the next run goes on from there.
+A pipe would end with kbootstrap: OpenTofu exits at its next output when the reader is gone (SIGPIPE), and
+loses what it made since it last saved its state, up to 20 s before. Writing to a file it finishes its work
+when kbootstrap is killed, saves the state and releases the lock, and the next run continues from there.
 
 Not every backend has a lock (S3 without `locking`). So the shell that runs the program holds one on this
 machine for as long as the program lives (see `settle.py`). Only the shell has it, not the program: what that
@@ -34,8 +34,8 @@ exec 9>>"${out%/*}/kbootstrap.lock" || exit 1
 "$python" -IS -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)' 2>/dev/null
 "$@" >>"$out" 2>&1 9>&-
 """
-"""An interrupt reaches the shell too, which then still waits for the program. Who comes although the lock is
-held (`settled` let it through) goes on to the lock of the state, which tells who holds it."""
+"""An interrupt reaches the shell too, which then still waits for the program. A run that starts although the
+lock is held (`settled` let it through) continues to the lock of the state, whose error names the holder."""
 
 
 def redirected(command: Sequence[str], out: Path) -> list[str]:
@@ -47,7 +47,7 @@ def redirected(command: Sequence[str], out: Path) -> list[str]:
 
 
 def busy(folder: Path) -> bool:
-    """Tell whether a redirected program with its `out` in `folder` still runs on this machine."""
+    """Return whether a redirected program with its `out` in `folder` still runs on this machine."""
     try:
         handle = os.open(folder / "kbootstrap.lock", os.O_RDWR | os.O_CLOEXEC)
     except OSError:
@@ -63,10 +63,10 @@ def busy(folder: Path) -> bool:
 
 @contextlib.asynccontextmanager
 async def followed(out: Path, on_line: OnLine) -> AsyncIterator[None]:
-    """Make `out` anew (0600) and hand its lines to `on_line` as they come, the last at the end.
+    """Create `out` again (0600) and hand its lines to `on_line` as they come, the last at the end.
 
-    The file is removed afterwards. One left by a killed run is replaced: whoever still writes to it goes on
-    writing to the old one.
+    The file is removed afterwards. One left by a killed run is replaced: a process that still writes to it
+    continues writing to the old one.
     """
     files.write(out, b"", mode=0o600)
     ended = asyncio.Event()

@@ -49,7 +49,7 @@ FIRST = (
     hint(
         r"match\s+any\s+of\s+the\s+checksums",
         "KB0536",
-        "Find out who changed it before you go on; `kbootstrap lock --upgrade providers` pins what is "
+        "Find out why it changed before you continue; `kbootstrap lock --upgrade providers` pins what is "
         "published now, for a review of the lock file.",
     ),
     hint(

@@ -1,6 +1,6 @@
 """Remembers that a root was initialised, so that runs that change no HCL can go on without `init`.
 
-The record stands in `.terraform/`: whoever removes that folder removes it too.
+The record is in `.terraform/`: removing that folder removes it too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _RECORD = Path(".terraform") / "kbootstrap-initialised"
 
 
 def is_current(root: Path, binary: Binary, env: Mapping[str, str]) -> bool:
-    """Tell whether `init` was run for exactly this HCL, program and plugin settings."""
+    """Return whether `init` was run for exactly this HCL, program and plugin settings."""
     with contextlib.suppress(OSError):
         return (root / _RECORD).read_text(encoding="utf-8") == _fingerprint(root, binary, env)
     return False

@@ -1,7 +1,7 @@
 """`.terraform.lock.hcl`: which version of a provider OpenTofu takes, and which hashes its packages may have.
 
 Form: "Dependency Lock File" in the documentation of OpenTofu and of Terraform. `h1:` is a hash over what is
-in a package, `zh:` one of the package itself as its vendor signed it: only registries tell those.
+in a package, `zh:` one of the package itself as its vendor signed it: only registries report those.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def sources(versions: str) -> tuple[str, ...]:
 
 
 def published(found: TofuProvider) -> TofuProvider:
-    """Return what others can be held to: the hashes too where a registry told them, else the version alone.
+    """Return what can be pinned: the hashes too where a registry reported them, else the version alone.
 
     What came from a mirror may have been built from source, and other machines make other bytes of that.
     """
@@ -55,7 +55,7 @@ def published(found: TofuProvider) -> TofuProvider:
 
 
 def seed(root: Path, product: str, pins: Mapping[str, TofuProvider]) -> bool:
-    """Make OpenTofu take the pinned versions, and packages with the pinned hashes alone; tell what changed.
+    """Make OpenTofu take the pinned versions, and packages with the pinned hashes alone; return what changed.
 
     Entries of other providers stay as they are, and those that say the same already.
     """
@@ -76,7 +76,7 @@ def seed(root: Path, product: str, pins: Mapping[str, TofuProvider]) -> bool:
 
 
 def forget(root: Path, names: Collection[str], *, signed: bool = False) -> None:
-    """Take the entries of providers out; with `signed` only those with hashes that a registry told."""
+    """Take the entries of providers out; with `signed` only those with hashes that a registry reported."""
     text = _text(root)
     there = read(text)
     gone = {

@@ -1,4 +1,4 @@
-"""Points OpenTofu at the mirror of providers in kbootstrap's cache, where somebody filled one.
+"""Points OpenTofu at the mirror of providers in kbootstrap's cache, where one was filled.
 
 Form of the file, and places of the operator's own: "CLI Configuration File" in the documentation of OpenTofu
 and of Terraform.
@@ -22,7 +22,7 @@ _OWN = (".tofurc", ".terraformrc", ".config/opentofu/tofurc")
 
 
 def configured(env: Mapping[str, str]) -> bool:
-    """Tell whether the operator has a configuration, which then decides where providers come from.
+    """Return whether the operator has a configuration, which then decides where providers come from.
 
     `env` is made by `environment()`: a variable that leads nowhere is not in it.
     """

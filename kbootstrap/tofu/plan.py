@@ -49,7 +49,7 @@ class PlanSummary:
     """A plan: `changes` without no-ops, `drift` what was changed outside since the last run.
 
     Only drift that the plan would undo: clouds fill in much by themselves (members of groups, ports in use),
-    and what nobody would change back is nobody's concern.
+    and a change that is not reverted needs no attention.
     """
 
     changes: tuple[ResourceChange, ...]
@@ -61,7 +61,7 @@ class PlanSummary:
 
     @property
     def empty(self) -> bool:
-        """Tell that applying the plan would change nothing."""
+        """Whether applying the plan would change nothing."""
         return not self.changes and not self.outputs and not self.moves
 
     @property

@@ -58,8 +58,8 @@ class Tofu:
     leads errors to the spec, `hints` say what words of the provider mean, `traits` what its resources are.
 
     All calls raise `TofuFailed` with diagnostics, or `Locked`, `CredentialsRefused` and `PrerequisiteMissing`
-    where the failure is known to be one of these; `DeadlinePassed`; and `Interrupted` when somebody else
-    stopped tofu. When the caller is cancelled, the cancellation goes on after tofu has ended.
+    where the failure is known to be one of these; `DeadlinePassed`; and `Interrupted` when another process
+    stopped tofu. When the caller is cancelled, the cancellation continues after tofu has ended.
     """
 
     root: Path
@@ -74,7 +74,7 @@ class Tofu:
     traits: ResourceTraits = NO_TRAITS
 
     async def init(self, *, force: bool = False) -> bool:
-        """Make the root ready; tell whether that was needed. `force` runs it in any case."""
+        """Prepare the root; return whether that was needed. `force` runs it in any case."""
         if not force and initialised.is_current(self.root, self.binary, self.env):
             return False
         plugins = Path(self.env["TF_PLUGIN_CACHE_DIR"])
@@ -116,7 +116,7 @@ class Tofu:
             "input": False,
             "lock_timeout": f"{LOCK_WAIT}s",
         }
-        # Made before tofu writes to it, so that nobody else can ever read it.
+        # Made before tofu writes to it, so that no other user can ever read it.
         files.write(out, b"", mode=0o600)
         _remove(self.root / HELD)
         if held:
@@ -247,7 +247,7 @@ class Tofu:
             raise DeadlinePassed(
                 f"{self.binary.product} did not {aim} cluster {self.cluster} within {deadline:.0f} s"
             ) from error
-        if done.status > 128:  # how a shell tells the signal that ended a program
+        if done.status > 128:  # how a shell reports the signal that ended a program
             done = changed(done, status=128 - done.status)
         if done.status != 0:
             raise self._failure(

@@ -1,7 +1,7 @@
-"""Waits for a run that goes on without its kbootstrap (killed, see `follow.py`) to come to its end.
+"""Waits for OpenTofu to finish when its kbootstrap was killed (see `follow.py`).
 
 tofu itself would look again after 1, 2, 4, 8, 16 s; and what is read without a lock, like outputs, would be
-told from the middle of a run. Lock of a local state: POSIX record lock on `terraform.tfstate`
+distinguished from the middle of a run. Lock of a local state: POSIX record lock on `terraform.tfstate`
 (`internal/states/statemgr/filesystem_lock_unix.go` of OpenTofu). Other backends may have no lock at all: for
 those there is the lock of `follow.py`, of runs on this machine.
 """
@@ -23,10 +23,10 @@ _PAUSE = 0.2
 
 
 async def settled(root: Path, wait: float, cluster: str, emit: Emit) -> None:
-    """Return when nobody on this machine works in `root`, or holds its local state, or after `wait` seconds.
+    """Return when no local process works in `root` or holds its local state, or after `wait` seconds.
 
-    Says so when it has to wait. With a local state it is no error to come out too late: tofu then tells who
-    holds the lock. Raises `Locked` (KB0505) when another run still goes on that may hold no other lock.
+    Reports when it has to wait. With a local state a timeout is no error: tofu then reports the holder of the
+    lock. Raises `Locked` (KB0505) while another run continues that may hold no other lock.
     """
     state, folder = root / "terraform.tfstate", root / ".terraform"
     if not _held(state) and not busy(folder):

@@ -49,7 +49,7 @@ class Stream:
             self._log(str(message.get("@message", "")), hook if isinstance(hook, dict) else {})
 
     def _lock(self, kind: object) -> None:
-        """Tell while tofu waits for another run to release the state."""
+        """Report while tofu waits for another run to release the state."""
         if kind == "state_lock_acquire":
             self._waiting = True
             status = Status.WAITING

@@ -11,7 +11,9 @@ from kbootstrap.providers.model import DestroyPreview
 from kbootstrap.views.screen import Screen, harmless
 
 
-def show_doomed(cluster: str, doomed: DestroyPreview, stream: TextIO, env: Mapping[str, str]) -> None:
+def show_destroy_preview(
+    cluster: str, doomed: DestroyPreview, stream: TextIO, env: Mapping[str, str]
+) -> None:
     """Print where the cluster is, and the names of what goes with all data on it, by kind."""
     screen = Screen(stream, env)
     there = {kind: names for kind, names in doomed.things.items() if names}

@@ -38,7 +38,7 @@ def show_error(
     log: Path | None = None,
     changed: bool | None = None,
 ) -> None:
-    """Print a failure. `log` is the event log of the run; `changed` tells whether the run changed anything.
+    """Print a failure. `log` is the event log of the run; `changed` says whether the run changed anything.
 
     With `changed` None nothing is said about it, except for failures that come before any change.
     """

@@ -81,4 +81,4 @@ def _joined(text: str) -> str:
 
 
 _NARROW = 80
-"""Columns. Nobody writes texts narrower than this; shorter lines end where their writer wanted it."""
+"""Columns. No text is written narrower than this; shorter lines end where their author wanted it."""

@@ -189,7 +189,7 @@ class Live:
         return text if len(text) <= room else text[: max(room - len(mark), 0)] + mark
 
     def _fit(self, name: str, width: int) -> str:
-        """Cut a name in the middle: its end tells nodes apart."""
+        """Cut a name in the middle: its end distinguishes nodes."""
         if len(name) <= width:
             return name
         mark = self._screen.symbols.ellipsis

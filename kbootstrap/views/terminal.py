@@ -39,7 +39,7 @@ def look_at(stream: TextIO, env: Mapping[str, str]) -> Terminal:
 
 
 def in_ci(env: Mapping[str, str]) -> bool:
-    """Tell whether this is a CI job, where nobody answers and everything is logged."""
+    """Return whether this is a CI job: there is no one to answer, and everything is logged."""
     return env.get("CI", "").lower() not in {"", "0", "false"}
 
 
@@ -58,9 +58,9 @@ def _number(text: str | None) -> int:
 
 
 def _unicode(stream: TextIO, env: Mapping[str, str]) -> bool:
-    """Tell whether letters beyond ASCII arrive whole.
+    """Return whether letters beyond ASCII arrive whole.
 
-    Python writes UTF-8 in the C locale as well (PEP 538, PEP 540), so the stream alone does not tell. The
+    Python writes UTF-8 in the C locale as well (PEP 538, PEP 540), so the stream alone does not show it. The
     Linux console has a font of at most 512 signs.
     """
     if (stream.encoding or "").lower().replace("-", "") != "utf8" or env.get("TERM") == "linux":

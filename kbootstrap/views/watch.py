@@ -1,4 +1,4 @@
-"""Status again and again: a screen that is drawn anew, a block for each change, or a line of JSON for each.
+"""Status, repeated: a screen that is redrawn, a block for each change, or a line of JSON for each.
 
 A terminal gets a screen of its own, as from `watch` or `less`; what was seen last stays when it ends.
 """
@@ -38,7 +38,7 @@ def choose(output: str, spec: str, interval: float, stream: TextIO, env: Mapping
 
 
 class _Changes:
-    """Tells whether something is another thing than last time."""
+    """Detects whether a value differs from the last one."""
 
     def __init__(self) -> None:
         self._last: dict[str, Any] | None = None
@@ -73,7 +73,7 @@ class BlockWatch:
         self._begun = False
 
     def show(self, clusters: Sequence[ClusterStatus], now: datetime) -> None:
-        """Print a block that begins with the time. Raises `BrokenPipeError` when nobody reads any more."""
+        """Print a block that begins with the time. Raises `BrokenPipeError` when the pipe is closed."""
         if not self._changes.new(clusters):
             return
         if self._begun:
@@ -88,7 +88,7 @@ class BlockWatch:
 
 
 class ScreenWatch:
-    """The whole terminal, drawn anew after each look, and when its size changes."""
+    """The whole terminal, redrawn after each observation, and when its size changes."""
 
     def __init__(self, screen: Screen, interval: float) -> None:
         self._screen, self._interval = screen, interval

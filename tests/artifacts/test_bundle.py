@@ -18,7 +18,7 @@ def test_layout_sums_links_and_name(tmp_path: Path) -> None:
         programs[name] = tmp_path / name
         programs[name].write_bytes(name.encode())
     (tmp_path / "out").mkdir()
-    archive = pack(programs, tmp_path / "out")
+    archive = pack(programs, tmp_path / "out", {"kubectl": "k3s", "k3s-server": "k3s"})
     assert archive.name == f"{hashlib.sha256(archive.read_bytes()).hexdigest()}.tar.zst"
     with zstandard.open(archive) as stream, tarfile.open(fileobj=io.BytesIO(stream.read())) as opened:
         members = {member.name: member for member in opened}

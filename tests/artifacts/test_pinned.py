@@ -140,16 +140,16 @@ def test_the_recipe_is_the_same_everywhere_and_follows_what_is_built(monkeypatch
     first = source.fingerprint("k3s", BUILDABLE)
     assert first is not None
     assert re.fullmatch("[0-9a-f]{64}", first)
-    others = {source.fingerprint("k3s", version) for version in recipe.k3s_versions()}
-    assert len(others) == len(recipe.k3s_versions())
+    others = {source.fingerprint("k3s", version) for version in recipe.distribution_versions("k3s")}
+    assert len(others) == len(recipe.distribution_versions("k3s"))
     assert source.fingerprint("k3s", "v1.0.0+k3s1") is source.fingerprint("rke2", BUILDABLE) is None
 
-    known, step = recipe.k3s(BUILDABLE), recipe.go_step
+    known, step = recipe.distribution("k3s", BUILDABLE), recipe.go_step
     assert known is not None
-    monkeypatch.setattr(recipe, "k3s", lambda _: replace(known, seconds=1))
+    monkeypatch.setattr(recipe, "distribution", lambda *_: replace(known, seconds=1))
     assert source.fingerprint("k3s", BUILDABLE) == first, "how long it takes is no part of it"
-    monkeypatch.setattr(recipe, "k3s", lambda _: replace(known, commit="0"))
+    monkeypatch.setattr(recipe, "distribution", lambda *_: replace(known, commit="0"))
     assert source.fingerprint("k3s", BUILDABLE) != first
-    monkeypatch.setattr(recipe, "k3s", lambda _: known)
+    monkeypatch.setattr(recipe, "distribution", lambda *_: known)
     monkeypatch.setattr(recipe, "go_step", lambda name: replace(step(name), tags=("other",)))
     assert source.fingerprint("k3s", BUILDABLE) != first

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from kbootstrap.cluster import api as api_module
-from kbootstrap.cluster.api import ApiUnavailable, connect, observe, read_node, warm
+from kbootstrap.cluster.api import ApiUnavailable, connect, observe, preload_imports, read_node
 from kbootstrap.distros.additions import SecretContent
 from kbootstrap.inventory.model import Endpoint
 from kbootstrap.spec.model import Taint
@@ -160,7 +160,7 @@ def test_read_a_node_that_has_just_registered() -> None:
 
 
 async def test_nodes(server: Server, kubeconfig: str) -> None:
-    warm()
+    preload_imports()
     server.body = json.dumps({"items": [NODE]}).encode()
     api = connect(kubeconfig, at(server))
     seen = await observe(api, patience=0.05)

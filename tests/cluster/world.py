@@ -29,7 +29,7 @@ INTERNAL, EXTERNAL = Endpoint("10.9.0.10", 6443), Endpoint("127.0.0.1", 26443)
 ACTIVE = UnitState("loaded", "active", "running", enabled=True)
 
 
-def want(
+def desired(
     servers: int = 1,
     agents: int = 1,
     *,
@@ -85,16 +85,16 @@ def staged(plan: Wanted, name: str) -> NodeFacts:
         traces=(plan.distro.paths.binary,),
         files={f.path: hashlib.sha256(f.content.encode()).hexdigest() for f in node.files},
         texts={f.path: f.content for f in node.files},
-        artifacts={a.path: Installed("5" * 64, plan.version, intact=True) for a in plan.bits["amd64"]},
+        artifacts={a.path: Installed("5" * 64, plan.version, intact=True) for a in plan.artifacts["amd64"]},
         units={plan.distro.unit(node.role): UnitState("loaded")},
     )
 
 
-def running(plan: Wanted, name: str, *, founder: bool | None = None) -> NodeFacts:
-    """A node as a finished run leaves it. Without a word the first server is the founder."""
+def running(plan: Wanted, name: str, *, initial_server: bool | None = None) -> NodeFacts:
+    """A node as a finished run leaves it. By default the first server is the initial one."""
     node = plan.node(name)
     server = node.role == "server"
-    first = name == plan.servers[0].name if founder is None else founder
+    first = name == plan.servers[0].name if initial_server is None else initial_server
     join = plan.distro.join_file(role=node.role, initial=server and first, registration=plan.registration)
     base = staged(plan, name)
     return replace(

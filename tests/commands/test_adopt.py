@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kbootstrap.commands import adopt as module
-from kbootstrap.commands.adopt import Adopted, adopt
+from kbootstrap.commands.adopt import Adopted, adopt_cluster
 from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.core.events import nowhere
 from kbootstrap.core.runtime import Runtime
@@ -96,7 +96,7 @@ class _World:
             provider=SimpleNamespace(adoption=SimpleNamespace(find=find)),
             lease=SimpleNamespace(verify=lambda: None),
         )
-        return await adopt(context, beginning=lambda: None)  # type: ignore[arg-type]
+        return await adopt_cluster(context, beginning=lambda: None)  # type: ignore[arg-type]
 
 
 async def test_it_is_noted_as_made_and_gets_the_id_that_it_carries(monkeypatch: pytest.MonkeyPatch) -> None:

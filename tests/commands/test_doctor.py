@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from kbootstrap.commands.doctor import judge
-from tests.cluster.world import fresh, running, want
+from tests.cluster.world import desired, fresh, running
 
-PLAN = want(1, 1)
+PLAN = desired(1, 1)
 SERVER = PLAN.servers[0]
 
 

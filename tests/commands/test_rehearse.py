@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from kbootstrap.cluster.snapshots.vault import Bundle, lock
-from kbootstrap.commands import rehearse as rehearsal
-from kbootstrap.commands.rehearse import documents
+from kbootstrap.commands.snapshot import rehearse as rehearsal
+from kbootstrap.commands.snapshot.rehearse import documents
 from kbootstrap.core.errors import CredentialsRefused, InstallFailed, PrerequisiteMissing
 from kbootstrap.core.events import Event
 from kbootstrap.core.redact import Redactor

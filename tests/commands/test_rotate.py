@@ -9,15 +9,15 @@ from typing import cast
 
 import pytest
 
-from kbootstrap.cluster.converge.tokens import NEXT, Beside
+from kbootstrap.cluster.converge.tokens import NEXT, StagedTokens
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.state.model import TokenMarks
-from kbootstrap.commands import pipeline, rotate
-from kbootstrap.commands.pipeline import ClusterPlan
+from kbootstrap.commands import rotate
 from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.core.events import nowhere
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros import find
+from kbootstrap.engine.cluster_plan import ClusterPlan
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.infrastructure import Infrastructure
 from kbootstrap.engine.observe import Nodes
@@ -26,7 +26,7 @@ from kbootstrap.inventory.model import Inventory
 from kbootstrap.tofu.plan import ResourceChange
 from tests.cluster.decide.test_rotation import A1, BEFORE, LAID, S1, S2, facts_of
 from tests.cluster.machines import RAW_AGENT, SERVER_TOKEN
-from tests.cluster.world import EXTERNAL, INTERNAL, api, want
+from tests.cluster.world import EXTERNAL, INTERNAL, api, desired
 from tests.plans.test_build import found, machine
 
 K3S = find("k3s")
@@ -46,7 +46,7 @@ def context() -> Context:
 
 def planned(marks: dict[str, TokenMarks], *changes: ResourceChange) -> ClusterPlan:
     """Two servers and an agent, of which `apply` would make what it makes of these facts."""
-    wanted = want(2, 1)
+    wanted = desired(2, 1)
     seen = facts_of(wanted, marks)
     answers = {K3S.paths.server_token: SERVER_TOKEN, K3S.paths.agent_token: RAW_AGENT}
 
@@ -112,11 +112,11 @@ async def test_new_tokens_are_on_every_server_before_anything_else(monkeypatch: 
         assert NEXT not in cast("FakeHost", plan.nodes.hosts[A1]).files
         return plan.nodes
 
-    monkeypatch.setattr(pipeline, "apply", apply)
+    monkeypatch.setattr(rotate, "apply_cluster", apply)
     plan = rotate.tokens(planned(SETTLED))
     await rotate.carry_out(plan)
     assert len(set(laid)) == 1
-    tokens = Beside.read(laid[0].decode(), Redactor())
+    tokens = StagedTokens.read(laid[0].decode(), Redactor())
     assert tokens
     assert (tokens.old_server, tokens.old_agent) == (SERVER_TOKEN, RAW_AGENT)
     await rotate.carry_out(plan)
@@ -128,7 +128,7 @@ async def test_certificates_lay_no_tokens(monkeypatch: pytest.MonkeyPatch) -> No
         assert plan.nodes
         return plan.nodes
 
-    monkeypatch.setattr(pipeline, "apply", apply)
+    monkeypatch.setattr(rotate, "apply_cluster", apply)
     plan = rotate.certificates(planned(SETTLED), None)
     nodes = await rotate.carry_out(plan)
     assert all(NEXT not in cast("FakeHost", host).files for host in nodes.hosts.values())

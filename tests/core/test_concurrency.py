@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from kbootstrap.core.concurrency import together
+from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.errors import InstallFailed
 
 
@@ -20,21 +20,21 @@ async def fail(error: Exception, seconds: float = 0.0) -> int:
 
 
 async def test_results_keep_their_order() -> None:
-    assert await together([give(1, 0.02), give(2)]) == [1, 2]
+    assert await run_all([give(1, 0.02), give(2)]) == [1, 2]
 
 
 async def test_the_first_failure_is_raised_as_it_is() -> None:
     with pytest.raises(InstallFailed, match="first"):
-        await together([fail(InstallFailed("first")), fail(InstallFailed("second"), 5), give(1, 5)])
+        await run_all([fail(InstallFailed("first")), fail(InstallFailed("second"), 5), give(1, 5)])
 
 
 async def test_a_bug_is_never_hidden_by_an_expected_failure() -> None:
     with pytest.raises(RuntimeError, match="bug"):
-        await together([fail(InstallFailed("expected")), fail(RuntimeError("bug"))])
+        await run_all([fail(InstallFailed("expected")), fail(RuntimeError("bug"))])
 
 
 async def test_cancelling_reaches_all() -> None:
-    task = asyncio.create_task(together([give(1, 60), give(2, 60)]))
+    task = asyncio.create_task(run_all([give(1, 60), give(2, 60)]))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -53,7 +53,7 @@ async def test_a_cancellation_is_not_lost_beside_a_failure() -> None:
 
     async def tolerant() -> None:
         with contextlib.suppress(InstallFailed):
-            await together([fail(InstallFailed("x")), stubborn()])
+            await run_all([fail(InstallFailed("x")), stubborn()])
         await asyncio.Event().wait()
 
     task = asyncio.create_task(tolerant())

@@ -71,7 +71,7 @@ def follow(lab: Lab, process: subprocess.Popen[str], at: Boundary, seconds: floa
 def crash(
     lab: Lab, arguments: Sequence[str | Path], at: Boundary, how: How, victim: str, *, seconds: float = 400
 ) -> bool:
-    """Run a command and let something die at a boundary; tell whether that moment came.
+    """Run a command and let something die at a boundary; return whether that moment came.
 
     `victim` is the machine that dies, or that is cut off until the run has ended.
     """

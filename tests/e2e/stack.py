@@ -80,7 +80,7 @@ def stack(
 
 
 def opens(address: str, port: int) -> bool:
-    """Tell whether a TCP port answers this machine."""
+    """Return whether a TCP port answers this machine."""
     try:
         with socket.create_connection((address, port), timeout=3):
             return True

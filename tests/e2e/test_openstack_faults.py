@@ -22,7 +22,7 @@ SMALL = (
 
 
 def empty(made: Stack) -> bool:
-    """Tell whether nothing was made."""
+    """Return whether nothing was made."""
     return made.cloud.leftovers(made.project) == ()
 
 

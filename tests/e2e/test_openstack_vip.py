@@ -141,7 +141,7 @@ def _ssh(found: Infrastructure, ordinal: int) -> bool:
 
 
 def _reaches(found: Infrastructure, ordinal: int, address: str) -> bool:
-    """Tell whether a server reaches an address."""
+    """Return whether a server reaches an address."""
     connect = f"import socket; socket.create_connection(({address!r}, 6443), 3)"
     try:
         found.on(ordinal, "python3 -", text=connect)

@@ -35,7 +35,7 @@ clusters:
 
 
 def accepted(lab: Lab, user: str, token: str) -> bool:
-    """Tell whether the API's side for nodes lets somebody in with the password of a token."""
+    """Return whether the API's side for nodes lets somebody in with the password of a token."""
     config = json.loads(lab.kubectl("config", "view", "--raw", "--minify", "-o", "json"))
     server = config["clusters"][0]["cluster"]["server"]
     password = token.rpartition(":")[2]
@@ -56,7 +56,7 @@ def accepted(lab: Lab, user: str, token: str) -> bool:
 
 
 def refused(lab: Lab, server: str) -> bool:
-    """Tell whether a server said that the token of before is good no more, in either way."""
+    """Return whether a server said that the token of before is good no more, in either way."""
     journal = lab.on_node(server, "journalctl -u k3s -n 400")
     return "encrypted with different token" in journal or "newer than datastore" in journal
 

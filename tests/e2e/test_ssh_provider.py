@@ -218,7 +218,7 @@ def test_hosts_come_and_go(metal: Metal, tmp_path: Path) -> None:
 
     spec = other.spec(spec_of(metal, "cp-2", "w-1"))
     shown = other.run("plan", "--detailed-exitcode", spec, code=2).stderr
-    assert "take Kubernetes off the machine" in shown
+    assert "remove Kubernetes from the machine" in shown
     (lab.folder / "plan.txt").write_text(shown)
     begun = time.monotonic()
     process = other.start("apply", "-y", spec)

@@ -89,7 +89,7 @@ def start_web(lab: Lab, service: str) -> None:
 
 
 def web_answers(address: str) -> bool:
-    """Tell whether that web server answers at an address from outside."""
+    """Return whether that web server answers at an address from outside."""
     try:
         with urllib.request.urlopen(f"http://{address}/", timeout=5) as answer:
             return bool(answer.read().startswith(b"web-"))

@@ -10,8 +10,9 @@ from kbootstrap.core.events import nowhere
 from kbootstrap.core.process import LocalRunner
 from kbootstrap.core.redact import MASK, Redactor
 from kbootstrap.core.runtime import Runtime
-from kbootstrap.engine.context import choose, contexts, read_spec
-from kbootstrap.engine.prepare import verify_owner
+from kbootstrap.engine.context import contexts
+from kbootstrap.engine.outputs import verify_owner
+from kbootstrap.engine.spec import choose, read_spec
 
 LOCAL = """\
 apiVersion: kbootstrap/v1alpha1

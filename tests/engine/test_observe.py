@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 
-from kbootstrap.cluster.decide.removal import Going
+from kbootstrap.cluster.decide.removal import Removal
 from kbootstrap.cluster.state.model import NodeFacts, UnitState
 from kbootstrap.core.errors import HostUnreachable, KbootstrapError
 from kbootstrap.core.events import nowhere
 from kbootstrap.distros.model import Role
-from kbootstrap.engine.observe import NotRunning, _beginning, see_nodes, silent, way_in
+from kbootstrap.engine.api_route import way_in
+from kbootstrap.engine.observe import NotRunning, _beginning, see_nodes, silent
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
 from kbootstrap.tofu.plan import PlanSummary
-from tests.cluster.world import running, want
+from tests.cluster.world import desired, running
 
 
 class _Provider:
@@ -55,7 +56,7 @@ async def test_a_plan_starts_no_machine() -> None:
 
 def _seen(endpoint: str, states: Sequence[str]) -> tuple[Any, Inventory, dict[str, NodeFacts]]:
     """Three servers, with their services in these states."""
-    plan = want(3, 0)
+    plan = desired(3, 0)
     names = [node.name for node in plan.servers]
     context = SimpleNamespace(
         nodes=plan.nodes,
@@ -75,7 +76,7 @@ def _seen(endpoint: str, states: Sequence[str]) -> tuple[Any, Inventory, dict[st
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "active", "going", "asked"),
+    ("endpoint", "active", "removal", "asked"),
     [
         ("floating_ip", "+++", (), None),
         ("load_balancer", "-++", (), None),
@@ -87,11 +88,11 @@ def _seen(endpoint: str, states: Sequence[str]) -> tuple[Any, Inventory, dict[st
     ],
 )
 def test_who_is_asked_while_the_first_server_is_away(
-    endpoint: str, active: str, going: tuple[int, ...], asked: int | None
+    endpoint: str, active: str, removal: tuple[int, ...], asked: int | None
 ) -> None:
     context, inventory, facts = _seen(endpoint, ["active" if one == "+" else "failed" for one in active])
-    leaving: dict[str, Role] = {f"local-control-plane-{n}": "server" for n in going}
-    where, through = way_in(context, inventory, facts, Going({}, leaving))
+    leaving: dict[str, Role] = {f"local-control-plane-{n}": "server" for n in removal}
+    where, through = way_in(context, inventory, facts, Removal({}, leaving))
     if asked is None:
         assert (where, through) == (inventory.external, None)
     else:

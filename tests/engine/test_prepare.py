@@ -10,7 +10,8 @@ import pytest
 
 from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.core.workspace import ClusterSpace, Workspace
-from kbootstrap.engine.prepare import forget_destroy, lost_hint, note_destroy, verify_there
+from kbootstrap.engine.destroy_record import forget_destroy, note_destroy
+from kbootstrap.engine.outputs import lost_hint, verify_there
 from kbootstrap.providers import find
 
 

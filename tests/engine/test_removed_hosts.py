@@ -16,7 +16,7 @@ from kbootstrap.core.errors import HostUnreachable, KbootstrapError, Prerequisit
 from kbootstrap.engine.removed_hosts import Departed, recorded, visit
 from kbootstrap.hosts.fake import Answer, FakeConnector, Run, output
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
-from tests.cluster.world import want
+from tests.cluster.world import desired
 
 END = Endpoint("10.0.0.1", 6443)
 OUTPUTS: dict[str, Any] = {"kbootstrap": {"endpoint": {}, "nodes": {"cp": {}}}}
@@ -68,7 +68,7 @@ async def seen(said: dict[str, str], api: ApiFacts | None, deaf: Collection[str]
         provider_context=None,
         distribution=distros.find("k3s"),
     )
-    wanted = replace(want(1, 0), machines={"cp": Recorded("server", "10.0.0.1")})
+    wanted = replace(desired(1, 0), machines={"cp": Recorded("server", "10.0.0.1")})
     refusals = {name: HostUnreachable(f"{name} is silent", host=name) for name in deaf}
     async with AsyncExitStack() as stack:
         via = FakeConnector(answer, refusals=refusals)
@@ -95,8 +95,8 @@ async def test_nobody_is_visited_where_nobody_left() -> None:
 
 async def test_a_machine_of_this_cluster_goes_with_its_facts() -> None:
     found = await seen({"w": "claimed c"}, remembered(w=AGENT))
-    assert found.going.removed == {"w": "agent"}
-    assert found.going.staying == {"w": AGENT}
+    assert found.removal.removed == {"w": "agent"}
+    assert found.removal.staying == {"w": AGENT}
     assert (set(found.hosts), set(found.facts), found.unseen) == ({"w"}, {"w"}, {})
 
 
@@ -125,7 +125,7 @@ async def test_a_machine_that_is_clean_already_is_only_forgotten() -> None:
 async def test_machines_that_are_silent_or_unknown_are_told() -> None:
     found = await seen({}, remembered(w=AGENT, keyless=AGENT), deaf=["w"])
     assert found.unseen == {"w": "w is silent", "keyless": "no key of it"}
-    assert found.going.names == {"w", "keyless"}
+    assert found.removal.names == {"w", "keyless"}
 
 
 async def test_a_machine_that_has_another_name_in_the_spec_is_not_cleaned() -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.decide.removal import Going
+from kbootstrap.cluster.decide.removal import Removal
 from kbootstrap.cluster.state.pods import Owner, Pod
 from kbootstrap.core.errors import DeadlinePassed, InstallFailed
 from kbootstrap.core.events import Event, Status
@@ -24,7 +24,7 @@ from kbootstrap.hosts.model import Host
 from kbootstrap.providers import find
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange
 from tests.cluster.machines import KUBECONFIG, FakeApi, Machines
-from tests.cluster.world import EXTERNAL, api, facts, want
+from tests.cluster.world import EXTERNAL, api, desired, facts
 
 S1 = "local-control-plane-1"
 A1, A2, A3 = (f"local-default-{i}" for i in (1, 2, 3))
@@ -47,18 +47,18 @@ class _Provider:
 
 
 def pod(name: str, node: str, owner: Owner | None = None) -> Pod:
-    return Pod("web", name, node, owner, mirror=False, finished=False, ready=True, going=False)
+    return Pod("web", name, node, owner, mirror=False, finished=False, ready=True, terminating=False)
 
 
-def turnover(machines: Machines, going: Going, events: list[Event], seconds: float = 0.05) -> Turnover:
+def turnover(machines: Machines, removal: Removal, events: list[Event], seconds: float = 0.05) -> Turnover:
     plan = machines.plan
     seen = api(plan, {"*": {}, S1: {"etcd": True}})
     assert seen is not None
     machines.nodes = {**seen.nodes, **machines.nodes}
     there = facts(plan, {"*": {"is": "running"}})
     nodes = SimpleNamespace(
-        plan=decide(plan, there, type(seen)(machines.nodes), going=going, partial=True),
-        going=going,
+        plan=decide(plan, there, type(seen)(machines.nodes), removal=removal, partial=True),
+        removal=removal,
         facts=there,
         hosts=dict[str, Host](machines.hosts),
         kubeconfig=KUBECONFIG.rstrip("\n"),
@@ -84,7 +84,7 @@ def turnover(machines: Machines, going: Going, events: list[Event], seconds: flo
 
 @pytest.fixture
 def machines() -> Machines:
-    return Machines(want(1, 3))
+    return Machines(desired(1, 3))
 
 
 def cordoned(machines: Machines) -> set[str]:
@@ -97,7 +97,7 @@ async def test_the_others_are_given_back_when_one_cannot_be_drained(machines: Ma
     machines.held["slow"] = "a budget"
     events: list[Event] = []
     with pytest.raises(InstallFailed, match="alone"):
-        await turnover(machines, Going({A1: "agent", A2: "agent"}, {}), events, 60).carry_out()
+        await turnover(machines, Removal({A1: "agent", A2: "agent"}, {}), events, 60).carry_out()
     assert cordoned(machines) == set()
     assert {A1, A2} <= set(machines.nodes)
     told = {e.node for e in events if e.step == "uncordon the node" and e.status is Status.DONE}
@@ -111,19 +111,19 @@ async def test_who_was_cordoned_by_somebody_else_stays_so(machines: Machines) ->
     machines.pods = [pod("alone", A1), pod("slow", A2, Owner("Deployment", "web", "shop"))]
     machines.held["slow"] = "a budget"
     with pytest.raises(InstallFailed, match="alone"):
-        await turnover(machines, Going({A1: "agent", A2: "agent"}, {}), [], 60).carry_out()
+        await turnover(machines, Removal({A1: "agent", A2: "agent"}, {}), [], 60).carry_out()
     assert cordoned(machines) == {A2}
     assert not machines.nodes[A2].leaving
 
 
 async def test_who_has_begun_to_leave_is_not_given_back(machines: Machines) -> None:
     """Agents go four at a time: the fifth is the one that cannot, and the four have left by then."""
-    machines = Machines(want(1, 6))
+    machines = Machines(desired(1, 6))
     names = [f"local-default-{i}" for i in range(1, 7)]
     machines.pods = [pod("slow", names[4], Owner("Deployment", "web", "shop"))]
     machines.held["slow"] = "a budget"
     with pytest.raises(DeadlinePassed):
-        await turnover(machines, Going(dict.fromkeys(names, "agent"), {}), []).carry_out()
+        await turnover(machines, Removal(dict.fromkeys(names, "agent"), {}), []).carry_out()
     assert set(machines.nodes) >= {S1, names[4]}
     assert not set(names[:4]) & set(machines.nodes)
     assert cordoned(machines) == set()
@@ -134,7 +134,7 @@ async def test_a_silent_api_does_not_hide_why(machines: Machines, monkeypatch: p
 
     monkeypatch.setattr(module, "API", 0.02)
     monkeypatch.setattr(module, "POLL", 0.005)
-    made = turnover(machines, Going({A1: "agent", A2: "agent"}, {}), [])
+    made = turnover(machines, Removal({A1: "agent", A2: "agent"}, {}), [])
     machines.pods = [pod("alone", A1)]
     wrapped = FakeApi(machines)
 
@@ -187,7 +187,7 @@ class _Pool:
 
 @pytest.mark.parametrize("held", ["module {}", ""])
 async def test_who_waits_is_held(machines: Machines, held: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = turnover(machines, Going({}, {A1: "agent", A2: "agent"}), [])
+    made = turnover(machines, Removal({}, {A1: "agent", A2: "agent"}), [])
     made.planned = PlanSummary((machine(A1, "replace"), machine(A2, "replace")), (), ())
     pool = _Pool(held)
     made.tofu = pool  # type: ignore[assignment]
@@ -212,7 +212,7 @@ async def test_who_waits_is_held(machines: Machines, held: str, monkeypatch: pyt
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 5)), min_size=1, max_size=4), st.integers(1, 3))
 def test_never_more_of_a_pool_than_may_be_away(pools: list[tuple[int, int]], servers: int) -> None:
     """Each pool is its size and how many of it may be away at once."""
-    base = want(servers, 1)
+    base = desired(servers, 1)
     model = base.nodes[-1]
     agents = [
         replace(model, name=f"p{i}-{n}", pool=f"p{i}", at_once=at_once)
@@ -221,8 +221,8 @@ def test_never_more_of_a_pool_than_may_be_away(pools: list[tuple[int, int]], ser
     ]
     nodes = (*base.servers, *agents)
     everybody: dict[str, Role] = {node.name: node.role for node in nodes}
-    made = turnover(Machines(replace(base, nodes=nodes)), Going({}, everybody), [])
-    batches = made._order().renew
+    made = turnover(Machines(replace(base, nodes=nodes)), Removal({}, everybody), [])
+    batches = made._order().replaced
     assert [name for batch in batches for name in batch] == [node.name for node in nodes]
     by_name = {node.name: node for node in nodes}
     for batch in batches:

@@ -14,18 +14,15 @@ from typing import Any, TypeVar
 from unittest import mock
 
 from kbootstrap.cluster import api
-from kbootstrap.cluster.converge import converge as act
-from kbootstrap.cluster.converge import drain, watch
-from kbootstrap.cluster.converge import node_actions as hands
-from kbootstrap.cluster.converge import readiness as arrival
-from kbootstrap.cluster.converge import reporting as telling
+from kbootstrap.cluster.converge import converge as converging
+from kbootstrap.cluster.converge import drain, node_actions, readiness, reporting, watch
 from kbootstrap.cluster.lock import lease
 from kbootstrap.cluster.observe import facts
 
 T = TypeVar("T")
 EPOCH = 1_700_000_000
 """What the clocks of all machines show at 0."""
-_TIMED = (act, api, arrival, drain, facts, hands, lease, telling, watch)
+_TIMED = (converging, api, readiness, drain, facts, node_actions, lease, reporting, watch)
 """Modules that look at a clock while they wait."""
 
 

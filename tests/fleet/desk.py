@@ -26,15 +26,15 @@ from kbootstrap.artifacts.cache import Kept
 from kbootstrap.cluster import api as real_api
 from kbootstrap.cluster.lock.holder import Holder, Process
 from kbootstrap.cluster.lock.lease import Lease
-from kbootstrap.commands import pipeline
 from kbootstrap.core.errors import HostUnreachable, KbootstrapError
 from kbootstrap.core.events import Event
 from kbootstrap.core.process import LocalRunner
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.runtime import Runtime
-from kbootstrap.engine import observe as survey
-from kbootstrap.engine import prepare as stages
-from kbootstrap.engine.context import Context, contexts, keep_lock, read_spec
+from kbootstrap.engine import apply_cluster, connect, install, observe, plan_cluster
+from kbootstrap.engine.context import Context, contexts
+from kbootstrap.engine.lock_file import keep_lock
+from kbootstrap.engine.spec import read_spec
 from kbootstrap.hosts import failures
 from kbootstrap.hosts.model import Host, Output, Transferred
 from kbootstrap.inventory.model import Endpoint, SshTarget
@@ -286,21 +286,21 @@ class Desk:
         if lock is not None:
             place.write_text(lock)
 
-    def apply(self, *, renew: Collection[str] = (), cut: int = 0, after: bool = True) -> Ended:
+    def apply(self, *, replaced: Collection[str] = (), cut: int = 0, after: bool = True) -> Ended:
         """Run `apply`, or `replace` of nodes; raises `Broken` where an invariant was broken."""
         self.runs += 1
         clock = Clock(self.world.now, self.world.advance)
-        return clock.run(self._apply(renew, cut, after))
+        return clock.run(self._apply(replaced, cut, after))
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
         self.world.advance(self.world.now + seconds)
 
-    async def _apply(self, renew: Collection[str], cut: int, after: bool) -> Ended:
+    async def _apply(self, replaced: Collection[str], cut: int, after: bool) -> Ended:
         gate, events = Gate(self.world, cut, after), list[Event]()
         context = self._context(gate, events)
         with _doors(gate, context):
-            work = asyncio.ensure_future(_run(context, renew))
+            work = asyncio.ensure_future(_run(context, replaced))
             dead = asyncio.ensure_future(gate.dead.wait())
             try:
                 await asyncio.wait({work, dead}, return_when=asyncio.FIRST_COMPLETED)
@@ -342,11 +342,11 @@ def _loaded(path: Path, text: str) -> Spec:
     return read_spec(path)
 
 
-async def _run(context: Context, renew: Collection[str]) -> bool:
-    """As the command does; tell whether there was anything to do."""
+async def _run(context: Context, replaced: Collection[str]) -> bool:
+    """As the command does; return whether there was anything to do."""
     async with AsyncExitStack() as stack:
-        planned = await pipeline.plan(context, stack, starting=True, renew=renew)
-        await pipeline.apply(planned)
+        planned = await plan_cluster.plan_cluster(context, stack, starting=True, replace=replaced)
+        await apply_cluster.apply_cluster(planned)
         return not planned.empty
 
 
@@ -364,12 +364,17 @@ def _doors(gate: Gate, context: Context) -> Iterator[None]:
 
     with contextlib.ExitStack() as patches:
         for target, name, new in (
-            (pipeline, "prepare", prepare),
-            (pipeline, "keep_kubeconfig", lambda *_parts, **_options: ()),  # files of the operator's machine
-            (stages, "obtain", obtain),
-            (survey, "connector", lambda _context: _Connector(gate, redactor)),
+            (plan_cluster, "prepare", prepare),
+            (
+                apply_cluster,
+                "keep_kubeconfig",
+                lambda *_parts, **_options: (),
+            ),  # files of the operator's machine
+            (install, "obtain", obtain),
+            (observe, "connector", lambda _context: _Connector(gate, redactor)),
+            (connect, "connector", lambda _context: _Connector(gate, redactor)),
             (real_api, "_HttpApi", _api_of(gate)),
-            (real_api, "warm", lambda: None),
+            (real_api, "preload_imports", lambda: None),
         ):
             patches.enter_context(mock.patch.object(target, name, new))
         yield

@@ -19,7 +19,7 @@ TAINTS: tuple[tuple[str, ...], ...] = ((), ("dedicated=db:NoSchedule",), ("hard=
 class Edit:
     """One change: the spec that follows, and who may be touched by it.
 
-    `renew` are nodes that get a new machine by request. `lost` are nodes whose machine dies before, `how`:
+    `replaced` are nodes that get a new machine by request. `lost` are nodes whose machine dies before, `how`:
     it is `gone`, `silent` (nobody reaches it) or `off`. `drifted` are nodes whose configuration somebody
     changed by hand.
     """
@@ -27,7 +27,7 @@ class Edit:
     what: str
     wish: Wish
     concerns: frozenset[str]
-    renew: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
     lost: str = ""
     how: str = ""
     drifted: frozenset[str] = field(default_factory=frozenset)
@@ -122,13 +122,13 @@ def _pool_edits(wish: Wish) -> list[Edit]:
 def _machines(wish: Wish) -> list[Edit]:
     found = []
     for name in sorted(wish.names()):
-        found.append(Edit(f"replace {name}", wish, frozenset({name}), renew=(name,)))
+        found.append(Edit(f"replace {name}", wish, frozenset({name}), replaced=(name,)))
         for how in ("gone", "silent", "off"):
-            renew = (name,) if how == "silent" else ()
-            found.append(Edit(f"{name} dies", wish, frozenset({name}), renew=renew, lost=name, how=how))
+            replaced = (name,) if how == "silent" else ()
+            found.append(Edit(f"{name} dies", wish, frozenset({name}), replaced=replaced, lost=name, how=how))
     if wish.agent_names():
         every = tuple(sorted(wish.agent_names()))
-        found.append(Edit("replace all agents", wish, frozenset(every), renew=every))
+        found.append(Edit("replace all agents", wish, frozenset(every), replaced=every))
     return found
 
 

@@ -130,14 +130,14 @@ def changes(
 ) -> tuple[Change, ...]:
     """Return what a plan would do, as OpenTofu decides it."""
     asked = set(replace)
-    renewed = {a for a in before if a in wanted and (a in asked or _values(before[a]) != wanted[a])}
+    replaced = {a for a in before if a in wanted and (a in asked or _values(before[a]) != wanted[a])}
     # Keys are of a machine, and who is behind the endpoint of it.
-    renewed |= {a for a in before if a in wanted and a.replace(".authorized_keys[", ".node[") in renewed}
-    if ENDPOINT in renewed:
-        renewed.add(SERVERS)
+    replaced |= {a for a in before if a in wanted and a.replace(".authorized_keys[", ".node[") in replaced}
+    if ENDPOINT in replaced:
+        replaced.add(SERVERS)
     every = [
         *(Change(a, None, wanted[a], asked=False) for a in wanted if a not in before),
-        *(Change(a, before[a], wanted[a], asked=a in asked) for a in renewed),
+        *(Change(a, before[a], wanted[a], asked=a in asked) for a in replaced),
         *(Change(a, before[a], None, asked=False) for a in before if a not in wanted),
     ]
     taken = _needed(targets)

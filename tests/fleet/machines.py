@@ -83,7 +83,7 @@ class Machine:
                 del kept[path]
 
     def has(self, place: str) -> bool:
-        """Tell whether a file, or something in a folder, is there."""
+        """Return whether a file, or something in a folder, is there."""
         return any(p == place or p.startswith(f"{place}/") for p in (*self.files, *self.run))
 
     def version(self) -> str:

@@ -40,9 +40,9 @@ class Operator:
         self.desk.spec.write_text(wish.text())
         self.world.touched.clear()
 
-    def converge(self, renew: Collection[str] = ()) -> Ended:
+    def converge(self, replaced: Collection[str] = ()) -> Ended:
         """Apply, and see that all is as wanted; what the program refuses is told to the caller."""
-        ended = self.desk.apply(renew=renew)
+        ended = self.desk.apply(replaced=replaced)
         if ended.error is None:
             self.settled()
         return ended

@@ -27,14 +27,14 @@ ONE = Wish(servers=1, pools=(Pool("web", 1),))
 class Case:
     """A change: from a spec that was applied (None: nothing is there) to another one.
 
-    `renew` are nodes that get a new machine; `again` heals by the same command instead of `apply`, `back`
+    `replaced` are nodes that get a new machine; `again` heals by the same command instead of `apply`, `back`
     by an apply of the spec as it was before.
     """
 
     name: str
     before: Wish | None
     after: Wish
-    renew: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
     again: bool = False
     back: bool = False
     spoil: Callable[[Operator], None] = lambda _operator: None
@@ -53,11 +53,11 @@ def _gone(operator: Operator) -> None:
 CASES = (
     Case("new", None, BASE),
     Case("upgrade", BASE, replace(BASE, version=VERSIONS[1])),
-    Case("an agent is replaced", BASE, BASE, renew=(W1,)),
-    Case("an agent is replaced, again", BASE, BASE, renew=(W1,), again=True),
-    Case("the founder is replaced", BASE, BASE, renew=(S1,)),
-    Case("the founder is replaced, again", BASE, BASE, renew=(S1,), again=True),
-    Case("a server is replaced", BASE, BASE, renew=(S3,)),
+    Case("an agent is replaced", BASE, BASE, replaced=(W1,)),
+    Case("an agent is replaced, again", BASE, BASE, replaced=(W1,), again=True),
+    Case("the initial server is replaced", BASE, BASE, replaced=(S1,)),
+    Case("the initial server is replaced, again", BASE, BASE, replaced=(S1,), again=True),
+    Case("a server is replaced", BASE, BASE, replaced=(S3,)),
     Case("a server's machine is gone", BASE, BASE, spoil=_gone),
     Case("three servers to one, an agent fewer", BASE, ONE),
     Case("five servers to three", replace(BASE, servers=5), BASE),
@@ -78,7 +78,7 @@ def made(folder: Path, case: Case) -> Operator:
     operator = Operator(folder, case.before or case.after)
     if case.before is not None:
         operator.make()
-        operator.edit(case.after, without=case.renew)
+        operator.edit(case.after, without=case.replaced)
     case.spoil(operator)
     return operator
 
@@ -96,20 +96,20 @@ def points(calls: list[str]) -> Iterator[int]:
 def test_cut_anywhere(case: Case, tmp_path: Path) -> None:
     operator = made(tmp_path, case)
     begin = operator.desk.copy()
-    whole = operator.desk.apply(renew=case.renew)
+    whole = operator.desk.apply(replaced=case.replaced)
     assert whole.error is None
     operator.settled()
     every = list(points(whole.calls))
     for number in every:
         operator.desk.back(begin)
         operator.wish = case.after
-        cut = operator.desk.apply(renew=case.renew, cut=number)
+        cut = operator.desk.apply(replaced=case.replaced, cut=number)
         assert cut.cut
         where = f"cut after call {number}: {cut.calls[-1]}"
         if case.back and case.before:
             operator.edit(case.before, without=case.after.names() ^ case.before.names())
         try:
-            healed = operator.converge(case.renew if case.again else ())
+            healed = operator.converge(case.replaced if case.again else ())
         except AssertionError as error:
             raise AssertionError(where) from error
         assert healed.error is None, f"{where}: {healed.error} {healed.error.detail}"

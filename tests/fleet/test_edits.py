@@ -59,7 +59,7 @@ def carry_out(operator: Operator, edit: Edit) -> None:
         if edit.how == "gone":
             world.destroy(edit.lost)
     copy = operator.desk.copy()
-    ended = operator.converge(edit.renew)
+    ended = operator.converge(edit.replaced)
     touched = operator.concerned()
     if ended.error is None:
         assert touched <= edit.concerns, f"{edit} touched {touched - edit.concerns}"

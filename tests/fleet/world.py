@@ -94,7 +94,7 @@ class World:
                 raise Broken(f"{away} are away at the same time, and {limit} of pool {pool} may be")
 
     def away(self, name: str) -> bool:
-        """Tell whether a node does not serve: it starts, has no machine, or is not in the cluster."""
+        """Return whether a node does not serve: it starts, has no machine, or is not in the cluster."""
         machine, cluster = self.machines.get(name), self.cluster
         process = machine.alive if machine else None
         there = cluster is not None and name in cluster.nodes

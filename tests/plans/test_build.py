@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kbootstrap.cluster.decide.host_record import GiveBack
-from kbootstrap.cluster.decide.steps import Plan, ReconcileNode, WriteFile
+from kbootstrap.cluster.steps.api import ReconcileNode
+from kbootstrap.cluster.steps.files import WriteFile
+from kbootstrap.cluster.steps.plan import Plan
+from kbootstrap.cluster.steps.removal import GiveBack
 from kbootstrap.core.redact import MASK, Redactor
 from kbootstrap.distros.model import NodeFile, Role
 from kbootstrap.plans.build import Found, entry

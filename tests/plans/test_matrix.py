@@ -104,8 +104,8 @@ def test_what_goes_leads_to_where_it_stood() -> None:
 
 def test_the_order_of_new_machines_is_told() -> None:
     (cloud,) = row("new-image").clusters
-    assert cloud.order.renew[0] == ("prod-control-plane-1",)
-    assert {name for batch in cloud.order.renew for name in batch} == {*cloud.machines("replace")}
+    assert cloud.order.replaced[0] == ("prod-control-plane-1",)
+    assert {name for batch in cloud.order.replaced for name in batch} == {*cloud.machines("replace")}
     live = row("new-subnet").clusters[0]
-    assert live.order.renew == (("live-web-1",), ("live-web-2",), ("live-db-1",))
-    assert row("remove-pool").clusters[0].order.leave == (("live-db-1",),)
+    assert live.order.replaced == (("live-web-1",), ("live-web-2",), ("live-db-1",))
+    assert row("remove-pool").clusters[0].order.removed == (("live-db-1",),)

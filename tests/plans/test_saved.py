@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.cluster.decide.steps import Plan
+from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import PlanMoved, WrongUsage
 from kbootstrap.plans.agreed import Agreed, changed_names, digests, moved
 from kbootstrap.plans.saved import MANIFEST, Saved, SavedCluster, read, recognised, write

@@ -12,16 +12,16 @@ from kbootstrap import distros
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.desired import wanted
 from kbootstrap.cluster.decide.order import Order, order
-from kbootstrap.cluster.decide.removal import Going
+from kbootstrap.cluster.decide.removal import Removal
 from kbootstrap.cluster.state.labels import ANNOTATION, patch
 from kbootstrap.cluster.state.model import ApiNode, Wanted
-from kbootstrap.commands.pipeline import forbidden
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.resources import terraform_modules
+from kbootstrap.engine.cluster_plan import forbidden
 from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.inventory.model import Endpoint, Inventory
 from kbootstrap.plans.build import Found, entry
-from kbootstrap.plans.checks import machines_made, renewed
+from kbootstrap.plans.checks import machines_made, replaced
 from kbootstrap.plans.model import Document
 from kbootstrap.providers import find as find_provider
 from kbootstrap.providers.context import define
@@ -89,15 +89,15 @@ def _found(
         seen = api(old, {"*": {}, **{n.name: _told(n.labels, n.taints) for n in old.nodes}})
         facts = {n.name: there[n.name] for n in wish.nodes if n.name in there}
         wants = {node.name for node in wish.nodes}
-        again = renewed(summary, (), ())
-        going = Going(
+        again = replaced(summary, (), ())
+        removal = Removal(
             {name: node["role"] for name, node in known.items() if name not in wants},
             {name: known[name]["role"] for name in again if name in wants},
         )
-        facts |= {name: there[name] for name in going.removed}
-        partial = any(n.name not in facts and n.name not in going.renewed for n in wish.nodes)
-        steps = decide(wish, facts, seen, partial=partial, going=going)
-        sequence = order(going, wish.nodes, steps.leaving)
+        facts |= {name: there[name] for name in removal.removed}
+        partial = any(n.name not in facts and n.name not in removal.replaced for n in wish.nodes)
+        steps = decide(wish, facts, seen, partial=partial, removal=removal)
+        sequence = order(removal, wish.nodes, steps.leaving)
     return Found(
         cluster=cluster.name,
         infrastructure=summary,

@@ -1,1 +1,1 @@
-"""The reference pages of `docs/reference/`, made from what the program itself says."""
+"""The reference pages of `docs/reference/`, generated from the program's own texts."""

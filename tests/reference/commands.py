@@ -1,4 +1,4 @@
-"""The page of every command with its options, out of click."""
+"""The page of every command with its options, from click."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def page() -> str:
     lines = [
         "# Commands",
         "",
-        "What `kbootstrap COMMAND --help` says, of every command. [Exit codes](../exit-codes.md) and",
+        "The output of `kbootstrap COMMAND --help` for every command. [Exit codes](../exit-codes.md) and",
         "[environment variables](environment.md) are the same for all.",
         "",
         *(f"- [`{path}`](#{anchor(path)}): {command.get_short_help_str(200)}" for path, command in found),
@@ -58,7 +58,7 @@ def _entry(path: str, command: click.Command) -> Iterator[str]:
 
 
 def _prose(text: str) -> Iterator[str]:
-    """Go through a command's help: paragraphs, and blocks that click keeps as they are."""
+    """Yield the lines of a command's help: paragraphs, and blocks that click prints unchanged."""
     for number, block in enumerate(inspect.cleandoc(text).split("\n\n")):
         if number:
             yield ""

@@ -1,34 +1,85 @@
-"""The page of every code of a message, out of the program's own texts."""
+"""The pages of the codes of messages, from the program's own texts: an index, and one page per family.
+
+A family is a file of `kbootstrap/core/codes/`; its page has the file's name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from importlib import resources
 
+from kbootstrap.core import codes
 from kbootstrap.core.codes import Entry, all_codes
 from tests.reference.markdown import anchor
 
+_TITLES = {
+    "artifacts": "Artifacts",
+    "cluster": "Nodes and the cluster",
+    "hosts": "Hosts and SSH",
+    "kubeconfig": "Kubeconfig files",
+    "local": "Provider local",
+    "openstack": "Provider openstack",
+    "openstack_spec": "Settings of the provider openstack",
+    "rules": "Consistency of the spec",
+    "schema": "Keys and values of the spec",
+    "ssh": "Provider ssh",
+    "support": "Limits, the lock file and refused plans",
+    "tofu": "OpenTofu and Terraform",
+    "yaml": "The spec as a file and as YAML",
+}
 
-def page() -> str:
-    """Return the page."""
-    found = list(all_codes().values())
+
+def index() -> str:
+    """Return the page that lists every code with its title, and links to its explanation."""
     lines = [
         "# Codes of messages",
         "",
-        "What `kbootstrap explain KBnnnn` says, of every code. A code never changes its meaning.",
-        "",
-        *(f"- [{entry.code}](#{anchor(_title(entry))}): {entry.title}" for entry in found),
+        "`kbootstrap explain KBnnnn` prints the explanation of a code. The meaning of a code never changes.",
     ]
-    for entry in found:
-        lines += ["", f"## {_title(entry)}", "", *_text(entry.text)]
+    for family, entries in _families().items():
+        lines += ["", f"## {_TITLES[family]}", ""]
+        lines += (
+            f"- [{entry.code}](errors/{family}.md#{anchor(_heading(entry))}): {entry.title}"
+            for entry in entries
+        )
     return "\n".join(lines) + "\n"
 
 
-def _title(entry: Entry) -> str:
+def pages() -> Mapping[str, Callable[[], str]]:
+    """Return the page of each family by its file name."""
+    return {f"{family}.md": functools.partial(_page, family) for family in _families()}
+
+
+def _page(family: str) -> str:
+    lines = [f"# Codes: {_TITLES[family]}", "", "[All codes](../errors.md)"]
+    for entry in _families()[family]:
+        lines += ["", f"## {_heading(entry)}", "", *_text(entry.text)]
+    return "\n".join(lines) + "\n"
+
+
+def _families() -> Mapping[str, list[Entry]]:
+    """Return the entries of each family; families and entries are in the order of the codes."""
+    families: dict[str, list[Entry]] = {}
+    home = {code: family for family, own in _files() for code in own}
+    for entry in all_codes().values():
+        families.setdefault(home[entry.code], []).append(entry)
+    return families
+
+
+def _files() -> Iterator[tuple[str, Mapping[str, object]]]:
+    for file in resources.files(codes).iterdir():
+        if file.name.endswith(".toml"):
+            yield file.name.removesuffix(".toml"), tomllib.loads(file.read_text("utf-8"))
+
+
+def _heading(entry: Entry) -> str:
     return f"{entry.code} {entry.title}"
 
 
 def _text(text: str) -> Iterator[str]:
-    """Go through a text: lines that begin with two spaces are examples, which become blocks of code."""
+    """Yield the lines of a text as Markdown: lines that begin with two spaces are examples (code blocks)."""
     before = ""
     for line in text.splitlines():
         example, was = line.startswith("  "), before.startswith("  ")

@@ -1,4 +1,4 @@
-"""All pages by their file names."""
+"""All pages, by their paths in the folder."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ FOLDER = Path(__file__).parent.parent.parent / "docs" / "reference"
 PAGES: Mapping[str, Callable[[], str]] = {
     "spec.md": spec.page,
     "commands.md": commands.page,
-    "errors.md": errors.page,
     "environment.md": environment.page,
+    "errors.md": errors.index,
+    **{f"errors/{name}": page for name, page in errors.pages().items()},
 }

@@ -1,4 +1,4 @@
-"""The page of every key of the spec, out of the schemas."""
+"""The page of every key of the spec, from the schemas."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def page() -> str:
     lines = [
         "# Keys of the spec",
         "",
-        "Every key with its type, default and example, as `kbootstrap explain KEY` tells them. Names that",
-        "you choose (of clusters) and places in lists are left out: `clusters.pools.labels` is the `labels`",
-        "of any pool of any cluster. All keys of a cluster may stand in `defaults` too.",
-        "[The spec](../spec.md) tells how they play together.",
+        "Every key with its type, default and examples, as `kbootstrap explain KEY` prints them. The names",
+        "of clusters and the positions in lists are left out: `clusters.pools.labels` is the `labels` of any",
+        "pool of any cluster. All keys of a cluster are also allowed in `defaults`.",
+        "[The spec](../spec.md) describes how the keys work together.",
         "",
         *_contents(found),
     ]
@@ -60,7 +60,7 @@ def _entry(one: Explanation) -> Iterator[str]:
 
 
 def _providers(path: str) -> tuple[str, ...]:
-    """Return who carries a key out, for keys that not all do."""
+    """Return the providers that support a key, for keys that not all of them support."""
     dotted = path.removeprefix("clusters.").replace("control_plane.", "pools.")
     special = {key for name in schemas.providers() for key in schemas.supports(name) or ()}
     if dotted not in special:

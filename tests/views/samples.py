@@ -8,19 +8,14 @@ from kbootstrap.cluster.decide.comparison import Row
 from kbootstrap.cluster.decide.drift import Drift
 from kbootstrap.cluster.decide.last_snapshots import LastSnapshots
 from kbootstrap.cluster.decide.order import Order
-from kbootstrap.cluster.decide.steps import (
-    Claim,
-    Plan,
-    RestartService,
-    StageFile,
-    StartService,
-    Step,
-    WaitReady,
-    WriteFile,
-    WriteSecret,
-)
 from kbootstrap.cluster.state.certificates import Certificate
 from kbootstrap.cluster.state.snapshots import Snapshot
+from kbootstrap.cluster.steps.base import ConvergeStep
+from kbootstrap.cluster.steps.files import StageFile, WriteFile, WriteSecret
+from kbootstrap.cluster.steps.machine import Claim
+from kbootstrap.cluster.steps.membership import WaitReady
+from kbootstrap.cluster.steps.plan import Plan
+from kbootstrap.cluster.steps.service import RestartService, StartService
 from kbootstrap.commands.status import ClusterStatus
 from kbootstrap.core.diagnostics import Diagnostic, Related, Severity, Span, SpecPath
 from kbootstrap.core.errors import InstallFailed
@@ -119,7 +114,7 @@ def _change(
     return judged(found, find("local").traits.resources)
 
 
-def _install(node: str, unit: str, why: str) -> tuple[Step, ...]:
+def _install(node: str, unit: str, why: str) -> tuple[ConvergeStep, ...]:
     k3s = Artifact("k3s", "/usr/local/bin/k3s", 0o755)
     config = NodeFile("/etc/rancher/k3s/config.yaml", "a: 1\n", 0o600)
     return (
@@ -137,7 +132,7 @@ def _install(node: str, unit: str, why: str) -> tuple[Step, ...]:
     )
 
 
-def _relabel(node: str) -> tuple[Step, ...]:
+def _relabel(node: str) -> tuple[ConvergeStep, ...]:
     file = NodeFile("/etc/rancher/k3s/config.yaml", "node-label:\n- a=b\n- team=web\n", 0o600)
     return (
         WriteFile(
@@ -192,7 +187,7 @@ PLANS = (
                     for number in range(1, 7)
                 },
             },
-            founder=_FIRST,
+            initial_server=_FIRST,
         ),
         new=("local-web-1",),
         source=_SOURCE,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 
 from kbootstrap.providers.model import DestroyPreview
-from kbootstrap.views.destroy_preview import show_doomed
+from kbootstrap.views.destroy_preview import show_destroy_preview
 
 
 def shown(doomed: DestroyPreview) -> str:
     stream = io.StringIO()
-    show_doomed("shop", doomed, stream, {"COLUMNS": "60"})
+    show_destroy_preview("shop", doomed, stream, {"COLUMNS": "60"})
     return stream.getvalue()
 
 

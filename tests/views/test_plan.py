@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from kbootstrap.cluster.decide.steps import Plan
+from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.plans.build import Found
 from kbootstrap.plans.words import totals
 from kbootstrap.tofu.plan import PlanSummary

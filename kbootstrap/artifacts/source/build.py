@@ -14,23 +14,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from kbootstrap import distros
 from kbootstrap.artifacts import bundle
 from kbootstrap.artifacts.pack import Data, Link
 from kbootstrap.artifacts.source import images, machine, programs, recipe
 from kbootstrap.artifacts.source.golang import Go
 from kbootstrap.artifacts.source.images import ACCOUNTS, Image
-from kbootstrap.artifacts.source.recipe import BuiltImage, GoStep, K3s
+from kbootstrap.artifacts.source.recipe import BuiltImage, DistributionRecipe, GoStep
 from kbootstrap.artifacts.source.workshop import Made, Make, Step, Workshop
 from kbootstrap.core.events import Emit
 from kbootstrap.core.process import Runner
 
 PARTS = ("shim", "runc", "cni")
-"""Steps that make the programs inside `k3s`."""
+"""Steps that make the programs inside the self-extracting one."""
 ADDONS = ("coredns", "local-path-provisioner", "metrics-server")
 """Steps that make what is in the image tarball."""
-_TAGS = ("ctrd", "apparmor", "netcgo", "osusergo", "providerless", "urfave_cli_no_docs")
-"""Build tags of k3s (its `scripts/build`), without those that need more C libraries."""
-_K3S = "github.com/k3s-io/k3s"
 _FORMAT = "1"
 """Changes when the code below makes other files from the same recipes."""
 
@@ -45,17 +43,17 @@ class Source:
         self._emit = emit
         self._go = Go(runner, cache, env, emit)
 
-    async def k3s(self, wanted: K3s, arch: str, folder: Path) -> None:
+    async def distribution(self, wanted: DistributionRecipe, arch: str, folder: Path) -> None:
         """Build the program and the air-gap tarball into `folder`, named as the vendor names them."""
-        machine.check_architecture(arch, f"k3s {wanted.version}")
+        title, name = f"{wanted.family.name} {wanted.version}", wanted.family.program
+        machine.check_architecture(arch, title)
         go = await self._go.version(recipe.FOLDER / wanted.folder)
         compiler = await machine.c_compiler(self._runner, self._env)
         machine.check_space(self._cache)
-        steps = self._k3s_steps(wanted, arch, go, compiler)
-        made = await Workshop(self._cache / "build", self._emit, f"k3s {wanted.version}").run(steps)
-        program = "k3s" if arch == "amd64" else f"k3s-{arch}"
-        await asyncio.to_thread(_copy, made["bundle"] / "k3s", folder / program)
-        archive = f"k3s-airgap-images-{arch}.tar.zst"
+        program, archive = _files(wanted, arch)
+        steps = self._steps(wanted, arch, go, compiler)
+        made = await Workshop(self._cache / "build", self._emit, title).run(steps)
+        await asyncio.to_thread(_copy, made["bundle"] / name, folder / program)
         await asyncio.to_thread(_copy, made["images"] / archive, folder / archive)
 
     async def program(self, name: str, what: str, folder: Path) -> None:
@@ -80,7 +78,9 @@ class Source:
         packed = Image(wanted.tag, files, {"Entrypoint": [f"/{wanted.entrypoint}"], "User": "65534:65534"})
         await asyncio.to_thread(images.pack, [packed], arch, folder / wanted.archive(arch))
 
-    def _k3s_steps(self, wanted: K3s, arch: str, go: str, compiler: str) -> list[Step]:
+    def _steps(self, wanted: DistributionRecipe, arch: str, go: str, compiler: str) -> list[Step]:
+        family = wanted.family
+        _, archive = _files(wanted, arch)
         steps = [programs.step(self._go, recipe.go_step(name), arch, go) for name in (*PARTS, *ADDONS)]
         small = (recipe.digest("pause"), arch, compiler)
 
@@ -95,16 +95,16 @@ class Source:
         async def airgap(made: Made, folder: Path) -> None:
             applets = await self._runner.run([str(made["busybox"] / "busybox"), "--list"], deadline=30)
             packed = addon_images(wanted, made, applets.stdout.split())
-            await asyncio.to_thread(images.pack, packed, arch, folder / f"k3s-airgap-images-{arch}.tar.zst")
+            await asyncio.to_thread(images.pack, packed, arch, folder / archive)
 
-        k3s = GoStep(
-            name="k3s",
-            title=f"k3s {wanted.version}",
+        inner = GoStep(
+            name=family.name,
+            title=f"{family.name} {wanted.version}",
             seconds=wanted.seconds,
             folder=wanted.folder,
-            package=f"{_K3S}/cmd/server",
-            output="k3s",
-            tags=_TAGS,
+            package=f"{family.module}/cmd/server",
+            output=family.program,
+            tags=family.tags,
             ldflags=_versions(wanted, go),
             static=True,
         )
@@ -115,33 +115,42 @@ class Source:
             Step("pause", "pause", 1, small, pause),
             Step("busybox", "busybox", 2, (arch, _FORMAT), busybox),
             Step("images", "image tarball", 5, (arch, tags, _FORMAT), airgap, (*ADDONS, "pause", "busybox")),
-            programs.step(self._go, k3s, arch, go),
-            Step("bundle", "self-extracting k3s", 15, outer, self._bundle(wanted, go), ("k3s", *PARTS)),
+            programs.step(self._go, inner, arch, go),
+            Step(
+                "bundle",
+                f"self-extracting {family.name}",
+                15,
+                outer,
+                self._bundle(wanted, go),
+                (family.name, *PARTS),
+            ),
         ]
 
-    def _bundle(self, wanted: K3s, go: str) -> Make:
+    def _bundle(self, wanted: DistributionRecipe, go: str) -> Make:
         """Pack everything into the vendor's self-extracting program."""
+        family, name = wanted.family, wanted.family.program
+        outer = f"{family.module}/cmd/{name}"
 
         async def make(made: Made, folder: Path) -> None:
             work = folder / "source"
             await asyncio.to_thread(shutil.copytree, recipe.FOLDER / wanted.folder, work)
-            module, _ = await self._go.sources(work, f"{_K3S}/cmd/k3s")
-            await asyncio.to_thread(programs.copy_tree, module, work / "k3s")
+            module, _ = await self._go.sources(work, outer)
+            await asyncio.to_thread(programs.copy_tree, module, work / name)
             contents = {
-                "k3s": made["k3s"] / "k3s",
+                name: made[family.name] / name,
                 "containerd-shim-runc-v2": made["shim"] / "containerd-shim-runc-v2",
                 "runc": made["runc"] / "runc",
                 "cni": made["cni"] / "cni",
                 "check-config": module / "contrib" / "util" / "check-config.sh",
             }
-            data = work / "k3s" / "pkg" / "data"
+            data = work / name / "pkg" / "data"
             shutil.copyfile(recipe.FOLDER / "bundle" / "data.go", data / "embedded.go")
-            await asyncio.to_thread(bundle.pack, contents, data)
-            await self._go.replace(work, _K3S, "k3s")
+            await asyncio.to_thread(bundle.pack, contents, data, dict.fromkeys(family.links, name))
+            await self._go.replace(work, family.module, name)
             await self._go.build(
                 work,
-                f"{_K3S}/cmd/k3s",
-                folder / "k3s",
+                outer,
+                folder / name,
                 tags=("urfave_cli_no_docs",),
                 ldflags=_versions(wanted, go)[:3],
                 cgo=False,
@@ -157,18 +166,28 @@ def fingerprint(distribution: str, version: str) -> str | None:
     Sources, their pinned sums, flags and names of images: the same on every machine with the same kbootstrap.
     Not the compilers of a machine and its busybox, which make other bytes of the same sources.
     """
-    wanted = recipe.k3s(version) if distribution == "k3s" else None
+    wanted = recipe.distribution(distribution, version)
     if wanted is None:
         return None
     steps = [recipe.go_step(name) for name in (*PARTS, *ADDONS)]
     folders = sorted({"pause", "bundle", wanted.folder, *(f for step in steps for f in step.folders)})
     named = [repr(replace(step, title="", seconds=0)) for step in steps]
     images_by_name = sorted(wanted.images.items())
-    parts = [recipe.digest(*folders), *named, repr(replace(wanted, seconds=0, images={})), images_by_name]
-    return hashlib.sha256(json.dumps([*parts, _TAGS, _FORMAT, programs.FORMAT]).encode()).hexdigest()
+    # Lock files keep the result: the name of the class in it is that of the first version of kbootstrap.
+    own = repr(replace(wanted, seconds=0, images={})).replace(
+        type(wanted).__name__, distribution.capitalize()
+    )
+    parts = [recipe.digest(*folders), *named, own, images_by_name, wanted.family.tags, _FORMAT]
+    return hashlib.sha256(json.dumps([*parts, programs.FORMAT]).encode()).hexdigest()
 
 
-def addon_images(wanted: K3s, made: Made, applets: list[str]) -> list[Image]:
+def _files(wanted: DistributionRecipe, arch: str) -> tuple[str, str]:
+    """Return the names that the vendor gives to the program and to the images."""
+    program, images = distros.find(wanted.family.name).artifacts(wanted.version, arch)
+    return program.name, images.name
+
+
+def addon_images(wanted: DistributionRecipe, made: Made, applets: list[str]) -> list[Image]:
     """Describe the images of the bundled addons. The entry points are those of the vendors' images."""
     shell = {f"bin/{name}": Link("busybox") for name in applets if name != "busybox"}
     tags = wanted.images
@@ -197,19 +216,20 @@ def addon_images(wanted: K3s, made: Made, applets: list[str]) -> list[Image]:
     ]
 
 
-def _versions(wanted: K3s, go: str) -> tuple[str, ...]:
-    """Linker flags that tell the programs their versions; k3s refuses to start without the Go version."""
+def _versions(wanted: DistributionRecipe, go: str) -> tuple[str, ...]:
+    """Linker flags that set the versions of the programs; k3s refuses to start without the Go version."""
+    own = f"{wanted.family.module}/pkg/version"
     values = {
-        f"{_K3S}/pkg/version.Version": wanted.version,
-        f"{_K3S}/pkg/version.GitCommit": wanted.commit[:8],
-        f"{_K3S}/pkg/version.UpstreamGolang": go,
+        f"{own}.Version": wanted.version,
+        f"{own}.GitCommit": wanted.commit[:8],
+        f"{own}.UpstreamGolang": go,
         "k8s.io/client-go/pkg/version.gitVersion": wanted.version,
         "k8s.io/client-go/pkg/version.gitCommit": wanted.commit,
         "k8s.io/component-base/version.gitVersion": wanted.version,
         "k8s.io/component-base/version.gitCommit": wanted.commit,
         "sigs.k8s.io/cri-tools/pkg/version.Version": wanted.crictl,
         "github.com/containerd/containerd/version.Version": wanted.containerd,
-        "github.com/containerd/containerd/version.Package": "github.com/k3s-io/containerd",
+        "github.com/containerd/containerd/version.Package": wanted.family.containerd,
     }
     return tuple(f"-X {name}={value}" for name, value in values.items())
 

@@ -1,7 +1,7 @@
 """Obtains images that nodes would otherwise pull from a registry: from the cache, else built from source.
 
-A registry is not asked: who reaches one lets the nodes pull. So this is for nodes that reach none, where the
-spec says so.
+A registry is not asked: where one is reachable, the nodes pull. So this is for nodes that reach none, where
+the spec says so.
 """
 
 from __future__ import annotations

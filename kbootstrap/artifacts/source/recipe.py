@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -69,9 +69,29 @@ class GoStep:
 
 
 @dataclass(frozen=True, slots=True)
-class K3s:
-    """A version of k3s that can be built. `images` maps the addons to the names in its manifests."""
+class DistributionFamily:
+    """What the versions of a distribution have in common.
 
+    `module` is its Go module, `program` the name of the program inside the archive, `links` the names that it
+    is called by. `containerd` is the package that containerd reports to be of; `tags` are build tags.
+    """
+
+    name: str
+    module: str
+    program: str
+    links: tuple[str, ...]
+    containerd: str
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DistributionRecipe:
+    """A version of a distribution that can be built. `images` maps the addons to the names in its manifests.
+
+    `family` is what all versions of the distribution share.
+    """
+
+    family: DistributionFamily = field(repr=False)
     version: str
     folder: str
     commit: str
@@ -141,15 +161,28 @@ def go_step(name: str) -> GoStep:
     )
 
 
-def k3s(version: str) -> K3s | None:
-    """Return the recipe of a version of k3s, None where there is none."""
-    raw = _load()["k3s"].get(version)
-    return K3s(version=version, **raw) if raw else None
+def distributions() -> tuple[str, ...]:
+    """Return the names of distributions that can be built from source."""
+    return tuple(_load()["distributions"])
 
 
-def k3s_versions() -> tuple[str, ...]:
-    """Return the versions of k3s that can be built from source."""
-    return tuple(_load()["k3s"])
+def distribution(name: str, version: str) -> DistributionRecipe | None:
+    """Return the recipe of a version of a distribution, None where there is none."""
+    raw = dict(_load()["distributions"].get(name, {}))
+    versions = raw.pop("versions", {})
+    if version not in versions:
+        return None
+    family = DistributionFamily(name=name, **{key: _frozen(value) for key, value in raw.items()})
+    return DistributionRecipe(family, version, **versions[version])
+
+
+def distribution_versions(name: str) -> tuple[str, ...]:
+    """Return the versions of a distribution that can be built from source."""
+    return tuple(_load()["distributions"][name]["versions"])
+
+
+def _frozen(value: Any) -> Any:  # noqa: ANN401 - a value of TOML
+    return tuple(value) if isinstance(value, list) else value
 
 
 def image(name: str, version: str) -> BuiltImage | None:

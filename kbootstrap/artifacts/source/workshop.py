@@ -91,7 +91,7 @@ class Workshop:
     def _ticking(
         self, narrator: Narrator, before: int, expected: int, total: int, pace: float
     ) -> Iterator[None]:
-        """Tell the progress of the whole build while a step runs, as far as the clock can know it.
+        """Report the progress of the whole build while a step runs, as far as the clock can know it.
 
         `pace` is how many seconds one reckoned second takes on this machine.
         """

@@ -1,6 +1,7 @@
 # Has this server take the new tokens that lie beside, for the whole cluster. Run as root; may run again.
 # Needs sh, coreutils, grep, sed. Secrets go through files that only root reads, and pipes.
-# The caller sets, before this text: name port data token server_token binary next
+# The caller sets, before this text: name port data token server_token kubectl next
+# kubectl is a command line, without a kubeconfig.
 # What the service does with the request: k3s source, v1.32, `pkg/server/token.go`.
 umask 077
 passwords=$data/cred/passwd
@@ -25,7 +26,7 @@ asked() { # as whom: ask the service to take a token
  "contexts": [{"name": "here", "context": {"cluster": "here", "user": "server"}}]}
 END
     printf '{"newToken": "%s"}' "$(printf %s "$2" | json)" |
-        "$binary" kubectl --kubeconfig "$work/as" --request-timeout 60s replace --raw "/v1-$name/token" -f - \
+        $kubectl --kubeconfig "$work/as" --request-timeout 60s replace --raw "/v1-$name/token" -f - \
             > "$work/said" 2>&1
 }
 # To a token. The service knows the one that it was started with, until it is started again; our copy of it may be

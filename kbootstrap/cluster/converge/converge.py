@@ -1,16 +1,16 @@
-"""Carrying a plan out: bits everywhere at once, servers one after the other, agents together.
+"""Carries a plan out: files go to all nodes in parallel, servers start one by one, agents in parallel.
 
-    first server   bits ─ start ─ serving ─┬─ Ready
-    other servers  ──── bits ──────────────┼─ start ─ serving ─ (next) …     one at a time
-    agents         ──── bits ──────────────┴─ start ─ Ready                  at most 50 at once
+    first server   files ─ start ─ serving ─┬─ Ready
+    other servers  ──── files ──────────────┼─ start ─ serving ─ (next) …     one at a time
+    agents         ──── files ──────────────┴─ start ─ Ready                  at most 50 at once
 
-The bits of the first server go first, since everybody waits for it. One that is running already opens the
-gate at once. A server that fails to join stops the servers after it (etcd takes one new member at a time, and
-a half-joined one needs a look), not the agents.
+The files of the first server are sent first, since all other nodes wait for it. A server that runs already
+opens the gate at once. A server that fails to join stops the servers after it (etcd accepts one new member
+at a time, and a half-joined one needs inspection), not the agents.
 
-Another version goes the same way, each node well before the next one begins: a snapshot, the servers, then
-the agents. So do new tokens and certificates. The first failure stops what has not begun, and so it does
-where services restart: what broke one node would break the next.
+Another version, new tokens and new certificates roll: each node is Ready before the next one begins, first
+the servers, then the agents. There, and where services restart, the first failure stops all nodes that have
+not begun: what broke one node would break the next.
 """
 
 from __future__ import annotations
@@ -19,25 +19,19 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
-from kbootstrap.cluster.api import Connect, connect, warm
+from kbootstrap.cluster.api import Connect, connect, preload_imports
+from kbootstrap.cluster.converge.cluster_run import ClusterRun
 from kbootstrap.cluster.converge.executor import Executor
-from kbootstrap.cluster.converge.limits import Turns
-from kbootstrap.cluster.converge.reporting import Teller
+from kbootstrap.cluster.converge.limits import Slots
+from kbootstrap.cluster.converge.reporting import StepReporter
 from kbootstrap.cluster.converge.secrets import MakeSecret
 from kbootstrap.cluster.converge.tokens import Tokens
 from kbootstrap.cluster.deadlines import POLL, QUORUM
-from kbootstrap.cluster.decide.steps import (
-    ActivateTokens,
-    ForgetTokens,
-    Plan,
-    RenewCertificates,
-    RestartService,
-    StartService,
-    WaitServing,
-    WaitWorkloads,
-)
 from kbootstrap.cluster.observe.credentials import await_kubeconfig
 from kbootstrap.cluster.state.model import LocalFile, Wanted
+from kbootstrap.cluster.steps.plan import Plan
+from kbootstrap.cluster.steps.rotation import RenewCertificates, TokenStep
+from kbootstrap.cluster.steps.service import RestartService, StartService, WaitServing
 from kbootstrap.core.concurrency import first
 from kbootstrap.core.errors import InstallFailed, KbootstrapError
 from kbootstrap.core.events import Emit, nowhere
@@ -46,10 +40,7 @@ from kbootstrap.hosts.model import Host
 from kbootstrap.inventory.model import Endpoint
 
 _SPARING = 3
-"""Members from which on etcd can spare one of them."""
-_ROTATE = (ActivateTokens, ForgetTokens)
-_ROLL = (WaitWorkloads, *_ROTATE, RenewCertificates)
-"""Steps of plans in which a node begins when the one before is well."""
+"""With this many members or more, etcd keeps its quorum without one of them."""
 SENDING = 16
 """Machines that are sent files at the same time; more only share the same uplink."""
 
@@ -69,56 +60,50 @@ async def converge(
     """Do what the plan says and return the admin kubeconfig text of a server.
 
     `artifacts` must have everything that `plan.artifacts` names. `external` is where the API answers for us.
-    `make_secret` is asked for the content of a Secret that the plan writes.
-    Every step is told through `emit` and has a deadline (`deadlines.py`). When a node fails, others go on
-    where that is safe; then `InstallFailed` or `DeadlinePassed` of the first failure is raised, with the
-    node's name, the last lines of its journal and the next command to run.
+    `make_secret` returns the content of a Secret that the plan writes.
+    Every step is reported through `emit` and has a deadline (`deadlines.py`). When a node fails, others
+    continue where that is safe; then `InstallFailed` or `DeadlinePassed` of the first failure is raised, with
+    the node's name, the last lines of its journal and the next command to run.
     """
     if plan.refused:
         raise InstallFailed("this plan was refused", diagnostics=plan.diagnostics)
-    everything = [step for steps in plan.steps.values() for step in steps]
-    tokens = Tokens(wanted.distro, redactor, rotating=any(isinstance(step, _ROTATE) for step in everything))
-    teller = Teller(plan.cluster, emit)
-    executor = Executor(
-        plan, wanted, hosts, artifacts, external, redactor, teller, tokens, connect, make_secret
-    )
+    rotating = any(isinstance(step, TokenStep) for step in plan.all_steps)
+    tokens = Tokens(wanted.distro, redactor, rotating=rotating)
+    run = ClusterRun(plan, wanted, hosts, artifacts, external, redactor, tokens, connect, make_secret)
     try:
-        return await _Run(executor).everything()
+        return await _Schedule(run, Executor(run, StepReporter(plan.cluster, emit))).everything()
     finally:
-        await executor.close()
+        await run.close()
 
 
-class _Run:
-    """Who begins when, in one run of one plan."""
+class _Schedule:
+    """When the stages of each node begin, in one run of one plan."""
 
-    def __init__(self, executor: Executor) -> None:
-        self.executor, self.plan, self.wanted = executor, executor.plan, executor.wanted
-        self.gate = executor.gate
-        everything = [step for steps in self.plan.steps.values() for step in steps]
-        self.rolling = any(isinstance(step, _ROLL) for step in everything)
-        self.renewed = any(isinstance(step, RenewCertificates) for step in everything)
-        self.lane = self._lane()
+    def __init__(self, run: ClusterRun, executor: Executor) -> None:
+        self.run, self.executor, self.plan, self.wanted = run, executor, run.plan, run.wanted
+        self.gate, self.rolling = run.gate, run.plan.rolling
+        self.server_queue = self._server_queue()
         self.sent_first = asyncio.Event()
         self.sending = asyncio.Semaphore(SENDING)
-        self.turns = Turns(self.plan, self.wanted)
+        self.slots = Slots(self.plan, self.wanted)
         self.failures: dict[str, KbootstrapError] = {}
-        self.woken: set[str] = set()
+        self.started: set[str] = set()
         self.servers_done = asyncio.Event()
         self.halted = False
 
     async def everything(self) -> str:
-        executor = self.executor
+        run = self.run
         agents = [name for name in self.plan.steps if self.wanted.node(name).role == "agent"]
         try:
             if self.plan.members:
-                await executor.tokens.read([executor.hosts[name] for name in self.plan.members])
+                await run.tokens.read([run.hosts[name] for name in self.plan.members])
                 await self._open_at_once()
             async with asyncio.TaskGroup() as group:
-                group.create_task(asyncio.to_thread(warm))
-                bits = {name: group.create_task(self._bits(name)) for name in self.plan.steps}
-                group.create_task(self._servers(bits, group))
+                group.create_task(asyncio.to_thread(preload_imports))
+                transfers = {name: group.create_task(self._send(name)) for name in self.plan.steps}
+                group.create_task(self._servers(transfers, group))
                 for name in agents:
-                    group.create_task(self._agent(name, bits[name]))
+                    group.create_task(self._agent(name, transfers[name]))
         except BaseExceptionGroup as failures:
             error = first(failures)
             if isinstance(error, KbootstrapError):
@@ -127,31 +112,35 @@ class _Run:
             raise error from None
         if self.failures:
             raise _summary(self.failures)
-        if self.renewed:
-            member = executor.hosts[self.plan.members[0]]
-            return await await_kubeconfig(member, self.wanted.distro, executor.redactor)
-        return executor.kubeconfig
+        if any(isinstance(step, RenewCertificates) for step in self.plan.all_steps):
+            member = run.hosts[self.plan.members[0]]
+            return await await_kubeconfig(member, self.wanted.distro, run.redactor)
+        return run.kubeconfig
 
-    def _lane(self) -> tuple[str, ...]:
-        """Order the servers that have something to do: the founder; members, stopped ones first; joiners."""
+    def _server_queue(self) -> tuple[str, ...]:
+        """Order the servers with steps: the initial server; members, stopped ones first; joining servers."""
         plan = self.plan
 
         def rank(name: str) -> tuple[bool, bool, bool]:
-            return (name != plan.founder, name not in plan.members, self.executor.has(name, RestartService))
+            return (
+                name != plan.initial_server,
+                name not in plan.members,
+                self.plan.has(name, RestartService),
+            )
 
         return tuple(sorted((n.name for n in self.wanted.servers if n.name in plan.steps), key=rank))
 
     async def _open_at_once(self) -> None:
         """Open the gate when a member serves already."""
-        running = [n for n in self.plan.members if not self.executor.has(n, StartService, WaitServing)]
-        if not running and self.rolling:  # they serve until it is their turn, and are asked before it
-            running = [n for n in self.plan.members if self.executor.has(n, RestartService)]
+        running = [n for n in self.plan.members if not self.plan.has(n, StartService, WaitServing)]
+        if not running and self.rolling:  # they serve until they restart, and answer until then
+            running = [n for n in self.plan.members if self.plan.has(n, RestartService)]
         if running:
-            await self.executor.open(running[0])
+            await self.run.open(running[0])
 
-    async def _bits(self, name: str) -> None:
+    async def _send(self, name: str) -> None:
         """Send everything that needs no running cluster. The first server goes first."""
-        leads = not self.lane or name == self.lane[0]
+        leads = not self.server_queue or name == self.server_queue[0]
         if not leads:
             await self.sent_first.wait()
         try:
@@ -163,21 +152,21 @@ class _Run:
             if leads:
                 self.sent_first.set()
 
-    async def _servers(self, bits: Mapping[str, asyncio.Task[None]], group: asyncio.TaskGroup) -> None:
+    async def _servers(self, transfers: Mapping[str, asyncio.Task[None]], group: asyncio.TaskGroup) -> None:
         try:
-            await self._lane_of_servers(bits, group)
+            await self._run_servers(transfers, group)
         finally:
-            self.halted = self.halted or (self.rolling and any(n in self.failures for n in self.lane))
+            self.halted = self.halted or (self.rolling and any(n in self.failures for n in self.server_queue))
             self.servers_done.set()
 
-    async def _lane_of_servers(
-        self, bits: Mapping[str, asyncio.Task[None]], group: asyncio.TaskGroup
+    async def _run_servers(
+        self, transfers: Mapping[str, asyncio.Task[None]], group: asyncio.TaskGroup
     ) -> None:
-        await self._wake(bits)
+        await self._start_stopped(transfers)
         if self.rolling:  # newer addons start on any node, with images that must be there
-            await asyncio.gather(*map(asyncio.shield, bits.values()))
-        for name in self.lane:
-            await asyncio.shield(bits[name])
+            await asyncio.gather(*map(asyncio.shield, transfers.values()))
+        for name in self.server_queue:
+            await asyncio.shield(transfers[name])
             if name in self.failures:
                 if not self.gate.is_set():
                     raise self.failures[name]
@@ -185,86 +174,86 @@ class _Run:
                     return
                 continue
             try:
-                await self._steady(name)
+                await self._await_quorum(name)
                 await self._serve(name)
-                await self.executor.open(name)
+                await self.run.open(name)
             except KbootstrapError as error:
                 self._fail(name, error)
                 if not self.gate.is_set():
                     raise
                 return
-            if self.executor.has(name, RestartService):
+            if self.plan.has(name, RestartService):
                 await self._finish(name)
                 if name in self.failures:
                     return
             else:
                 group.create_task(self._finish(name))
 
-    async def _steady(self, name: str) -> None:
-        """Wait until etcd can spare this member for a restart: the others that are Ready are a majority."""
+    async def _await_quorum(self, name: str) -> None:
+        """Wait until etcd keeps its quorum without this member: the others that are Ready are a majority."""
         members = self.plan.members
         if (
             len(members) < _SPARING
             or name not in members
-            or not self.executor.has(name, RestartService)
+            or not self.plan.has(name, RestartService)
             or not self.gate.is_set()
         ):
             return
         needed, begun = len(members) // 2 + 1, time.monotonic()
         while True:
-            others = [await self.executor.ready(other) for other in members if other != name]
+            others = [await self.run.ready(other) for other in members if other != name]
             if sum(others) >= needed:
                 return
             if time.monotonic() - begun > QUORUM:
                 raise InstallFailed(
                     f"{name} is not restarted: etcd needs {needed} of {len(members)} servers, and without it "
                     "fewer are Ready",
-                    hint="kbootstrap status shows which server is not well",
+                    hint="kbootstrap status shows which server is not Ready",
                     code="KB0858",
                     host=name,
                 )
             await asyncio.sleep(POLL)
 
-    async def _wake(self, bits: Mapping[str, asyncio.Task[None]]) -> None:
-        """Start all members that are stopped at once: one alone has no quorum and would never serve."""
-        stopped = [n for n in self.lane if n in self.plan.members and self.executor.has(n, StartService)]
+    async def _start_stopped(self, transfers: Mapping[str, asyncio.Task[None]]) -> None:
+        """Start all stopped members together: one alone has no quorum and would never serve."""
+        stopped = [n for n in self.server_queue if n in self.plan.members and self.plan.has(n, StartService)]
         if len(stopped) < 2:
             return
-        await asyncio.gather(*(asyncio.shield(bits[name]) for name in stopped))
+        await asyncio.gather(*(asyncio.shield(transfers[name]) for name in stopped))
         for name in stopped:
             try:
                 if name not in self.failures:
                     await self.executor.change(name)
-                    self.woken.add(name)
+                    self.started.add(name)
             except KbootstrapError as error:
                 self._fail(name, error)
 
-    async def _agent(self, name: str, bits: asyncio.Task[None]) -> None:
-        # Shielded: who is cancelled while it waits for another task passes that on to the task, which may end
-        # with a failure of its own at that moment. Nobody would then remember that this one must end.
-        await asyncio.shield(bits)
+    async def _agent(self, name: str, transfer: asyncio.Task[None]) -> None:
+        # Shielded: cancelling a task that waits for another one cancels that one too. If it fails at the same
+        # moment, its failure replaces the cancellation, and this task would continue.
+        await asyncio.shield(transfer)
         await self.gate.wait()
         if self.rolling:  # a kubelet is never newer than the servers
             await self.servers_done.wait()
         if name not in self.failures:
-            await self._in_turn(name)
-        await self.turns.ended(name, well=name not in self.failures)
+            await self._in_slot(name)
+        await self.slots.ended(name, well=name not in self.failures)
 
-    async def _in_turn(self, name: str) -> None:
-        async with self.turns.turn(name) as free:
-            if not free or (self.halted and (self.rolling or self.executor.has(name, RestartService))):
+    async def _in_slot(self, name: str) -> None:
+        async with self.slots.slot(name) as free:
+            if not free or (self.halted and (self.rolling or self.plan.has(name, RestartService))):
                 return
             try:
                 await self._serve(name)
                 await self._finish(name)
             except KbootstrapError as error:
                 self._fail(name, error)
-            if name in self.failures and self.executor.has(name, RestartService):
+            if name in self.failures and self.plan.has(name, RestartService):
                 self.halted = True
 
     async def _serve(self, name: str) -> None:
         """Do the steps from the token to the running service."""
-        if name not in self.woken:
+        if name not in self.started:
             await self.executor.change(name)
         await self.executor.serving(name)
 

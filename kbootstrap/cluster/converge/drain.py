@@ -1,4 +1,4 @@
-"""Takes work away from a node before it goes: cordon, evict its pods, and give it back when that fails.
+"""Takes work away from a node before it leaves: cordon, evict its pods, uncordon it when that fails.
 
 Evictions respect PodDisruptionBudgets: the API server refuses those that would break one (status 429) until
 there is room again (Kubernetes: "API-initiated Eviction"). Pods of DaemonSets and static pods stay.
@@ -25,29 +25,29 @@ Waiting = Callable[[str], None]
 
 
 async def cordon(api: Api, node: str) -> None:
-    """Keep new pods away from a node, and note that it was us."""
+    """Keep new pods away from a node, and record that kbootstrap cordoned it."""
     patch = {"metadata": {"annotations": {LEAVING: "true"}}, "spec": {"unschedulable": True}}
     await patiently(partial(api.patch_node, node, patch))
 
 
 async def uncordon(api: Api, node: str) -> None:
-    """Let pods onto a node again."""
+    """Allow pods on a node again."""
     patch = {"metadata": {"annotations": {LEAVING: None}}, "spec": {"unschedulable": None}}
     await patiently(partial(api.patch_node, node, patch))
 
 
 async def drain(api: Api, node: str, seconds: float, waiting: Waiting) -> None:
-    """Evict the pods of a node and wait until they are gone.
+    """Evict the pods of a node and wait until none remains.
 
-    Raises `InstallFailed` (KB0850) for pods that nobody would make again, before any is evicted, and
-    `DeadlinePassed` (KB0851) with the pods that were left after `seconds`, and what held them.
+    Raises `InstallFailed` (KB0850) for pods that no controller would create again, before any is evicted, and
+    `DeadlinePassed` (KB0851) with the pods that remain after `seconds`, and what blocks them.
     """
     begun, held = time.monotonic(), dict[str, str]()
     while pods := [pod for pod in await patiently(partial(api.pods, node)) if pod.moves]:
-        if alone := [pod for pod in pods if pod.owner is None and not pod.going]:
+        if alone := [pod for pod in pods if pod.owner is None and not pod.terminating]:
             raise _alone(node, alone)
         for pod in pods:
-            if not pod.going:
+            if not pod.terminating:
                 held[str(pod)] = await patiently(partial(api.evict, pod.namespace, pod.name))
         left = [str(pod) for pod in pods]
         if time.monotonic() - begun > seconds:

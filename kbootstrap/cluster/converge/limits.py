@@ -1,7 +1,7 @@
-"""Whose turn it is: how many agents join, and how many of a pool are away, at the same time.
+"""Limits how many agents join, and how many of a pool are unavailable, at the same time.
 
-A pool may miss `max_unavailable` of its agents while services restart. Who is not Ready already, because of
-an earlier run that was cut or of anything else, is one of them: nobody else restarts until it is back.
+Up to `max_unavailable` agents of a pool may be unavailable while services restart. An agent that is not Ready
+already, for instance because of an interrupted run, is one of them: no other one restarts until it is Ready.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from kbootstrap.cluster.decide.steps import Claim, Plan, RestartService, Step, WaitReady
 from kbootstrap.cluster.state.model import Wanted
+from kbootstrap.cluster.steps.machine import Claim
+from kbootstrap.cluster.steps.membership import WaitReady
+from kbootstrap.cluster.steps.plan import Plan
+from kbootstrap.cluster.steps.service import RestartService
 
 JOINING = 50
-"""Agents that join at the same time: both projects ask for batches of 50 or fewer."""
+"""Agents that join at the same time: k3s and RKE2 recommend batches of 50 or fewer."""
 
 
-class Turns:
-    """The turns of one run of one plan."""
+class Slots:
+    """The slots of one run of one plan: an agent joins or restarts while it holds one."""
 
     def __init__(self, plan: Plan, wanted: Wanted) -> None:
         self._plan, self._wanted = plan, wanted
@@ -27,13 +30,13 @@ class Turns:
         self._lost: dict[str, set[str]] = {}
         self._changed = asyncio.Condition()
         for name in plan.steps:
-            if self._has(name, WaitReady) and not self._has(name, RestartService, Claim):
+            if plan.has(name, WaitReady) and not plan.has(name, RestartService, Claim):
                 self._away.setdefault(self._pool(name), set()).add(name)
 
     @asynccontextmanager
-    async def turn(self, name: str) -> AsyncIterator[bool]:
-        """Hold one of the places; False where none will be free, because who is away does not come back."""
-        if not self._has(name, RestartService):
+    async def slot(self, name: str) -> AsyncIterator[bool]:
+        """Hold a slot; False where none will be free, because the agents that hold them have failed."""
+        if not self._plan.has(name, RestartService):
             async with self._joining:
                 yield True
             return
@@ -47,7 +50,7 @@ class Turns:
         yield free
 
     async def ended(self, name: str, *, well: bool) -> None:
-        """Tell that the node is back, or will not come."""
+        """Report that the node is Ready again (`well`), or has failed."""
         async with self._changed:
             away = self._away.get(self._pool(name), set())
             if well:
@@ -58,6 +61,3 @@ class Turns:
 
     def _pool(self, name: str) -> str:
         return self._wanted.node(name).pool
-
-    def _has(self, name: str, *kinds: type[Step]) -> bool:
-        return any(isinstance(step, kinds) for step in self._plan.steps[name])

@@ -1,27 +1,20 @@
-"""One step on one machine: the commands and files behind the data of `steps.py`."""
+"""Actions on one machine: the commands and files behind the steps."""
 
 from __future__ import annotations
 
 import asyncio
 import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from kbootstrap.cluster.deadlines import COMMAND, FAILURES, POLL, ROUND, SERVING, SNAPSHOT, STAGE
-from kbootstrap.cluster.decide.steps import (
-    Claim,
-    MountVolume,
-    RestartService,
-    StageFile,
-    Step,
-    SwapFiles,
-    WriteFile,
-    WriteSecret,
-)
 from kbootstrap.cluster.observe import journal
 from kbootstrap.cluster.state.model import LocalFile, Wanted
+from kbootstrap.cluster.steps.base import Step
+from kbootstrap.cluster.steps.machine import Claim
+from kbootstrap.cluster.steps.service import RestartService
 from kbootstrap.core.errors import DeadlinePassed, InstallFailed, PrerequisiteMissing
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros.model import Artifact
@@ -32,7 +25,7 @@ MARK = "/run/kbootstrap/restart"
 NEXT = "/var/lib/kbootstrap/next"
 """Artifacts of another version wait in this folder until the service changes to them."""
 LEFT = "/var/lib/kbootstrap/left"
-"""Its presence means: this server was about to be removed from etcd. Without its Node it was (`left.py`)."""
+"""Its presence means: this server was about to be removed from etcd (`rejoin.py`)."""
 _TIMED_OUT = 124
 """Exit status of `timeout` when it ended the command."""
 _PATIENCE = 60.0
@@ -45,7 +38,7 @@ def held_file(unit: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Hands:
+class NodeActions:
     """Does steps on the machine of `host`."""
 
     host: Host
@@ -53,11 +46,9 @@ class Hands:
     redactor: Redactor
 
     async def begin(self, steps: Sequence[Step]) -> None:
-        """Write down what will be changed, before anything is: the claim, our files, a restart."""
+        """Record what will be changed, before anything is: the claim, our files, a restart."""
         stamp = shlex.quote(self.wanted.distro.paths.stamp)
-        lines = [f"file {step.file.path}" for step in steps if isinstance(step, WriteFile | MountVolume)]
-        secret = (step.path for step in steps if isinstance(step, WriteSecret))
-        lines += [f"file {path}" for path in secret if path in self.wanted.private]
+        lines = [f"file {step.places}" for step in steps if step.places]
         if any(isinstance(step, Claim) for step in steps):
             lines.insert(0, f"cluster {self.wanted.cluster}")
         commands = []
@@ -72,43 +63,49 @@ class Hands:
             await self.host.run(" && ".join(commands), deadline=COMMAND)
 
     async def stage(
-        self, step: StageFile, artifacts: Mapping[str, LocalFile], progress: Transferred | None
+        self,
+        artifact: Artifact,
+        version: str,
+        artifacts: Mapping[str, LocalFile],
+        *,
+        aside: bool,
+        progress: Transferred | None = None,
     ) -> None:
-        """Send an artifact (its checksum is verified by the transfer) and note it in the stamp."""
-        local = artifacts.get(step.artifact.name)
+        """Send an artifact (its checksum is verified by the transfer) and record it in the stamp."""
+        local = artifacts.get(artifact.name)
         if local is None:
             raise PrerequisiteMissing(
-                f"{step.artifact.name} of {step.version} is not on this machine",
+                f"{artifact.name} of {version} is not on this machine",
                 hint="kbootstrap artifacts pull",
                 code="KB0819",
             )
-        path = step.artifact.path
-        place = f"{NEXT}/{step.artifact.name}" if step.aside else path
-        await self.host.put(local.path, place, mode=step.artifact.mode, deadline=STAGE, progress=progress)
-        if not step.aside:
-            await self._stamp(step.artifact, local.sha256, step.version)
+        place = f"{NEXT}/{artifact.name}" if aside else artifact.path
+        await self.host.put(local.path, place, mode=artifact.mode, deadline=STAGE, progress=progress)
+        if not aside:
+            await self._stamp(artifact, local.sha256, version)
 
     async def preload(self, tarball: Path) -> None:
-        """Give a node that runs the images of the next version: addons move before every node has changed.
+        """Import the images of the next version: addons move before every node has changed.
 
-        Only sooner than the service does it when it starts, so a failure is no matter. `tarball` is plain.
+        The service does the same when it starts, so a failure has no effect. `tarball` is not compressed.
         """
         place = f"{NEXT}/{tarball.name}"
         await self.host.put(tarball, place, mode=0o600, deadline=STAGE)
-        binary, quoted = shlex.quote(self.wanted.distro.paths.binary), shlex.quote(place)
-        command = f"{binary} ctr --namespace k8s.io images import {quoted} >/dev/null 2>&1; rm -f {quoted}"
+        words = self.wanted.distro.command("ctr", "--namespace", "k8s.io", "images", "import", place)
+        command = f"{shlex.join(words)} >/dev/null 2>&1; rm -f {shlex.quote(place)}"
         await self.host.run(command, deadline=STAGE, check=False)
 
-    async def swap(self, step: SwapFiles, artifacts: Mapping[str, LocalFile]) -> None:
-        """Put what was sent beside in its place, and note it. What is in place already stays.
+    async def swap(
+        self, changed: Collection[Artifact], version: str, artifacts: Mapping[str, LocalFile]
+    ) -> None:
+        """Move artifacts that were sent aside to their paths, and record them.
 
-        The stamp is written first: a file that it names and that is not as it says counts as damaged, and is
-        sent again.
+        The stamp is written first: a file that differs from its entry counts as damaged, and is sent again.
         """
-        for artifact in step.artifacts:
+        for artifact in changed:
             new, path = shlex.quote(f"{NEXT}/{artifact.name}"), shlex.quote(artifact.path)
             await self._stamp(
-                artifact, artifacts[artifact.name].sha256, step.version, at=f"{NEXT}/{artifact.name}"
+                artifact, artifacts[artifact.name].sha256, version, at=f"{NEXT}/{artifact.name}"
             )
             # A rename within one file system is done or not; the folders may be on different ones.
             await self.host.run(
@@ -117,9 +114,9 @@ class Hands:
             )
 
     async def _stamp(self, artifact: Artifact, sha256: str, version: str, *, at: str = "") -> None:
-        """Note an artifact that is in its place, or soon will be and is now `at` another one.
+        """Record an artifact that is at its path, or will be soon and is now `at` another one.
 
-        With one that is in place, what an earlier run sent beside for it is of no use any more.
+        Of one that is at its path, an earlier copy that waits aside is removed.
         """
         path = artifact.path
         stamp = shlex.quote(self.wanted.distro.paths.stamp)
@@ -133,18 +130,14 @@ class Hands:
             deadline=COMMAND,
         )
 
-    async def write(self, step: WriteFile) -> None:
-        """Place a file of configuration."""
-        await self.put(step.file.content, step.file.path, step.file.mode)
-
     async def put(self, content: str, path: str, mode: int = 0o600) -> None:
         """Place a text, secret or not: it goes through stdin."""
         await self.host.put(content.encode(), path, mode=mode, deadline=COMMAND)
 
     async def start(self, unit: str) -> int:
-        """Enable the unit and begin to start it; how that goes is for whoever waits.
+        """Enable the unit and begin to start it; `serving` and `await_ready` wait for the result.
 
-        Returns the time on the machine just before (epoch): what was said earlier is of an earlier life.
+        Returns the time on the machine just before (epoch): older reports are of the previous process.
         """
         name = shlex.quote(unit)
         output = await self.host.run(
@@ -157,7 +150,7 @@ class Hands:
         return _first_number(output.stdout)
 
     async def restart(self, unit: str) -> int:
-        """Restart the unit; one that takes its time goes on starting. Returns as `start`."""
+        """Restart the unit; one that takes longer continues to start. Returns as `start`."""
         name = shlex.quote(unit)
         output = await self.host.run(
             "date +%s; systemctl daemon-reload; "
@@ -170,8 +163,8 @@ class Hands:
 
     async def save_snapshot(self, name: str) -> None:
         """Save a snapshot of etcd in the folder where the service keeps its own."""
-        binary, quoted = shlex.quote(self.wanted.distro.paths.binary), shlex.quote(name)
-        await self.host.run(f"{binary} etcd-snapshot save --name {quoted} 2>&1", deadline=SNAPSHOT)
+        words = self.wanted.distro.command("etcd-snapshot", "save", "--name", name)
+        await self.host.run(f"{shlex.join(words)} 2>&1", deadline=SNAPSHOT)
 
     async def enable(self, unit: str) -> None:
         """Enable a unit that runs."""
@@ -180,7 +173,7 @@ class Hands:
     async def serving(self, unit: str, waiting: Callable[[str], None]) -> None:
         """Wait until a server's unit is active: etcd voter and `/readyz` (see `distros/common.py`).
 
-        `systemctl start` on the node waits for us, so that nothing is polled. `waiting` hears of each round.
+        `systemctl start` on the node waits for us, so nothing is polled. `waiting` is called in each round.
         """
         begun, failures = time.monotonic(), 0
         command = f"timeout {ROUND} systemctl start {shlex.quote(unit)}"
@@ -208,8 +201,28 @@ class Hands:
     async def failed(
         self, unit: str, text: str, *, code: str, kind: type[InstallFailed | DeadlinePassed] = InstallFailed
     ) -> Exception:
-        """Make the error for a unit that does not do what it should, with its last words."""
+        """Return the error for a unit that failed, with the last lines of its journal."""
         return await journal.explain(kind, text, host=self.host, unit=unit, code=code, redactor=self.redactor)
+
+
+async def note_removed(host: Host) -> None:
+    """Record on a server that it is about to be removed from etcd."""
+    await host.run(f"mkdir -p $(dirname {LEFT}) && touch {LEFT}", deadline=COMMAND)
+
+
+async def hold_service(host: Host, unit: str) -> None:
+    """Prevent systemd from restarting a unit."""
+    place = shlex.quote(held_file(unit))
+    command = f"mkdir -p $(dirname {place}) && printf '[Service]\\nRestart=no\\n' > {place} && "
+    await host.run(f"{command}systemctl daemon-reload", deadline=COMMAND)
+
+
+async def stop_service(host: Host, unit: str) -> None:
+    """Stop and disable a unit. One that does not stop by itself is killed: its machine is about to go."""
+    name = shlex.quote(unit)
+    command = f"systemctl disable --quiet {name}; timeout {ROUND} systemctl stop {name} || "
+    command += f"systemctl kill --signal=KILL {name}; timeout {ROUND} sync || :"  # volumes go on
+    await host.run(command, deadline=COMMAND)
 
 
 def _first_number(said: str) -> int:

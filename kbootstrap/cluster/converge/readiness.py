@@ -1,14 +1,13 @@
-"""Waiting until a node has arrived: Ready, of the wanted version, not from memory, known to its cloud."""
+"""Waits for a node: Ready since its service started, with the wanted version, known to its cloud."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 
-from kbootstrap.cluster.converge.node_actions import Hands
+from kbootstrap.cluster.converge.node_actions import NodeActions
 from kbootstrap.cluster.converge.watch import Watch
 from kbootstrap.cluster.deadlines import KNOWN, READY
-from kbootstrap.cluster.decide.steps import WaitKnown, WaitReady
 from kbootstrap.cluster.state.model import ApiNode
 from kbootstrap.core.errors import DeadlinePassed
 
@@ -17,10 +16,12 @@ _PAUSE = 0.2
 _LOOK = 10
 """Seconds between two looks at the journal of a node that is not Ready."""
 _CERTAIN = 4
-"""A known cause of failure that is named in this many looks in a row will not pass by waiting."""
+"""A known cause of failure that is in the journal this many times in a row does not pass by waiting."""
 
 
-async def await_ready(step: WaitReady, watch: Watch, hands: Hands, since: int) -> None:
+async def await_ready(
+    name: str, unit: str, version: str, *, watch: Watch, machine: NodeActions, since: int
+) -> None:
     """Wait for the node; `since` is when its service was started (epoch, by its own clock), else 0.
 
     Raises `DeadlinePassed` (KB0816), or earlier `InstallFailed` when its journal keeps naming a known cause.
@@ -28,47 +29,47 @@ async def await_ready(step: WaitReady, watch: Watch, hands: Hands, since: int) -
     trouble, begun = 0, time.monotonic()
     look = begun
     while True:
-        node = await watch.node(step.node)
-        if node and _arrived(node, step, since):
+        node = await watch.node(name)
+        if node and _arrived(node, version, since):
             return
         now = time.monotonic()
         if now - begun > READY:
-            text = f"not Ready within {READY:.0f} s ({_reason(node, step)})"
-            raise await hands.failed(step.unit, text, code="KB0816", kind=DeadlinePassed)
+            text = f"not Ready within {READY:.0f} s ({_reason(node, version)})"
+            raise await machine.failed(unit, text, code="KB0816", kind=DeadlinePassed)
         if now - look > _LOOK:
             look = now
-            trouble = trouble + 1 if await hands.trouble(step.unit, _LOOK + 2) else 0
+            trouble = trouble + 1 if await machine.trouble(unit, _LOOK + 2) else 0
             if trouble >= _CERTAIN:
-                raise await hands.failed(step.unit, "the node cannot become Ready", code="KB0816")
+                raise await machine.failed(unit, "the node cannot become Ready", code="KB0816")
         await asyncio.sleep(_PAUSE)
 
 
-async def await_known(step: WaitKnown, watch: Watch) -> None:
-    """Wait until the cloud controller has taken its taint off the node; `DeadlinePassed` (KB0826)."""
+async def await_known(name: str, watch: Watch, controller: str = "") -> None:
+    """Wait until the cloud controller has removed its taint from the node; `DeadlinePassed` (KB0826)."""
     begun = time.monotonic()
     while True:
-        node = await watch.node(step.node)
+        node = await watch.node(name)
         if node and node.known:
             return
         if time.monotonic() - begun > KNOWN:
-            logs = f"; kubectl -n kube-system logs {step.controller}" if step.controller else ""
+            logs = f"; kubectl -n kube-system logs {controller}" if controller else ""
             raise DeadlinePassed(
-                f"{step.node}: the cloud controller has not found its machine within {KNOWN:.0f} s",
+                f"{name}: the cloud controller has not found its machine within {KNOWN:.0f} s",
                 hint=f"look at its pods: kubectl -n kube-system get pods -o wide{logs}",
                 code="KB0826",
-                host=step.node,
+                host=name,
             )
         await asyncio.sleep(_PAUSE)
 
 
-def _arrived(node: ApiNode, step: WaitReady, since: int) -> bool:
+def _arrived(node: ApiNode, version: str, since: int) -> bool:
     """Whether a node is Ready since we started it, with the version that was to come."""
-    return node.ready_since(since) and node.version == step.version
+    return node.ready_since(since) and node.version == version
 
 
-def _reason(node: ApiNode | None, step: WaitReady) -> str:
+def _reason(node: ApiNode | None, version: str) -> str:
     if node is None:
         return "it never registered"
-    if node.version != step.version:
+    if node.version != version:
         return f"it reports {node.version}"
     return node.reason or "its kubelet has said nothing since the service was started"

@@ -1,130 +1,137 @@
-"""Carrying out how nodes leave: each by its own steps, servers alone, agents together.
+"""How nodes leave the cluster: each by its own steps, servers one by one, agents in parallel.
 
-    cordon ─ drain ─ stop the service ─ delete the Node object ─ (the machine goes: somebody else's work)
-                                                               └ (one that stays: Kubernetes is taken off it)
+    cordon ─ drain ─ stop the service ─ delete the Node object ─ (OpenTofu destroys the machine)
+                                                               └ (one that stays: Kubernetes is removed)
 
-When pods cannot be moved, the node is given back: it is uncordoned, and nothing else was done to it. So are
-those that were cordoned to leave after it.
+When pods cannot be moved, the node is uncordoned, and nothing else was done to it. So are the nodes that were
+cordoned to leave after it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from kbootstrap.cluster.api import Api, patiently
-from kbootstrap.cluster.converge.drain import cordon, drain, uncordon
-from kbootstrap.cluster.converge.node_actions import LEFT, held_file
-from kbootstrap.cluster.converge.reporting import Teller
+from kbootstrap.cluster.converge import drain
+from kbootstrap.cluster.converge.node_actions import hold_service, note_removed, stop_service
+from kbootstrap.cluster.converge.reporting import StepReporter
 from kbootstrap.cluster.converge.uninstall import uninstall
 from kbootstrap.cluster.converge.watch import Watch
-from kbootstrap.cluster.deadlines import COMMAND, ROUND
-from kbootstrap.cluster.decide.host_record import RECORD, GiveBack, LeaveMachine, entry
-from kbootstrap.cluster.decide.steps import (
-    Cordon,
-    Drain,
-    ForgetNode,
-    HoldService,
-    Step,
-    StopService,
-    Uncordon,
-    WaitJoined,
-)
+from kbootstrap.cluster.decide.host_record import RECORD, entry
+from kbootstrap.cluster.state.model import Recorded
+from kbootstrap.cluster.steps.base import RemovalStep
+from kbootstrap.cluster.steps.membership import Uncordon
+from kbootstrap.cluster.steps.removal import Cordon
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.core.events import Emit
 from kbootstrap.distros.model import Distribution
 from kbootstrap.hosts.model import Host
 
 STAYS = "it cannot leave now, and stays"
-_CLEARING = (Cordon, Drain)
-"""Steps that can be taken back."""
 
 
-async def clear(
-    node: str, steps: Sequence[Step], api: Api, *, cluster: str, seconds: float, emit: Emit
-) -> None:
-    """Take work away from a node, the first part of how it leaves; `seconds` is how long pods may take.
+@dataclass(frozen=True, slots=True)
+class NodeRemover:
+    """Takes nodes out of one cluster. Each step is reported through `emit`."""
 
-    Raises `DeadlinePassed` or `InstallFailed` where they do not go; then the node is as before, and pods
-    that left have gone elsewhere.
-    """
-    teller = Teller(cluster, emit)
-    for step in (step for step in steps if isinstance(step, _CLEARING)):
+    cluster: str
+    distro: Distribution
+    api: Api
+    emit: Emit
+
+    async def clear(self, node: str, steps: Sequence[RemovalStep], *, seconds: float) -> None:
+        """Take work away from a node, the first part of its removal; `seconds` is how long pods may take.
+
+        Raises `DeadlinePassed` or `InstallFailed` where they do not leave; then the node is uncordoned, and
+        pods that left run elsewhere.
+        """
+        run = _NodeRun(node, self, Watch(self.api), seconds=seconds)
         try:
-            with teller.told(step) as waiting:
-                if isinstance(step, Cordon):
-                    await cordon(api, node)
-                else:
-                    await drain(api, node, seconds, waiting)
+            for step in (step for step in steps if step.clearing):
+                await self._carry_out(step, run)
         except KbootstrapError:
-            await give_back({node: steps}, api, cluster=cluster, emit=emit)
+            await self.give_back({node: steps})
             raise
 
+    async def give_back(self, nodes: Mapping[str, Sequence[RemovalStep]], why: str = STAYS) -> None:
+        """Allow pods again on nodes that were cordoned to leave, each with its steps.
 
-async def give_back(
-    nodes: Mapping[str, Sequence[Step]], api: Api, *, cluster: str, emit: Emit, why: str = STAYS
-) -> None:
-    """Let pods onto nodes again that were cordoned to leave, each with its steps.
+        An API that does not answer is reported, not raised: the next run does it.
+        """
 
-    An API that is silent is told, not raised: the next run does it.
+        async def one(name: str) -> None:
+            with contextlib.suppress(KbootstrapError):
+                await self._carry_out(Uncordon(node=name, why=why), _NodeRun(name, self, Watch(self.api)))
+
+        cordoned = [n for n, steps in nodes.items() if any(isinstance(step, Cordon) for step in steps)]
+        await asyncio.gather(*(one(name) for name in cordoned))
+
+    async def depart(self, node: str, steps: Sequence[RemovalStep], host: Host | None) -> None:
+        """Take a cleared node out of the cluster. `host` is None where the machine does not answer."""
+        run = _NodeRun(node, self, Watch(self.api), host)
+        for step in (step for step in steps if not step.clearing):
+            await self._carry_out(step, run)
+
+    async def _carry_out(self, step: RemovalStep, run: _NodeRun) -> None:
+        with StepReporter(self.cluster, self.emit).report(step) as waiting:
+            await step.carry_out(replace(run, waiting=waiting))
+
+
+def _ignore(_: str) -> None:
+    """Wait without a report."""
+
+
+@dataclass(frozen=True, slots=True)
+class _NodeRun:
+    """Fulfils `RemovalRun` for the node `name`.
+
+    `host` is None where its machine does not answer, `seconds` how long its pods may take to leave, and
+    `waiting` is called with what a step waits for.
     """
-    teller = Teller(cluster, emit)
 
-    async def one(name: str) -> None:
-        with contextlib.suppress(KbootstrapError), teller.told(Uncordon(node=name, why=why)):
-            await uncordon(api, name)
+    name: str
+    remover: NodeRemover
+    watch: Watch
+    host: Host | None = None
+    seconds: float = 0.0
+    waiting: Callable[[str], None] = _ignore
 
-    await asyncio.gather(*(one(n) for n, mine in nodes.items() if any(isinstance(s, Cordon) for s in mine)))
+    async def cordon(self) -> None:
+        await drain.cordon(self.remover.api, self.name)
 
+    async def uncordon(self) -> None:
+        await drain.uncordon(self.remover.api, self.name)
 
-async def depart(
-    node: str,
-    steps: Sequence[Step],
-    api: Api,
-    host: Host | None,
-    *,
-    cluster: str,
-    distro: Distribution,
-    emit: Emit,
-) -> None:
-    """Take a node that was cleared out of its cluster. `host` is None where the machine does not answer."""
-    teller, watch = Teller(cluster, emit), Watch(api)
-    for step in (step for step in steps if not isinstance(step, _CLEARING)):
-        with teller.told(step):
-            match step:
-                case ForgetNode():
-                    if step.member and host:
-                        await host.run(f"mkdir -p $(dirname {LEFT}) && touch {LEFT}", deadline=COMMAND)
-                    await watch.forget(node)
-                    await patiently(partial(api.delete_secret, f"{node}.node-password.{distro.name}"))
-                case WaitJoined():
-                    await watch.joined(node)
-                case HoldService() | StopService():
-                    await _service(step, host)
-                case GiveBack() if host is not None:
-                    await uninstall(host, distro, cluster)
-                    await patiently(partial(api.put_config, RECORD, {node: None}))
-                case LeaveMachine():
-                    left = entry(replace(step.machine, left=True))
-                    await patiently(partial(api.put_config, RECORD, {node: left}))
-                case _:
-                    raise TypeError(type(step).__name__)
+    async def drain(self) -> None:
+        await drain.drain(self.remover.api, self.name, self.seconds, self.waiting)
 
+    async def wait_joined(self) -> None:
+        await self.watch.joined(self.name)
 
-async def _service(step: HoldService | StopService, host: Host | None) -> None:
-    """Hold or stop the unit. One that does not stop by itself is killed: its machine is about to go."""
-    if host is None:
-        return
-    unit = shlex.quote(step.unit)
-    if isinstance(step, HoldService):
-        place = shlex.quote(held_file(step.unit))
-        command = f"mkdir -p $(dirname {place}) && printf '[Service]\\nRestart=no\\n' > {place} && "
-        command += "systemctl daemon-reload"
-    else:
-        command = f"systemctl disable --quiet {unit}; timeout {ROUND} systemctl stop {unit} || "
-        command += f"systemctl kill --signal=KILL {unit}; timeout {ROUND} sync || :"  # volumes go on
-    await host.run(command, deadline=COMMAND)
+    async def hold_service(self, unit: str) -> None:
+        if self.host:
+            await hold_service(self.host, unit)
+
+    async def stop_service(self, unit: str) -> None:
+        if self.host:
+            await stop_service(self.host, unit)
+
+    async def forget_node(self, *, member: bool) -> None:
+        if member and self.host:
+            await note_removed(self.host)
+        await self.watch.forget(self.name)
+        api, secret = self.remover.api, f"{self.name}.node-password.{self.remover.distro.name}"
+        await patiently(partial(api.delete_secret, secret))
+
+    async def uninstall(self) -> None:
+        if self.host is None:
+            raise RuntimeError(f"no connection to {self.name}")
+        await uninstall(self.host, self.remover.distro, self.remover.cluster)
+
+    async def record_host(self, machine: Recorded | None) -> None:
+        change = {self.name: entry(machine) if machine else None}
+        await patiently(partial(self.remover.api.put_config, RECORD, change))

@@ -1,4 +1,4 @@
-"""Telling about steps: every step's begin, progress and end become events."""
+"""Reports steps: the start, progress and end of each step become events."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from kbootstrap.cluster.decide.steps import Step
+from kbootstrap.cluster.steps.base import Step
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.core.events import Emit, Event, Status, Type
 from kbootstrap.hosts.model import Transferred
@@ -15,18 +15,18 @@ _EVERY = 0.25
 """Seconds between two progress events of one transfer."""
 
 
-class Teller:
-    """Tells about the steps of one cluster."""
+class StepReporter:
+    """Reports the steps of one cluster."""
 
     def __init__(self, cluster: str, emit: Emit) -> None:
         self._cluster, self._emit = cluster, emit
 
     @contextmanager
-    def told(self, step: Step) -> Iterator[Callable[[str], None]]:
-        """Tell that a step begins, and how it ended; yields a function that tells what it waits for."""
+    def report(self, step: Step) -> Iterator[Callable[[str], None]]:
+        """Report that a step starts, and how it ends; yields a function that reports what it waits for."""
         begun = time.monotonic()
 
-        def tell(status: Status, detail: str | None = None, seconds: float | None = None) -> None:
+        def send(status: Status, detail: str | None = None, seconds: float | None = None) -> None:
             event = Event(
                 type=Type.STEP,
                 cluster=self._cluster,
@@ -38,17 +38,17 @@ class Teller:
             )
             self._emit(event)
 
-        tell(Status.STARTED, step.why)
+        send(Status.STARTED, step.why)
         try:
-            yield lambda detail: tell(Status.WAITING, detail, time.monotonic() - begun)
+            yield lambda detail: send(Status.WAITING, detail, time.monotonic() - begun)
         except BaseException as error:
             detail = error.message if isinstance(error, KbootstrapError) else type(error).__name__
-            tell(Status.FAILED, detail, time.monotonic() - begun)
+            send(Status.FAILED, detail, time.monotonic() - begun)
             raise
-        tell(Status.DONE, None, time.monotonic() - begun)
+        send(Status.DONE, None, time.monotonic() - begun)
 
     def progress(self, step: Step) -> Transferred:
-        """Return a function that tells how far a transfer is, a few times a second."""
+        """Return a function that reports the progress of a transfer, a few times a second."""
         last = 0.0
 
         def transferred(done: int, total: int) -> None:

@@ -1,4 +1,4 @@
-"""Rotating on a machine: tokens are activated and put away, certificates taken away to be made anew."""
+"""Rotation on a machine: activates and retires tokens, moves certificates away so that they are renewed."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import PurePosixPath
 
-from kbootstrap.cluster.converge.tokens import NEXT, Beside
+from kbootstrap.cluster.converge.tokens import NEXT, StagedTokens
 from kbootstrap.cluster.deadlines import ACTIVATE, COMMAND, RENEW
 from kbootstrap.cluster.observe.credentials import read_secret
-from kbootstrap.core.concurrency import together
+from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros.model import Distribution
 from kbootstrap.hosts.model import Host
 
 RETIRED = "/var/lib/kbootstrap/tokens-until-"
-"""On servers: begins the names of files with the tokens of before; then follows until when (epoch)."""
+"""On servers: prefix of the names of files with retired tokens; the time of their end (epoch) follows."""
 
 
-async def lay(servers: Sequence[Host], tokens: Beside) -> None:
-    """Put new tokens beside the old ones on servers; every plan changes to them from then on."""
-    await together(host.put(tokens.text().encode(), NEXT, mode=0o600, deadline=COMMAND) for host in servers)
+async def stage_tokens(servers: Sequence[Host], tokens: StagedTokens) -> None:
+    """Write new tokens beside the old ones on servers; every plan changes to them from then on."""
+    await run_all(host.put(tokens.text().encode(), NEXT, mode=0o600, deadline=COMMAND) for host in servers)
 
 
 async def activate(host: Host, distro: Distribution) -> None:
-    """Have a running server take the new tokens that lie beside on all servers; may be done again.
+    """Make a running server use the tokens that are staged on all servers; may be repeated.
 
-    Raises `InstallFailed` (KB0886) when it refuses; what it had done by half it has taken back.
+    Raises `InstallFailed` (KB0886) when it refuses; it has undone a partial change.
     """
     values = {
         "name": distro.name,
@@ -36,7 +36,7 @@ async def activate(host: Host, distro: Distribution) -> None:
         "data": str(PurePosixPath(distro.paths.server_token).parent),
         "token": distro.paths.token,
         "server_token": distro.paths.server_token,
-        "binary": distro.paths.binary,
+        "kubectl": shlex.join(distro.command("kubectl")),
         "next": NEXT,
     }
     head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
@@ -45,25 +45,25 @@ async def activate(host: Host, distro: Distribution) -> None:
     if output.status != 0:
         raise InstallFailed(
             f"{host.name} does not take the new tokens",
-            hint="nothing was restarted. Is every server well (kbootstrap status)? "
-            "Then run the same command again: it goes on with the same tokens",
+            hint="nothing was restarted. Is every server Ready (kbootstrap status)? "
+            "Then run the same command again: it continues with the same tokens",
             detail=output.tail or None,
             code="KB0886",
             host=host.name,
         )
 
 
-async def runs(host: Host, unit: str) -> bool:
-    """Tell whether a unit is active just now."""
+async def is_active(host: Host, unit: str) -> bool:
+    """Return whether a unit is active now."""
     command = f"systemctl is-active --quiet {shlex.quote(unit)}"
     return (await host.run(command, deadline=COMMAND, check=False)).status == 0
 
 
-async def yield_passwords(host: Host, unit: str, distro: Distribution) -> None:
+async def age_password_file(host: Host, unit: str, distro: Distribution) -> None:
     """Stop a unit that fails, and make its password file the oldest: the next start takes the cluster's.
 
-    A server that starts with the token of before, while another one still lets it in, writes that token into
-    the file anew. Then the file is newer than the cluster's data, and no start succeeds (k3s v1.32,
+    A server that starts with the old token, while another one still accepts it, writes that token into the
+    file again. Then the file is newer than the cluster's data, and no start succeeds (k3s v1.32,
     `pkg/cluster/bootstrap.go`: a difference of three seconds is fatal). The content stays where it is.
     """
     passwords = shlex.quote(str(PurePosixPath(distro.paths.server_token).parent / "cred/passwd"))
@@ -72,23 +72,23 @@ async def yield_passwords(host: Host, unit: str, distro: Distribution) -> None:
     )
 
 
-async def forget(host: Host, distro: Distribution) -> None:
-    """Keep the tokens of before for snapshots of that time, and remove what lay beside; may be done again.
+async def retire_tokens(host: Host, distro: Distribution) -> None:
+    """Keep the old tokens for the snapshots of their time, and remove the staged file; may be repeated.
 
-    The service has written its password file when the new ones came into force; other servers take over its
-    time (k3s source, `pkg/bootstrap`).
+    The service has written its password file when the new ones came into use; other servers copy its time
+    (k3s source, `pkg/bootstrap`).
     """
     data = PurePosixPath(distro.paths.server_token).parent
-    passwords, beside = shlex.quote(f"{data}/cred/passwd"), shlex.quote(NEXT)
+    passwords, staged = shlex.quote(f"{data}/cred/passwd"), shlex.quote(NEXT)
     await host.run(
-        f"[ -e {beside} ] || exit 0; umask 077; set -e; place={RETIRED}$(stat -c %Y {passwords}); "
-        f'grep ^old- {beside} > "$place.new"; mv "$place.new" "$place"; rm -f {beside}',
+        f"[ -e {staged} ] || exit 0; umask 077; set -e; place={RETIRED}$(stat -c %Y {passwords}); "
+        f'grep ^old- {staged} > "$place.new"; mv "$place.new" "$place"; rm -f {staged}',
         deadline=COMMAND,
     )
 
 
 async def retire(host: Host, server: str, agent: str) -> None:
-    """Keep tokens that are in force until now: the full server token, the agents' password."""
+    """Keep the tokens in use until now: the full server token, the agents' password."""
     await host.run(
         f"umask 077; cat > {RETIRED}$(date +%s)",
         deadline=COMMAND,
@@ -97,7 +97,7 @@ async def retire(host: Host, server: str, agent: str) -> None:
 
 
 async def retired(host: Host, moment: int, redactor: Redactor) -> tuple[str, str] | None:
-    """Return the tokens that were in force at a moment (epoch) and are no more; None for those of now."""
+    """Return retired tokens that were in use at a moment (epoch); None where those are still in use."""
     listing = (await host.run(f"ls -1 {RETIRED}* 2>/dev/null || :", deadline=COMMAND)).stdout.split()
     times = sorted(int(end) for path in listing if (end := path.removeprefix(RETIRED)).isdigit())
     until = next((time for time in times if moment < time), None)
@@ -109,13 +109,13 @@ async def retired(host: Host, moment: int, redactor: Redactor) -> tuple[str, str
     return (redactor.add(server), redactor.add(agent)) if server and agent else None
 
 
-async def certificates(host: Host, unit: str, distro: Distribution) -> None:
-    """Stop the unit and take its certificates away; the service makes new ones when it starts.
+async def remove_certificates(host: Host, unit: str, distro: Distribution) -> None:
+    """Stop the unit and move its certificates away; the service creates new ones when it starts.
 
     The program keeps a copy in `tls-<epoch>`. Raises `InstallFailed` (KB0887).
     """
-    quoted, binary = shlex.quote(unit), shlex.quote(distro.paths.binary)
-    command = f"systemctl stop {quoted} && {binary} certificate rotate 2>&1"
+    rotate = shlex.join(distro.command("certificate", "rotate"))
+    command = f"systemctl stop {shlex.quote(unit)} && {rotate} 2>&1"
     output = await host.run(command, deadline=RENEW, check=False)
     if output.status != 0:
         raise InstallFailed(

@@ -1,7 +1,7 @@
-"""Tokens: made in memory for a founder, read in full form from a server for everybody else.
+"""Tokens: created in memory for the initial server, read in full form from a server for all other nodes.
 
 Forms (docs.k3s.io, "k3s token"): `K10<CA hash>::<user>:<password>` is the full one, which lets the joining
-node check the server's CA; the founder can only be given a password, since the CA does not exist yet.
+node check the server's CA; the initial server only gets a password, since the CA does not exist yet.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from kbootstrap.cluster.decide.steps import Secret
 from kbootstrap.cluster.observe.credentials import first_secret
+from kbootstrap.cluster.steps.run import Secret
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros.model import Distribution
@@ -24,12 +24,12 @@ FULL = re.compile(r"K10[0-9a-f]{64}::[^:\s]+:(\S+)")
 _BYTES = 32
 _ALWAYSFULL: tuple[Secret, ...] = ("server", "agent")
 NEXT = "/var/lib/kbootstrap/next-tokens"
-"""On servers: new tokens, which lie here (0600) from before they are in force until every server has them."""
+"""On servers: new tokens, staged here (0600) from before they are in use until every server has them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
-    """New tokens (`server` and `agent`, passwords) beside those of before, which snapshots of then need."""
+class StagedTokens:
+    """New tokens (`server` and `agent`, passwords), with the old ones, which older snapshots need."""
 
     server: str = field(repr=False)
     agent: str = field(repr=False)
@@ -37,14 +37,14 @@ class Beside:
     old_agent: str = field(repr=False)
 
     @classmethod
-    def make(cls, old_server: str, old_agent: str, redactor: Redactor) -> Beside:
-        """Make new ones beside the full server token and the agents' password of now."""
+    def make(cls, old_server: str, old_agent: str, redactor: Redactor) -> StagedTokens:
+        """Create new tokens for the current full server token and agents' password."""
         made = cls(secrets.token_hex(_BYTES), secrets.token_hex(_BYTES), old_server, old_agent)
         return cls.read(made.text(), redactor) or made
 
     @classmethod
-    def read(cls, text: str, redactor: Redactor) -> Beside | None:
-        """Read the file; None where there is none, or where it is cut."""
+    def read(cls, text: str, redactor: Redactor) -> StagedTokens | None:
+        """Read the file; None where there is none, or where it is incomplete."""
         words = dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
         for value in words.values():
             redactor.add(value)
@@ -70,13 +70,13 @@ class Beside:
 class Tokens:
     """The tokens of one cluster, during one run. `servers` may be asked, in this order.
 
-    `rotating`: nodes get the tokens that lie beside (`Beside`), not those that are in force.
+    `rotating`: nodes get the staged tokens (`StagedTokens`), not those in use.
     """
 
     def __init__(self, distro: Distribution, redactor: Redactor, *, rotating: bool = False) -> None:
         self._distro, self._redactor, self._rotating = distro, redactor, rotating
         self._known: dict[Secret, str] = {}
-        self._beside: Beside | None = None
+        self._staged: StagedTokens | None = None
 
     async def read(self, servers: Sequence[Host]) -> None:
         """Read the cluster's tokens from the first servers that have them."""
@@ -87,21 +87,21 @@ class Tokens:
         found = FULL.fullmatch(agent)
         self._keep("agent", agent)
         self._keep("raw-agent", raw or (found.group(1) if found else ""))
-        if self._rotating and self._beside is None:
-            self._beside = Beside.read(await first_secret(servers, NEXT), self._redactor)
+        if self._rotating and self._staged is None:
+            self._staged = StagedTokens.read(await first_secret(servers, NEXT), self._redactor)
 
-    def beside(self) -> Beside:
-        """Return the new tokens; raises `InstallFailed` (KB0818) where they have gone meanwhile."""
-        if self._beside is None:
+    def staged(self) -> StagedTokens:
+        """Return the new tokens; raises `InstallFailed` (KB0818) where they have been removed meanwhile."""
+        if self._staged is None:
             raise InstallFailed(
                 "the new tokens are on no server any more",
-                hint="run the same command again: it looks at the servers anew",
+                hint="run the same command again: it reads the servers' tokens again",
                 code="KB0818",
             )
-        return self._beside
+        return self._staged
 
     def give(self, secret: Secret) -> str:
-        """Return a token; a new one is made each time when it is for a founder.
+        """Return a token; for the initial server a new one is created each time.
 
         Raises `InstallFailed` (KB0818) when the servers do not have it, or not in the full form.
         """
@@ -109,7 +109,7 @@ class Tokens:
             return self._redactor.add(secrets.token_hex(_BYTES))
         value = self._known.get(secret, "")
         if self._rotating:
-            value = self.beside().give(secret, value)
+            value = self.staged().give(secret, value)
         full = bool(FULL.fullmatch(value))
         if not full and (not value or secret in _ALWAYSFULL):
             path = self._distro.paths.server_token

@@ -22,7 +22,7 @@ async def uninstall(host: Host, distro: Distribution, cluster: str | None = None
     """Take everything off the machine that kbootstrap and the distribution put there, all data included.
 
     Only where our stamp says that the machine is ours, of `cluster` (None: whichever). The stamp goes last,
-    so a run that was cut is taken up by the next. Raises `InstallFailed` (KB0828) when something stays, and
+    so the next run resumes an interrupted one. Raises `InstallFailed` (KB0828) when something stays, and
     what `Host.run` raises.
     """
     output = await host.run(script(distro, cluster), deadline=UNINSTALL, check=False)
@@ -30,7 +30,7 @@ async def uninstall(host: Host, distro: Distribution, cluster: str | None = None
     if output.status != 0 or said is None:
         raise InstallFailed(
             f"{distro.name} could not be taken off {host.name}",
-            hint="look at what is left there, then run the same command again: it goes on where it stopped",
+            hint="look at what is left there, then run the same command again: it resumes where it stopped",
             detail=output.tail or None,
             code="KB0828",
             host=host.name,
@@ -53,6 +53,13 @@ def script(distro: Distribution, cluster: str | None = None) -> str:
         "binary": paths.binary,
         "stamp": paths.stamp,
         "units": f"{distro.unit('server')} {distro.unit('agent')}",
+        "programs": ":".join(distro.program_folders),
+        "bridge": distro.network.bridge,
+        "links": " ".join(distro.network.links),
+        "prefixes": " ".join(distro.network.prefixes),
+        "theirs": distro.network.rules,
+        "sets": distro.network.sets,
+        "folders": " ".join(distro.network.folders),
     }
     head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
     return head + files(__package__).joinpath("uninstall.sh").read_text("utf-8")

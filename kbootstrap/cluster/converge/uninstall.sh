@@ -1,6 +1,8 @@
 # Takes Kubernetes off this machine. Needs sh, coreutils, grep, awk, systemd; ip where the network is to be
 # cleaned. Run as root; may be cut at any point and run again. The caller sets, before this text:
 #   name cluster data config token agent_token kubeconfig binary stamp units
+# and of the network of the pods (lists are divided by spaces, expressions are extended ones):
+#   programs bridge links prefixes theirs sets folders
 # The last line says what became of the machine; status 1 with a reason on stderr when something stays.
 done_with() { echo "kbootstrap-uninstall $1" && exit 0; }
 failed() { echo "$1" >&2 && exit 1; }
@@ -78,32 +80,37 @@ while [ -n "$(mounts)" ]; do
 done
 
 # The network of the pods.
-PATH=$PATH:$data/data/current/bin:$data/data/current/bin/aux
+interfaces() { # those that are there, of all that it makes
+    for link in $links; do
+        if [ -e "/sys/class/net/$link" ]; then echo "$link"; fi
+    done
+    for prefix in $prefixes; do
+        for link in "/sys/class/net/$prefix"*; do
+            if [ -e "$link" ]; then echo "${link##*/}"; fi
+        done
+    done
+}
+PATH=$PATH:$programs
 if command -v ip >/dev/null; then
     for place in /run/netns/cni-*; do
         if [ -e "$place" ]; then ip netns delete "${place##*/}" 2>/dev/null || rm -f "$place"; fi
     done
-    ip -o link show master cni0 2>/dev/null | awk -F': ' '{ sub(/@.*/, "", $2); print $2 }' |
+    ip -o link show master "$bridge" 2>/dev/null | awk -F': ' '{ sub(/@.*/, "", $2); print $2 }' |
         while read -r link; do ip link delete "$link" 2>/dev/null; done
-    for link in cni0 flannel.1 flannel-v6.1 flannel-wg flannel-wg-v6 kube-ipvs0; do
-        if [ -e "/sys/class/net/$link" ]; then ip link delete "$link" 2>/dev/null; fi
-    done
+    for link in $(interfaces); do ip link delete "$link" 2>/dev/null; done
 fi
-for link in cni0 flannel.1 flannel-v6.1 flannel-wg kube-ipvs0; do
-    if [ -e "/sys/class/net/$link" ]; then failed "the interface $link stays: ip link delete $link"; fi
-done
-theirs='KUBE-|CNI-|FLANNEL-|flanneld'
+for link in $(interfaces); do failed "the interface $link stays: ip link delete $link"; done
 for kind in iptables ip6tables; do
     for flavour in "$kind" "$kind-nft" "$kind-legacy"; do
         command -v "$flavour-save" >/dev/null && command -v "$flavour-restore" >/dev/null || continue
         rules=$("$flavour-save" 2>/dev/null) || continue
-        if echo "$rules" | grep -Eq "$theirs"; then
-            echo "$rules" | grep -Ev "$theirs" | "$flavour-restore" || failed "$flavour-restore failed"
+        if echo "$rules" | grep -Eq -e "$theirs"; then
+            echo "$rules" | grep -Ev -e "$theirs" | "$flavour-restore" || failed "$flavour-restore failed"
         fi
     done
 done
 if command -v ipset >/dev/null; then
-    ipset list -name 2>/dev/null | grep -E '^(inet6:)?KUBE-' |
+    ipset list -name 2>/dev/null | grep -E -e "$sets" |
         while read -r set; do ipset destroy "$set" 2>/dev/null; done
 fi
 
@@ -124,7 +131,7 @@ while read -r kind first _ _ path; do
 done < "$stamp"
 # Configuration of the distribution that was there before we came stays.
 rm -f "$binary" "$token" "$agent_token" "$kubeconfig"
-for path in "$data" /etc/rancher/node /var/lib/kubelet /var/lib/cni "/run/$name" /run/flannel \
+for path in "$data" /etc/rancher/node /var/lib/kubelet "/run/$name" $folders \
     /var/log/pods /var/log/containers; do
     if [ -e "$path" ] && ! why=$(rm -rf --one-file-system "$path" 2>&1); then
         held "$path" || failed "$why"

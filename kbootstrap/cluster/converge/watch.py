@@ -1,4 +1,4 @@
-"""Waiting for nodes: many waiters, one look at the API at a time."""
+"""Waits for nodes: many callers, one request to the API at a time."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from functools import partial
 
 from kbootstrap.cluster.api import Api, ApiUnavailable, patiently
 from kbootstrap.cluster.deadlines import API, FORGET, JOINED, POLL, RECONCILE
-from kbootstrap.cluster.decide.steps import ReconcileNode
 from kbootstrap.cluster.state import labels
 from kbootstrap.cluster.state.model import ApiNode
 from kbootstrap.core.errors import DeadlinePassed
+from kbootstrap.spec.model import Taint
 
 
 class Watch:
-    """Looks at the Node objects when somebody asks, at most every `POLL` seconds, slower when answers are."""
+    """Reads the Node objects on request, at most every `POLL` seconds, less often when answers are slow."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -47,27 +47,27 @@ class Watch:
         now = time.monotonic()
         self._next = now + max(POLL * 0.8, 3 * (now - begun))
 
-    async def reconcile(self, step: ReconcileNode) -> None:
-        """Set labels and taints; read and try again when somebody else changes the Node at the same time."""
+    async def reconcile(self, name: str, wanted: Mapping[str, str], taints: tuple[Taint, ...]) -> None:
+        """Set labels and taints; read and try again when another client changes the Node at the same time."""
         try:
             async with asyncio.timeout(RECONCILE):
-                while not await self._try(step):  # noqa: ASYNC110 - nobody tells us
+                while not await self._try(name, wanted, taints):  # noqa: ASYNC110 - there is no event
                     await asyncio.sleep(POLL)
         except TimeoutError:
-            raise self._late(step.node, f"labels and taints were not set within {RECONCILE:.0f} s") from None
+            raise self._late(name, f"labels and taints were not set within {RECONCILE:.0f} s") from None
 
-    async def _try(self, step: ReconcileNode) -> bool:
-        node = await self.node(step.node, fresh=True)
+    async def _try(self, name: str, wanted: Mapping[str, str], taints: tuple[Taint, ...]) -> bool:
+        node = await self.node(name, fresh=True)
         if node is None:
             return False
-        change = labels.patch(node, step.labels, step.taints)
-        return change is None or await self._api.patch_node(step.node, change)
+        change = labels.patch(node, wanted, taints)
+        return change is None or await self._api.patch_node(name, change)
 
     async def joined(self, name: str) -> None:
         """Wait until there is a Node."""
         try:
             async with asyncio.timeout(JOINED):
-                while await self.node(name, fresh=True) is None:  # noqa: ASYNC110 - nobody tells us
+                while await self.node(name, fresh=True) is None:  # noqa: ASYNC110 - there is no event
                     await asyncio.sleep(POLL)
         except TimeoutError:
             raise DeadlinePassed(
@@ -79,11 +79,11 @@ class Watch:
             ) from None
 
     async def forget(self, name: str) -> None:
-        """Delete a Node and wait until it is gone."""
+        """Delete a Node and wait until it no longer exists."""
         try:
             async with asyncio.timeout(FORGET):
                 await patiently(partial(self._api.delete_node, name))
-                while await self.node(name, fresh=True):  # noqa: ASYNC110 - nobody tells us
+                while await self.node(name, fresh=True):  # noqa: ASYNC110 - there is no event
                     await asyncio.sleep(POLL)
         except TimeoutError:
             raise self._late(name, f"its old Node object was not gone within {FORGET:.0f} s") from None

@@ -1,8 +1,8 @@
 """Certificates of a node: which of them expire soon, and what to do about it; pure.
 
-Source: docs.k3s.io, "k3s certificate": leaves are valid for 365 days, and the service makes them anew when
+Source: docs.k3s.io, "k3s certificate": leaves are valid for 365 days, and the service renews them when
 it starts and fewer than 120 days are left (90 in releases before May 2025); authorities are valid for ten
-years and never made anew by themselves. RKE2 does the same.
+years and never renewed by themselves. RKE2 does the same.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kbootstrap.cluster.state.model import NodeFacts
 from kbootstrap.core.diagnostics import Diagnostic, Severity
 
 LEAF_WARNING, CA_WARNING = 90, 365
-"""Days. With fewer than 90 every release makes a leaf anew when it starts; a new authority takes planning."""
+"""Days. With fewer than 90 every release renews a leaf when it starts; a new authority takes planning."""
 
 
 def first(certificates: Iterable[Certificate], kind: Kind) -> Certificate | None:

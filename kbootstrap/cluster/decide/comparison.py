@@ -9,9 +9,10 @@ from typing import Literal
 
 from kbootstrap.cluster.decide.certificates import first
 from kbootstrap.cluster.decide.drift import Drift, differences
-from kbootstrap.cluster.decide.steps import Plan, Step
 from kbootstrap.cluster.state.certificates import Certificate
 from kbootstrap.cluster.state.model import ApiFacts, ApiNode, NodeFacts, Wanted, WantedNode
+from kbootstrap.cluster.steps.base import Step
+from kbootstrap.cluster.steps.plan import Plan
 
 _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 

@@ -1,43 +1,27 @@
-"""Facts and wishes in, ordered steps out. Pure: no clock, no network, no randomness."""
+"""Decides which steps follow from facts and the desired state. Pure: no clock, network or randomness."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
 
-from kbootstrap.cluster.decide import certificates, preflight, refusals, volumes
+from kbootstrap.cluster.decide import certificates, preflight, refusals, rejoin, upgrade, volumes
 from kbootstrap.cluster.decide import host_record as record
-from kbootstrap.cluster.decide import rejoin as left
-from kbootstrap.cluster.decide import removal as leave
-from kbootstrap.cluster.decide import upgrade as rolling
-from kbootstrap.cluster.decide.membership import Standing, standing
-from kbootstrap.cluster.decide.removal import NOBODY, Going
+from kbootstrap.cluster.decide import removal as removals
+from kbootstrap.cluster.decide.membership import Membership, membership
+from kbootstrap.cluster.decide.removal import NO_REMOVALS, Removal
 from kbootstrap.cluster.decide.rotation import ROTATED, Rotation, rotation
-from kbootstrap.cluster.decide.steps import (
-    ActivateTokens,
-    Claim,
-    EnableService,
-    ForgetNode,
-    ForgetTokens,
-    GiveSecret,
-    Plan,
-    ReconcileNode,
-    RestartService,
-    Secret,
-    StageFile,
-    StartService,
-    Step,
-    SwapFiles,
-    Uncordon,
-    WaitKnown,
-    WaitReady,
-    WaitServing,
-    WaitWorkloads,
-    WriteFile,
-    WriteSecret,
-)
 from kbootstrap.cluster.state import labels
 from kbootstrap.cluster.state.model import ApiFacts, ApiNode, NodeFacts, Wanted, WantedNode
+from kbootstrap.cluster.steps.api import GiveSecret, ReconcileNode, WaitKnown
+from kbootstrap.cluster.steps.base import ConvergeStep
+from kbootstrap.cluster.steps.files import StageFile, SwapFiles, WriteFile, WriteSecret
+from kbootstrap.cluster.steps.machine import Claim
+from kbootstrap.cluster.steps.membership import ForgetNode, Uncordon, WaitReady, WaitWorkloads
+from kbootstrap.cluster.steps.plan import Plan
+from kbootstrap.cluster.steps.rotation import ActivateTokens, ForgetTokens
+from kbootstrap.cluster.steps.run import Secret
+from kbootstrap.cluster.steps.service import EnableService, RestartService, StartService, WaitServing
 from kbootstrap.core.diagnostics import Diagnostic, errors
 from kbootstrap.distros.model import Artifact, NodeFile
 
@@ -48,47 +32,51 @@ def decide(
     api: ApiFacts | None = None,
     *,
     partial: bool = False,
-    going: Going = NOBODY,
+    removal: Removal = NO_REMOVALS,
 ) -> Plan:
     """Return what must happen so that the nodes are as wanted; an empty plan means that they are.
 
-    Nodes that are `going` leave, by steps of their own; those whose machine is made anew are decided about
-    once the new one is there.
+    The nodes of `removal` leave, by steps of their own. The steps of a replacement machine are decided once
+    it exists.
 
     `api` None means that no API server answers (yet). The plan carries diagnostics instead of raising; a plan
     that is refused has no steps. `partial`: nodes without facts are left out instead of refused, for a look
     at what can be seen; such a plan must not be carried out.
     """
-    missing = [n.name for n in wanted.nodes if n.name not in facts and n.name not in going.renewed]
+    missing = [n.name for n in wanted.nodes if n.name not in facts and n.name not in removal.replaced]
     if missing and not partial:
         return Plan(wanted.cluster, {}, (_unseen(missing),))
-    facts, cleaning = left.cleaned(facts, api)
-    found = standing(wanted, facts, [name for name in going.removed if going.role(name) == "server"])
+    facts, cleaning = rejoin.cleaned(facts, api)
+    found = membership(wanted, facts, [name for name in removal.removed if removal.role(name) == "server"])
     seen = dict(api.nodes) if api else {}
     tokens = rotation(wanted, facts, found.members)
-    steps: dict[str, tuple[Step, ...]] = {}
-    giver = found.founder or wanted.servers[0].name
-    first = rolling.first_to_change(wanted, facts, seen)
+    steps: dict[str, tuple[ConvergeStep, ...]] = {}
+    writer = found.initial_server or wanted.servers[0].name
+    first = upgrade.first_to_change(wanted, facts, seen)
     problems = [
         *found.diagnostics,
-        *refusals.unknown_nodes(wanted, api, going.names),
-        *leave.problems(wanted, going, api),
+        *refusals.unknown_nodes(wanted, api, removal.names),
+        *removals.problems(wanted, removal, api),
         *record.problems(wanted, facts, api),
-        *rolling.problems(wanted, facts, seen, going),
+        *upgrade.problems(wanted, facts, seen, removal),
     ]
     for node in wanted.nodes:
-        if node.name in missing or node.name in going.renewed:
+        if node.name in missing or node.name in removal.replaced:
             continue
         one = _Node(
             wanted, node, facts[node.name], seen.get(node.name), found, tokens, api_known=api is not None
         )
-        secret = _secret(wanted, node.name, api, new=found.founder is not None) if node.name == giver else ()
-        noted = record.steps(wanted, giver, api) if node.name == giver else ()
+        secret = (
+            _secret(wanted, node.name, api, new=found.initial_server is not None)
+            if node.name == writer
+            else ()
+        )
+        noted = record.steps(wanted, writer, api) if node.name == writer else ()
         mine = (*one.steps(), *secret, *noted)
         if node.name in cleaning:
             mine = (cleaning[node.name], *mine)
         if node.name == first:
-            mine = (rolling.snapshot(node.name, wanted.version), *mine)
+            mine = (upgrade.snapshot(node.name, wanted.version), *mine)
         problems += one.problems(mine)
         if mine:
             steps[node.name] = mine
@@ -98,9 +86,9 @@ def decide(
         wanted.cluster,
         {} if refused else steps,
         tuple(problems),
-        found.founder,
+        found.initial_server,
         found.members,
-        {} if refused else leave.steps(going, wanted.distro, facts, api),
+        {} if refused else removals.steps(removal, wanted.distro, facts, api),
     )
 
 
@@ -113,7 +101,7 @@ class _Node:
         node: WantedNode,
         facts: NodeFacts,
         seen: ApiNode | None,
-        found: Standing,
+        found: Membership,
         tokens: Rotation,
         *,
         api_known: bool,
@@ -124,12 +112,12 @@ class _Node:
         self.distro = wanted.distro
         self.unit_name = self.distro.unit(node.role)
         self.unit = facts.unit(self.unit_name)
-        self.founder = found.founder == node.name
+        self.initial = found.initial_server == node.name
         self.member = node.name in found.members
         self.settled = facts.registered or self.unit.started
         """Whether the service has been started before: then versions and fixed settings stay."""
 
-    def problems(self, steps: tuple[Step, ...]) -> Iterator[Diagnostic]:
+    def problems(self, steps: tuple[ConvergeStep, ...]) -> Iterator[Diagnostic]:
         yield from refusals.foreign(self.wanted, self.facts)
         yield from refusals.restoring(self.facts)
         yield from refusals.role(self.wanted, self.node, self.facts)
@@ -140,9 +128,9 @@ class _Node:
             yield from refusals.withdrawn(self.wanted, self.node, self.facts)
         else:
             staging = any(isinstance(step, StageFile) for step in steps)
-            yield from preflight.preflight(self.distro.name, self.node, self.facts, staging=staging)
+            yield from preflight.preflight(self.distro, self.node, self.facts, staging=staging)
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Iterator[ConvergeStep]:
         name = self.node.name
         if self.facts.claimed is None:
             yield Claim(node=name, why="nothing of ours is on this machine yet")
@@ -173,7 +161,7 @@ class _Node:
         yield from self._settle(service)
 
     def _stage(self) -> Iterator[StageFile]:
-        for artifact in self.wanted.bits.get(self.facts.arch, ()):
+        for artifact in self.wanted.artifacts.get(self.facts.arch, ()):
             why = self._missing(artifact)
             if why:
                 yield StageFile(
@@ -185,7 +173,7 @@ class _Node:
                 )
 
     def _missing(self, artifact: Artifact) -> str:
-        """Tell why an artifact must be sent, or nothing when it is in place.
+        """Return why an artifact must be sent, or nothing when it is in place.
 
         Another build of the same version is left alone on a node that runs: replacing it would gain nothing.
         """
@@ -203,15 +191,14 @@ class _Node:
 
     def _installed(self) -> str:
         """Return the version that is in place, empty where there is none."""
-        there = self.facts.artifacts.get(self.distro.paths.binary)
-        return there.version if there else ""
+        return self.distro.installed(self.facts.versions)
 
     def _other_version(self) -> bool:
         """Whether the service runs another version than the one that is wanted."""
-        return rolling.other_version(self.wanted, self.facts, self.seen)
+        return upgrade.other_version(self.wanted, self.facts, self.seen)
 
     def _version_why(self) -> str:
-        return f"the node runs {rolling.runs(self.wanted, self.facts, self.seen)}"
+        return f"the node runs {upgrade.runs(self.wanted, self.facts, self.seen)}"
 
     def _files(self) -> Iterator[WriteFile]:
         for file in self.node.files:
@@ -227,7 +214,7 @@ class _Node:
     def _join(self) -> WriteFile | None:
         """Return the join drop-in where it must be written. What a member has joined through is history."""
         have, url = self.facts.join, self._registration()
-        if self.founder:
+        if self.initial:
             if have == "founder":
                 return None
             file, why = self._join_file(initial=True), "no server has a cluster's data; this one founds it"
@@ -262,7 +249,7 @@ class _Node:
         return file.path in self.facts.files
 
     def _restarts(self, written: WriteFile) -> bool:
-        """Tell whether a running service must see this file; an agent asks its drop-in where the API is."""
+        """Return whether a running service must see this file; an agent asks its drop-in where the API is."""
         join = self.distro.paths.join
         return written.file.restart or (written.file.path == join and self.node.role == "agent")
 
@@ -278,9 +265,9 @@ class _Node:
                 yield self._secret("agent", paths.token, token)
             return
         if token:
-            yield self._secret("new-server" if self.founder else "server", paths.token, token)
+            yield self._secret("new-server" if self.initial else "server", paths.token, token)
         if agent or (token and not self.member):
-            kind: Secret = "new-agent" if self.founder else "raw-agent"
+            kind: Secret = "new-agent" if self.initial else "raw-agent"
             yield self._secret(kind, paths.agent_token, agent or token)
 
     def _private(self) -> Iterator[WriteSecret]:
@@ -292,7 +279,7 @@ class _Node:
     def _token_why(self) -> str:
         if self.facts.token == "none":  # noqa: S105 - a form
             return "it is not there"
-        if self.founder:
+        if self.initial:
             return "it is of an earlier cluster" if self.facts.token == "full" else ""  # noqa: S105 - a form
         if self._stale_token():
             return ROTATED if self.tokens.pending else "the cluster has another one now"
@@ -316,10 +303,10 @@ class _Node:
     def _secret(self, secret: Secret, path: str, why: str) -> WriteSecret:
         return WriteSecret(node=self.node.name, why=why, secret=secret, path=path)
 
-    def _service(self, changed: list[str]) -> Iterator[Step]:
+    def _service(self, changed: list[str]) -> Iterator[ConvergeStep]:
         name, unit = self.node.name, self.unit_name
-        # Servers that start with the token of before fail again and again: nothing is there to restart, and
-        # they are started together, since one alone has no quorum.
+        # Servers that start with the old token fail repeatedly: there is nothing to restart, and they are
+        # started together, since one alone has no quorum.
         failing = self.member and self.tokens.pending and self.unit.active != "active"
         if not self.unit.started or failing:
             why = "it has failed" if self.unit.active == "failed" else "it does not run"
@@ -333,7 +320,7 @@ class _Node:
         if not self.unit.enabled:
             yield EnableService(node=name, why="it would not start at the next boot", unit=unit)
 
-    def _settle(self, service: list[Step]) -> Iterator[Step]:
+    def _settle(self, service: list[ConvergeStep]) -> Iterator[ConvergeStep]:
         """Yield the waiting at the end, and labels and taints."""
         name = self.node.name
         starting = self.unit.active != "active" or any(not isinstance(s, EnableService) for s in service)
@@ -346,7 +333,7 @@ class _Node:
                 node=name, why=why, unit=self.unit_name, version=self.wanted.version, since=self.unit.since
             )
         if starting and self.settled and self._other_version():
-            yield WaitWorkloads(node=name, why="another version makes pods anew")
+            yield WaitWorkloads(node=name, why="another version replaces pods")
         if self.seen is not None and self.seen.leaving and not self._stale():
             yield Uncordon(node=name, why="it was to leave, and stays")
         if self.wanted.additions.cloud_controller and (
@@ -382,8 +369,8 @@ class _Node:
         return labels.patch(self.seen, self.node.labels, self.node.taints) is not None
 
 
-def _secret(wanted: Wanted, giver: str, api: ApiFacts | None, *, new: bool) -> Iterator[Step]:
-    """Yield the Secret of the infrastructure's programs where it is missing or good for nothing any more."""
+def _secret(wanted: Wanted, writer: str, api: ApiFacts | None, *, new: bool) -> Iterator[ConvergeStep]:
+    """Yield the Secret of the infrastructure's programs where it is missing or no longer valid."""
     additions = wanted.additions
     if additions.secret is None or (api is not None and api.mark in wanted.good):
         return
@@ -392,7 +379,7 @@ def _secret(wanted: Wanted, giver: str, api: ApiFacts | None, *, new: bool) -> I
     else:
         why = "it is not there" if api.mark is None else "its credential is gone, or its settings changed"
     yield GiveSecret(
-        node=giver, why=why, secret=additions.secret, readers=additions.readers, good=wanted.good
+        node=writer, why=why, secret=additions.secret, readers=additions.readers, good=wanted.good
     )
 
 
@@ -400,6 +387,6 @@ def _unseen(names: list[str]) -> Diagnostic:
     return Diagnostic(
         "KB0823",
         "Nodes that could not be looked at",
-        f"Nothing is known of {', '.join(names)}, so nobody can tell whether they carry a cluster's data.",
+        f"Nothing is known of {', '.join(names)}, so it is unknown whether they carry a cluster's data.",
         "make these machines reachable, or take them out of the spec",
     )

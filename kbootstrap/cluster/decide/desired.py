@@ -49,7 +49,7 @@ def wanted(
             )
             for node in nodes
         ),
-        bits={arch: _artifacts(cluster, distro, additions, arch) for arch in ARCHITECTURES},
+        artifacts={arch: _artifacts(cluster, distro, additions, arch) for arch in ARCHITECTURES},
         local=dict(artifacts or {}),
         additions=additions,
     )

@@ -1,46 +1,13 @@
-"""What of a node differs from what is wanted, read from the steps that would mend it; pure."""
+"""What differs between a node and the spec, read from the steps that would repair it; pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
-from kbootstrap.cluster.decide.steps import (
-    Claim,
-    EnableService,
-    ForgetNode,
-    GiveSecret,
-    ReconcileNode,
-    RestartService,
-    SaveSnapshot,
-    StageFile,
-    StartService,
-    Step,
-    SwapFiles,
-    Uncordon,
-    VolumeStep,
-    WaitKnown,
-    WaitReady,
-    WaitServing,
-    WaitWorkloads,
-    WriteFile,
-    WriteSecret,
-)
-
-Kind = Literal[
-    "infrastructure",
-    "installation",
-    "version",
-    "configuration",
-    "service",
-    "volume",
-    "labels",
-    "membership",
-    "other",
-]
-_CONSEQUENCES = (SaveSnapshot, WaitServing, WaitReady, WaitWorkloads, WaitKnown)
-"""Steps that only follow from others, or wait: what they wait for is shown as the state of the node."""
+from kbootstrap.cluster.steps.base import Kind, Step
+from kbootstrap.cluster.steps.machine import Claim
+from kbootstrap.cluster.steps.service import RestartService
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,47 +22,13 @@ class Drift:
 def differences(steps: Iterable[Step]) -> tuple[Drift, ...]:
     """Return what differs on a node that needs these steps, in their order.
 
-    A machine that carries nothing yet is one difference, not as many as there are files; so is another
-    version. A restart that only follows from a change is none.
+    A machine that is empty is one difference, not as many as there are files; so is another version. A
+    restart that only follows from a change is not listed.
     """
     whole = tuple(steps)
     if whole and isinstance(whole[0], Claim):
-        return (Drift("installation", "machine", whole[0].why),)
-    found = tuple(_found(whole))
+        whole = whole[:1]
+    found = tuple(Drift(*step.drift, step.why) for step in whole if step.drift)
     changed = any(one.kind in ("version", "configuration") for one in found)
     units = {step.unit for step in whole if isinstance(step, RestartService)}
     return tuple(one for one in found if not (changed and one.kind == "service" and one.what in units))
-
-
-def _found(steps: Iterable[Step]) -> Iterator[Drift]:
-    for step in steps:
-        if not isinstance(step, _CONSEQUENCES) and not (isinstance(step, StageFile) and step.aside):
-            kind, what = _thing(step)
-            yield Drift(kind, what, step.why)
-
-
-def _thing(step: Step) -> tuple[Kind, str]:
-    """Return what a step is about."""
-    found: tuple[Kind, str] = ("other", step.title)
-    match step:
-        case StageFile():
-            found = "version", step.artifact.name
-        case SwapFiles():
-            found = "version", "Kubernetes"
-        case WriteFile():
-            found = "configuration", step.file.path
-        case WriteSecret():
-            found = "configuration", step.path
-        case StartService() | RestartService() | EnableService():
-            found = "service", step.unit
-        case VolumeStep():
-            found = "volume", f"volume {step.volume.name}"
-        case ReconcileNode():
-            found = "labels", "labels and taints"
-        case ForgetNode():
-            found = "membership", "Node object"
-        case Uncordon():
-            found = "membership", "cordon"
-        case GiveSecret():
-            found = "configuration", f"Secret {step.secret}"
-    return found

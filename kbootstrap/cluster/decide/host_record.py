@@ -10,50 +10,15 @@ needed. It holds no secret, and is believed only as far as the machine itself sa
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
-from kbootstrap.cluster.decide.steps import Step
 from kbootstrap.cluster.state.model import ApiFacts, NodeFacts, Recorded, Wanted
+from kbootstrap.cluster.steps.api import NoteHosts
 from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.distros.model import Role
 
 RECORD = "kbootstrap-hosts"
 """Name of the ConfigMap, in `kube-system`."""
 _LEFT = "left"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoteHosts(Step):
-    """Write down in the cluster which machines it is on, so that one that leaves the spec is known."""
-
-    machines: Mapping[str, Recorded]
-
-    @property
-    def title(self) -> str:
-        """What the step does."""
-        return f"note {len(self.machines)} host{'' if len(self.machines) == 1 else 's'} in the cluster"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GiveBack(Step):
-    """Take Kubernetes off a machine that stays, once its node has left, and forget it."""
-
-    @property
-    def title(self) -> str:
-        """What the step does."""
-        return "take Kubernetes off the machine"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeaveMachine(Step):
-    """Leave a machine as it is, since nobody can reach it; it is remembered, should its node come back."""
-
-    machine: Recorded
-
-    @property
-    def title(self) -> str:
-        """What the step does."""
-        return "leave the machine as it is"
 
 
 def read_record(data: Mapping[str, str]) -> dict[str, Recorded]:
@@ -72,16 +37,16 @@ def entry(machine: Recorded) -> str:
     return " ".join([machine.role, machine.address, *([_LEFT] if machine.left else ())])
 
 
-def steps(wanted: Wanted, giver: str, api: ApiFacts | None) -> Iterator[Step]:
-    """Yield the step that brings the record up to date, carried out from the node `giver`."""
+def steps(wanted: Wanted, writer: str, api: ApiFacts | None) -> Iterator[NoteHosts]:
+    """Yield the step that brings the record up to date, carried out from the node `writer`."""
     there = api.machines if api else {}
     changes = {name: machine for name, machine in wanted.machines.items() if there.get(name) != machine}
     if changes:
-        yield NoteHosts(node=giver, why="a host that leaves the spec is found by it", machines=changes)
+        yield NoteHosts(node=writer, why="a host that leaves the spec is found by it", machines=changes)
 
 
 def departed(wanted: Wanted, api: ApiFacts | None) -> dict[str, Recorded]:
-    """Return the machines that the spec has no more and that must leave the cluster.
+    """Return the machines that the spec no longer has and that must leave the cluster.
 
     One that has left already is concerned when its node came back: the machine was started again.
     """

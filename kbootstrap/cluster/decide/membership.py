@@ -1,4 +1,4 @@
-"""Is there a cluster already, and who founds it otherwise? The hosts answer, never the order of a list."""
+"""Whether a cluster exists already, and which server initialises it otherwise: decided by facts of hosts."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from kbootstrap.core.diagnostics import Diagnostic
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """`members` carry the cluster's data; without any, `founder` starts a new cluster.
+class Membership:
+    """`members` carry the cluster's data; without any, `initial_server` starts a new cluster.
 
     `cluster_id` is the CA hash of the existing cluster, None where there is none or it is not known yet.
     """
 
     members: tuple[str, ...]
-    founder: str | None
+    initial_server: str | None
     cluster_id: str | None
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-def standing(wanted: Wanted, facts: Mapping[str, NodeFacts], leaving: Collection[str] = ()) -> Standing:
-    """Find the members, or choose the founder. Nobody founds while a server has no facts.
+def membership(wanted: Wanted, facts: Mapping[str, NodeFacts], leaving: Collection[str] = ()) -> Membership:
+    """Find the members, or choose the initial server; none while a server has no facts.
 
-    `leaving` are servers that go, for good or for a new machine of their name: until then they are members.
+    `leaving` are servers that leave, for good or for a new machine: until then they are members.
     """
     names = tuple(dict.fromkeys([*(node.name for node in wanted.servers), *leaving]))
     servers = [facts[name] for name in names if name in facts]
@@ -33,11 +33,11 @@ def standing(wanted: Wanted, facts: Mapping[str, NodeFacts], leaving: Collection
     if members:
         return _existing(wanted, facts, members)
     if len(servers) < len(names) or not servers:
-        return Standing((), None, None)
+        return Membership((), None, None)
     return _new(wanted, facts, servers)
 
 
-def _existing(wanted: Wanted, facts: Mapping[str, NodeFacts], members: tuple[str, ...]) -> Standing:
+def _existing(wanted: Wanted, facts: Mapping[str, NodeFacts], members: tuple[str, ...]) -> Membership:
     ids: dict[str, list[str]] = {}
     for name in members:
         found = facts[name].cluster_id
@@ -45,14 +45,16 @@ def _existing(wanted: Wanted, facts: Mapping[str, NodeFacts], members: tuple[str
             ids.setdefault(found, []).append(name)
     if len(ids) > 1:
         groups = "; ".join(f"{', '.join(names)} ({found[:12]})" for found, names in sorted(ids.items()))
-        return Standing(members, None, None, (_two_clusters(f"These servers have different CAs: {groups}."),))
+        return Membership(
+            members, None, None, (_two_clusters(f"These servers have different CAs: {groups}."),)
+        )
     cluster_id = next(iter(ids), None)
     problems = _strangers(wanted, facts, cluster_id) if cluster_id else ()
-    return Standing(members, None, cluster_id, problems)
+    return Membership(members, None, cluster_id, problems)
 
 
-def _new(wanted: Wanted, facts: Mapping[str, NodeFacts], servers: list[NodeFacts]) -> Standing:
-    """Choose a founder: one that was chosen before goes first, so that a run that was cut is continued.
+def _new(wanted: Wanted, facts: Mapping[str, NodeFacts], servers: list[NodeFacts]) -> Membership:
+    """Choose the initial server: one chosen before stays, so that a run is resumed.
 
     Where none was, nothing distinguishes the servers; the first name in the spec is as good as any.
     """
@@ -60,12 +62,12 @@ def _new(wanted: Wanted, facts: Mapping[str, NodeFacts], servers: list[NodeFacts
     begun = [found for found in servers if found.join == "founder" and found.unit(unit).started]
     if len(begun) > 1:
         names = ", ".join(found.name for found in begun)
-        return Standing(
+        return Membership(
             (), None, None, (_two_clusters(f"Each of {names} is starting a cluster of its own."),)
         )
     chosen = [found for found in servers if found.join == "founder"]
-    founder = (begun or chosen or servers)[0].name
-    return Standing((), founder, facts[founder].cluster_id, _strangers(wanted, facts, None))
+    initial_server = (begun or chosen or servers)[0].name
+    return Membership((), initial_server, facts[initial_server].cluster_id, _strangers(wanted, facts, None))
 
 
 def _strangers(

@@ -1,4 +1,4 @@
-"""In which order nodes leave, and get a new machine: what a plan shows and a turnover does; pure."""
+"""The order in which nodes leave or get a new machine, as plans show it and runs keep it; pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from kbootstrap.cluster.decide.removal import Going
+from kbootstrap.cluster.decide.removal import Removal
 from kbootstrap.cluster.state.model import WantedNode
 
 TOGETHER = 4
@@ -17,34 +17,34 @@ Batches = tuple[tuple[str, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`leave` are the batches of nodes that go for good, and then `renew` those that get a new machine."""
+    """`removed` are the batches of nodes that leave for good; `replaced`, after them, get a new machine."""
 
-    leave: Batches = ()
-    renew: Batches = ()
+    removed: Batches = ()
+    replaced: Batches = ()
 
 
-def order(going: Going, nodes: Sequence[WantedNode], turn: Iterable[str]) -> Order:
-    """Return who goes when: servers alone, agents of a pool as many as may be away at once.
+def order(removal: Removal, nodes: Sequence[WantedNode], sequence: Iterable[str]) -> Order:
+    """Return the removal order: servers one by one, agents of a pool as many as may be unavailable at once.
 
-    `nodes` are those of the spec, in its order; `turn` are names in the order in which they may go.
+    `nodes` are those of the spec, in its order; `sequence` are names in the order in which they may leave.
     """
-    names = {*going.removed, *going.renewed}
-    names_in_turn = [
-        *dict.fromkeys((*(name for name in turn if name in names), *going.removed, *going.renewed))
+    names = {*removal.removed, *removal.replaced}
+    in_sequence = [
+        *dict.fromkeys((*(name for name in sequence if name in names), *removal.removed, *removal.replaced))
     ]
-    leaving = [(name, going.removed[name]) for name in names_in_turn if name in going.removed]
-    servers = [(name,) for name in names_in_turn if going.renewed.get(name) == "server"]
+    leaving = [(name, removal.removed[name]) for name in in_sequence if name in removal.removed]
+    servers = [(name,) for name in in_sequence if removal.replaced.get(name) == "server"]
     return Order(
         (
             *((name,) for name, role in leaving if role == "server"),
             *_chunks([name for name, role in leaving if role == "agent"], TOGETHER),
         ),
-        (*servers, *_renewed_agents(going, nodes)),
+        (*servers, *_replaced_agents(removal, nodes)),
     )
 
 
-def _renewed_agents(going: Going, nodes: Sequence[WantedNode]) -> Iterator[tuple[str, ...]]:
-    agents = [node for node in nodes if node.name in going.renewed and node.role == "agent"]
+def _replaced_agents(removal: Removal, nodes: Sequence[WantedNode]) -> Iterator[tuple[str, ...]]:
+    agents = [node for node in nodes if node.name in removal.replaced and node.role == "agent"]
     for _, own in itertools.groupby(agents, lambda node: node.pool):
         found = list(own)
         yield from _chunks([node.name for node in found], found[0].at_once)

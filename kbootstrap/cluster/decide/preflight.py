@@ -3,44 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from kbootstrap import distros
 from kbootstrap.cluster.state.model import NodeFacts, WantedNode
 from kbootstrap.core.diagnostics import Diagnostic, Severity
-from kbootstrap.distros.model import Role
+from kbootstrap.distros.model import Distribution
+from kbootstrap.distros.requirements import FreeSpace, Memory
 
 SKEW_WARNING, SKEW_LIMIT = 30, 300
 """Seconds. Certificates of a new cluster are valid from now on: nodes that are minutes behind refuse them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """MiB: free disk below the data folder and beside the binary; memory that is enough, and too little."""
-
-    disk_data: int
-    disk_binary: int
-    memory: int
-    memory_limit: int
-
-
-NEEDS: dict[tuple[str, Role], Needs] = {
-    # docs.k3s.io, "Requirements": 2 GB for a server, 512 MB for an agent. Disk: binary unpacked 250, images
-    # packed and unpacked 300, etcd 200, room for the first pods.
-    ("k3s", "server"): Needs(1500, 150, 1900, 900),
-    ("k3s", "agent"): Needs(1200, 150, 480, 350),
-    # docs.rke2.io, "Requirements": 4 GB. The images of the control plane alone take 3 GB unpacked.
-    ("rke2", "server"): Needs(6000, 300, 3800, 1900),
-    ("rke2", "agent"): Needs(4000, 300, 1900, 900),
-}
-
-
-def preflight(distro: str, node: WantedNode, facts: NodeFacts, *, staging: bool) -> Iterator[Diagnostic]:
-    """Yield what speaks against installing on this machine; `staging` tells whether files must be sent."""
-    needs = NEEDS[distro, node.role]
+def preflight(
+    distro: Distribution, node: WantedNode, facts: NodeFacts, *, staging: bool
+) -> Iterator[Diagnostic]:
+    """Yield which of the distribution's requirements the machine lacks; `staging`: files must be sent."""
     yield from _system(facts)
-    yield from _memory(node, facts, needs)
-    if staging:
-        yield from _disk(facts, needs)
+    for need in distro.requirements(node.role):
+        match need:
+            case Memory():
+                yield from _memory(node, facts, need)
+            case FreeSpace() if staging:
+                yield from _disk(facts, need)
 
 
 def clock(facts: NodeFacts) -> Iterator[Diagnostic]:
@@ -84,33 +68,34 @@ def _system(facts: NodeFacts) -> Iterator[Diagnostic]:
         yield Diagnostic(
             "KB0820",
             "No default route",
-            f"{facts.name} has no default route; k3s and RKE2 find their own address through it.",
+            f"{facts.name} has no default route; {_titles()} find their own address through it.",
             "add one, even to nowhere: ip route add default dev <interface>",
             severity=Severity.WARNING,
         )
 
 
-def _memory(node: WantedNode, facts: NodeFacts, needs: Needs) -> Iterator[Diagnostic]:
-    if facts.memory >= needs.memory:
+def _titles() -> str:
+    return " and ".join(one.traits.title for one in distros.every())
+
+
+def _memory(node: WantedNode, facts: NodeFacts, need: Memory) -> Iterator[Diagnostic]:
+    if facts.memory >= need.enough:
         return
     yield Diagnostic(
         "KB0805",
         "Little memory",
-        f"{facts.name} has {facts.memory} MiB of memory; a {node.role} wants {needs.memory} MiB.",
+        f"{facts.name} has {facts.memory} MiB of memory; a {node.role} wants {need.enough} MiB.",
         "give the machine more memory, or choose a larger flavor",
-        severity=Severity.ERROR if facts.memory < needs.memory_limit else Severity.WARNING,
+        severity=Severity.ERROR if facts.memory < need.least else Severity.WARNING,
     )
 
 
-def _disk(facts: NodeFacts, needs: Needs) -> Iterator[Diagnostic]:
-    for free, need, place in (
-        (facts.disk_data, needs.disk_data, "/var/lib/rancher"),
-        (facts.disk_binary, needs.disk_binary, "/usr/local/bin"),
-    ):
-        if free < need:
-            yield Diagnostic(
-                "KB0804",
-                "Disk too full",
-                f"{facts.name} has {free} MiB free below {place}; the installation needs {need} MiB.",
-                f"make room: df -h {place}; du -xsh /* on that machine",
-            )
+def _disk(facts: NodeFacts, need: FreeSpace) -> Iterator[Diagnostic]:
+    free = facts.disk_data if need.place == "data" else facts.disk_binary
+    if free < need.size:
+        yield Diagnostic(
+            "KB0804",
+            "Disk too full",
+            f"{facts.name} has {free} MiB free below {need.folder}; the installation needs {need.size} MiB.",
+            f"make room: df -h {need.folder}; du -xsh /* on that machine",
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
+from kbootstrap import distros
 from kbootstrap.cluster.state.model import ApiFacts, NodeFacts, Wanted, WantedNode
 from kbootstrap.cluster.state.restore_mark import REHEARSAL, Mark
 from kbootstrap.core.diagnostics import Diagnostic, Severity
@@ -24,7 +25,7 @@ _FIXED_ON_SERVERS = ("node-ip",)
 
 
 def foreign(wanted: Wanted, facts: NodeFacts) -> Iterator[Diagnostic]:
-    """Yield a refusal when somebody else's Kubernetes is on the machine."""
+    """Yield a refusal when Kubernetes of another installation is on the machine."""
     reason = ""
     if facts.others:
         reason = f"{facts.name} has an installation of {', '.join(facts.others)}."
@@ -39,7 +40,7 @@ def foreign(wanted: Wanted, facts: NodeFacts) -> Iterator[Diagnostic]:
             "KB0807",
             "Machine is in use",
             f"{reason} Nothing of it is touched.",
-            "name another machine, or uninstall what is there first (k3s-uninstall.sh, rke2-uninstall.sh)",
+            f"name another machine, or uninstall what is there first ({', '.join(_uninstallers())})",
         )
 
 
@@ -57,7 +58,7 @@ def restoring(facts: NodeFacts) -> Iterator[Diagnostic]:
             "KB0870",
             "A restore has not come to its end",
             f"{facts.name} is in the middle of the restore of {facts.restoring.partition(' ')[0]}.",
-            "run the same `kbootstrap snapshot restore` again: it goes on where it stopped",
+            "run the same `kbootstrap snapshot restore` again: it resumes where it stopped",
         )
 
 
@@ -105,9 +106,9 @@ def withdrawn(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Di
             )
 
 
-def unknown_nodes(wanted: Wanted, api: ApiFacts | None, going: Collection[str]) -> Iterator[Diagnostic]:
+def unknown_nodes(wanted: Wanted, api: ApiFacts | None, leaving: Collection[str]) -> Iterator[Diagnostic]:
     """Yield a warning for each node of the cluster that no machine of ours is behind."""
-    names = {*(node.name for node in wanted.nodes), *going}
+    names = {*(node.name for node in wanted.nodes), *leaving}
     for name in sorted(api.nodes if api else ()):
         if name not in names:
             yield Diagnostic(
@@ -117,6 +118,10 @@ def unknown_nodes(wanted: Wanted, api: ApiFacts | None, going: Collection[str]) 
                 f"if it is not wanted: kubectl drain {name} --ignore-daemonsets; kubectl delete node {name}",
                 severity=Severity.WARNING,
             )
+
+
+def _uninstallers() -> list[str]:
+    return [script for one in distros.every() for script in one.uninstallers]
 
 
 def _value(text: str, key: str) -> str | None:

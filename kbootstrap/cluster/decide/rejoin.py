@@ -1,8 +1,8 @@
-"""Servers that have left etcd and stay in the spec: a run was cut between that and their new machine; pure.
+"""Servers that were removed from etcd and are still in the spec: a replacement was interrupted; pure.
 
-A member that was removed never serves again. Started once more, k3s notices and puts its data aside; started
-twice, the one that founded the cluster founds another one, with the same certificates (k3s source,
-`pkg/daemons/executor/etcd.go`, `pkg/cluster/bootstrap.go`). So its machine is made blank, and joins anew.
+A removed member never serves again. Started once more, k3s moves its data aside; started twice, the server
+that initialised the cluster initialises another one, with the same certificates (k3s source,
+`pkg/daemons/executor/etcd.go`, `pkg/cluster/bootstrap.go`). So its machine is cleaned, and joins again.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from kbootstrap.cluster.decide.steps import Clean
 from kbootstrap.cluster.state.model import ApiFacts, NodeFacts
+from kbootstrap.cluster.steps.machine import Clean
 
 
 def cleaned(
     facts: Mapping[str, NodeFacts], api: ApiFacts | None
 ) -> tuple[dict[str, NodeFacts], dict[str, Clean]]:
-    """Return the facts as they are once such servers are blank, and the steps that make them so.
+    """Return the facts as they are once such servers are clean, and the steps that clean them.
 
-    Only what was marked before it was removed, has no Node any more, and where others carry the data: a Node
-    that is missing for another reason proves nothing.
+    Only servers that were marked before their removal, have no Node object, and where others carry the data:
+    a Node that is missing for another reason proves nothing.
     """
     nodes = api.nodes if api else {}
     found = {
         name: one
         for name, one in facts.items()
-        if one.left and name not in nodes and any(node.etcd for node in nodes.values())
+        if one.removed_from_etcd and name not in nodes and any(node.etcd for node in nodes.values())
     }
     steps = {
         name: Clean(node=name, why="it was removed from etcd, and what it has is of no use") for name in found
@@ -52,5 +52,5 @@ def _blank(facts: NodeFacts) -> NodeFacts:
         join=None,
         node_password=False,
         restart_pending=False,
-        left=False,
+        removed_from_etcd=False,
     )

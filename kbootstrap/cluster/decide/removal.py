@@ -1,8 +1,8 @@
 """How nodes leave a cluster: in which steps, and whether etcd keeps its quorum; pure.
 
 A server stops before its Node object is deleted, which is when the others remove it from etcd: so it hands
-over what it leads, and nothing that it does can come in between. Where the others may be no majority without
-it, as with one of two, it cannot stop first; it must not start again meanwhile, or it would join anew.
+over its leaderships, and cannot interfere. Where the others may be no majority without it, as with one of
+two, it cannot stop first; it must not start again meanwhile, or it would join again.
 """
 
 from __future__ import annotations
@@ -10,86 +10,87 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from kbootstrap.cluster.decide.host_record import GiveBack, LeaveMachine
-from kbootstrap.cluster.decide.steps import (
+from kbootstrap.cluster.state.model import ApiFacts, ApiNode, NodeFacts, Recorded, Wanted
+from kbootstrap.cluster.steps.base import RemovalStep
+from kbootstrap.cluster.steps.membership import ForgetNode
+from kbootstrap.cluster.steps.removal import (
     Cordon,
     Drain,
-    ForgetNode,
+    GiveBack,
     HoldService,
-    Step,
+    LeaveMachine,
     StopService,
     WaitJoined,
 )
-from kbootstrap.cluster.state.model import ApiFacts, ApiNode, NodeFacts, Recorded, Wanted
 from kbootstrap.core.diagnostics import Diagnostic, Severity
 from kbootstrap.distros.model import Distribution, Role
 
-REMOVED = "the spec does not want it any more"
-RENEWED = "its machine is made anew"
+REMOVED = "the spec no longer has it"
+REPLACED = "its machine is replaced"
 
 
 @dataclass(frozen=True, slots=True)
-class Going:
-    """Nodes that go, with their roles. `removed` for good; in place of `renewed` comes a new machine.
+class Removal:
+    """Nodes that leave, with their roles: `removed` for good; `replaced` get a new machine.
 
-    `staying` are machines of removed nodes that nobody destroys: Kubernetes is taken off them instead.
+    `staying` are machines of removed nodes that are not destroyed: Kubernetes is removed from them instead.
     `unseen` says of some of these why that is not possible.
     """
 
     removed: Mapping[str, Role]
-    renewed: Mapping[str, Role]
+    replaced: Mapping[str, Role]
     staying: Mapping[str, Recorded] = field(default_factory=dict)
     unseen: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> frozenset[str]:
         """Return all of them."""
-        return frozenset({*self.removed, *self.renewed})
+        return frozenset({*self.removed, *self.replaced})
 
     def role(self, name: str) -> Role:
         """Return the role of one of them."""
-        return self.removed[name] if name in self.removed else self.renewed[name]
+        return self.removed[name] if name in self.removed else self.replaced[name]
 
 
-NOBODY = Going({}, {})
+NO_REMOVALS = Removal({}, {})
 
 
-def in_turn(going: Going, api: ApiFacts | None) -> tuple[str, ...]:
-    """Return who goes in the order in which they go: what is not well first, which costs etcd nothing."""
+def in_order(removal: Removal, api: ApiFacts | None) -> tuple[str, ...]:
+    """Return the removal order: nodes that are not Ready first, which costs etcd no quorum."""
     seen = api.nodes if api else {}
     return tuple(
         sorted(
-            (*going.removed, *going.renewed),
-            key=lambda name: (name in seen and seen[name].ready, name in going.renewed),
+            (*removal.removed, *removal.replaced),
+            key=lambda name: (name in seen and seen[name].ready, name in removal.replaced),
         )
     )
 
 
 def steps(
-    going: Going, distro: Distribution, facts: Mapping[str, NodeFacts], api: ApiFacts | None
-) -> dict[str, tuple[Step, ...]]:
+    removal: Removal, distro: Distribution, facts: Mapping[str, NodeFacts], api: ApiFacts | None
+) -> dict[str, tuple[RemovalStep, ...]]:
     """Return the steps by which each node leaves, in turn; none for a machine that has nothing left to do."""
     seen = api.nodes if api else {}
-    # What the API tells of members is some seconds old: who has data, or will be a voter, may be one.
+    # The API's membership is some seconds old: a server with data, or one that will vote, may be a member.
     members = {name for name, node in seen.items() if node.etcd is not None}
     members |= {name for name, one in facts.items() if one.etcd and name in seen}
     well = {name for name, node in seen.items() if node.etcd and node.ready}
-    found: dict[str, tuple[Step, ...]] = {}
-    for name in in_turn(going, api):
-        unit = distro.unit(going.role(name))
-        first = going.role(name) == "agent" or len(well - {name}) >= _majority(len(members))
+    found: dict[str, tuple[RemovalStep, ...]] = {}
+    for name in in_order(removal, api):
+        unit = distro.unit(removal.role(name))
+        first = removal.role(name) == "agent" or len(well - {name}) >= _majority(len(members))
         mine = _steps(
-            going, name, unit, facts.get(name), seen.get(name), stop_first=first, api_known=api is not None
+            removal, name, unit, facts.get(name), seen.get(name), stop_first=first, api_known=api is not None
         )
-        found[name] = (*mine, *_machine(going, name))
-        if name in going.removed:
+        found[name] = (*mine, *_machine(removal, name))
+        if name in removal.removed:
             members.discard(name)
             well.discard(name)
     return found
 
 
 def _steps(
-    going: Going,
+    removal: Removal,
     name: str,
     unit: str,
     facts: NodeFacts | None,
@@ -97,23 +98,29 @@ def _steps(
     *,
     stop_first: bool,
     api_known: bool,
-) -> Iterator[Step]:
-    why = REMOVED if name in going.removed else RENEWED
+) -> Iterator[RemovalStep]:
+    why = REMOVED if name in removal.removed else REPLACED
     runs = facts is not None and facts.unit(unit).started
     if seen is None:
-        if runs and going.role(name) == "server" and facts is not None and not facts.left and api_known:
+        if (
+            runs
+            and removal.role(name) == "server"
+            and facts is not None
+            and not facts.removed_from_etcd
+            and api_known
+        ):
             # Stopped now, it would stay a member for ever, and the others might be no majority.
             yield WaitJoined(node=name, why="a server leaves etcd with its Node, and has none yet")
             yield HoldService(node=name, why="it must not join again", unit=unit)
             yield ForgetNode(node=name, why=why, member=True)
         if runs:
             yield StopService(node=name, why=why, unit=unit)
-        if runs and going.role(name) == "agent" and api_known:
+        if runs and removal.role(name) == "agent" and api_known:
             yield ForgetNode(node=name, why="it may have joined at the last moment")
         return
-    if seen.leaving or not seen.unschedulable:  # what somebody else keeps pods away from is left like that
+    if seen.leaving or not seen.unschedulable:  # a node that was cordoned by others stays so
         yield Cordon(node=name, why=why)
-    if seen.ready and runs:  # nobody ends the pods of a node that is dead; they are forgotten with it
+    if seen.ready and runs:  # pods of a dead node cannot end; they are deleted with it
         yield Drain(node=name, why=why)
     if runs and stop_first:
         yield StopService(node=name, why=why, unit=unit)
@@ -125,32 +132,34 @@ def _steps(
         yield ForgetNode(node=name, why="it may have registered once more until then")
 
 
-def _machine(going: Going, name: str) -> Iterator[Step]:
-    """Yield what becomes of a machine that nobody destroys, once its node has left."""
-    if name in going.unseen:
-        yield LeaveMachine(node=name, why=going.unseen[name], machine=going.staying[name])
-    elif name in going.staying:
+def _machine(removal: Removal, name: str) -> Iterator[RemovalStep]:
+    """Yield what happens to a machine that is not destroyed, once its node has left."""
+    if name in removal.unseen:
+        yield LeaveMachine(node=name, why=removal.unseen[name], machine=removal.staying[name])
+    elif name in removal.staying:
         yield GiveBack(node=name, why=REMOVED)
 
 
-def problems(wanted: Wanted, going: Going, api: ApiFacts | None) -> Iterator[Diagnostic]:
-    """Yield why these nodes must not go."""
-    if not going.names:
+def problems(wanted: Wanted, removal: Removal, api: ApiFacts | None) -> Iterator[Diagnostic]:
+    """Yield why these nodes must not leave."""
+    if not removal.names:
         return
     if api is None:
         yield Diagnostic(
             "KB0853",
             "Nodes cannot leave a cluster whose API is silent",
-            f"{_list(going.names)} should go, and the Kubernetes API of {wanted.cluster} does not answer: "
+            f"{_list(removal.names)} should go, and the Kubernetes API of {wanted.cluster} does not answer: "
             "nobody can move the pods, and nobody knows which servers carry the data.",
             "make the cluster well first: kbootstrap status shows how it is; apply with the nodes as they "
             "were starts what is stopped",
         )
         return
     members = {name: node.ready for name, node in api.nodes.items() if node.etcd}
-    yield from _quorum(members, [name for name in in_turn(going, api) if name in members], going.renewed)
-    for name, why in going.unseen.items():
-        yield _unseen(name, going.staying[name], why, api.nodes.get(name))
+    yield from _quorum(
+        members, [name for name in in_order(removal, api) if name in members], removal.replaced
+    )
+    for name, why in removal.unseen.items():
+        yield _unseen(name, removal.staying[name], why, api.nodes.get(name))
 
 
 def _unseen(name: str, machine: Recorded, why: str, seen: ApiNode | None) -> Diagnostic:
@@ -175,7 +184,7 @@ def _unseen(name: str, machine: Recorded, why: str, seen: ApiNode | None) -> Dia
 
 
 def _quorum(
-    members: Mapping[str, bool], leaving: Collection[str], renewed: Collection[str]
+    members: Mapping[str, bool], leaving: Collection[str], replaced: Collection[str]
 ) -> Iterator[Diagnostic]:
     """Go through the removals one by one, as they will be done; etcd needs a majority at every moment.
 
@@ -205,7 +214,7 @@ def _quorum(
             )
             return
         del left[name]
-        if name in renewed:
+        if name in replaced:
             left[name] = True
 
 

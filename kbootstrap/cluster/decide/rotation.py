@@ -1,7 +1,7 @@
 """Rotating tokens and certificates: what that comes to for each node; pure.
 
-New tokens first lie beside the old ones on every server. While they do, every plan changes to them, whoever
-makes it: a run that was cut is ended by the next one. How k3s takes them (its source, v1.32, `pkg/server` and
+New tokens are staged beside the old ones on every server. While they are, every plan changes to them: the
+next run completes an interrupted one. How k3s takes them (its source, v1.32, `pkg/server` and
 `pkg/cluster`): one server encrypts the data that servers start from with the new token; from then on a server
 that starts with the old one fails, and one that runs takes no notice.
 """
@@ -12,15 +12,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from kbootstrap.cluster.decide.certificates import first, until
-from kbootstrap.cluster.decide.steps import (
-    Plan,
-    RenewCertificates,
-    RestartService,
-    Step,
-    WaitReady,
-    WaitServing,
-)
 from kbootstrap.cluster.state.model import NodeFacts, TokenMarks, Wanted
+from kbootstrap.cluster.steps.base import ConvergeStep
+from kbootstrap.cluster.steps.membership import WaitReady
+from kbootstrap.cluster.steps.plan import Plan
+from kbootstrap.cluster.steps.rotation import RenewCertificates
+from kbootstrap.cluster.steps.service import RestartService, WaitServing
 
 FRESH = "new"
 """Stands for the mark of tokens that are not made yet, in a plan that is only shown."""
@@ -31,7 +28,7 @@ ROTATED = "tokens are rotated"
 class Rotation:
     """Which tokens nodes should have, as marks; empty where that is not known.
 
-    `pending`: new ones lie beside, and servers change to them. `leader` is the server that activates them,
+    `pending`: new ones are staged, and servers change to them. `leader` is the server that activates them,
     None where that has been done. `begun`: it may have been done, or by half.
     """
 
@@ -42,19 +39,19 @@ class Rotation:
     begun: bool = False
 
     def stale(self, facts: NodeFacts, *, member: bool) -> bool:
-        """Tell whether a server starts with another token. What a member has is right while none rotate."""
+        """Return whether a server starts with another token. What a member has is right while none rotate."""
         return (self.pending or not member) and _differs(facts.tokens.own, self.server)
 
     def stale_agents(self, facts: NodeFacts, *, member: bool) -> bool:
-        """Tell whether a server lets agents join with another token."""
+        """Return whether a server lets agents join with another token."""
         return (self.pending or not member) and _differs(facts.tokens.agents, self.agents)
 
     def stale_agent(self, facts: NodeFacts) -> bool:
-        """Tell whether an agent has a token that is good no more; the server token is good for agents too."""
+        """Return whether an agent has an invalid token; the server token is valid for agents too."""
         return _differs(facts.tokens.own, self.agents) and _differs(facts.tokens.own, self.server)
 
     def unfinished(self, facts: NodeFacts) -> bool:
-        """Tell whether a member has tokens beside that must be put away in the end."""
+        """Return whether a member has staged tokens that must be retired in the end."""
         return self.pending and (bool(facts.tokens.next) or self.stale(facts, member=True))
 
 
@@ -65,26 +62,26 @@ def rotation(wanted: Wanted, facts: Mapping[str, NodeFacts], members: Collection
     """
     names = [node.name for node in wanted.servers if node.name in members and node.name in facts]
     servers = [facts[name] for name in names]
-    beside = next((one.tokens for one in servers if one.tokens.next), None)
+    staged = next((one.tokens for one in servers if one.tokens.next), None)
     now = Rotation(
         _common(one.tokens.accepted for one in servers), _common(one.tokens.agents for one in servers)
     )
-    if beside is None:
+    if staged is None:
         return now
     unit = wanted.distro.unit("server")
     active = [one.name for one in servers if one.unit(unit).active == "active"]
-    begun = [one for one in servers if one.tokens.accepted == beside.next]
+    begun = [one for one in servers if one.tokens.accepted == staged.next]
     if not begun and len(active) < len(servers):
         return now
     if any(not one.tokens.next for one in begun):  # a server has come to its end
         leader = None
     else:
         leader = next((name for name in active if not begun or name in {one.name for one in begun}), None)
-    return Rotation(beside.next, beside.next_agents, pending=True, leader=leader, begun=bool(begun))
+    return Rotation(staged.next, staged.next_agents, pending=True, leader=leader, begun=bool(begun))
 
 
 def begin(facts: Mapping[str, NodeFacts], members: Collection[str]) -> Mapping[str, NodeFacts]:
-    """Return the facts as they are once new tokens lie beside on the members, where none do yet."""
+    """Return the facts as they are once new tokens are staged on the members, where none are yet."""
     if pending(facts):
         return facts
     return {
@@ -103,18 +100,18 @@ def pending(facts: Mapping[str, NodeFacts]) -> TokenMarks | None:
 def renewal(
     wanted: Wanted, facts: Mapping[str, NodeFacts], within: int | None, members: tuple[str, ...]
 ) -> Plan:
-    """Return the plan that makes certificates anew, one node after the other.
+    """Return the plan that renews certificates, one node after the other.
 
     `within`: only on nodes where one runs out in fewer days than that.
     """
-    steps: dict[str, tuple[Step, ...]] = {}
+    steps: dict[str, tuple[ConvergeStep, ...]] = {}
     for node in wanted.nodes:
         found, unit = facts[node.name], wanted.distro.unit(node.role)
         soonest = first(found.certificates, "leaf")
         if within is not None and (soonest is None or soonest.days(found.time) >= within):
             continue
         why = f"{soonest.name} {until(soonest, found.time)}" if soonest else "they are rotated"
-        mine: list[Step] = [
+        mine: list[ConvergeStep] = [
             RenewCertificates(node=node.name, why=why, unit=unit),
             RestartService(node=node.name, why="it makes them when it starts", unit=unit),
         ]

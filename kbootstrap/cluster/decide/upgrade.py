@@ -9,20 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from kbootstrap.cluster.decide.removal import Going
-from kbootstrap.cluster.decide.steps import SaveSnapshot
+from kbootstrap.cluster.decide.removal import Removal
 from kbootstrap.cluster.state.model import ApiNode, NodeFacts, Wanted
+from kbootstrap.cluster.steps.service import SaveSnapshot
 from kbootstrap.core.diagnostics import Diagnostic
 
 
 def runs(wanted: Wanted, facts: NodeFacts, seen: ApiNode | None) -> str:
-    """Return the version that a node runs: as it tells the API, else as it is installed; empty for none."""
-    installed = facts.artifacts.get(wanted.distro.paths.binary)
-    return (seen.version if seen else "") or (installed.version if installed else "")
+    """Return the version that a node runs: as the API reports it, else as it is installed; or nothing."""
+    return (seen.version if seen else "") or wanted.distro.installed(facts.versions)
 
 
 def other_version(wanted: Wanted, facts: NodeFacts, seen: ApiNode | None) -> bool:
-    """Tell whether a node that was part of the cluster runs another version than the wanted one."""
+    """Return whether a node that was part of the cluster runs another version than the wanted one."""
     return runs(wanted, facts, seen) not in ("", wanted.version)
 
 
@@ -44,11 +43,13 @@ def snapshot(node: str, version: str) -> SaveSnapshot:
 
 
 def problems(
-    wanted: Wanted, facts: Mapping[str, NodeFacts], seen: Mapping[str, ApiNode], going: Going
+    wanted: Wanted, facts: Mapping[str, NodeFacts], seen: Mapping[str, ApiNode], removal: Removal
 ) -> Iterator[Diagnostic]:
     """Yield why the version must not change so, one for each node or for the cluster."""
     names = [n.name for n in wanted.nodes if n.name in facts and _settled(wanted, facts[n.name])]
-    found = {name: runs(wanted, facts[name], seen.get(name)) for name in names if name not in going.renewed}
+    found = {
+        name: runs(wanted, facts[name], seen.get(name)) for name in names if name not in removal.replaced
+    }
     others = {name: version for name, version in found.items() if version not in ("", wanted.version)}
     for name, version in others.items():
         if why := _forbidden(version, wanted.version):
@@ -58,11 +59,11 @@ def problems(
                 f"{name} runs {version}, the spec wants {wanted.version}: {why[0]}.",
                 why[1],
             )
-    if others and going.names:
+    if others and removal.names:
         yield Diagnostic(
             "KB0856",
             "Version and machines change at once",
-            f"The spec wants {wanted.version}, and {', '.join(sorted(going.names))} should go or get a new "
+            f"The spec wants {wanted.version}, and {', '.join(sorted(removal.names))} should go or get a new "
             "machine. When something fails then, nobody knows what it was.",
             "apply one of the two changes first: write the old version, or the old machines, for now",
         )

@@ -1,7 +1,7 @@
 """Extra volumes of a node, from the disk in the machine to the mounted filesystem: deciding; pure.
 
 A volume is found by its ID, never by the name of a device, which differs from cloud to cloud and from boot to
-boot. It is formatted once in its life, when it carries no signature of anything. Doing it: `disks.py`.
+boot. It is formatted once in its life, when it carries no signature of anything (`converge/disks.py`).
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import hashlib
 import re
 from collections.abc import Iterator
 
-from kbootstrap.cluster.decide.steps import FormatVolume, GrowVolume, MountVolume, Step
 from kbootstrap.cluster.state.model import NodeFacts, VolumeFacts, WantedNode, WantedVolume
+from kbootstrap.cluster.steps.volumes import FormatVolume, GrowVolume, MountVolume, VolumeStep
 from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.distros.config import HEADER
 from kbootstrap.distros.model import NodeFile
@@ -23,7 +23,7 @@ _SLACK = 64 << 20
 """Bytes at the end of a disk that a filesystem may leave: ext4 gives up a last group that is too small."""
 
 
-def steps(node: WantedNode, facts: NodeFacts) -> Iterator[Step]:
+def steps(node: WantedNode, facts: NodeFacts) -> Iterator[VolumeStep]:
     """Yield what must be done, in an order in which a volume may lie within another one."""
     for volume in sorted(node.volumes, key=lambda one: one.mount):
         yield from _steps(node.name, volume, facts)
@@ -82,7 +82,7 @@ def unit_name(mount: str) -> str:
     return f"{text.replace('/', '-')}.mount"
 
 
-def _steps(node: str, volume: WantedVolume, facts: NodeFacts) -> Iterator[Step]:
+def _steps(node: str, volume: WantedVolume, facts: NodeFacts) -> Iterator[VolumeStep]:
     seen = facts.volumes.get(volume.name, VolumeFacts())
     if seen.kind == BLANK:
         yield FormatVolume(node=node, why="it is new, nothing is on it", volume=volume, link=seen.link)
@@ -96,7 +96,7 @@ def _steps(node: str, volume: WantedVolume, facts: NodeFacts) -> Iterator[Step]:
 
 
 def _unmounted(volume: WantedVolume, seen: VolumeFacts, facts: NodeFacts, file: NodeFile) -> str:
-    """Tell why a volume must be mounted, or nothing when it is, now and at the next boot."""
+    """Return why a volume must be mounted, or nothing when it is, now and at the next boot."""
     if not volume.id:
         return "it is made and attached first"
     if not seen.link:
@@ -111,13 +111,13 @@ def _unmounted(volume: WantedVolume, seen: VolumeFacts, facts: NodeFacts, file: 
 
 
 def _occupied(volume: WantedVolume, seen: VolumeFacts, facts: NodeFacts) -> str:
-    """Tell what is in the way. Once it was mounted there, what lies below is no reason to leave it out."""
+    """Return what prevents the mount. Once it was mounted there, files below the mount point do not."""
     if seen.mounted == "other":
         return "something else is mounted there"
     if seen.mounted == "no" and seen.elsewhere:
         return f"it is mounted at {seen.elsewhere}"
     known = unit_file(volume, seen.link).path in facts.files
-    return "that folder has files in it, which nobody would see any more" if seen.filled and not known else ""
+    return "that folder has files in it, which the mount would hide" if seen.filled and not known else ""
 
 
 def _strange(node: str, volume: WantedVolume, seen: VolumeFacts) -> Diagnostic:

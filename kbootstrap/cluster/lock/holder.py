@@ -44,7 +44,7 @@ class Process:
         return None
 
     def dead(self, found: Process | None, here: Process | None) -> bool:
-        """Tell whether this process has certainly ended; pure.
+        """Return whether this process has certainly ended; pure.
 
         `found` is what has its number now, `here` a process of the machine where that was looked up.
         """
@@ -92,7 +92,7 @@ class Holder:
         return f"{self.user}@{self.host}, process {self.process.pid}, since {self.since} UTC"
 
     def ended(self) -> bool:
-        """Tell whether this run was one of this machine and does not run any more."""
+        """Return whether this run was one of this machine and does not run any more."""
         return self.process.dead(Process.of(self.process.pid), Process.of(os.getpid()))
 
 

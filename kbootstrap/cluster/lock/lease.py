@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from kbootstrap.cluster.lock.holder import Holder, Process, read
-from kbootstrap.core.concurrency import together
+from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.errors import InstallFailed, KbootstrapError, Locked
 from kbootstrap.core.events import Emit, Event, Type, nowhere
 from kbootstrap.hosts.model import Host, Output, Transferred
@@ -67,7 +67,7 @@ class Lease:
         try:
             # The first one decides between runs that reach the same servers.
             for some in (list(own)[:1], list(own)[1:]):
-                await together(self._take(own[name]) for name in some)
+                await run_all(self._take(own[name]) for name in some)
         except BaseException:
             if not before:
                 await asyncio.shield(self._give_back(own))

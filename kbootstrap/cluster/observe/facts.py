@@ -14,6 +14,7 @@ from importlib.resources import files
 from pathlib import PurePosixPath
 from typing import Literal
 
+from kbootstrap import distros
 from kbootstrap.cluster.deadlines import FACTS
 from kbootstrap.cluster.lock.holder import holding
 from kbootstrap.cluster.lock.lease import TTL
@@ -29,7 +30,7 @@ from kbootstrap.cluster.state.model import (
 )
 from kbootstrap.cluster.state.snapshots import Snapshot
 from kbootstrap.cluster.state.snapshots import parse as parse_snapshots
-from kbootstrap.core.concurrency import together
+from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.errors import InstallFailed, KbootstrapError
 from kbootstrap.distros.model import Distribution
 from kbootstrap.hosts.model import Host
@@ -61,7 +62,7 @@ async def gather(
             failures[host.name] = error
             return None
 
-    return {found.name: found for found in await together(map(one, hosts.values())) if found}
+    return {found.name: found for found in await run_all(map(one, hosts.values())) if found}
 
 
 async def _one(host: Host, text: str, distro: Distribution) -> NodeFacts:
@@ -83,9 +84,10 @@ async def _one(host: Host, text: str, distro: Distribution) -> NodeFacts:
 def script(distro: Distribution, volumes: Sequence[WantedVolume] = ()) -> str:
     """Return the whole script for a distribution, and for a machine with these volumes."""
     paths = distro.paths
-    data = str(PurePosixPath(paths.images).parent.parent)
+    data = _data(distro)
+    others = [one for one in distros.every() if one.name != distro.name]
     values = {
-        "name": distro.name,
+        "others": "\n".join(f"{one.name} {_data(one)}/agent" for one in others),
         "data": data,
         "server": distro.unit("server"),
         "agent": distro.unit("agent"),
@@ -105,10 +107,14 @@ def script(distro: Distribution, volumes: Sequence[WantedVolume] = ()) -> str:
     return head + files(__package__).joinpath("facts.sh").read_text("utf-8")
 
 
+def _data(distro: Distribution) -> str:
+    return str(PurePosixPath(distro.paths.images).parent.parent)
+
+
 def parse(name: str, said: str, distro: Distribution, *, now: float) -> NodeFacts:
     """Read what the script printed; `now` is our clock (epoch) at the time.
 
-    Lines of unknown kinds are ignored. Raises `ValueError` when the answer is cut or nonsense.
+    Lines of unknown kinds are ignored. Raises `ValueError` when the answer is incomplete or invalid.
     """
     lines = said.splitlines()
     if _MARK.format("begin") not in lines or _MARK.format("end") not in lines:
@@ -256,7 +262,7 @@ def _facts(name: str, heap: _Heap, distro: Distribution, now: float) -> NodeFact
         join=_join(heap.texts.get(distro.paths.join)),
         node_password=words.get("node-password") == "yes",
         restart_pending=words.get("restart-pending") == "yes",
-        left=words.get("left") == "yes",
+        removed_from_etcd=words.get("left") == "yes",
         restoring=words.get("restoring", ""),
         volumes=heap.volumes,
         lease=holding("\n".join(heap.lease), TTL),

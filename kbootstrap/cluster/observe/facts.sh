@@ -1,7 +1,8 @@
 # Prints facts about this machine, one a line: a word, then values. Changes nothing, prints no secret.
 # Needs sh, coreutils, grep, awk; run as root. The caller sets, before this text:
-#   name data server agent config join token agent_token server_token server_ca etcd binary stamp volumes snapshots
-# volumes has a line for each extra volume: its name, its ID, the folder where it is mounted.
+#   others data server agent config join token agent_token server_token server_ca etcd binary stamp volumes snapshots
+# volumes has a line for each extra volume: its name, its ID, the folder where it is mounted; others one for each
+# other distribution: its name, a folder that it makes.
 has() { [ -e "$1" ]; }
 ca_hash() { head -c 67 "$1" 2>/dev/null | grep -Eo '^K10[0-9a-f]{64}$' | cut -c4-; }
 space() {
@@ -103,8 +104,8 @@ echo "unit $agent $(unit "$agent")"
 for path in "$binary" "$config" "$etcd" "$data/agent"; do
     if has "$path"; then echo "trace $path"; fi
 done
-for other in k3s rke2; do
-    if [ "$other" != "$name" ] && has "/var/lib/rancher/$other/agent"; then echo "other $other"; fi
+echo "$others" | while read -r other folder; do
+    if [ -n "$folder" ] && has "$folder"; then echo "other $other"; fi
 done
 if has /etc/kubernetes/kubelet.conf; then echo "other kubeadm"; fi
 if has /var/snap/microk8s; then echo "other microk8s"; fi

@@ -6,6 +6,7 @@ import re
 import shlex
 from dataclasses import dataclass
 
+from kbootstrap import distros
 from kbootstrap.cluster.deadlines import COMMAND
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.core.redact import Redactor
@@ -27,6 +28,7 @@ def _cause(pattern: str, meaning: str, text: str) -> Cause:
     return Cause(re.compile(pattern, re.IGNORECASE), meaning, text)
 
 
+_PASSWORDS = " or ".join(one.password_secret("NAME") for one in distros.every())
 CAUSES = (
     _cause(
         r"unknown service runtime\.v1\.RuntimeService|too many open files",
@@ -42,7 +44,7 @@ CAUSES = (
     _cause(
         r"node password rejected|duplicate hostname",
         "the cluster knows a node of this name with another password",
-        "kubectl delete node NAME and the secret NAME.node-password.k3s (or .rke2) in kube-system; run again",
+        f"kubectl delete node NAME and the secret {_PASSWORDS} in kube-system; run again",
     ),
     _cause(
         r"token CA hash does not match|invalid token|not authorized|401 Unauthorized",

@@ -53,7 +53,7 @@ _KINDS = {
 }
 _LOOK = 120.0
 _NAMED = ("Deployment", "StatefulSet", "DaemonSet", "CronJob")
-"""Kinds that are told by name."""
+"""Kinds that are listed by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +119,7 @@ async def contents(host: Host, distro: Distribution) -> Contents:
 
     They are read and so deciphered by the API server: a snapshot whose key is lost fails here.
     """
-    kubectl = (
-        f"{shlex.quote(distro.paths.binary)} kubectl --kubeconfig {shlex.quote(distro.paths.kubeconfig)}"
-    )
+    kubectl = shlex.join(distro.command("kubectl", "--kubeconfig", distro.paths.kubeconfig))
     form = '{range .items[*]}{.kind} {.metadata.namespace}/{.metadata.name}{"\\n"}{end}'
     command = f"{kubectl} get {','.join(_KINDS)} --all-namespaces -o jsonpath={shlex.quote(form)}"
     output = await host.run(command, deadline=_LOOK, check=False)

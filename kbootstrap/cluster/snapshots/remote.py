@@ -29,7 +29,7 @@ async def save(host: Host, distro: Distribution, name: str) -> Snapshot:
 
     Raises `InstallFailed` (KB0875) where the server says that it failed, also for the bucket alone.
     """
-    command = f"{distro.paths.binary} etcd-snapshot save --name {shlex.quote(name)}"
+    command = shlex.join(distro.command("etcd-snapshot", "save", "--name", name))
     before = {one.name for one in await listed(host, distro)}
     output = await host.run(command, deadline=SAVE, check=False)
     made = [one for one in await listed(host, distro) if one.name not in before and one.name.startswith(name)]
@@ -53,7 +53,7 @@ async def listed(host: Host, distro: Distribution) -> tuple[Snapshot, ...]:
 
 async def delete(host: Host, distro: Distribution, name: str) -> None:
     """Delete a snapshot from a server and from its bucket, wherever it is."""
-    command = f"{distro.paths.binary} etcd-snapshot delete {shlex.quote(name)}"
+    command = shlex.join(distro.command("etcd-snapshot", "delete", name))
     output = await host.run(command, deadline=SAVE, check=False)
     if output.status != 0:
         raise InstallFailed(

@@ -1,20 +1,20 @@
-"""What is done about snapshots as steps that are told."""
+"""Actions on snapshots, reported as steps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kbootstrap.cluster.decide.steps import Step
+from kbootstrap.cluster.steps.base import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doing(Step):
-    """Something that is done on a node now; it is no part of a plan."""
+class SnapshotStep(Step):
+    """An action on a node that is not part of a plan."""
 
     what: str
     why: str = ""
 
     @property
     def title(self) -> str:
-        """What is done."""
+        """What the action does."""
         return self.what

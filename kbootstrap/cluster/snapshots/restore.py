@@ -64,8 +64,8 @@ async def reset(
         for place in (paths.token, paths.server_token):
             await host.put(new.server.encode(), place, mode=0o600, deadline=COMMAND)
         await host.put(new.agent.encode(), paths.agent_token, mode=0o600, deadline=COMMAND)
-    words = [paths.binary, "server", "--cluster-reset", f"--cluster-reset-restore-path={path}"]
-    words += [] if from_bucket else ["--etcd-s3=false"]
+    words = distro.command("server", "--cluster-reset", f"--cluster-reset-restore-path={path}")
+    words += () if from_bucket else ("--etcd-s3=false",)
     # A unit of its own: it does not end half way when our connection does.
     flag = shlex.quote(f"{paths.etcd.rpartition('/')[0]}/reset-flag")
     command = f"rm -f {flag}; systemctl reset-failed {UNIT} 2>/dev/null; "
@@ -84,7 +84,7 @@ async def reset(
 
 
 async def wipe(host: Host, distro: Distribution, role: Role, *, everything: bool) -> None:
-    """Take a stopped node's membership away, so that it joins anew; `everything`: of another cluster."""
+    """Take a stopped node's membership away, so that it joins again; `everything`: of another cluster."""
     paths = distro.paths
     if role == "server":
         # Snapshots stay; etcd's own data is what must not start again.
@@ -105,15 +105,13 @@ async def forget_nodes(
 
     A machine that was made again since the snapshot has another password, and would be rejected.
     """
-    kubectl = (
-        f"{shlex.quote(distro.paths.binary)} kubectl --kubeconfig {shlex.quote(distro.paths.kubeconfig)}"
-    )
+    kubectl = shlex.join(distro.command("kubectl", "--kubeconfig", distro.paths.kubeconfig))
     names = (await host.run(f"{kubectl} get nodes -o name", deadline=COMMAND)).stdout.split()
     stale = [name for name in names if name.removeprefix("node/") not in keep]
     if stale:
         words = shlex.join(stale)
         await host.run(f"{kubectl} delete --wait=false --ignore-not-found {words}", deadline=COMMAND)
-    secrets = shlex.join([f"secret/{name}.node-password.{distro.name}" for name in known])
+    secrets = shlex.join([f"secret/{distro.password_secret(name)}" for name in known])
     await host.run(f"{kubectl} -n kube-system delete --ignore-not-found {secrets}", deadline=COMMAND)
 
 

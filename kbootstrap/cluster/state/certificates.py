@@ -31,7 +31,7 @@ class Certificate:
 
 
 def read(name: str, encoded: str) -> Certificate | None:
-    """Read a certificate (base64 of DER); None for what is none: the service makes that anew as well."""
+    """Read a certificate (base64 of DER); None for what is none: the service replaces that too."""
     try:
         found = x509.read(base64.b64decode(encoded, validate=True))
     except ValueError:

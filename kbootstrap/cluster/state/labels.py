@@ -1,6 +1,6 @@
 """Labels and taints of a Node object: what to change so that they are as the spec says; pure.
 
-Labels given at registration belong to nobody afterwards, and other controllers set labels and taints of their
+Labels given at registration have no owner afterwards, and other controllers set labels and taints of their
 own. So we write down, in an annotation of the Node, which ones we set: those we may remove again, no others.
 """
 
@@ -66,7 +66,7 @@ def _annotation(labels: Iterable[str], taints: Iterable[str]) -> str | None:
 
 
 def _applied(annotation: str | None) -> tuple[frozenset[str], frozenset[str]]:
-    """Read our annotation; one that somebody spoilt counts as none."""
+    """Read our annotation; an invalid one counts as none."""
     try:
         content = json.loads(annotation or "{}")
         return frozenset(map(str, content.get("labels", ()))), frozenset(map(str, content.get("taints", ())))

@@ -18,7 +18,7 @@ from kbootstrap.spec.model import Taint
 
 @dataclass(frozen=True, slots=True)
 class UnitState:
-    """A systemd unit as `systemctl show` tells it: `load` is `not-found` where there is none.
+    """A systemd unit as `systemctl show` reports it: `load` is `not-found` where there is none.
 
     `since` is when its process was started (epoch, by the node's clock), 0 where that is not known.
     """
@@ -55,8 +55,8 @@ class VolumeFacts:
     """A volume as the machine has it. Sizes in bytes: of the disk, and of the filesystem where it is ext4.
 
     `link` is its name below /dev/disk/by-id, empty where it is not seen. `kind` is what blkid found: a
-    filesystem or something else, `none`, or `unknown` where that could not be told. `mounted` is about the
-    wanted folder: by this disk (`yes`), by something `other`, or `no`; `filled` tells whether it has files in
+    filesystem or something else, `none`, or `unknown` where that could not be determined. `mounted` is about
+    the wanted folder: by this disk (`yes`), by something `other`, or `no`; `filled`: whether it has files in
     it while it is no mount, `elsewhere` where else the disk is mounted.
     """
 
@@ -74,7 +74,7 @@ class TokenMarks:
     """Which tokens a node has: the beginning of the SHA-256 of each password, only to compare them.
 
     `own` is what its service starts with. On servers, `agents` is what they let agents join with, `accepted`
-    the server token that the service wrote down last; `next` and `next_agents` are new ones that lie beside,
+    the server token that the service wrote down last; `next` and `next_agents` are staged ones,
     of a rotation that has not come to its end. Empty where there is none.
     """
 
@@ -90,17 +90,17 @@ class NodeFacts:
     """One machine as `gather` found it. Holds no secret.
 
     Sizes are MiB. `time` (UTC) is its clock at that moment, `clock_skew` the node's clock minus ours, in
-    seconds; one second means nothing. `cgroup_memory` tells whether the kernel can limit memory. `files` has
+    seconds; one second means nothing. `cgroup_memory`: whether the kernel can limit memory. `files` has
     the sha256 of every file of ours that is there, `texts` the content of those that begin with our header.
     `claimed` is the cluster that our stamp names; `traces` are paths of this distribution that exist, whoever
     made them; `others` names Kubernetes installations of another kind. `cluster_id` (servers) and `token_ca`
-    (what the node joins with) are the public CA hash inside `K10` tokens. `join` tells the join drop-in:
+    (what the node joins with) are the public CA hash inside `K10` tokens. `join` is the join drop-in:
     `founder`, a URL, or None. `restart_pending`: configuration was changed while the service ran, and it has
-    not restarted since. `left`: this server was about to be removed from etcd by us; whether it was, the API
-    knows. `volumes` are the extra volumes that were asked for, by name. `restoring` is the mark
-    of a restore that has not come to its end. `lease` is the run that changes the cluster. `certificates` are
-    those of the server's and the agent's TLS folders, each file's own. `snapshot` is the newest of
-    etcd on its disk. `tokens` tells tokens apart.
+    not restarted since. `removed_from_etcd`: kbootstrap was about to remove this server from etcd; whether it
+    was removed, the API knows. `volumes` are the extra volumes of the spec, by name. `restoring` is the mark
+    of a restore that has not finished. `lease` is the run that changes the cluster. `certificates` are those
+    of the server's and the agent's TLS folders, each file's own. `snapshot` is the newest of etcd on its
+    disk. `tokens` identifies its tokens.
     """
 
     name: str
@@ -133,7 +133,7 @@ class NodeFacts:
     join: str | None = None
     node_password: bool = False
     restart_pending: bool = False
-    left: bool = False
+    removed_from_etcd: bool = False
     restoring: str = ""
     volumes: Mapping[str, VolumeFacts] = field(default_factory=dict)
     lease: Holder | None = None
@@ -145,6 +145,11 @@ class NodeFacts:
     def registered(self) -> bool:
         """Whether this machine has been a node before: etcd data, or the password of its Node object."""
         return self.etcd or self.node_password
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """The versions of the artifacts that our stamp names, by path."""
+        return {path: artifact.version for path, artifact in self.artifacts.items()}
 
     def unit(self, name: str) -> UnitState:
         """Return the state of a unit; one that systemd does not know is absent."""
@@ -191,7 +196,7 @@ class WantedNode:
 class Recorded:
     """A machine that exists, as the cluster remembers it: `address` is where SSH answers.
 
-    `left`: its node has left, and nobody could take Kubernetes off the machine.
+    `left`: its node has left, and Kubernetes could not be removed from the machine.
     """
 
     role: Role
@@ -203,7 +208,7 @@ class Recorded:
 class Wanted:
     """The cluster as the spec wants it. `registration` is the URL that nodes join through.
 
-    `bits` are the artifacts of the version for each architecture; `local` has those that are on this machine
+    `artifacts` are those of the version for each architecture; `local` has those that are on this machine
     already, by name, and may be empty: then an artifact on a node is judged by its version alone.
     `additions` are the infrastructure's; `good` the marks of a Secret of theirs that needs nothing.
     `private` are files of servers with secrets, content by path: they stand in no plan. `machines` are those
@@ -215,7 +220,7 @@ class Wanted:
     registration: str
     distro: Distribution
     nodes: tuple[WantedNode, ...]
-    bits: Mapping[str, tuple[Artifact, ...]]
+    artifacts: Mapping[str, tuple[Artifact, ...]]
     local: Mapping[str, LocalFile] = field(default_factory=dict)
     additions: Additions = NOTHING
     good: frozenset[str] = frozenset()

@@ -31,7 +31,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """One pod. `going`: somebody has deleted it, and it is on its way out."""
+    """One pod. `terminating`: it was deleted, and is ending."""
 
     namespace: str
     name: str
@@ -40,7 +40,7 @@ class Pod:
     mirror: bool
     finished: bool
     ready: bool
-    going: bool
+    terminating: bool
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
@@ -66,7 +66,7 @@ def read_pod(item: Mapping[str, Any]) -> Pod:
         mirror=_MIRROR in meta.get("annotations", {}),
         finished=status.get("phase") in _FINISHED,
         ready=conditions.get("Ready") == "True",
-        going="deletionTimestamp" in meta,
+        terminating="deletionTimestamp" in meta,
     )
 
 
@@ -100,7 +100,7 @@ def on_node(node: str, pods: Iterable[Pod], *, stays: bool) -> Workloads:
     here = [
         p.owner
         for p in found
-        if p.node == node and p.ready and not p.going and p.owner and p.owner.kind in _STEADY
+        if p.node == node and p.ready and not p.terminating and p.owner and p.owner.kind in _STEADY
         if stays or p.moves
     ]
     every = _ready(found)
@@ -108,4 +108,4 @@ def on_node(node: str, pods: Iterable[Pod], *, stays: bool) -> Workloads:
 
 
 def _ready(pods: Iterable[Pod]) -> Counter[Owner]:
-    return Counter(p.owner for p in pods if p.owner and p.ready and not p.going)
+    return Counter(p.owner for p in pods if p.owner and p.ready and not p.terminating)

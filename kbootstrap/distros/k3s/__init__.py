@@ -6,18 +6,24 @@ Embedded etcd".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from kbootstrap.distros import common
+from kbootstrap.distros import common, network
 from kbootstrap.distros.additions import NOTHING, Additions
 from kbootstrap.distros.config import Value, dump
 from kbootstrap.distros.k3s import cis
-from kbootstrap.distros.model import Artifact, NodeFile, Paths, Role
+from kbootstrap.distros.k3s.requirements import REQUIREMENTS
+from kbootstrap.distros.model import Artifact, NodeFile, Paths, Role, Tool
+from kbootstrap.distros.network import NetworkLeftovers
+from kbootstrap.distros.release import Release
+from kbootstrap.distros.requirements import Requirements
+from kbootstrap.spec.distributions import Traits, traits
 from kbootstrap.spec.model import Cluster, Node
 
 _BINARY = "/usr/local/bin/k3s"
+_DATA = "/var/lib/rancher/k3s"
 _UNITS: dict[Role, str] = {"server": "k3s.service", "agent": "k3s-agent.service"}
 _SUFFIX = {"amd64": "", "arm64": "-arm64"}
 
@@ -29,6 +35,14 @@ class K3s:
     name: str = "k3s"
     registration_port: int = 6443
     paths: Paths = field(default_factory=lambda: common.paths("k3s", _BINARY))
+    network: NetworkLeftovers = network.FLANNEL
+    uninstallers: tuple[str, ...] = ("k3s-uninstall.sh",)
+    program_folders: tuple[str, ...] = (f"{_DATA}/data/current/bin", f"{_DATA}/data/current/bin/aux")
+
+    @property
+    def traits(self) -> Traits:
+        """What the language of specs knows of it."""
+        return traits(self.name)
 
     def unit(self, role: Role) -> str:
         """Return the name of the systemd unit, with `.service`."""
@@ -42,6 +56,27 @@ class K3s:
             Artifact(f"k3s{_SUFFIX[arch]}", _BINARY, 0o755),
             Artifact(images, f"{self.paths.images}/{images}", 0o644),
         )
+
+    def release(self, version: str, arch: str) -> Release:
+        """Return what the vendor publishes (release pages of github.com/k3s-io/k3s)."""
+        names = tuple(artifact.name for artifact in self.artifacts(version, arch))
+        return Release("k3s-io/k3s", version, names, f"sha256sum-{arch}.txt")
+
+    def installed(self, artifacts: Mapping[str, str]) -> str:
+        """Return the version of the program."""
+        return artifacts.get(self.paths.binary, "")
+
+    def requirements(self, role: Role) -> Requirements:
+        """Return what a machine must have."""
+        return REQUIREMENTS[role]
+
+    def command(self, tool: Tool, *arguments: str) -> tuple[str, ...]:
+        """Return the words of a command line: every tool is a subcommand that knows its socket."""
+        return (self.paths.binary, tool, *arguments)
+
+    def password_secret(self, node: str) -> str:
+        """Return the name of the Secret with the password of a node (k3s source, `pkg/nodepassword`)."""
+        return f"{node}.node-password.k3s"
 
     def files(
         self, cluster: Cluster, node: Node, tls_san: tuple[str, ...], additions: Additions = NOTHING
@@ -69,7 +104,7 @@ class K3s:
         return tuple(files)
 
     def join_file(self, *, role: Role, initial: bool, registration: str) -> NodeFile:
-        """Return the join drop-in: `cluster-init` for the founder, else the URL to join through."""
+        """Return the join drop-in: `cluster-init` for the initial server, else the URL to join through."""
         del role
         values: dict[str, Value] = {"cluster-init": True} if initial else {"server": registration}
         return common.join_file(self.paths, values, note="How this node found its cluster when it joined.")

@@ -6,19 +6,32 @@ Hardening Guide". Rendered now; installing it is for a later release.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kbootstrap.distros import common
+from kbootstrap.distros import common, network
 from kbootstrap.distros.additions import NOTHING, Additions
 from kbootstrap.distros.config import HEADER, Value, dump
-from kbootstrap.distros.model import Artifact, NodeFile, Paths, Role
+from kbootstrap.distros.model import Artifact, NodeFile, Paths, Role, Tool
+from kbootstrap.distros.network import NetworkLeftovers
+from kbootstrap.distros.release import Release
+from kbootstrap.distros.requirements import Requirements
+from kbootstrap.distros.rke2.requirements import REQUIREMENTS
+from kbootstrap.spec.distributions import Traits, traits
 from kbootstrap.spec.model import Cluster, Node
 
 _BINARY = "/usr/local/bin/rke2"
+_DATA = "/var/lib/rancher/rke2"
 _TARBALL = "/var/lib/kbootstrap/rke2.tar.gz"
 _UNITS: dict[Role, str] = {"server": "rke2-server.service", "agent": "rke2-agent.service"}
 _SYSCTL = "/etc/sysctl.d/60-rke2-cis.conf"
 _SYSUSERS = "/etc/sysusers.d/kbootstrap-etcd.conf"
+_OWN: dict[Tool, tuple[str, ...]] = {
+    "kubectl": (f"{_DATA}/bin/kubectl",),
+    "ctr": (f"{_DATA}/bin/ctr", "--address", "/run/k3s/containerd/containerd.sock"),
+    "crictl": (f"{_DATA}/bin/crictl", "--config", f"{_DATA}/agent/etc/crictl.yaml"),
+}
+"""Programs of its runtime image, with the sockets that they need (docs.rke2.io, "CLI tools")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +41,14 @@ class Rke2:
     name: str = "rke2"
     registration_port: int = 9345
     paths: Paths = field(default_factory=lambda: common.paths("rke2", _BINARY))
+    network: NetworkLeftovers = network.CANAL
+    uninstallers: tuple[str, ...] = ("rke2-uninstall.sh",)
+    program_folders: tuple[str, ...] = (f"{_DATA}/bin",)
+
+    @property
+    def traits(self) -> Traits:
+        """What the language of specs knows of it."""
+        return traits(self.name)
 
     def unit(self, role: Role) -> str:
         """Return the name of the systemd unit, with `.service`."""
@@ -41,6 +62,27 @@ class Rke2:
             Artifact(f"rke2.linux-{arch}.tar.gz", _TARBALL, 0o600),
             Artifact(images, f"{self.paths.images}/{images}", 0o644),
         )
+
+    def release(self, version: str, arch: str) -> Release:
+        """Return what the vendor publishes (release pages of github.com/rancher/rke2)."""
+        names = tuple(artifact.name for artifact in self.artifacts(version, arch))
+        return Release("rancher/rke2", version, names, f"sha256sum-{arch}.txt")
+
+    def installed(self, artifacts: Mapping[str, str]) -> str:
+        """Return the version of the tarball, which the unit unpacks at every start."""
+        return artifacts.get(_TARBALL, "")
+
+    def requirements(self, role: Role) -> Requirements:
+        """Return what a machine must have."""
+        return REQUIREMENTS[role]
+
+    def command(self, tool: Tool, *arguments: str) -> tuple[str, ...]:
+        """Return the words of a command line: RKE2 has no subcommands for `kubectl`, `ctr` and `crictl`."""
+        return (*_OWN.get(tool, (self.paths.binary, tool)), *arguments)
+
+    def password_secret(self, node: str) -> str:
+        """Return the name of the Secret with the password of a node."""
+        return f"{node}.node-password.rke2"
 
     def files(
         self, cluster: Cluster, node: Node, tls_san: tuple[str, ...], additions: Additions = NOTHING
@@ -80,7 +122,7 @@ class Rke2:
         return tuple(files)
 
     def join_file(self, *, role: Role, initial: bool, registration: str) -> NodeFile:
-        """Return the join drop-in: the founder has no `server`, all others have it."""
+        """Return the join drop-in: the initial server has no `server`, all others have it."""
         del role
         values: dict[str, Value] = {} if initial else {"server": registration}
         note = (
@@ -117,7 +159,7 @@ vm.panic_on_oom=0
 
 
 def _known(component: str) -> bool:
-    """Tell whether a name of `disable` is one of RKE2's packaged charts; k3s has others."""
+    """Return whether a name of `disable` is one of RKE2's packaged charts; k3s has others."""
     return component.startswith("rke2-")
 
 

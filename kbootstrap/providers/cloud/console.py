@@ -33,7 +33,7 @@ def host_keys(log: str) -> tuple[str, ...]:
 
 
 def finished(log: str) -> bool:
-    """Tell whether cloud-init is through: what it has not printed by now, it will not print."""
+    """Return whether cloud-init is through: what it has not printed by now, it will not print."""
     return _DONE.search(log) is not None
 
 

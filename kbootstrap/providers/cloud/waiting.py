@@ -56,7 +56,7 @@ class Pass:
                 names = ", ".join(f"{thing.name or thing.id}" for thing in left)
                 raise DeadlinePassed(
                     f"the cloud did not remove within {GONE:.0f} s: {kind} {names}",
-                    hint="run `kbootstrap destroy` again; it goes on where it stopped",
+                    hint="run `kbootstrap destroy` again; it resumes where it stopped",
                     code="KB1134",
                 )
             self._pause()
@@ -72,5 +72,5 @@ def state(thing: Any) -> str:  # noqa: ANN401 - a resource of any kind
 
 
 def deleted(thing: Any) -> bool:  # noqa: ANN401 - a resource of any kind
-    """Tell whether a resource that the cloud still shows is gone."""
+    """Return whether a resource that the cloud still shows is gone."""
     return state(thing) in {"DELETED", "SOFT_DELETED"}

@@ -44,7 +44,7 @@ async def verify(context: ProviderContext, containers: Containers) -> None:
 
 
 def belongs(labels: Mapping[str, str], spec: str, cluster: str, owner: str) -> bool:
-    """Tell whether a container or network is this cluster's.
+    """Return whether a container or network is this cluster's.
 
     A cluster whose folder is gone belongs to whoever makes it again: the folder was moved, or deleted.
     """
@@ -107,7 +107,7 @@ async def _port(containers: Containers, context: ProviderContext) -> None:
 
 
 def free(port: int) -> bool:
-    """Tell whether a program could listen on this port of the loopback address."""
+    """Return whether a program could listen on this port of the loopback address."""
     with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

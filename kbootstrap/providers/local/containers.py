@@ -92,7 +92,7 @@ class Containers:
         await self._runner.run(argv, deadline=_ASK, stdin=content)
 
     async def has(self, container: str, path: str) -> bool:
-        """Tell whether a container, running or not, has a file."""
+        """Return whether a container, running or not, has a file."""
         argv = [self.engine.command, "cp", f"{container}:{path}", "-"]
         told = await self._runner.run(argv, deadline=_ASK, check=False)
         if told.status == 0:

@@ -60,7 +60,7 @@ def image_name() -> str:
 
 
 async def exists(engine: Engine, context: ProviderContext) -> bool:
-    """Tell whether the engine has the image."""
+    """Return whether the engine has the image."""
     argv = [engine.command, "image", "inspect", image_name()]
     return (await context.runner.run(argv, deadline=_ASK, check=False)).status == 0
 

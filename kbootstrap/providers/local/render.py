@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from kbootstrap.render.hcl import Block, Comment, Raw, document
 from kbootstrap.render.model import RenderedRoot
-from kbootstrap.render.root import (
-    api_ports,
-    machines,
-    module_name,
-    nodes_by_pool,
-    ssh_keys_variable,
-)
+from kbootstrap.render.root import api_ports, machines, module_name, nodes_by_pool, ssh_keys_variable
 from kbootstrap.render.skeleton import of_nodes, skeleton
 from kbootstrap.spec import derive
 from kbootstrap.spec.lock import Lock

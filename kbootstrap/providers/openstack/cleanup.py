@@ -155,7 +155,7 @@ def _of_services(sdk: Connection, spec: Spec, cluster: Cluster, found: Found) ->
 
 
 def _of_a_service(spec: Spec, cluster: Cluster, load: LoadBalancer, networks: set[str]) -> bool:
-    """Tell whether a load balancer is a Service's: by the cluster's name, or on the cluster's network."""
+    """Return whether a load balancer is a Service's: by the cluster's name, or on the cluster's network."""
     name = load.name or ""
     return made_by_kubernetes(spec, cluster, name) or (
         name.startswith("kube_service_") and load.vip_network_id in networks
@@ -189,7 +189,7 @@ def _addresses(
 
 
 def _of_kubernetes(address: FloatingIP) -> bool:
-    """Tell whether the cloud controller made a floating IP for a Service."""
+    """Return whether the cloud controller made a floating IP for a Service."""
     return (address.description or "").startswith(SERVICE_ADDRESS)
 
 

@@ -98,7 +98,7 @@ async def problem(cloud: Cloud, spec: Spec, cluster: Cluster) -> Diagnostic | No
 
 
 def restricted(sdk: Connection) -> bool:
-    """Tell whether the connection is that of a restricted application credential."""
+    """Return whether the connection is that of a restricted application credential."""
     token: dict[str, Any] = getattr(_token(sdk), "_data", {}).get("token", {})
     return bool((token.get("application_credential") or {}).get("restricted"))
 

@@ -92,7 +92,7 @@ def translate(error: Exception, *, what: str, where: str, redactor: Redactor) ->
 
 
 def is_slow(error: Exception) -> bool:
-    """Tell whether a request was sent and not answered in time; by another one it may be."""
+    """Return whether a request was sent and not answered in time; by another one it may be."""
     return _kind(error) == "slow"
 
 

@@ -112,7 +112,7 @@ async def provisioning(
 
 
 def _has(cluster: str, made: Mapping[str, Any], sdk: Connection) -> bool:
-    """Tell whether the project has the network of a state, or anything with the cluster's tags.
+    """Return whether the project has the network of a state, or anything with the cluster's tags.
 
     A network that other projects share with this one says nothing.
     """

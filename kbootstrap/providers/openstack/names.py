@@ -43,13 +43,13 @@ def mark(spec: Spec, cluster: Cluster) -> str:
 
 
 def ours(spec: Spec, cluster: Cluster, thing: Any) -> bool:  # noqa: ANN401 - any resource of the SDK
-    """Tell whether a network, port, load balancer or the like is this cluster's."""
+    """Return whether a network, port, load balancer or the like is this cluster's."""
     tags = frozenset(f"{key}={value}" for key, value in metadata(spec, cluster).items())
     return tags <= frozenset(thing.tags or ()) or (thing.description or "").endswith(mark(spec, cluster))
 
 
 def marked(spec: Spec, cluster: Cluster, found: Mapping[str, str] | None) -> bool:
-    """Tell whether metadata are those of this cluster."""
+    """Return whether metadata are those of this cluster."""
     return all((found or {}).get(key) == value for key, value in metadata(spec, cluster).items())
 
 
@@ -64,5 +64,5 @@ def group_names(spec: Spec, cluster: Cluster) -> frozenset[str]:
 
 
 def made_by_kubernetes(spec: Spec, cluster: Cluster, load_balancer: str) -> bool:
-    """Tell whether a load balancer's name is one that this cluster's controller gives."""
+    """Return whether a load balancer's name is one that this cluster's controller gives."""
     return load_balancer.startswith(f"kube_service_{owner(spec, cluster)}_")

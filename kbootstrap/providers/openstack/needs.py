@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from math import ceil
 
+from kbootstrap.distros import find as find_distribution
 from kbootstrap.providers.cloud.exposure import ranges
 from kbootstrap.providers.cloud.needs import Flavor, Present, Wanted
 from kbootstrap.providers.cloud.needs import machines as every
@@ -17,6 +18,7 @@ from kbootstrap.providers.cloud.needs import needs as sums
 from kbootstrap.providers.openstack.names import GROUP_MEMBERS
 from kbootstrap.providers.openstack.render_network import kind
 from kbootstrap.providers.openstack.settings import BastionMachine, settings
+from kbootstrap.render.root import API_PORT
 from kbootstrap.spec.model import Cluster, Pool
 
 _DHCP = 2
@@ -78,7 +80,7 @@ def _rules(cluster: Cluster) -> int:
     """Count the ingress rules; a range that two rows name for one port is one rule, as in the module."""
     chosen, known = settings(cluster), cluster.network
     nodes, servers = ({str(known.cidr)}, {str(known.control_plane)}) if known else ({"nodes"}, {"servers"})
-    more_ports = 1 if cluster.kubernetes.distribution == "rke2" else 0
+    more_ports = int(find_distribution(cluster.kubernetes.distribution).registration_port != API_PORT)
     direct = kind(cluster) != "load_balancer" or chosen.load_balancer.provider != "amphora"
     api = nodes | (set(ranges(cluster.api.allowed_cidrs)) if direct else set())
     admins = set(ranges(cluster.ssh.allowed_cidrs))

@@ -93,7 +93,7 @@ def inventory(
 
 
 def _private(host: str) -> bool:
-    """Tell whether this is an address that only its own network leads to."""
+    """Return whether this is an address that only its own network leads to."""
     try:
         return IPv4Address(host).is_private
     except AddressValueError:

@@ -1,12 +1,12 @@
-# The API endpoint: a container that runs haproxy. It keeps its address and its port while servers come and
-# go, so kubeconfigs and joined nodes stay as they are.
+# The API endpoint: a container that runs haproxy. It keeps its address and its port when servers are added or
+# removed, so kubeconfigs and joined nodes do not change.
 
 locals {
   name = "${var.cluster.name}-api"
 }
 
 resource "terraform_data" "endpoint" {
-  # The engine is needed to destroy it; the name is for people who read the state.
+  # The engine is needed to destroy the resource; the name makes the state readable.
   input = {
     engine = var.engine.command
     name   = local.name
@@ -40,9 +40,9 @@ resource "terraform_data" "endpoint" {
         "kbootstrap.instance" = self.id
       }) : "--label=${key}=${value}"])
     }
-    # First goes what a run that was killed left behind: ours by its labels, and no state knows it.
+    # First remove the leftovers of a killed run: containers with the cluster's labels that are in no state.
     command = <<-EOT
-      # `kbootstrap adopt` names what exists and comes into a new state as it is.
+      # `kbootstrap adopt` sets this to the names of existing resources, which it imports into a new state.
       case " $${KBOOTSTRAP_ADOPT:-} " in *" $NAME "*) exit 0 ;; esac
 
       remove() {
@@ -71,7 +71,7 @@ resource "terraform_data" "endpoint" {
       ENGINE   = self.input.engine
       INSTANCE = self.id
     }
-    # By its mark and not by its name, which may belong to somebody else by now.
+    # Selected by its label, because another resource may have the name by now.
     command = <<-EOT
       found=$("$ENGINE" ps --all --quiet --filter "label=kbootstrap.instance=$INSTANCE")
       for container in $found; do
@@ -81,7 +81,7 @@ resource "terraform_data" "endpoint" {
   }
 }
 
-# Which servers are behind it: changed in the running container, connections that stand are kept.
+# The servers behind the endpoint: updated in the running container, existing connections are kept.
 resource "terraform_data" "servers" {
   triggers_replace = {
     endpoint = terraform_data.endpoint.id

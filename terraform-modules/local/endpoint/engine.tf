@@ -1,12 +1,12 @@
 variable "engine" {
-  description = "The container engine of this machine, found by kbootstrap at run time."
+  description = "The container engine of this machine, which kbootstrap detects at run time."
   nullable    = false
   type = object({
     command      = string       # docker or podman, on PATH
     image        = string       # the node image, a local tag
-    run_options  = list(string) # what every container needs with this engine
-    node_options = list(string) # what a node needs besides, to run systemd and kubelet
-    labels       = map(string)  # marks of ownership, for containers and networks
+    run_options  = list(string) # required by every container with this engine
+    node_options = list(string) # also required by a node, to run systemd and kubelet
+    labels       = map(string)  # ownership labels of containers and networks
   })
 
   validation {

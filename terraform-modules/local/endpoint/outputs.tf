@@ -1,5 +1,5 @@
 output "endpoint" {
-  description = "Both faces of the API: internal for nodes, external for operators; instance as with nodes."
+  description = "The API's endpoint: internal for nodes, external for operators; instance changes when it is recreated."
   value = {
     instance = terraform_data.endpoint.id
     internal = {
@@ -11,6 +11,6 @@ output "endpoint" {
       port = var.api_port
     }
   }
-  # Whoever uses the endpoint wants servers behind it.
+  # Users of the endpoint need servers behind it.
   depends_on = [terraform_data.endpoint, terraform_data.servers]
 }

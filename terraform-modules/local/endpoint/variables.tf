@@ -1,5 +1,5 @@
 variable "network" {
-  description = "The cluster's network, as the network module gives it."
+  description = "The cluster's network: output of the network module."
   nullable    = false
   type = object({
     id   = string
@@ -8,7 +8,7 @@ variable "network" {
 }
 
 variable "address" {
-  description = "Registration address: nodes reach the API here, whichever servers exist."
+  description = "Registration address, by which nodes reach the API, independent of the individual servers."
   nullable    = false
   type        = string
 
@@ -19,7 +19,7 @@ variable "address" {
 }
 
 variable "api_port" {
-  description = "Port on this machine's loopback address where operators reach the API."
+  description = "Port on this machine's loopback address by which operators reach the API."
   nullable    = false
   type        = number
 
@@ -30,7 +30,7 @@ variable "api_port" {
 }
 
 variable "ports" {
-  description = "Ports of the servers that the endpoint passes on; the first one is the API's."
+  description = "Ports that the endpoint forwards to the servers; the first one is the API's."
   nullable    = false
   type        = list(number)
   default     = [6443]

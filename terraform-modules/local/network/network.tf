@@ -1,11 +1,11 @@
-# A bridge network of the cluster's own.
+# A bridge network for this cluster.
 
 locals {
   name = "kbootstrap-${var.cluster.spec}-${var.cluster.name}"
 }
 
 resource "terraform_data" "network" {
-  # The engine is needed to destroy it; the name is for people who read the state.
+  # The engine is needed to destroy the resource; the name makes the state readable.
   input = {
     engine = var.engine.command
     name   = local.name
@@ -30,9 +30,9 @@ resource "terraform_data" "network" {
         "kbootstrap.instance" = self.id
       }) : "--label=${key}=${value}"])
     }
-    # No state knows a network of this name: what is there was left by a run that was killed.
+    # No state has a network of this name, so an existing one was left by a killed run.
     command = <<-EOT
-      # `kbootstrap adopt` names what exists and comes into a new state as it is.
+      # `kbootstrap adopt` sets this to the names of existing resources, which it imports into a new state.
       case " $${KBOOTSTRAP_ADOPT:-} " in *" $NAME "*) exit 0 ;; esac
 
       for container in $("$ENGINE" ps --all --quiet --filter "network=$NAME" --filter "label=kbootstrap.spec=$SPEC"); do
@@ -56,7 +56,7 @@ resource "terraform_data" "network" {
       ENGINE   = self.input.engine
       INSTANCE = self.id
     }
-    # By its mark and not by its name, which may belong to somebody else by now.
+    # Selected by its label, because another resource may have the name by now.
     command = <<-EOT
       found=$("$ENGINE" network ls --quiet --filter "label=kbootstrap.instance=$INSTANCE")
       for network in $found; do

@@ -1,5 +1,5 @@
 output "network" {
-  description = "The network: its name for the engine; id is new whenever the network was made again."
+  description = "The network: its name in the engine; id changes when the network is recreated."
   value = {
     id   = terraform_data.network.id
     name = local.name

@@ -1,5 +1,5 @@
 variable "cidr" {
-  description = "Addresses of the network, such as 10.142.0.0/16; the engine takes the first one as gateway."
+  description = "Address range of the network, such as 10.142.0.0/16; the engine uses the first address as gateway."
   nullable    = false
   type        = string
 

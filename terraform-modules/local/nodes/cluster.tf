@@ -1,5 +1,5 @@
 variable "cluster" {
-  description = "Which cluster this belongs to: the spec's name and the cluster's name in it."
+  description = "The cluster that this belongs to: the name of the spec, and the name of the cluster in it."
   nullable    = false
   type = object({
     spec = string

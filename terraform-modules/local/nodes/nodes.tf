@@ -3,13 +3,13 @@
 resource "terraform_data" "node" {
   for_each = var.nodes
 
-  # The engine is needed to destroy it; the name is for people who read the state.
+  # The engine is needed to destroy the resource; the name makes the state readable.
   input = {
     engine = var.engine.command
     name   = each.key
   }
 
-  # The machine itself. Image and engine options are not here: a new image is for new machines.
+  # The machine itself. Image and engine options are left out: a new image applies only to new machines.
   triggers_replace = {
     engine  = var.engine.command
     name    = each.key
@@ -35,10 +35,10 @@ resource "terraform_data" "node" {
         "kbootstrap.instance" = self.id
       }) : "--label=${key}=${value}"])
     }
-    # First goes what a run that was killed left behind: ours by its labels, and no state knows it. SSH gets
-    # any free port of the loopback address.
+    # First remove the leftovers of a killed run: containers with the cluster's labels that are in no state. SSH
+    # gets any free port of the loopback address.
     command = <<-EOT
-      # `kbootstrap adopt` names what exists and comes into a new state as it is.
+      # `kbootstrap adopt` sets this to the names of existing resources, which it imports into a new state.
       case " $${KBOOTSTRAP_ADOPT:-} " in *" $NAME "*) exit 0 ;; esac
 
       remove() {
@@ -67,9 +67,9 @@ resource "terraform_data" "node" {
       ENGINE   = self.input.engine
       INSTANCE = self.id
     }
-    # By its mark and not by its name, which may belong to somebody else by now.
+    # Selected by its label, because another resource may have the name by now.
     command = <<-EOT
-      # Podman would wait ten seconds for a clean stop first; Docker does not.
+      # Podman would first wait ten seconds for a clean stop; Docker does not.
       now=$([ "$ENGINE" != podman ] || echo --time=0)
       found=$("$ENGINE" ps --all --quiet --filter "label=kbootstrap.instance=$INSTANCE")
       for container in $found; do
@@ -79,7 +79,7 @@ resource "terraform_data" "node" {
   }
 }
 
-# Who may log in: changed in the running node.
+# The authorized keys: updated in the running node.
 resource "terraform_data" "authorized_keys" {
   for_each = var.nodes
 

@@ -1,5 +1,5 @@
 output "nodes" {
-  description = "The nodes by name. instance is new whenever the machine was made again."
+  description = "The nodes, by name. instance changes when the machine is recreated."
   value = {
     for name, node in var.nodes : name => {
       role     = var.role

@@ -1,5 +1,5 @@
 variable "network" {
-  description = "The cluster's network, as the network module gives it."
+  description = "The cluster's network: output of the network module."
   nullable    = false
   type = object({
     id   = string
@@ -8,7 +8,7 @@ variable "network" {
 }
 
 variable "role" {
-  description = "What these nodes are: server (control plane) or agent."
+  description = "Role of these nodes: server (control plane) or agent."
   nullable    = false
   type        = string
 
@@ -19,13 +19,13 @@ variable "role" {
 }
 
 variable "pool" {
-  description = "Name of the pool that these nodes form."
+  description = "Name of the pool that these nodes belong to."
   nullable    = false
   type        = string
 }
 
 variable "nodes" {
-  description = "The nodes by name. The name is a node's identity: removing one moves no other."
+  description = "The nodes, by name. A node is identified by its name, so removing one does not affect others."
   nullable    = false
   type = map(object({
     address = string
@@ -43,7 +43,7 @@ variable "nodes" {
 }
 
 variable "ssh_authorized_keys" {
-  description = "Public keys that may log in as kbootstrap, one line each."
+  description = "Public keys that are authorized to log in as kbootstrap, one line each."
   nullable    = false
   type        = list(string)
 

@@ -1,4 +1,5 @@
-# A small machine that SSH goes through, in the control plane's subnet. The cloud chooses its address there.
+# The bastion: a small machine in the control plane's subnet that SSH connects through. The cloud assigns its
+# address.
 
 resource "openstack_networking_port_v2" "port" {
   name               = "${local.name}-bastion"
@@ -45,7 +46,7 @@ resource "openstack_compute_instance_v2" "bastion" {
   }
 
   lifecycle {
-    # Keys, image and zone count when a machine is made: others are no reason to make it again.
+    # Keys, image and zone apply when a machine is created; changes do not replace existing machines.
     ignore_changes = [user_data, key_pair, image_id, block_device, availability_zone, availability_zone_hints]
   }
 }

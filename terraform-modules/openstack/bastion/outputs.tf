@@ -1,5 +1,5 @@
 output "bastion" {
-  description = "The machine that SSH goes through; instance is new whenever it was made again."
+  description = "The bastion; instance changes when the machine is recreated."
   value = {
     address  = openstack_networking_floatingip_associate_v2.public.floating_ip
     user     = var.ssh_user

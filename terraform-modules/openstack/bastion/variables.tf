@@ -20,7 +20,7 @@ variable "boot_volume" {
 }
 
 variable "availability_zones" {
-  description = "The bastion stands in the first of these zones; in the cloud's default when empty."
+  description = "The bastion is in the first of these zones; in the cloud's default zone if empty."
   nullable    = false
   type        = list(string)
   default     = []

@@ -1,5 +1,5 @@
 variable "network" {
-  description = "The cluster's network, as the network module gives it."
+  description = "The cluster's network: output of the network module."
   nullable    = false
   type = object({
     id   = string
@@ -8,13 +8,13 @@ variable "network" {
 }
 
 variable "subnet_id" {
-  description = "ID of the subnet that the bastion is in."
+  description = "ID of the bastion's subnet."
   nullable    = false
   type        = string
 }
 
 variable "external_network" {
-  description = "Where floating IPs come from, as the network module gives it."
+  description = "The source of floating IPs: output of the network module."
   nullable    = false
   type        = string
 }

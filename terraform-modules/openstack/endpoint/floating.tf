@@ -1,4 +1,4 @@
-# Where operators reach what is made here.
+# The address by which operators reach an endpoint that is created here.
 
 resource "openstack_networking_floatingip_v2" "api" {
   count = local.balanced + local.shared

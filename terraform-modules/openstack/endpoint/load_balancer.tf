@@ -1,10 +1,10 @@
-# The API behind Octavia: an address that stays while servers come and go.
+# The API behind Octavia: an address that does not change when servers are added or removed.
 
 locals {
   balanced = var.kind == "load_balancer" ? 1 : 0
   ovn      = var.octavia.provider == "ovn"
-  # Nodes come through the load balancer too. In order, because Octavia gives the list back so. OVN knows no such
-  # list: there the security group decides.
+  # Nodes connect through the load balancer too. Sorted, because Octavia returns the list sorted. OVN does not
+  # support the list: with OVN the security group filters.
   everybody = contains(var.allowed_cidrs, "0.0.0.0/0")
   allowed   = local.ovn || local.everybody ? null : sort(distinct(concat([var.cidr], var.allowed_cidrs)))
   pairs = {
@@ -34,7 +34,7 @@ resource "openstack_lb_listener_v2" "port" {
   protocol        = "TCP"
   protocol_port   = tonumber(each.key)
   allowed_cidrs   = local.allowed
-  # Milliseconds. Watches, logs and shells are quiet for minutes; Octavia would cut them after 50 s.
+  # Milliseconds. Watches, logs and shells can be idle for minutes; Octavia's default of 50 s would close them.
   timeout_client_data = local.ovn ? null : 600000
   timeout_member_data = local.ovn ? null : 600000
 }

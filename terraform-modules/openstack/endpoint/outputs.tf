@@ -1,5 +1,5 @@
 output "endpoint" {
-  description = "Both faces of the API: internal for nodes, external for operators; instance where it is a thing of its own."
+  description = "The API's endpoint: internal for nodes, external for operators; instance if it is a separate resource."
   value = merge(
     {
       internal = {
@@ -14,6 +14,6 @@ output "endpoint" {
     { for balancer in openstack_lb_loadbalancer_v2.api : "instance" => balancer.id },
     { for port in openstack_networking_port_v2.api : "instance" => port.id },
   )
-  # Whoever uses the endpoint wants servers behind it.
+  # Users of the endpoint need servers behind it.
   depends_on = [openstack_lb_member_v2.server, openstack_lb_monitor_v2.port]
 }

@@ -1,5 +1,5 @@
 variable "kind" {
-  description = "load_balancer or virtual_ip (made here), floating_ip (of the first server), or named (somebody else's)."
+  description = "load_balancer or virtual_ip (created here), floating_ip (of the first server), or named (from elsewhere)."
   nullable    = false
   type        = string
 
@@ -10,19 +10,19 @@ variable "kind" {
 }
 
 variable "address" {
-  description = "Registration address: nodes reach the API here. What is made here gets it, so it must be free then."
+  description = "Registration address, by which nodes reach the API. An endpoint that is created here takes it."
   nullable    = false
   type        = string
 }
 
 variable "public_address" {
-  description = "Where operators reach the API, when nothing is made here; the registration address when null."
+  description = "Address by which operators reach the API, if nothing is created here; the registration address if null."
   type        = string
   default     = null
 }
 
 variable "ports" {
-  description = "Ports of the servers that the endpoint passes on; the first one is the API's."
+  description = "Ports that the endpoint forwards to the servers; the first one is the API's."
   nullable    = false
   type        = list(number)
   default     = [6443]
@@ -34,7 +34,7 @@ variable "ports" {
 }
 
 variable "servers" {
-  description = "Addresses of the control-plane nodes, by name: removing one moves no other."
+  description = "Addresses of the control-plane nodes, by name, so removing one does not affect others."
   nullable    = false
   type        = map(string)
   default     = {}
@@ -58,7 +58,7 @@ variable "allowed_cidrs" {
 }
 
 variable "octavia" {
-  description = "How Octavia makes the load balancer: its provider, and the ID of one of its flavors."
+  description = "Settings of the load balancer: Octavia's provider, and the ID of one of its flavors."
   nullable    = false
   type = object({
     provider = optional(string)

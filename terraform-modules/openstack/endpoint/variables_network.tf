@@ -1,5 +1,5 @@
 variable "cidr" {
-  description = "All addresses of the cluster's network."
+  description = "Address range of the cluster's network."
   nullable    = false
   type        = string
 
@@ -10,7 +10,7 @@ variable "cidr" {
 }
 
 variable "network" {
-  description = "The cluster's network, as the network module gives it; a virtual IP has a port in it."
+  description = "The cluster's network: output of the network module; a virtual IP has a port in it."
   type = object({
     id   = string
     name = string
@@ -25,7 +25,7 @@ variable "subnet_id" {
 }
 
 variable "external_network" {
-  description = "Where floating IPs come from, as the network module gives it."
+  description = "The source of floating IPs: output of the network module."
   nullable    = false
   type        = string
 }

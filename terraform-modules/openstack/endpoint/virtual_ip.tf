@@ -1,5 +1,5 @@
-# The API at an address that one of the servers has at a time. The port only keeps the address: no machine is bound to
-# it, the servers' own ports let the address through, and kube-vip in the cluster says which of them answers for it.
+# The API at an address that one server at a time holds. The port only reserves the address and is bound to no
+# machine; the servers' own ports allow the address, and kube-vip in the cluster elects the server that holds it.
 
 locals {
   shared = var.kind == "virtual_ip" ? 1 : 0
@@ -12,7 +12,7 @@ resource "openstack_networking_port_v2" "api" {
   description        = local.mark
   network_id         = var.network.id
   admin_state_up     = true
-  no_security_groups = true # what arrives meets the groups of the server that has the address
+  no_security_groups = true # the security groups of the server that holds the address apply
   tags               = local.tags
 
   fixed_ip {

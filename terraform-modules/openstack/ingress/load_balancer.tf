@@ -1,5 +1,5 @@
-# A public load balancer before the nodes of a pool, with an address of its own. Port 80 goes to node port 30080,
-# 443 to 30443 and so on: there the Service of an ingress controller listens on every node.
+# A public load balancer in front of the nodes of a pool, with its own address. Port 80 is forwarded to node port
+# 30080, 443 to 30443 and so on, where the Service of an ingress controller listens on every node.
 
 locals {
   ovn   = var.octavia.provider == "ovn"
@@ -27,7 +27,7 @@ resource "openstack_lb_listener_v2" "port" {
   loadbalancer_id = openstack_lb_loadbalancer_v2.public.id
   protocol        = "TCP"
   protocol_port   = tonumber(each.key)
-  # Milliseconds. Octavia would end connections that are quiet for 50 s: uploads, slow answers, web sockets.
+  # Milliseconds. Octavia's default closes connections that are idle for 50 s: uploads, slow answers, web sockets.
   timeout_client_data = local.ovn ? null : 300000
   timeout_member_data = local.ovn ? null : 300000
 }

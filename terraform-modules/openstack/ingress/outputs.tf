@@ -1,5 +1,5 @@
 output "load_balancer" {
-  description = "Where clients reach it."
+  description = "Address by which clients reach the load balancer."
   value = {
     address = openstack_networking_floatingip_v2.public.address
     ports   = var.ports

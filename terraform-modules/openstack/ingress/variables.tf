@@ -5,7 +5,7 @@ variable "name" {
 }
 
 variable "ports" {
-  description = "TCP ports that it listens on. Port p goes to node port 30000 + p."
+  description = "TCP ports that the load balancer listens on. Port p is forwarded to node port 30000 + p."
   nullable    = false
   type        = list(number)
 
@@ -16,7 +16,7 @@ variable "ports" {
 }
 
 variable "members" {
-  description = "Addresses of the pool's nodes, by name: removing one moves no other."
+  description = "Addresses of the pool's nodes, by name, so removing one does not affect others."
   nullable    = false
   type        = map(string)
 }
@@ -28,13 +28,13 @@ variable "subnet_id" {
 }
 
 variable "external_network" {
-  description = "Where floating IPs come from, as the network module gives it."
+  description = "The source of floating IPs: output of the network module."
   nullable    = false
   type        = string
 }
 
 variable "octavia" {
-  description = "How Octavia makes the load balancer: its provider, and the ID of one of its flavors."
+  description = "Settings of the load balancer: Octavia's provider, and the ID of one of its flavors."
   nullable    = false
   type = object({
     provider = optional(string)

@@ -1,4 +1,4 @@
-# What is used instead of making it, found by name or by ID.
+# Existing resources that are used instead of new ones, found by name or by ID.
 
 locals {
   uuid = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
@@ -8,7 +8,7 @@ locals {
       agents        = var.existing.agents_subnet
     } : name => subnet if !local.making
   }
-  # Each subnet's ID, made or found.
+  # The ID of each subnet, created or existing.
   subnet_ids = {
     for name in keys(local.cidrs) : name => (
       local.making

@@ -1,4 +1,4 @@
-# The cluster's network with its two subnets, or one that exists.
+# The cluster's network with its two subnets, or an existing one.
 
 resource "openstack_networking_network_v2" "network" {
   count = local.making ? 1 : 0
@@ -22,7 +22,7 @@ resource "openstack_networking_subnet_v2" "subnet" {
   dns_nameservers = var.dns_servers
   tags            = local.tags
 
-  # What the cloud hands out by itself (DHCP, load balancers, the bastion) is apart from the addresses of nodes.
+  # Addresses that the cloud assigns itself (DHCP, load balancers, the bastion), separate from those of nodes.
   dynamic "allocation_pool" {
     for_each = local.handed_out[each.key]
     content {
@@ -39,7 +39,7 @@ locals {
     agents        = var.agents
   }
 
-  # Places in the subnets, first and last. Servers have 11 to 19, agents 11 up to the last eighth.
+  # First and last position of each range in its subnet. Servers have 11 to 19, agents 11 up to the last eighth.
   sizes = { for name, cidr in local.cidrs : name => pow(2, 32 - tonumber(split("/", cidr)[1])) }
   handed_out = {
     control-plane = [[2, 9], [max(20, local.sizes.control-plane / 2), local.sizes.control-plane - 2]]

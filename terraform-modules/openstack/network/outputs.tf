@@ -1,5 +1,5 @@
 output "network" {
-  description = "The network; id is new whenever it was made again."
+  description = "The network; id changes when it is recreated."
   value = {
     id   = one(concat(openstack_networking_network_v2.network[*].id, data.openstack_networking_network_v2.existing[*].id))
     name = one(concat(openstack_networking_network_v2.network[*].name, data.openstack_networking_network_v2.existing[*].name))
@@ -15,7 +15,7 @@ output "subnets" {
 }
 
 output "external_network" {
-  description = "Where floating IPs come from. They reach the subnets only once the router is connected."
+  description = "The source of floating IPs. They reach the subnets only after the router is connected."
   value       = data.openstack_networking_network_v2.external.name
   depends_on  = [openstack_networking_router_interface_v2.interface]
 }

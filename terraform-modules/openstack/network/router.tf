@@ -1,4 +1,4 @@
-# The way out: a router of the cluster's own, or one that exists. Without either, the existing subnets have theirs.
+# The router: the cluster's own, or an existing one. Without either, the existing subnets already have one.
 
 data "openstack_networking_network_v2" "external" {
   name     = var.external_network

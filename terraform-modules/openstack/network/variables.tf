@@ -27,7 +27,7 @@ variable "external_network" {
 }
 
 variable "dns_servers" {
-  description = "Name servers of the network that is made; the cloud's own when empty."
+  description = "Name servers of a network that is created; the cloud's own if empty."
   nullable    = false
   type        = list(string)
   default     = []
@@ -39,13 +39,13 @@ variable "dns_servers" {
 }
 
 variable "mtu" {
-  description = "Largest packet of the network that is made, in bytes; the cloud's default when null."
+  description = "Maximum packet size (MTU) of a network that is created, in bytes; the cloud's default if null."
   type        = number
   default     = null
 }
 
 variable "existing" {
-  description = "Names or IDs of what is used instead of making it; a network comes with both subnets."
+  description = "Names or IDs of existing resources to use instead of new ones; a network requires both subnets."
   nullable    = false
   type = object({
     network              = optional(string)

@@ -1,4 +1,4 @@
-# Addresses by which operators reach a node directly.
+# Floating IPs, by which operators reach a node directly.
 
 resource "openstack_networking_floatingip_v2" "public" {
   for_each = toset([for name, node in var.nodes : name if node.public])

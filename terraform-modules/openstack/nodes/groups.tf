@@ -1,5 +1,5 @@
-# Server groups keep nodes on different physical machines. A group of a cloud has at most 10 members in most
-# quotas, so a larger pool has several; between two of them nothing is promised.
+# Server groups keep nodes on different physical machines. Most quotas allow 10 members per group, so a larger
+# pool has several groups; nodes of different groups may share a machine.
 
 locals {
   members = 10

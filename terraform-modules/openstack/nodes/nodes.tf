@@ -1,4 +1,4 @@
-# Machines, each with a port of its own: the port keeps the address when the machine is made again.
+# Machines, each with its own port, which keeps the address when the machine is recreated.
 
 resource "openstack_networking_port_v2" "port" {
   for_each = var.nodes
@@ -15,7 +15,7 @@ resource "openstack_networking_port_v2" "port" {
     ip_address = each.value.address
   }
 
-  # Others than its own are dropped by the cloud.
+  # The cloud drops packets of all other addresses except the port's own.
   dynamic "allowed_address_pairs" {
     for_each = var.shared_addresses
     content {
@@ -66,13 +66,13 @@ resource "openstack_compute_instance_v2" "node" {
   }
 
   lifecycle {
-    # Keys, image and zone count when a machine is made: others are no reason to make it again.
+    # Keys, image and zone apply when a machine is created; changes do not replace existing machines.
     ignore_changes = [user_data, key_pair, image_id, block_device, availability_zone, availability_zone_hints]
   }
 }
 
 locals {
-  # The number at the end of a node's name. It stays when other nodes come and go.
+  # The number at the end of a node's name. It does not change when other nodes are added or removed.
   ordinals = { for name in keys(var.nodes) : name => tonumber(regex("[0-9]+$", name)) }
 
   zones = {
@@ -81,7 +81,7 @@ locals {
     )
   }
 
-  # Small and constant: no secret, no version. What the cluster needs is installed over SSH.
+  # Small and constant, without secrets and versions. Everything else is installed over SSH.
   user_data = join("\n", ["#cloud-config", yamlencode({
     users = [
       "default",

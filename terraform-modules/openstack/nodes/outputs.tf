@@ -1,5 +1,5 @@
 output "nodes" {
-  description = "The nodes by name. instance is new whenever the machine was made again; volumes has the IDs of its volumes."
+  description = "The nodes, by name. instance changes when the machine is recreated; volumes has the IDs of its volumes."
   value = {
     for name, node in var.nodes : name => merge(
       {
@@ -9,7 +9,7 @@ output "nodes" {
         instance       = openstack_compute_instance_v2.node[name].id
         public_address = try(openstack_networking_floatingip_associate_v2.public[name].floating_ip, null)
       },
-      # By the attachments: whoever looks for a volume in a machine finds it there.
+      # From the attachments, so that a volume in the output is already attached to its machine.
       { for some in [var.volumes] : "volumes" => {
         for volume in keys(some) : volume => openstack_compute_volume_attach_v2.attachment["${name}/${volume}"].volume_id
       } if length(some) > 0 },

@@ -1,5 +1,5 @@
 variable "role" {
-  description = "What these nodes are: server (control plane) or agent."
+  description = "Role of these nodes: server (control plane) or agent."
   nullable    = false
   type        = string
 
@@ -10,18 +10,18 @@ variable "role" {
 }
 
 variable "pool" {
-  description = "Name of the pool that these nodes form."
+  description = "Name of the pool that these nodes belong to."
   nullable    = false
   type        = string
 }
 
 variable "nodes" {
-  description = "The nodes by name. The name is a node's identity: removing one moves no other."
+  description = "The nodes, by name. A node is identified by its name, so removing one does not affect others."
   nullable    = false
   type = map(object({
     address = string
     public  = optional(bool, false) # has a floating IP
-    flavor  = optional(string)      # another one than the pool's, for as long as it waits for its new machine
+    flavor  = optional(string)      # a flavor other than the pool's, until the node's machine is replaced
   }))
 
   validation {
@@ -42,7 +42,7 @@ variable "flavor" {
 }
 
 variable "image_id" {
-  description = "ID of the image of every node. By ID, because clouds build images again under the same name."
+  description = "ID of the image of every node. An ID, because clouds publish new images under the same name."
   nullable    = false
   type        = string
 }
@@ -57,7 +57,7 @@ variable "boot_volume" {
 }
 
 variable "volumes" {
-  description = "Extra volumes of every node, by name. They can grow, never shrink."
+  description = "Additional volumes of every node, by name. They can grow, never shrink."
   nullable    = false
   type = map(object({
     size_gib = number
@@ -84,7 +84,7 @@ variable "anti_affinity" {
 }
 
 variable "availability_zones" {
-  description = "Zones that the nodes are spread over in turn, by their numbers; the cloud's default when empty."
+  description = "Zones over which the nodes are distributed in turn, by their numbers; the cloud's default if empty."
   nullable    = false
   type        = list(string)
   default     = []

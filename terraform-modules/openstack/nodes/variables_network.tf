@@ -1,5 +1,5 @@
 variable "network" {
-  description = "The cluster's network, as the network module gives it."
+  description = "The cluster's network: output of the network module."
   nullable    = false
   type = object({
     id   = string
@@ -8,13 +8,13 @@ variable "network" {
 }
 
 variable "subnet_id" {
-  description = "ID of the subnet that the nodes' addresses are in."
+  description = "ID of the subnet of the nodes' addresses."
   nullable    = false
   type        = string
 }
 
 variable "external_network" {
-  description = "Where floating IPs come from, as the network module gives it."
+  description = "The source of floating IPs: output of the network module."
   nullable    = false
   type        = string
 }
@@ -26,7 +26,7 @@ variable "security_group_ids" {
 }
 
 variable "shared_addresses" {
-  description = "Addresses besides its own that any of the nodes may answer for, such as a virtual IP."
+  description = "Addresses that any of the nodes may use in addition to its own, such as a virtual IP."
   nullable    = false
   type        = set(string)
   default     = []

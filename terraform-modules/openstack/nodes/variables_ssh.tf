@@ -1,11 +1,11 @@
 variable "ssh_user" {
-  description = "User that may log in and use sudo without a password; cloud-init makes it where the image has none."
+  description = "User to log in as, with sudo without a password; cloud-init creates it if the image has none."
   nullable    = false
   type        = string
 }
 
 variable "ssh_authorized_keys" {
-  description = "Public keys that may log in, one line each. They count when a machine is made."
+  description = "Public keys that are authorized to log in, one line each. They apply when a machine is created."
   nullable    = false
   type        = list(string)
 
@@ -16,7 +16,7 @@ variable "ssh_authorized_keys" {
 }
 
 variable "key_pair" {
-  description = "Name of a key pair in the cloud that may log in besides, as the image's own user."
+  description = "Name of a key pair in the cloud that is also authorized to log in, as the image's default user."
   type        = string
   default     = null
 }

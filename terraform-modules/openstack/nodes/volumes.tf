@@ -1,7 +1,7 @@
-# Volumes with the nodes' data, apart from the machines: a machine that is made again gets the same ones.
+# Volumes with the nodes' data, separate from the machines: a recreated machine gets the same volumes.
 
 locals {
-  # Keys are node/volume: removing one moves no other.
+  # Keys are node/volume, so removing one does not affect others.
   volumes = {
     for pair in setproduct(keys(var.nodes), keys(var.volumes)) : "${pair[0]}/${pair[1]}" => {
       node = pair[0]
@@ -17,7 +17,7 @@ resource "openstack_blockstorage_volume_v3" "volume" {
   description          = "Volume ${each.value.name} of node ${each.value.node}. Made by kbootstrap."
   size                 = var.volumes[each.value.name].size_gib
   volume_type          = var.volumes[each.value.name].type
-  enable_online_resize = true # it grows while its machine runs
+  enable_online_resize = true # grows while its machine runs
 
   metadata = {
     "kbootstrap.spec"    = var.cluster.spec
@@ -27,7 +27,7 @@ resource "openstack_blockstorage_volume_v3" "volume" {
   }
 }
 
-# What it is called in the machine is the cloud's choice, so nothing is said of that: it is found by its ID.
+# The cloud chooses the device name, so none is set here: the volume is found by its ID.
 resource "openstack_compute_volume_attach_v2" "attachment" {
   for_each = local.volumes
 

@@ -1,8 +1,8 @@
-# Who may reach what. Ranges of addresses only: rules between groups are slow to take effect, and each rule costs
-# seconds and quota. What leaves a machine is not filtered (the two rules that every new group has).
+# Allowed traffic. The rules use only address ranges: rules between groups are slow to take effect, and each rule
+# costs seconds and quota. Outgoing traffic is not filtered (the two rules that every new group has).
 
 locals {
-  # Names of the table's left side, and the addresses that they stand for.
+  # The names in the table's `from`, and their address ranges.
   ranges = {
     nodes         = [var.cidr]
     control_plane = [var.control_plane]
@@ -12,7 +12,7 @@ locals {
   }
 
   table = concat(
-    # from → to, protocol, ports: what for
+    # from → to, protocol, ports: purpose
     [for port in var.api_ports : { from = "nodes", to = "control_plane", protocol = "tcp", ports = [port, port] }], # API
     [
       { from = "control_plane", to = "control_plane", protocol = "tcp", ports = [2379, 2380] }, # etcd
@@ -29,24 +29,24 @@ locals {
     local.ssh[var.bastion],
   )
 
-  # Load balancers of OVN pass packets on with the client's address; others connect from the cluster's subnets.
-  # Only agents take clients: a floating IP on a server would open its node ports to everybody.
+  # OVN's load balancers forward packets with the client's address; others connect from the cluster's subnets.
+  # Only agents accept clients: a floating IP on a server would expose its node ports to the internet.
   node_ports = var.keeps_client_addresses ? "clients" : "nodes"
 
-  # Operators reach the API directly, not from a load balancer's address in the cluster.
+  # Operators connect to the API directly, not from a load balancer's address in the cluster.
   api = [
     for port in slice(var.api_ports, 0, 1) : { from = "api", to = "control_plane", protocol = "tcp", ports = [port, port] }
     if var.api_direct
   ]
 
   ssh = {
-    # Through the first server, whose floating IP answers.
+    # Through the first server, which has a floating IP.
     server = [
       { from = "ssh", to = "control_plane", protocol = "tcp", ports = [22, 22] },
       { from = "control_plane", to = "control_plane", protocol = "tcp", ports = [22, 22] },
       { from = "control_plane", to = "agents", protocol = "tcp", ports = [22, 22] },
     ]
-    # Through a machine of its own, which stands in the control plane's subnet.
+    # Through a separate machine in the control plane's subnet.
     machine = [
       { from = "ssh", to = "bastion", protocol = "tcp", ports = [22, 22] },
       { from = "control_plane", to = "control_plane", protocol = "tcp", ports = [22, 22] },
@@ -58,7 +58,7 @@ locals {
     ]
   }
 
-  # One rule for each range. Operators' ranges are named by their addresses: adding one touches no other.
+  # One rule per range. Rules of operators' ranges are named by address, so adding one does not affect others.
   every = flatten([
     for row in local.table : [
       for range in local.ranges[row.from] : merge(row, {
@@ -71,7 +71,7 @@ locals {
     ]
   ])
 
-  # Two rows may mean the same rule, when operators are in the cluster's own network; the cloud wants it once.
+  # Two rows can yield the same rule, if operators are in the cluster's own network; the cloud accepts it once.
   same  = { for rule in local.every : "${rule.to} ${rule.protocol} ${rule.ports[0]} ${rule.range}" => rule... }
   rules = { for found in values(local.same) : found[0].key => found[0] }
 }

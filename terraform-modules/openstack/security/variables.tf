@@ -1,5 +1,5 @@
 variable "cidr" {
-  description = "All addresses of the network: both subnets are part of it."
+  description = "Address range of the network, which contains both subnets."
   nullable    = false
   type        = string
 
@@ -10,7 +10,7 @@ variable "cidr" {
 }
 
 variable "control_plane" {
-  description = "Subnet of the control-plane nodes, and of a bastion of its own."
+  description = "Subnet of the control-plane nodes, and of a separate bastion."
   nullable    = false
   type        = string
 
@@ -61,7 +61,7 @@ variable "ssh_allowed_cidrs" {
 }
 
 variable "bastion" {
-  description = "Where SSH from outside arrives: server (the first one), machine (one of its own) or none (every node)."
+  description = "Target of SSH from outside: server (the first one), machine (a separate one) or none (every node)."
   nullable    = false
   type        = string
 
@@ -72,7 +72,7 @@ variable "bastion" {
 }
 
 variable "keeps_client_addresses" {
-  description = "Whether the cloud's load balancers pass packets on with the client's address, as those of OVN do."
+  description = "Whether the cloud's load balancers forward packets with the client's address, as OVN's do."
   nullable    = false
   type        = bool
   default     = false

@@ -1,5 +1,5 @@
-# Object storage that belongs to the cluster. `kbootstrap destroy` leaves it where it is unless told otherwise, and a
-# bucket with something in it is never deleted from here.
+# Object storage that belongs to the cluster. `kbootstrap destroy` keeps it, unless `--with-buckets` is given, and
+# never deletes a bucket that is not empty.
 
 resource "openstack_objectstorage_container_v1" "bucket" {
   for_each = var.buckets

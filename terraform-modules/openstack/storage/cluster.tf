@@ -1,5 +1,5 @@
 variable "cluster" {
-  description = "Which cluster this belongs to: the spec's name and the cluster's name in it."
+  description = "The cluster that this belongs to: the name of the spec, and the name of the cluster in it."
   nullable    = false
   type = object({
     spec = string
@@ -8,7 +8,7 @@ variable "cluster" {
 
   validation {
     condition     = alltrue([for name in values(var.cluster) : can(regex("^[a-z0-9][a-z0-9.-]{0,40}$", name))])
-    error_message = "Names are lower-case letters, digits, dots and dashes, at most 41: they stand in tags."
+    error_message = "Names are lower-case letters, digits, dots and dashes, at most 41, because tags contain them."
   }
 }
 

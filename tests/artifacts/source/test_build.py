@@ -63,9 +63,9 @@ def folder(path: Path) -> Path:
 
 
 async def build(cache: Path, compilers: FakeRunner, version: str, out: Path) -> None:
-    found = recipe.k3s(version)
+    found = recipe.distribution("k3s", version)
     assert found is not None
-    await Source(compilers, cache, {}, Ear()).k3s(found, ARCH, out)
+    await Source(compilers, cache, {}, Ear()).distribution(found, ARCH, out)
 
 
 async def test_both_files_of_the_vendor_come_out(tmp_path: Path) -> None:
@@ -119,10 +119,10 @@ async def test_tofu(tmp_path: Path) -> None:
 
 async def test_other_architecture_is_refused_before_anything_runs(tmp_path: Path) -> None:
     compilers = Compilers(tmp_path)
-    found = recipe.k3s("v1.32.0+k3s1")
+    found = recipe.distribution("k3s", "v1.32.0+k3s1")
     assert found is not None
     with pytest.raises(PrerequisiteMissing, match="cannot be built from source"):
-        await Source(compilers, tmp_path, {}, Ear()).k3s(
+        await Source(compilers, tmp_path, {}, Ear()).distribution(
             found, "arm64" if ARCH == "amd64" else "amd64", tmp_path
         )
     assert compilers.ran == []

@@ -33,10 +33,10 @@ def test_programs_have_their_folders(name: str) -> None:
 
 
 def test_versions_of_k3s() -> None:
-    assert recipe.k3s_versions() == ("v1.32.0+k3s1", "v1.31.0+k3s1")
-    assert recipe.k3s("v1.29.0+k3s1") is None
-    for version in recipe.k3s_versions():
-        found = recipe.k3s(version)
+    assert recipe.distribution_versions("k3s") == ("v1.32.0+k3s1", "v1.31.0+k3s1")
+    assert recipe.distribution("k3s", "v1.29.0+k3s1") is None
+    for version in recipe.distribution_versions("k3s"):
+        found = recipe.distribution("k3s", version)
         assert found is not None
         assert set(found.images) == {
             "pause",
@@ -52,7 +52,11 @@ def test_versions_of_k3s() -> None:
 
 
 def test_image_that_end_to_end_tests_use() -> None:
-    tags = {found.images["busybox"] for v in recipe.k3s_versions() if (found := recipe.k3s(v))}
+    tags = {
+        found.images["busybox"]
+        for v in recipe.distribution_versions("k3s")
+        if (found := recipe.distribution("k3s", v))
+    }
     assert tags == {"rancher/mirrored-library-busybox:1.36.1"}
 
 

@@ -49,7 +49,7 @@ class Server:
             "data": str(self.folder),
             "token": str(self.folder / "own"),
             "server_token": f"{self.binary}.token",
-            "binary": str(self.binary),
+            "kubectl": f"{self.binary} kubectl",
             "next": str(self.folder / "next"),
         }
         head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from kbootstrap.cluster.converge import readiness as arrival
+from kbootstrap.cluster.converge import readiness
 from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.desired import wanted
-from kbootstrap.cluster.decide.steps import GiveSecret, Plan, Step, WaitKnown
 from kbootstrap.cluster.state.model import LocalFile, Wanted
+from kbootstrap.cluster.steps.api import GiveSecret, WaitKnown
+from kbootstrap.cluster.steps.base import Step
+from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import DeadlinePassed
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros import find
@@ -37,7 +39,7 @@ ADDED = Additions(
 UNKNOWN = Taint(UNINITIALIZED, "true", "NoSchedule")
 
 
-def want(servers: int = 1, agents: int = 1, *, additions: Additions = ADDED, good: str = "m1") -> Wanted:
+def desired(servers: int = 1, agents: int = 1, *, additions: Additions = ADDED, good: str = "m1") -> Wanted:
     inventory = Inventory("local", {}, INTERNAL, EXTERNAL, ("10.9.0.10",))
     spec = cluster(servers=servers, agents=agents)
     many = nodes(servers, agents)
@@ -60,7 +62,7 @@ def kinds(plan: Plan, node: str, *wanted_kinds: type[Step]) -> list[str]:
 
 
 def test_a_new_cluster_gets_manifests_images_a_secret_and_waits() -> None:
-    wish = want(3, 1)
+    wish = desired(3, 1)
     plan = plan_of(wish, {"*": {}})
     assert kinds(plan, SERVER, GiveSecret, WaitKnown) == ["WaitKnown", "GiveSecret"]
     for other in ("local-control-plane-2", "local-control-plane-3", AGENT):
@@ -87,22 +89,22 @@ def test_a_new_cluster_gets_manifests_images_a_secret_and_waits() -> None:
 def test_a_running_cluster(
     mark: str | None, taint: Taint | None, server: list[str], agent: list[str]
 ) -> None:
-    plan = plan_of(want(), {"*": {"is": "running"}}, mark, taint)
+    plan = plan_of(desired(), {"*": {"is": "running"}}, mark, taint)
     assert [type(step).__name__ for step in plan.steps.get(SERVER, ())] == server
     assert [type(step).__name__ for step in plan.steps.get(AGENT, ())] == agent
 
 
 def test_the_controller_of_a_running_cluster_is_neither_given_nor_taken() -> None:
     for before, after in ((Additions(), ADDED), (ADDED, Additions())):
-        have, wish = want(additions=before), want(additions=after)
+        have, wish = desired(additions=before), desired(additions=after)
         plan = decide(wish, {n.name: running(have, n.name) for n in wish.nodes}, None)
         assert plan.refused
         assert "KB0811" in {problem.code for problem in plan.diagnostics}
 
 
 def test_an_addon_is_not_taken_away() -> None:
-    have = want(additions=Additions(manifests={"storage.yaml": "kind: CSIDriver\n"}))
-    wish = want(additions=Additions())
+    have = desired(additions=Additions(manifests={"storage.yaml": "kind: CSIDriver\n"}))
+    wish = desired(additions=Additions())
     plan = decide(wish, {n.name: running(have, n.name) for n in wish.nodes}, None)
     assert [problem.code for problem in plan.diagnostics] == ["KB0827"]
 
@@ -140,7 +142,7 @@ def local(tmp_path: Path) -> dict[str, LocalFile]:
 
 
 async def test_the_secret_is_written_once_the_first_server_serves(local: dict[str, LocalFile]) -> None:
-    machines, cloud = Machines(want(3, 1)), Cloud()
+    machines, cloud = Machines(desired(3, 1)), Cloud()
     await carry_out(machines, plan_of(machines.plan, {"*": {}}), cloud, local)
     log = machines.log
     assert log.index(f"serving {SERVER}") < log.index("secret cloud-config") < log.index(f"start {AGENT}")
@@ -150,7 +152,7 @@ async def test_the_secret_is_written_once_the_first_server_serves(local: dict[st
 
 
 async def test_pods_start_again_where_a_secret_is_replaced(local: dict[str, LocalFile]) -> None:
-    machines, cloud = Machines(want()), Cloud()
+    machines, cloud = Machines(desired()), Cloud()
     machines.secrets["cloud-config"] = SecretContent("m0", {})
     await carry_out(machines, plan_of(machines.plan, {"*": {"is": "running"}}, "m0"), cloud, local)
     assert machines.secrets["cloud-config"].mark == "new"
@@ -159,7 +161,7 @@ async def test_pods_start_again_where_a_secret_is_replaced(local: dict[str, Loca
 
 async def test_a_secret_that_turns_out_to_be_good_is_left_alone(local: dict[str, LocalFile]) -> None:
     """The API was silent when it was decided."""
-    machines, cloud = Machines(want()), Cloud()
+    machines, cloud = Machines(desired()), Cloud()
     machines.secrets["cloud-config"] = SecretContent("m1", {})
     plan = decide(machines.plan, facts(machines.plan, {"*": {"is": "running"}}), None)
     assert kinds(plan, SERVER, GiveSecret) == ["GiveSecret"]
@@ -172,8 +174,8 @@ async def test_a_secret_that_turns_out_to_be_good_is_left_alone(local: dict[str,
 async def test_a_controller_that_never_comes(
     local: dict[str, LocalFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arrival, "KNOWN", 0.3)
-    machines, cloud = Machines(want(), taints=(UNKNOWN,)), Cloud()
+    monkeypatch.setattr(readiness, "KNOWN", 0.3)
+    machines, cloud = Machines(desired(), taints=(UNKNOWN,)), Cloud()
     with pytest.raises(DeadlinePassed) as caught:
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), cloud, local)
     assert caught.value.code == "KB0826"

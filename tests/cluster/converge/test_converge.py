@@ -9,13 +9,12 @@ from typing import Any, ClassVar
 import pytest
 
 from kbootstrap.cluster import deadlines
-from kbootstrap.cluster.converge import node_actions as hands
-from kbootstrap.cluster.converge import readiness as arrival
-from kbootstrap.cluster.converge import watch
+from kbootstrap.cluster.converge import node_actions, readiness, watch
 from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.decide.steps import Plan, StageFile
 from kbootstrap.cluster.state.model import LocalFile, Wanted
+from kbootstrap.cluster.steps.files import StageFile
+from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import DeadlinePassed, HostUnreachable, InstallFailed, PrerequisiteMissing
 from kbootstrap.core.events import Event, Status, Type
 from kbootstrap.core.process import LocalRunner
@@ -24,7 +23,7 @@ from kbootstrap.distros.k3s import K3s
 from kbootstrap.hosts.fake import Drop, FakeHost, Hang, Put, Run, output
 from kbootstrap.hosts.model import Output
 from tests.cluster.machines import AGENT_TOKEN, KUBECONFIG, RAW_AGENT, SERVER_TOKEN, Machines
-from tests.cluster.world import EXTERNAL, api, facts, want
+from tests.cluster.world import EXTERNAL, api, desired, facts
 
 S1, S2, S3 = (f"local-control-plane-{i}" for i in (1, 2, 3))
 A1, A2 = (f"local-default-{i}" for i in (1, 2))
@@ -34,9 +33,9 @@ TOKEN, AGENT = "/etc/rancher/k3s/kbootstrap-token", "/etc/rancher/k3s/kbootstrap
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Deadlines are constants of modules; here they pass in a moment."""
-    monkeypatch.setattr(hands, "POLL", 0.01)
+    monkeypatch.setattr(node_actions, "POLL", 0.01)
     monkeypatch.setattr(watch, "POLL", 0.01)
-    monkeypatch.setattr(arrival, "READY", 0.5)
+    monkeypatch.setattr(readiness, "READY", 0.5)
 
 
 @pytest.fixture
@@ -71,7 +70,7 @@ async def carry_out(
 
 
 async def test_a_new_cluster(local: dict[str, LocalFile]) -> None:
-    machines = Machines(want(3, 2, labels={"node-role.kubernetes.io/web": "true"}))
+    machines = Machines(desired(3, 2, labels={"node-role.kubernetes.io/web": "true"}))
     text = await carry_out(machines, plan_of(machines.plan, {"*": {}}), local)
     assert text == KUBECONFIG.rstrip("\n")
     log = machines.log
@@ -95,7 +94,7 @@ async def test_a_new_cluster(local: dict[str, LocalFile]) -> None:
 
 
 async def test_bits_of_the_first_server_go_first(local: dict[str, LocalFile]) -> None:
-    machines = Machines(want(1, 2))
+    machines = Machines(desired(1, 2))
     order: list[str] = []
     for host in machines.hosts.values():
         host.calls = _Recorder(order, host.name)
@@ -114,7 +113,7 @@ class _Recorder(list[Run | Put]):
 
 
 async def test_the_claim_comes_before_anything_else(local: dict[str, LocalFile]) -> None:
-    machines = Machines(want(1, 0))
+    machines = Machines(desired(1, 0))
     await carry_out(machines, plan_of(machines.plan, {"*": {}}), local)
     first, *rest = machines.hosts[S1].calls
     assert isinstance(first, Run)
@@ -126,7 +125,7 @@ async def test_the_claim_comes_before_anything_else(local: dict[str, LocalFile])
 
 
 async def test_no_secret_in_commands_or_events(local: dict[str, LocalFile]) -> None:
-    machines, events, redactor = Machines(want(2, 1)), list[Event](), Redactor()
+    machines, events, redactor = Machines(desired(2, 1)), list[Event](), Redactor()
     await carry_out(machines, plan_of(machines.plan, {"*": {}}), local, events, redactor)
     made = [machines.hosts[S1].files[path].decode() for path in (TOKEN, AGENT)]
     said = "\n".join(c for host in machines.hosts.values() for c in host.commands) + repr(events)
@@ -137,7 +136,7 @@ async def test_no_secret_in_commands_or_events(local: dict[str, LocalFile]) -> N
 
 
 async def test_events_tell_every_step(local: dict[str, LocalFile]) -> None:
-    machines, events = Machines(want(1, 1)), list[Event]()
+    machines, events = Machines(desired(1, 1)), list[Event]()
     plan = plan_of(machines.plan, {"*": {}})
     await carry_out(machines, plan, local, events)
     done = {(e.node, e.step) for e in events if e.type is Type.STEP and e.status is Status.DONE}
@@ -148,7 +147,7 @@ async def test_events_tell_every_step(local: dict[str, LocalFile]) -> None:
 
 
 async def test_members_that_stopped_start_together(local: dict[str, LocalFile]) -> None:
-    machines = Machines(want(3, 1))
+    machines = Machines(desired(3, 1))
     plan = plan_of(machines.plan, {"*": {"is": "running", "unit": {"active": "inactive"}}})
     await carry_out(machines, plan, local)
     assert machines.log[:4] == [f"start {S1}", f"start {S2}", f"start {S3}", f"serving {S1}"]
@@ -177,7 +176,7 @@ class _Slow(FakeHost):
 
 @pytest.mark.parametrize("at_once", [1, 2, 3])
 async def test_as_many_of_a_pool_restart_at_once_as_may(local: dict[str, LocalFile], at_once: int) -> None:
-    wanted = want(1, 4)
+    wanted = desired(1, 4)
     nodes = tuple(dataclasses.replace(node, at_once=at_once) for node in wanted.nodes)
     machines = Machines(dataclasses.replace(wanted, nodes=nodes))
     machines.hosts = {name: _Slow(name, machines.answer) for name in machines.hosts}
@@ -190,7 +189,7 @@ async def test_as_many_of_a_pool_restart_at_once_as_may(local: dict[str, LocalFi
 
 
 async def test_restarts_come_one_after_the_other(local: dict[str, LocalFile]) -> None:
-    machines = Machines(want(3, 2))
+    machines = Machines(desired(3, 2))
     changed = {"is": "running", "files": {"/etc/rancher/k3s/config.yaml": "0"}, "texts": {}}
     plan = plan_of(machines.plan, {"*": changed}, {"*": {}})
     machines.nodes = dict(api(machines.plan, {"*": {}}).nodes)  # type: ignore[union-attr]
@@ -202,7 +201,7 @@ async def test_restarts_come_one_after_the_other(local: dict[str, LocalFile]) ->
 
 
 async def test_a_new_machine_of_an_old_name(local: dict[str, LocalFile]) -> None:
-    machines = Machines(want(1, 2))
+    machines = Machines(desired(1, 2))
     plan = plan_of(machines.plan, {"*": {"is": "running"}, A2: {}}, {"*": {}, A2: {"ready": False}})
     machines.nodes = dict(api(machines.plan, {"*": {}}).nodes)  # type: ignore[union-attr]
     await carry_out(machines, plan, local)
@@ -211,14 +210,14 @@ async def test_a_new_machine_of_an_old_name(local: dict[str, LocalFile]) -> None
 
 
 async def test_labels_are_tried_again_after_a_conflict(local: dict[str, LocalFile]) -> None:
-    machines = Machines(want(1, 1, labels={"tier": "web"}), conflicts=2)
+    machines = Machines(desired(1, 1, labels={"tier": "web"}), conflicts=2)
     await carry_out(machines, plan_of(machines.plan, {"*": {}}), local)
     assert machines.nodes[A1].labels == {"tier": "web"}
     assert machines.nodes[A1].applied == '{"labels":["tier"],"taints":[]}'
 
 
 async def test_a_ready_from_before_does_not_count(local: dict[str, LocalFile]) -> None:
-    machines = Machines(want(1, 1), clock=1000)
+    machines = Machines(desired(1, 1), clock=1000)
     stopped = {"*": {"is": "running"}, A1: {"is": "running", "unit": {"active": "inactive"}}}
     plan = plan_of(machines.plan, stopped, {"*": {"heartbeat": 900}})
     machines.nodes = dict(api(machines.plan, {"*": {"heartbeat": 900}}).nodes)  # type: ignore[union-attr]
@@ -230,16 +229,16 @@ async def test_a_ready_from_before_does_not_count(local: dict[str, LocalFile]) -
 
 
 async def test_enable_only(local: dict[str, LocalFile]) -> None:
-    machines = Machines(want(1, 0))
+    machines = Machines(desired(1, 0))
     plan = plan_of(machines.plan, {"*": {"is": "running", "unit": {"enabled": False}}}, {"*": {}})
     await carry_out(machines, plan, local)
     assert [line for line in machines.log if S1 in line] == [f"enable {S1}"]
 
 
 async def test_the_first_server_fails(monkeypatch: pytest.MonkeyPatch, local: dict[str, LocalFile]) -> None:
-    monkeypatch.setattr(hands, "_PATIENCE", 0.0)
+    monkeypatch.setattr(node_actions, "_PATIENCE", 0.0)
     machines = Machines(
-        want(1, 1),
+        desired(1, 1),
         serving={S1: output(status=1)},
         journal={S1: "listen tcp :6443: bind: address already in use\ntoken " + SERVER_TOKEN},
     )
@@ -258,8 +257,8 @@ async def test_the_first_server_fails(monkeypatch: pytest.MonkeyPatch, local: di
 async def test_a_server_that_never_serves(
     monkeypatch: pytest.MonkeyPatch, local: dict[str, LocalFile]
 ) -> None:
-    monkeypatch.setattr(hands, "SERVING", 0.05)
-    machines, events = Machines(want(1, 0), serving={S1: output(status=124)}), list[Event]()
+    monkeypatch.setattr(node_actions, "SERVING", 0.05)
+    machines, events = Machines(desired(1, 0), serving={S1: output(status=124)}), list[Event]()
     with pytest.raises(DeadlinePassed, match="has not become ready within") as caught:
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), local, events)
     assert caught.value.code == "KB0815"
@@ -269,8 +268,8 @@ async def test_a_server_that_never_serves(
 async def test_a_joining_server_fails_and_the_rest_goes_on(
     monkeypatch: pytest.MonkeyPatch, local: dict[str, LocalFile]
 ) -> None:
-    monkeypatch.setattr(hands, "_PATIENCE", 0.0)
-    machines = Machines(want(3, 2), serving={S2: output(status=1)})
+    monkeypatch.setattr(node_actions, "_PATIENCE", 0.0)
+    machines = Machines(desired(3, 2), serving={S2: output(status=1)})
     with pytest.raises(InstallFailed) as caught:
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), local)
     assert caught.value.host == S2
@@ -279,7 +278,7 @@ async def test_a_joining_server_fails_and_the_rest_goes_on(
 
 
 async def test_full_disk_on_one_agent(local: dict[str, LocalFile]) -> None:
-    machines = Machines(want(1, 2))
+    machines = Machines(desired(1, 2))
     machines.hosts[A1].free = 100
     with pytest.raises(InstallFailed, match="space") as caught:
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), local)
@@ -289,7 +288,7 @@ async def test_full_disk_on_one_agent(local: dict[str, LocalFile]) -> None:
 
 
 async def test_full_disk_on_the_first_server(local: dict[str, LocalFile]) -> None:
-    machines = Machines(want(3, 1))
+    machines = Machines(desired(3, 1))
     machines.hosts[S1].free = 100
     with pytest.raises(InstallFailed, match="space"):
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), local)
@@ -297,7 +296,7 @@ async def test_full_disk_on_the_first_server(local: dict[str, LocalFile]) -> Non
 
 
 async def test_full_disk_on_a_joining_server(local: dict[str, LocalFile]) -> None:
-    machines = Machines(want(3, 0))
+    machines = Machines(desired(3, 0))
     machines.hosts[S2].free = 100
     with pytest.raises(InstallFailed, match="space"):
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), local)
@@ -305,14 +304,14 @@ async def test_full_disk_on_a_joining_server(local: dict[str, LocalFile]) -> Non
 
 
 async def test_several_failures_are_named(local: dict[str, LocalFile]) -> None:
-    machines = Machines(want(1, 2))
+    machines = Machines(desired(1, 2))
     machines.hosts[A1].free = machines.hosts[A2].free = 100
     with pytest.raises(InstallFailed, match="failed too: local-default-"):
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), local)
 
 
 async def test_the_first_server_does_not_hide_who_failed_before(local: dict[str, LocalFile]) -> None:
-    machines = Machines(want(1, 1), serving={S1: Hang(0.2, then=Drop())})
+    machines = Machines(desired(1, 1), serving={S1: Hang(0.2, then=Drop())})
     machines.hosts[A1].free = 100
     with pytest.raises(HostUnreachable, match=f"failed too: {A1}") as caught:
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), local)
@@ -321,7 +320,7 @@ async def test_the_first_server_does_not_hide_who_failed_before(local: dict[str,
 
 async def test_two_failures_at_the_same_moment_end_the_run(local: dict[str, LocalFile]) -> None:
     """An agent that waited for its own bits took the end of the run for theirs, and waited for ever."""
-    machines = Machines(want(1, 1), serving={S1: Drop()})
+    machines = Machines(desired(1, 1), serving={S1: Drop()})
     machines.hosts[A1].free = 100
     async with asyncio.timeout(5):
         with pytest.raises(HostUnreachable):
@@ -345,30 +344,30 @@ async def test_a_full_disk_keeps_the_stamp(tmp_path: Path, local: dict[str, Loca
                 raise InstallFailed(done.stderr)
             return Output(done.status, done.stdout, done.stderr)
 
-    plan = want(1, 0)
+    plan = desired(1, 0)
     distro: Any = K3s(paths=dataclasses.replace(plan.distro.paths, stamp=str(stamp)))
     steps = plan_of(plan, {"*": {}}).steps[S1]
     stage = next(step for step in steps if isinstance(step, StageFile))
-    doing = hands.Hands(Shell(S1), dataclasses.replace(plan, distro=distro), Redactor())
+    actions = node_actions.NodeActions(Shell(S1), dataclasses.replace(plan, distro=distro), Redactor())
     (tmp_path / "stamp.new").symlink_to("/dev/full")
     with pytest.raises(InstallFailed, match="No space left"):
-        await doing.stage(stage, local, None)
+        await actions.stage(stage.artifact, stage.version, local, aside=stage.aside)
     assert stamp.read_text().startswith("cluster local\n")
     assert "No space left" in told[-1]
     (tmp_path / "stamp.new").unlink()
-    await doing.stage(stage, local, None)
+    await actions.stage(stage.artifact, stage.version, local, aside=stage.aside)
     assert stamp.read_text().splitlines()[0] == "cluster local"
     assert stamp.read_text().count("/usr/local/bin/k3s") == 1
 
 
 async def test_a_host_that_disappears(local: dict[str, LocalFile]) -> None:
-    machines = Machines(want(1, 1), serving={S1: Drop()})
+    machines = Machines(desired(1, 1), serving={S1: Drop()})
     with pytest.raises(HostUnreachable):
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), local)
 
 
 async def test_a_node_that_never_registers(local: dict[str, LocalFile]) -> None:
-    machines = Machines(want(1, 1), ready=frozenset({S1}), journal={A1: "Node password rejected"})
+    machines = Machines(desired(1, 1), ready=frozenset({S1}), journal={A1: "Node password rejected"})
     with pytest.raises(DeadlinePassed, match="it never registered") as caught:
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), local)
     assert caught.value.code == "KB0816"
@@ -378,9 +377,9 @@ async def test_a_node_that_never_registers(local: dict[str, LocalFile]) -> None:
 async def test_a_known_cause_ends_the_wait(
     monkeypatch: pytest.MonkeyPatch, local: dict[str, LocalFile]
 ) -> None:
-    monkeypatch.setattr(arrival, "READY", 60.0)
-    monkeypatch.setattr(arrival, "_LOOK", 0)
-    machines = Machines(want(1, 1), ready=frozenset({S1}), journal={A1: "token CA hash does not match"})
+    monkeypatch.setattr(readiness, "READY", 60.0)
+    monkeypatch.setattr(readiness, "_LOOK", 0)
+    machines = Machines(desired(1, 1), ready=frozenset({S1}), journal={A1: "token CA hash does not match"})
     with pytest.raises(InstallFailed, match="the cluster refuses its token") as caught:
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), local)
     assert caught.value.host == A1
@@ -388,21 +387,21 @@ async def test_a_known_cause_ends_the_wait(
 
 async def test_an_api_that_stays_silent(monkeypatch: pytest.MonkeyPatch, local: dict[str, LocalFile]) -> None:
     monkeypatch.setattr(watch, "API", 0.05)
-    machines = Machines(want(1, 0), silent=True)
+    machines = Machines(desired(1, 0), silent=True)
     with pytest.raises(InstallFailed) as caught:
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), local)
     assert caught.value.code == "KB0817"
 
 
 async def test_an_artifact_that_is_missing() -> None:
-    machines = Machines(want(1, 0))
+    machines = Machines(desired(1, 0))
     with pytest.raises(PrerequisiteMissing) as caught:
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), {})
     assert caught.value.code == "KB0819"
 
 
 async def test_a_refused_plan_is_not_carried_out(local: dict[str, LocalFile]) -> None:
-    machines = Machines(want(1, 0))
+    machines = Machines(desired(1, 0))
     plan = plan_of(machines.plan, {"*": {"others": ["rke2"]}})
     assert plan.refused
     assert not plan.empty

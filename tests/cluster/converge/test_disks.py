@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +12,12 @@ import pytest
 
 from kbootstrap.cluster.converge import disks
 from kbootstrap.cluster.decide import volumes
-from kbootstrap.cluster.decide.steps import FormatVolume, GrowVolume, MountVolume
 from kbootstrap.cluster.observe.facts import parse, script
 from kbootstrap.cluster.state.model import VolumeFacts, WantedVolume
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.distros import find
 from kbootstrap.hosts.fake import Answer, FakeHost, Put, Run, output
+from kbootstrap.hosts.model import Host
 
 ID = "0b9f1c52-7a3e-4d7e-9f10-2f9f7f3f6c11"
 MIB = 1 << 20
@@ -72,26 +72,25 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 def test_a_disk_from_its_first_day(disk: Disk) -> None:
     """Formatted when nothing is on it, never again; seen where it is mounted; grown with its volume."""
     assert disk.facts() == VolumeFacts(disk.link, 256 * MIB, "none")
-    step = FormatVolume(node="n", why="", volume=disk.wanted(256 * MIB), link=disk.link)
-    sh(disks.format_command(step))
+    command = disks.format_command(disk.wanted(256 * MIB), disk.link)
+    sh(command)
     ready = disk.facts()
     assert (ready.kind, ready.bytes, ready.size, ready.mounted) == ("ext4", 256 * MIB, 256 * MIB, "no")
 
     sh(f"mount {disk.device} {disk.mount} && echo precious > {disk.mount}/text")
     assert disk.facts().mounted == "yes"
     sh(f"umount {disk.mount}")
-    again = sh(disks.format_command(step), check=False)
+    again = sh(command, check=False)
     assert again.returncode == 1
     assert "there is something on it" in again.stderr
 
     disk.grow(512 * MIB)
     assert disk.facts().bytes == 512 * MIB
-    small = GrowVolume(node="n", why="", volume=disk.wanted(1024 * MIB), link=disk.link)
-    refused = sh(disks.grow_command(small), check=False)
+    refused = sh(disks.grow_command(disk.wanted(1024 * MIB), disk.link), check=False)
     assert refused.returncode == 1
     assert f"the machine sees {512 * MIB} bytes of {1024 * MIB}" in refused.stderr
     sh(f"e2fsck -fp {disk.device}; true")
-    sh(disks.grow_command(GrowVolume(node="n", why="", volume=disk.wanted(512 * MIB), link=disk.link)))
+    sh(disks.grow_command(disk.wanted(512 * MIB), disk.link))
     assert disk.facts().size == 512 * MIB
     sh(f"mount {disk.device} {disk.mount}")
     assert (disk.mount / "text").read_text() == "precious\n"
@@ -109,8 +108,8 @@ def test_a_disk_from_its_first_day(disk: Disk) -> None:
 def test_what_is_on_a_disk_is_seen_before_it_is_formatted(disk: Disk, command: str, kind: str) -> None:
     sh(command.format(disk.device))
     assert disk.facts().kind == kind
-    step = FormatVolume(node="n", why="", volume=disk.wanted(256 * MIB), link=disk.link)
-    assert sh(disks.format_command(step), check=False).returncode == (0 if kind == "none" else 1)
+    format_it = disks.format_command(disk.wanted(256 * MIB), disk.link)
+    assert sh(format_it, check=False).returncode == (0 if kind == "none" else 1)
 
 
 def test_what_is_in_the_way_is_seen(disk: Disk, tmp_path: Path) -> None:
@@ -137,7 +136,7 @@ LINK = f"/dev/disk/by-id/virtio-{ID[:20]}"
 async def test_the_unit_is_there_before_it_is_started() -> None:
     host = FakeHost("n", lambda _: output())
     file = volumes.unit_file(VOLUME, LINK)
-    await disks.do(MountVolume(node="n", why="", volume=VOLUME, link=LINK, file=file), host)
+    await disks.mount_volume(VOLUME, LINK, file, host)
     put, run = host.calls
     assert isinstance(put, Put)
     assert (put.destination, put.content) == (file.path, file.content.encode())
@@ -146,19 +145,21 @@ async def test_the_unit_is_there_before_it_is_started() -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "code"),
+    ("action", "link", "code"),
     [
-        (FormatVolume(node="n", why="", volume=VOLUME, link=LINK), "KB0844"),
-        (GrowVolume(node="n", why="", volume=VOLUME, link=LINK), "KB0843"),
-        (GrowVolume(node="n", why="", volume=VOLUME, link=""), "KB0840"),
+        (disks.format_volume, LINK, "KB0844"),
+        (disks.grow_volume, LINK, "KB0843"),
+        (disks.grow_volume, "", "KB0840"),
     ],
 )
-async def test_failures_say_what_the_machine_said(step: FormatVolume | GrowVolume, code: str) -> None:
+async def test_failures_say_what_the_machine_said(
+    action: Callable[[WantedVolume, str, Host], Awaitable[None]], link: str, code: str
+) -> None:
     def fails(_: Run) -> Answer:
         return output(status=1, stderr="it would not")
 
     with pytest.raises(InstallFailed) as caught:
-        await disks.do(step, FakeHost("n", fails))
+        await action(VOLUME, link, FakeHost("n", fails))
     assert caught.value.code == code
     assert caught.value.host == "n"
     assert caught.value.detail == (None if code == "KB0840" else "it would not")

@@ -8,13 +8,13 @@ import pytest
 
 from kbootstrap.cluster.converge import drain as module
 from kbootstrap.cluster.converge import watch
-from kbootstrap.cluster.converge.removal import clear, depart
-from kbootstrap.cluster.decide.removal import Going, steps
+from kbootstrap.cluster.converge.removal import NodeRemover
+from kbootstrap.cluster.decide.removal import Removal, steps
 from kbootstrap.cluster.state.pods import Owner, Pod, on_node, read_pod
 from kbootstrap.core.errors import DeadlinePassed, InstallFailed
 from kbootstrap.core.events import Event
 from tests.cluster.machines import FakeApi, Machines
-from tests.cluster.world import api, facts, want
+from tests.cluster.world import api, desired, facts
 
 S1, A1 = "local-control-plane-1", "local-default-1"
 SET, DAEMON = Owner("Deployment", "web", "shop"), Owner("DaemonSet", "web", "agent")
@@ -26,12 +26,12 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pod(name: str, owner: Owner | None = SET, node: str = A1, **more: bool) -> Pod:
-    found = {"mirror": False, "finished": False, "ready": True, "going": False} | more
+    found = {"mirror": False, "finished": False, "ready": True, "terminating": False} | more
     return Pod("web", name, node, owner, **found)
 
 
 def machines(*pods: Pod) -> Machines:
-    found = Machines(want(1, 1))
+    found = Machines(desired(1, 1))
     found.nodes = dict(api(found.plan, {"*": {}}).nodes)  # type: ignore[union-attr]
     found.pods = list(pods)
     return found
@@ -40,11 +40,10 @@ def machines(*pods: Pod) -> Machines:
 async def leave(found: Machines, seconds: float = 5) -> list[Event]:
     events: list[Event] = []
     there = facts(found.plan, {"*": {"is": "running"}})
-    mine = steps(Going({}, {A1: "agent"}), found.plan.distro, there, api(found.plan, {"*": {}}))
-    given, api_ = mine[A1], FakeApi(found)
-    await clear(A1, given, api_, cluster="local", seconds=seconds, emit=events.append)
-    host, distro = found.hosts[A1], found.plan.distro
-    await depart(A1, given, api_, host, cluster="local", distro=distro, emit=events.append)
+    mine = steps(Removal({}, {A1: "agent"}), found.plan.distro, there, api(found.plan, {"*": {}}))
+    remover = NodeRemover("local", found.plan.distro, FakeApi(found), events.append)
+    await remover.clear(A1, mine[A1], seconds=seconds)
+    await remover.depart(A1, mine[A1], found.hosts[A1])
     return events
 
 
@@ -100,16 +99,16 @@ def test_a_pod_is_read() -> None:
     assert read_pod(item).moves
     item["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:00Z", "ownerReferences": []}
     item["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "x"}
-    assert read_pod(item) == pod("a", None, mirror=True, going=True)
+    assert read_pod(item) == pod("a", None, mirror=True, terminating=True)
 
 
 async def test_a_server_that_joins_is_waited_for_before_it_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be a member of etcd already, and only its Node takes it out of there again."""
     s2 = "local-control-plane-2"
-    found = Machines(want(3, 0))
+    found = Machines(desired(3, 0))
     there = facts(found.plan, {"*": {"is": "running"}})
     seen = api(found.plan, {"*": {"etcd": True}, s2: None})
-    mine = steps(Going({s2: "server"}, {}), found.plan.distro, there, seen)[s2]
+    mine = steps(Removal({s2: "server"}, {}), found.plan.distro, there, seen)[s2]
     assert [type(step).__name__ for step in mine] == [
         "WaitJoined",
         "HoldService",
@@ -118,15 +117,8 @@ async def test_a_server_that_joins_is_waited_for_before_it_leaves(monkeypatch: p
     ]
 
     async def go() -> None:
-        await depart(
-            s2,
-            mine,
-            FakeApi(found),
-            found.hosts[s2],
-            cluster="local",
-            distro=found.plan.distro,
-            emit=list[Event]().append,
-        )
+        remover = NodeRemover("local", found.plan.distro, FakeApi(found), list[Event]().append)
+        await remover.depart(s2, mine, found.hosts[s2])
 
     monkeypatch.setattr(watch, "JOINED", 0.05)
     with pytest.raises(DeadlinePassed, match="is to leave before it has joined"):

@@ -11,7 +11,7 @@ from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.drift import Drift
 from kbootstrap.cluster.state.certificates import Certificate
 from kbootstrap.cluster.state.model import ApiFacts, ApiNode, NodeFacts, Wanted
-from tests.cluster.world import api, facts, running, want
+from tests.cluster.world import api, desired, facts, running
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
@@ -24,7 +24,7 @@ def rows_of(
 
 
 def test_everything_is_as_wanted() -> None:
-    plan = want(3, 1)
+    plan = desired(3, 1)
     rows = rows_of(plan, facts(plan, {"*": {"is": "running"}}), api(plan, {"*": {"etcd": True}}))
     assert all(row.good for row in rows.values())
     assert [row.service for row in rows.values()] == ["active"] * 4
@@ -32,7 +32,7 @@ def test_everything_is_as_wanted() -> None:
 
 
 def test_nothing_is_there() -> None:
-    plan = want(1, 1)
+    plan = desired(1, 1)
     row = rows_of(plan, facts(plan, {"*": {}}), None)["local-control-plane-1"]
     assert row.service == "absent"
     assert row.ready is None
@@ -42,7 +42,7 @@ def test_nothing_is_there() -> None:
 
 
 def test_a_machine_that_does_not_answer() -> None:
-    plan = want(3, 1)
+    plan = desired(3, 1)
     states = {"*": {"is": "running"}, "local-control-plane-3": None}
     seen = api(plan, {"*": {}, "local-control-plane-3": {"ready": False}})
     silent = {"local-control-plane-3": "no route"}
@@ -54,7 +54,7 @@ def test_a_machine_that_does_not_answer() -> None:
 
 
 def test_a_machine_that_is_silent_is_not_as_wanted_even_while_kubernetes_says_ready() -> None:
-    plan = want(1, 1)
+    plan = desired(1, 1)
     states = {"*": {"is": "running"}, "local-default-1": None}
     rows = rows_of(
         plan, facts(plan, states), api(plan, {"*": {}}), unreachable={"local-default-1": "stopped"}
@@ -64,12 +64,12 @@ def test_a_machine_that_is_silent_is_not_as_wanted_even_while_kubernetes_says_re
 
 
 def test_no_machine_answers() -> None:
-    assert {row.service for row in rows_of(want(1, 1), {}, None).values()} == {"unreachable"}
+    assert {row.service for row in rows_of(desired(1, 1), {}, None).values()} == {"unreachable"}
 
 
 def test_a_machine_that_vanished() -> None:
     """Its node may still be Ready for the API, for as long as its last word counts."""
-    plan = want(1, 1)
+    plan = desired(1, 1)
     states = {"*": {"is": "running"}, "local-default-1": None}
     gone = {"local-default-1": "docker has no container local-default-1"}
     row = rows_of(plan, facts(plan, states), api(plan, {"*": {}}), gone=gone)["local-default-1"]
@@ -129,7 +129,7 @@ def test_a_machine_that_vanished() -> None:
 )
 def test_what_differs(state: dict[str, object], seen: dict[str, object], drift: Drift) -> None:
     """One thing was changed behind our back: it is named, and what only follows from it is not."""
-    plan = want(1, 1)
+    plan = desired(1, 1)
     found = facts(plan, {"*": {"is": "running"}, "local-default-1": {"is": "running", **state}})
     row = rows_of(plan, found, api(plan, {"*": {}, "local-default-1": seen}))["local-default-1"]
     assert row.drift == (drift,)
@@ -138,7 +138,7 @@ def test_what_differs(state: dict[str, object], seen: dict[str, object], drift: 
 
 
 def test_a_node_that_is_not_ready_has_a_reason_and_no_drift() -> None:
-    plan = want(1, 1)
+    plan = desired(1, 1)
     seen = api(plan, {"*": {}, "local-default-1": {"ready": False, "reason": "PLEG is not healthy"}})
     row = rows_of(plan, facts(plan, {"*": {"is": "running"}}), seen)["local-default-1"]
     assert (row.reason, row.drift) == ("PLEG is not healthy", ())
@@ -146,7 +146,7 @@ def test_a_node_that_is_not_ready_has_a_reason_and_no_drift() -> None:
 
 
 def test_a_cordoned_node_is_told() -> None:
-    plan = want(1, 1)
+    plan = desired(1, 1)
     seen = api(plan, {"*": {}, "local-default-1": {"unschedulable": True}})
     row = rows_of(plan, facts(plan, {"*": {"is": "running"}}), seen)["local-default-1"]
     assert row.cordoned
@@ -154,7 +154,7 @@ def test_a_cordoned_node_is_told() -> None:
 
 
 def test_certificates() -> None:
-    plan = want(1, 0)
+    plan = desired(1, 0)
     leaves = [Certificate(f"agent/{days}.crt", NOW + timedelta(days=days)) for days in (200, 1, 300)]
     authority = Certificate("server/tls/server-ca.crt", NOW + timedelta(days=3000), "ca")
     found = facts(plan, {"*": {"is": "running", "time": NOW, "certificates": (*leaves, authority)}})
@@ -166,7 +166,7 @@ def test_certificates() -> None:
 
 
 def test_nodes_that_the_spec_does_not_name() -> None:
-    plan = want(1, 0)
+    plan = desired(1, 0)
     seen = ApiFacts(
         {
             "local-control-plane-1": ApiNode("local-control-plane-1", ready=True, version="v1.32.0+k3s1"),
@@ -179,7 +179,7 @@ def test_nodes_that_the_spec_does_not_name() -> None:
             ),
         }
     )
-    bigger = want(1, 1)
+    bigger = desired(1, 1)
     found = {
         **facts(plan, {"*": {"is": "running"}}),
         "old-machine": replace(running(bigger, "local-default-1"), name="old-machine"),

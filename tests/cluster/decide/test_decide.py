@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.decide.steps import Plan, WriteFile
 from kbootstrap.cluster.state.model import LocalFile
-from tests.cluster.world import api, facts, want
+from kbootstrap.cluster.steps.files import WriteFile
+from kbootstrap.cluster.steps.plan import Plan
+from tests.cluster.world import api, desired, facts
 from tests.conftest import Golden
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.json"))
@@ -21,7 +22,7 @@ CASES = sorted((Path(__file__).parent / "cases").glob("*.json"))
 def show(plan: Plan) -> dict[str, Any]:
     """Write a plan as people read it."""
     return {
-        "founder": plan.founder,
+        "founder": plan.initial_server,
         "members": list(plan.members),
         "diagnostics": [f"{d.code} {d.severity}: {d.reason}" for d in plan.diagnostics],
         "steps": {n: [f"{s.title} ({s.why})" for s in steps] for n, steps in plan.steps.items()},
@@ -34,7 +35,7 @@ def test_case(path: Path, golden: Golden) -> None:
     wish = dict(case["wanted"])
     if "local" in wish:
         wish["local"] = {name: LocalFile(Path(name), digest) for name, digest in wish["local"].items()}
-    plan = want(**wish)
+    plan = desired(**wish)
     case["decided"] = show(decide(plan, facts(plan, case["facts"]), api(plan, case.get("api"))))
     golden.check(path, json.dumps(case, indent=2) + "\n")
 
@@ -53,14 +54,14 @@ def test_refused_or_possible(path: Path) -> None:
 
 
 def test_order_of_servers_does_not_choose_the_founder() -> None:
-    plan = want(3, 0)
+    plan = desired(3, 0)
     states = {"*": {}, "local-control-plane-3": {"is": "staged", "join": "founder"}}
-    assert decide(plan, facts(plan, states)).founder == "local-control-plane-3"
+    assert decide(plan, facts(plan, states)).initial_server == "local-control-plane-3"
 
 
 def test_a_server_joins_past_itself() -> None:
     """A floating IP, or the address of a machine, makes the first server what everybody joins through."""
-    plan = want(3, 1)
+    plan = desired(3, 1)
     first = plan.servers[0]
     nodes = tuple(replace(node, address=f"10.9.0.{11 + i}") for i, node in enumerate(plan.nodes))
     plan = replace(plan, nodes=nodes, registration="https://10.9.0.11:6443")
@@ -76,7 +77,7 @@ def test_a_server_joins_past_itself() -> None:
 
 
 def test_diffs() -> None:
-    plan = want(1, 0)
+    plan = desired(1, 0)
     config = plan.distro.paths.config
     old = plan.node("local-control-plane-1").files[0].content.replace("- traefik", "- coredns")
     change = {"is": "running", "files": {config: "0"}, "texts": {config: old}}

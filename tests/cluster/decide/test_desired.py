@@ -9,16 +9,16 @@ from kbootstrap.cluster.state.model import WantedVolume
 from kbootstrap.distros import find
 from kbootstrap.inventory.model import Inventory, Machine, SshTarget
 from kbootstrap.spec.model import Volume
-from tests.cluster.world import EXTERNAL, INTERNAL, want
+from tests.cluster.world import EXTERNAL, INTERNAL, desired
 from tests.distros.samples import cluster, nodes
 
 
 def test_wanted() -> None:
-    plan = want(3, 2, labels={"tier": "web"})
+    plan = desired(3, 2, labels={"tier": "web"})
     assert [node.name for node in plan.servers] == [f"local-control-plane-{i}" for i in (1, 2, 3)]
     assert plan.registration == "https://10.9.0.10:6443"
     assert plan.node("local-default-2").labels == {"tier": "web"}
-    assert {artifact.name for artifact in plan.bits["arm64"]} == {
+    assert {artifact.name for artifact in plan.artifacts["arm64"]} == {
         "k3s-arm64",
         "k3s-airgap-images-arm64.tar.zst",
     }
@@ -27,7 +27,9 @@ def test_wanted() -> None:
 
 
 def test_each_distribution_has_its_own_door() -> None:
-    assert want(1, 1, distribution="rke2", version="v1.32.1+rke2r1").registration == "https://10.9.0.10:9345"
+    assert (
+        desired(1, 1, distribution="rke2", version="v1.32.1+rke2r1").registration == "https://10.9.0.10:9345"
+    )
 
 
 def test_volumes_by_the_ids_of_the_machine() -> None:

@@ -1,24 +1,14 @@
 from __future__ import annotations
 
 from kbootstrap.cluster.decide.drift import Drift, differences
-from kbootstrap.cluster.decide.steps import (
-    Claim,
-    Cordon,
-    ForgetNode,
-    FormatVolume,
-    GiveSecret,
-    RestartService,
-    SaveSnapshot,
-    StageFile,
-    StartService,
-    SwapFiles,
-    WaitKnown,
-    WaitReady,
-    WaitServing,
-    WaitWorkloads,
-    WriteFile,
-)
 from kbootstrap.cluster.state.model import WantedVolume
+from kbootstrap.cluster.steps.api import GiveSecret, WaitKnown
+from kbootstrap.cluster.steps.files import StageFile, SwapFiles, WriteFile
+from kbootstrap.cluster.steps.machine import Claim
+from kbootstrap.cluster.steps.membership import ForgetNode, WaitReady, WaitWorkloads
+from kbootstrap.cluster.steps.removal import Cordon
+from kbootstrap.cluster.steps.service import RestartService, SaveSnapshot, StartService, WaitServing
+from kbootstrap.cluster.steps.volumes import FormatVolume
 from kbootstrap.distros.model import Artifact, NodeFile
 
 K3S = Artifact("k3s", "/usr/local/bin/k3s", 0o755)
@@ -46,7 +36,7 @@ def test_another_version_is_one_difference() -> None:
         RestartService(node="a", why="the node runs v1", unit="k3s.service"),
         WaitServing(node="a", why="other nodes join through it", unit="k3s.service"),
         WaitReady(node="a", why="it starts", unit="k3s.service", version="v2"),
-        WaitWorkloads(node="a", why="another version makes pods anew"),
+        WaitWorkloads(node="a", why="another version replaces pods"),
     )
     assert differences(steps) == (Drift("version", "Kubernetes", "the node runs v1"),)
 

@@ -9,27 +9,21 @@ from typing import Any
 import pytest
 
 from kbootstrap.cluster.api import observe
-from kbootstrap.cluster.converge.removal import depart
+from kbootstrap.cluster.converge.removal import NodeRemover
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.decide.host_record import (
-    RECORD,
-    GiveBack,
-    LeaveMachine,
-    NoteHosts,
-    departed,
-    entry,
-    read_record,
-)
-from kbootstrap.cluster.decide.removal import Going
-from kbootstrap.cluster.decide.steps import Plan
+from kbootstrap.cluster.decide.host_record import RECORD, departed, entry, read_record
+from kbootstrap.cluster.decide.removal import Removal
 from kbootstrap.cluster.state.model import ApiFacts, Recorded, Wanted
+from kbootstrap.cluster.steps.api import NoteHosts
+from kbootstrap.cluster.steps.plan import Plan
+from kbootstrap.cluster.steps.removal import GiveBack, LeaveMachine
 from kbootstrap.core.diagnostics import Severity
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.events import nowhere
 from kbootstrap.distros.model import Role
 from kbootstrap.hosts.fake import FakeHost, output
 from tests.cluster.machines import FakeApi, Machines
-from tests.cluster.world import api, facts, fresh, running, want
+from tests.cluster.world import api, desired, facts, fresh, running
 
 S1, S2, S3 = (f"local-control-plane-{i}" for i in (1, 2, 3))
 A1, A2 = (f"local-default-{i}" for i in (1, 2))
@@ -59,7 +53,7 @@ def test_entries_are_read_as_they_are_written() -> None:
 
 
 def test_hosts_are_noted_once_by_the_first_server() -> None:
-    wanted = known(want(1, 1))
+    wanted = known(desired(1, 1))
     there = facts(wanted, {"*": {"is": "running"}})
     plan = decide(wanted, there, api(wanted, {"*": {}, S1: {"etcd": True}}))
     (step,) = plan.steps[S1]
@@ -72,7 +66,7 @@ def test_hosts_are_noted_once_by_the_first_server() -> None:
 
 
 def test_who_has_left_the_spec() -> None:
-    wanted = known(want(1, 1))
+    wanted = known(desired(1, 1))
     left = {GONE: machine(left=True)}
     assert departed(wanted, None) == {}
     assert departed(wanted, seen(wanted)) == {}
@@ -82,13 +76,13 @@ def test_who_has_left_the_spec() -> None:
 
 
 def planned(*, unseen: str = "", ready: bool = True, there: bool = True) -> Plan:
-    wanted, gone = known(want(1, 1)), machine()
+    wanted, gone = known(desired(1, 1)), machine()
     found = facts(wanted, {"*": {"is": "running"}})
     if not unseen:
-        found[GONE] = replace(running(want(1, 2), A2), name=GONE)
-    going = Going({GONE: "agent"}, {}, {GONE: gone}, {GONE: unseen} if unseen else {})
+        found[GONE] = replace(running(desired(1, 2), A2), name=GONE)
+    removal = Removal({GONE: "agent"}, {}, {GONE: gone}, {GONE: unseen} if unseen else {})
     view = seen(wanted, {GONE: gone}, {GONE: {"ready": ready} if there else None})
-    return decide(wanted, found, view, going=going)
+    return decide(wanted, found, view, removal=removal)
 
 
 def kinds(plan: Plan) -> list[str]:
@@ -119,11 +113,13 @@ def test_a_node_that_runs_does_not_leave_unseen() -> None:
 
 def test_dead_servers_go_first() -> None:
     """The other way round the one that is well would stop while the dead one counts: no majority is left."""
-    wanted = want(1, 0)
-    going = Going({S2: "server", S3: "server"}, {}, {S2: machine("server"), S3: machine("server")}, {S3: "x"})
+    wanted = desired(1, 0)
+    removal = Removal(
+        {S2: "server", S3: "server"}, {}, {S2: machine("server"), S3: machine("server")}, {S3: "x"}
+    )
     view = api(wanted, {"*": {}, S1: {"etcd": True}, S2: {"etcd": True}, S3: {"etcd": True, "ready": False}})
-    there = {S1: running(wanted, S1), S2: running(want(3, 0), S2)}
-    plan = decide(wanted, there, view, going=going)
+    there = {S1: running(wanted, S1), S2: running(desired(3, 0), S2)}
+    plan = decide(wanted, there, view, removal=removal)
     assert not plan.refused
     assert list(plan.leaving) == [S3, S2]
 
@@ -132,7 +128,7 @@ def test_dead_servers_go_first() -> None:
 def test_a_name_does_not_move_while_the_old_machine_runs(
     *, ready: bool, settled: bool, codes: list[str]
 ) -> None:
-    wanted = known(want(1, 1))
+    wanted = known(desired(1, 1))
     there = {S1: running(wanted, S1), A1: running(wanted, A1) if settled else fresh(A1)}
     view = seen(wanted, {A1: machine(address="10.9.9.9")}, {A1: {"ready": ready}})
     plan = decide(wanted, there, view)
@@ -141,12 +137,12 @@ def test_a_name_does_not_move_while_the_old_machine_runs(
 
 async def leave(machines: Machines, step: GiveBack | LeaveMachine, said: str = "") -> None:
     host = FakeHost(GONE, lambda call: output(said) if "uninstall" in call.command else machines.answer(call))
-    distro = machines.plan.distro
-    await depart(GONE, (step,), FakeApi(machines), host, cluster="local", distro=distro, emit=nowhere)
+    remover = NodeRemover("local", machines.plan.distro, FakeApi(machines), nowhere)
+    await remover.depart(GONE, (step,), host)
 
 
 async def test_a_machine_is_forgotten_when_it_is_clean() -> None:
-    machines = Machines(want(1, 1))
+    machines = Machines(desired(1, 1))
     machines.configs[RECORD] = {GONE: "agent 10.0.0.9", A1: "agent 10.0.0.1"}
     with pytest.raises(InstallFailed, match="taken off"):
         await leave(machines, GiveBack(node=GONE, why="x"), "something else\n")
@@ -156,7 +152,7 @@ async def test_a_machine_is_forgotten_when_it_is_clean() -> None:
 
 
 async def test_one_that_is_left_is_remembered() -> None:
-    machines = Machines(want(1, 1))
+    machines = Machines(desired(1, 1))
     machines.configs[RECORD] = {GONE: "agent 10.0.0.9"}
     await leave(machines, LeaveMachine(node=GONE, why="x", machine=machine()))
     found = await observe(FakeApi(machines), record=RECORD)

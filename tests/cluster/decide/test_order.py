@@ -5,32 +5,32 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kbootstrap.cluster.decide.order import Order, order
-from kbootstrap.cluster.decide.removal import NOBODY, Going
-from tests.cluster.world import want
+from kbootstrap.cluster.decide.removal import NO_REMOVALS, Removal
+from tests.cluster.world import desired
 
 S1, S2, S3 = (f"local-control-plane-{i}" for i in (1, 2, 3))
 AGENTS = [f"local-default-{i}" for i in range(1, 7)]
 
 
 def test_nobody_goes() -> None:
-    assert order(NOBODY, want(3, 2).nodes, ()) == Order()
+    assert order(NO_REMOVALS, desired(3, 2).nodes, ()) == Order()
 
 
 def test_servers_leave_alone_and_agents_a_few_at_a_time() -> None:
-    going = Going({**dict.fromkeys(AGENTS, "agent"), S2: "server", S3: "server"}, {})
-    found = order(going, want(1, 0).nodes, ())
+    removal = Removal({**dict.fromkeys(AGENTS, "agent"), S2: "server", S3: "server"}, {})
+    found = order(removal, desired(1, 0).nodes, ())
     assert found == Order(((S2,), (S3,), tuple(AGENTS[:4]), tuple(AGENTS[4:])))
 
 
 def test_new_machines_follow_the_pool() -> None:
-    wanted = [replace(node, at_once=2) if node.role == "agent" else node for node in want(3, 6).nodes]
+    wanted = [replace(node, at_once=2) if node.role == "agent" else node for node in desired(3, 6).nodes]
     other = replace(wanted[-1], name="local-web-1", pool="web", at_once=5)
-    renewed = {"local-web-1": "agent", **dict.fromkeys(AGENTS[:3], "agent"), S1: "server", S2: "server"}
-    found = order(Going({}, renewed), [*wanted, other], ())  # type: ignore[arg-type] # roles
-    assert found.renew == ((S1,), (S2,), tuple(AGENTS[:2]), (AGENTS[2],), ("local-web-1",))
-    assert found.leave == ()
+    replaced = {"local-web-1": "agent", **dict.fromkeys(AGENTS[:3], "agent"), S1: "server", S2: "server"}
+    found = order(Removal({}, replaced), [*wanted, other], ())  # type: ignore[arg-type] # roles
+    assert found.replaced == ((S1,), (S2,), tuple(AGENTS[:2]), (AGENTS[2],), ("local-web-1",))
+    assert found.removed == ()
 
 
 def test_who_is_not_well_goes_first() -> None:
-    going = Going({S2: "server", S3: "server"}, {})
-    assert order(going, want(1, 0).nodes, (S3, S2)).leave == ((S3,), (S2,))
+    removal = Removal({S2: "server", S3: "server"}, {})
+    assert order(removal, desired(1, 0).nodes, (S3, S2)).removed == ((S3,), (S2,))

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.decide.removal import Going, problems, steps
-from kbootstrap.cluster.decide.steps import Plan, Step, Uncordon
-from tests.cluster.world import api, facts, fresh, running, want
+from kbootstrap.cluster.decide.removal import Removal, problems, steps
+from kbootstrap.cluster.steps.base import Step
+from kbootstrap.cluster.steps.membership import Uncordon
+from kbootstrap.cluster.steps.plan import Plan
+from tests.cluster.world import api, desired, facts, fresh, running
 
 S1, S2, S3 = (f"local-control-plane-{i}" for i in (1, 2, 3))
 A1, A2 = (f"local-default-{i}" for i in (1, 2))
@@ -20,16 +22,16 @@ def kinds(mine: tuple[Step, ...]) -> list[str]:
     return [type(step).__name__ for step in mine]
 
 
-def planned(going: Going, seen: dict[str, Any] | None = None, servers: int = 3) -> Plan:
-    wanted = want(servers, 2)
-    gone = dict.fromkeys(going.removed)
+def planned(removal: Removal, seen: dict[str, Any] | None = None, servers: int = 3) -> Plan:
+    wanted = desired(servers, 2)
+    gone = dict.fromkeys(removal.removed)
     there = facts(wanted, {"*": {"is": "running"}, **gone})
-    there |= {name: running(want(3, 2), name) for name in going.removed}
-    return decide(wanted, there, api(wanted, SERVERS | (seen or {})), going=going)
+    there |= {name: running(desired(3, 2), name) for name in removal.removed}
+    return decide(wanted, there, api(wanted, SERVERS | (seen or {})), removal=removal)
 
 
 def test_an_agent_stops_before_its_node_is_forgotten() -> None:
-    plan = planned(Going({}, {A1: "agent"}))
+    plan = planned(Removal({}, {A1: "agent"}))
     assert kinds(plan.leaving[A1]) == ["Cordon", "Drain", "StopService", "ForgetNode"]
     assert A1 not in plan.steps
     assert not plan.empty
@@ -41,82 +43,82 @@ STOP_LAST = ["Cordon", "Drain", "HoldService", "ForgetNode", "StopService", "For
 
 
 def test_a_server_stops_first_while_the_others_are_a_majority() -> None:
-    assert kinds(planned(Going({}, {S1: "server"})).leaving[S1]) == STOP_FIRST
-    plan = planned(Going({}, {S1: "server", S2: "server"}))
+    assert kinds(planned(Removal({}, {S1: "server"})).leaving[S1]) == STOP_FIRST
+    plan = planned(Removal({}, {S1: "server", S2: "server"}))
     assert [kinds(plan.leaving[name]) for name in (S1, S2)] == [STOP_FIRST, STOP_FIRST]
 
 
 def test_one_of_two_is_forgotten_while_it_runs_and_must_not_come_back() -> None:
-    plan = planned(Going({S2: "server", S3: "server"}, {}), servers=1)
+    plan = planned(Removal({S2: "server", S3: "server"}, {}), servers=1)
     assert [kinds(plan.leaving[name]) for name in (S2, S3)] == [STOP_FIRST, STOP_LAST]
 
 
 def test_a_dead_machine_is_only_forgotten() -> None:
-    wanted, seen = want(3, 2), {**SERVERS, A1: {"ready": False}}
-    found = steps(Going({A1: "agent"}, {}), wanted.distro, {}, api(wanted, seen))
+    wanted, seen = desired(3, 2), {**SERVERS, A1: {"ready": False}}
+    found = steps(Removal({A1: "agent"}, {}), wanted.distro, {}, api(wanted, seen))
     assert kinds(found[A1]) == ["Cordon", "ForgetNode"]
 
 
 def test_a_machine_that_never_joined_just_goes() -> None:
-    wanted = want(3, 2)
-    found = steps(Going({A1: "agent"}, {}), wanted.distro, {A1: fresh(A1)}, api(wanted, {A1: None}))
+    wanted = desired(3, 2)
+    found = steps(Removal({A1: "agent"}, {}), wanted.distro, {A1: fresh(A1)}, api(wanted, {A1: None}))
     assert found == {A1: ()}
 
 
 def test_a_node_that_was_to_leave_and_stays_is_given_back() -> None:
-    wanted = want(1, 2)
+    wanted = desired(1, 2)
     seen = api(wanted, {"*": {}, A1: {"leaving": True, "unschedulable": True}})
     plan = decide(wanted, facts(wanted, {"*": {"is": "running"}}), seen)
     assert plan.steps == {A1: (Uncordon(node=A1, why="it was to leave, and stays"),)}
 
 
 @pytest.mark.parametrize(
-    ("going", "unwell", "codes"),
+    ("removal", "unwell", "codes"),
     [
-        (Going({S3: "server"}, {}), (), []),
-        (Going({S2: "server", S3: "server"}, {}), (), []),
-        (Going({S1: "server", S2: "server", S3: "server"}, {}), (), ["KB0854"]),
-        (Going({}, {S1: "server", S2: "server", S3: "server"}), (), []),
-        (Going({}, {S1: "server"}), (S1,), []),
-        (Going({}, {S1: "server", S2: "server"}), (S2,), []),
-        (Going({}, {S1: "server"}), (S2,), ["KB0855"]),
-        (Going({S3: "server"}, {}), (S3,), []),
-        (Going({S3: "server"}, {}), (S2, S3), ["KB0855"]),
-        (Going({A1: "agent"}, {A2: "agent"}), (S1, S2), []),
-        (Going({}, {}), (S1, S2, S3), []),
+        (Removal({S3: "server"}, {}), (), []),
+        (Removal({S2: "server", S3: "server"}, {}), (), []),
+        (Removal({S1: "server", S2: "server", S3: "server"}, {}), (), ["KB0854"]),
+        (Removal({}, {S1: "server", S2: "server", S3: "server"}), (), []),
+        (Removal({}, {S1: "server"}), (S1,), []),
+        (Removal({}, {S1: "server", S2: "server"}), (S2,), []),
+        (Removal({}, {S1: "server"}), (S2,), ["KB0855"]),
+        (Removal({S3: "server"}, {}), (S3,), []),
+        (Removal({S3: "server"}, {}), (S2, S3), ["KB0855"]),
+        (Removal({A1: "agent"}, {A2: "agent"}), (S1, S2), []),
+        (Removal({}, {}), (S1, S2, S3), []),
     ],
 )
-def test_quorum_is_kept(going: Going, unwell: tuple[str, ...], codes: list[str]) -> None:
-    wanted = want(3, 2)
+def test_quorum_is_kept(removal: Removal, unwell: tuple[str, ...], codes: list[str]) -> None:
+    wanted = desired(3, 2)
     seen = api(wanted, SERVERS | {name: {"etcd": True, "ready": False} for name in unwell})
-    assert [problem.code for problem in problems(wanted, going, seen)] == codes
+    assert [problem.code for problem in problems(wanted, removal, seen)] == codes
 
 
 def test_the_numbers_are_told() -> None:
-    wanted = want(3, 0)
+    wanted = desired(3, 0)
     seen = api(wanted, SERVERS | {S2: {"etcd": True, "ready": False}})
-    (problem,) = problems(wanted, Going({}, {S1: "server"}), seen)
+    (problem,) = problems(wanted, Removal({}, {S1: "server"}), seen)
     assert "etcd has 3 members, 2 of them well" in problem.reason
     assert f"Without {S1} there would be 1 of 2, and 2 are needed" in problem.reason
 
 
 def test_nobody_leaves_while_the_api_is_silent() -> None:
-    wanted = want(3, 1)
-    assert [p.code for p in problems(wanted, Going({A1: "agent"}, {}), None)] == ["KB0853"]
+    wanted = desired(3, 1)
+    assert [p.code for p in problems(wanted, Removal({A1: "agent"}, {}), None)] == ["KB0853"]
 
 
 def test_a_server_that_goes_is_a_member_until_then() -> None:
     """Else nobody would carry the data when all wanted servers are new: a second cluster would be born."""
-    plan = planned(Going({S2: "server", S3: "server"}, {}), servers=1)
+    plan = planned(Removal({S2: "server", S3: "server"}, {}), servers=1)
     assert set(plan.members) == {S1, S2, S3}
-    wanted = want(1, 0)
-    there = {S1: fresh(S1), S2: running(want(3, 0), S2)}
-    found = decide(wanted, there, api(wanted, {S2: {"etcd": True}}), going=Going({S2: "server"}, {}))
-    assert found.founder is None
+    wanted = desired(1, 0)
+    there = {S1: fresh(S1), S2: running(desired(3, 0), S2)}
+    found = decide(wanted, there, api(wanted, {S2: {"etcd": True}}), removal=Removal({S2: "server"}, {}))
+    assert found.initial_server is None
 
 
 def test_nobody_founds_while_a_server_that_goes_is_not_seen() -> None:
-    wanted = want(1, 0)
-    plan = decide(wanted, {S1: fresh(S1)}, None, going=Going({S2: "server"}, {}))
-    assert plan.founder is None
+    wanted = desired(1, 0)
+    plan = decide(wanted, {S1: fresh(S1)}, None, removal=Removal({S2: "server"}, {}))
+    assert plan.initial_server is None
     assert plan.refused

@@ -11,23 +11,22 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.cluster.converge import node_actions as hands
+from kbootstrap.cluster.converge import node_actions, watch
 from kbootstrap.cluster.converge import rotation as renewing
-from kbootstrap.cluster.converge import watch
 from kbootstrap.cluster.converge.converge import converge
-from kbootstrap.cluster.converge.tokens import NEXT, Beside, Tokens
+from kbootstrap.cluster.converge.tokens import NEXT, StagedTokens, Tokens
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.rotation import begin, pending, renewal
-from kbootstrap.cluster.decide.steps import Plan
 from kbootstrap.cluster.observe.facts import parse, script
 from kbootstrap.cluster.state.certificates import Certificate
 from kbootstrap.cluster.state.model import ApiNode, NodeFacts, TokenMarks, UnitState, Wanted
+from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros import find
 from kbootstrap.hosts.fake import Answer, FakeHost, Put, Run, output
 from tests.cluster.machines import AGENT_TOKEN, RAW_AGENT, SERVER_TOKEN, Machines
-from tests.cluster.world import CA, EXTERNAL, api, running, want
+from tests.cluster.world import CA, EXTERNAL, api, desired, running
 
 S1, S2, S3 = (f"local-control-plane-{i}" for i in (1, 2, 3))
 A1, A2 = (f"local-default-{i}" for i in (1, 2))
@@ -42,7 +41,7 @@ FAILING = UnitState("loaded", "activating", "auto-restart", enabled=True)
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (hands, watch):
+    for module in (node_actions, watch):
         monkeypatch.setattr(module, "POLL", 0.01)
 
 
@@ -64,13 +63,13 @@ def planned(wanted: Wanted, facts: Mapping[str, NodeFacts]) -> dict[str, list[st
 
 WRITE = [f"write {TOKEN}", f"write {AGENT}"]
 RESTART = ["restart k3s.service", "wait for the API server and etcd", "wait until the node is Ready"]
-SERVER = [*WRITE, *RESTART, "put the old tokens away"]
+SERVER = [*WRITE, *RESTART, "retire the old tokens"]
 AGENT_STEPS = [f"write {TOKEN}", "restart k3s-agent.service", "wait until the node is Ready"]
 ACTIVATE = "activate the new tokens"
 
 
 def test_the_first_server_activates_and_everybody_changes() -> None:
-    wanted = want(3, 1)
+    wanted = desired(3, 1)
     facts = facts_of(wanted, dict.fromkeys((S1, S2, S3), BEFORE))
     assert planned(wanted, facts) == {}
     shown = begin(facts, (S1, S2, S3))
@@ -87,7 +86,7 @@ def test_the_first_server_activates_and_everybody_changes() -> None:
         pytest.param({S1: LAID, S2: ACTIVE}, {S1: SERVER, S2: [ACTIVATE, *SERVER]}, id="cut when active"),
         pytest.param(
             {S1: replace(DONE, next="new", next_agents="new-a"), S2: LAID},
-            {S1: [ACTIVATE, "put the old tokens away"], S2: SERVER},
+            {S1: [ACTIVATE, "retire the old tokens"], S2: SERVER},
             id="cut before the old ones were put away",
         ),
         pytest.param({S1: DONE, S2: LAID}, {S2: SERVER}, id="cut between servers"),
@@ -96,14 +95,14 @@ def test_the_first_server_activates_and_everybody_changes() -> None:
 def test_a_run_that_was_cut_is_gone_on_with(
     marks: dict[str, TokenMarks], steps: dict[str, list[str]]
 ) -> None:
-    wanted = want(2, 1)
+    wanted = desired(2, 1)
     facts = facts_of(wanted, marks)
     assert begin(facts, (S1, S2)) == facts, "no other tokens are made"
     assert planned(wanted, facts) == {**steps, A1: AGENT_STEPS}
 
 
 def test_an_agent_that_was_away_gets_the_token_of_the_servers() -> None:
-    wanted = want(1, 2)
+    wanted = desired(1, 2)
     facts = facts_of(wanted, {S1: DONE, A2: TokenMarks(own="new-a")})
     assert planned(wanted, facts) == {A1: AGENT_STEPS}
     with_server_token = facts_of(wanted, {S1: DONE, **dict.fromkeys((A1, A2), TokenMarks(own="new"))})
@@ -111,11 +110,11 @@ def test_an_agent_that_was_away_gets_the_token_of_the_servers() -> None:
 
 
 def test_servers_that_fail_with_the_old_token_are_started_with_the_new_one() -> None:
-    wanted = want(3, 0)
+    wanted = desired(3, 0)
     facts = facts_of(wanted, {S1: ACTIVE, S2: LAID, S3: LAID})
     facts = {name: replace(one, units={"k3s.service": FAILING}) for name, one in facts.items()}
     started = ["start k3s.service", *RESTART[1:]]
-    steps = [*WRITE, *started, "put the old tokens away"]
+    steps = [*WRITE, *started, "retire the old tokens"]
     assert planned(wanted, facts) == {S1: steps, S2: steps, S3: steps}
     written = TokenMarks(own="new", agents="new-a", accepted="new", next="new", next_agents="new-a")
     facts[S1] = replace(facts[S1], tokens=written, restart_pending=True)
@@ -151,22 +150,22 @@ async def test_what_a_failing_server_wrote_does_not_count_as_newer() -> None:
 
 
 def test_new_tokens_wait_until_every_server_runs() -> None:
-    wanted = want(3, 0)
+    wanted = desired(3, 0)
     facts = facts_of(wanted, dict.fromkeys((S1, S2, S3), LAID))
     facts[S3] = replace(facts[S3], units={"k3s.service": UnitState("loaded", enabled=True)})
     assert planned(wanted, facts) == {S3: ["start k3s.service", *RESTART[1:]]}
 
 
 def test_a_server_that_was_joining_gets_the_new_token() -> None:
-    wanted = want(2, 0)
+    wanted = desired(2, 0)
     facts = facts_of(wanted, {S1: DONE, S2: BEFORE})
     joining = replace(facts[S2], etcd=False, units={"k3s.service": UnitState("loaded")})
     assert planned(wanted, {**facts, S2: joining})[S2][:2] == WRITE
     assert planned(wanted, facts) == {}, "a member's token is left alone while none are rotated"
 
 
-def beside() -> Beside:
-    return Beside("5e" * 32, "a9" * 32, SERVER_TOKEN, RAW_AGENT)
+def staged() -> StagedTokens:
+    return StagedTokens("5e" * 32, "a9" * 32, SERVER_TOKEN, RAW_AGENT)
 
 
 def machines(wanted: Wanted, *, ended: frozenset[str] = frozenset()) -> Machines:
@@ -214,22 +213,22 @@ async def gone_on_with(*ended: str) -> Machines:
 
     The service of those that `ended` does not run any more either, which was not seen.
     """
-    wanted = want(3, 0)
+    wanted = desired(3, 0)
     found = machines(wanted, ended=frozenset(ended))
     facts = facts_of(wanted, {S1: ACTIVE, S2: LAID, S3: LAID})
     for name in (S2, S3):
         facts[name] = replace(facts[name], units={"k3s.service": FAILING})
     for host in found.hosts.values():
-        host.files[NEXT] = beside().text().encode()
+        host.files[NEXT] = staged().text().encode()
     await carry_out(found, decide(wanted, facts, api(wanted, {"*": {}})))
     return found
 
 
 async def test_servers_go_one_after_the_other_and_agents_last() -> None:
-    wanted = want(3, 1)
+    wanted = desired(3, 1)
     found = machines(wanted)
     facts = facts_of(wanted, {S1: LAID, S2: LAID, S3: BEFORE})
-    found.hosts[S1].files[NEXT] = found.hosts[S2].files[NEXT] = beside().text().encode()
+    found.hosts[S1].files[NEXT] = found.hosts[S2].files[NEXT] = staged().text().encode()
     await carry_out(found, decide(wanted, facts, api(wanted, {"*": {}})))
     log = [line for line in found.log if line.split()[0] in {"activate", "restart", "serving", "keep"}]
     turn = [[f"restart {n}", f"serving {n}", f"keep {n}"] for n in (S1, S2, S3)]
@@ -239,19 +238,19 @@ async def test_servers_go_one_after_the_other_and_agents_last() -> None:
         assert found.hosts[name].files[AGENT].decode() == "a9" * 32
     assert found.hosts[A1].files[TOKEN].decode() == f"K10{CA}::node:{'a9' * 32}"
     laid = next(c for c in found.hosts[S3].calls if isinstance(c, Put))
-    assert (laid.destination, laid.content, laid.mode) == (NEXT, beside().text().encode(), 0o600)
+    assert (laid.destination, laid.content, laid.mode) == (NEXT, staged().text().encode(), 0o600)
     said = "\n".join(c for host in found.hosts.values() for c in host.commands)
     assert not re.search("5e5e5e|a9a9a9|5e11e7|a9e47a", said), "a token in a command"
 
 
 async def test_a_server_that_refuses_changes_nothing_else() -> None:
-    wanted = want(2, 1)
+    wanted = desired(2, 1)
     found = machines(wanted)
 
     def refuse(call: Run) -> Answer:
         if "replace --raw" in call.command:
             return output("etcd has no leader", status=1)
-        return found.answer(call) if "next-tokens" not in call.command else output(beside().text())
+        return found.answer(call) if "next-tokens" not in call.command else output(staged().text())
 
     found.hosts[S1] = FakeHost(S1, refuse)
     plan = decide(wanted, facts_of(wanted, {S1: LAID, S2: LAID}), api(wanted, {"*": {}}))
@@ -264,13 +263,13 @@ async def test_a_server_that_refuses_changes_nothing_else() -> None:
 
 
 def test_certificates_one_node_after_the_other() -> None:
-    wanted = want(1, 2)
+    wanted = desired(1, 2)
     now = datetime(2026, 11, 26, tzinfo=UTC)
     facts = {
         name: replace(one, time=now, certificates=(Certificate("agent/x.crt", now + timedelta(days=days)),))
         for (name, one), days in zip(facts_of(wanted, {}).items(), (20, 200, 364), strict=True)
     }
-    renew = ["make its certificates anew"]
+    renew = ["renew its certificates"]
     every = {S1: [*renew, *RESTART], **{name: [*renew, *AGENT_STEPS[1:]] for name in (A1, A2)}}
     assert titles(renewal(wanted, facts, None, (S1,))) == every
     assert [*renewal(wanted, facts, 90, (S1,)).steps] == [S1]
@@ -280,7 +279,7 @@ def test_certificates_one_node_after_the_other() -> None:
 
 
 async def test_the_kubeconfig_is_read_after_certificates_were_made_anew() -> None:
-    wanted = want(1, 1)
+    wanted = desired(1, 1)
     found = machines(wanted)
     facts = facts_of(wanted, {})
 
@@ -301,23 +300,23 @@ async def test_the_kubeconfig_is_read_after_certificates_were_made_anew() -> Non
 async def test_certificates_that_cannot_be_taken_away() -> None:
     host = FakeHost(A1, lambda _: output("no such file", status=1))
     with pytest.raises(InstallFailed) as caught:
-        await renewing.certificates(host, "k3s-agent.service", K3S)
+        await renewing.remove_certificates(host, "k3s-agent.service", K3S)
     assert (caught.value.code, caught.value.detail) == ("KB0887", "no such file")
 
 
 def test_new_tokens_are_random_and_known_to_the_redactor() -> None:
     redactor = Redactor()
-    one, other = (Beside.make(SERVER_TOKEN, RAW_AGENT, redactor) for _ in range(2))
+    one, other = (StagedTokens.make(SERVER_TOKEN, RAW_AGENT, redactor) for _ in range(2))
     assert len({one.server, one.agent, other.server, other.agent}) == 4
-    assert Beside.read(one.text(), Redactor()) == one
+    assert StagedTokens.read(one.text(), Redactor()) == one
     for secret in (one.server, one.agent, RAW_AGENT, SERVER_TOKEN):
         assert secret not in redactor.clean(f"x {secret} y")
-    assert Beside.read(one.text().rsplit("\n", 2)[0], Redactor()) is None, "a file that was cut"
+    assert StagedTokens.read(one.text().rsplit("\n", 2)[0], Redactor()) is None, "a file that was cut"
 
 
 async def test_tokens_beside_are_given_only_in_a_rotation() -> None:
     def answer(call: Run) -> Answer:
-        texts = {NEXT: beside().text(), K3S.paths.server_token: SERVER_TOKEN, AGENT: RAW_AGENT}
+        texts = {NEXT: staged().text(), K3S.paths.server_token: SERVER_TOKEN, AGENT: RAW_AGENT}
         texts[K3S.paths.server_agent_token] = AGENT_TOKEN
         text = texts.get(call.command.removeprefix("cat "), "")
         return output(text + "\n") if text else output(status=1)
@@ -336,7 +335,7 @@ async def test_tokens_beside_are_given_only_in_a_rotation() -> None:
     gone = Tokens(K3S, Redactor(), rotating=True)
     await gone.read([FakeHost(S1, lambda _: output(status=1))])
     with pytest.raises(InstallFailed, match="on no server"):
-        gone.beside()
+        gone.staged()
 
 
 async def test_tokens_of_a_moment_in_the_past() -> None:
@@ -357,7 +356,7 @@ def test_marks_of_tokens_are_facts(tmp_path: Path) -> None:
     """The script runs here, on files of a folder: the same password has the same mark in every form."""
     (tmp_path / "token").write_text(SERVER_TOKEN)
     (tmp_path / "server-token").write_text(SERVER_TOKEN.partition("::")[2].partition(":")[2])
-    (tmp_path / "next").write_text(beside().text())
+    (tmp_path / "next").write_text(staged().text())
     text = script(K3S).replace("/var/lib/kbootstrap/next-tokens", str(tmp_path / "next"))
     for name, path in (("token", "token"), ("server_token", "server-token"), ("agent_token", "none")):
         text = re.sub(rf"(?m)^{name}=.*$", f"{name}={tmp_path / path}", text, count=1)

@@ -9,20 +9,18 @@ from typing import Any
 import pytest
 import zstandard
 
-from kbootstrap.cluster.converge import drain, watch
-from kbootstrap.cluster.converge import node_actions as hands
-from kbootstrap.cluster.converge import readiness as arrival
+from kbootstrap.cluster.converge import drain, node_actions, readiness, watch
 from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.decide.removal import Going
-from kbootstrap.cluster.decide.steps import Plan
+from kbootstrap.cluster.decide.removal import Removal
 from kbootstrap.cluster.state.model import LocalFile
 from kbootstrap.cluster.state.pods import Owner, Pod
+from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import DeadlinePassed, KbootstrapError
 from kbootstrap.core.redact import Redactor
 from kbootstrap.hosts.fake import Answer, FakeHost, Run
 from tests.cluster.machines import Machines
-from tests.cluster.world import EXTERNAL, api, facts, want
+from tests.cluster.world import EXTERNAL, api, desired, facts
 
 OLD, NEW = "v1.31.0+k3s1", "v1.32.0+k3s1"
 S1, S2, S3 = (f"local-control-plane-{i}" for i in (1, 2, 3))
@@ -32,9 +30,9 @@ BINARY = "/usr/local/bin/k3s"
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hands, "POLL", 0.01)
+    monkeypatch.setattr(node_actions, "POLL", 0.01)
     monkeypatch.setattr(watch, "POLL", 0.01)
-    monkeypatch.setattr(arrival, "READY", 0.5)
+    monkeypatch.setattr(readiness, "READY", 0.5)
     monkeypatch.setattr(drain, "WORKLOADS", 0.1)
     monkeypatch.setattr(drain, "_POLL", 0.01)
 
@@ -48,8 +46,8 @@ def local(tmp_path: Path) -> dict[str, LocalFile]:
 
 
 def has(version: str) -> dict[str, Any]:
-    wanted = want(1, 0)
-    paths = [artifact.path for artifact in wanted.bits["amd64"]]
+    wanted = desired(1, 0)
+    paths = [artifact.path for artifact in wanted.artifacts["amd64"]]
     return {
         "is": "running",
         "artifacts": {path: {"sha256": "5" * 64, "version": version, "intact": True} for path in paths},
@@ -57,7 +55,7 @@ def has(version: str) -> dict[str, Any]:
 
 
 def upgrade(servers: int, agents: int, *, old: str = OLD, new: str = NEW, done: tuple[str, ...] = ()) -> Plan:
-    wanted = want(servers, agents, version=new)
+    wanted = desired(servers, agents, version=new)
     there = {"*": has(old), **{name: has(new) for name in done}}
     seen = {"*": {"version": old}, **{name: {"version": new} for name in done}}
     return decide(wanted, facts(wanted, there), api(wanted, seen))
@@ -90,7 +88,7 @@ def test_a_run_that_goes_on_saves_no_second_snapshot() -> None:
 
 def test_changed_but_not_restarted() -> None:
     """The run was cut between the two: the files are there, and the service is the old one."""
-    wanted = want(1, 0, version=NEW)
+    wanted = desired(1, 0, version=NEW)
     plan = decide(wanted, facts(wanted, {"*": has(NEW)}), api(wanted, {"*": {"version": OLD}}))
     assert "RestartService" in kinds(plan, S1)
     assert "SwapFiles" not in kinds(plan, S1)
@@ -115,10 +113,10 @@ def test_skew(old: str, new: str, allowed: bool) -> None:
 
 
 def test_not_together_with_other_machines_nor_in_the_dark() -> None:
-    wanted = want(3, 1, version=NEW)
+    wanted = desired(3, 1, version=NEW)
     there, seen = facts(wanted, {"*": has(OLD)}), api(wanted, {"*": {"version": OLD}})
-    together = decide(wanted, there, seen, going=Going({}, {A1: "agent"}))
-    assert [problem.code for problem in together.diagnostics] == ["KB0856"]
+    both = decide(wanted, there, seen, removal=Removal({}, {A1: "agent"}))
+    assert [problem.code for problem in both.diagnostics] == ["KB0856"]
     assert [problem.code for problem in decide(wanted, there, None).diagnostics] == ["KB0857"]
 
 
@@ -135,7 +133,7 @@ async def carry_out(machines: Machines, plan: Plan, local: Mapping[str, LocalFil
 
 
 def machines_of(servers: int, agents: int) -> Machines:
-    machines = Machines(want(servers, agents, version=NEW))
+    machines = Machines(desired(servers, agents, version=NEW))
     machines.nodes = dict(api(machines.plan, {"*": {"version": OLD}}).nodes)  # type: ignore[union-attr]
     return machines
 

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from kbootstrap.cluster.decide import volumes
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.decide.steps import MountVolume, StageFile, Step
 from kbootstrap.cluster.state.model import VolumeFacts, Wanted, WantedVolume
-from tests.cluster.world import api, facts, want
+from kbootstrap.cluster.steps.base import Step
+from kbootstrap.cluster.steps.files import StageFile
+from kbootstrap.cluster.steps.volumes import MountVolume
+from tests.cluster.world import api, desired, facts
 
 AGENT, SERVER = "local-default-1", "local-control-plane-1"
 ID = "0b9f1c52-7a3e-4d7e-9f10-2f9f7f3f6c11"
@@ -25,7 +27,7 @@ UNIT = volumes.unit_file(DATA, LINK)
 
 def wanted(*found: WantedVolume) -> Wanted:
     """A cluster whose agent has these volumes."""
-    plan = want()
+    plan = desired()
     nodes = (replace(node, volumes=found) if node.name == AGENT else node for node in plan.nodes)
     return replace(plan, nodes=tuple(nodes))
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.decide.steps import WriteSecret
 from kbootstrap.cluster.snapshots import rehearsal, remote, restore
 from kbootstrap.cluster.snapshots.bucket import Item, signed
 from kbootstrap.cluster.snapshots.select import in_bucket, kept_with, pick, tokens_in
@@ -18,13 +17,14 @@ from kbootstrap.cluster.snapshots.settings import Keys, private_files, read_keys
 from kbootstrap.cluster.snapshots.vault import Bundle, lock, unlock
 from kbootstrap.cluster.state.restore_mark import Mark, leader_of, quoted
 from kbootstrap.cluster.state.snapshots import Snapshot, ordered, parse
+from kbootstrap.cluster.steps.files import WriteSecret
 from kbootstrap.core.errors import CredentialsRefused, InstallFailed, WrongUsage
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros import find
 from kbootstrap.hosts.fake import FakeHost, Run, output
 from kbootstrap.spec.model import S3, FromEnvironment, FromFile, Snapshots
 from kbootstrap.spec.references import Reader
-from tests.cluster.world import facts, want
+from tests.cluster.world import desired, facts
 
 K3S = find("k3s")
 BUCKET = S3("etcd", "s3.example.org", "us-east-1", "prod", FromEnvironment("KB_S3"))
@@ -143,7 +143,7 @@ def test_who_leads() -> None:
 
 
 def test_a_half_done_restore_forbids_everything_else() -> None:
-    plan = want()
+    plan = desired()
     have = dict(facts(plan, {}))
     name = plan.servers[0].name
     have[name] = replace(have[name], restoring="x begun own")
@@ -153,7 +153,7 @@ def test_a_half_done_restore_forbids_everything_else() -> None:
 
 
 def test_changed_keys_are_written_and_the_server_restarts() -> None:
-    plan = replace(want(), private={K3S.paths.s3: "secret text"})
+    plan = replace(desired(), private={K3S.paths.s3: "secret text"})
     steps = [step for steps in decide(plan, facts(plan, {})).steps.values() for step in steps]
     written = [step for step in steps if isinstance(step, WriteSecret) and step.path == K3S.paths.s3]
     assert {step.node for step in written} == {node.name for node in plan.servers}
@@ -205,7 +205,7 @@ async def test_a_rehearsal_is_cut_off_before_anything_is_restored() -> None:
 
 
 def test_apply_makes_nothing_of_a_rehearsal() -> None:
-    plan = want()
+    plan = desired()
     found = facts(plan, {})
     name = plan.servers[0].name
     found[name] = replace(found[name], restoring=str(Mark("daily", "rehearsal", new=True)))

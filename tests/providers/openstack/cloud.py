@@ -316,7 +316,7 @@ class FakeCloud:
 
 
 def _fits(thing: dict[str, Json], query: dict[str, str]) -> bool:
-    """Tell whether a query keeps a thing; one without the field is kept, but not by the flags."""
+    """Return whether a query keeps a thing; one without the field is kept, but not by the flags."""
     if thing.get("os_hidden") and query.get("os_hidden", "").lower() != "true":
         return False
     flags = {"os_hidden": False, "router:external": False}

@@ -1,0 +1,92 @@
+"""What the nodes of one run share: hosts, tokens, the API once a server gives its kubeconfig."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kbootstrap.cluster.api import Api, Connect
+from kbootstrap.cluster.converge.node_actions import NodeActions
+from kbootstrap.cluster.converge.secrets import MakeSecret
+from kbootstrap.cluster.converge.tokens import Tokens
+from kbootstrap.cluster.converge.unpacked import Unpacked
+from kbootstrap.cluster.converge.watch import Watch
+from kbootstrap.cluster.observe.credentials import await_kubeconfig
+from kbootstrap.cluster.state.model import LocalFile, Wanted
+from kbootstrap.cluster.state.pods import Workloads
+from kbootstrap.cluster.steps.plan import Plan
+from kbootstrap.core.redact import Redactor
+from kbootstrap.hosts.model import Host
+from kbootstrap.inventory.model import Endpoint
+
+
+@dataclass
+class ClusterRun:
+    """One run of one plan.
+
+    `artifacts` has the files that the plan names, `external` is where the API answers for us, and `gate` is
+    set when it does: then nodes may join. `make_secret` is asked for the content of a Secret of the plan.
+    By node: `started` is when its service was started (epoch, by its own clock), `ran` what ran on it before,
+    and `deferred` are those that activate new tokens once they serve.
+    """
+
+    plan: Plan
+    wanted: Wanted
+    hosts: Mapping[str, Host]
+    artifacts: Mapping[str, LocalFile]
+    external: Endpoint
+    redactor: Redactor
+    tokens: Tokens
+    connect: Connect
+    make_secret: MakeSecret | None
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    kubeconfig: str = ""
+    started: dict[str, int] = field(default_factory=dict)
+    ran: dict[str, Workloads] = field(default_factory=dict)
+    deferred: set[str] = field(default_factory=set)
+    unpacked: Unpacked = field(default_factory=Unpacked)
+    _api: Api | None = None
+    _watch: Watch | None = None
+
+    async def close(self) -> None:
+        """End what was begun: the connection to the API, files that were unpacked."""
+        self.unpacked.close()
+        if self._api:
+            await self._api.close()
+
+    async def open(self, name: str) -> None:
+        """Let others join, now that this server serves; from here on the API may be asked."""
+        if self.gate.is_set():
+            return
+        host = self.hosts[name]
+        # Also of a member: one whose first start was interrupted has its token only now that it serves.
+        _, self.kubeconfig = await asyncio.gather(
+            self.tokens.read([host]), await_kubeconfig(host, self.wanted.distro, self.redactor)
+        )
+        self._api = self.connect(self.kubeconfig, self.external)
+        self._watch = Watch(self._api)
+        self.gate.set()
+
+    @property
+    def api(self) -> Api:
+        """The API; only once the gate is open."""
+        if self._api is None:
+            raise RuntimeError("the gate is not open")
+        return self._api
+
+    @property
+    def watch(self) -> Watch:
+        """The Node objects; only once the gate is open."""
+        if self._watch is None:
+            raise RuntimeError("the gate is not open")
+        return self._watch
+
+    def machine(self, name: str) -> NodeActions:
+        """Return the actions on a node's machine."""
+        return NodeActions(self.hosts[name], self.wanted, self.redactor)
+
+    async def ready(self, name: str) -> bool:
+        """Whether a node is Ready; asked when the gate is open."""
+        node = await self.watch.node(name)
+        return bool(node and node.ready)

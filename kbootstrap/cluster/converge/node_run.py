@@ -1,0 +1,187 @@
+"""The actions of steps on one node of a run: on its machine, and through the API (`steps/run.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from kbootstrap.cluster.api import patiently
+from kbootstrap.cluster.converge import disks, rotation
+from kbootstrap.cluster.converge.cluster_run import ClusterRun
+from kbootstrap.cluster.converge.drain import await_workloads, uncordon, workloads
+from kbootstrap.cluster.converge.node_actions import NodeActions
+from kbootstrap.cluster.converge.readiness import await_known, await_ready
+from kbootstrap.cluster.converge.secrets import give
+from kbootstrap.cluster.converge.uninstall import uninstall
+from kbootstrap.cluster.decide.host_record import RECORD, entry
+from kbootstrap.cluster.state.model import Recorded, WantedVolume
+from kbootstrap.cluster.steps.membership import WaitWorkloads
+from kbootstrap.cluster.steps.run import Secret
+from kbootstrap.distros.model import Artifact, NodeFile
+from kbootstrap.hosts.model import Host, Transferred
+from kbootstrap.spec.model import Taint
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRun:
+    """Fulfils `ConvergeRun` for one step of the node `name`.
+
+    `waiting` is called with what the step waits for, `progress` with how far a transfer is.
+    """
+
+    shared: ClusterRun
+    name: str
+    waiting: Callable[[str], None]
+    progress: Transferred
+
+    @property
+    def unit(self) -> str:
+        """The unit of the node's role."""
+        return self.shared.wanted.distro.unit(self.shared.wanted.node(self.name).role)
+
+    @property
+    def _host(self) -> Host:
+        return self.shared.hosts[self.name]
+
+    @property
+    def _machine(self) -> NodeActions:
+        return self.shared.machine(self.name)
+
+    async def uninstall(self) -> None:
+        """Remove what an earlier member left."""
+        await uninstall(self._host, self.shared.wanted.distro, self.shared.wanted.cluster)
+
+    async def note_changes(self) -> None:
+        """Record what the steps of this node will change."""
+        await self._machine.begin(self.shared.plan.steps[self.name])
+
+    async def format_volume(self, volume: WantedVolume, link: str) -> None:
+        """Make a filesystem."""
+        await disks.format_volume(volume, link, self._host)
+
+    async def mount_volume(self, volume: WantedVolume, link: str, file: NodeFile) -> None:
+        """Mount a volume."""
+        await disks.mount_volume(volume, link, file, self._host)
+
+    async def grow_volume(self, volume: WantedVolume, link: str) -> None:
+        """Grow a filesystem."""
+        await disks.grow_volume(volume, link, self._host)
+
+    async def stage_artifact(self, artifact: Artifact, version: str, *, aside: bool) -> None:
+        """Send an artifact."""
+        files = self.shared.artifacts
+        await self._machine.stage(artifact, version, files, aside=aside, progress=self.progress)
+
+    async def preload_images(self, artifact: Artifact) -> None:
+        """Import an image archive, which is unpacked here once for all nodes."""
+        archive = self.shared.artifacts[artifact.name].path
+        await self._machine.preload(await self.shared.unpacked.of(archive))
+
+    async def swap_artifacts(self, artifacts: Collection[Artifact], version: str) -> None:
+        """Move artifacts to their paths."""
+        await self._machine.swap(artifacts, version, self.shared.artifacts)
+
+    async def write(self, content: str, path: str, mode: int) -> None:
+        """Write a text file."""
+        await self._machine.put(content, path, mode)
+
+    async def write_secret(self, secret: Secret, path: str) -> None:
+        """Write a file of `Wanted.private`, or a token."""
+        private = self.shared.wanted.private.get(path)
+        await self._machine.put(private or self.shared.tokens.give(secret), path)
+
+    async def stage_tokens(self) -> None:
+        """Write the new tokens beside the old ones on all members."""
+        members = [self.shared.hosts[name] for name in self.shared.plan.members]
+        await rotation.stage_tokens(members, self.shared.tokens.staged())
+
+    async def activate_tokens(self) -> None:
+        """Activate the staged tokens."""
+        await rotation.activate(self._host, self.shared.wanted.distro)
+
+    async def activate_tokens_later(self) -> None:
+        """Activate them once this server serves."""
+        self.shared.deferred.add(self.name)
+
+    async def activate_deferred(self) -> None:
+        """Activate them now, where that was deferred."""
+        if self.name in self.shared.deferred:
+            await self.activate_tokens()
+
+    async def retire_tokens(self) -> None:
+        """Keep the old tokens, and remove the staged ones."""
+        await rotation.retire_tokens(self._host, self.shared.wanted.distro)
+
+    async def age_password_file(self, unit: str) -> None:
+        """Let the cluster's data count as newer than the server's own."""
+        await rotation.age_password_file(self._host, unit, self.shared.wanted.distro)
+
+    async def remove_certificates(self, unit: str) -> None:
+        """Stop the unit and move its certificates away."""
+        await rotation.remove_certificates(self._host, unit, self.shared.wanted.distro)
+
+    async def save_snapshot(self, name: str) -> None:
+        """Save a snapshot of etcd."""
+        await self._machine.save_snapshot(name)
+
+    async def active(self, unit: str) -> bool:
+        """Whether a unit is active now."""
+        return await rotation.is_active(self._host, unit)
+
+    async def start(self, unit: str) -> None:
+        """Begin to start a unit."""
+        self.shared.started[self.name] = await self._machine.start(unit)
+
+    async def restart(self, unit: str) -> None:
+        """Restart a unit."""
+        if self.shared.plan.has(self.name, WaitWorkloads):
+            self.shared.ran[self.name] = await workloads(self.shared.api, self.name, stays=True)
+        self.shared.started[self.name] = await self._machine.restart(unit)
+
+    async def enable(self, unit: str) -> None:
+        """Enable a unit."""
+        await self._machine.enable(unit)
+
+    async def wait_serving(self, unit: str) -> None:
+        """Wait until a server serves."""
+        await self._machine.serving(unit, self.waiting)
+
+    async def wait_ready(self, unit: str, version: str, since: int) -> None:
+        """Wait until the node is Ready."""
+        since = self.shared.started.get(self.name, since)
+        await await_ready(
+            self.name, unit, version, watch=self.shared.watch, machine=self._machine, since=since
+        )
+
+    async def wait_workloads(self) -> None:
+        """Wait until what ran on the node is ready again."""
+        if self.name in self.shared.ran:
+            await await_workloads(self.shared.api, self.name, self.shared.ran[self.name], self.waiting)
+
+    async def wait_known(self, controller: str) -> None:
+        """Wait for the cloud controller."""
+        await await_known(self.name, self.shared.watch, controller)
+
+    async def forget_node(self, *, member: bool) -> None:
+        """Delete the Node object of an earlier machine, once the API answers."""
+        del member  # this machine is a new one
+        await self.shared.gate.wait()
+        await self.shared.watch.forget(self.name)
+
+    async def uncordon(self) -> None:
+        """Allow pods on the node again."""
+        await uncordon(self.shared.api, self.name)
+
+    async def reconcile(self, labels: Mapping[str, str], taints: tuple[Taint, ...]) -> None:
+        """Set labels and taints."""
+        await self.shared.watch.reconcile(self.name, labels, taints)
+
+    async def give_secret(self, secret: str, readers: str, valid: Collection[str]) -> None:
+        """Write the Secret of the infrastructure's programs."""
+        await give(secret, readers, valid, self.shared.api, self.shared.make_secret)
+
+    async def record_hosts(self, machines: Mapping[str, Recorded]) -> None:
+        """Write entries of the record."""
+        changes = {name: entry(machine) for name, machine in machines.items()}
+        await patiently(partial(self.shared.api.put_config, RECORD, changes))

@@ -1,0 +1,31 @@
+"""Steps about a machine as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kbootstrap.cluster.steps.base import ConvergeStep, Stage, Subject
+from kbootstrap.cluster.steps.run import ConvergeRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clean(ConvergeStep):
+    """Remove everything from a server that was removed from etcd: its data would start a second cluster."""
+
+    title = "remove the old member from the machine"
+    stage = Stage.CLEAN
+
+    async def carry_out(self, run: ConvergeRun) -> None:
+        await run.uninstall()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim(ConvergeStep):
+    """Record on the node that it belongs to this cluster, before anything else is placed."""
+
+    title = "claim the machine"
+    stage = Stage.CLAIM
+    drift = Subject("installation", "machine")
+
+    async def carry_out(self, run: ConvergeRun) -> None:
+        await run.note_changes()

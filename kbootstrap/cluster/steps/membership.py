@@ -1,0 +1,67 @@
+"""Steps about a node as a member of its cluster: the Node object, and waiting for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kbootstrap.cluster.steps.base import ConvergeStep, RemovalStep, Stage, Subject
+from kbootstrap.cluster.steps.run import ConvergeRun, StepRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetNode(ConvergeStep, RemovalStep):
+    """Delete the Node object of an earlier machine of this name, and with it its password and etcd member.
+
+    `member`: its machine exists, with the data of a member; it records before that this becomes void.
+    """
+
+    member: bool = False
+    title = "delete the old Node object"
+    stage = Stage.CHANGE
+    drift = Subject("membership", "Node object")
+
+    async def carry_out(self, run: StepRun) -> None:
+        await run.forget_node(member=self.member)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncordon(ConvergeStep, RemovalStep):
+    """Allow pods again on a node that was to leave, and stays."""
+
+    title = "uncordon the node"
+    stage = Stage.FINISH
+    drift = Subject("membership", "cordon")
+
+    async def carry_out(self, run: StepRun) -> None:
+        await run.uncordon()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitReady(ConvergeStep):
+    """Wait until the Node object is Ready and reports the wanted version.
+
+    `since` is when its service was started (epoch, by its own clock); 0: not yet, or not known.
+    """
+
+    unit: str
+    version: str
+    since: int = 0
+    title = "wait until the node is Ready"
+    stage = Stage.FINISH
+    drift = None
+
+    async def carry_out(self, run: ConvergeRun) -> None:
+        await run.wait_ready(self.unit, self.version, self.since)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitWorkloads(ConvergeStep):
+    """Wait until everything that ran on the node is ready again: another version replaces pods."""
+
+    title = "wait until its workloads are ready"
+    stage = Stage.FINISH
+    drift = None
+    rolling = True
+
+    async def carry_out(self, run: ConvergeRun) -> None:
+        await run.wait_workloads()

@@ -1,0 +1,91 @@
+"""Steps by which a node leaves its cluster; `ForgetNode` is one of them too (`membership.py`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from kbootstrap.cluster.state.model import Recorded
+from kbootstrap.cluster.steps.base import RemovalStep
+from kbootstrap.cluster.steps.run import RemovalRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cordon(RemovalStep):
+    """Keep new pods away from a node that leaves."""
+
+    title = "cordon the node"
+    clearing = True
+
+    async def carry_out(self, run: RemovalRun) -> None:
+        await run.cordon()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drain(RemovalStep):
+    """Move the pods of a node elsewhere; budgets are respected."""
+
+    title = "drain the node"
+    clearing = True
+
+    async def carry_out(self, run: RemovalRun) -> None:
+        await run.drain()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitJoined(RemovalStep):
+    """Wait until a server that has begun to join etcd has its Node: it is removed from etcd by that alone."""
+
+    title = "wait until it has joined"
+
+    async def carry_out(self, run: RemovalRun) -> None:
+        await run.wait_joined()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldService(RemovalStep):
+    """Prevent a unit from starting again once it ends: a removed server would join again."""
+
+    unit: str
+
+    @property
+    def title(self) -> str:
+        return f"prevent {self.unit} from restarting"
+
+    async def carry_out(self, run: RemovalRun) -> None:
+        await run.hold_service(self.unit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopService(RemovalStep):
+    """Stop and disable the unit."""
+
+    unit: str
+
+    @property
+    def title(self) -> str:
+        return f"stop {self.unit}"
+
+    async def carry_out(self, run: RemovalRun) -> None:
+        await run.stop_service(self.unit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveBack(RemovalStep):
+    """Remove Kubernetes from a machine that stays, once its node has left, and its entry in the record."""
+
+    title = "remove Kubernetes from the machine"
+
+    async def carry_out(self, run: RemovalRun) -> None:
+        await run.uninstall()
+        await run.record_host(None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaveMachine(RemovalStep):
+    """Leave a machine that does not answer as it is; the record keeps it, should its node come back."""
+
+    machine: Recorded
+    title = "leave the machine as it is"
+
+    async def carry_out(self, run: RemovalRun) -> None:
+        await run.record_host(replace(self.machine, left=True))

@@ -1,0 +1,59 @@
+"""`kbootstrap apply`: brings the clusters to what the spec says, or does exactly what a saved plan says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kbootstrap.core.runtime import Runtime
+from kbootstrap.engine.apply_cluster import apply_cluster
+from kbootstrap.engine.changes import consent, keep_snapshot_tokens, stop_all_refused
+from kbootstrap.engine.cluster_plan import ClusterPlan
+from kbootstrap.engine.operator import Operator
+from kbootstrap.engine.plan_document import document
+from kbootstrap.engine.planning import planned, restored
+from kbootstrap.plans.saved import Saved
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The plans that were carried out; `changed` whether there was anything to do."""
+
+    plans: tuple[ClusterPlan, ...]
+    changed: bool
+
+
+async def apply(
+    spec: Path,
+    clusters: Iterable[str],
+    run: Runtime,
+    operator: Operator,
+    *,
+    yes: bool,
+    drain: float,
+    unlock: Iterable[str] = (),
+    saved: Saved | None = None,
+) -> Applied:
+    """Plan, show, ask, and change one cluster after the other.
+
+    With a `saved` plan exactly that is done, without a question. `drain` is how long (seconds) the pods of a
+    node may take to leave it. `unlock` are clusters whose lock is taken from the run that holds it.
+    """
+    asking = not yes and saved is None
+    async with (
+        restored(saved, run, operator, unlock)
+        if saved
+        else planned(spec, clusters, run, operator, changing=True, asking=asking, unlock=unlock)
+    ) as plans:
+        shown = document(plans)
+        operator.show_plan(shown, empty=False)
+        stop_all_refused(plans)
+        if asking and not shown.empty:
+            await consent(operator, shown)
+        for plan in plans:
+            if not plan.empty:
+                operator.begin()
+            nodes = await apply_cluster(plan, drain=drain)
+            await keep_snapshot_tokens(operator, plan.context, nodes)
+        return Applied(plans, not shown.empty)

@@ -1,0 +1,46 @@
+"""`kbootstrap kubeconfig`: reads the admin kubeconfig of clusters from their servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from kbootstrap.core.errors import HostUnreachable, WrongUsage
+from kbootstrap.core.runtime import Runtime
+from kbootstrap.engine.context import Context, contexts
+from kbootstrap.engine.kubeconfig import entries, keep_kubeconfig
+from kbootstrap.engine.observe import see_nodes
+from kbootstrap.engine.outputs import made_outputs
+from kbootstrap.engine.spec import choose, read_spec
+from kbootstrap.kubeconfig.admin import write_own_copy
+
+
+async def kubeconfig(
+    spec: Path, clusters: Iterable[str], run: Runtime, *, merge: bool
+) -> tuple[tuple[Path, str], ...]:
+    """Return path and text of each cluster's own kubeconfig; with `merge` merge it into the operator's."""
+    loaded = read_spec(spec)
+    chosen = contexts(loaded, choose(loaded, clusters), run, changing=False)
+    if len(chosen) > 1 and not merge:
+        names = ", ".join(context.cluster.name for context in chosen)
+        raise WrongUsage(f"which cluster? Choose one with --cluster: {names}")
+    async with AsyncExitStack() as stack:
+        return tuple([(one.space.kubeconfig, await _of_cluster(one, stack, merge=merge)) for one in chosen])
+
+
+async def _of_cluster(context: Context, stack: AsyncExitStack, *, merge: bool) -> str:
+    """Return the admin kubeconfig as operators use it; keep our copy of it, and with `merge` theirs."""
+    nodes = await see_nodes(context, await made_outputs(context), stack, tolerant=True)
+    if nodes.kubeconfig is None:
+        raise HostUnreachable(
+            f"no server of cluster {context.cluster.name} could give its kubeconfig",
+            hint=f"'kbootstrap status {context.spec.path}' shows what is wrong",
+        )
+    if merge:
+        switch = context.provider.traits.switches_context
+        keep_kubeconfig(context, nodes.kubeconfig, nodes.inventory.external, switch=switch)
+    else:
+        _, name = entries(context)
+        write_own_copy(context.space.kubeconfig, nodes.kubeconfig, name, nodes.inventory.external)
+    return context.space.kubeconfig.read_text(encoding="utf-8")

@@ -1,0 +1,44 @@
+"""`kbootstrap plan`: what `apply` would do, shown and saved; nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from kbootstrap.core.runtime import Runtime
+from kbootstrap.engine.changes import stop_all_refused
+from kbootstrap.engine.observe import silent
+from kbootstrap.engine.operator import Operator
+from kbootstrap.engine.plan_document import document
+from kbootstrap.engine.planning import planned
+from kbootstrap.engine.saved_plan import save
+from kbootstrap.plans import saved
+from kbootstrap.plans.model import Document
+from kbootstrap.plans.words import headline
+
+
+async def plan(
+    spec: Path,
+    clusters: Iterable[str],
+    run: Runtime,
+    operator: Operator,
+    *,
+    show: Callable[[Document], None],
+    out: Path | None = None,
+) -> Document:
+    """Plan the clusters and show the plan; with `out`, save it to that file.
+
+    Raises what forbids the plan, and `HostUnreachable` for nodes that nothing in the plan brings back; then
+    nothing is saved.
+    """
+    async with planned(spec, clusters, run, operator) as plans:
+        shown = document(plans)
+        show(shown)
+        stop_all_refused(plans)
+        for one in plans:
+            if one.unseen and silent(one.infrastructure, one.unseen):
+                raise one.unseen
+        if out:
+            saved.write(out, await save(plans, spec, headline(shown)))
+            operator.say(f"Saved as {out}; it can hold secrets. To do exactly this: kbootstrap apply {out}")
+        return shown

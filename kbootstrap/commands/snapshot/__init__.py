@@ -1,0 +1,1 @@
+"""The `snapshot` commands, one module for each."""

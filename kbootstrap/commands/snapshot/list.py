@@ -1,0 +1,17 @@
+"""`kbootstrap snapshot list`: lists the snapshots on the servers and in the bucket."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from kbootstrap.engine.context import Context
+from kbootstrap.engine.observe import see_nodes
+from kbootstrap.engine.outputs import made_outputs
+from kbootstrap.engine.snapshots import Found, find
+
+
+async def list_snapshots(context: Context) -> Found:
+    """Return the snapshots; changes nothing."""
+    async with AsyncExitStack() as stack:
+        nodes = await see_nodes(context, await made_outputs(context), stack, tolerant=True)
+        return await find(context, nodes)

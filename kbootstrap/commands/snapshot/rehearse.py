@@ -1,0 +1,254 @@
+"""The table of contents of a restore rehearsal: a snapshot is brought up in a cluster that is thrown away.
+
+The cluster of the snapshot is only read, and not even that when the snapshot is in a bucket or a file: no
+lock, no lease, no kubeconfig of the operator's is touched. The throw-away cluster is an ordinary one of a
+spec that kbootstrap writes, in a workspace of its own, so that `destroy` and `status` know it too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from kbootstrap.cluster.api import connect, patiently
+from kbootstrap.cluster.converge.node_actions import NodeActions
+from kbootstrap.cluster.converge.reporting import StepReporter
+from kbootstrap.cluster.observe.credentials import await_kubeconfig
+from kbootstrap.cluster.snapshots import rehearsal, remote, restore
+from kbootstrap.cluster.snapshots.rehearsal import Contents, Rehearsed
+from kbootstrap.cluster.snapshots.reporting import SnapshotStep
+from kbootstrap.cluster.state.restore_mark import quoted
+from kbootstrap.cluster.steps.files import StageFile, WriteFile
+from kbootstrap.core import files
+from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing, WrongUsage
+from kbootstrap.core.events import Event, Type, phase
+from kbootstrap.engine.context import Context, contexts, locked
+from kbootstrap.engine.destroy_cluster import destroy_cluster
+from kbootstrap.engine.infrastructure import Infrastructure, carry_out
+from kbootstrap.engine.install import fetch_artifacts, refuse
+from kbootstrap.engine.kubeconfig import entries
+from kbootstrap.engine.observe import Nodes, see_nodes
+from kbootstrap.engine.prepare import PLAN_FILE, prepare
+from kbootstrap.engine.snapshot_bundle import Material, gather
+from kbootstrap.engine.spec import read_spec
+from kbootstrap.kubeconfig.admin import write_own_copy
+from kbootstrap.spec import derive
+from kbootstrap.spec.model import Cluster, Network, Spec
+from kbootstrap.tofu.plan import PlanSummary
+
+FOLDER = ".rehearsals"
+"""In the workspace; no cluster can be named so."""
+_NAME = 40
+"""Longest name of a throw-away cluster: its node's name must be a host name."""
+_TAKEN = ("KB0606", "KB0608")
+"""Codes for what may be in use already: the API's port, the addresses."""
+_PLACES = 12
+"""Networks and ports that are tried."""
+
+
+async def rehearse(
+    context: Context, wanted: str, provider: str, *, keep: bool, beginning: Callable[[], None]
+) -> Rehearsed:
+    """Bring a snapshot up in a throw-away cluster, look at it, and remove it again unless it is to `keep`.
+
+    `wanted` is as for a restore. What fails, or is interrupted, removes what it made. Raises
+    `PrerequisiteMissing`: while one that was kept is there (KB0894), for a snapshot without tokens (KB0890).
+    """
+    begun = time.monotonic()
+    place = context.space.base / FOLDER / context.cluster.name / "rehearsal.yaml"
+    _verify_free(place)
+    with phase(context.runtime.emit, "snapshot", context.cluster.name):
+        material = await gather(context, wanted)
+    beginning()
+    try:
+        await _remove(context, place)  # what a run that was killed left
+        twin, tofu, planned = await _twin(context, place, provider)
+        with locked(twin):
+            found = await _bring_up(twin, tofu, planned, material)
+        rehearsed = Rehearsed(context.cluster.name, material.snapshot, found, time.monotonic() - begun)
+        if keep:
+            files.write(place.with_name("kept"), "")
+            return replace(rehearsed, spec=place, kubeconfig=twin.space.kubeconfig)
+        await _remove(context, place)
+    except BaseException:
+        try:
+            await _remove(context, place)
+        except KbootstrapError as error:  # what failed first matters more
+            told = f"not all of the rehearsal could be removed: {error.message}; kbootstrap destroy {place}"
+            context.runtime.emit(Event(type=Type.DIAGNOSTIC, cluster=context.cluster.name, detail=told))
+        raise
+    return rehearsed
+
+
+async def _twin(context: Context, place: Path, provider: str) -> tuple[Context, Infrastructure, PlanSummary]:
+    """Write the temporary cluster's spec and prepare its infrastructure, at free addresses."""
+    places = documents(context.spec, context.cluster, provider)
+    for number, document in enumerate(places, 1):
+        files.write(place, document, mode=0o600)
+        spec = read_spec(place)
+        (twin,) = contexts(spec, spec.clusters, context.runtime)
+        try:
+            with phase(context.runtime.emit, "prepare", twin.cluster.name):
+                tofu = await prepare(twin)
+        except PrerequisiteMissing as error:
+            if error.code not in _TAKEN or number == len(places):
+                raise
+        else:
+            return twin, tofu, await tofu.plan(tofu.root / PLAN_FILE)
+    raise PrerequisiteMissing("there are no addresses for a throw-away cluster", code="KB0608")
+
+
+def documents(spec: Spec, cluster: Cluster, provider: str) -> Sequence[str]:
+    """Return specs of the throw-away cluster, each with other addresses and another port; pure.
+
+    What the snapshot depends on is as in its cluster. JSON, which is YAML too.
+    """
+    wanted = cluster.kubernetes
+    name = f"{cluster.name}-rehearsal"
+    if len(name) > _NAME:
+        name = f"rehearsal-{derive.number(cluster.name) % 16**8:08x}"
+    own = {key: value for key, value in cluster.provider.settings.items() if key != "api_port"}
+    shared = own if cluster.provider.name == provider else {}
+    found = []
+    for number in range(_PLACES):
+        network = derive.network(f"{spec.name}-rehearsal", f"{name}/{number}" if number else name)
+        if any(network.cidr.overlaps(one) for one in _taken(cluster)):
+            continue
+        port = derive.FIRST_PORT + (derive.number(spec.name, name) + number) % derive.PORTS
+        own_cluster: dict[str, Any] = {
+            "provider": {provider: {**shared, "api_port": port}},
+            "kubernetes": {
+                "distribution": wanted.distribution,
+                "version": wanted.version,
+                "secrets_encryption": wanted.secrets_encryption or wanted.profile is not None,
+                "disable": list(wanted.disable),
+                "pod_cidr": str(wanted.pod_cidr),
+                "service_cidr": str(wanted.service_cidr),
+            },
+            "network": _written(network),
+            "control_plane": {"nodes": 1},
+            "pools": [],
+        }
+        if cluster.artifacts.mirror:
+            own_cluster["artifacts"] = {"mirror": cluster.artifacts.mirror}
+        whole = {
+            "apiVersion": "kbootstrap/v1alpha1",
+            "name": f"{spec.name}-rehearsal"[-63:].lstrip("-0123456789"),
+            "clusters": {name: own_cluster},
+        }
+        head = (
+            f"# A rehearsal of a snapshot of cluster {cluster.name}. Remove it with `kbootstrap destroy`.\n"
+        )
+        found.append(f"{head}{json.dumps(whole, indent=2)}\n")
+    return found
+
+
+def _taken(cluster: Cluster) -> tuple[Any, ...]:
+    own = (cluster.network.cidr,) if cluster.network else ()
+    return (cluster.kubernetes.pod_cidr, cluster.kubernetes.service_cidr, *own)
+
+
+def _written(network: Network) -> dict[str, str]:
+    return {
+        "cidr": str(network.cidr),
+        "control_plane": str(network.control_plane),
+        "agents": str(network.agents),
+    }
+
+
+async def _bring_up(
+    twin: Context, tofu: Infrastructure, planned: PlanSummary, material: Material
+) -> Contents:
+    """Make the machine, put the snapshot on it behind fences, start the API server, and look."""
+    emit, cluster = twin.runtime.emit, twin.cluster.name
+    async with AsyncExitStack() as stack:
+        with phase(emit, "infrastructure", cluster):
+            await carry_out(twin, tofu, tofu.root / PLAN_FILE, planned)
+        nodes = await see_nodes(twin, await tofu.outputs(), stack)
+        refuse(twin, nodes)
+        with phase(emit, "restore", cluster):
+            await _install(twin, nodes)
+            return await _restore(twin, nodes, material)
+
+
+async def _install(twin: Context, nodes: Nodes) -> None:
+    """Put the program and its configuration on the machine: what `apply` would, but for images and tokens."""
+    (name,) = nodes.hosts
+    actions = NodeActions(nodes.hosts[name], nodes.wanted, twin.runtime.redactor)
+    reporter = StepReporter(twin.cluster.name, twin.runtime.emit)
+    steps = nodes.plan.steps[name]
+    artifacts = await fetch_artifacts(twin, nodes)
+    await actions.begin(steps)
+    for step in steps:
+        if isinstance(step, StageFile) and step.artifact.path == twin.distribution.paths.binary:
+            with reporter.report(step):
+                progress = reporter.progress(step)
+                await actions.stage(
+                    step.artifact, step.version, artifacts, aside=step.aside, progress=progress
+                )
+        elif isinstance(step, WriteFile):
+            with reporter.report(step):
+                await actions.put(step.file.content, step.file.path, step.file.mode)
+
+
+async def _restore(twin: Context, nodes: Nodes, material: Material) -> Contents:
+    """Restore the snapshot, wait until the API answers here, and return what is in it."""
+    (name,) = nodes.hosts
+    host, distro, run = nodes.hosts[name], twin.distribution, twin.runtime
+    actions, unit = NodeActions(host, nodes.wanted, run.redactor), distro.unit("server")
+    reporter = StepReporter(twin.cluster.name, run.emit)
+
+    def step(what: str) -> SnapshotStep:
+        return SnapshotStep(node=name, what=what)
+
+    with reporter.report(step("cut it off from others")):
+        await rehearsal.fence(host, distro, quoted(material.snapshot.name))
+    with reporter.report(step(f"restore {material.snapshot.name}")):
+        await host.put(material.file or material.content, restore.FILE, mode=0o600, deadline=remote.SAVE)
+        await restore.reset(host, distro, restore.FILE, from_bucket=False, new=material.tokens)
+    with reporter.report(step("start the API server")) as waiting:
+        await actions.start(unit)
+        await actions.serving(unit, waiting)
+    text = await await_kubeconfig(host, distro, run.redactor)
+    api = connect(text, nodes.door)
+    try:
+        seen = await patiently(api.nodes)
+    finally:
+        await api.close()
+    found = await rehearsal.contents(host, distro)
+    write_own_copy(twin.space.kubeconfig, text, entries(twin)[1], nodes.inventory.external)
+    return replace(found, nodes={node.name: node.version for node in seen})
+
+
+def _verify_free(place: Path) -> None:
+    """Raise where a rehearsal is kept that was not destroyed since."""
+    if place.with_name("kept").exists() and any(place.parent.glob(".kbootstrap/*.run")):
+        raise PrerequisiteMissing(
+            "a rehearsal of this cluster is kept, and there can be one at a time",
+            hint=f"kbootstrap destroy {place}",
+            code="KB0894",
+        )
+
+
+async def _remove(context: Context, place: Path) -> None:
+    """Remove the throw-away cluster and its folder; what was never made is no matter."""
+    with contextlib.suppress(WrongUsage):  # there is no spec yet
+        spec = read_spec(place)
+        (twin,) = contexts(spec, spec.clusters, context.runtime, changing=False)
+        with locked(twin):
+            async with AsyncExitStack() as stack:
+                await destroy_cluster(twin, stack, beginning=_nothing)
+    shutil.rmtree(place.parent, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        place.parent.parent.rmdir()
+
+
+def _nothing() -> None:
+    """Nothing to report: the temporary cluster is removed."""

@@ -1,0 +1,42 @@
+"""What k3s needs of a machine. Source where nothing else is said: docs.k3s.io, "Requirements"."""
+
+from __future__ import annotations
+
+from kbootstrap.distros import requirements as kinds
+from kbootstrap.distros.common import CGROUPS, folders, modules
+from kbootstrap.distros.model import Role
+from kbootstrap.distros.requirements import FreeSpace, Memory, Port, Program, Requirement
+
+_NODES = "every node"
+_SERVERS = "the other servers"
+_EVERY: tuple[Requirement, ...] = (
+    Port(10250, "TCP", _NODES, "kubelet: logs, exec, metrics"),
+    Port(8472, "UDP", _NODES, "network of the pods (flannel, VXLAN); closed to everything else"),
+    # k3s source, v1.32: flannel and kube-proxy need iptables; without ipset `pkg/agent/netpol` starts no
+    # controller of network policies. kube-proxy up to 1.31 ends UDP flows with conntrack.
+    Program("iptables", "iptables", "kube-proxy and flannel write rules with it", bundled=True),
+    Program("ipset", "ipset", "network policies", bundled=True, vital=False),
+    Program("conntrack", "conntrack", "UDP flows to pods that are gone end", bundled=True, vital=False),
+    *modules(),
+    kinds.KernelModule("vxlan", "the network of the pods between nodes"),
+    *CGROUPS,
+    *folders("/usr/local/bin"),
+)  # fmt: skip
+REQUIREMENTS: dict[Role, kinds.Requirements] = {
+    # Disk: binary unpacked 250, images packed and unpacked 300, etcd 200, room for the first pods.
+    "server": (
+        Memory(1900, 900),
+        FreeSpace("data", "/var/lib/rancher", 1500),
+        FreeSpace("program", "/usr/local/bin", 150),
+        Port(2379, "TCP", _SERVERS, "etcd"),
+        Port(2380, "TCP", _SERVERS, "etcd"),
+        Port(6443, "TCP", f"{_NODES}, and where kubectl runs", "the Kubernetes API; nodes join through it"),
+        *_EVERY,
+    ),
+    "agent": (
+        Memory(480, 350),
+        FreeSpace("data", "/var/lib/rancher", 1200),
+        FreeSpace("program", "/usr/local/bin", 150),
+        *_EVERY,
+    ),
+}

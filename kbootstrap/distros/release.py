@@ -1,0 +1,24 @@
+"""What vendors publish for a version: file names, their place, and the list of their checksums. Pure data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The files of one version for one architecture; `checksums` is the published list of SHA-256."""
+
+    repository: str
+    tag: str
+    files: tuple[str, ...]
+    checksums: str
+
+    def vendor(self, base: str) -> str:
+        """Return the folder of this release on a server with GitHub's paths."""
+        return f"{base.rstrip('/')}/{self.repository}/releases/download/{quote(self.tag, safe='')}"
+
+    def mirror(self, base: str) -> str:
+        """Return the folder of this release on a mirror: `<base>/<version>/`."""
+        return f"{base.rstrip('/')}/{quote(self.tag, safe='')}"

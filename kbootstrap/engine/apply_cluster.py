@@ -1,0 +1,74 @@
+"""Carries out the plan of one cluster: infrastructure, nodes, rolling replacement, kubeconfig."""
+
+from __future__ import annotations
+
+from kbootstrap.cluster.deadlines import DRAIN
+from kbootstrap.core.errors import InstallFailed, TofuFailed
+from kbootstrap.core.events import phase
+from kbootstrap.engine.cluster_plan import ClusterPlan, stop_refused
+from kbootstrap.engine.connect import lock as lock_nodes
+from kbootstrap.engine.destroy_record import forget_destroy
+from kbootstrap.engine.infrastructure import carry_out, hold
+from kbootstrap.engine.install import install, refuse
+from kbootstrap.engine.kubeconfig import keep_kubeconfig
+from kbootstrap.engine.observe import Nodes, see_nodes
+from kbootstrap.engine.prepare import PLAN_FILE
+from kbootstrap.engine.rolling_replacement import Turnover
+from kbootstrap.plans.agreed import STALE, moved
+from kbootstrap.plans.checks import carries_on, harmless_parts, touched
+
+
+async def apply_cluster(planned: ClusterPlan, *, drain: float = DRAIN) -> Nodes:
+    """Carry out a plan: infrastructure, nodes, removals, kubeconfig. Returns the nodes observed last.
+
+    `drain` is how long (seconds) the pods of a node may take to leave it.
+    """
+    stop_refused(planned)
+    context, emit, cluster = planned.context, planned.context.runtime.emit, planned.context.cluster.name
+    nodes = planned.nodes
+    if not planned.infrastructure.empty or nodes is None:
+        with phase(emit, "infrastructure", cluster):
+            if not planned.infrastructure.empty:
+                forget_destroy(context.space)
+                await lock_nodes(context, await planned.tofu.outputs(), planned.connections)
+                await _change(planned)
+        nodes = await see_nodes(
+            context, await planned.tofu.outputs(), planned.connections, removal=planned.removal
+        )
+        if planned.agreed:
+            planned.agreed.verify(cluster, nodes.plan)
+    refuse(context, nodes)
+    text = await install(context, nodes)
+    if nodes.removal.names:
+        nodes = await Turnover(
+            context, planned.tofu, planned.infrastructure, nodes, planned.connections, drain
+        ).carry_out()
+    if text is None:
+        raise InstallFailed(f"no server of cluster {cluster} has a kubeconfig", hint="run apply again")
+    # A run with nothing to do leaves the operator where they are: perhaps on another cluster by now.
+    first = not context.space.kubeconfig.exists()
+    switch = context.provider.traits.switches_context and (first or not planned.empty)
+    keep_kubeconfig(context, text, nodes.inventory.external, switch=switch)
+    return nodes
+
+
+async def _change(planned: ClusterPlan) -> None:
+    """Carry the infrastructure's half out; where nodes go, only what belongs to none of them."""
+    context, tofu, summary = planned.context, planned.tofu, planned.infrastructure
+    planfile = tofu.root / PLAN_FILE
+    try:
+        if planned.removal.names:
+            held = await hold(context, tofu, planfile, planned.removal.replaced)
+            for targets in harmless_parts(summary, planned.removal.names):
+                part = await tofu.plan(planfile, targets=targets, replace=sorted(planned.gone), held=held)
+                if not carries_on(summary, part):
+                    raise moved([f"the infrastructure of cluster {context.cluster.name} needs other changes"])
+                if not touched(part, planned.removal.names):
+                    await carry_out(context, tofu, planfile, part)
+                    return
+            return
+        await carry_out(context, tofu, planfile, summary)
+    except TofuFailed as error:
+        if error.code == STALE and planned.agreed:
+            raise moved([f"the state of cluster {context.cluster.name} changed"]) from error
+        raise

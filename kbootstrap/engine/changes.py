@@ -1,0 +1,45 @@
+"""What commands do around a change: the question before it, and the tokens kept after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kbootstrap.core.errors import KbootstrapError
+from kbootstrap.engine.cluster_plan import ClusterPlan, stop_refused
+from kbootstrap.engine.context import Context
+from kbootstrap.engine.observe import Nodes
+from kbootstrap.engine.operator import Operator
+from kbootstrap.engine.snapshots import keep_tokens
+from kbootstrap.plans.model import Document
+from kbootstrap.plans.words import names
+
+
+def stop_all_refused(plans: Sequence[ClusterPlan]) -> None:
+    """Raise where one of the plans must not be carried out."""
+    for plan in plans:
+        stop_refused(plan)
+
+
+async def consent(operator: Operator, shown: Document) -> None:
+    """Ask before the plans are carried out. Losing servers requires typing the cluster's name."""
+    pending = [cluster for cluster in shown.clusters if not cluster.empty]
+    for cluster in pending:
+        if cluster.servers_lost:
+            lost = names(cluster.servers_lost)
+            await operator.ask(
+                f"This takes away machines of the control plane of {cluster.cluster}: {lost}. "
+                "Type the cluster's name:",
+                wanted=cluster.cluster,
+            )
+    if any(not cluster.servers_lost for cluster in pending):
+        await operator.ask(f"Do this to {', '.join(cluster.cluster for cluster in pending)}? Type yes:")
+
+
+async def keep_snapshot_tokens(operator: Operator, context: Context, nodes: Nodes) -> None:
+    """Keep the tokens beside the snapshots; a bucket that does not answer is a warning, no failure."""
+    try:
+        await keep_tokens(context, nodes)
+    except KbootstrapError as error:
+        operator.say(
+            f"Warning: the token is not kept beside the snapshots: {error.message}. {error.hint or ''}"
+        )

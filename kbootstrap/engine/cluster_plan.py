@@ -1,0 +1,99 @@
+"""Both halves of what `apply` would do to one cluster, and why it must not be done."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from kbootstrap.cluster.decide.removal import NO_REMOVALS, Removal
+from kbootstrap.core.diagnostics import Diagnostic
+from kbootstrap.core.errors import HostUnreachable, SpecInvalid
+from kbootstrap.distros.model import Role
+from kbootstrap.engine.context import Context
+from kbootstrap.engine.infrastructure import Infrastructure
+from kbootstrap.engine.install import refuse
+from kbootstrap.engine.observe import Nodes
+from kbootstrap.plans.agreed import Agreed
+from kbootstrap.plans.checks import entangled, lost_buckets, lost_volumes, undermined
+from kbootstrap.plans.checks import unseen as unseen_going
+from kbootstrap.spec.model import Cluster, Spec
+from kbootstrap.tofu.plan import PlanSummary
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterPlan:
+    """Both halves of what `apply` would do to one cluster.
+
+    `gone` are machines that were deleted outside of kbootstrap, each with the reason. `nodes` is None while
+    no machine exists, while some must be created again first, or when they could not be reached: then
+    `unseen` says why, and they are observed again after the infrastructure has changed. `new` names the nodes
+    that will be installed from nothing. `known` are the nodes of the outputs, `blank` those of the nodes
+    concerned that carry nothing of a cluster. `removal` are nodes that leave. `refusals` forbid the
+    infrastructure's half. `agreed` has, for a plan that was saved, what was shown of the nodes.
+    """
+
+    context: Context
+    tofu: Infrastructure
+    infrastructure: PlanSummary
+    gone: Mapping[str, str]
+    nodes: Nodes | None
+    new: tuple[str, ...]
+    connections: AsyncExitStack
+    unseen: HostUnreachable | None = None
+    known: Mapping[str, Any] = field(default_factory=dict)
+    blank: frozenset[str] = frozenset()
+    refusals: tuple[Diagnostic, ...] = ()
+    agreed: Agreed | None = None
+    removal: Removal = NO_REMOVALS
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.infrastructure.empty and not self.new and self.nodes is not None and self.nodes.plan.empty
+
+
+def leaving(context: Context, known: Mapping[str, Any], replaced: Collection[str]) -> Removal:
+    """Return the nodes that the state knows and the spec does not want, and those to `replaced`; pure."""
+    wanted = {node.name for node in context.nodes}
+    roles: dict[str, Role] = {
+        name: "server" if node.get("role") == "server" else "agent" for name, node in known.items()
+    }
+    return Removal(
+        {name: role for name, role in roles.items() if name not in wanted},
+        {name: roles[name] for name in replaced if name in roles and name in wanted},
+    )
+
+
+def forbidden(
+    spec: Spec,
+    cluster: Cluster,
+    summary: PlanSummary,
+    known: Collection[str],
+    blank: Collection[str],
+    *,
+    seen: bool,
+) -> tuple[Diagnostic, ...]:
+    """Return why the infrastructure's half must not be carried out; pure.
+
+    `known` are the nodes of the state, `blank` those on which nothing is installed; `seen` says whether the
+    nodes could be observed.
+    """
+    carrying = [name for name in known if name not in blank]
+    return (
+        *(() if seen else unseen_going(cluster.name, summary, blank, spec.source)),
+        *undermined(cluster.name, summary, carrying, spec.source),
+        *lost_volumes(cluster.name, summary, spec.source),
+        *lost_buckets(cluster.name, summary, spec.source),
+        *entangled(cluster.name, summary, blank, spec.source),
+    )
+
+
+def stop_refused(planned: ClusterPlan) -> None:
+    """Raise where the plan must not be carried out: `SpecInvalid`, or `InstallFailed` for its nodes."""
+    if planned.refusals:
+        name = planned.context.cluster.name
+        raise SpecInvalid(f"cluster {name} cannot be changed like that", diagnostics=planned.refusals)
+    if planned.nodes:
+        refuse(planned.context, planned.nodes)

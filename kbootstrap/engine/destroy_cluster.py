@@ -1,0 +1,58 @@
+"""Removes one cluster and everything that was made for it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+from kbootstrap.core.events import phase
+from kbootstrap.engine.connect import lock as lock_nodes
+from kbootstrap.engine.context import Context
+from kbootstrap.engine.destroy_record import note_destroy
+from kbootstrap.engine.kubeconfig import entries
+from kbootstrap.engine.outputs import verify_there
+from kbootstrap.engine.prepare import prepare
+from kbootstrap.kubeconfig.remove import remove
+from kbootstrap.providers.model import OrphanPhase
+from kbootstrap.render.address import key
+
+
+async def destroy_cluster(
+    context: Context, stack: AsyncExitStack, *, beginning: Callable[[], None], with_buckets: bool = False
+) -> tuple[str, ...]:
+    """Remove the cluster and everything that was made for it, also what no state knows.
+
+    `beginning` is called right before the first thing is removed, and after a look whether it is there at
+    all: other credentials show an empty cloud, in which everything seems to be removed already. Returns the
+    names of buckets that stay, which is all of them unless `with_buckets`; also those that a destroy which
+    did not come to its end has let go.
+    """
+    emit, cluster = context.runtime.emit, context.cluster.name
+    with phase(emit, "prepare", cluster):
+        tofu = await prepare(context, making=False)
+        outputs = await tofu.outputs()
+        await verify_there(context, outputs)
+        await lock_nodes(context, outputs, stack)
+        buckets = context.provider.traits.resources.buckets(await tofu.state_list())
+        found = {address: key(address) or address for address in buckets}
+        kept = () if with_buckets else tuple(found)
+    beginning()
+    with phase(emit, "destroy", cluster):
+        await context.provider.remove_orphans(
+            context.provider_context, OrphanPhase.BEFORE_DESTROY, known=await tofu.state_ids()
+        )
+        stay = note_destroy(context.space, found.values(), leaving=not with_buckets)
+        if kept:
+            await tofu.forget(kept)
+        context.lease.verify()
+        await tofu.destroy()
+        context.lease.forget()  # with the machines that kept it
+        await context.provider.remove_orphans(context.provider_context, OrphanPhase.AFTER_DESTROY)
+    with phase(emit, "kubeconfig", cluster):
+        await asyncio.to_thread(remove, *entries(context))
+        # The root goes last: should anything above fail, the state is still there.
+        for folder in (context.space.run, context.space.root):
+            shutil.rmtree(folder, ignore_errors=True)
+    return tuple(sorted(stay))

@@ -1,0 +1,25 @@
+"""The cluster's own kubeconfig, and its entries in the operator's files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kbootstrap.engine.context import Context
+from kbootstrap.inventory.model import Endpoint
+from kbootstrap.kubeconfig.admin import write_own_copy
+from kbootstrap.kubeconfig.merge import merge_into
+from kbootstrap.kubeconfig.paths import entry_name, search_list
+
+
+def keep_kubeconfig(context: Context, text: str, endpoint: Endpoint, *, switch: bool) -> tuple[Path, ...]:
+    """Write the cluster's own kubeconfig and merge it into the operator's; return the files that changed."""
+    files, name = entries(context)
+    write_own_copy(context.space.kubeconfig, text, name, endpoint)
+    return merge_into(files, text, name, endpoint, switch=switch)
+
+
+def entries(context: Context) -> tuple[tuple[Path, ...], str]:
+    """Return the operator's kubeconfig files, in kubectl's order, and the name of our entries in them."""
+    env = context.runtime.env
+    home = Path(env.get("HOME") or Path.home())
+    return search_list(env, home), entry_name(context.spec.name, context.cluster.name)

@@ -1,0 +1,105 @@
+"""The outputs of a cluster's infrastructure: read, and checked to be those of this cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kbootstrap.core.errors import PrerequisiteMissing
+from kbootstrap.engine.context import Context
+from kbootstrap.engine.destroy_record import destroy_record
+from kbootstrap.engine.prepare import prepare
+from kbootstrap.render.address import node as node_of
+
+
+async def current_outputs(context: Context) -> Mapping[str, Any]:
+    """Return the outputs, empty for a cluster that was never made; raises where its state was lost."""
+    outputs = await (await prepare(context, making=False)).outputs()
+    verify_owner(context, outputs)
+    if not outputs:
+        names = [node.name for node in context.nodes]
+        blank = await context.unprovisioned(names)
+        if lost := [name for name in names if name not in blank]:
+            raise state_lost(context, lost)
+    return outputs
+
+
+async def vanished(context: Context, outputs: Mapping[str, Any]) -> dict[str, str]:
+    """Return HCL addresses of what was deleted outside of kbootstrap and is still wanted, with the reason."""
+    if not outputs:
+        return {}
+    states = (await context.provider.inspect(context.provider_context, outputs=outputs)).values()
+    found = {address: state.gone for state in states for address in state.replace}
+    wanted = {None, *(node.name for node in context.nodes)}
+    return {
+        address: why for address, why in found.items() if node_of(address, context.cluster.name) in wanted
+    }
+
+
+def verify_owner(context: Context, outputs: Mapping[str, Any]) -> None:
+    """Raise `PrerequisiteMissing` (KB0534) for the state of another cluster."""
+    made = outputs.get("kbootstrap") or {}
+    own = {"spec": context.spec.name, "cluster": context.cluster.name}
+    found = {key: made[key] for key in own if key in made and made[key] != own[key]}
+    if not found:
+        return
+    whose = " and ".join(f"the {key} '{value}'" for key, value in found.items())
+    raise PrerequisiteMissing(
+        f"the state of cluster {context.cluster.name} is that of {whose}",
+        hint="look at `state:` in the spec: two clusters must not share a place. Was something renamed, "
+        "write the old name again",
+        code="KB0534",
+    )
+
+
+async def verify_there(context: Context, outputs: Mapping[str, Any]) -> None:
+    """Raise before a removal for the state of another cluster, and where nothing of this one is seen.
+
+    Not when a removal had begun before: then it may be so.
+    """
+    verify_owner(context, outputs)
+    if outputs and not destroy_record(context.space).exists():
+        await context.provider.inspect(context.provider_context, outputs=outputs)
+
+
+async def made_outputs(context: Context) -> Mapping[str, Any]:
+    """Return the outputs of a cluster that must have been made."""
+    outputs = await current_outputs(context)
+    if not outputs:
+        raise PrerequisiteMissing(
+            f"cluster {context.cluster.name} has not been made yet",
+            hint=f"kbootstrap apply {context.spec.path}",
+        )
+    return outputs
+
+
+def state_lost(context: Context, names: Collection[str], others: Collection[str] = ()) -> PrerequisiteMissing:
+    """Make the error for machines that carry a cluster, and that the state does not know.
+
+    `others` are nodes that it does know: then only these machines were lost from it.
+    """
+    return PrerequisiteMissing(
+        f"the state of cluster {context.cluster.name} in {context.space.root} does not know "
+        f"{', '.join(names)}: the machines exist and carry a cluster's data",
+        hint=lost_hint(context.spec.path, sorted(names), others, context.provider.traits.delete_machine),
+        code="KB0612",
+    )
+
+
+def lost_hint(spec: Path, names: Sequence[str], others: Collection[str], delete: str) -> str:
+    """Return what to do about machines `names` that the state does not know; `others` are those it knows.
+
+    `delete` is the provider's command line that deletes the machine `{name}`.
+    """
+    if others:
+        name = names[0]
+        by = f": `{delete.format(name=name)}`" if delete else ""
+        return (
+            f"if {name} never joined (look with `kubectl get node {name}`), delete its machine and run the "
+            f"same command again{by}. Otherwise `kbootstrap adopt {spec}` imports it into the state"
+        )
+    return (
+        f"kbootstrap adopt {spec} takes them into a new state as they are; or put the state back from a "
+        f"backup (terraform.tfstate); or give the cluster and its data up: kbootstrap destroy {spec}"
+    )

@@ -1,0 +1,66 @@
+"""From the plans of clusters to the document that every view shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kbootstrap.cluster.decide.order import Order, order
+from kbootstrap.core.workspace import Workspace
+from kbootstrap.engine.cluster_plan import ClusterPlan
+from kbootstrap.engine.observe import Nodes, NotRunning
+from kbootstrap.plans.build import Found, entry
+from kbootstrap.plans.model import Document
+
+
+def document(plans: Sequence[ClusterPlan]) -> Document:
+    """Return the plans as the document that views show."""
+    context = plans[0].context
+    clean, spec = context.runtime.redactor.clean, context.spec
+    left: tuple[str, ...] = ()
+    if len(plans) == len(spec.clusters):
+        names = [cluster.name for cluster in spec.clusters]
+        left = Workspace.beside(spec.path).left(spec.name, names)
+    return Document(spec.name, tuple(entry(_found(plan), clean) for plan in plans), left)
+
+
+def _found(plan: ClusterPlan) -> Found:
+    context, nodes = plan.context, plan.nodes
+    return Found(
+        cluster=context.cluster.name,
+        infrastructure=plan.infrastructure,
+        provider=context.cluster.provider.name,
+        steps=nodes.plan if nodes else None,
+        new=plan.new,
+        source=context.spec.source,
+        unseen=_unseen(plan),
+        before={
+            **{name: node.get("role", "agent") for name, node in plan.known.items()},
+            **(nodes.removal.removed if nodes else {}),
+        },
+        after={node.name: node.role for node in context.nodes},
+        versions=_versions(nodes) if nodes else (),
+        version=context.cluster.kubernetes.version,
+        blank=plan.blank,
+        gone=plan.gone,
+        refusals=plan.refusals,
+        order=order(nodes.removal, nodes.wanted.nodes, nodes.plan.leaving) if nodes else Order(),
+    )
+
+
+def _versions(nodes: Nodes) -> tuple[str, ...]:
+    """Return the Kubernetes versions of nodes: as they report to the API, else as they were installed."""
+    told = {name: node.version for name, node in (nodes.api.nodes.items() if nodes.api else ())}
+    installed = nodes.wanted.distro.installed
+    there = {name: version for name, found in nodes.facts.items() if (version := installed(found.versions))}
+    return tuple(sorted({*({**there, **told}.values())}))
+
+
+def _unseen(plan: ClusterPlan) -> str | None:
+    """Say why nodes were not observed, and for machines that are only shut off what happens to them."""
+    if plan.unseen is None:
+        return None
+    error = plan.unseen
+    if not isinstance(error, NotRunning):
+        return error.message
+    told = "; ".join((error.detail or error.message).splitlines())
+    return f"{told} ({error.hint})" if error.hint else told

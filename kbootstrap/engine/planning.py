@@ -1,0 +1,102 @@
+"""Plans of several clusters, with their locks held: how `plan`, `apply`, `replace` and `rotate` begin."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from kbootstrap.core.errors import WrongUsage
+from kbootstrap.core.runtime import Runtime
+from kbootstrap.engine.cluster_plan import ClusterPlan
+from kbootstrap.engine.context import Context, contexts, force_unlock, locked
+from kbootstrap.engine.lock_file import keep_lock
+from kbootstrap.engine.operator import Operator
+from kbootstrap.engine.pin import pin
+from kbootstrap.engine.plan_cluster import plan_cluster
+from kbootstrap.engine.saved_plan import restore
+from kbootstrap.engine.spec import choose, read_spec
+from kbootstrap.plans.saved import Saved
+
+
+@contextlib.asynccontextmanager
+async def planned(
+    spec: Path,
+    clusters: Iterable[str],
+    run: Runtime,
+    operator: Operator,
+    *,
+    changing: bool = False,
+    asking: bool = False,
+    replace: Sequence[str] = (),
+    unlock: Iterable[str] = (),
+) -> AsyncIterator[tuple[ClusterPlan, ...]]:
+    """Plan the chosen clusters one after the other, and keep their locks and connections for the `with`.
+
+    `changing`: the plans will be carried out. `asking`: after a question, so there must be a terminal.
+    `replace` are nodes, or pools as `CLUSTER/POOL`, that get a new machine; then only their clusters are
+    planned.
+    `unlock` are clusters whose lock is taken from the run that holds it.
+    """
+    loaded = read_spec(spec, operator.warn)
+    chosen = contexts(loaded, choose(loaded, clusters), run)
+    if replace:
+        replace = with_pools(replace, chosen)
+        chosen = _clusters_of(replace, chosen)
+    force_unlock(chosen, unlock)
+    if asking:
+        operator.must_ask(
+            f"kbootstrap plan {spec} shows what would be done; -y does it without a question, "
+            "and so does apply with a plan of plan --out"
+        )
+    async with contextlib.AsyncExitStack() as stack:
+        for context in chosen:
+            stack.enter_context(locked(context))
+        before, chosen = chosen[0].lock, await pin(chosen)
+        # What was looked up now must be the same for every reader of this plan.
+        if (changing or chosen[0].lock != before) and keep_lock(loaded, chosen[0].lock):
+            operator.say(
+                "The lock file beside the spec has what the spec leaves open (addresses, images); commit it."
+            )
+        plans = []
+        for context in chosen:
+            mine = [node.name for node in context.nodes if node.name in replace]
+            plans.append(await plan_cluster(context, stack, starting=changing, replace=mine))
+        yield tuple(plans)
+
+
+@contextlib.asynccontextmanager
+async def restored(
+    saved: Saved, run: Runtime, operator: Operator, unlock: Iterable[str] = ()
+) -> AsyncIterator[tuple[ClusterPlan, ...]]:
+    """Restore the plans of a saved one; what `planned` keeps is kept for the `with`."""
+    loaded = read_spec(Path(saved.spec), operator.warn)
+    chosen = contexts(loaded, choose(loaded, [one.name for one in saved.clusters]), run)
+    force_unlock(chosen, unlock)
+    async with contextlib.AsyncExitStack() as stack:
+        for context in chosen:
+            stack.enter_context(locked(context))
+        yield await restore(saved, chosen, stack)
+
+
+def with_pools(words: Sequence[str], chosen: Sequence[Context]) -> list[str]:
+    """Return the words with `CLUSTER/POOL` as the nodes of that pool; others as they are."""
+    pools: dict[str, list[str]] = {}
+    for context in chosen:
+        for node in context.nodes:
+            pools.setdefault(f"{context.cluster.name}/{node.pool}", []).append(node.name)
+    return list(dict.fromkeys(name for word in words for name in pools.get(word, [word])))
+
+
+def _clusters_of(nodes: Sequence[str], chosen: Sequence[Context]) -> tuple[Context, ...]:
+    """Return the contexts that have these nodes; raises `WrongUsage` for a node that none has."""
+    known = {node.name for context in chosen for node in context.nodes}
+    for name in nodes:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            raise WrongUsage(
+                f"there is no node '{name}'" + (f"; did you mean '{close[0]}'?" if close else ""),
+                hint=f"there are: {', '.join(sorted(known))}",
+            )
+    return tuple(c for c in chosen if any(node.name in nodes for node in c.nodes))

@@ -1,0 +1,30 @@
+"""Everything of a spec that is reviewed: HCL, modules, and the configuration of every node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from kbootstrap.core.resources import terraform_modules
+from kbootstrap.distros.model import NodeFile
+from kbootstrap.engine.context import Context
+from kbootstrap.inventory.certificate import certificate_names
+from kbootstrap.render.model import RenderedTree
+from kbootstrap.render.tree import assemble, read_modules
+
+
+def node_files(context: Context) -> Mapping[str, tuple[NodeFile, ...]]:
+    """Return the configuration files of every node, as they are reviewed."""
+    names, additions = certificate_names(context.cluster), context.additions
+    files = context.distribution.files
+    return {node.name: files(context.cluster, node, names, additions) for node in context.nodes}
+
+
+def render(contexts: Iterable[Context]) -> RenderedTree:
+    """Return everything that is reviewed: HCL, its modules, and the configuration of every node; pure."""
+    chosen = tuple(contexts)
+    return assemble(
+        chosen[0].spec.path.name,
+        {one.cluster.name: one.root() for one in chosen},
+        read_modules(terraform_modules()),
+        {one.cluster.name: node_files(one) for one in chosen},
+    )

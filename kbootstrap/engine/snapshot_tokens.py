@@ -1,0 +1,69 @@
+"""The tokens that fit a snapshot, where the machines carry other ones."""
+
+from __future__ import annotations
+
+from kbootstrap.cluster.converge import rotation as renewing
+from kbootstrap.cluster.snapshots import remote
+from kbootstrap.cluster.snapshots.settings import read_passphrase
+from kbootstrap.cluster.snapshots.vault import Bundle, unlock
+from kbootstrap.core.errors import CredentialsRefused
+from kbootstrap.engine.connect import settings
+from kbootstrap.engine.context import Context
+from kbootstrap.engine.observe import Nodes
+from kbootstrap.engine.snapshots import Source, token_files
+from kbootstrap.hosts.model import Host
+
+
+async def tokens_for(context: Context, nodes: Nodes, source: Source, *, again: bool) -> Bundle | None:
+    """Return the snapshot's tokens where the machines carry other ones, None where theirs fit.
+
+    The token file beside the snapshot says which ones they are; without one, what the servers know of tokens
+    that were rotated since. What the machines have is then kept for snapshots of now. `again`: a run before
+    found that they do not fit, and may have replaced them.
+    """
+    found = await _fitting_tokens(context, nodes, source, again=again)
+    if found:
+        for host, own in await _own_tokens(context, nodes):
+            if own.server != found.server:
+                await renewing.retire(host, own.server, own.agent)
+    return found
+
+
+async def _own_tokens(context: Context, nodes: Nodes) -> list[tuple[Host, Bundle]]:
+    """Return the tokens of each server that has any."""
+    hosts = [nodes.hosts[node.name] for node in nodes.wanted.servers]
+    name, redactor = context.cluster.name, context.runtime.redactor
+    found = [(host, await remote.read_bundle(host, context.distribution, name, redactor)) for host in hosts]
+    return [(host, own) for host, own in found if own]
+
+
+async def _fitting_tokens(context: Context, nodes: Nodes, source: Source, *, again: bool) -> Bundle | None:
+    snapshots, run = context.cluster.snapshots, context.runtime
+    own = next((own for _, own in await _own_tokens(context, nodes)), None)
+    found = await token_files(context, source)
+    if not found:
+        kept = await _retired(context, nodes, source)
+        return kept if kept and (again or own is None or own.server != kept.server) else None
+    if snapshots is None or snapshots.passphrase is None:
+        raise CredentialsRefused(
+            "there is a token beside the snapshot, and the spec names no passphrase to open it",
+            hint="write `snapshots: {passphrase: {env: NAME}}`",
+            code="KB0872",
+        )
+    if own and own.name == next(iter(found)) and not again:
+        return None
+    passphrase = read_passphrase(snapshots.passphrase, settings(context.spec, run), run.redactor)
+    where, content = next(iter(found.items()))
+    opened = unlock(content, passphrase, where=where)
+    run.redactor.add(opened.server)
+    run.redactor.add(opened.agent)
+    return opened
+
+
+async def _retired(context: Context, nodes: Nodes, source: Source) -> Bundle | None:
+    """Return the tokens that were in force when the snapshot was made, where they were rotated since."""
+    for node in nodes.wanted.servers:
+        kept = await renewing.retired(nodes.hosts[node.name], source.made, context.runtime.redactor)
+        if kept:
+            return Bundle(context.cluster.name, *kept)
+    return None

@@ -1,0 +1,153 @@
+"""What the snapshot commands share: where snapshots and their tokens are, and a server to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kbootstrap.cluster.converge.reporting import StepReporter
+from kbootstrap.cluster.deadlines import COMMAND
+from kbootstrap.cluster.snapshots import remote
+from kbootstrap.cluster.snapshots.bucket import Bucket, Item
+from kbootstrap.cluster.snapshots.reporting import SnapshotStep
+from kbootstrap.cluster.snapshots.select import METADATA, in_bucket, kept_with, tokens_in
+from kbootstrap.cluster.snapshots.settings import read_authority, read_keys, read_passphrase
+from kbootstrap.cluster.snapshots.vault import PREFIX, SUFFIX, lock
+from kbootstrap.cluster.state.restore_mark import quoted
+from kbootstrap.cluster.state.snapshots import S3, Snapshot, made_at, ordered
+from kbootstrap.core import files
+from kbootstrap.core.errors import InstallFailed, KbootstrapError, PrerequisiteMissing
+from kbootstrap.engine.connect import settings
+from kbootstrap.engine.context import Context
+from kbootstrap.engine.observe import Nodes, see_nodes
+from kbootstrap.engine.outputs import made_outputs
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Snapshots, the newest first, and why some places could not be listed."""
+
+    snapshots: tuple[Snapshot, ...]
+    problems: Mapping[str, str] = field(default_factory=dict)
+    items: tuple[Item, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What to restore: a file here, or a snapshot that was found; neither where that is done already."""
+
+    name: str
+    file: Path | None
+    snapshot: Snapshot | None
+
+    @property
+    def label(self) -> str:
+        """The name as one word."""
+        return quoted(self.name)
+
+    @property
+    def made(self) -> int:
+        """When it was made (epoch)."""
+        if self.snapshot:
+            return self.snapshot.made
+        return made_at(self.name, int(self.file.stat().st_mtime) if self.file else 0)
+
+
+async def keep_tokens(context: Context, nodes: Nodes, to: Path | None = None) -> None:
+    """Put the encrypted tokens on every server, into the bucket, and into `to`, where they are not yet."""
+    snapshots, run = context.cluster.snapshots, context.runtime
+    if snapshots is None or snapshots.passphrase is None:
+        return
+    passphrase = read_passphrase(snapshots.passphrase, settings(context.spec, run), run.redactor)
+    servers = [nodes.hosts[node.name] for node in nodes.wanted.servers if node.name in nodes.hosts]
+    bundle = None
+    for host in servers:
+        name = context.cluster.name
+        bundle = bundle or await remote.read_bundle(host, context.distribution, name, run.redactor)
+    if bundle is None:
+        return
+    content, path = lock(bundle, passphrase), f"{remote.FOLDER}/{bundle.name}"
+    for host in servers:
+        if path not in await remote.bundles(host):
+            await host.put(content, path, mode=0o600, deadline=COMMAND)
+    bucket = bucket_of(context)
+    if bucket:
+        key = f"{bucket.prefix}{METADATA}{bundle.name}"
+        if key not in {item.key for item in await bucket.items()}:
+            await bucket.write(key, content)
+    if to:
+        files.write(to / bundle.name, content, mode=0o600)
+
+
+async def find(context: Context, nodes: Nodes) -> Found:
+    """Return every snapshot on the servers and in the bucket; `problems` has places that do not answer."""
+    found: list[Snapshot] = []
+    problems = {name: error.message for name, error in nodes.unreachable.items()}
+    for node in nodes.wanted.servers:
+        if node.name in nodes.hosts:
+            found += await remote.listed(nodes.hosts[node.name], context.distribution)
+    items: tuple[Item, ...] = ()
+    if bucket := bucket_of(context):
+        try:
+            items = await bucket.items()
+            found += in_bucket(items, bucket.prefix)
+        except KbootstrapError as error:
+            problems[S3] = error.message
+    return Found(ordered(found), problems, items)
+
+
+async def token_files(context: Context, source: Source) -> Mapping[str, bytes]:
+    """Return the token files that belong to a source, by name, the likeliest first."""
+    if source.file:
+        paths = source.file.parent.glob(f"{PREFIX}*{SUFFIX}")
+        likeliest = sorted(paths, key=lambda path: kept_with(path.stat().st_mtime, source.made))
+        return {path.name: path.read_bytes() for path in likeliest}
+    bucket = bucket_of(context)
+    if bucket is None or not source.snapshot or source.snapshot.place != S3:
+        return {}  # a file on a server is of the cluster that the server carries
+    keys = tokens_in(await bucket.items(), source.snapshot.made)
+    return {key.rpartition("/")[2]: await bucket.read(key) for key in keys}
+
+
+async def see_servers(context: Context, stack: AsyncExitStack) -> Nodes:
+    """Observe the nodes of a cluster that is not being restored; raises `PrerequisiteMissing` (KB0870)."""
+    nodes = await see_nodes(context, await made_outputs(context), stack)
+    if problems := [found.name for found in nodes.facts.values() if found.restoring]:
+        raise PrerequisiteMissing(
+            f"a restore has not come to its end on {', '.join(problems)}",
+            hint="run the same `kbootstrap snapshot restore` again",
+            code="KB0870",
+        )
+    return nodes
+
+
+def running_server(context: Context, nodes: Nodes) -> str:
+    """Return a server whose service runs; raises `InstallFailed` (KB0875)."""
+    unit = context.distribution.unit("server")
+    for node in nodes.wanted.servers:
+        found = nodes.facts.get(node.name)
+        if found and found.unit(unit).active == "active":
+            return node.name
+    raise InstallFailed(
+        f"no server of cluster {context.cluster.name} runs",
+        hint=f"kbootstrap status {context.spec.path}",
+        code="KB0875",
+    )
+
+
+def bucket_of(context: Context) -> Bucket | None:
+    """Return the bucket of the spec, None where it names none; raises `CredentialsRefused` (KB0871)."""
+    snapshots, run = context.cluster.snapshots, context.runtime
+    if snapshots is None or snapshots.s3 is None:
+        return None
+    reader = settings(context.spec, run)
+    return Bucket(
+        snapshots.s3, read_keys(snapshots.s3, reader, run.redactor), read_authority(snapshots.s3, reader)
+    )
+
+
+def reporting(context: Context, node: str, what: str) -> AbstractContextManager[Callable[[str], None]]:
+    """Report a step about snapshots on a node while it runs."""
+    return StepReporter(context.cluster.name, context.runtime.emit).report(SnapshotStep(node=node, what=what))

@@ -1,0 +1,80 @@
+"""What the language knows of each Kubernetes distribution, as data: `schemas/distributions/<name>.json`.
+
+Rules and formats ask here, since this room knows nothing of `distros/`, where the same traits are part of the
+`Distribution`. A new distribution is a new file; `enum` in `spec.json` is tested against the files.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from dataclasses import dataclass
+
+from kbootstrap.core import resources
+from kbootstrap.spec import schemas
+
+_NUMBER = r"v\d{1,3}\.\d{1,3}\.\d{1,3}(-(rc|alpha|beta)\d{0,3}(\.\d{1,3})?)?"
+"""The version of Kubernetes in the name of a release."""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionForm:
+    """How releases are named: the version of Kubernetes, `mark`, and the vendor's own number."""
+
+    mark: str
+    example: str
+
+    @property
+    def pattern(self) -> str:
+        """The regular expression of a full version."""
+        return rf"{_NUMBER}{re.escape(self.mark)}\d{{1,3}}"
+
+    def fits(self, version: str) -> bool:
+        """Return whether this is a full version of the distribution."""
+        return re.fullmatch(self.pattern, version) is not None
+
+    def first(self, number: str) -> str:
+        """Return the first release of a version of Kubernetes (`v1.32.0`)."""
+        return f"{number}{self.mark}1"
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """One distribution. `title` is its name in sentences; `supported`: whether `apply` can install it."""
+
+    name: str
+    title: str
+    version: VersionForm
+    supported: bool
+
+
+@functools.cache
+def names() -> tuple[str, ...]:
+    """Return the names of all distributions, sorted."""
+    return tuple(sorted(path.stem for path in (resources.schemas() / "distributions").glob("*.json")))
+
+
+@functools.cache
+def traits(name: str) -> Traits:
+    """Return the traits of a distribution; KeyError where there is none of that name."""
+    if name not in names():
+        raise KeyError(name)
+    raw = json.loads((resources.schemas() / "distributions" / f"{name}.json").read_text("utf-8"))
+    return Traits(name, raw["title"], VersionForm(**raw["version"]), raw["supported"])
+
+
+def default() -> Traits:
+    """Return the distribution of specs that name none."""
+    kubernetes = schemas.spec()["definitions"]["cluster"]["properties"]["kubernetes"]
+    return traits(kubernetes["properties"]["distribution"]["default"])
+
+
+def every() -> tuple[Traits, ...]:
+    """Return the traits of all distributions, in the order of their names."""
+    return tuple(map(traits, names()))
+
+
+def of_version(version: str) -> Traits | None:
+    """Return the distribution that this is a full version of; None where it is none's."""
+    return next((one for one in every() if one.version.fits(version)), None)
