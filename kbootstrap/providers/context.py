@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kbootstrap.core.events import Emit
@@ -37,7 +37,7 @@ class ProviderContext(ClusterDefinition):
     """
 
     runner: Runner
-    env: Mapping[str, str]
+    env: Mapping[str, str] = field(repr=False)
     cache: Path
     space: ClusterSpace
     redactor: Redactor

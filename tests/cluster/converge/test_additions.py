@@ -34,6 +34,7 @@ ADDED = Additions(
     images=(("controller", "v1.32.0"),),
     secret="cloud-config",
     readers="reads=it",
+    controller="daemonset/controller",
 )
 UNKNOWN = Taint(UNINITIALIZED, "true", "NoSchedule")
 
@@ -179,3 +180,4 @@ async def test_a_controller_that_never_comes(
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), cloud, local)
     assert caught.value.code == "KB0826"
     assert "kubectl -n kube-system" in (caught.value.hint or "")
+    assert "logs daemonset/controller" in (caught.value.hint or "")
