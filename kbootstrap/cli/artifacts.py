@@ -50,15 +50,15 @@ def list_(output: str) -> int:
 
 
 @command.command("pull", short_help="Fetch files before they are needed.")
-@click.argument("names", nargs=-1, required=True, metavar="VERSION|tofu|provider-openstack|SPEC...")
+@click.argument("names", nargs=-1, required=True, metavar="VERSION|tofu|provider-NAME|SPEC...")
 @click.option("--arch", type=click.Choice(["amd64", "arm64"]), help="[default: this machine's]")
 @click.option("--mirror", help="Base URL of a mirror to try before the vendor's servers.")
 @click.option("-o", "--output", type=click.Choice(["human", "json"]), default="human", show_default=True)
 def pull(names: tuple[str, ...], arch: str | None, mirror: str | None, output: str) -> int:
     """Fetch files before they are needed: of a version (v1.32.0+k3s1), of all versions of a spec, or tofu.
 
-    provider-openstack is OpenTofu's OpenStack provider, for networks without access to a provider registry.
-    Once it is fetched, it is used instead of the registry's.
+    provider-NAME is one of OpenTofu's providers (provider-openstack), for networks without access to a
+    provider registry. Once it is fetched, it is used instead of the registry's.
 
     The command downloads the vendor's release and verifies it against the published checksums, and for a spec
     against those of its lock file. If releases cannot be reached, versions with a recipe are built from

@@ -21,7 +21,7 @@ def say_next_step(session: Session, plans: Sequence[ClusterPlan]) -> None:
         # kubectl stays with the cluster that it was on, unless the provider's clusters are one person's.
         chosen = (
             ""
-            if context.provider.switches_context
+            if context.provider.traits.switches_context
             else f"--context {entry_name(context.spec.name, context.cluster.name)} "
         )
         following = f"kubectl {chosen}get nodes"

@@ -38,7 +38,7 @@ async def _of_cluster(context: Context, stack: AsyncExitStack, *, merge: bool) -
             hint=f"'kbootstrap status {context.spec.path}' shows what is wrong",
         )
     if merge:
-        switch = context.provider.switches_context
+        switch = context.provider.traits.switches_context
         keep_kubeconfig(context, nodes.kubeconfig, nodes.inventory.external, switch=switch)
     else:
         _, name = entries(context)

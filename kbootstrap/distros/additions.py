@@ -18,7 +18,8 @@ class Additions:
     `cloud_controller`: the infrastructure's own controller runs in the cluster, not the distribution's.
     `manifests` are deployed by the servers, by file name. `images` are the images that nodes are sent, by
     name and version; others are pulled. `secret` is the name of the Secret in `kube-system` that these need,
-    which the provider makes; `readers` is the label of pods that read it only when they start.
+    which the provider makes; `readers` is the label of pods that read it only when they start. `controller`
+    is the controller's workload in `kube-system`, as `kubectl logs` takes it.
     """
 
     cloud_controller: bool = False
@@ -26,6 +27,7 @@ class Additions:
     images: tuple[tuple[str, str], ...] = ()
     secret: str | None = None
     readers: str = ""
+    controller: str = ""
 
 
 NOTHING = Additions()

@@ -47,7 +47,7 @@ async def apply_cluster(planned: ClusterPlan, *, drain: float = DRAIN) -> Nodes:
         raise InstallFailed(f"no server of cluster {cluster} has a kubeconfig", hint="run apply again")
     # A run with nothing to do leaves the operator where they are: perhaps on another cluster by now.
     first = not context.space.kubeconfig.exists()
-    switch = context.provider.switches_context and (first or not planned.empty)
+    switch = context.provider.traits.switches_context and (first or not planned.empty)
     keep_kubeconfig(context, text, nodes.inventory.external, switch=switch)
     return nodes
 

@@ -15,7 +15,6 @@ from kbootstrap.engine.kubeconfig import entries
 from kbootstrap.engine.outputs import verify_there
 from kbootstrap.engine.prepare import prepare
 from kbootstrap.kubeconfig.remove import remove
-from kbootstrap.plans.checks import buckets
 from kbootstrap.providers.model import OrphanPhase
 from kbootstrap.render.address import key
 
@@ -36,7 +35,8 @@ async def destroy_cluster(
         outputs = await tofu.outputs()
         await verify_there(context, outputs)
         await lock_nodes(context, outputs, stack)
-        found = {address: key(address) or address for address in buckets(await tofu.state_list())}
+        buckets = context.provider.traits.resources.buckets(await tofu.state_list())
+        found = {address: key(address) or address for address in buckets}
         kept = () if with_buckets else tuple(found)
     beginning()
     with phase(emit, "destroy", cluster):

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from kbootstrap.core.errors import KbootstrapError, TofuFailed
 from kbootstrap.core.events import Event, Type
 from kbootstrap.engine.context import Context
-from kbootstrap.plans.checks import carries_on, is_machine_address
+from kbootstrap.plans.checks import carries_on
 from kbootstrap.providers.model import OrphanPhase
 from kbootstrap.render.address import node
 from kbootstrap.render.provenance import Provenance
@@ -78,7 +78,7 @@ async def carry_out(context: Context, tofu: Infrastructure, planfile: Path, plan
     Where machines failed that only came into each other's way, what is left is tried once more. What fails is
     reported in the infrastructure's own words. Nothing is done without the cluster's lock, once it was taken.
     """
-    hints = context.provider.hints
+    hints = context.provider.traits.hints
     context.lease.verify()
     if planned.of("create", "replace"):
         await sweep(context, tofu)
@@ -117,11 +117,11 @@ async def hold(context: Context, tofu: Infrastructure, planfile: Path, names: Co
     freeze = context.provider.in_place_freeze
     if not names or freeze is None:
         return ""
-    shown = await tofu.show_plan(planfile)
+    shown, traits = await tofu.show_plan(planfile), context.provider.traits.resources
     found = {
         name: item["change"].get("before") or {}
         for item in shown.get("resource_changes", ())
-        if is_machine_address(item["address"])
+        if traits.is_machine(item["address"])
         and (name := node(item["address"], context.cluster.name)) in names
         and name is not None
     }

@@ -82,19 +82,22 @@ def state_lost(context: Context, names: Collection[str], others: Collection[str]
     return PrerequisiteMissing(
         f"the state of cluster {context.cluster.name} in {context.space.root} does not know "
         f"{', '.join(names)}: the machines exist and carry a cluster's data",
-        hint=lost_hint(context.spec.path, sorted(names), others),
+        hint=lost_hint(context.spec.path, sorted(names), others, context.provider.traits.delete_machine),
         code="KB0612",
     )
 
 
-def lost_hint(spec: Path, names: Sequence[str], others: Collection[str]) -> str:
-    """Return what to do about machines `names` that the state does not know; `others` are those it knows."""
+def lost_hint(spec: Path, names: Sequence[str], others: Collection[str], delete: str) -> str:
+    """Return what to do about machines `names` that the state does not know; `others` are those it knows.
+
+    `delete` is the provider's command line that deletes the machine `{name}`.
+    """
     if others:
         name = names[0]
+        by = f": `{delete.format(name=name)}`" if delete else ""
         return (
             f"if {name} never joined (look with `kubectl get node {name}`), delete its machine and run the "
-            f"same command again: `openstack server delete {name}`, for a container `docker rm --force "
-            f"--volumes {name}`. Else `kbootstrap adopt {spec}` takes it into the state"
+            f"same command again{by}. Otherwise `kbootstrap adopt {spec}` imports it into the state"
         )
     return (
         f"kbootstrap adopt {spec} takes them into a new state as they are; or put the state back from a "

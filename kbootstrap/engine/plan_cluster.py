@@ -20,9 +20,8 @@ from kbootstrap.engine.prepare import PLAN_FILE, prepare
 from kbootstrap.plans.checks import (
     foundations,
     halted,
-    is_machine_address,
     machines_made,
-    replaced,
+    replaced_nodes,
     tainted,
     unknown_to_state,
 )
@@ -47,7 +46,7 @@ async def plan_cluster(
         verify_owner(context, outputs)
         gone = await vanished(context, outputs)
         known: Mapping[str, Any] = outputs.get("kbootstrap", {}).get("nodes", {})
-        replaced = {*gone, *await _machines(tofu, replace, known)}
+        replaced = {*gone, *await _machines(context, tofu, replace, known)}
     with phase(emit, "plan", cluster):
         planning = asyncio.create_task(tofu.plan(tofu.root / PLAN_FILE, replace=sorted(replaced)))
         removal = leaving(context, known, replace)
@@ -118,7 +117,7 @@ async def _combined(
     blank = await context.unprovisioned(asked) if asked else frozenset()
     if lost := unknown_to_state(summary, gone, blank):
         raise state_lost(context, lost, others=[name for name in known if name not in lost])
-    removal = leaving(context, known, replaced(summary, gone, blank))
+    removal = leaving(context, known, replaced_nodes(summary, gone, blank))
     if nodes:
         removed = {**nodes.removal.removed, **removal.removed}
         nodes = nodes.replan(replace(nodes.removal, removed=removed, replaced=removal.replaced))
@@ -131,7 +130,9 @@ async def _combined(
     )
 
 
-async def _machines(tofu: Infrastructure, names: Collection[str], known: Collection[str]) -> tuple[str, ...]:
+async def _machines(
+    context: Context, tofu: Infrastructure, names: Collection[str], known: Collection[str]
+) -> tuple[str, ...]:
     """Return the HCL addresses of the machines of nodes; raises `WrongUsage` for a node without one."""
     if not names:
         return ()
@@ -139,7 +140,8 @@ async def _machines(tofu: Infrastructure, names: Collection[str], known: Collect
         raise WrongUsage(
             f"there is no machine of node {', '.join(missing)}", hint=f"there are: {', '.join(known)}"
         )
-    found = tuple(a for a in await tofu.state_list() if is_machine_address(a) and key(a) in names)
+    traits = context.provider.traits.resources
+    found = tuple(a for a in await tofu.state_list() if traits.is_machine(a) and key(a) in names)
     if not found:
         raise WrongUsage(
             "these machines exist, and kbootstrap cannot make new ones in their place",

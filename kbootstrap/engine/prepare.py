@@ -56,7 +56,8 @@ async def prepare(context: Context, *, making: bool = True) -> Infrastructure:
         redactor=run.redactor,
         emit=run.emit,
         provenance=Provenance.of(root, rendered.files, context.cluster.name, context.spec.source),
-        hints=context.provider.hints,
+        hints=context.provider.traits.hints,
+        traits=context.provider.traits.resources,
     )
     return await initialised(tofu, run, root.providers, lock.providers)
 

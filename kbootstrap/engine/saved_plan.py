@@ -18,7 +18,7 @@ from kbootstrap.engine.plan_cluster import look
 from kbootstrap.engine.prepare import PLAN_FILE, prepare
 from kbootstrap.engine.rendered import render
 from kbootstrap.plans.agreed import Agreed, changed_files, changed_names, digests, moved
-from kbootstrap.plans.checks import machines_made, replaced
+from kbootstrap.plans.checks import machines_made, replaced_nodes
 from kbootstrap.plans.saved import Saved, SavedCluster
 from kbootstrap.spec.lock import dump
 from kbootstrap.tofu.plan import PlanSummary, summarise
@@ -87,12 +87,13 @@ async def _again(
     summary = PlanSummary((), (), ())
     if saved.plan is not None:
         files.write(tofu.root / PLAN_FILE, saved.plan, mode=0o600)
-        summary = summarise(await tofu.show_plan(tofu.root / PLAN_FILE), name, tofu.provenance)
+        shown, traits = await tofu.show_plan(tofu.root / PLAN_FILE), context.provider.traits.resources
+        summary = summarise(shown, name, tofu.provenance, traits)
     nodes, unseen = None, None
     known = outputs.get("kbootstrap", {}).get("nodes", {})
     asked = machines_made(summary)
     blank = await context.unprovisioned(asked) if asked else frozenset()
-    removal = leaving(context, known, replaced(summary, gone, blank))
+    removal = leaving(context, known, replaced_nodes(summary, gone, blank))
     if saved.known and not told:
         nodes, unseen = await look(context, outputs, stack, starting=True, removal=removal)
         if nodes:

@@ -1,7 +1,12 @@
-"""The names that the API's certificate carries: known from the spec alone, so that they can be reviewed."""
+"""The names that the API's certificate carries.
+
+They are known from the spec, so that they can be reviewed, but for a load balancer that gets its name or
+address from the cloud when it is created.
+"""
 
 from __future__ import annotations
 
+from kbootstrap.inventory.model import Endpoint
 from kbootstrap.spec.model import Cluster
 from kbootstrap.spec.topology import MADE_ENDPOINTS, endpoint_address
 
@@ -13,3 +18,12 @@ def certificate_names(cluster: Cluster) -> tuple[str, ...]:
     if endpoint is not None and endpoint not in MADE_ENDPOINTS and endpoint not in names:
         names.append(endpoint)
     return tuple(names)
+
+
+def served_names(cluster: Cluster, internal: Endpoint) -> tuple[str, ...]:
+    """Return these, and the registration address of a cluster that exists where the spec does not say it.
+
+    Without it no node could join: k3s and RKE2 verify the certificate by the host of the registration URL.
+    """
+    names = certificate_names(cluster)
+    return names if internal.host in names else (*names, internal.host)

@@ -6,24 +6,13 @@ ever carried out as a whole. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from kbootstrap.core.diagnostics import Diagnostic, SpecPath
 from kbootstrap.render.address import key
 from kbootstrap.spec.model import SourceMap
 from kbootstrap.tofu.plan import PlanSummary, ResourceChange
 
-_HALTING = frozenset({"flavor_id", "flavor_name", "image_id", "image_name"})
-"""Attributes of a machine that a cloud changes in place, by a resize or a rebuild on an empty disk
-(OpenStack provider, `compute_instance_v2`)."""
-_GROUND = frozenset({"network", "subnet", "router", "interface"})
-"""Resources that nodes are connected by, in the words of every provider's modules: without them no node is
-reachable."""
-_DOORS = frozenset({"public", "api"})
-"""Addresses that others know, and the load balancer of the API. Leaving one out of the spec is a wish;
-getting another one in its place is an accident."""
-_EASILY_REMADE = ("associate", "loadbalancer")
-"""In the type of a resource called `public` that is no address: what connects one."""
 _HEALING = frozenset({"replace_because_tainted", "replace_by_request"})
 """Reasons to replace a resource that never came up, or no longer exists."""
 
@@ -72,11 +61,13 @@ def unseen(
         _unseen(cluster, change, source)
         for change in infrastructure.of("delete", "replace", "update")
         if change.node is not None and is_machine(change) and change.node not in blank
-        if change.kind != "update" or _halting(change)
+        if change.kind != "update" or change.halting
     )
 
 
-def replaced(infrastructure: PlanSummary, gone: Collection[str], blank: Collection[str]) -> tuple[str, ...]:
+def replaced_nodes(
+    infrastructure: PlanSummary, gone: Collection[str], blank: Collection[str]
+) -> tuple[str, ...]:
     """Return the running nodes whose machine the plan would replace.
 
     `gone` are HCL addresses of machines that vanished: those have nothing to leave any more.
@@ -99,7 +90,7 @@ def halted(infrastructure: PlanSummary, blank: Collection[str]) -> tuple[str, ..
     return tuple(
         change.address
         for change in infrastructure.of("update")
-        if change.node is not None and is_machine(change) and change.node not in blank and _halting(change)
+        if change.node is not None and is_machine(change) and change.node not in blank and change.halting
     )
 
 
@@ -141,7 +132,9 @@ def foundations(infrastructure: PlanSummary) -> tuple[ResourceChange, ...]:
     return tuple(
         change
         for change in infrastructure.of("delete", "replace")
-        if change.reason not in _HEALING and (_is_ground(change) or _is_door(change))
+        if change.reason not in _HEALING
+        # Leaving an address out of the spec is a wish; another one in its place is an accident.
+        and (change.role == "network" or (change.role == "address" and change.kind == "replace"))
     )
 
 
@@ -169,7 +162,7 @@ def lost_buckets(cluster: str, infrastructure: PlanSummary, source: SourceMap) -
             source.key(("clusters", cluster)),
         )
         for change in infrastructure.of("delete", "replace")
-        if _is_bucket(change)
+        if change.role == "bucket"
     )
 
 
@@ -182,7 +175,7 @@ def lost_volumes(cluster: str, infrastructure: PlanSummary, source: SourceMap) -
     return tuple(
         _losing(cluster, change, source)
         for change in infrastructure.of("delete", "replace", "update")
-        if _is_volume(change) and change.node not in leaving
+        if change.role == "volume" and change.node not in leaving
         if change.kind != "update" or change.smaller
         if change.reason != "replace_because_tainted"  # it never came up
     )
@@ -207,11 +200,6 @@ def entangled(
     )
 
 
-def buckets(addresses: Iterable[str]) -> tuple[str, ...]:
-    """Return those of the addresses in a state that are buckets."""
-    return tuple(address for address in addresses if _names(address, "bucket"))
-
-
 def unknown_to_state(
     infrastructure: PlanSummary, gone: Collection[str], blank: Collection[str]
 ) -> tuple[str, ...]:
@@ -230,46 +218,13 @@ def unknown_to_state(
 
 
 def is_machine(change: ResourceChange) -> bool:
-    """Return whether a change is about a node's machine, by the name that every provider's module uses."""
-    return is_machine_address(change.address)
-
-
-def is_machine_address(address: str) -> bool:
-    """Return whether an HCL address is that of a node's machine."""
-    return _names(address, "node")
-
-
-def _is_bucket(change: ResourceChange) -> bool:
-    return _names(change.address, "bucket")
-
-
-def _is_volume(change: ResourceChange) -> bool:
-    return _names(change.address, "volume")
-
-
-def _is_ground(change: ResourceChange) -> bool:
-    return any(_names(change.address, name) for name in _GROUND)
-
-
-def _is_door(change: ResourceChange) -> bool:
-    """Return whether an address or the API's load balancer would be replaced."""
-    if change.kind != "replace" or not any(_names(change.address, name) for name in _DOORS):
-        return False
-    return _names(change.address, "api") or not any(word in change.type for word in _EASILY_REMADE)
-
-
-def _names(address: str, resource: str) -> bool:
-    return address.partition("[")[0].endswith(f".{resource}")
-
-
-def _halting(change: ResourceChange) -> tuple[str, ...]:
-    """Return what of a change in place stops the machine, or empties its disk."""
-    return tuple(name for name in change.changed if name in _HALTING)
+    """Tell a node's machine from what belongs to it (keys, volumes)."""
+    return change.role == "machine"
 
 
 def _unseen(cluster: str, change: ResourceChange, source: SourceMap) -> Diagnostic:
     verb = {"delete": "remove", "update": "stop and change"}.get(change.kind, "replace")
-    causes = change.because or _halting(change)
+    causes = change.because or change.halting
     because = f" because of {', '.join(causes)}" if causes else ""
     path: SpecPath = change.spec or ("clusters", cluster)
     return Diagnostic(

@@ -14,10 +14,10 @@ from enum import Enum, auto
 from typing import Any, Protocol
 
 from kbootstrap.core.diagnostics import Diagnostic
-from kbootstrap.core.hints import Hint
 from kbootstrap.inventory.model import Inventory
 from kbootstrap.providers.capabilities import Adoption, ClusterAddons, ExistingMachines, InPlaceFreeze
 from kbootstrap.providers.context import ClusterDefinition, ProviderContext
+from kbootstrap.providers.traits import Traits
 from kbootstrap.render.model import RenderedRoot
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster, Spec
@@ -99,10 +99,7 @@ class Provider(Protocol):
     """One infrastructure. Providers inherit from this class for the defaults of its attributes."""
 
     name: str
-    switches_context: bool = False
-    """Whether `apply` makes the cluster kubectl's current one: for clusters of one person on one machine."""
-    hints: tuple[Hint, ...] = ()
-    """What words of this infrastructure in failures of OpenTofu mean; the first that matches counts."""
+    traits: Traits = Traits()
 
     addons: ClusterAddons | None = None
     adoption: Adoption | None = None

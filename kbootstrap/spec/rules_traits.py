@@ -31,14 +31,15 @@ def network(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
 def flavor(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
     """Ask for a flavor where machines are made of one, and refuse it elsewhere."""
     provider = cluster.provider.name
-    trait = schemas.trait(provider, "flavor")
+    trait, command = schemas.trait(provider, "flavor"), schemas.list_flavors(provider)
+    shown = f"; `{command}` shows them" if command else ""
     for pool, path in pools(cluster):
         if trait == "required" and pool.flavor is None:
             yield Diagnostic(
                 "KB0323",
                 "Flavor is missing",
                 f"Provider {provider} needs to know what machines of pool {pool.name} look like.",
-                "Write `flavor:` with a name of your cloud; `openstack flavor list` shows them.",
+                f"Write `flavor:` with a name of your cloud{shown}.",
                 spec.source.key(path) if path[-1] == "control_plane" else spec.source.value(path),
             )
         if trait == "refused" and pool.flavor is not None:

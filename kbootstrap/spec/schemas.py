@@ -37,6 +37,12 @@ def trait(name: str, key: Literal["network", "flavor", "hosts"]) -> str:
     return str(provider(name).get("x-kbootstrap", {}).get(key, "optional"))
 
 
+def list_flavors(name: str) -> str | None:
+    """Return the command line that lists a provider's flavors, for hints; None where there is none."""
+    found = provider(name).get("x-kbootstrap", {}).get("list_flavors")
+    return str(found) if found is not None else None
+
+
 def one_machine(name: str) -> bool:
     """Return whether all clusters of a provider share the operator's machine: its networks and ports."""
     return bool(provider(name).get("x-kbootstrap", {}).get("one_machine", False))

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from kbootstrap.core.diagnostics import SpecPath
 from kbootstrap.render.address import node, prefixes
 from kbootstrap.render.provenance import Provenance
+from kbootstrap.render.traits import NO_TRAITS, ResourceTraits, Role
 
 Kind = Literal["create", "update", "replace", "delete", "forget", "no-op"]
 
@@ -26,7 +27,7 @@ class ResourceChange:
     (`replace_by_request`, `replace_because_tainted`, `delete_because_no_resource_config`, …). `node` is the
     node that the resource belongs to, `spec` the place in the spec that caused the resource. `changed` names
     the attributes that differ, for what is changed in place, `smaller` those of them that are numbers and get
-    smaller.
+    smaller, `halting` those that stop the machine. `role` is what the resource is to the cluster.
     """
 
     address: str
@@ -39,6 +40,8 @@ class ResourceChange:
     spec: SpecPath | None
     changed: tuple[str, ...] = ()
     smaller: tuple[str, ...] = ()
+    role: Role | None = None
+    halting: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,13 @@ class PlanSummary:
         return tuple(change for change in self.changes if change.kind in kinds)
 
 
-def summarise(shown: Mapping[str, Any], cluster: str, provenance: Provenance) -> PlanSummary:
-    """Read the JSON of a plan (`show -json`)."""
+def summarise(
+    shown: Mapping[str, Any], cluster: str, provenance: Provenance, traits: ResourceTraits = NO_TRAITS
+) -> PlanSummary:
+    """Read the JSON of a plan (`show -json`); `traits` are those of the provider's resources."""
 
     def read(name: str) -> tuple[ResourceChange, ...]:
-        found = (_change(item, cluster, provenance) for item in shown.get(name) or ())
+        found = (_change(item, cluster, provenance, traits) for item in shown.get(name) or ())
         return tuple(sorted((c for c in found if c.kind != "no-op"), key=lambda c: c.address))
 
     outputs = shown.get("output_changes") or {}
@@ -98,11 +103,19 @@ def _moves(items: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(found))
 
 
-def _change(item: Mapping[str, Any], cluster: str, provenance: Provenance) -> ResourceChange:
+def judged(change: ResourceChange, traits: ResourceTraits) -> ResourceChange:
+    """Return a change with what it is to the cluster."""
+    halting = traits.halts(change.address, change.changed)
+    return replace(change, role=traits.role(change.address), halting=halting)
+
+
+def _change(
+    item: Mapping[str, Any], cluster: str, provenance: Provenance, traits: ResourceTraits
+) -> ResourceChange:
     change = item["change"]
     address: str = item["address"]
     changed = _differing(change.get("before"), change.get("after"))
-    return ResourceChange(
+    found = ResourceChange(
         address=address,
         type=item["type"],
         kind=_kind(change["actions"]),
@@ -114,6 +127,7 @@ def _change(item: Mapping[str, Any], cluster: str, provenance: Provenance) -> Re
         changed=tuple(changed),
         smaller=tuple(name for name in changed if _shrinks(change, name)),
     )
+    return judged(found, traits)
 
 
 def _kind(actions: Sequence[str]) -> Kind:

@@ -25,6 +25,7 @@ from kbootstrap.core.process import Finished, Runner
 from kbootstrap.core.redact import Redactor
 from kbootstrap.inventory.contract import joined
 from kbootstrap.render.provenance import NOWHERE, Provenance
+from kbootstrap.render.traits import NO_TRAITS, ResourceTraits
 from kbootstrap.tofu import initialised
 from kbootstrap.tofu.arguments import FLAG, build
 from kbootstrap.tofu.diagnostics import read_text, translate
@@ -54,7 +55,7 @@ class Tofu:
     """OpenTofu or Terraform in `root`.
 
     `env` is made by `environment()`. `emit` gets live events, `redactor` cleans all text, `provenance`
-    leads errors to the spec, `hints` say what words of the provider mean.
+    leads errors to the spec, `hints` say what words of the provider mean, `traits` what its resources are.
 
     All calls raise `TofuFailed` with diagnostics, or `Locked`, `CredentialsRefused` and `PrerequisiteMissing`
     where the failure is known to be one of these; `DeadlinePassed`; and `Interrupted` when another process
@@ -70,6 +71,7 @@ class Tofu:
     emit: Emit = nowhere
     provenance: Provenance = NOWHERE
     hints: tuple[Hint, ...] = ()
+    traits: ResourceTraits = NO_TRAITS
 
     async def init(self, *, force: bool = False) -> bool:
         """Prepare the root; return whether that was needed. `force` runs it in any case."""
@@ -126,7 +128,7 @@ class Tofu:
             raise
         finally:
             _remove(self.root / HELD)
-        return summarise(await self.show_plan(out), self.cluster, self.provenance)
+        return summarise(await self.show_plan(out), self.cluster, self.provenance, self.traits)
 
     async def _plan(self, options: Mapping[str, Any]) -> None:
         try:

@@ -13,7 +13,7 @@ from kbootstrap.core.errors import TofuFailed
 from kbootstrap.core.events import Event
 from kbootstrap.engine.infrastructure import carry_out
 from kbootstrap.providers.model import MachineState, OrphanPhase
-from kbootstrap.providers.openstack.hints import HINTS
+from kbootstrap.providers.openstack.traits import TRAITS
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange
 
 NODE = 'module.pool_web.openstack_compute_instance_v2.node["c-web-2"]'
@@ -26,7 +26,7 @@ PLANFILE = Path("planned")
 
 def change(kind: Kind, reason: str | None = None) -> PlanSummary:
     return PlanSummary(
-        (ResourceChange(NODE, "openstack_compute_instance_v2", kind, (), "c-web-2", (), reason, None),),
+        (ResourceChange(NODE, "", kind, (), "c-web-2", (), reason, None, role="machine"),),
         (),
         (),
     )
@@ -65,7 +65,7 @@ async def run(tofu: _Tofu, *faults: str) -> list[Event]:
 
     events: list[Event] = []
     context: Any = SimpleNamespace(
-        provider=SimpleNamespace(hints=HINTS, inspect=inspect, remove_orphans=remove_orphans),
+        provider=SimpleNamespace(traits=TRAITS, inspect=inspect, remove_orphans=remove_orphans),
         spec=None,
         cluster=SimpleNamespace(name="c"),
         provider_context=None,

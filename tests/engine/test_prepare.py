@@ -12,15 +12,17 @@ from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.core.workspace import ClusterSpace, Workspace
 from kbootstrap.engine.destroy_record import forget_destroy, note_destroy
 from kbootstrap.engine.outputs import lost_hint, verify_there
+from kbootstrap.providers import find
 
 
 def test_what_to_do_about_machines_that_the_state_does_not_know() -> None:
-    one = lost_hint(Path("dev.yaml"), ["dev-web-2"], ["dev-web-1"])
+    delete = find("openstack").traits.delete_machine
+    one = lost_hint(Path("dev.yaml"), ["dev-web-2"], ["dev-web-1"], delete)
     assert "kubectl get node dev-web-2" in one
     assert "openstack server delete dev-web-2" in one
     assert "destroy" not in one, "one machine is no reason to give a cluster up"
     assert "kbootstrap adopt dev.yaml" in one
-    all_of_it = lost_hint(Path("dev.yaml"), ["dev-web-2"], [])
+    all_of_it = lost_hint(Path("dev.yaml"), ["dev-web-2"], [], delete)
     assert "kbootstrap adopt dev.yaml" in all_of_it
     assert "kbootstrap destroy dev.yaml" in all_of_it
 

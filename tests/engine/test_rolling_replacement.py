@@ -21,6 +21,7 @@ from kbootstrap.core.events import Event, Status
 from kbootstrap.distros.model import Role
 from kbootstrap.engine.rolling_replacement import Turnover
 from kbootstrap.hosts.model import Host
+from kbootstrap.providers import find
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange
 from tests.cluster.machines import KUBECONFIG, FakeApi, Machines
 from tests.cluster.world import EXTERNAL, api, desired, facts
@@ -38,7 +39,7 @@ class _Tofu:
 
 
 class _Provider:
-    hints = ()
+    traits = find("local").traits
     in_place_freeze = None
 
     async def remove_orphans(self, *_: object, **__: object) -> None:
@@ -149,8 +150,8 @@ async def test_a_silent_api_does_not_hide_why(machines: Machines, monkeypatch: p
 
 
 def machine(name: str, kind: Kind) -> ResourceChange:
-    address = f'module.pool_default.vm.node["{name}"]'
-    return ResourceChange(address, "vm", kind, (), name, (), None, None)
+    address = f'module.pool_default.terraform_data.node["{name}"]'
+    return ResourceChange(address, "vm", kind, (), name, (), None, None, role="machine")
 
 
 class _Pool:

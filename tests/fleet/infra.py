@@ -38,7 +38,7 @@ from kbootstrap.render.root import module_name
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.spec.topology import endpoint_address
-from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange
+from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange, judged
 from tests.fleet.machines import Machine
 from tests.fleet.world import World
 
@@ -197,7 +197,7 @@ class Tofu:
 
     def _shown(self, change: Change) -> ResourceChange:
         actions = {"create": ("create",), "delete": ("delete",), "replace": ("delete", "create")}
-        return ResourceChange(
+        shown = ResourceChange(
             address=change.address,
             type="terraform_data",
             kind=change.kind,
@@ -207,6 +207,7 @@ class Tofu:
             reason="replace_by_request" if change.asked else None,
             spec=None,
         )
+        return judged(shown, self.context.provider.traits.resources)
 
     async def apply(self, planfile: Path) -> None:
         plan: Plan = self.gate.plans[str(planfile)]
@@ -278,10 +279,10 @@ class Simulated(Provider):
     """A provider whose machines are those of the world; behaves like `local`."""
 
     name = "local"
-    switches_context = True
 
     def __init__(self, world: World, real: Provider, gate: Gate) -> None:
         self.world, self._real, self._gate = world, real, gate
+        self.traits = real.traits
 
     def render(self, definition: ClusterDefinition) -> RenderedRoot:
         return self._real.render(definition)

@@ -11,7 +11,8 @@ from kbootstrap.distros.model import NodeFile, Role
 from kbootstrap.plans.build import Found, entry
 from kbootstrap.plans.model import Document
 from kbootstrap.plans.words import headline, version_text
-from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange
+from kbootstrap.providers import find as provider
+from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange, judged
 
 ROLES: dict[str, Role] = {"c-control-plane-1": "server", "c-web-1": "agent"}
 SECRET = "correct-horse-battery"
@@ -20,7 +21,8 @@ TOKEN = "K10" + 64 * "a" + "::server:swordfish"
 
 def machine(node: str, kind: Kind) -> ResourceChange:
     address = f'module.pool.terraform_data.node["{node}"]'
-    return ResourceChange(address, "terraform_data", kind, (), node, (), None, None)
+    found = ResourceChange(address, "terraform_data", kind, (), node, (), None, None)
+    return judged(found, provider("local").traits.resources)
 
 
 def found(*changes: ResourceChange, **fields: object) -> Found:

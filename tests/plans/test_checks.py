@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from kbootstrap.plans.checks import (
     belongings,
-    buckets,
     carries_on,
     entangled,
     foundations,
@@ -16,26 +16,35 @@ from kbootstrap.plans.checks import (
     lost_volumes,
     machines_made,
     machines_of,
-    replaced,
+    replaced_nodes,
     tainted,
     touched,
     undermined,
     unknown_to_state,
     unseen,
 )
+from kbootstrap.providers import find
+from kbootstrap.render.traits import ResourceTraits
 from kbootstrap.spec.model import SourceMap
-from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange
+from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange, judged
 
 NODE = 'module.pool_web.terraform_data.node["c-web-1"]'
 KEYS = 'module.pool_web.terraform_data.authorized_keys["c-web-1"]'
 BLANK = ("c-web-1",)
 SOURCE = SourceMap({}, {})
+CLOUD = find("openstack").traits.resources
+TRAITS = ResourceTraits({**find("local").traits.resources.roles, **CLOUD.roles}, CLOUD.halting)
+"""Addresses of both providers stand in one table of cases."""
+
+
+def made(address: str, kind: Kind, node: str | None, because: tuple[str, ...], **more: Any) -> ResourceChange:  # noqa: ANN401
+    """A change as `summarise` gives it."""
+    one = ResourceChange(address, "", kind, (), node, because, more.pop("reason", None), None, **more)
+    return judged(one, TRAITS)
 
 
 def change(address: str, kind: Kind) -> ResourceChange:
-    return ResourceChange(
-        address, "terraform_data", kind, (), "c-web-1", ("triggers_replace.address",), None, None
-    )
+    return made(address, kind, "c-web-1", ("triggers_replace.address",))
 
 
 def plan(address: str, kind: Kind) -> PlanSummary:
@@ -69,7 +78,7 @@ def test_no_machine_goes_unseen(
 def test_a_machine_is_not_stopped_by_the_way(
     changed: tuple[str, ...], blank: tuple[str, ...], halts: int
 ) -> None:
-    summary = PlanSummary((replace(change(NODE, "update"), because=(), changed=changed),), (), ())
+    summary = PlanSummary((made(NODE, "update", "c-web-1", (), changed=changed),), (), ())
     assert halted(summary, blank) == (NODE,) * halts
     found = unseen("c", summary, blank, SOURCE)
     assert [problem.code for problem in found] == ["KB0404"] * halts
@@ -87,8 +96,8 @@ def test_a_machine_is_not_stopped_by_the_way(
 def test_who_gets_a_new_machine(
     kind: Kind, gone: tuple[str, ...], blank: tuple[str, ...], again: bool
 ) -> None:
-    assert replaced(plan(NODE, kind), gone, blank) == (("c-web-1",) if again else ())
-    assert replaced(plan(KEYS, kind), gone, blank) == ()
+    assert replaced_nodes(plan(NODE, kind), gone, blank) == (("c-web-1",) if again else ())
+    assert replaced_nodes(plan(KEYS, kind), gone, blank) == ()
 
 
 def test_what_belongs_to_nodes_that_go() -> None:
@@ -121,7 +130,7 @@ def test_a_bucket_is_never_taken_away() -> None:
         found = lost_buckets("c", plan(BUCKET, kind), SOURCE)  # type: ignore[arg-type] # a kind
         assert [problem.code for problem in found] == ["KB0406"] * refused
     assert lost_buckets("c", plan(NODE, "delete"), SOURCE) == ()
-    assert buckets([NODE, BUCKET, "module.storage"]) == (BUCKET,)
+    assert TRAITS.buckets([NODE, BUCKET, "module.storage"]) == (BUCKET,)
 
 
 VOLUME = 'module.pool_web.openstack_blockstorage_volume_v3.volume["c-web-1/data"]'
@@ -144,7 +153,7 @@ def test_a_volume_is_never_lost_to_a_change_of_the_spec(
     address: str, kind: Kind, smaller: tuple[str, ...], reason: str | None, refused: str | None
 ) -> None:
     because = ("volume_type",) if kind == "replace" else ()
-    one = ResourceChange(address, "", kind, (), "c-web-1", because, reason, None, smaller=smaller)
+    one = made(address, kind, "c-web-1", because, reason=reason, smaller=smaller)
     found = lost_volumes("c", PlanSummary((one,), (), ()), SOURCE)
     assert [problem.code for problem in found] == (["KB0418"] if refused else [])
     assert all(refused and refused in problem.reason for problem in found)
@@ -184,9 +193,7 @@ def test_only_machines_are_asked_about() -> None:
 
 def test_a_machine_whose_creation_was_interrupted_is_made_again() -> None:
     """OpenTofu marks it as tainted and replaces it: nothing was installed on it, so nothing is lost."""
-    failed = ResourceChange(
-        NODE, "terraform_data", "replace", (), "c-web-1", (), "replace_because_tainted", None
-    )
+    failed = made(NODE, "replace", "c-web-1", (), reason="replace_because_tainted")
     summary = PlanSummary((failed,), (), ())
     assert unseen("c", summary, BLANK, SOURCE) == ()
     assert unknown_to_state(summary, (), BLANK) == ()
@@ -224,8 +231,7 @@ INGRESS = "module.ingress.openstack_lb_loadbalancer_v2.public[0]"
 def test_what_nodes_stand_on_is_never_taken_away(
     address: str, kind: Kind, reason: str | None, carrying: list[str], refused: bool
 ) -> None:
-    kept = address.partition("[")[0].split(".")[-2]
-    one = ResourceChange(address, kept, kind, (), None, ("cidr",), reason, None)
+    one = made(address, kind, None, ("cidr",), reason=reason)
     summary = PlanSummary((one,), (), ())
     found = undermined("c", summary, carrying, SOURCE)
     assert [problem.code for problem in found] == ["KB0407"] * refused

@@ -22,9 +22,10 @@ from kbootstrap.core.errors import InstallFailed
 from kbootstrap.distros.model import Artifact, NodeFile, Role
 from kbootstrap.plans.build import Found, entry
 from kbootstrap.plans.model import Document
+from kbootstrap.providers import find
 from kbootstrap.providers.model import Check
 from kbootstrap.spec.model import SourceMap
-from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange
+from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange, judged
 from kbootstrap.views.explain import KeyFacts
 
 _NETWORK = "    network: {cidr: 10.0.0.0/16, control_plane: 10.0.0.0/24, agents: 10.0.0.0/22}"
@@ -109,7 +110,8 @@ def _change(
     reason: str | None = None,
     spec: SpecPath | None = None,
 ) -> ResourceChange:
-    return ResourceChange(address, "terraform_data", kind, (), None, because, reason, spec)
+    found = ResourceChange(address, "terraform_data", kind, (), None, because, reason, spec)
+    return judged(found, find("local").traits.resources)
 
 
 def _install(node: str, unit: str, why: str) -> tuple[ConvergeStep, ...]:

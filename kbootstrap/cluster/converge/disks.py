@@ -86,7 +86,7 @@ def _visible(volume: WantedVolume, link: str, host: Host) -> None:
     if not link:
         raise InstallFailed(
             f"{host.name} does not show the volume {volume.name} ({volume.id or 'not made'})",
-            hint="is it attached? `openstack volume show ID`; on the machine: ls -l /dev/disk/by-id",
+            hint="is it attached to this machine in the cloud? On the machine: ls -l /dev/disk/by-id",
             code="KB0840",
             host=host.name,
         )

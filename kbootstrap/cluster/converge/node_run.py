@@ -159,9 +159,9 @@ class NodeRun:
         if self.name in self.shared.ran:
             await await_workloads(self.shared.api, self.name, self.shared.ran[self.name], self.waiting)
 
-    async def wait_known(self) -> None:
+    async def wait_known(self, controller: str) -> None:
         """Wait for the cloud controller."""
-        await await_known(self.name, self.shared.watch)
+        await await_known(self.name, self.shared.watch, controller)
 
     async def forget_node(self, *, member: bool) -> None:
         """Delete the Node object of an earlier machine, once the API answers."""

@@ -44,7 +44,7 @@ async def await_ready(
         await asyncio.sleep(_PAUSE)
 
 
-async def await_known(name: str, watch: Watch) -> None:
+async def await_known(name: str, watch: Watch, controller: str = "") -> None:
     """Wait until the cloud controller has removed its taint from the node; `DeadlinePassed` (KB0826)."""
     begun = time.monotonic()
     while True:
@@ -52,10 +52,10 @@ async def await_known(name: str, watch: Watch) -> None:
         if node and node.known:
             return
         if time.monotonic() - begun > KNOWN:
+            logs = f"; kubectl -n kube-system logs {controller}" if controller else ""
             raise DeadlinePassed(
                 f"{name}: the cloud controller has not found its machine within {KNOWN:.0f} s",
-                hint="look at its pods: kubectl -n kube-system get pods -o wide; kubectl -n kube-system logs "
-                "daemonset/openstack-cloud-controller-manager",
+                hint=f"look at its pods: kubectl -n kube-system get pods -o wide{logs}",
                 code="KB0826",
                 host=name,
             )

@@ -339,7 +339,11 @@ class _Node:
         if self.wanted.additions.cloud_controller and (
             self.seen is None or self._stale() or not self.seen.known
         ):
-            yield WaitKnown(node=name, why="it finds the machine in the cloud")
+            yield WaitKnown(
+                node=name,
+                why="it finds the machine in the cloud",
+                controller=self.wanted.additions.controller,
+            )
         if self._relabel():
             yield ReconcileNode(
                 node=name,

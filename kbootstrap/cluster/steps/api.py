@@ -68,11 +68,16 @@ class NoteHosts(ConvergeStep):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitKnown(ConvergeStep):
-    """Wait until the infrastructure's controller has initialized the node: pods are kept away until then."""
+    """Wait until the infrastructure's controller has initialized the node: pods are kept away until then.
+
+    `controller` is its workload, as `kubectl logs` takes it.
+    """
 
     title = "wait for the cloud controller"
     stage = Stage.FINISH
     drift = None
 
+    controller: str = ""
+
     async def carry_out(self, run: ConvergeRun) -> None:
-        await run.wait_known()
+        await run.wait_known(self.controller)

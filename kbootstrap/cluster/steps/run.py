@@ -106,7 +106,7 @@ class ConvergeRun(StepRun, Protocol):
     async def wait_workloads(self) -> None:
         """Wait until what ran on the node before its service was restarted is ready again."""
 
-    async def wait_known(self) -> None:
+    async def wait_known(self, controller: str) -> None:
         """Wait until the cloud controller has initialized the node."""
 
     async def reconcile(self, labels: Mapping[str, str], taints: tuple[Taint, ...]) -> None:

@@ -147,7 +147,7 @@ async def _rejoin(context: Context, stack: AsyncExitStack, leader: str, servers:
     for name in [*(name for name in servers if name != leader), leader]:
         await restore.unmark(nodes.hosts[name])
     if text:
-        switch = context.provider.switches_context
+        switch = context.provider.traits.switches_context
         keep_kubeconfig(context, text, nodes.inventory.external, switch=switch)
     await keep_tokens(context, nodes)
 

@@ -19,7 +19,9 @@ from kbootstrap.providers.local.keys import authorized_keys, replace_lost
 from kbootstrap.providers.local.options import Options, options
 from kbootstrap.providers.local.render import render
 from kbootstrap.providers.model import Check, DestroyPreview, MachineState, OrphanPhase, Provider
+from kbootstrap.providers.traits import Traits
 from kbootstrap.render.model import RenderedRoot
+from kbootstrap.render.traits import ResourceTraits
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster, Spec
 
@@ -36,8 +38,14 @@ class Local(Provider):
     """Containers on this machine."""
 
     name = "local"
-    switches_context = True
-    hints = HINTS
+    traits = Traits(
+        switches_context=True,
+        hints=HINTS,
+        resources=ResourceTraits(
+            {"terraform_data.node": "machine", "terraform_data.network": "network"},
+        ),
+        delete_machine="docker rm --force --volumes {name}",
+    )
     adoption = LocalAdoption()
 
     def render(self, definition: ClusterDefinition) -> RenderedRoot:

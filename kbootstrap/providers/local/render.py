@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from kbootstrap.core.diagnostics import SpecPath
-from kbootstrap.render.hcl import Block, Comment, Raw, document, instance
+from kbootstrap.render.hcl import Block, Comment, Raw, document
 from kbootstrap.render.model import RenderedRoot
-from kbootstrap.render.root import (
-    api_ports,
-    backend,
-    machines,
-    module_name,
-    moves,
-    nodes_by_pool,
-    outputs,
-    ssh_keys_variable,
-)
+from kbootstrap.render.root import api_ports, machines, module_name, nodes_by_pool, ssh_keys_variable
+from kbootstrap.render.skeleton import of_nodes, skeleton
 from kbootstrap.spec import derive
 from kbootstrap.spec.lock import Lock
-from kbootstrap.spec.model import Cluster, Node, Pool, Spec, pool_path
+from kbootstrap.spec.model import Cluster, Node, Pool, Spec
 from kbootstrap.spec.topology import endpoint_address
 
 MODULES = ("local/network", "local/endpoint", "local/nodes")
@@ -35,35 +26,18 @@ _SHARED = {"engine": Raw("var.engine"), "cluster": Raw("local.cluster")}
 
 def render(spec: Spec, cluster: Cluster, lock: Lock) -> RenderedRoot:
     """Return the cluster's root; pure and byte-stable. ValueError for a lock without the pools' blocks."""
-    base: SpecPath = ("clusters", cluster.name)
-    files = {
+    wanted = nodes_by_pool(cluster, lock)
+    files, places = skeleton(spec, cluster, lambda pool: _pool(cluster, pool, wanted.get(pool.name, ())))
+    files |= {
         "versions.tf": _versions(),
-        "backend.tf": backend(spec, cluster),
         "variables.tf": _variables(),
         "cluster.tf": document(Block("locals", body={"cluster": {"spec": spec.name, "name": cluster.name}})),
         "network.tf": _network(cluster),
         "endpoint.tf": _endpoint(spec, cluster),
-        "outputs.tf": outputs(spec, cluster),
-        **moves(cluster),
     }
-    provenance: dict[str, SpecPath] = {
-        "module.network": (*base, "network"),
-        "module.endpoint": (*base, "api"),
-        "var": (*base, "provider"),
-        "output": base,
-        "locals": base,
-        "terraform": base,
-        "moved": base,
-    }
-    wanted = nodes_by_pool(cluster, lock)
-    for pool in (cluster.control_plane, *cluster.pools):
-        name, path = module_name(cluster, pool), pool_path(cluster, pool)
-        files[f"{name}.tf"] = _pool(cluster, pool, wanted.get(pool.name, ()))
-        provenance[f"module.{name}"] = path
-        for node in wanted.get(pool.name, ()):
-            for resource in ("node", "authorized_keys"):
-                provenance[instance(f"module.{name}.terraform_data.{resource}", node.name)] = path
-    return RenderedRoot(files, MODULES, provenance)
+    places["var"] = ("clusters", cluster.name, "provider")
+    places |= of_nodes(cluster, wanted, ("terraform_data.node", "terraform_data.authorized_keys"))
+    return RenderedRoot(files, MODULES, places)
 
 
 def _versions() -> str:

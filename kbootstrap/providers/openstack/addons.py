@@ -54,6 +54,7 @@ def additions(spec: Spec, cluster: Cluster) -> Additions:
         images=((CONTROLLER, version),) if built else (),
         secret=SECRET,
         readers=READERS,
+        controller=f"daemonset/{CONTROLLER}" if chosen.cloud_controller else "",
     )
 
 

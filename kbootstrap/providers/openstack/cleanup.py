@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from kbootstrap.core.errors import CredentialsRefused, KbootstrapError
 from kbootstrap.core.events import Event, Status, Type
+from kbootstrap.providers.cloud.waiting import GONE, Pass, state
 from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.model import DestroyPreview
 from kbootstrap.providers.openstack import credential
@@ -28,7 +29,6 @@ from kbootstrap.providers.openstack.names import (
 )
 from kbootstrap.providers.openstack.present import Found, find
 from kbootstrap.providers.openstack.settings import settings
-from kbootstrap.providers.openstack.waiting import GONE, Pass, state
 from kbootstrap.spec.model import Cluster, Spec
 
 if TYPE_CHECKING:

@@ -8,11 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kbootstrap.core.errors import PrerequisiteMissing
+from kbootstrap.providers.cloud.inventory import bastion_name
 from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.model import MachineState, Provisioning
 from kbootstrap.providers.openstack import machines
 from kbootstrap.providers.openstack.connection import Cloud
-from kbootstrap.providers.openstack.names import CLUSTER, SPEC, bastion_name, marked, ours
+from kbootstrap.providers.openstack.names import CLUSTER, SPEC, marked, ours
 from kbootstrap.providers.openstack.servers import GONE, alone, states
 from kbootstrap.providers.openstack.settings import BastionMachine, settings
 from kbootstrap.render.hcl import instance

@@ -29,11 +29,6 @@ def owner(spec: Spec, cluster: Cluster) -> str:
     return f"{spec.name}-{cluster.name}"
 
 
-def bastion_name(cluster: Cluster) -> str:
-    """Return the name of a bastion that is a machine of its own."""
-    return f"{cluster.name}-bastion"
-
-
 def metadata(spec: Spec, cluster: Cluster) -> dict[str, str]:
     """Return the marks of servers and volumes."""
     return {SPEC: spec.name, CLUSTER: cluster.name}

@@ -8,12 +8,15 @@ while that is still to be made, because clouds differ in it: DHCP ports (two is 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from math import ceil
 
 from kbootstrap.distros import find as find_distribution
+from kbootstrap.providers.cloud.exposure import ranges
+from kbootstrap.providers.cloud.needs import Flavor, Present, Wanted
+from kbootstrap.providers.cloud.needs import machines as every
+from kbootstrap.providers.cloud.needs import needs as sums
 from kbootstrap.providers.openstack.names import GROUP_MEMBERS
-from kbootstrap.providers.openstack.render_network import kind, ranges
+from kbootstrap.providers.openstack.render_network import kind
 from kbootstrap.providers.openstack.settings import BastionMachine, settings
 from kbootstrap.render.root import API_PORT
 from kbootstrap.spec.model import Cluster, Pool
@@ -25,77 +28,22 @@ _EGRESS = 2
 """Rules with which Neutron begins each group."""
 
 
-@dataclass(frozen=True, slots=True)
-class Flavor:
-    """What a machine of a flavor takes: virtual cores, memory in MiB, root disk in GiB."""
-
-    cores: int
-    ram: int
-    disk: int
-
-
-@dataclass(frozen=True, slots=True)
-class Present:
-    """What a cluster has already: the names of its machines, and the number of every other resource.
-
-    Without what Neutron itself adds: ports of DHCP, rules for what leaves a machine. `volumes` are the sizes
-    (GiB) of extra volumes by name: they stay when their machine is gone.
-    """
-
-    machines: frozenset[str] = frozenset()
-    counts: Mapping[str, int] = field(default_factory=dict)
-    volumes: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """One machine: its name, flavor, the size of its boot volume and those of extra ones by name, in GiB."""
-
-    name: str
-    flavor: str
-    boot: int | None
-    volumes: Mapping[str, int] = field(default_factory=dict)
-
-
 def machines(cluster: Cluster) -> tuple[Wanted, ...]:
     """Return every machine of a cluster, the bastion too. Pools that grow count as they begin."""
-    chosen = settings(cluster)
-    boot = chosen.boot_volume.size_gib if chosen.boot_volume else None
-    found = [
-        Wanted(
-            name := f"{cluster.name}-{pool.born}-{ordinal}",
-            pool.flavor or "",
-            boot,
-            {f"{name}-{volume.name}": volume.size_gib for volume in pool.volumes},
-        )
-        for pool in (cluster.control_plane, *cluster.pools)
-        for ordinal in range(1, pool.nodes + 1)
-    ]
-    if isinstance(chosen.bastion, BastionMachine):
-        found.append(Wanted(f"{cluster.name}-bastion", chosen.bastion.flavor, boot))
-    return tuple(found)
+    bastion = settings(cluster).bastion
+    own = bastion.flavor if isinstance(bastion, BastionMachine) else None
+    return every(cluster, boot=boot_size(cluster), bastion=own)
+
+
+def boot_size(cluster: Cluster) -> int | None:
+    """Return the size of boot volumes in GiB; None where flavors bring the disk."""
+    volume = settings(cluster).boot_volume
+    return volume.size_gib if volume else None
 
 
 def needs(cluster: Cluster, flavors: Mapping[str, Flavor], present: Present) -> dict[str, int]:
-    """Return how much of each resource must still be made; nothing is 0 in it.
-
-    Flavors that the cloud does not have count as nothing: they are told elsewhere.
-    """
-    every = machines(cluster)
-    missing = [machine for machine in every if machine.name not in present.machines]
-    boots = [machine.boot for machine in missing if machine.boot]
-    extra = {name: size for machine in every for name, size in machine.volumes.items()}
-    growing = (size - present.volumes.get(name, 0) for name, size in extra.items())
-    sums = {
-        "instances": len(missing),
-        "cores": sum(_flavor(flavors, machine).cores for machine in missing),
-        "ram": sum(_flavor(flavors, machine).ram for machine in missing),
-        "volumes": len(boots) + len(extra.keys() - present.volumes.keys()),
-        "gigabytes": sum(boots) + sum(size for size in growing if size > 0),
-    }
-    for name, number in _others(cluster, present).items():
-        sums[name] = number - present.counts.get(name, 0)
-    return {name: number for name, number in sums.items() if number > 0}
+    """Return how much of each resource must still be made; nothing is 0 in it."""
+    return sums(machines(cluster), _others(cluster, present), flavors, present)
 
 
 def group_members(cluster: Cluster) -> int:
@@ -148,7 +96,3 @@ def _rules(cluster: Cluster) -> int:
 def _grouped(cluster: Cluster) -> Iterator[Pool]:
     pools: Collection[Pool] = (cluster.control_plane, *cluster.pools)
     return (pool for pool in pools if pool.anti_affinity != "none" and pool.nodes > 0)
-
-
-def _flavor(flavors: Mapping[str, Flavor], machine: Wanted) -> Flavor:
-    return flavors.get(machine.flavor, Flavor(0, 0, 0))

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from kbootstrap.core.events import Event, Status, Type
+from kbootstrap.providers.cloud.waiting import Pass
 from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.openstack.connection import Cloud
-from kbootstrap.providers.openstack.waiting import Pass
 
 if TYPE_CHECKING:
     from openstack.connection import Connection

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kbootstrap.providers.cloud.needs import Present
 from kbootstrap.providers.openstack.names import group_names, marked, ours, owner
-from kbootstrap.providers.openstack.needs import Present
 from kbootstrap.spec.model import Cluster, Spec
 
 if TYPE_CHECKING:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from kbootstrap.core.diagnostics import Diagnostic, in_order
-from kbootstrap.core.errors import KbootstrapError, SpecInvalid
+from kbootstrap.core.diagnostics import Diagnostic
+from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.distros.additions import Additions, SecretContent
 from kbootstrap.inventory.model import Inventory
+from kbootstrap.providers.cloud import exposure
+from kbootstrap.providers.cloud.operator_keys import authorized_keys
+from kbootstrap.providers.cloud.preflight import refuse
 from kbootstrap.providers.context import ClusterDefinition, ProviderContext
 from kbootstrap.providers.model import Check, DestroyPreview, MachineState, OrphanPhase, Provider
 from kbootstrap.providers.openstack import (
     addons,
     cleanup,
     credential,
-    exposure,
     images,
     inspection,
     machines,
@@ -25,12 +27,11 @@ from kbootstrap.providers.openstack import (
 )
 from kbootstrap.providers.openstack.connection import Cloud, connected
 from kbootstrap.providers.openstack.credentials import source, variables
-from kbootstrap.providers.openstack.hints import HINTS
-from kbootstrap.providers.openstack.keys import authorized_keys
 from kbootstrap.providers.openstack.problems import problems
 from kbootstrap.providers.openstack.render import freeze, render
 from kbootstrap.providers.openstack.settings import settings
 from kbootstrap.providers.openstack.storage import lock_problems
+from kbootstrap.providers.openstack.traits import TRAITS
 from kbootstrap.render.model import RenderedRoot
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster, Spec
@@ -70,7 +71,7 @@ class OpenStack(Provider):
     """Machines of an OpenStack cloud."""
 
     name = "openstack"
-    hints = HINTS
+    traits = TRAITS
     addons = CloudPrograms()
     in_place_freeze = FlavorFreeze()
 
@@ -84,7 +85,7 @@ class OpenStack(Provider):
             *problems(spec, cluster),
             *addons.problems(spec, cluster),
             *lock_problems(spec),
-            *exposure.warnings(spec, cluster),
+            *exposure.warnings(spec, cluster, "security groups"),
         )
 
     async def pin(self, context: ProviderContext, *, upgrade: bool = False, making: bool = True) -> Lock:
@@ -120,13 +121,11 @@ class OpenStack(Provider):
         found = source(chosen, context)
         keys: list[str] = []
         if making:
-            keys = await authorized_keys(context)
+            keys = await authorized_keys(context, optional=chosen.key_pair is not None)
             async with _cloud(context) as cloud:
                 facts = await preflight.gather(cloud, spec, cluster, context.lock, brief=True)
                 unable = await credential.problem(cloud, spec, cluster)
-            findings = preflight.judge(spec, cluster, facts) if facts is not None else ()
-            stopping = [finding.problem for finding in findings]
-            _refuse(cluster, [problem for problem in (*stopping, unable) if problem is not None])
+            refuse(cluster, preflight.judge(spec, cluster, facts) if facts is not None else (), unable)
         return {
             **variables(found, chosen, context.env),
             "TF_VAR_ssh_authorized_keys": json.dumps(keys),
@@ -198,14 +197,6 @@ class OpenStack(Provider):
 async def _cloud(context: ProviderContext) -> AsyncIterator[Cloud]:
     async with connected(settings(context.cluster), context) as cloud:
         yield cloud
-
-
-def _refuse(cluster: Cluster, found: Sequence[Diagnostic]) -> None:
-    if found:
-        raise SpecInvalid(
-            f"the cloud cannot make cluster {cluster.name} as the spec says; nothing was made",
-            diagnostics=in_order(found),
-        )
 
 
 def _own_credential(unable: Diagnostic | None) -> Check:

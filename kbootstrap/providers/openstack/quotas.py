@@ -6,17 +6,15 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from kbootstrap.providers.cloud.preflight import TITLES as MACHINES
+from kbootstrap.providers.cloud.preflight import Quota
+
 if TYPE_CHECKING:
     from openstack.connection import Connection
 
 T = TypeVar("T")
-UNITS = {"ram": "MiB", "gigabytes": "GiB"}
 TITLES = {
-    "instances": "machines",
-    "cores": "cores",
-    "ram": "memory",
-    "volumes": "volumes",
-    "gigabytes": "volume storage",
+    **MACHINES,
     "networks": "networks",
     "subnets": "subnets",
     "routers": "routers",
@@ -37,23 +35,6 @@ _NETWORK = (
     "security_groups",
     "security_group_rules",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """One resource: `limit` is None where there is none, `used` where the cloud does not tell it.
-
-    `known` is False where the cloud told nothing at all.
-    """
-
-    name: str
-    limit: int | None
-    used: int | None
-    known: bool = True
-
-    def fits(self, needed: int) -> bool:
-        """Return whether so many more are allowed."""
-        return self.limit is None or (self.used or 0) + needed <= self.limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from kbootstrap.providers.openstack import render_machines, render_network
-from kbootstrap.providers.openstack.render_places import places
+from kbootstrap.providers.openstack.render_places import own_places
 from kbootstrap.providers.openstack.settings import BastionMachine, Settings, settings
 from kbootstrap.render.hcl import Block, Comment, Item, Raw, Value, document
 from kbootstrap.render.model import RenderedRoot
-from kbootstrap.render.root import backend, module_name, moves, nodes_by_pool, outputs, ssh_keys_variable
+from kbootstrap.render.root import nodes_by_pool, ssh_keys_variable
+from kbootstrap.render.skeleton import skeleton
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster, Spec
 
@@ -28,21 +29,21 @@ def render(spec: Spec, cluster: Cluster, lock: Lock) -> RenderedRoot:
     """
     chosen = settings(cluster)
     nodes = nodes_by_pool(cluster, lock)
-    files = {
+    files, places = skeleton(
+        spec,
+        cluster,
+        lambda pool: render_machines.pool(cluster, pool, nodes.get(pool.name, ())),
+        _outputs(cluster),
+    )
+    files |= {
         "versions.tf": _versions(),
         "providers.tf": document(Block("provider", "openstack", body=_provider(chosen))),
-        "backend.tf": backend(spec, cluster),
         "variables.tf": _variables(),
         "cluster.tf": render_machines.shared(spec, cluster, lock),
         "network.tf": render_network.network(cluster),
         "security.tf": render_network.security(cluster),
         "endpoint.tf": render_network.endpoint(cluster, nodes[cluster.control_plane.name]),
-        "outputs.tf": _outputs(spec, cluster),
-        **moves(cluster),
     }
-    for pool in (cluster.control_plane, *cluster.pools):
-        text = render_machines.pool(cluster, pool, nodes.get(pool.name, ()))
-        files[f"{module_name(cluster, pool)}.tf"] = text
     modules: tuple[str, ...] = MODULES
     if isinstance(chosen.bastion, BastionMachine):
         files["bastion.tf"] = render_machines.bastion(cluster, chosen.bastion)
@@ -54,7 +55,8 @@ def render(spec: Spec, cluster: Cluster, lock: Lock) -> RenderedRoot:
     if cluster.buckets:
         files["storage.tf"] = _storage(cluster)
         modules += (STORAGE,)
-    return RenderedRoot(files, modules, places(cluster, nodes), providers=("openstack",))
+    places |= own_places(cluster, nodes)
+    return RenderedRoot(files, modules, places, providers=("openstack",))
 
 
 def freeze(cluster: Cluster, lock: Lock, machines: Mapping[str, Mapping[str, Any]]) -> str:
@@ -96,12 +98,12 @@ def _storage(cluster: Cluster) -> str:
     return document(Block("module", "storage", body=body))
 
 
-def _outputs(spec: Spec, cluster: Cluster) -> str:
+def _outputs(cluster: Cluster) -> dict[str, Value]:
     balancers = {b.name: Raw(f"module.ingress_{b.name}.load_balancer") for b in cluster.load_balancers}
     own: dict[str, Value] = {"bastion": _bastion(cluster)}
     if balancers:
         own["load_balancers"] = balancers
-    return outputs(spec, cluster, own)
+    return own
 
 
 def _bastion(cluster: Cluster) -> Value:

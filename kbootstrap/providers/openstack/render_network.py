@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from ipaddress import IPv4Network
 
+from kbootstrap.providers.cloud.exposure import ranges
 from kbootstrap.providers.openstack.settings import BastionMachine, settings
 from kbootstrap.render.hcl import Block, Comment, Item, Raw, Value, document, quote
 from kbootstrap.render.root import api_ports, module_name
 from kbootstrap.spec.model import CONTROL_PLANE, Cluster, LoadBalancer, Network, Node
 from kbootstrap.spec.topology import MADE_ENDPOINTS, endpoint_address
-
-EVERYBODY = "0.0.0.0/0"
-"""Who may reach API and SSH where the spec names nobody: both still ask for a key."""
 
 
 def network(cluster: Cluster) -> str:
@@ -114,11 +111,6 @@ def kind(cluster: Cluster) -> str:
 def first_server(cluster: Cluster) -> str:
     """Return the expression for the first server in the root."""
     return f"module.control_plane.nodes[{quote(f'{cluster.name}-{CONTROL_PLANE}-1')}]"
-
-
-def ranges(cidrs: Iterable[IPv4Network]) -> list[str]:
-    """Return networks as text; everybody where there are none."""
-    return [str(cidr) for cidr in cidrs] or [EVERYBODY]
 
 
 def _network(cluster: Cluster) -> Network:

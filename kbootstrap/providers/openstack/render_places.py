@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kbootstrap.core.diagnostics import SpecPath
-from kbootstrap.providers.openstack.render_network import ranges
+from kbootstrap.providers.cloud.exposure import ranges
 from kbootstrap.providers.openstack.settings import settings
 from kbootstrap.render.hcl import instance
 from kbootstrap.render.root import API_PORT, module_name
+from kbootstrap.render.skeleton import of_nodes
 from kbootstrap.spec.model import Cluster, Node, pool_path
 
 _OF_A_NODE = (
@@ -21,26 +22,21 @@ _OF_A_NODE = (
 _OF_A_VOLUME = ("openstack_blockstorage_volume_v3.volume", "openstack_compute_volume_attach_v2.attachment")
 
 
-def places(cluster: Cluster, nodes: Mapping[str, Sequence[Node]]) -> dict[str, SpecPath]:
-    """Return the place in the spec of every HCL address, or of a prefix of it."""
+def own_places(cluster: Cluster, nodes: Mapping[str, Sequence[Node]]) -> dict[str, SpecPath]:
+    """Return the places in the spec of HCL addresses, or of prefixes, that are not those of every root."""
     base: SpecPath = ("clusters", cluster.name)
     provider: SpecPath = (*base, "provider", "openstack")
     found: dict[str, SpecPath] = {
-        "module.network": (*base, "network"),
         "module.network.openstack_networking_router_v2.router": (*provider, "external_network"),
         "module.network.data.openstack_networking_network_v2.external": (*provider, "external_network"),
         "module.network.data.openstack_networking_network_v2.existing": (*provider, "existing", "network"),
         "module.network.data.openstack_networking_router_v2.existing": (*provider, "existing", "router"),
         "module.security": provider,
-        "module.endpoint": (*base, "api"),
         "module.endpoint.openstack_lb_loadbalancer_v2.api": (*provider, "load_balancer"),
         "module.bastion": (*provider, "bastion"),
         "provider": provider,
         "var": (*base, "ssh"),
-        "output": base,
         "locals": provider,
-        "terraform": base,
-        "moved": base,
     }
     for name, key in (("control-plane", "control_plane_subnet"), ("agents", "agents_subnet")):
         address = "module.network.data.openstack_networking_subnet_v2.existing"
@@ -54,12 +50,11 @@ def places(cluster: Cluster, nodes: Mapping[str, Sequence[Node]]) -> dict[str, S
     for index, balancer in enumerate(cluster.load_balancers):
         found[f"module.ingress_{balancer.name}"] = (*base, "ingress", "load_balancers", index)
     found |= _rules(cluster, base)
+    found |= of_nodes(cluster, nodes, _OF_A_NODE)
     for pool in (cluster.control_plane, *cluster.pools):
         module, path = f"module.{module_name(cluster, pool)}", pool_path(cluster, pool)
-        found[module] = path
         found[f"{module}.openstack_compute_servergroup_v2.group"] = (*path, "anti_affinity")
         for node in nodes.get(pool.name, ()):
-            found |= {instance(f"{module}.{resource}", node.name): path for resource in _OF_A_NODE}
             found |= {
                 instance(f"{module}.{resource}", f"{node.name}/{volume.name}"): (*path, "volumes", index)
                 for index, volume in enumerate(pool.volumes)

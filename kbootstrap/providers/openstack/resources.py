@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kbootstrap.providers.cloud.needs import Flavor
 from kbootstrap.providers.openstack.images import named, newest
-from kbootstrap.providers.openstack.needs import Flavor
 from kbootstrap.providers.openstack.settings import settings
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster
@@ -36,10 +35,6 @@ class Known:
     external_networks: tuple[str, ...]
     zones: tuple[str, ...]
     key_pair: bool = True
-
-    def close_flavors(self, name: str) -> list[str]:
-        """Return names like one that is not there; the first ones where none is like it."""
-        return difflib.get_close_matches(name, self.flavors, n=5, cutoff=0.5) or sorted(self.flavors)[:5]
 
 
 def look(sdk: Connection, cluster: Cluster, lock: Lock) -> Known:

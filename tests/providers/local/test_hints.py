@@ -30,4 +30,4 @@ from kbootstrap.tofu.hints import lookup
     ],
 )
 def test_known_failures(text: str, code: str) -> None:
-    assert lookup(text, PROVIDER.hints).code == code
+    assert lookup(text, PROVIDER.traits.hints).code == code

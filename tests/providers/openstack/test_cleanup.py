@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from kbootstrap.core.errors import DeadlinePassed, Interrupted, KbootstrapError
+from kbootstrap.providers.cloud import waiting
+from kbootstrap.providers.cloud.waiting import Pass
 from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.model import OrphanPhase
-from kbootstrap.providers.openstack import PROVIDER, cleanup, waiting
+from kbootstrap.providers.openstack import PROVIDER, cleanup
 from kbootstrap.providers.openstack.connection import connected
 from kbootstrap.providers.openstack.power import start
 from kbootstrap.providers.openstack.settings import settings
-from kbootstrap.providers.openstack.waiting import Pass
 
 from .cloud import PROJECT, FakeCloud, openstack, server, tagged
 

@@ -57,8 +57,8 @@ from kbootstrap.tofu.hints import by_code, lookup
     ],
 )
 def test_known_failures(text: str, code: str) -> None:
-    assert lookup(text, PROVIDER.hints).code == code
+    assert lookup(text, PROVIDER.traits.hints).code == code
 
 
 def test_credentials_have_their_exit_code() -> None:
-    assert by_code("KB0520", PROVIDER.hints).error is CredentialsRefused
+    assert by_code("KB0520", PROVIDER.traits.hints).error is CredentialsRefused

@@ -6,7 +6,7 @@ import asyncssh
 import pytest
 
 from kbootstrap.core.errors import CredentialsRefused
-from kbootstrap.providers.openstack.keys import authorized_keys
+from kbootstrap.providers.cloud.operator_keys import authorized_keys
 from tests.providers.contexts import of
 
 from .cloud import KEY, openstack
@@ -15,7 +15,7 @@ from .conftest import provider_context
 
 async def test_the_spec_names_keys(tmp_path: Path) -> None:
     spec = openstack(more=f"    ssh: {{authorized_keys: [{KEY}]}}\n")
-    assert await authorized_keys(of(provider_context(tmp_path), spec)) == [KEY]
+    assert await authorized_keys(of(provider_context(tmp_path), spec), optional=False) == [KEY]
 
 
 async def test_else_those_of_the_operator(tmp_path: Path) -> None:
@@ -23,13 +23,13 @@ async def test_else_those_of_the_operator(tmp_path: Path) -> None:
     (tmp_path / ".ssh").mkdir()
     (tmp_path / ".ssh" / "id_ed25519").write_bytes(key.export_private_key())
     public = key.export_public_key().decode().strip()
-    assert await authorized_keys(provider_context(tmp_path)) == [public]
+    assert await authorized_keys(provider_context(tmp_path), optional=False) == [public]
 
 
 async def test_there_is_none(tmp_path: Path) -> None:
     context = provider_context(tmp_path)
     with pytest.raises(CredentialsRefused, match="no SSH key may log in") as caught:
-        await authorized_keys(context)
+        await authorized_keys(context, optional=False)
     assert (caught.value.code, caught.value.detail) == ("KB1108", "no SSH agent (SSH_AUTH_SOCK is not set)")
-    assert await authorized_keys(of(context, openstack("key_pair: team"))) == []
+    assert await authorized_keys(context, optional=True) == []
     assert not context.space.run.exists()

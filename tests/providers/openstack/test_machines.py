@@ -12,12 +12,13 @@ from kbootstrap.core.errors import HostUnreachable, PrerequisiteMissing
 from kbootstrap.core.events import Event, Status
 from kbootstrap.hosts.known_hosts import KnownHosts, Pin
 from kbootstrap.inventory.model import Endpoint
+from kbootstrap.providers.cloud import host_keys
 from kbootstrap.providers.context import ProviderContext
-from kbootstrap.providers.openstack import PROVIDER, hostkeys
+from kbootstrap.providers.openstack import PROVIDER
+from tests.providers.cloud.test_console import DEBIAN, ECDSA, ED25519, RSA
 from tests.providers.contexts import of
 
 from .cloud import PROJECT, FakeCloud, openstack, server, tagged
-from .test_console import DEBIAN, ECDSA, ED25519, RSA
 
 SPEC = openstack()
 CLUSTER = SPEC.clusters[0]
@@ -76,7 +77,7 @@ async def faults(context: ProviderContext) -> dict[str, str]:
 def _machines(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     cloud.things["compute/servers"] = [server(name) for name in NAMES]
     cloud.consoles = {f"id-{name}": [DEBIAN] for name in NAMES}
-    monkeypatch.setattr(hostkeys, "_POLL", 0.01)
+    monkeypatch.setattr(host_keys, "_POLL", 0.01)
 
 
 async def test_through_the_first_server(context: ProviderContext) -> None:
@@ -165,7 +166,7 @@ async def test_a_cloud_that_fails_to_show_a_console(
     context = replace(context, emit=events.append)
     path = "compute/servers/id-prod-web-1/action"
     cloud.failures[path] = (500, "the host does not answer")
-    monkeypatch.setattr(hostkeys, "WAIT", 0.3)
+    monkeypatch.setattr(host_keys, "WAIT", 0.3)
     inventory = await PROVIDER.inventory(context, outputs())
     assert inventory.machines["prod-web-1"].host_keys == ()
     assert cloud.requests.count(f"POST {path}") > 1

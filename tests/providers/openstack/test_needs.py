@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kbootstrap.providers.openstack.needs import Flavor, Present, group_members, machines, needs
+from kbootstrap.providers.cloud.needs import Flavor, Present
+from kbootstrap.providers.openstack.needs import group_members, machines, needs
 
 from .cloud import openstack
 

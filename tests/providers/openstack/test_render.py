@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from kbootstrap.core.errors import SpecInvalid
+from kbootstrap.providers.cloud.exposure import EVERYBODY
 from kbootstrap.providers.openstack.render import freeze, render
-from kbootstrap.providers.openstack.render_network import EVERYBODY
 from kbootstrap.spec.lock import Lock, allocate
 from kbootstrap.spec.pins import Image
 from tests.providers.openstack.samples import CLOUD, WEB, root, spec

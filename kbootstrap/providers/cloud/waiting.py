@@ -1,4 +1,4 @@
-"""Waiting for what a cloud does by itself, in a thread that ends when nobody waits for it any more."""
+"""Waiting for what a cloud does by itself, in a thread that ends once its result is no longer wanted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POLL = 2.0
 class Pass:
     """One pass over resources. Python cannot end a thread, so this one looks whether it still shall go on.
 
-    `stopped` is set by whoever gave up: after Ctrl-C or a deadline nothing more is removed or started.
+    `stopped` is set when its caller gives up: after Ctrl-C or a deadline nothing more is removed or started.
     """
 
     def __init__(self, stopped: threading.Event) -> None:

@@ -1,16 +1,27 @@
-"""What is open to everybody because the spec does not say who may come. Pure."""
+"""What is open to every address because the spec does not limit it. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Network
 
 from kbootstrap.core.diagnostics import Diagnostic, Severity
-from kbootstrap.providers.openstack.render_network import EVERYBODY
 from kbootstrap.spec.model import Cluster, Spec
 
+EVERYBODY = "0.0.0.0/0"
+"""Who may reach API and SSH where the spec names no networks: both still ask for a key."""
 
-def warnings(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Warn where a cloud's firewall lets everybody reach API or SSH; no cluster is refused for it."""
+
+def ranges(cidrs: Iterable[IPv4Network]) -> list[str]:
+    """Return networks as text; every address where there are none."""
+    return [str(cidr) for cidr in cidrs] or [EVERYBODY]
+
+
+def warnings(spec: Spec, cluster: Cluster, firewall: str) -> Iterator[Diagnostic]:
+    """Warn where a cloud's firewall lets every address reach API or SSH; no cluster is refused for it.
+
+    `firewall` is what the cloud calls it ("security groups").
+    """
     doors = (("api", "the API", cluster.api.allowed_cidrs), ("ssh", "SSH", cluster.ssh.allowed_cidrs))
     for key, name, allowed in doors:
         if not allowed:
@@ -18,7 +29,7 @@ def warnings(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
                 "KB0355",
                 "Open to everybody",
                 f"No `{key}.allowed_cidrs` says who may reach {name} of cluster {cluster.name}, so the "
-                "security groups let everybody in.",
+                f"{firewall} let everybody in.",
                 f"Write `allowed_cidrs:` with the networks that operators come from, or [{EVERYBODY}] where "
                 "everybody is meant.",
                 spec.source.key(("clusters", cluster.name, key)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncssh
 import pytest
 
-from kbootstrap.providers.openstack.console import finished, host_keys
+from kbootstrap.providers.cloud.console import finished, host_keys
 
 
 def key(kind: str) -> str:

@@ -8,17 +8,17 @@ from __future__ import annotations
 from kbootstrap.core.errors import CredentialsRefused
 from kbootstrap.providers.cloud.keys import named_identity, public_keys
 from kbootstrap.providers.context import ProviderContext
-from kbootstrap.providers.openstack.settings import settings
 
 
-async def authorized_keys(context: ProviderContext) -> list[str]:
+async def authorized_keys(context: ProviderContext, *, optional: bool) -> list[str]:
     """Return every public key that may log in to new machines.
 
-    Where the spec names none, those of the SSH agent and of ~/.ssh: otherwise nobody could log in. Raises
-    `CredentialsRefused` (KB1108) where there is none at all, and the spec names no key pair of the cloud.
+    Where the spec names none, those of the SSH agent and of ~/.ssh: otherwise no login would be possible.
+    `optional`: the cloud itself puts a key on the machines, so there may be none. Raises `CredentialsRefused`
+    (KB1108) where there is none at all.
     """
     named = public_keys(context, named_identity(context))
-    if named or settings(context.cluster).key_pair:
+    if named or optional:
         return named
     from kbootstrap.hosts.keys import usual_public_keys
 

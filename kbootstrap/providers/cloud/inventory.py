@@ -1,0 +1,98 @@
+"""The inventory of a cluster in a cloud: from the output contract, and what the cloud shows of machines."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from kbootstrap.core.errors import KbootstrapError
+from kbootstrap.inventory.certificate import served_names
+from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
+from kbootstrap.providers.cloud.keys import named_identity
+from kbootstrap.providers.context import ProviderContext
+from kbootstrap.spec.model import Cluster
+
+SSH_PORT = 22
+
+
+def bastion_name(cluster: Cluster) -> str:
+    """Return the name of a bastion that is a machine of its own."""
+    return f"{cluster.name}-bastion"
+
+
+def instances(cluster: Cluster, made: Mapping[str, Any]) -> dict[str, str]:
+    """Return the machines of the output contract: names by ID, including a bastion of its own."""
+    found = {node["instance"]: name for name, node in made["nodes"].items()}
+    bastion = made.get("bastion")
+    if bastion:
+        found.setdefault(bastion["instance"], bastion_name(cluster))
+    return found
+
+
+def verify(absent: Mapping[str, KbootstrapError], tolerate_missing: Collection[str]) -> None:
+    """Raise the first error of a machine that must be there; `absent` are errors by name."""
+    if missing := [error for name, error in absent.items() if name not in tolerate_missing]:
+        raise missing[0]
+
+
+def inventory(
+    context: ProviderContext,
+    made: Mapping[str, Any],
+    *,
+    user: str,
+    absent: Mapping[str, KbootstrapError],
+    host_keys: Mapping[str, tuple[str, ...]],
+) -> Inventory:
+    """Return how to reach the machines: through the bastion, where there is one.
+
+    `made` is `outputs["kbootstrap"]`, `user` logs in to nodes, `absent` are the errors of machines that
+    cannot be reached, by name, `host_keys` the keys that are known from a trusted place, by ID.
+    """
+    cluster, nodes = context.cluster, made["nodes"]
+    internal = Endpoint(**made["endpoint"]["internal"])
+    names = served_names(cluster, internal)
+    bastion: Mapping[str, Any] | None = made.get("bastion")
+    identity = named_identity(context)
+    identities = (identity,) if identity else ()
+    aliases = instances(cluster, made)
+    alone = bastion is not None and aliases[bastion["instance"]] not in nodes
+    jump = None
+    if bastion:
+        one = bastion["instance"]
+        jump = SshTarget(
+            aliases[one],
+            bastion["address"],
+            SSH_PORT,
+            bastion["user"],
+            identities,
+            instance=one,
+            host_keys=host_keys.get(one, ()),
+        )
+
+    def machine(name: str, node: Mapping[str, Any]) -> Machine:
+        one = node["instance"]
+        # SSH from outside is let in at a node only where that is the bastion (module `security`).
+        public = node.get("public_address") if jump and not alone else None
+        through = None if public else jump
+        target = SshTarget(name, public or node["address"], SSH_PORT, user, identities, through)
+        volumes = node.get("volumes", {})
+        return Machine(name, node["address"], target, one, host_keys.get(one, ()), volumes=volumes)
+
+    return Inventory(
+        cluster.name,
+        {name: machine(name, node) for name, node in nodes.items() if name not in absent},
+        internal,
+        _external(made["endpoint"]["external"], internal, names),
+        names,
+        {name: error for name, error in absent.items() if name in nodes},
+    )
+
+
+def _external(told: Mapping[str, Any], internal: Endpoint, names: Collection[str]) -> Endpoint:
+    """Return the operators' side of the API, verified by the registration address.
+
+    The certificate has no name that is known only once it was created: a floating IP, or the DNS name of a
+    load balancer.
+    """
+    external = Endpoint(**told)
+    return external if external.host in names else Endpoint(external.host, external.port, internal.host)

@@ -1,0 +1,29 @@
+"""What the resources of `terraform-modules/openstack/` are to a cluster, and the words of the cloud."""
+
+from __future__ import annotations
+
+from kbootstrap.providers.openstack.hints import HINTS
+from kbootstrap.providers.traits import Traits
+from kbootstrap.render.traits import ResourceTraits
+
+TRAITS = Traits(
+    hints=HINTS,
+    resources=ResourceTraits(
+        roles={
+            "openstack_compute_instance_v2.node": "machine",
+            "openstack_blockstorage_volume_v3.volume": "volume",
+            "openstack_objectstorage_container_v1.bucket": "bucket",
+            "openstack_networking_network_v2.network": "network",
+            "openstack_networking_subnet_v2.subnet": "network",
+            "openstack_networking_router_v2.router": "network",
+            "openstack_networking_router_interface_v2.interface": "network",
+            "openstack_networking_floatingip_v2.public": "address",
+            "openstack_networking_floatingip_v2.api": "address",
+            "openstack_networking_port_v2.api": "address",
+            "openstack_lb_loadbalancer_v2.api": "address",
+        },
+        # A resize, or a rebuild on an empty disk (OpenStack provider, `compute_instance_v2`).
+        halting=frozenset({"flavor_id", "flavor_name", "image_id", "image_name"}),
+    ),
+    delete_machine="openstack server delete {name}",
+)
