@@ -46,9 +46,9 @@ async def plan_cluster(
         verify_owner(context, outputs)
         gone = await vanished(context, outputs)
         known: Mapping[str, Any] = outputs.get("kbootstrap", {}).get("nodes", {})
-        replaced = {*gone, *await _machines(context, tofu, replace, known)}
+        recreate = {*gone, *await _machines(context, tofu, replace, known)}
     with phase(emit, "plan", cluster):
-        planning = asyncio.create_task(tofu.plan(tofu.root / PLAN_FILE, replace=sorted(replaced)))
+        planning = asyncio.create_task(tofu.plan(tofu.root / PLAN_FILE, replace=sorted(recreate)))
         removal = leaving(context, known, replace)
         try:
             nodes, unseen = await look(
@@ -58,7 +58,7 @@ async def plan_cluster(
         finally:
             planning.cancel()
             await asyncio.gather(planning, return_exceptions=True)
-    summary = await _corrected(context, tofu, summary, replaced, known)
+    summary = await _corrected(context, tofu, summary, recreate, known)
     if starting and unseen and silent(summary, unseen):
         raise unseen
     return await _combined(context, tofu, summary, gone, known, nodes, unseen, stack)
@@ -68,7 +68,7 @@ async def _corrected(
     context: Context,
     tofu: Infrastructure,
     summary: PlanSummary,
-    replaced: Collection[str],
+    recreate: Collection[str],
     known: Collection[str],
 ) -> PlanSummary:
     """Return the plan after what OpenTofu cannot know: a second one, and seldom a third.
@@ -77,7 +77,7 @@ async def _corrected(
     other node. A machine that a change would stop in place is replaced instead, after its pods have moved.
     """
     for _ in range(2):
-        doubted = {address: node for address, node in tainted(summary).items() if address not in replaced}
+        doubted = {address: node for address, node in tainted(summary).items() if address not in recreate}
         asked = {*doubted.values(), *(known if summary.of("update") else ())}
         if not asked:
             return summary
@@ -91,8 +91,8 @@ async def _corrected(
             _report(context, f"{address} came up after all: it is kept")
         for address in stopped:
             _report(context, f"{address} would be stopped by this change: it is replaced instead")
-        replaced = {*replaced, *stopped}
-        summary = await tofu.plan(tofu.root / PLAN_FILE, replace=sorted(replaced))
+        recreate = {*recreate, *stopped}
+        summary = await tofu.plan(tofu.root / PLAN_FILE, replace=sorted(recreate))
     return summary
 
 
