@@ -17,7 +17,14 @@ from kbootstrap.engine.infrastructure import Infrastructure
 from kbootstrap.engine.observe import Nodes, see_nodes, silent
 from kbootstrap.engine.outputs import state_lost, vanished, verify_owner
 from kbootstrap.engine.prepare import PLAN_FILE, prepare
-from kbootstrap.plans.checks import foundations, halted, machines_made, replaced, tainted, unknown_to_state
+from kbootstrap.plans.checks import (
+    foundations,
+    halted,
+    machines_made,
+    replaced_nodes,
+    tainted,
+    unknown_to_state,
+)
 from kbootstrap.render.address import key
 from kbootstrap.tofu.plan import PlanSummary
 
@@ -110,7 +117,7 @@ async def _combined(
     blank = await context.unprovisioned(asked) if asked else frozenset()
     if lost := unknown_to_state(summary, gone, blank):
         raise state_lost(context, lost, others=[name for name in known if name not in lost])
-    removal = leaving(context, known, replaced(summary, gone, blank))
+    removal = leaving(context, known, replaced_nodes(summary, gone, blank))
     if nodes:
         removed = {**nodes.removal.removed, **removal.removed}
         nodes = nodes.replan(replace(nodes.removal, removed=removed, replaced=removal.replaced))

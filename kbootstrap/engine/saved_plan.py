@@ -18,7 +18,7 @@ from kbootstrap.engine.plan_cluster import look
 from kbootstrap.engine.prepare import PLAN_FILE, prepare
 from kbootstrap.engine.rendered import render
 from kbootstrap.plans.agreed import Agreed, changed_files, changed_names, digests, moved
-from kbootstrap.plans.checks import machines_made, replaced
+from kbootstrap.plans.checks import machines_made, replaced_nodes
 from kbootstrap.plans.saved import Saved, SavedCluster
 from kbootstrap.spec.lock import dump
 from kbootstrap.tofu.plan import PlanSummary, summarise
@@ -93,7 +93,7 @@ async def _again(
     known = outputs.get("kbootstrap", {}).get("nodes", {})
     asked = machines_made(summary)
     blank = await context.unprovisioned(asked) if asked else frozenset()
-    removal = leaving(context, known, replaced(summary, gone, blank))
+    removal = leaving(context, known, replaced_nodes(summary, gone, blank))
     if saved.known and not told:
         nodes, unseen = await look(context, outputs, stack, starting=True, removal=removal)
         if nodes:

@@ -65,7 +65,9 @@ def unseen(
     )
 
 
-def replaced(infrastructure: PlanSummary, gone: Collection[str], blank: Collection[str]) -> tuple[str, ...]:
+def replaced_nodes(
+    infrastructure: PlanSummary, gone: Collection[str], blank: Collection[str]
+) -> tuple[str, ...]:
     """Return the running nodes whose machine the plan would replace.
 
     `gone` are HCL addresses of machines that vanished: those have nothing to leave any more.

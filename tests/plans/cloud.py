@@ -17,7 +17,7 @@ from kbootstrap.core.redact import Redactor
 from kbootstrap.core.resources import terraform_modules
 from kbootstrap.engine.cluster_plan import forbidden
 from kbootstrap.plans.build import Found, entry
-from kbootstrap.plans.checks import replaced
+from kbootstrap.plans.checks import replaced_nodes
 from kbootstrap.plans.model import Document
 from kbootstrap.providers import find as find_provider
 from kbootstrap.providers.context import define
@@ -119,7 +119,7 @@ def cloud_document(name: str) -> Document:
         version=cluster.kubernetes.version,
         refusals=forbidden(spec, cluster, summary, roles, frozenset(), seen=True),
         order=order(
-            Removal({}, {name: roles[name] for name in replaced(summary, (), ())}),
+            Removal({}, {name: roles[name] for name in replaced_nodes(summary, (), ())}),
             [WantedNode(n.name, n.role, n.pool, (), {}, ()) for n in nodes(cluster, lock)],
             (),
         ),

@@ -16,7 +16,7 @@ from kbootstrap.plans.checks import (
     lost_volumes,
     machines_made,
     machines_of,
-    replaced,
+    replaced_nodes,
     tainted,
     touched,
     undermined,
@@ -96,8 +96,8 @@ def test_a_machine_is_not_stopped_by_the_way(
 def test_who_gets_a_new_machine(
     kind: Kind, gone: tuple[str, ...], blank: tuple[str, ...], again: bool
 ) -> None:
-    assert replaced(plan(NODE, kind), gone, blank) == (("c-web-1",) if again else ())
-    assert replaced(plan(KEYS, kind), gone, blank) == ()
+    assert replaced_nodes(plan(NODE, kind), gone, blank) == (("c-web-1",) if again else ())
+    assert replaced_nodes(plan(KEYS, kind), gone, blank) == ()
 
 
 def test_what_belongs_to_nodes_that_go() -> None:

@@ -21,7 +21,7 @@ from kbootstrap.engine.cluster_plan import forbidden
 from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.inventory.model import Endpoint, Inventory
 from kbootstrap.plans.build import Found, entry
-from kbootstrap.plans.checks import machines_made, replaced
+from kbootstrap.plans.checks import machines_made, replaced_nodes
 from kbootstrap.plans.model import Document
 from kbootstrap.providers import find as find_provider
 from kbootstrap.providers.context import define
@@ -89,7 +89,7 @@ def _found(
         seen = api(old, {"*": {}, **{n.name: _told(n.labels, n.taints) for n in old.nodes}})
         facts = {n.name: there[n.name] for n in wish.nodes if n.name in there}
         wants = {node.name for node in wish.nodes}
-        again = replaced(summary, (), ())
+        again = replaced_nodes(summary, (), ())
         removal = Removal(
             {name: node["role"] for name, node in known.items() if name not in wants},
             {name: known[name]["role"] for name in again if name in wants},
