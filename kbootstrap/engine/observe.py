@@ -23,6 +23,7 @@ from kbootstrap.core.errors import CredentialsRefused, HostUnreachable, Kbootstr
 from kbootstrap.core.events import Event, Status, Type, phase
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.distros.model import Role
+from kbootstrap.engine.bundled_programs import bundled_programs
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.removed_hosts import recorded, visit
 from kbootstrap.hosts.model import Host
@@ -136,7 +137,12 @@ async def see_nodes(
         run.emit(_waiting(context, beginning))
     api = await _observe(text, door, additions.secret, record, patience) if text else None
     good = await context.good_marks() if text and additions.secret else frozenset()
-    everything = replace(everything, good=good, private=_private(context, tolerant=tolerant))
+    everything = replace(
+        everything,
+        good=good,
+        private=_private(context, tolerant=tolerant),
+        bundled=bundled_programs(context),
+    )
     if record is None:
         going = _with_forgotten(context, going, outputs, api)
     else:
@@ -171,7 +177,11 @@ def _beginning(context: Context, facts: Mapping[str, NodeFacts]) -> str | None:
     """Return a server whose service is just starting, where none runs yet."""
     if _servers(context, facts, "active"):
         return None
-    return next(iter(_servers(context, facts, "activating")), None)
+    unit = context.distribution.unit("server")
+    starting = (
+        name for name in _servers(context, facts, "activating") if not facts[name].crash_looping(unit)
+    )
+    return next(starting, None)
 
 
 def _waiting(context: Context, server: str) -> Event:

@@ -24,6 +24,7 @@ from kbootstrap.engine.existing_machines import given
 from kbootstrap.engine.infrastructure import Infrastructure
 from kbootstrap.engine.observe import Nodes
 from kbootstrap.engine.tofu_providers import initialised
+from kbootstrap.engine.verify_programs import verify_programs
 from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.inventory.model import Endpoint
 from kbootstrap.kubeconfig.admin import write_own_copy
@@ -244,6 +245,7 @@ async def install(context: Context, nodes: Nodes) -> str | None:
         return nodes.kubeconfig
     run = context.runtime
     bits = await fetch_bits(context, nodes) if nodes.plan.artifacts else {}
+    verify_programs(context, nodes)
     with phase(run.emit, "nodes", context.cluster.name):
         return await converge(
             nodes.plan,

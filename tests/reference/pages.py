@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.reference import commands, environment, errors, spec
+from tests.reference import commands, environment, errors, machines, spec
 
 FOLDER = Path(__file__).parent.parent.parent / "docs" / "reference"
 PAGES: Mapping[str, Callable[[], str]] = {
@@ -13,4 +13,5 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "commands.md": commands.page,
     "errors.md": errors.page,
     "environment.md": environment.page,
+    "machines.md": machines.page,
 }

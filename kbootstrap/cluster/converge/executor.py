@@ -172,7 +172,7 @@ class Executor:
         for step in self.plan.steps[name]:
             if isinstance(step, WaitServing):
                 with self.teller.told(step) as waiting:
-                    await self._hands(name).serving(step.unit, waiting)
+                    await self._hands(name).serving(step.unit, waiting, looping=step.looping)
                     if name in self._late:
                         await renewing.activate(self.hosts[name], self.wanted.distro)
 

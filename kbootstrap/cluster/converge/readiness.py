@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 
+from kbootstrap.cluster.api import ApiUnavailable
+from kbootstrap.cluster.converge.crash_loop import CrashLoop
 from kbootstrap.cluster.converge.node_actions import Hands
 from kbootstrap.cluster.converge.watch import Watch
-from kbootstrap.cluster.deadlines import KNOWN, READY
+from kbootstrap.cluster.deadlines import KNOWN, READY, RESTARTS
 from kbootstrap.cluster.decide.steps import WaitKnown, WaitReady
 from kbootstrap.cluster.state.model import ApiNode
 from kbootstrap.core.errors import DeadlinePassed
@@ -16,6 +18,8 @@ _PAUSE = 0.2
 """Seconds between two questions to `Watch`, which itself asks the API less often."""
 _LOOK = 10
 """Seconds between two looks at the journal of a node that is not Ready."""
+_SUSPICIOUS = 2
+"""Restarts of a service that explain why the API is silent."""
 _CERTAIN = 4
 """A known cause of failure that is named in this many looks in a row will not pass by waiting."""
 
@@ -23,15 +27,25 @@ _CERTAIN = 4
 async def await_ready(step: WaitReady, watch: Watch, hands: Hands, since: int) -> None:
     """Wait for the node; `since` is when its service was started (epoch, by its own clock), else 0.
 
-    Raises `DeadlinePassed` (KB0816), or earlier `InstallFailed` when its journal keeps naming a known cause.
+    Raises `DeadlinePassed` (KB0816), or earlier `InstallFailed`: when its journal keeps naming a known cause,
+    and when its service fails again and again (KB0814).
     """
     trouble, begun = 0, time.monotonic()
     look = begun
+    loop, counted = CrashLoop(begun), begun - RESTARTS * step.looping
     while True:
-        node = await watch.node(step.node)
-        if node and _arrived(node, step, since):
-            return
+        try:
+            node = await watch.node(step.node)
+        except ApiUnavailable:  # most likely because the service that answers fails
+            loop.limit = _SUSPICIOUS
+            await hands.look(step.unit, loop)
+            raise
         now = time.monotonic()
+        if node and _arrived(node, step, since) and (not step.looping or loop.steady(now)):
+            return
+        if now - counted >= RESTARTS:
+            counted = now
+            await hands.look(step.unit, loop)
         if now - begun > READY:
             text = f"not Ready within {READY:.0f} s ({_reason(node, step)})"
             raise await hands.failed(step.unit, text, code="KB0816", kind=DeadlinePassed)

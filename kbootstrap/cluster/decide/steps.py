@@ -344,9 +344,13 @@ class EnableService(Step):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitServing(Step):
-    """Wait until a server has joined etcd as a voter and its API answers `/readyz`."""
+    """Wait until a server has joined etcd as a voter and its API answers `/readyz`.
+
+    `looping`: its service fails again and again, and nothing is changed, so one more failure ends the wait.
+    """
 
     unit: str
+    looping: bool = False
 
     @property
     def title(self) -> str:
@@ -358,12 +362,14 @@ class WaitServing(Step):
 class WaitReady(Step):
     """Wait until the Node object is Ready and reports the wanted version.
 
-    `since` is when its service was started (epoch, by its own clock); 0: not yet, or nobody knows.
+    `since` is when its service was started (epoch, by its own clock); 0: not yet, or nobody knows. `looping`
+    as in `WaitServing`; the node then counts as Ready once a process of its service has lasted.
     """
 
     unit: str
     version: str
     since: int = 0
+    looping: bool = False
 
     @property
     def title(self) -> str:

@@ -237,7 +237,7 @@ async def test_enable_only(local: dict[str, LocalFile]) -> None:
 
 
 async def test_the_first_server_fails(monkeypatch: pytest.MonkeyPatch, local: dict[str, LocalFile]) -> None:
-    monkeypatch.setattr(hands, "_PATIENCE", 0.0)
+    monkeypatch.setattr(hands, "STEADY", 0.0)
     machines = Machines(
         want(1, 1),
         serving={S1: output(status=1)},
@@ -269,7 +269,7 @@ async def test_a_server_that_never_serves(
 async def test_a_joining_server_fails_and_the_rest_goes_on(
     monkeypatch: pytest.MonkeyPatch, local: dict[str, LocalFile]
 ) -> None:
-    monkeypatch.setattr(hands, "_PATIENCE", 0.0)
+    monkeypatch.setattr(hands, "STEADY", 0.0)
     machines = Machines(want(3, 2), serving={S2: output(status=1)})
     with pytest.raises(InstallFailed) as caught:
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), local)
