@@ -58,6 +58,11 @@ started again. It is worth the wait, because without the API little may be decid
 FAILURES = 6
 """A unit that systemd has restarted this often since we started it will not come up by itself. k3s restarts a
 few times by design while it waits for a free learner place or for a load balancer."""
+STEADY = 60.0
+"""A service whose process has lasted this long no longer counts as one that fails again and again. So long it
+may fail as often as it likes: the endpoint may not know the first server yet."""
+RESTARTS = 5.0
+"""Between two looks at how often systemd has restarted a service: as long as it waits before it does."""
 POLL = 0.5
 """Between two looks at the same thing. Half a second is lost in the noise of a start, and costs little."""
 ROUND = 20

@@ -7,31 +7,25 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from kbootstrap.cluster.decide.desired import wanted
-from kbootstrap.cluster.decide.preflight import clock, preflight
+from kbootstrap.cluster.decide.preflight import clock, preflight, programs
 from kbootstrap.cluster.decide.refusals import foreign
 from kbootstrap.cluster.observe.facts import gather
 from kbootstrap.cluster.state.model import NodeFacts, Wanted, WantedNode
-from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.diagnostics import Severity
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.distros.model import Distribution
-from kbootstrap.distros.requirements import ports
+from kbootstrap.engine.bundled_programs import bundled_programs
 from kbootstrap.engine.connect import GLANCE, connector
 from kbootstrap.engine.context import Context, contexts
 from kbootstrap.engine.spec import choose, read_spec
-from kbootstrap.hosts.model import Host
 from kbootstrap.providers.model import Check
 from kbootstrap.tofu.find import find
-
-_LISTENING = (
-    'cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk \'$4 == "0A" { sub(/.*:/, "", $2); print $2 }\''
-)
-"""Prints, in hexadecimal, the TCP ports that processes listen on (proc(5), /proc/net/tcp)."""
 
 
 async def doctor(spec: Path, clusters: Iterable[str], run: Runtime) -> tuple[Check, ...]:
@@ -65,27 +59,20 @@ async def _machines(context: Context, given: Mapping[str, Any]) -> list[Check]:
     everything = wanted(
         context.cluster, context.nodes, inventory, context.distribution, additions=context.additions
     )
+    everything = replace(everything, bundled=bundled_programs(context))
     async with reach_all(connector(context), inventory.machines.values(), deadline=GLANCE) as reached:
         failures = dict(reached.failures)
         facts = await gather(reached.hosts, context.distribution, failures)
-        hosts = [reached.hosts[name] for name in facts]
-        taken = dict(zip(facts, await run_all(map(_taken, hosts)), strict=True))
     checks: list[Check] = []
     for node in everything.nodes:
         if failure := failures.get(node.name):
             checks.append(Check(node.name, ok=False, found=failure.message, help=failure.hint or ""))
         else:
-            checks += judge(everything, node, facts[node.name], taken[node.name])
+            checks += judge(everything, node, facts[node.name])
     return checks
 
 
-async def _taken(host: Host) -> frozenset[int]:
-    """Return the TCP ports that processes listen on."""
-    output = await host.run(_LISTENING, deadline=GLANCE, check=False)
-    return frozenset(int(word, 16) for word in output.stdout.split())
-
-
-def judge(everything: Wanted, node: WantedNode, facts: NodeFacts, taken: frozenset[int]) -> Iterator[Check]:
+def judge(everything: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Check]:
     """Yield a line about the machine, and one for each thing that speaks against it; pure."""
     room = f"{facts.memory} MiB of memory, {facts.disk_data / 1024:.1f} GiB of disk free"
     about = f"{facts.os or 'unknown system'}, {facts.arch}, {facts.cpus} CPUs, {room}"
@@ -93,19 +80,13 @@ def judge(everything: Wanted, node: WantedNode, facts: NodeFacts, taken: frozens
     problems = [*foreign(everything, facts), *clock(facts)]
     if not running:
         problems += preflight(everything.distro, node, facts, staging=True)
+        bundled = everything.bundled.get(facts.arch)
+        problems += programs(everything.distro, node, facts, bundled=bundled)
     state = f"part of {facts.claimed}; " if facts.claimed else ""
     yield Check(node.name, ok=True, found=f"answers, commands run as root; {state}{about}")
     for problem in problems:
         bad = problem.severity is Severity.ERROR
         yield Check(node.name, ok=False if bad else None, found=problem.reason, help=problem.help)
-    needed = sorted(ports(everything.distro.requirements(node.role)))
-    if not running and (busy := [port for port in needed if port in taken]):
-        yield Check(
-            node.name,
-            ok=False,
-            found=f"somebody listens on TCP port {', '.join(map(str, busy))}, which Kubernetes needs",
-            help=f"`ss -ltnp` on {node.name} shows who; stop it",
-        )
 
 
 async def _tofu(runtime: Runtime) -> Check:

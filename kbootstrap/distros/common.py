@@ -86,8 +86,8 @@ def snapshot_values(paths: Paths, snapshots: Snapshots) -> dict[str, Value]:
 def modules() -> tuple[KernelModule, ...]:
     """Return the kernel modules that any network needs (k3s source, `pkg/agent/syssetup`)."""
     return (
-        KernelModule("overlay", "containers share the layers of images"),
-        KernelModule("nf_conntrack", "Services: kube-proxy's rules follow connections"),
+        KernelModule("overlay", "the layers of images"),
+        KernelModule("nf_conntrack", "Services: rules that follow connections"),
         KernelModule("br_netfilter", "Services between pods of one node", vital=False),
     )
 

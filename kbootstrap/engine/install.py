@@ -16,6 +16,7 @@ from kbootstrap.core.events import phase
 from kbootstrap.distros.additions import SecretContent
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.observe import Nodes
+from kbootstrap.engine.verify_programs import verify_programs
 
 
 def refuse(context: Context, nodes: Nodes) -> None:
@@ -61,6 +62,7 @@ async def install(context: Context, nodes: Nodes) -> str | None:
         return nodes.kubeconfig
     run = context.runtime
     artifacts = await fetch_artifacts(context, nodes) if nodes.plan.artifacts else {}
+    verify_programs(context, nodes)
     with phase(run.emit, "nodes", context.cluster.name):
         return await converge(
             nodes.plan,

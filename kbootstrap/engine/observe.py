@@ -23,6 +23,7 @@ from kbootstrap.core.errors import CredentialsRefused, HostUnreachable, Kbootstr
 from kbootstrap.core.events import Event, Status, Type, phase
 from kbootstrap.distros.model import Role
 from kbootstrap.engine.api_route import servers_in_state, way_in
+from kbootstrap.engine.bundled_programs import bundled_programs
 from kbootstrap.engine.connect import CONNECT, GLANCE, connector, settings, take_lease
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.removed_hosts import recorded, visit
@@ -129,7 +130,12 @@ async def see_nodes(
         run.emit(_waiting(context, beginning))
     api = await _observe(text, door, additions.secret, record, patience) if text else None
     good = await context.valid_credentials() if text and additions.secret else frozenset()
-    everything = replace(everything, good=good, private=_private(context, tolerant=tolerant))
+    everything = replace(
+        everything,
+        good=good,
+        private=_private(context, tolerant=tolerant),
+        bundled=bundled_programs(context),
+    )
     if record is None:
         removal = _with_forgotten(context, removal, outputs, api)
     else:
@@ -157,7 +163,9 @@ def _beginning(context: Context, facts: Mapping[str, NodeFacts]) -> str | None:
     """Return a server whose service is just starting, where none runs yet."""
     if servers_in_state(context, facts, "active"):
         return None
-    return next(iter(servers_in_state(context, facts, "activating")), None)
+    unit = context.distribution.unit("server")
+    starting = servers_in_state(context, facts, "activating")
+    return next((name for name in starting if not facts[name].crash_looping(unit)), None)
 
 
 def _waiting(context: Context, server: str) -> Event:

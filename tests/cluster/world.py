@@ -39,6 +39,7 @@ def desired(
     taints: tuple[str, ...] = (),
     pod_cidr: str = "10.42.0.0/16",
     local: Mapping[str, LocalFile] | None = None,
+    bundled: Mapping[str, bool] | None = None,
 ) -> Wanted:
     """Return a wanted cluster; labels and taints are those of agents."""
     spec = cluster(servers=servers, agents=agents, version=version, distribution=distribution)
@@ -49,7 +50,7 @@ def desired(
         for n in nodes(servers, agents)
     ]
     inventory = Inventory("local", {}, INTERNAL, EXTERNAL, ("10.9.0.10", "127.0.0.1"))
-    return wanted(spec, many, inventory, find(distribution), local)
+    return replace(wanted(spec, many, inventory, find(distribution), local), bundled=bundled or {})
 
 
 def taint(text: str) -> Taint:
@@ -144,6 +145,11 @@ def _one(plan: Wanted, name: str, given: dict[str, Any]) -> NodeFacts:
     for key in ("traces", "others"):
         if key in given:
             given[key] = tuple(given[key])
+    for key in ("programs", "cgroups", "lacking_modules", "listening"):
+        if key in given:
+            given[key] = frozenset(given[key])
+    if "mounts" in given:
+        given["mounts"] = {folder: frozenset(options) for folder, options in given["mounts"].items()}
     return replace(base, **given)
 
 

@@ -37,7 +37,7 @@ class Shell:
     @staticmethod
     def reads(command: str) -> bool:
         return (
-            command.startswith(("cat ", "journalctl", "timeout 20 systemctl start", "act="))
+            command.startswith(("cat ", "journalctl", "systemctl show", "timeout 20 systemctl start", "act="))
             or "kbootstrap-facts-1" in command
         )
 
@@ -76,9 +76,14 @@ class Shell:
             (r"timeout (?P<seconds>\d+) systemctl start (?P<unit>\S+)$", self._wait),
             (r"\S+ etcd-snapshot save --name (?P<name>\S+)", self._snapshot),
             (r"systemctl enable --quiet (?P<unit>\S+)$", self._enable),
+            (r"systemctl show -p NRestarts -p ActiveState -p SubState (?P<unit>\S+)$", self._show),
             (r"mkdir -p \$\(dirname (?P<held>\S+)\) && (?:printf|touch) ", self._hold),
             (r"systemctl disable --quiet (?P<unit>\S+); timeout \d+ systemctl stop", self._stop),
         )
+
+    def _show(self, found: re.Match[str], _stdin: bytes) -> Output:
+        role: Role = "server" if found["unit"] == K3S.unit("server") else "agent"
+        return done("\n".join(self._unit(role).split()[2:]) + "\n")
 
     def _cat(self, found: re.Match[str], _stdin: bytes) -> Output:
         path = shlex.split(found["path"])[0]

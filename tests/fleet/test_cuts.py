@@ -84,9 +84,13 @@ def made(folder: Path, case: Case) -> Operator:
 
 
 def points(calls: list[str]) -> Iterator[int]:
-    """Go through the numbers of calls; of one that is asked again and again only the first and the last."""
-    for number, what in enumerate(calls, 1):
-        around = (calls[number - 2] if number > 1 else "", calls[number] if number < len(calls) else "")
+    """Go through the numbers of calls; of one that is asked again and again only the first and the last.
+
+    Looks at a unit while something is waited for are no points of their own: they change nothing.
+    """
+    kept = [(number, what) for number, what in enumerate(calls, 1) if ": systemctl show" not in what]
+    for at, (number, what) in enumerate(kept):
+        around = (kept[at - 1][1] if at else "", kept[at + 1][1] if at + 1 < len(kept) else "")
         if around != (what, what):
             yield number
 

@@ -9,9 +9,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from kbootstrap.cluster.deadlines import COMMAND, FAILURES, POLL, ROUND, SERVING, SNAPSHOT, STAGE
+from kbootstrap.cluster.converge.crash_loop import CrashLoop
+from kbootstrap.cluster.deadlines import COMMAND, FAILURES, POLL, ROUND, SERVING, SNAPSHOT, STAGE, STEADY
 from kbootstrap.cluster.observe import journal
-from kbootstrap.cluster.state.model import LocalFile, Wanted
+from kbootstrap.cluster.state.model import LocalFile, Wanted, read_unit
 from kbootstrap.cluster.steps.base import Step
 from kbootstrap.cluster.steps.machine import Claim
 from kbootstrap.cluster.steps.service import RestartService
@@ -28,8 +29,6 @@ LEFT = "/var/lib/kbootstrap/left"
 """Its presence means: this server was about to be removed from etcd (`rejoin.py`)."""
 _TIMED_OUT = 124
 """Exit status of `timeout` when it ended the command."""
-_PATIENCE = 60.0
-"""Seconds in which a unit may fail as often as it likes: the endpoint may not know the first server yet."""
 
 
 def held_file(unit: str) -> str:
@@ -170,13 +169,17 @@ class NodeActions:
         """Enable a unit that runs."""
         await self.host.run(f"systemctl enable --quiet {shlex.quote(unit)}", deadline=COMMAND)
 
-    async def serving(self, unit: str, waiting: Callable[[str], None]) -> None:
+    async def serving(self, unit: str, waiting: Callable[[str], None], *, looping: bool = False) -> None:
         """Wait until a server's unit is active: etcd voter and `/readyz` (see `distros/common.py`).
 
         `systemctl start` on the node waits for us, so nothing is polled. `waiting` is called in each round.
+        `looping`: the unit is crash-looping already, so the next failure ends the wait.
         """
         begun, failures = time.monotonic(), 0
+        loop = CrashLoop(begun)
         command = f"timeout {ROUND} systemctl start {shlex.quote(unit)}"
+        if looping:
+            await self.look(unit, loop)
         while True:
             left = SERVING - (time.monotonic() - begun)
             if left <= 0:
@@ -185,13 +188,23 @@ class NodeActions:
             output = await self.host.run(command, deadline=COMMAND, check=False)
             if output.status == 0:
                 return
+            await self.look(unit, loop)
             if output.status == _TIMED_OUT:
                 waiting(f"{unit} is starting")
                 continue
             failures += 1
-            if failures >= FAILURES and time.monotonic() - begun > _PATIENCE:
+            if failures >= FAILURES and time.monotonic() - begun > STEADY:
                 raise await self.failed(unit, f"{unit} fails again and again", code="KB0814")
             await asyncio.sleep(POLL)
+
+    async def look(self, unit: str, loop: CrashLoop) -> None:
+        """Raise `InstallFailed` (KB0814) when systemd has restarted the unit too often."""
+        command = f"systemctl show -p NRestarts -p ActiveState -p SubState {shlex.quote(unit)}"
+        said = (await self.host.run(command, deadline=COMMAND, check=False)).stdout
+        state = read_unit(said.split())
+        if loop.look(state, time.monotonic()):
+            text = f"{unit} fails again and again: systemd has restarted it {state.restarts} times"
+            raise await self.failed(unit, text, code="KB0814")
 
     async def trouble(self, unit: str, seconds: int) -> journal.Cause | None:
         """Return a known cause of failure that the unit named in the last seconds."""

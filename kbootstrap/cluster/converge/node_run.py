@@ -143,15 +143,21 @@ class NodeRun:
         """Enable a unit."""
         await self._machine.enable(unit)
 
-    async def wait_serving(self, unit: str) -> None:
+    async def wait_serving(self, unit: str, *, looping: bool) -> None:
         """Wait until a server serves."""
-        await self._machine.serving(unit, self.waiting)
+        await self._machine.serving(unit, self.waiting, looping=looping)
 
-    async def wait_ready(self, unit: str, version: str, since: int) -> None:
+    async def wait_ready(self, unit: str, version: str, since: int, *, looping: bool) -> None:
         """Wait until the node is Ready."""
         since = self.shared.started.get(self.name, since)
         await await_ready(
-            self.name, unit, version, watch=self.shared.watch, machine=self._machine, since=since
+            self.name,
+            unit,
+            version,
+            watch=self.shared.watch,
+            machine=self._machine,
+            since=since,
+            looping=looping,
         )
 
     async def wait_workloads(self) -> None:

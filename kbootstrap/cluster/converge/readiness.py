@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 
+from kbootstrap.cluster.api import ApiUnavailable
+from kbootstrap.cluster.converge.crash_loop import CrashLoop
 from kbootstrap.cluster.converge.node_actions import NodeActions
 from kbootstrap.cluster.converge.watch import Watch
-from kbootstrap.cluster.deadlines import KNOWN, READY
+from kbootstrap.cluster.deadlines import KNOWN, READY, RESTARTS
 from kbootstrap.cluster.state.model import ApiNode
 from kbootstrap.core.errors import DeadlinePassed
 
@@ -15,24 +17,43 @@ _PAUSE = 0.2
 """Seconds between two questions to `Watch`, which itself asks the API less often."""
 _LOOK = 10
 """Seconds between two looks at the journal of a node that is not Ready."""
+_SUSPICIOUS = 2
+"""Restarts of a service that explain why the API is silent."""
 _CERTAIN = 4
 """A known cause of failure that is in the journal this many times in a row does not pass by waiting."""
 
 
 async def await_ready(
-    name: str, unit: str, version: str, *, watch: Watch, machine: NodeActions, since: int
+    name: str,
+    unit: str,
+    version: str,
+    *,
+    watch: Watch,
+    machine: NodeActions,
+    since: int,
+    looping: bool = False,
 ) -> None:
     """Wait for the node; `since` is when its service was started (epoch, by its own clock), else 0.
 
-    Raises `DeadlinePassed` (KB0816), or earlier `InstallFailed` when its journal keeps naming a known cause.
+    Raises `DeadlinePassed` (KB0816), or earlier `InstallFailed`: when its journal keeps naming a known cause,
+    and when its service fails again and again (KB0814).
     """
     trouble, begun = 0, time.monotonic()
     look = begun
+    loop, counted = CrashLoop(begun), begun - RESTARTS * looping
     while True:
-        node = await watch.node(name)
-        if node and _arrived(node, version, since):
-            return
+        try:
+            node = await watch.node(name)
+        except ApiUnavailable:  # most likely because the service that answers fails
+            loop.limit = _SUSPICIOUS
+            await machine.look(unit, loop)
+            raise
         now = time.monotonic()
+        if node and _arrived(node, version, since) and (not looping or loop.steady(now)):
+            return
+        if now - counted >= RESTARTS:
+            counted = now
+            await machine.look(unit, loop)
         if now - begun > READY:
             text = f"not Ready within {READY:.0f} s ({_reason(node, version)})"
             raise await machine.failed(unit, text, code="KB0816", kind=DeadlinePassed)

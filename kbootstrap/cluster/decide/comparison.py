@@ -123,12 +123,19 @@ def _row(
         pending=tuple(step.title for step in steps),
         drift=(*lost, *differences(steps)),
         cordoned=bool(seen and seen.unschedulable),
-        reason=seen.reason if seen else "",
+        reason=_reason(facts, seen, wanted.distro.unit(node.role)),
         unreachable=silent,
         leaf=first(facts.certificates, "leaf") if facts else None,
         authority=first(facts.certificates, "ca") if facts else None,
         time=facts.time if facts else None,
     )
+
+
+def _reason(facts: NodeFacts | None, seen: ApiNode | None, unit: str) -> str:
+    """Return why a node is not Ready: what its service does, else what its kubelet says."""
+    if facts and facts.crash_looping(unit):
+        return f"{unit} fails again and again: systemd has restarted it {facts.unit(unit).restarts} times"
+    return seen.reason if seen else ""
 
 
 def _service(facts: NodeFacts | None, name: str) -> str:

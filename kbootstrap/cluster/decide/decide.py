@@ -123,11 +123,14 @@ class _Node:
         yield from refusals.role(self.wanted, self.node, self.facts)
         yield from preflight.clock(self.facts)
         yield from volumes.problems(self.node, self.facts)
+        staging = any(isinstance(step, StageFile) for step in steps)
+        if staging:
+            bundled = self.wanted.bundled.get(self.facts.arch)
+            yield from preflight.programs(self.distro, self.node, self.facts, bundled=bundled)
         if self.settled:
             yield from refusals.fixed(self.node, self.facts, self.distro.paths.config)
             yield from refusals.withdrawn(self.wanted, self.node, self.facts)
         else:
-            staging = any(isinstance(step, StageFile) for step in steps)
             yield from preflight.preflight(self.distro, self.node, self.facts, staging=staging)
 
     def steps(self) -> Iterator[ConvergeStep]:
@@ -325,12 +328,20 @@ class _Node:
         name = self.node.name
         starting = self.unit.active != "active" or any(not isinstance(s, EnableService) for s in service)
         ready = self.seen is not None and self.seen.ready_since(self.unit.since) and not self._stale()
+        looping = not service and self.facts.crash_looping(self.unit_name)
         if starting and self.node.role == "server":
-            yield WaitServing(node=name, why="other nodes join through it", unit=self.unit_name)
-        if starting or not ready:
+            yield WaitServing(
+                node=name, why="other nodes join through it", unit=self.unit_name, looping=looping
+            )
+        if starting or looping or not ready:
             why = "it starts" if starting else self._not_ready()
             yield WaitReady(
-                node=name, why=why, unit=self.unit_name, version=self.wanted.version, since=self.unit.since
+                node=name,
+                why="its service fails again and again" if looping else why,
+                unit=self.unit_name,
+                version=self.wanted.version,
+                since=self.unit.since,
+                looping=looping,
             )
         if starting and self.settled and self._other_version():
             yield WaitWorkloads(node=name, why="another version replaces pods")

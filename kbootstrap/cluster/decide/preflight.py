@@ -8,8 +8,18 @@ from kbootstrap import distros
 from kbootstrap.cluster.state.model import NodeFacts, WantedNode
 from kbootstrap.core.diagnostics import Diagnostic, Severity
 from kbootstrap.distros.model import Distribution
-from kbootstrap.distros.requirements import FreeSpace, Memory
+from kbootstrap.distros.requirements import (
+    CgroupController,
+    FreeSpace,
+    KernelModule,
+    Memory,
+    Program,
+    UsableFolder,
+    ports,
+)
 
+_MEMORY = "memory"
+"""The controller that has a fact of its own: version 1 of control groups has it too."""
 SKEW_WARNING, SKEW_LIMIT = 30, 300
 """Seconds. Certificates of a new cluster are valid from now on: nodes that are minutes behind refuse them."""
 
@@ -25,6 +35,40 @@ def preflight(
                 yield from _memory(node, facts, need)
             case FreeSpace() if staging:
                 yield from _disk(facts, need)
+            case KernelModule():
+                yield from _module(facts, need)
+            case CgroupController():
+                yield from _controller(facts, need)
+            case UsableFolder():
+                yield from _folder(facts, need)
+    yield from _ports(distro, node, facts)
+
+
+def programs(
+    distro: Distribution, node: WantedNode, facts: NodeFacts, *, bundled: bool | None
+) -> Iterator[Diagnostic]:
+    """Yield which programs the machine lacks; `bundled`: the artifacts bring theirs, None: that is not known.
+
+    Nothing where the machine did not say what it has.
+    """
+    needs = [one for one in distro.requirements(node.role) if isinstance(one, Program)]
+    for need in needs if facts.programs is not None else ():
+        if need.name in (facts.programs or ()) or (need.bundled and bundled):
+            continue
+        unknown = need.bundled and bundled is None
+        if unknown and not need.vital:
+            continue
+        reason = f"{facts.name} has no {need.name} in the search path of services, for {need.purpose}."
+        if unknown:
+            reason += " The vendor's release brings its own, a build from source does not."
+        bad = need.vital and not unknown
+        yield Diagnostic(
+            "KB0835",
+            "Program is missing",
+            reason,
+            f"install the package {need.package} on {facts.name}",
+            severity=Severity.ERROR if bad else Severity.WARNING,
+        )
 
 
 def clock(facts: NodeFacts) -> Iterator[Diagnostic]:
@@ -98,4 +142,49 @@ def _disk(facts: NodeFacts, need: FreeSpace) -> Iterator[Diagnostic]:
             "Disk too full",
             f"{facts.name} has {free} MiB free below {need.folder}; the installation needs {need.size} MiB.",
             f"make room: df -h {need.folder}; du -xsh /* on that machine",
+        )
+
+
+def _module(facts: NodeFacts, need: KernelModule) -> Iterator[Diagnostic]:
+    if need.name in facts.lacking_modules:
+        yield Diagnostic(
+            "KB0836",
+            "Kernel lacks a feature",
+            f"The kernel of {facts.name} has no module {need.name}, for {need.purpose}.",
+            "install the rest of the kernel's modules (linux-modules-extra, kernel-modules-extra), or "
+            "another kernel; then reboot",
+            severity=Severity.ERROR if need.vital else Severity.WARNING,
+        )
+
+
+def _controller(facts: NodeFacts, need: CgroupController) -> Iterator[Diagnostic]:
+    if facts.cgroups is not None and need.name not in facts.cgroups and need.name != _MEMORY:
+        yield Diagnostic(
+            "KB0836",
+            "Kernel lacks a feature",
+            f"{facts.name} has no cgroup controller {need.name}, and the kubelet does not start without it.",
+            "look at cgroup_disable on the kernel's command line; in a container, let its engine delegate it",
+        )
+
+
+def _folder(facts: NodeFacts, need: UsableFolder) -> Iterator[Diagnostic]:
+    found = sorted(facts.mounts.get(need.folder, frozenset()) & {*need.refused})
+    if found:
+        yield Diagnostic(
+            "KB0837",
+            "Folder cannot be used",
+            f"{need.folder} of {facts.name} is mounted {' and '.join(found)}: {need.purpose}.",
+            f"mount its file system without {' and '.join(found)}: findmnt -T {need.folder}",
+        )
+
+
+def _ports(distro: Distribution, node: WantedNode, facts: NodeFacts) -> Iterator[Diagnostic]:
+    busy = sorted(facts.listening & {*ports(distro.requirements(node.role))})
+    if busy:
+        yield Diagnostic(
+            "KB0838",
+            "Port is taken",
+            f"Another program on {facts.name} listens on TCP port {', '.join(map(str, busy))}, "
+            "which Kubernetes needs.",
+            f"`ss -ltnp` on {facts.name} shows which one; stop it",
         )

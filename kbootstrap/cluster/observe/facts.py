@@ -27,11 +27,13 @@ from kbootstrap.cluster.state.model import (
     UnitState,
     VolumeFacts,
     WantedVolume,
+    read_unit,
 )
 from kbootstrap.cluster.state.snapshots import Snapshot
 from kbootstrap.cluster.state.snapshots import parse as parse_snapshots
 from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.errors import InstallFailed, KbootstrapError
+from kbootstrap.distros import requirements as needs
 from kbootstrap.distros.model import Distribution
 from kbootstrap.hosts.model import Host
 
@@ -86,6 +88,7 @@ def script(distro: Distribution, volumes: Sequence[WantedVolume] = ()) -> str:
     paths = distro.paths
     data = _data(distro)
     others = [one for one in distros.every() if one.name != distro.name]
+    every = (*distro.requirements("server"), *distro.requirements("agent"))
     values = {
         "others": "\n".join(f"{one.name} {_data(one)}/agent" for one in others),
         "data": data,
@@ -101,6 +104,9 @@ def script(distro: Distribution, volumes: Sequence[WantedVolume] = ()) -> str:
         "binary": paths.binary,
         "stamp": paths.stamp,
         "snapshots": paths.snapshots,
+        "programs": " ".join(dict.fromkeys(one.name for one in needs.programs(every))),
+        "modules": " ".join(dict.fromkeys(one.name for one in needs.modules(every))),
+        "folders": " ".join(dict.fromkeys(one.folder for one in needs.folders(every))),
         "volumes": "\n".join(f"{one.name} {one.id} {one.mount}" for one in volumes if one.id),
     }
     head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
@@ -150,19 +156,13 @@ class _Heap:
     lease: list[str] = field(default_factory=list)
     certificates: list[Certificate] = field(default_factory=list)
     tokens: dict[str, str] = field(default_factory=dict)
+    lacking: list[str] = field(default_factory=list)
+    mounts: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
 def _unit(heap: _Heap, rest: str) -> None:
     name, *pairs = rest.split()
-    values = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
-    heap.units[name] = UnitState(
-        load=values.get("LoadState", "not-found"),
-        active=values.get("ActiveState", "inactive"),
-        sub=values.get("SubState", "dead"),
-        enabled=values.get("UnitFileState") == "enabled",
-        restarts=_number(values.get("NRestarts", "0")),
-        since=_number(values.get("ExecMainStartTimestampMonotonic") or "0") // 1_000_000,
-    )
+    heap.units[name] = read_unit(pairs)
 
 
 def _file(heap: _Heap, rest: str) -> None:
@@ -209,6 +209,11 @@ def _mounted(word: str) -> Literal["yes", "no", "other"]:
     return "other" if word == "other" else "no"
 
 
+def _mount(heap: _Heap, rest: str) -> None:
+    folder, *options = rest.split()
+    heap.mounts[folder] = frozenset(options)
+
+
 _READERS: Mapping[str, Callable[[_Heap, str], None]] = {
     "unit": _unit,
     "file": _file,
@@ -217,6 +222,8 @@ _READERS: Mapping[str, Callable[[_Heap, str], None]] = {
     "volume": _volume,
     "certificate": _certificate,
     "token-mark": lambda heap, rest: heap.tokens.update([_two(rest)]),
+    "mount": _mount,
+    "lacks-module": lambda heap, rest: heap.lacking.append(rest),
     "trace": lambda heap, rest: heap.traces.append(rest),
     "lease": lambda heap, rest: heap.lease.append(rest),
     "other": lambda heap, rest: heap.others.append(rest),
@@ -244,6 +251,11 @@ def _facts(name: str, heap: _Heap, distro: Distribution, now: float) -> NodeFact
         systemd=words.get("systemd") == "yes",
         cgroup_memory=words.get("cgroup-memory") == "yes",
         default_route=words.get("default-route") == "yes",
+        programs=_words(words.get("programs")),
+        cgroups=_words(words.get("cgroups")),
+        listening=frozenset(int(word, 16) for word in words.get("listening", "").split()),
+        lacking_modules=frozenset(heap.lacking),
+        mounts=heap.mounts,
         units={
             name: replace(unit, since=booted + unit.since) if unit.since else unit
             for name, unit in heap.units.items()
@@ -270,6 +282,10 @@ def _facts(name: str, heap: _Heap, distro: Distribution, now: float) -> NodeFact
         snapshot=_snapshot(name, words.get("snapshot", "")),
         tokens=TokenMarks(**{kind: heap.tokens.get(kind, "") for kind in TokenMarks.__slots__}),
     )
+
+
+def _words(line: str | None) -> frozenset[str] | None:
+    return None if line is None else frozenset(line.split())
 
 
 def _join(text: str | None) -> str | None:

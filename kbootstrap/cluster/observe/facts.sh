@@ -2,7 +2,8 @@
 # Needs sh, coreutils, grep, awk; run as root. The caller sets, before this text:
 #   others data server agent config join token agent_token server_token server_ca etcd binary stamp volumes snapshots
 # volumes has a line for each extra volume: its name, its ID, the folder where it is mounted; others one for each
-# other distribution: its name, a folder that it makes.
+# other distribution: its name, a folder that it makes. programs, modules and folders are what a node of this
+# distribution needs, divided by spaces.
 has() { [ -e "$1" ]; }
 ca_hash() { head -c 67 "$1" 2>/dev/null | grep -Eo '^K10[0-9a-f]{64}$' | cut -c4-; }
 space() {
@@ -44,6 +45,23 @@ signature() { # what is on a disk: blkid says 2 for nothing, and also for a disk
         2) if head -c 1048576 "$1" >/dev/null 2>&1; then echo none; else echo unknown; fi ;;
         *) echo unknown ;;
     esac
+}
+lacks_module() { # only where that can be told: not in a container, whose kernel is another machine's
+    if has "/sys/module/$1" || ! has "/lib/modules/$(uname -r)/modules.dep"; then return 1; fi
+    command -v modprobe >/dev/null && ! modprobe -n -q "$1" 2>/dev/null
+}
+refusals() { # which of the mount options ro and noexec the file system of a folder has
+    folder=$1
+    while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
+    folder=$(readlink -f "$folder")
+    awk -v path="${folder%/}/" '
+        { place = $5; gsub(/\\040/, " ", place); if (place != "/") place = place "/" }
+        index(path, place) == 1 && length(place) >= best { best = length(place); options = $6 "," $NF }
+        END {
+            count = split(options, list, ",")
+            for (i = 1; i <= count; i++) if (list[i] == "ro" || list[i] == "noexec") found[list[i]] = 1
+            for (one in found) printf " %s", one
+        }' /proc/self/mountinfo
 }
 patience=10
 volume() { # name, ID, folder
@@ -91,6 +109,16 @@ if grep -qw memory /sys/fs/cgroup/cgroup.controllers 2>/dev/null ||
 else
     echo "cgroup-memory no"
 fi
+if has /sys/fs/cgroup/cgroup.controllers; then echo "cgroups $(cat /sys/fs/cgroup/cgroup.controllers)"; fi
+echo "programs $(
+    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin # of services
+    for one in $programs; do if command -v "$one" >/dev/null; then echo "$one"; fi; done | tr '\n' ' '
+)"
+for one in $modules; do if lacks_module "$one"; then echo "lacks-module $one"; fi; done
+for one in $folders; do echo "mount $one$(refusals "$one")"; done
+echo "listening $( # TCP ports, hexadecimal (proc(5), /proc/net/tcp)
+    cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { sub(/.*:/, "", $2); print $2 }' | tr '\n' ' '
+)"
 if awk '$2 == "00000000" { found = 1 } END { exit !found }' /proc/net/route 2>/dev/null ||
     awk '$1 ~ /^0+$/ && $2 == "00" && $10 != "lo" { found = 1 } END { exit !found }' /proc/net/ipv6_route 2>/dev/null; then
     echo "default-route yes"

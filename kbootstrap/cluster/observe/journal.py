@@ -63,6 +63,11 @@ CAUSES = (
         "settings like cluster-cidr count for all servers: see which one the journal names",
     ),
     _cause(
+        r'"(iptables|ip6tables)": executable file not found|no iptables support for family',
+        "iptables is not installed, or its kernel does not know it",
+        "install the package iptables on the machine; the service then starts by itself",
+    ),
+    _cause(
         r"address already in use",
         "another program listens on a port that it needs",
         "find it with: ss -lntp; stop it, and run again",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from kbootstrap.cluster.deadlines import FAILURES, STEADY
 from kbootstrap.cluster.lock.holder import Holder
 from kbootstrap.cluster.state.certificates import Certificate
 from kbootstrap.cluster.state.snapshots import Snapshot
@@ -39,6 +40,24 @@ class UnitState:
     def started(self) -> bool:
         """Whether the unit runs, or systemd is about to (re)start it."""
         return self.active in ("active", "activating", "reloading")
+
+    @property
+    def restarting(self) -> bool:
+        """Whether its process has ended, and systemd waits before it starts the next one."""
+        return self.sub == "auto-restart"
+
+
+def read_unit(pairs: Iterable[str]) -> UnitState:
+    """Read what `systemctl show` prints, `Name=value` each; raises `ValueError` where a number is none."""
+    values = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+    return UnitState(
+        load=values.get("LoadState", "not-found"),
+        active=values.get("ActiveState", "inactive"),
+        sub=values.get("SubState", "dead"),
+        enabled=values.get("UnitFileState") == "enabled",
+        restarts=int(values.get("NRestarts") or "0"),
+        since=int(values.get("ExecMainStartTimestampMonotonic") or "0") // 1_000_000,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +119,10 @@ class NodeFacts:
     was removed, the API knows. `volumes` are the extra volumes of the spec, by name. `restoring` is the mark
     of a restore that has not finished. `lease` is the run that changes the cluster. `certificates` are those
     of the server's and the agent's TLS folders, each file's own. `snapshot` is the newest of etcd on its
-    disk. `tokens` identifies its tokens.
+    disk. `tokens` identifies its tokens. Of the distribution's requirements, `programs` are those in the
+    search path of services, `cgroups` the controllers of version 2, each None where that is not known;
+    `lacking_modules` are modules that the kernel certainly lacks; `mounts` has, by folder, those of the mount
+    options `ro` and `noexec` that its file system has. `listening` are TCP ports that a program listens on.
     """
 
     name: str
@@ -118,6 +140,11 @@ class NodeFacts:
     systemd: bool = False
     cgroup_memory: bool = False
     default_route: bool = False
+    programs: frozenset[str] | None = None
+    cgroups: frozenset[str] | None = None
+    lacking_modules: frozenset[str] = frozenset()
+    mounts: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    listening: frozenset[int] = frozenset()
     units: Mapping[str, UnitState] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -154,6 +181,13 @@ class NodeFacts:
     def unit(self, name: str) -> UnitState:
         """Return the state of a unit; one that systemd does not know is absent."""
         return self.units.get(name, UnitState())
+
+    def crash_looping(self, name: str) -> bool:
+        """Return whether a unit fails again and again: restarted often, and no process of it has lasted."""
+        unit = self.unit(name)
+        if unit.restarts < FAILURES or not unit.started:
+            return False
+        return unit.active != "active" or 0 < self.time.timestamp() - unit.since < STEADY
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +246,9 @@ class Wanted:
     already, by name, and may be empty: then an artifact on a node is judged by its version alone.
     `additions` are the infrastructure's; `good` the marks of a Secret of theirs that needs nothing.
     `private` are files of servers with secrets, content by path: they stand in no plan. `machines` are those
-    that the cluster is to remember, by node name; none where the infrastructure knows them.
+    that the cluster is to remember, by node name; none where the infrastructure knows them. `bundled` tells
+    of each architecture whose artifacts are on this machine whether they bring programs of their own, as the
+    vendor's do; builds from source do not.
     """
 
     cluster: str
@@ -226,6 +262,7 @@ class Wanted:
     good: frozenset[str] = frozenset()
     private: Mapping[str, str] = field(default_factory=dict, repr=False)
     machines: Mapping[str, Recorded] = field(default_factory=dict)
+    bundled: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def servers(self) -> tuple[WantedNode, ...]:

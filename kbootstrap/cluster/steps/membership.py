@@ -40,18 +40,20 @@ class Uncordon(ConvergeStep, RemovalStep):
 class WaitReady(ConvergeStep):
     """Wait until the Node object is Ready and reports the wanted version.
 
-    `since` is when its service was started (epoch, by its own clock); 0: not yet, or not known.
+    `since` is when its service was started (epoch, by its own clock); 0: not yet, or not known. `looping`
+    as in `WaitServing`; the node then counts as Ready once a process of its service has lasted.
     """
 
     unit: str
     version: str
     since: int = 0
+    looping: bool = False
     title = "wait until the node is Ready"
     stage = Stage.FINISH
     drift = None
 
     async def carry_out(self, run: ConvergeRun) -> None:
-        await run.wait_ready(self.unit, self.version, self.since)
+        await run.wait_ready(self.unit, self.version, self.since, looping=self.looping)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,10 +97,10 @@ class ConvergeRun(StepRun, Protocol):
     async def enable(self, unit: str) -> None:
         """Enable a unit that runs."""
 
-    async def wait_serving(self, unit: str) -> None:
+    async def wait_serving(self, unit: str, *, looping: bool) -> None:
         """Wait until a server is an etcd voter and its API answers."""
 
-    async def wait_ready(self, unit: str, version: str, since: int) -> None:
+    async def wait_ready(self, unit: str, version: str, since: int, *, looping: bool) -> None:
         """Wait until the node is Ready since this run started its service, or else since `since` (epoch)."""
 
     async def wait_workloads(self) -> None:

@@ -81,13 +81,17 @@ class EnableService(ServiceStep):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitServing(ConvergeStep):
-    """Wait until a server has joined etcd as a voter and its API answers `/readyz`."""
+    """Wait until a server has joined etcd as a voter and its API answers `/readyz`.
+
+    `looping`: its service is crash-looping, and nothing is changed, so one more failure ends the wait.
+    """
 
     unit: str
+    looping: bool = False
     title = "wait for the API server and etcd"
     stage = Stage.SERVE
     drift = None
 
     async def carry_out(self, run: ConvergeRun) -> None:
-        await run.wait_serving(self.unit)
+        await run.wait_serving(self.unit, looping=self.looping)
         await run.activate_deferred()

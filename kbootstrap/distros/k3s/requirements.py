@@ -14,9 +14,9 @@ _EVERY: tuple[Requirement, ...] = (
     Port(8472, "UDP", _NODES, "network of the pods (flannel, VXLAN); closed to everything else"),
     # k3s source, v1.32: flannel and kube-proxy need iptables; without ipset `pkg/agent/netpol` starts no
     # controller of network policies. kube-proxy up to 1.31 ends UDP flows with conntrack.
-    Program("iptables", "iptables", "kube-proxy and flannel write rules with it", bundled=True),
+    Program("iptables", "iptables", "the rules of kube-proxy and flannel", bundled=True),
     Program("ipset", "ipset", "network policies", bundled=True, vital=False),
-    Program("conntrack", "conntrack", "UDP flows to pods that are gone end", bundled=True, vital=False),
+    Program("conntrack", "conntrack", "ending UDP flows to pods that are gone", bundled=True, vital=False),
     *modules(),
     kinds.KernelModule("vxlan", "the network of the pods between nodes"),
     *CGROUPS,

@@ -14,8 +14,8 @@ _EVERY: tuple[Requirement, ...] = (
     Port(8472, "UDP", _NODES, "network of the pods (canal, VXLAN); closed to everything else"),
     Port(9099, "TCP", "the node itself", "canal: whether it is well"),
     # The unit unpacks the program with them.
-    Program("tar", "tar", "the program is unpacked with it"),
-    Program("gzip", "gzip", "the program is unpacked with it"),
+    Program("tar", "tar", "unpacking the program"),
+    Program("gzip", "gzip", "unpacking the program"),
     *modules(),
     kinds.KernelModule("vxlan", "the network of the pods between nodes"),
     *CGROUPS,

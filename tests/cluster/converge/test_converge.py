@@ -236,7 +236,7 @@ async def test_enable_only(local: dict[str, LocalFile]) -> None:
 
 
 async def test_the_first_server_fails(monkeypatch: pytest.MonkeyPatch, local: dict[str, LocalFile]) -> None:
-    monkeypatch.setattr(node_actions, "_PATIENCE", 0.0)
+    monkeypatch.setattr(node_actions, "STEADY", 0.0)
     machines = Machines(
         desired(1, 1),
         serving={S1: output(status=1)},
@@ -268,7 +268,7 @@ async def test_a_server_that_never_serves(
 async def test_a_joining_server_fails_and_the_rest_goes_on(
     monkeypatch: pytest.MonkeyPatch, local: dict[str, LocalFile]
 ) -> None:
-    monkeypatch.setattr(node_actions, "_PATIENCE", 0.0)
+    monkeypatch.setattr(node_actions, "STEADY", 0.0)
     machines = Machines(desired(3, 2), serving={S2: output(status=1)})
     with pytest.raises(InstallFailed) as caught:
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), local)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kbootstrap.cluster.observe.facts import gather, parse, script
-from kbootstrap.cluster.state.model import VolumeFacts, WantedVolume
+from kbootstrap.cluster.state.model import NodeFacts, VolumeFacts, WantedVolume
 from kbootstrap.core.errors import InstallFailed, KbootstrapError
 from kbootstrap.distros import find, names
 from kbootstrap.hosts.fake import FakeHost, Run, output
@@ -147,3 +149,49 @@ async def test_gather_for_a_look_tells_who_talks_nonsense_beside_the_others() ->
     found = await gather({"bad": bad, "good": good}, K3S, failures)
     assert set(found) == {"good"}
     assert failures["bad"].code == "KB0801"
+
+
+def test_what_a_machine_lacks() -> None:
+    said = (
+        "programs iptables conntrack \ncgroups cpu memory\nlacks-module vxlan\nlistening 0016 192B \n"
+        "mount /var/lib/rancher noexec ro\nmount /usr/local/bin\nend kbootstrap-facts-1"
+    )
+    found = parse("x", RECORDED.replace("end kbootstrap-facts-1", said), K3S, now=NOW)
+    assert found.programs == frozenset({"iptables", "conntrack"})
+    assert found.cgroups == frozenset({"cpu", "memory"})
+    assert found.lacking_modules == {"vxlan"}
+    assert found.listening == {22, 6443}
+    assert found.mounts == {"/var/lib/rancher": {"noexec", "ro"}, "/usr/local/bin": set()}
+
+
+def test_a_machine_that_does_not_say_so_lacks_nothing() -> None:
+    found = parse("x", RECORDED, K3S, now=NOW)
+    assert found.programs is found.cgroups is None
+    assert not found.lacking_modules
+    assert not found.mounts
+
+
+def on_this_machine(*changes: tuple[str, str]) -> NodeFacts:
+    """Run the script here, with other lists of what is needed."""
+    text = script(K3S)
+    for name, value in changes:
+        text = re.sub(rf"^{name}=.*$", f"{name}={shlex.quote(value)}", text, count=1, flags=re.MULTILINE)
+    done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=True, timeout=60)
+    return parse("x", done.stdout, K3S, now=NOW)
+
+
+def test_programs_on_this_machine() -> None:
+    found = on_this_machine(("programs", "sh no-such-program"), ("volumes", ""))
+    assert found.programs == frozenset({"sh"})
+
+
+def test_mounts_on_this_machine() -> None:
+    found = on_this_machine(("folders", "/proc/sys/kernel /no/such/folder"))
+    assert set(found.mounts) == {"/proc/sys/kernel", "/no/such/folder"}
+    wanted = "noexec" in subprocess.run(
+        ["findmnt", "-n", "-o", "OPTIONS", "-T", "/proc/sys/kernel"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split(",")
+    assert ("noexec" in found.mounts["/proc/sys/kernel"]) == wanted

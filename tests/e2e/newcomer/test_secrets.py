@@ -1,7 +1,7 @@
 """Secrets are in nothing that is meant to be shared: tokens that k3s makes, and those that a spec names.
 
 The last chapter of its cluster, in the order of the file: it searches what all runs before have left, and
-ends with `destroy`. What a cloud has: `test_openstack_controller.py`.
+ends with `destroy`. What a cloud has: `test_openstack_variants.py`.
 """
 
 from __future__ import annotations
