@@ -158,7 +158,7 @@ def test_every_node_with_pending_steps_has_something_that_is_named(
     seen: dict[str, object], api_answers: bool
 ) -> None:
     """Right after a start nothing differs, and a step is pending: `status` counts it, so it names it."""
-    plan = want(1, 1)
+    plan = desired(1, 1)
     unit = {"active": "active", "since": 100}
     found = facts(plan, {"*": {"is": "running", "unit": unit}})
     nodes = api(plan, {"*": {"etcd": True, "heartbeat": 200}, "local-default-1": seen})
@@ -181,7 +181,7 @@ def test_every_node_with_pending_steps_has_something_that_is_named(
 def test_a_server_whose_membership_is_not_known_yet_is_joining(
     state: dict[str, object], seen: dict[str, object] | None, joining: bool
 ) -> None:
-    plan = want(3, 0)
+    plan = desired(3, 0)
     last = "local-control-plane-3"
     found = facts(plan, {"*": {"is": "running"}, last: {"is": "running", **state}})
     nodes = api(plan, {"*": {"etcd": True}, last: seen})

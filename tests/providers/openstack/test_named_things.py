@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -29,14 +30,15 @@ EXISTING = openstack(
 
 
 def office(cloud: FakeCloud, *without: str) -> None:
-    for kind, things in {
+    everything: dict[str, list[dict[str, Any]]] = {
         "networks": [{"id": "n1", "name": "office", "project_id": "other", "tags": []}],
         "subnets": [
             {"id": "s1", "name": "servers", "network_id": "n1", "cidr": "10.20.0.0/24"},
             {"id": "s2", "name": "agents", "network_id": "n1", "cidr": "10.20.4.0/22"},
         ],
         "routers": [{"id": "r1", "name": "edge", "project_id": PROJECT, "tags": []}],
-    }.items():
+    }
+    for kind, things in everything.items():
         there = cloud.things.setdefault(f"network/{kind}", [])
         there += [thing for thing in things if thing["name"] not in without]
 
