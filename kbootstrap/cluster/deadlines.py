@@ -43,6 +43,9 @@ WORKLOADS = 600.0
 """What ran on a node to be ready again: images are pulled, volumes attached again."""
 QUORUM = 120.0
 """The other servers to be Ready before one of them restarts: one that has just restarted needs seconds."""
+SETTLING = 120.0
+"""A server to take snapshots, writes and tokens after its start: seconds after its API answers on an idle
+machine, up to a minute on a busy one. Any refusal within this time counts as "not ready yet"."""
 SNAPSHOT = 300.0
 """A snapshot of etcd: a second for what a small cluster keeps, longer where it is copied to a bucket."""
 UNINSTALL = 300.0

@@ -31,7 +31,8 @@ class ClusterPlan:
     `unseen` says why, and they are observed again after the infrastructure has changed. `new` names the nodes
     that will be installed from nothing. `known` are the nodes of the outputs, `blank` those of the nodes
     concerned that carry nothing of a cluster. `removal` are nodes that leave. `refusals` forbid the
-    infrastructure's half. `agreed` has, for a plan that was saved, what was shown of the nodes.
+    infrastructure's half. `agreed` has, for a plan that was saved, what was shown of the nodes. `location`
+    says where the infrastructure is, empty where that goes without saying.
     """
 
     context: Context
@@ -47,6 +48,7 @@ class ClusterPlan:
     refusals: tuple[Diagnostic, ...] = ()
     agreed: Agreed | None = None
     removal: Removal = NO_REMOVALS
+    location: str = ""
 
     @property
     def empty(self) -> bool:

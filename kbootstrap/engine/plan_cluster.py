@@ -126,7 +126,19 @@ async def _combined(
     made_again = frozenset(machines_made(summary))  # a machine, not its keys
     new = tuple(n.name for n in context.nodes if n.name not in there or n.name in made_again)
     return ClusterPlan(
-        context, tofu, summary, gone, nodes, new, stack, unseen, known, blank, problems, removal=removal
+        context,
+        tofu,
+        summary,
+        gone,
+        nodes,
+        new,
+        stack,
+        unseen,
+        known,
+        blank,
+        problems,
+        removal=removal,
+        location=await context.provider.location(context.provider_context),
     )
 
 

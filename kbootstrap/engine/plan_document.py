@@ -43,6 +43,7 @@ def _found(plan: ClusterPlan) -> Found:
         blank=plan.blank,
         gone=plan.gone,
         refusals=plan.refusals,
+        location=plan.location,
         order=order(nodes.removal, nodes.wanted.nodes, nodes.plan.leaving) if nodes else Order(),
     )
 

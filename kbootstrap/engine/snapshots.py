@@ -124,12 +124,16 @@ async def see_servers(context: Context, stack: AsyncExitStack) -> Nodes:
 
 
 def running_server(context: Context, nodes: Nodes) -> str:
-    """Return a server whose service runs; raises `InstallFailed` (KB0875)."""
+    """Return a server whose service runs, else one whose service starts; raises `InstallFailed` (KB0875).
+
+    One that starts is asked until it is ready (`observe/server_command.py`).
+    """
     unit = context.distribution.unit("server")
-    for node in nodes.wanted.servers:
-        found = nodes.facts.get(node.name)
-        if found and found.unit(unit).active == "active":
-            return node.name
+    units = {n.name: nodes.facts[n.name].unit(unit) for n in nodes.wanted.servers if n.name in nodes.facts}
+    running = [name for name, one in units.items() if one.active == "active"]
+    starting = [name for name, one in units.items() if one.started]
+    if found := [*running, *starting]:
+        return found[0]
     raise InstallFailed(
         f"no server of cluster {context.cluster.name} runs",
         hint=f"kbootstrap status {context.spec.path}",

@@ -46,7 +46,8 @@ class Found:
     knows, `after` those of the spec. `versions` are those of Kubernetes that nodes have now. `blank` are
     nodes without a machine, or with one that carries nothing of a cluster. `gone` are machines that vanished
     outside of kbootstrap: the reason by HCL address. `refusals` forbid the infrastructure's half. `source`
-    leads from places in the spec to lines. `order` is that of the nodes that go.
+    leads from places in the spec to lines. `order` is that of the nodes that go. `location` says where the
+    infrastructure is.
     """
 
     cluster: str
@@ -64,6 +65,7 @@ class Found:
     gone: Mapping[str, str] = field(default_factory=dict)
     refusals: tuple[Diagnostic, ...] = ()
     order: Order = field(default_factory=Order)
+    location: str = ""
 
 
 def entry(found: Found, clean: Callable[[str], str]) -> ClusterEntry:
@@ -100,6 +102,7 @@ def entry(found: Found, clean: Callable[[str], str]) -> ClusterEntry:
         diagnostics=(*found.refusals, *(steps.diagnostics if steps else ())),
         place=_place(("clusters", found.cluster), found.source),
         order=found.order,
+        location=found.location,
     )
 
 

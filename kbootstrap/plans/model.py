@@ -92,7 +92,8 @@ class ClusterEntry:
     `nodes` are those with steps; `nodes_known` is False while nodes could not be observed: none exists, or
     `unseen` says why. `install` names nodes that are installed from nothing once their machine answers.
     `before` and `after` have the nodes and their roles, `versions` the Kubernetes versions that were found,
-    `version` the wanted one. `order` says in which order nodes leave and get new machines.
+    `version` the wanted one. `order` says in which order nodes leave and get new machines. `location` says
+    where the infrastructure is (cloud, region), empty where that goes without saying.
     """
 
     cluster: str
@@ -111,6 +112,7 @@ class ClusterEntry:
     diagnostics: tuple[Diagnostic, ...] = ()
     place: Place | None = None
     order: Order = field(default_factory=Order)
+    location: str = ""
 
     @property
     def refused(self) -> bool:

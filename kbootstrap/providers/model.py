@@ -139,6 +139,10 @@ class Provider(Protocol):
         Quick when everything is there.
         """
 
+    async def location(self, context: ProviderContext) -> str:  # noqa: ARG002 - the default has one place
+        """Return in words where the infrastructure is, for the plan; empty where that goes without saying."""
+        return ""
+
     @abstractmethod
     async def inspect(
         self,

@@ -114,7 +114,12 @@ def _danger(document: Document, links: Links) -> list[str]:
         for text in orders(cluster)
     ]
     parts = [*_listed("Removed and replaced", lines), *_listed("Node by node", told)]
-    return [*parts, *_listed("Changed outside of kbootstrap", drift)]
+    places = [
+        f"- {code(_short(cluster.cluster))}: {prose(_short(cluster.location))}"
+        for cluster in document.clusters
+        if cluster.location and not cluster.empty
+    ]
+    return [*parts, *_listed("Changed outside of kbootstrap", drift), *_listed("Where", places)]
 
 
 def _listed(title: str, lines: Sequence[str]) -> list[str]:

@@ -44,6 +44,8 @@ def _print_cluster(screen: Screen, cluster: ClusterEntry) -> None:
         screen.line()
         return
     screen.line((cluster.cluster, "bold"), (_what_changes(cluster), "dim"))
+    if cluster.location:
+        screen.line((f"  in {harmless(cluster.location)}", "dim"))
     screen.line()
     if cluster.drift:
         screen.line("  Changed outside of kbootstrap since the last run")

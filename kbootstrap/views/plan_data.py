@@ -53,6 +53,7 @@ def _cluster(cluster: ClusterEntry) -> dict[str, Any]:
         "empty": cluster.empty,
         "refused": cluster.refused,
         "place": _place(cluster.place),
+        **({"location": cluster.location} if cluster.location else {}),
         "infrastructure": {
             "changes": [_change(change) for change in cluster.changes],
             "drift": [_change(change) for change in cluster.drift],

@@ -21,6 +21,8 @@ from kbootstrap.views.screen import Screen, harmless
 from kbootstrap.views.tables import Cell, table
 
 _HEAD = ("NODE", "ROLE", "STATE", "VERSION", "ETCD", "CERTS")
+_RUNS = ("active", "activating", "reloading")
+"""States of a unit that runs, or is about to."""
 _SHOWN = 4
 """Differences of one node that are written out; others are counted."""
 
@@ -89,7 +91,8 @@ class _Lines:
             yield from self._screen.wrapped("    ", harmless(row.unreachable))
         if row.reason and row.ready is False:
             yield from self._screen.wrapped("    ", f"not Ready: {harmless(row.reason)}")
-        for one in row.drift[:_SHOWN]:
+        said = row.reason if row.ready is False else ""
+        for one in (*row.drift[:_SHOWN], *(wait for wait in row.waits if not said or wait.why != said)):
             yield from self._difference(one, indent=4)
         if len(row.drift) > _SHOWN:
             mark = self._screen.symbols.ellipsis
@@ -102,13 +105,15 @@ class _Lines:
     def _sum(self) -> Text:
         rows = self._cluster.rows
         ready = sum(1 for row in rows if row.ready)
-        differ = sum(1 for row in rows if row.drift or row.pending)
+        differ = sum(1 for row in rows if row.drift)
+        unsettled = sum(1 for row in rows if row.waits)
         text = f"  {ready} of {count(len(rows), 'node')} Ready"
         authorities = [row.authority for row in rows if row.authority]
         until = min((one.not_after for one in authorities), default=None)
         return Text.assemble(
             text,
             f", {differ} not as the spec says" if differ else "",
+            f", {unsettled} not settled yet" if unsettled else "",
             (f"; authorities until {until:%Y-%m-%d}", "dim") if until else "",
         )
 
@@ -147,8 +152,15 @@ def _sentence(text: str) -> str:
 def _cells(row: Row) -> list[Cell]:
     stale = row.wanted and row.version != row.wanted_version
     version = Text(row.version or "", style="yellow" if stale else "")
-    etcd = {True: "voter", False: "no", None: ""}[row.etcd]
-    return [row.name, row.role, _state(row), version, etcd, _days(row)]
+    return [row.name, row.role, _state(row), version, _etcd(row), _days(row)]
+
+
+def _etcd(row: Row) -> str:
+    """Write the membership of a server; a server that runs always has a word here."""
+    if row.etcd is None:
+        runs = row.role == "server" and row.service in _RUNS
+        return "joining" if row.joining else "unknown" if runs else ""
+    return "voter" if row.etcd else "no"
 
 
 def _state(row: Row) -> Text:

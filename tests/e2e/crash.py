@@ -105,13 +105,6 @@ def _dying(how: How, victim: str) -> Iterator[None]:
         subprocess.run([*inside, f"iptables -D {_DROP}"], check=False, capture_output=True)
 
 
-def chosen(found: Sequence[Boundary], count: int) -> list[Boundary]:
-    """Return so many boundaries, spread over a run evenly."""
-    if len(found) <= count:
-        return list(found)
-    return [found[round(number * (len(found) - 1) / max(1, count - 1))] for number in range(count)]
-
-
 @dataclass
 class Living:
     """A cluster that crashes happen to: what it is, and what must be true of it after each."""

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from kbootstrap.distros.config import HEADER
 from kbootstrap.distros.model import Role
 from kbootstrap.hosts.model import Output
+from tests.fleet import world
 from tests.fleet.clock import EPOCH
 from tests.fleet.machines import DATA, K3S, LEASE, PASSWORD, PATHS, SERVER_CA, Machine
 from tests.fleet.world import SWEPT, World
@@ -74,6 +75,7 @@ class Shell:
                 self._restart,
             ),
             (r"timeout (?P<seconds>\d+) systemctl start (?P<unit>\S+)$", self._wait),
+            (r"systemctl show -p ActiveState ", self._activated),
             (r"\S+ etcd-snapshot save --name (?P<name>\S+)", self._snapshot),
             (r"systemctl enable --quiet (?P<unit>\S+)$", self._enable),
             (r"systemctl show -p NRestarts -p ActiveState -p SubState (?P<unit>\S+)$", self._show),
@@ -170,7 +172,19 @@ class Shell:
             await asyncio.sleep(0.25)
         return False
 
+    def _activated(self, _found: re.Match[str], _stdin: bytes) -> Output:
+        process, uptime = self.machine.process, int(self.world.now - self.machine.booted)
+        served = process.served_at if process and process.serving else 0.0
+        entered = int((served - self.machine.booted) * 1e6) if served else 0
+        lines = f"ActiveState={self._active()}\nActiveEnterTimestampMonotonic={entered}\nuptime={uptime}\n"
+        return done(lines)
+
     def _snapshot(self, found: re.Match[str], _stdin: bytes) -> Output:
+        process = self.machine.process
+        if process is None or not process.serving:
+            return done("connect: connection refused\n", 1)
+        if self.world.now < process.served_at + world.REFUSES:
+            return done("see server log for details: https://127.0.0.1:6443/db/snapshot: 500\n", 1)
         self.machine.put(f"{PATHS.snapshots}/{found['name']}", "")
         return done()
 

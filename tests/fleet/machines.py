@@ -25,7 +25,10 @@ Stage = Literal[
 
 @dataclass(slots=True)
 class Process:
-    """A service that runs, or that systemd starts again in a moment (`failed`). `number` tells it apart."""
+    """A service that runs, or that systemd starts again in a moment (`failed`). `number` tells it apart.
+
+    A server answers its API since `served_at`, and refuses snapshots for a while (`world.REFUSES`).
+    """
 
     unit: str
     number: int
@@ -37,6 +40,7 @@ class Process:
     registered: bool = False
     ready_at: float = 0.0
     beat: float = 0.0
+    served_at: float = 0.0
 
 
 @dataclass(slots=True)

@@ -39,6 +39,8 @@ LINGERS, CONDITION, AGAIN = 40.0, 15.0, 5.0
 """Seconds: a Node stays Ready after its kubelet fell silent; k3s looks who is a voter; systemd waits before
 it starts a service again."""
 BEAT = 10.0
+REFUSES = 30.0
+"""Seconds in which a server that has just started serves its API and refuses snapshots."""
 
 
 class Broken(AssertionError):
@@ -299,6 +301,7 @@ class World:
         if self.cluster is None or not self.quorum(self.cluster):
             return 1
         process.serving, process.stage = True, "node"
+        process.served_at = self.now
         machine.put(PATHS.kubeconfig, KUBECONFIG)
         return 1
 

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
+import jsonschema
 import pytest
 
 from kbootstrap.cluster.steps.plan import Plan
+from kbootstrap.core import resources
 from kbootstrap.plans.build import Found
 from kbootstrap.plans.words import totals
 from kbootstrap.tofu.plan import PlanSummary
+from kbootstrap.views.links import Links
+from kbootstrap.views.markdown import markdown
 from kbootstrap.views.plan import show_plan
+from kbootstrap.views.plan_data import plan_json
 
 from .conftest import Show, shown
 from .samples import DIAGNOSTICS, PLANS, document
@@ -32,6 +39,16 @@ def test_diffs() -> None:
 
 def test_nothing_to_do() -> None:
     assert text(PLANS[2]) == "✓ tools  nothing to do\n\nNothing to do: everything is as the spec says\n"
+
+
+def test_where_the_infrastructure_is() -> None:
+    place = "cloud lab, region two"
+    assert f"in {place}\n" in text(replace(PLANS[1], location=place))
+    one = document(replace(PLANS[1], location=place))
+    found = json.loads(plan_json(one))
+    jsonschema.validate(found, json.loads((resources.schemas() / "plan.json").read_text(encoding="utf-8")))
+    assert found["clusters"][0]["location"] == place
+    assert place in markdown(one, Links(None, Path()))
 
 
 def test_clusters_that_left_the_spec_are_named() -> None:

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import jsonschema
 import pytest
 
 from kbootstrap.cluster.decide.comparison import Row
+from kbootstrap.cluster.decide.drift import Drift
 from kbootstrap.commands.status import ClusterStatus
 from kbootstrap.core import resources
 from kbootstrap.views.status import age, show_status
@@ -82,6 +85,49 @@ def test_pending_is_what_apply_would_change() -> None:
     assert not row.good
     only_sick = ClusterStatus("x", "local", rows=(row,))
     assert (only_sick.good, only_sick.pending) == (False, False)
+
+
+ROW = Row("s1", "server", True, True, "active", True, "v1", "v1", True)
+WAIT = Drift("other", "wait until the node is Ready", "its service was started a moment ago")
+
+
+def shown(row: Row) -> str:
+    stream = io.StringIO()
+    show_status([ClusterStatus("c", "local", rows=(row,))], stream, {})
+    return stream.getvalue()
+
+
+def test_what_is_only_waited_for_is_counted_and_named() -> None:
+    text = shown(replace(ROW, pending=(WAIT.what,), waits=(WAIT,)))
+    assert "    wait until the node is Ready: its service was started a moment ago\n" in text
+    assert "1 of 1 node Ready, 1 not settled yet" in text
+    assert "as the spec says" not in text
+
+
+def test_what_the_kubelet_says_is_shown_once() -> None:
+    wait = replace(WAIT, why="PLEG is not healthy")
+    text = shown(replace(ROW, ready=False, reason=wait.why, pending=(wait.what,), waits=(wait,)))
+    assert text.count("PLEG is not healthy") == 1
+    assert "1 not settled yet" in text
+
+
+@pytest.mark.parametrize(
+    ("row", "word"),
+    [
+        (ROW, "voter"),
+        (replace(ROW, etcd=False), "no"),
+        (replace(ROW, etcd=None, joining=True), "joining"),
+        (replace(ROW, etcd=None, ready=None), "unknown"),
+        (replace(ROW, etcd=None, ready=None, service="activating"), "unknown"),
+        (replace(ROW, etcd=None, ready=None, service="absent"), ""),
+        (replace(ROW, etcd=None, role="agent"), ""),
+    ],
+)
+def test_etcd_always_has_a_word_for_a_server_that_runs(row: Row, word: str) -> None:
+    line = shown(row).splitlines()[2]
+    state = {"absent": "service absent", "activating": "service activating"}.get(row.service, "")
+    state = state or ("Ready" if row.ready else "service active")
+    assert line.split() == ["s1", row.role, *state.split(), "v1", *([word] if word else [])]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from kbootstrap.cluster.converge.crash_loop import CrashLoop
 from kbootstrap.cluster.deadlines import COMMAND, FAILURES, POLL, ROUND, SERVING, SNAPSHOT, STAGE, STEADY
 from kbootstrap.cluster.observe import journal
+from kbootstrap.cluster.observe.server_command import ask_server, refused
 from kbootstrap.cluster.state.model import LocalFile, Wanted, read_unit
 from kbootstrap.cluster.steps.base import Step
 from kbootstrap.cluster.steps.machine import Claim
@@ -160,10 +161,17 @@ class NodeActions:
         )
         return _first_number(output.stdout)
 
-    async def save_snapshot(self, name: str) -> None:
-        """Save a snapshot of etcd in the folder where the service keeps its own."""
-        words = self.wanted.distro.command("etcd-snapshot", "save", "--name", name)
-        await self.host.run(f"{shlex.join(words)} 2>&1", deadline=SNAPSHOT)
+    async def save_snapshot(self, name: str, waiting: Callable[[str], None]) -> None:
+        """Save a snapshot of etcd in the folder where the service keeps its own.
+
+        Raises `InstallFailed` (KB0708) where the server refuses it and does not become ready for it.
+        """
+        distro, host = self.wanted.distro, self.host
+        words = distro.command("etcd-snapshot", "save", "--name", name)
+        command = f"{shlex.join(words)} 2>&1"
+        output = await ask_server(host, command, distro.unit("server"), deadline=SNAPSHOT, waiting=waiting)
+        if output.status != 0:
+            raise refused(host, command, output, self.redactor)
 
     async def enable(self, unit: str) -> None:
         """Enable a unit that runs."""

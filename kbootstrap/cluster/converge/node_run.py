@@ -98,7 +98,7 @@ class NodeRun:
 
     async def activate_tokens(self) -> None:
         """Activate the staged tokens."""
-        await rotation.activate(self._host, self.shared.wanted.distro)
+        await rotation.activate(self._host, self.shared.wanted.distro, self.waiting)
 
     async def activate_tokens_later(self) -> None:
         """Activate them once this server serves."""
@@ -123,7 +123,7 @@ class NodeRun:
 
     async def save_snapshot(self, name: str) -> None:
         """Save a snapshot of etcd."""
-        await self._machine.save_snapshot(name)
+        await self._machine.save_snapshot(name, self.waiting)
 
     async def active(self, unit: str) -> bool:
         """Whether a unit is active now."""

@@ -15,6 +15,10 @@ _EVERY = 0.25
 """Seconds between two progress events of one transfer."""
 
 
+_EVIDENCE = 2
+"""Lines of a failing command's output, or of a journal, in an event; the error itself has more."""
+
+
 class StepReporter:
     """Reports the steps of one cluster."""
 
@@ -42,7 +46,7 @@ class StepReporter:
         try:
             yield lambda detail: send(Status.WAITING, detail, time.monotonic() - begun)
         except BaseException as error:
-            detail = error.message if isinstance(error, KbootstrapError) else type(error).__name__
+            detail = _evidence(error) if isinstance(error, KbootstrapError) else type(error).__name__
             send(Status.FAILED, detail, time.monotonic() - begun)
             raise
         send(Status.DONE, None, time.monotonic() - begun)
@@ -70,3 +74,11 @@ class StepReporter:
             )
 
         return transferred
+
+
+def _evidence(error: KbootstrapError) -> str:
+    """Return the message of a failure, and the last lines of what the machine wrote."""
+    lines = [line for line in (error.detail or "").splitlines() if line.strip()][-_EVIDENCE:]
+    if lines and lines[-1].strip() in error.message:
+        lines = lines[:-1] if len(lines) > 1 else []
+    return "\n".join([error.message, *lines])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import PurePosixPath
 
 from kbootstrap.cluster.converge.tokens import NEXT, StagedTokens
 from kbootstrap.cluster.deadlines import ACTIVATE, COMMAND, RENEW
 from kbootstrap.cluster.observe.credentials import read_secret
+from kbootstrap.cluster.observe.server_command import ask_server, said
 from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.redact import Redactor
@@ -25,10 +26,11 @@ async def stage_tokens(servers: Sequence[Host], tokens: StagedTokens) -> None:
     await run_all(host.put(tokens.text().encode(), NEXT, mode=0o600, deadline=COMMAND) for host in servers)
 
 
-async def activate(host: Host, distro: Distribution) -> None:
+async def activate(host: Host, distro: Distribution, waiting: Callable[[str], None]) -> None:
     """Make a running server use the tokens that are staged on all servers; may be repeated.
 
-    Raises `InstallFailed` (KB0886) when it refuses; it has undone a partial change.
+    Raises `InstallFailed` (KB0886) when it refuses; it has undone a partial change. A server that is not
+    ready yet is asked again.
     """
     values = {
         "name": distro.name,
@@ -41,10 +43,10 @@ async def activate(host: Host, distro: Distribution) -> None:
     }
     head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
     text = head + files(__package__).joinpath("activate.sh").read_text("utf-8")
-    output = await host.run(text, deadline=ACTIVATE, check=False)
+    output = await ask_server(host, text, distro.unit("server"), deadline=ACTIVATE, waiting=waiting)
     if output.status != 0:
         raise InstallFailed(
-            f"{host.name} does not take the new tokens",
+            f"{host.name} does not take the new tokens{said(output)}",
             hint="nothing was restarted. Is every server Ready (kbootstrap status)? "
             "Then run the same command again: it continues with the same tokens",
             detail=output.tail or None,
@@ -119,7 +121,7 @@ async def remove_certificates(host: Host, unit: str, distro: Distribution) -> No
     output = await host.run(command, deadline=RENEW, check=False)
     if output.status != 0:
         raise InstallFailed(
-            f"{host.name}: its certificates could not be taken away",
+            f"{host.name}: its certificates could not be taken away{said(output)}",
             hint=f"{unit} is stopped; the next apply starts it. Nothing further was changed",
             detail=output.tail or None,
             code="KB0887",

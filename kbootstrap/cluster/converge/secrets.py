@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 
-from kbootstrap.cluster.api import Api
+from kbootstrap.cluster.api import Api, patiently
 from kbootstrap.distros.additions import SecretContent
 
 MakeSecret = Callable[[], Awaitable[SecretContent]]
@@ -15,9 +16,10 @@ async def give(secret: str, readers: str, valid: Collection[str], api: Api, make
     """Write the Secret, unless the one that is there is valid; pods that read an earlier one start again."""
     if make is None:
         raise RuntimeError("the plan has a Secret, and nothing can make its content")
-    there = await api.secret_mark(secret)
+    there = await patiently(partial(api.secret_mark, secret))
     if there in valid:
         return
-    await api.put_secret(secret, await make())
+    content = await make()
+    await patiently(partial(api.put_secret, secret, content))
     if there is not None and readers:
-        await api.delete_pods(readers)
+        await patiently(partial(api.delete_pods, readers))

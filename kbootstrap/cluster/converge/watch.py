@@ -61,7 +61,7 @@ class Watch:
         if node is None:
             return False
         change = labels.patch(node, wanted, taints)
-        return change is None or await self._api.patch_node(name, change)
+        return change is None or await patiently(partial(self._api.patch_node, name, change))
 
     async def joined(self, name: str) -> None:
         """Wait until there is a Node."""

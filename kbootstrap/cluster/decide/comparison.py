@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from kbootstrap.cluster.decide.certificates import first
-from kbootstrap.cluster.decide.drift import Drift, differences
+from kbootstrap.cluster.decide.drift import Drift, differences, waits
 from kbootstrap.cluster.state.certificates import Certificate
 from kbootstrap.cluster.state.model import ApiFacts, ApiNode, NodeFacts, Wanted, WantedNode
 from kbootstrap.cluster.steps.base import Step
@@ -23,9 +23,11 @@ class Row:
 
     `service` is the state of its unit (`active`, `failed`, `absent`, …), `unreachable` without facts.
     `version` is what the node reports, None when unknown. `pending` are titles of steps that `apply` would
-    do, `drift` says what differs. `etcd` True: voter; False: not; None: unknown, or no server. `reason` is
-    what the kubelet says when it is not Ready, `unreachable` why there are no facts. `leaf` and `authority`
-    are the certificates of either kind that run out first, `time` the node's clock (UTC).
+    do, `drift` says what differs; where nothing does, `waits` names what of `pending` is only waited for.
+    `etcd` True: voter; False: not; None: unknown, or no server. `joining`: a server runs, and the API answers
+    and says nothing of its membership yet. `reason` is what the kubelet says when it is not Ready,
+    `unreachable` why there are no facts. `leaf` and `authority` are the certificates of either kind that run
+    out first, `time` the node's clock (UTC).
     """
 
     name: str
@@ -39,6 +41,8 @@ class Row:
     etcd: bool | None
     pending: tuple[str, ...] = ()
     drift: tuple[Drift, ...] = ()
+    waits: tuple[Drift, ...] = ()
+    joining: bool = False
     cordoned: bool = False
     reason: str = ""
     unreachable: str = ""
@@ -89,6 +93,7 @@ def compare(
             steps=plan.steps.get(node.name, ()),
             gone=gone.get(node.name),
             silent=silent.get(node.name, ""),
+            api_known=api is not None,
         )
         for node in wanted.nodes
     ]
@@ -108,8 +113,11 @@ def _row(
     steps: Sequence[Step],
     gone: str | None,
     silent: str,
+    api_known: bool,
 ) -> Row:
     lost = (Drift("infrastructure", "machine", gone),) if gone else ()
+    unknown = node.role == "server" and (seen is None or seen.etcd is None)
+    runs = facts is not None and facts.unit(wanted.distro.unit(node.role)).started
     return Row(
         name=node.name,
         role=node.role,
@@ -122,6 +130,8 @@ def _row(
         etcd=seen.etcd if seen else None,
         pending=tuple(step.title for step in steps),
         drift=(*lost, *differences(steps)),
+        waits=() if lost else waits(steps),
+        joining=unknown and runs and api_known,
         cordoned=bool(seen and seen.unschedulable),
         reason=_reason(facts, seen, wanted.distro.unit(node.role)),
         unreachable=silent,

@@ -32,3 +32,14 @@ def differences(steps: Iterable[Step]) -> tuple[Drift, ...]:
     changed = any(one.kind in ("version", "configuration") for one in found)
     units = {step.unit for step in whole if isinstance(step, RestartService)}
     return tuple(one for one in found if not (changed and one.kind == "service" and one.what in units))
+
+
+def waits(steps: Iterable[Step]) -> tuple[Drift, ...]:
+    """Return what is only waited for on a node that needs these steps; none where something differs.
+
+    A node with such steps is counted as not settled, so they are named like a difference is.
+    """
+    whole = tuple(steps)
+    if differences(whole):
+        return ()
+    return tuple(Drift("other", step.title, step.why) for step in whole)

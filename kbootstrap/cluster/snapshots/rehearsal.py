@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kbootstrap.cluster.deadlines import COMMAND
+from kbootstrap.cluster.observe.server_command import ask_server, said
 from kbootstrap.cluster.snapshots.restore import mark
 from kbootstrap.cluster.state.restore_mark import REHEARSAL, Mark
 from kbootstrap.cluster.state.snapshots import Snapshot
@@ -122,10 +123,10 @@ async def contents(host: Host, distro: Distribution) -> Contents:
     kubectl = shlex.join(distro.command("kubectl", "--kubeconfig", distro.paths.kubeconfig))
     form = '{range .items[*]}{.kind} {.metadata.namespace}/{.metadata.name}{"\\n"}{end}'
     command = f"{kubectl} get {','.join(_KINDS)} --all-namespaces -o jsonpath={shlex.quote(form)}"
-    output = await host.run(command, deadline=_LOOK, check=False)
+    output = await ask_server(host, command, distro.unit("server"), deadline=_LOOK)
     if output.status != 0:
         raise InstallFailed(
-            f"{host.name}: the restored cluster does not tell what it has",
+            f"{host.name}: the restored cluster does not tell what it has{said(output)}",
             hint="the snapshot may be damaged, or secrets in it cannot be deciphered; rehearse another one",
             detail=output.tail or None,
             code="KB0892",

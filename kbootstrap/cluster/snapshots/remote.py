@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import shlex
+from collections.abc import Callable
 from pathlib import PurePosixPath
 
 from kbootstrap.cluster.converge.tokens import FULL
 from kbootstrap.cluster.deadlines import COMMAND
 from kbootstrap.cluster.observe.credentials import read_secret
+from kbootstrap.cluster.observe.server_command import ask_server, said
 from kbootstrap.cluster.snapshots.bucket import Item
 from kbootstrap.cluster.snapshots.select import likeliest
 from kbootstrap.cluster.snapshots.vault import PREFIX, SUFFIX, Bundle
@@ -16,7 +18,7 @@ from kbootstrap.cluster.state.snapshots import Snapshot, parse
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros.model import Distribution
-from kbootstrap.hosts.model import Host
+from kbootstrap.hosts.model import Host, Output
 
 SAVE = 600.0
 """Seconds: a second for a small cluster; gigabytes over a slow line to the bucket take minutes."""
@@ -24,18 +26,29 @@ FETCH = 600.0
 FOLDER = "/var/lib/kbootstrap"
 
 
-async def save(host: Host, distro: Distribution, name: str) -> Snapshot:
+async def save(
+    host: Host, distro: Distribution, name: str, waiting: Callable[[str], None] | None = None
+) -> Snapshot:
     """Make a snapshot on a server that runs, also into its bucket; `name` is what its name begins with.
 
     Raises `InstallFailed` (KB0875) where the server says that it failed, also for the bucket alone.
     """
     command = shlex.join(distro.command("etcd-snapshot", "save", "--name", name))
     before = {one.name for one in await listed(host, distro)}
-    output = await host.run(command, deadline=SAVE, check=False)
-    made = [one for one in await listed(host, distro) if one.name not in before and one.name.startswith(name)]
+
+    async def added() -> list[Snapshot]:
+        there = await listed(host, distro)
+        return [one for one in there if one.name not in before and one.name.startswith(name)]
+
+    async def accepted(_output: Output) -> bool:
+        return bool(await added())  # the program ends with 0 also where etcd gave it no data
+
+    unit = distro.unit("server")
+    output = await ask_server(host, command, unit, deadline=SAVE, waiting=waiting, accepted=accepted)
+    made = await added()
     if output.status != 0 or not made:
         raise InstallFailed(
-            f"{host.name}: no snapshot could be made",
+            f"{host.name}: no snapshot could be made{said(output)}",
             hint="with a bucket in the spec: is it there, are the keys right, does the server reach it?",
             detail=output.tail or None,
             code="KB0875",
@@ -51,13 +64,15 @@ async def listed(host: Host, distro: Distribution) -> tuple[Snapshot, ...]:
     return parse(host.name, (await host.run(command, deadline=COMMAND)).stdout)
 
 
-async def delete(host: Host, distro: Distribution, name: str) -> None:
+async def delete(
+    host: Host, distro: Distribution, name: str, waiting: Callable[[str], None] | None = None
+) -> None:
     """Delete a snapshot from a server and from its bucket, wherever it is."""
     command = shlex.join(distro.command("etcd-snapshot", "delete", name))
-    output = await host.run(command, deadline=SAVE, check=False)
+    output = await ask_server(host, command, distro.unit("server"), deadline=SAVE, waiting=waiting)
     if output.status != 0:
         raise InstallFailed(
-            f"{host.name}: the snapshot {name} could not be deleted",
+            f"{host.name}: the snapshot {name} could not be deleted{said(output)}",
             hint="does the service run? Does the server reach the bucket?",
             detail=output.tail or None,
             code="KB0875",

@@ -8,12 +8,14 @@ reset would be a second cluster. Units are disabled meanwhile, so that a reboot 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from kbootstrap.cluster.deadlines import COMMAND
+from kbootstrap.cluster.observe.server_command import ask_server, refused
 from kbootstrap.cluster.snapshots.vault import Bundle
 from kbootstrap.cluster.state.restore_mark import Mark
 from kbootstrap.core.errors import InstallFailed
+from kbootstrap.core.redact import Redactor
 from kbootstrap.distros.model import Distribution, Role
 from kbootstrap.hosts.model import Host
 
@@ -99,20 +101,34 @@ async def wipe(host: Host, distro: Distribution, role: Role, *, everything: bool
 
 
 async def forget_nodes(
-    host: Host, distro: Distribution, keep: Collection[str], known: Collection[str]
+    host: Host,
+    distro: Distribution,
+    keep: Collection[str],
+    known: Collection[str],
+    *,
+    redactor: Redactor,
+    waiting: Callable[[str], None],
 ) -> None:
     """Delete Node objects that are not among `keep`, and the passwords of `known` ones.
 
-    A machine that was made again since the snapshot has another password, and would be rejected.
+    A machine that was made again since the snapshot has another password, and would be rejected. The server
+    has just started, so it is asked again while it is not ready.
     """
     kubectl = shlex.join(distro.command("kubectl", "--kubeconfig", distro.paths.kubeconfig))
-    names = (await host.run(f"{kubectl} get nodes -o name", deadline=COMMAND)).stdout.split()
+
+    async def ask(words: str) -> str:
+        command, unit = f"{kubectl} {words}", distro.unit("server")
+        output = await ask_server(host, command, unit, deadline=COMMAND, waiting=waiting)
+        if output.status != 0:
+            raise refused(host, command, output, redactor)
+        return output.stdout
+
+    names = (await ask("get nodes -o name")).split()
     stale = [name for name in names if name.removeprefix("node/") not in keep]
     if stale:
-        words = shlex.join(stale)
-        await host.run(f"{kubectl} delete --wait=false --ignore-not-found {words}", deadline=COMMAND)
+        await ask(f"delete --wait=false --ignore-not-found {shlex.join(stale)}")
     secrets = shlex.join([f"secret/{distro.password_secret(name)}" for name in known])
-    await host.run(f"{kubectl} -n kube-system delete --ignore-not-found {secrets}", deadline=COMMAND)
+    await ask(f"-n kube-system delete --ignore-not-found {secrets}")
 
 
 async def _forget_identity(host: Host, distro: Distribution) -> None:

@@ -27,6 +27,6 @@ async def delete(context: Context, operator: Operator, name: str, *, yes: bool) 
         pick(found, name)
         with phase(context.runtime.emit, "snapshot", context.cluster.name):
             for place in places or [running_server(context, nodes)]:
-                with reporting(context, place, f"delete {name}"):
-                    await remote.delete(nodes.hosts[place], context.distribution, name)
+                with reporting(context, place, f"delete {name}") as waiting:
+                    await remote.delete(nodes.hosts[place], context.distribution, name, waiting)
     operator.say(f"Snapshot {name} is gone.")

@@ -130,10 +130,17 @@ async def _lead(context: Context, nodes: Nodes, leader: str, label: str, *, new:
     with reporting(context, leader, "start the server that has the snapshot") as waiting:
         await actions.start(unit)
         await actions.serving(unit, waiting)
-    with reporting(context, leader, "remove stale Node objects"):
+    with reporting(context, leader, "remove stale Node objects") as waiting:
         names = [node.name for node in nodes.wanted.nodes]
         # Its own Node stays: k3s would not let go of it, and take it out of etcd once others have joined.
-        await restore.forget_nodes(actions.host, context.distribution, [leader] if new else names, names)
+        await restore.forget_nodes(
+            actions.host,
+            context.distribution,
+            [leader] if new else names,
+            names,
+            redactor=actions.redactor,
+            waiting=waiting,
+        )
         await restore.mark(actions.host, Mark(label, "serving", new=new))
 
 

@@ -20,8 +20,8 @@ async def save(context: Context, name: str, to: Path | None) -> Snapshot:
         nodes = await see_servers(context, stack)
         host = nodes.hosts[running_server(context, nodes)]
         with phase(context.runtime.emit, "snapshot", context.cluster.name):
-            with reporting(context, host.name, "make a snapshot"):
-                made = await remote.save(host, context.distribution, name)
+            with reporting(context, host.name, "make a snapshot") as waiting:
+                made = await remote.save(host, context.distribution, name, waiting)
             await keep_tokens(context, nodes, to)
             if to:
                 with reporting(context, host.name, f"fetch {made.name}"):

@@ -7,12 +7,14 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from kbootstrap.core.errors import DeadlinePassed, KbootstrapError, PrerequisiteMissing
 from kbootstrap.core.redact import Redactor
 from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.openstack.credentials import Source, region_config, source
+from kbootstrap.providers.openstack.entry_failures import opening
 from kbootstrap.providers.openstack.failures import is_slow, late, translate
 from kbootstrap.providers.openstack.settings import Settings
 
@@ -76,11 +78,12 @@ async def connected(chosen: Settings, context: ProviderContext) -> AsyncIterator
     `PrerequisiteMissing` for a region that the cloud does not have.
     """
     found = source(chosen, context)
-    sdk = await asyncio.to_thread(_open, found, chosen, context)
+    redactor = context.redactor
+    as_ours = partial(opening, what="log in", found=found, redactor=redactor)
+    sdk = await asyncio.to_thread(as_ours, partial(_open, found, chosen, context))
     try:
-        yield await _ask(
-            "log in", lambda: _log_in(sdk, found, context.redactor), str(found), context.redactor, ASK
-        )
+        log_in = partial(_log_in, sdk, found, redactor)
+        yield await _ask("log in", partial(as_ours, log_in), str(found), redactor, ASK)
     finally:
         await asyncio.to_thread(sdk.close)
 

@@ -8,6 +8,7 @@ OS_CLIENT_CONFIG_FILE, beside the spec, the current folder, ~/.config/openstack,
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +103,7 @@ def region_config(found: Source, chosen: Settings, context: ProviderContext) -> 
     from keystoneauth1.exceptions import ClientException
     from openstack.config.loader import OpenStackConfig
     from openstack.exceptions import SDKException
+    from openstack.warnings import ConfigurationWarning
 
     region = chosen.region or context.env.get("OS_REGION_NAME")
     extra: dict[str, Any] = {"region_name": region} if region else {}
@@ -110,7 +112,7 @@ def region_config(found: Source, chosen: Settings, context: ProviderContext) -> 
         "override_defaults": {"api_timeout": API_TIMEOUT},
         "app_name": "kbootstrap",
     }
-    clouds = _clouds(found)
+    clouds = entries(found)
     try:
         if found.cloud is None:
             config = OpenStackConfig(load_yaml_config=False, **common)
@@ -122,13 +124,21 @@ def region_config(found: Source, chosen: Settings, context: ProviderContext) -> 
             if region and "regions" not in entry:
                 # The entry's own region is a default here, and the only one for the SDK.
                 entry["region_name"] = region
-        bare = config.get_one(cloud=found.cloud, validate=False, **extra)
+        with warnings.catch_warnings():  # the SDK warns of a profile, and goes on without it
+            warnings.simplefilter("error", ConfigurationWarning)
+            bare = config.get_one(cloud=found.cloud, validate=False, **extra)
         for name in _SECRETS:
             for value in (bare.config["auth"].get(name), bare.config.get(name)):
                 context.redactor.add(str(value or ""))
         if not bare.config["auth"].get("auth_url") and "auth_url" not in extra and chosen.profile:
             extra["auth"] = {"auth_url": chosen.profile.auth_url}
         return config.get_one(cloud=found.cloud, **extra)
+    except ConfigurationWarning as error:
+        raise CredentialsRefused(
+            f"the credentials in {found} are not usable: {str(error).rstrip('.')}",
+            hint="take `profile:` out of the entry and write `auth_url:` below `auth:` there, or correct it",
+            code="KB1101",
+        ) from error
     except (SDKException, ClientException, TypeError, AttributeError, KeyError, ValueError) as error:
         raise CredentialsRefused(
             f"the credentials in {found} are not usable: {context.redactor.clean(str(error)).rstrip('.')}",
@@ -145,17 +155,16 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _clouds(found: Source) -> tuple[str, ...]:
-    """Return the names that clouds.yaml has; `PrerequisiteMissing` where it is no such file."""
+def entries(found: Source) -> Mapping[str, Any]:
+    """Return the entries of clouds.yaml as written; `PrerequisiteMissing` where it is no such file."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     if found.file is None:
-        return ()
+        return {}
     try:
-        return tuple(
-            map(str, dict(YAML(typ="safe", pure=True).load(found.file.read_text("utf-8"))["clouds"]))
-        )
+        content = dict(YAML(typ="safe", pure=True).load(found.file.read_text("utf-8"))["clouds"])
+        return {str(name): entry for name, entry in content.items()}
     except (OSError, YAMLError, KeyError, TypeError, ValueError) as error:
         raise PrerequisiteMissing(
             f"{found.file} cannot be read, or has no clouds",

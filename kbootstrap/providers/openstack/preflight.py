@@ -7,7 +7,7 @@ causes it. What cannot be looked at is a warning and stops nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kbootstrap.core.diagnostics import SpecPath
@@ -15,6 +15,14 @@ from kbootstrap.providers.cloud.needs import Present, largest
 from kbootstrap.providers.cloud.preflight import Finding, bad, flavors, good, quotas
 from kbootstrap.providers.model import Check
 from kbootstrap.providers.openstack.connection import Cloud
+from kbootstrap.providers.openstack.named_things import (
+    BALANCERS,
+    VOLUMES,
+    Named,
+    judge_named,
+    look_named,
+    services,
+)
 from kbootstrap.providers.openstack.needs import boot_size, group_members, machines, needs
 from kbootstrap.providers.openstack.present import Found, find
 from kbootstrap.providers.openstack.quotas import TITLES, Quotas, read
@@ -38,21 +46,26 @@ class Facts:
     present: Present
     strangers: tuple[str, ...]
     quotas: Quotas | None
+    named: Named = field(default_factory=Named)
 
 
 async def gather(cloud: Cloud, spec: Spec, cluster: Cluster, lock: Lock, *, brief: bool) -> Facts | None:
     """Ask the cloud; with `brief`, None for a cluster that lacks nothing."""
 
     def everything(sdk: Connection) -> Facts | None:
-        balancers = any(name == "load_balancers" for name in needs(cluster, {}, Present()))
-        found: Found = find(sdk, spec, cluster, balancers=balancers)
+        there = services(sdk)
+        balancers = "load_balancers" in needs(cluster, {}, Present()) and BALANCERS in there
+        found: Found = find(sdk, spec, cluster, balancers=balancers, storage=VOLUMES in there)
         present = found.present()
         if brief and not found.strangers and not needs(cluster, {}, present):
             return None
         known = look(sdk, cluster, lock)
         wanted = needs(cluster, known.flavors, present)
         strangers = tuple(f"{network.name} ({network.id})" for network in found.strangers)
-        return Facts(known, present, strangers, read(sdk, wanted) if wanted else None)
+        asked = wanted.keys() - ({"load_balancers"} if BALANCERS not in there else set())
+        asked -= {"volumes", "gigabytes"} if VOLUMES not in there else set()
+        found_quotas = read(sdk, asked) if wanted else None
+        return Facts(known, present, strangers, found_quotas, look_named(sdk, cluster, there))
 
     return await cloud.ask("show what is in the project", everything, seconds=_GATHER)
 
@@ -65,6 +78,7 @@ def judge(spec: Spec, cluster: Cluster, facts: Facts) -> tuple[Finding, ...]:
         *_external(spec, cluster, facts.known),
         *_zones(spec, cluster, facts.known),
         *_key_pair(spec, cluster, facts.known),
+        *judge_named(spec, cluster, facts.named),
         *_names(spec, cluster, facts.strangers),
         *(_quotas(spec, cluster, facts, facts.quotas) if facts.quotas else ()),
     )

@@ -91,8 +91,8 @@ class Found:
         )
 
 
-def find(sdk: Connection, spec: Spec, cluster: Cluster, *, balancers: bool) -> Found:
-    """Look for everything of a cluster; `balancers` False leaves Octavia out. Blocks."""
+def find(sdk: Connection, spec: Spec, cluster: Cluster, *, balancers: bool, storage: bool = True) -> Found:
+    """Look for everything of a cluster; `balancers` False leaves Octavia out, `storage` Cinder. Blocks."""
     name, project = owner(spec, cluster), sdk.session.get_project_id()
     groups = group_names(spec, cluster)
 
@@ -111,7 +111,7 @@ def find(sdk: Connection, spec: Spec, cluster: Cluster, *, balancers: bool) -> F
     addresses = [
         ip for ip in sdk.network.ips(project_id=project) if ours(spec, cluster, ip) or ip.port_id in ports
     ]
-    extra = any(pool.volumes for pool in (cluster.control_plane, *cluster.pools))
+    extra = storage and any(pool.volumes for pool in (cluster.control_plane, *cluster.pools))
     volumes = sdk.block_storage.volumes(details=True) if extra else ()
     loads = sdk.load_balancer.load_balancers(project_id=project) if balancers else ()
     return Found(

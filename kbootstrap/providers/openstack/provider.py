@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
@@ -26,9 +27,10 @@ from kbootstrap.providers.openstack import (
     preflight,
 )
 from kbootstrap.providers.openstack.connection import Cloud, connected
-from kbootstrap.providers.openstack.credentials import source, variables
+from kbootstrap.providers.openstack.credentials import variables
 from kbootstrap.providers.openstack.problems import problems
 from kbootstrap.providers.openstack.render import freeze, render
+from kbootstrap.providers.openstack.resolution import resolve
 from kbootstrap.providers.openstack.settings import settings
 from kbootstrap.providers.openstack.storage import lock_problems
 from kbootstrap.providers.openstack.traits import TRAITS
@@ -118,7 +120,7 @@ class OpenStack(Provider):
         """Verify that the cloud has what new machines need; return the root's variables."""
         spec, cluster = context.spec, context.cluster
         chosen = settings(cluster)
-        found = source(chosen, context)
+        found = await asyncio.to_thread(resolve, chosen, context)
         keys: list[str] = []
         if making:
             keys = await authorized_keys(context, optional=chosen.key_pair is not None)
@@ -127,9 +129,14 @@ class OpenStack(Provider):
                 unable = await credential.problem(cloud, spec, cluster)
             refuse(cluster, preflight.judge(spec, cluster, facts) if facts is not None else (), unable)
         return {
-            **variables(found, chosen, context.env),
+            **variables(found.source, chosen, context.env),
+            **found.variables(),
             "TF_VAR_ssh_authorized_keys": json.dumps(keys),
         }
+
+    async def location(self, context: ProviderContext) -> str:
+        """Return the credentials and the region that plan and apply work with."""
+        return str(await asyncio.to_thread(resolve, settings(context.cluster), context))
 
     async def inspect(
         self,

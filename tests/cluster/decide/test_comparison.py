@@ -145,6 +145,50 @@ def test_a_node_that_is_not_ready_has_a_reason_and_no_drift() -> None:
     assert not row.good
 
 
+@pytest.mark.parametrize(
+    "seen",
+    [
+        {"ready": True, "heartbeat": 90},
+        {"ready": False, "reason": "PLEG is not healthy"},
+        {"ready": False},
+    ],
+)
+@pytest.mark.parametrize("api_answers", [True, False])
+def test_every_node_with_pending_steps_has_something_that_is_named(
+    seen: dict[str, object], api_answers: bool
+) -> None:
+    """Right after a start nothing differs, and a step is pending: `status` counts it, so it names it."""
+    plan = desired(1, 1)
+    unit = {"active": "active", "since": 100}
+    found = facts(plan, {"*": {"is": "running", "unit": unit}})
+    nodes = api(plan, {"*": {"etcd": True, "heartbeat": 200}, "local-default-1": seen})
+    row = rows_of(plan, found, nodes if api_answers else None)["local-default-1"]
+    assert row.pending == ("wait until the node is Ready",)
+    assert not row.drift
+    assert [one.what for one in row.waits] == list(row.pending)
+
+
+@pytest.mark.parametrize(
+    ("state", "seen", "joining"),
+    [
+        ({}, {"etcd": None}, True),
+        ({}, {"etcd": True}, False),
+        ({}, {"etcd": False}, False),
+        ({"unit": {"active": "activating"}}, None, True),
+        ({"unit": {"active": "inactive"}}, None, False),
+    ],
+)
+def test_a_server_whose_membership_is_not_known_yet_is_joining(
+    state: dict[str, object], seen: dict[str, object] | None, joining: bool
+) -> None:
+    plan = desired(3, 0)
+    last = "local-control-plane-3"
+    found = facts(plan, {"*": {"is": "running"}, last: {"is": "running", **state}})
+    nodes = api(plan, {"*": {"etcd": True}, last: seen})
+    assert rows_of(plan, found, nodes)[last].joining is joining
+    assert not rows_of(plan, found, None)[last].joining
+
+
 def test_a_cordoned_node_is_told() -> None:
     plan = desired(1, 1)
     seen = api(plan, {"*": {}, "local-default-1": {"unschedulable": True}})

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from kbootstrap.cluster.decide.drift import Drift, differences
+from kbootstrap.cluster.decide.drift import Drift, differences, waits
 from kbootstrap.cluster.state.model import WantedVolume
 from kbootstrap.cluster.steps.api import GiveSecret, WaitKnown
 from kbootstrap.cluster.steps.files import StageFile, SwapFiles, WriteFile
@@ -39,6 +39,15 @@ def test_another_version_is_one_difference() -> None:
         WaitWorkloads(node="a", why="another version replaces pods"),
     )
     assert differences(steps) == (Drift("version", "Kubernetes", "the node runs v1"),)
+
+
+def test_what_is_only_waited_for() -> None:
+    wait = WaitReady(node="a", why="its service was started a moment ago", unit="k3s.service", version="v1")
+    start = StartService(node="a", why="it does not run", unit="k3s.service")
+    assert differences((wait,)) == ()
+    assert waits((wait,)) == (Drift("other", "wait until the node is Ready", wait.why),)
+    assert waits((start, wait)) == ()
+    assert waits(()) == ()
 
 
 def test_a_restart_counts_where_nothing_else_tells_why() -> None:

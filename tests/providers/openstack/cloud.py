@@ -38,13 +38,14 @@ LISTS = {
     "compute": r"(?:servers|flavors)(?:/detail)?|os-server-groups|os-keypairs|os-availability-zone",
     "network": "networks|subnets|routers|ports|floatingips|security-groups|security-group-rules",
     "image": "images",
-    "volume": "volumes/detail|volumes",
-    "lb": "loadbalancers",
+    "volume": "volumes/detail|volumes|types",
+    "lb": "loadbalancers|providers",
 }
 WRAPPED = {
     "os-server-groups": "server_groups",
     "os-keypairs": "keypairs",
     "os-availability-zone": "availabilityZoneInfo",
+    "types": "volume_types",
 }
 ACTIONS = {"os-start": "ACTIVE", "unpause": "ACTIVE", "resume": "ACTIVE", "os-stop": "SHUTOFF"}
 
@@ -73,6 +74,8 @@ class FakeCloud:
 
     def __init__(self) -> None:
         self.regions = ["one", "two"]
+        self.absent: set[str] = set()
+        """Services that the catalogue lacks."""
         self.things: dict[str, list[dict[str, Any]]] = {
             "compute/flavors": [flavor("small", 2, 4096, 20), flavor("large", 4, 8192, 40)],
             "compute/os-availability-zone": [{"zoneName": "nova", "zoneState": {"available": True}}],
@@ -226,6 +229,7 @@ class FakeCloud:
                 ],
             }
             for kind, p in SERVICES.items()
+            if kind not in self.absent
         ]
         token = {
             "expires_at": "2099-01-01T00:00:00.000000Z",

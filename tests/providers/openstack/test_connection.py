@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from kbootstrap.core.errors import CredentialsRefused, DeadlinePassed, Kbootstra
 from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.openstack.connection import connected
 from kbootstrap.providers.openstack.credentials import source, variables
+from kbootstrap.providers.openstack.entry_failures import opening
 from kbootstrap.providers.openstack.settings import settings
 
 from .cloud import PASSWORD, FakeCloud, openstack
@@ -125,6 +128,75 @@ async def test_broken_files(tmp_path: Path, text: str, exit_code: int, code: str
     (tmp_path / "clouds.yaml").write_text(text)
     error = await refused(provider_context(tmp_path))
     assert (error.exit_code, error.code) == (exit_code, code)
+
+
+def entry(cloud: FakeCloud, folder: Path, change: dict[str, Any], *, password: str | None = PASSWORD) -> None:
+    """Write clouds.yaml with other settings of the entry, and of the file (`top`)."""
+    content = json.loads(cloud.clouds_yaml())
+    login = content["clouds"]["lab"]
+    if password is None:
+        del login["auth"]["password"]
+    content |= change.pop("top", {})
+    login |= change
+    (folder / "clouds.yaml").write_text(json.dumps(content))
+
+
+async def test_an_entry_without_a_password_as_the_web_interface_gives_it(
+    cloud: FakeCloud, tmp_path: Path
+) -> None:
+    entry(cloud, tmp_path, {}, password=None)
+    error = await refused(provider_context(tmp_path))
+    assert (error.exit_code, error.code) == (4, "KB1101")
+    assert error.message.endswith("clouds.yaml have no password")
+    assert error.hint is not None
+    assert f"`auth:` of 'lab' in {tmp_path}/clouds.yaml" in error.hint
+    assert f"{tmp_path}/secure.yaml" in error.hint
+
+
+async def test_an_environment_without_a_password(cloud: FakeCloud, tmp_path: Path) -> None:
+    env = {"OS_AUTH_URL": f"{cloud.url}/identity/v3", "OS_USERNAME": "anna", "OS_PROJECT_NAME": "demo"}
+    context = provider_context(tmp_path, env)
+    chosen = replace(settings(openstack().clusters[0]), cloud=None)
+    with pytest.raises(CredentialsRefused) as caught:
+        async with connected(chosen, context):
+            pass
+    assert caught.value.code == "KB1101"
+    assert "OS_PASSWORD" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("change", "exit_code", "code"),
+    [
+        ({"profile": "nosuch"}, 4, "KB1101"),
+        ({"profile": "http://127.0.0.1:9/x"}, 5, "KB1105"),
+        ({"top": {"cache": {"class": "nothing", "expiration_time": 3600}}}, 5, "KB1110"),
+        ({"top": {"cache": {"expiration_time": "x"}}}, 5, "KB1110"),
+        ({"api_timeout": "soon"}, 5, "KB1110"),
+        ({"auth_type": "nosuch"}, 4, "KB1101"),
+        ({"auth_type": "token"}, 4, "KB1101"),
+        ({"auth_type": "v3oidcpassword"}, 4, "KB1101"),
+        ({"regions": [{"nome": "x"}]}, 4, "KB1101"),
+        ({"regions": "two"}, 5, "KB1106"),
+    ],
+)
+async def test_settings_that_are_not_usable(
+    cloud: FakeCloud, tmp_path: Path, change: dict[str, Any], exit_code: int, code: str
+) -> None:
+    """Whatever the libraries raise while a connection is opened is an error with a hint, never a bug."""
+    entry(cloud, tmp_path, dict(change))
+    error = await refused(provider_context(tmp_path))
+    assert (error.exit_code, error.code) == (exit_code, code), error
+    assert error.hint
+
+
+async def test_a_bug_of_ours_stays_one(context: ProviderContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_arguments: object) -> None:
+        opening.not_there  # type: ignore[attr-defined] # noqa: B018
+
+    monkeypatch.setattr("kbootstrap.providers.openstack.connection.region_config", broken)
+    monkeypatch.setattr("kbootstrap.providers.openstack.entry_failures._PACKAGE", Path(__file__).parent)
+    with pytest.raises(AttributeError):
+        await log_in(context)
 
 
 async def test_wrong_password(cloud: FakeCloud, tmp_path: Path) -> None:
