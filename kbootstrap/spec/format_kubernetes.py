@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from kbootstrap.spec import cron
+from kbootstrap.spec import cron, system_labels
 from kbootstrap.spec.flaw import Flaw, close, quote
 from kbootstrap.spec.format_names import NODE
 
@@ -71,18 +71,37 @@ def taint(value: str) -> Flaw | None:
         help_ = f"Did you mean `{meant}`?" if meant else f"Write one of {', '.join(EFFECTS)}."
         return Flaw("KB0342", summary, f"{quote(effect)} is no effect.", help_)
     key, _, content = body.partition("=")
-    if label_key(key) is not None or (content and not _LABEL_NAME.fullmatch(content)):
+    if _qualified_name(key) is not None or (content and not _LABEL_NAME.fullmatch(content)):
         return Flaw(
             "KB0342",
             summary,
             f"{quote(value)} is not `key=value:Effect` with a label's key and value.",
             "Write `dedicated=db:NoSchedule`.",
         )
+    if owner := system_labels.TAINTS.get(key):
+        return Flaw(
+            "KB0362",
+            "Label or taint of the system",
+            f"{owner} adds and removes the taint `{key}` by the node's condition.",
+            "Use a key of your own, such as `dedicated=db:NoSchedule`.",
+        )
     return None
 
 
 def label_key(value: str) -> Flaw | None:
-    """Accept keys of labels: a name, with a domain before it where wanted."""
+    """Accept keys of labels that the spec may set: a name, with a domain before it where wanted."""
+    if owner := system_labels.LABELS.get(value):
+        return Flaw(
+            "KB0362",
+            "Label or taint of the system",
+            f"{owner} sets `{value}`, and other programs rely on its value.",
+            f"Use a label of your own, such as `example.org/{value.rpartition('/')[2]}`.",
+        )
+    return _qualified_name(value)
+
+
+def _qualified_name(value: str) -> Flaw | None:
+    """Accept what Kubernetes accepts as the key of a label or taint."""
     prefix, slash, name = value.rpartition("/")
     good = _LABEL_NAME.fullmatch(name) and (not slash or (len(prefix) <= 253 and NODE.fullmatch(prefix)))
     if good:
