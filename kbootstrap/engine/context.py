@@ -27,8 +27,8 @@ from kbootstrap.providers import find as find_provider
 from kbootstrap.providers import names as provider_names
 from kbootstrap.providers.model import Provider, Surroundings
 from kbootstrap.render.model import RenderedRoot
+from kbootstrap.spec import contents, lockfile
 from kbootstrap.spec import lock as locks
-from kbootstrap.spec import lockfile
 from kbootstrap.spec.load import load
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster, Node, Spec
@@ -144,6 +144,8 @@ def contexts(
     problems = [problem for cluster in concerned for problem in unsupported(spec, cluster)]
     if problems:
         raise SpecInvalid(f"{spec.path} uses what is not supported yet", diagnostics=in_order(problems))
+    if changing and (problems := list(contents.problems(spec, concerned, runtime.env))):
+        raise SpecInvalid(f"{spec.path} is not valid", diagnostics=in_order(problems))
     hide_secrets(spec, runtime)
     lock = settled_lock(spec)
     found = tuple(

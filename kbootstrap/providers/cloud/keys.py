@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 from kbootstrap.core import files
@@ -34,7 +33,9 @@ def public_keys(cluster: Cluster, around: Surroundings, own: Path | None) -> lis
     """Return every public key that may log in: that of the private key `own`, then those of the spec."""
     first = [public_key(own)] if own else []
     reader = _reader(around)
-    others = (key if isinstance(key, str) else reader.text(key) for key in cluster.ssh.authorized_keys)
+    others = (
+        key if isinstance(key, str) else reader.text(key, public=True) for key in cluster.ssh.authorized_keys
+    )
     lines = (line.strip() for text in (*first, *others) for line in text.splitlines())
     return list(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
 
@@ -44,8 +45,9 @@ def public_key(private: Path) -> str:
     import asyncssh
 
     beside = private.with_name(f"{private.name}.pub")
-    with contextlib.suppress(OSError):
-        return beside.read_text("utf-8").strip()
+    if beside.is_file():
+        reader = Reader(beside.parent, {}, "the public half of the SSH key", "KB0609")
+        return reader.text(FromFile(beside.name), public=True).strip()
     try:
         return asyncssh.read_private_key(private).export_public_key().decode().strip()
     except (OSError, asyncssh.KeyImportError) as error:

@@ -36,7 +36,7 @@ def known(cluster: Cluster, around: Surroundings) -> Known | None:
 
     reader = Reader(around.space.base.parent, around.env, "host keys", "KB0650")
     file = FromFile(named["file"])
-    text = reader.text(file)
+    text = reader.text(file, public=True)
     try:
         found = asyncssh.import_known_hosts(text)
     except ValueError as error:
