@@ -77,7 +77,7 @@ def command(
                 session.changed = session.changed or not plan.empty
                 nodes = await pipeline.apply(plan, drain=drain)
                 await keep_tokens(session, plan.context, nodes)
-            finished(session, plans)
+            await finished(session, plans)
             return CHANGES_PENDING if detailed_exitcode and not shown.empty else 0
 
     place = Path(agreed.spec) if agreed else spec

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
 from difflib import get_close_matches
@@ -15,6 +14,7 @@ from kbootstrap.cluster.decide.order import Order, order
 from kbootstrap.commands import pipeline
 from kbootstrap.commands.pipeline import ClusterPlan
 from kbootstrap.core.errors import KbootstrapError, WrongUsage
+from kbootstrap.core.programs import kubectl
 from kbootstrap.core.workspace import Workspace
 from kbootstrap.engine import saved_plan as saving
 from kbootstrap.engine.context import Context, choose, contexts, force_unlock, held, keep_lock, read_spec
@@ -211,14 +211,14 @@ async def keep_tokens(session: Session, context: Context, nodes: Nodes) -> None:
         )
 
 
-def finished(session: Session, plans: Sequence[ClusterPlan]) -> None:
+async def finished(session: Session, plans: Sequence[ClusterPlan]) -> None:
     """Say what there is now and what to type next."""
     changed = [plan for plan in plans if not plan.empty]
     if not session.human or not changed:
         return
     context = changed[-1].context
     clusters = ", ".join(plan.context.cluster.name for plan in plans)
-    if shutil.which("kubectl", path=session.runtime.env.get("PATH")):
+    if (await kubectl(session.runtime.runner)).path:
         # kubectl stays with the cluster that it was on, unless the provider's clusters are one person's.
         chosen = (
             ""

@@ -59,7 +59,7 @@ def command(
             for plan in plans:
                 session.begin()
                 await pipeline.apply(plan, drain=drain)
-            finished(session, plans)
+            await finished(session, plans)
             return 0
 
     return run(work, output=output, tofu=tofu, spec=spec, logged=True)

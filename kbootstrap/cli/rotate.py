@@ -135,7 +135,7 @@ def _run(
                 session.changed = session.changed or not plan.empty
                 nodes = await rotate.carry_out(plan)
                 await keep_tokens(session, plan.context, nodes)
-            finished(session, plans)
+            await finished(session, plans)
             return 0
 
     return run(work, output=output, tofu=tofu, spec=spec, logged=True, events=events)

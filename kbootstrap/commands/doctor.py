@@ -16,6 +16,7 @@ from kbootstrap.cluster.state.model import NodeFacts, Wanted, WantedNode
 from kbootstrap.core.concurrency import together
 from kbootstrap.core.diagnostics import Severity
 from kbootstrap.core.errors import KbootstrapError
+from kbootstrap.core.programs import kubectl
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.observe import GLANCE, connector
@@ -35,7 +36,7 @@ async def examine(contexts: Sequence[Context], runtime: Runtime) -> tuple[Check,
     """Return one line for each thing that the clusters need; what several need is told once."""
     given = {id(one): machines for one in contexts if (machines := one.given) is not None}
     found = [await _tofu(runtime)] if len(given) < len(contexts) else []
-    found.append(_kubectl(runtime))
+    found.append(await _kubectl(runtime))
     for context in contexts:
         found += await context.provider.check(context.spec, context.cluster, context.lock, context.around)
         if id(context) in given:
@@ -104,13 +105,18 @@ async def _tofu(runtime: Runtime) -> Check:
         binary = await find(runtime.runner, runtime.env, runtime.cache, runtime.tofu)
     except KbootstrapError as error:
         return Check(name, ok=False, found=error.message, help=error.hint or "")
-    return Check(name, ok=True, found=f"{binary} ({binary.path})")
+    others = "".join(f"; not used: {why}" for why in binary.unusable)
+    return Check(name, ok=True, found=f"{binary} ({binary.path}){others}")
 
 
-def _kubectl(runtime: Runtime) -> Check:
-    path = runtime.runner.which("kubectl")
-    if path:
-        return Check("kubectl", ok=True, found=str(path))
+async def _kubectl(runtime: Runtime) -> Check:
+    choice = await kubectl(runtime.runner)
+    if choice.path:
+        others = "".join(f"; not used: {why}" for why in choice.unusable)
+        return Check("kubectl", ok=True, found=f"{choice.path}{others}")
     return Check(
-        "kubectl", ok=None, found="not on PATH", help="kbootstrap needs none; on a server: sudo k3s kubectl"
+        "kubectl",
+        ok=None,
+        found="; ".join(choice.unusable) or "not on PATH",
+        help="kbootstrap needs none; on a server: sudo k3s kubectl",
     )

@@ -15,7 +15,7 @@ from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.state.model import LocalFile
 from kbootstrap.core import files
 from kbootstrap.core.errors import InstallFailed, PrerequisiteMissing
-from kbootstrap.core.events import phase
+from kbootstrap.core.events import Event, Type, phase
 from kbootstrap.core.resources import terraform_modules
 from kbootstrap.core.workspace import ClusterSpace, Workspace
 from kbootstrap.distros.model import NodeFile
@@ -57,6 +57,8 @@ async def prepare(context: Context, *, making: bool = True) -> Infrastructure:
     # Before anything is looked at: what a killed run is just making is only half there.
     await settled(space.root, LOCK_WAIT, context.cluster.name, run.emit)
     binary = await find(run.runner, run.env, run.cache, run.tofu)
+    for why in binary.unusable:
+        run.emit(Event(type=Type.LOG, cluster=context.cluster.name, detail=f"{binary} is used: {why}"))
     spec, cluster, around = context.spec, context.cluster, context.around
     lock = await context.provider.pin(spec, cluster, context.lock, around, making=making)
     variables = await context.provider.prepare(spec, cluster, lock, around, making=making)

@@ -1,7 +1,7 @@
 """The content of what a spec refers to, checked like text in the spec itself, before anything uses it.
 
-What is missing is no problem here: a spec is also checked where its secrets are not. Diagnostics show no part of
-a value.
+What is missing is no problem here: a spec is also checked where its secrets are not. Diagnostics show no
+part of a value.
 """
 
 from __future__ import annotations

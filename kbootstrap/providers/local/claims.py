@@ -9,7 +9,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
-from kbootstrap.core.errors import PrerequisiteMissing
+from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing
 from kbootstrap.providers.local.containers import CLUSTER, OWNER, SPEC, Containers
 from kbootstrap.providers.model import Surroundings
 from kbootstrap.spec import derive
@@ -122,9 +122,10 @@ async def _port_holder(port: int, containers: Containers, around: Surroundings) 
             return f" by the container {container.name}"
     if around.runner.which("ss"):
         argv = ["ss", "-Hltnp", f"sport = :{port}"]
-        told = await around.runner.run(argv, deadline=_ASK, check=False)
-        if found := re.search(r'\(\("([^"]+)",pid=(\d+)', told.stdout):
-            return f" by {found[1]} (process {found[2]})"
+        with contextlib.suppress(KbootstrapError):  # one that cannot be run only names no process
+            told = await around.runner.run(argv, deadline=_ASK, check=False)
+            if found := re.search(r'\(\("([^"]+)",pid=(\d+)', told.stdout):
+                return f" by {found[1]} (process {found[2]})"
     return ""
 
 

@@ -61,7 +61,7 @@ def image_name() -> str:
 
 async def exists(engine: Engine, around: Surroundings) -> bool:
     """Tell whether the engine has the image."""
-    argv = [engine.command, "image", "inspect", image_name()]
+    argv = [engine.program, "image", "inspect", image_name()]
     return (await around.runner.run(argv, deadline=_ASK, check=False)).status == 0
 
 
@@ -101,20 +101,20 @@ async def _make(engine: Engine, name: str, around: Surroundings) -> None:
             kept = await rootfs.make(name, context, why, around)
         changes = [part for change in _CHANGES for part in ("--change", change)]
         tell(around, Status.WAITING, f"importing it into {engine.command}")
-        await around.runner.run([engine.command, "import", *changes, str(kept), name], deadline=_IMPORT)
+        await around.runner.run([engine.program, "import", *changes, str(kept), name], deadline=_IMPORT)
 
 
 async def _build(engine: Engine, name: str, context: Path, around: Surroundings) -> str:
     """Build from the Dockerfile; return why it cannot be done, empty when it was."""
-    there = await around.runner.run([engine.command, "image", "inspect", BASE], deadline=_ASK, check=False)
+    there = await around.runner.run([engine.program, "image", "inspect", BASE], deadline=_ASK, check=False)
     try:
         if there.status:
             tell(around, Status.WAITING, f"pulling {BASE}")
-            pulled = await around.runner.run([engine.command, "pull", BASE], deadline=_PULL, check=False)
+            pulled = await around.runner.run([engine.program, "pull", BASE], deadline=_PULL, check=False)
             if pulled.status:
                 return pulled.tail
         tell(around, Status.WAITING, "building it from its Dockerfile")
-        argv = [engine.command, "build", "--tag", name, str(context)]
+        argv = [engine.program, "build", "--tag", name, str(context)]
         built = await around.runner.run(argv, deadline=_BUILD, check=False, on_line=log_lines(around))
     except DeadlinePassed as error:
         return error.message
@@ -123,10 +123,10 @@ async def _build(engine: Engine, name: str, context: Path, around: Surroundings)
 
 async def _forget_older(engine: Engine, name: str, around: Surroundings) -> None:
     """Remove images of earlier versions; one that a container uses stays (the engine refuses)."""
-    argv = [engine.command, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", REPOSITORY]
+    argv = [engine.program, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", REPOSITORY]
     told = await around.runner.run(argv, deadline=_ASK, check=False)
     for line in told.stdout.split():
         if line.removeprefix("localhost/") != name and line.removeprefix("localhost/").startswith(
             f"{REPOSITORY}:"
         ):
-            await around.runner.run([engine.command, "image", "rm", line], deadline=_ASK, check=False)
+            await around.runner.run([engine.program, "image", "rm", line], deadline=_ASK, check=False)

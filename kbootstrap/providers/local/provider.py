@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from kbootstrap.inventory.model import Inventory
@@ -68,9 +70,13 @@ class Local(Bare):
             "node_options": chosen.node,
             "labels": {OWNER: str(around.space.root)},
         }
+        # The state keeps the name. Where an unusable program of that name comes first, PATH leads past it.
+        path = around.env.get("PATH", os.defpath)
+        search = {"PATH": f"{Path(engine.path).parent}{os.pathsep}{path}"} if engine.path else {}
         return {
             "TF_VAR_engine": json.dumps(variables),
             "TF_VAR_ssh_authorized_keys": json.dumps(authorized_keys(cluster, around)),
+            **search,
         }
 
     async def drifted(
