@@ -95,6 +95,7 @@ class _World:
             around=None,
             provider=SimpleNamespace(adoption=adoption),
             lease=SimpleNamespace(verify=lambda: None),
+            space=SimpleNamespace(start=lambda: None),
         )
         return await adopt(context, beginning=lambda: None)  # type: ignore[arg-type]
 

@@ -37,7 +37,7 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
-UNUSABLE = {
+UNUSABLE: dict[str, tuple[str | bytes, str]] = {
     "another processor": (FOREIGN, "it is for another processor"),
     "no interpreter": (b"#!/nonexistent/interpreter\n", "its interpreter is not on this machine"),
     "empty": (b"", "it is for another processor, or no program"),
