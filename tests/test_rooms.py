@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -156,3 +158,19 @@ def test_help_stays_light(arguments: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_every_package_that_is_imported_is_declared() -> None:
+    """A package that only comes with another one is gone, or another one, with that one's next version."""
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    modules_of = {
+        "openstacksdk": "openstack",
+        "python-terraform": "python_terraform",
+        "ruamel.yaml": "ruamel",
+    }
+    requirements = [*project["dependencies"], *project["optional-dependencies"]["openstack"]]
+    known = {re.split(r"[<>=]", one)[0] for one in requirements}
+    known = {modules_of.get(name, name) for name in known}
+    used = {name.split(".")[0] for path in modules() for name in imported(path)}
+    assert used - known - set(sys.stdlib_module_names) <= {"kbootstrap"}
+    assert all(">=" in one for one in requirements)

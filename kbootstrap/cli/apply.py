@@ -56,7 +56,7 @@ def command(
         done = await apply(
             spec, clusters, session.runtime, session, yes=yes, drain=drain, unlock=unlock, saved=agreed
         )
-        say_next_step(session, done.plans)
+        await say_next_step(session, done.plans)
         return CHANGES_PENDING if detailed_exitcode and done.changed else 0
 
     place = Path(agreed.spec) if agreed else spec

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 
 from kbootstrap.cli.session import Session
+from kbootstrap.core.programs import kubectl
 from kbootstrap.engine.cluster_plan import ClusterPlan
 from kbootstrap.kubeconfig.paths import entry_name
 
 
-def say_next_step(session: Session, plans: Sequence[ClusterPlan]) -> None:
+async def say_next_step(session: Session, plans: Sequence[ClusterPlan]) -> None:
     """Say what there is now and what to type next."""
     changed = [plan for plan in plans if not plan.empty]
     if not session.human or not changed:
         return
     context = changed[-1].context
     clusters = ", ".join(plan.context.cluster.name for plan in plans)
-    if shutil.which("kubectl", path=session.runtime.env.get("PATH")):
+    if (await kubectl(session.runtime.runner)).path:
         # kubectl stays with the cluster that it was on, unless the provider's clusters are one person's.
         chosen = (
             ""

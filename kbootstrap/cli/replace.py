@@ -49,7 +49,7 @@ def command(
 
     async def work(session: Session) -> int:
         plans = await replace(spec, nodes, session.runtime, session, yes=yes, drain=drain, unlock=unlock)
-        say_next_step(session, plans)
+        await say_next_step(session, plans)
         return 0
 
     return run(work, output=output, tofu=tofu, spec=spec, logged=True)

@@ -124,7 +124,7 @@ def _run(
         plans = await rotate(
             spec, (*clusters, *rest), session.runtime, session, change, yes=yes, unlock=unlock
         )
-        say_next_step(session, plans)
+        await say_next_step(session, plans)
         return 0
 
     return run(work, output=output, tofu=tofu, spec=spec, logged=True, events=events)

@@ -29,6 +29,7 @@ def command(words: tuple[str, ...]) -> int:
     """
     from kbootstrap.cli.session import Session, run
     from kbootstrap.core.errors import PrerequisiteMissing
+    from kbootstrap.core.programs import openssh
 
     spec, rest = spec_and_rest(words)
     if not rest:
@@ -40,16 +41,17 @@ def command(words: tuple[str, ...]) -> int:
     async def work(session: Session) -> int:
         from kbootstrap.commands.ssh import ssh_command
 
-        argv.extend(await ssh_command(spec, node, remote, session.runtime))
+        _, *options = await ssh_command(spec, node, remote, session.runtime)
+        client = await openssh(session.runtime.runner)
+        if client.path is None:
+            raise PrerequisiteMissing(
+                "; ".join(client.unusable) or "the OpenSSH client ssh is not on PATH",
+                hint="install it (Debian and Ubuntu: `sudo apt install openssh-client`)",
+            )
+        argv.extend([str(client.path), *options])
         return 0
 
     code = run(work, spec=spec, quiet=True)
     if argv:
-        try:
-            os.execvp(argv[0], argv)  # noqa: S606 - the shell is the command's whole purpose
-        except OSError as error:
-            raise PrerequisiteMissing(
-                f"the OpenSSH client cannot be run: {error.strerror}",
-                hint="install it (Debian and Ubuntu: `sudo apt install openssh-client`)",
-            ) from error
+        os.execv(argv[0], argv)  # noqa: S606 - the shell is the command's whole purpose
     return code

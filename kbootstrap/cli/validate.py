@@ -52,13 +52,16 @@ def _problems(path: Path) -> tuple[Diagnostic, ...]:
     from kbootstrap.core.diagnostics import in_order
     from kbootstrap.core.errors import SpecInvalid
     from kbootstrap.engine.spec import settings_problems
-    from kbootstrap.spec import lockfile
+    from kbootstrap.spec import contents, lockfile
     from kbootstrap.spec.load import load
 
     if not path.name.endswith(".lock.yaml"):
         loaded = load(path)
-        own = settings_problems(loaded.spec) if loaded.spec is not None else ()
-        return in_order([*loaded.diagnostics, *own])
+        if loaded.spec is None:
+            return loaded.diagnostics
+        own = settings_problems(loaded.spec)
+        referred = contents.problems(loaded.spec, loaded.spec.clusters, os.environ)
+        return in_order([*loaded.diagnostics, *own, *referred])
     try:
         lockfile.read(path)
     except SpecInvalid as error:

@@ -81,6 +81,7 @@ async def adopt_cluster(context: Context, *, beginning: Callable[[], None]) -> A
     if not taken:
         return Adopted((), known)
     beginning()
+    context.space.start()
     with phase(run.emit, "adopt", cluster):
         if any(place not in have for place in wanted):
             await _take_as_made(context, tofu, found)

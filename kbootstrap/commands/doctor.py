@@ -18,6 +18,7 @@ from kbootstrap.cluster.observe.facts import gather
 from kbootstrap.cluster.state.model import NodeFacts, Wanted, WantedNode
 from kbootstrap.core.diagnostics import Severity
 from kbootstrap.core.errors import KbootstrapError
+from kbootstrap.core.programs import kubectl
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.distros.model import Distribution
 from kbootstrap.engine.bundled_programs import bundled_programs
@@ -38,7 +39,7 @@ async def examine(chosen: Sequence[Context], runtime: Runtime) -> tuple[Check, .
     """Return one line for each requirement of the clusters; shared requirements are reported once."""
     given = {id(one): machines for one in chosen if (machines := one.existing_machines) is not None}
     found = [await _tofu(runtime)] if len(given) < len(chosen) else []
-    found.append(_kubectl(runtime, [context.distribution for context in chosen]))
+    found.append(await _kubectl(runtime, [context.distribution for context in chosen]))
     for context in chosen:
         found += await context.provider.check(context.provider_context)
         if id(context) in given:
@@ -95,13 +96,15 @@ async def _tofu(runtime: Runtime) -> Check:
         binary = await find(runtime.runner, runtime.env, runtime.cache, runtime.tofu)
     except KbootstrapError as error:
         return Check(name, ok=False, found=error.message, help=error.hint or "")
-    return Check(name, ok=True, found=f"{binary} ({binary.path})")
+    others = "".join(f"; not used: {why}" for why in binary.unusable)
+    return Check(name, ok=True, found=f"{binary} ({binary.path}){others}")
 
 
-def _kubectl(runtime: Runtime, distributions: Iterable[Distribution]) -> Check:
-    path = runtime.runner.which("kubectl")
-    if path:
-        return Check("kubectl", ok=True, found=str(path))
+async def _kubectl(runtime: Runtime, distributions: Iterable[Distribution]) -> Check:
+    choice = await kubectl(runtime.runner)
+    if choice.path:
+        others = "".join(f"; not used: {why}" for why in choice.unusable)
+        return Check("kubectl", ok=True, found=f"{choice.path}{others}")
     own = dict.fromkeys(shlex.join(one.command("kubectl")) for one in distributions)
-    help_ = f"kbootstrap needs none; on a server: sudo {' or '.join(own)}" if own else "kbootstrap needs none"
-    return Check("kubectl", ok=None, found="not on PATH", help=help_)
+    text = "kbootstrap does not need it" + (f"; on a server: sudo {' or '.join(own)}" if own else "")
+    return Check("kubectl", ok=None, found="; ".join(choice.unusable) or "not on PATH", help=text)

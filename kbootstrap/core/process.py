@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -61,12 +62,16 @@ class Runner(Protocol):
         `on_error_line` of stderr, without the newline. When cancelled or past the deadline the process gets
         SIGINT, then `grace` seconds, then SIGKILL with its whole group.
 
-        Raises `PrerequisiteMissing` when the program is not there, `DeadlinePassed`, and with `check`
-        `KbootstrapError` when the status is not 0.
+        A name without a slash is looked up on PATH; what cannot be started there (another processor, no
+        interpreter) is passed over. Raises `PrerequisiteMissing` when no program can be started,
+        `DeadlinePassed`, and with `check` `KbootstrapError` when the status is not 0.
         """
 
     def which(self, program: str) -> Path | None:
         """Find a program on PATH."""
+
+    def places(self, program: str) -> tuple[Path, ...]:
+        """Find every program of this name on PATH, in its order."""
 
 
 class LocalRunner:
@@ -79,6 +84,10 @@ class LocalRunner:
         """Find a program on the PATH of the environment that processes get."""
         found = shutil.which(program, path=self._env.get("PATH"))
         return Path(found) if found else None
+
+    def places(self, program: str) -> tuple[Path, ...]:
+        """Find every program of this name on the PATH of the environment that processes get, each once."""
+        return _places(program, self._env)
 
     async def run(
         self,
@@ -94,21 +103,7 @@ class LocalRunner:
         check: bool = True,
     ) -> Finished:
         """Run `argv` to its end; see `Runner.run`."""
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *argv,
-                cwd=cwd,
-                env=dict(self._env if env is None else env),
-                stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                start_new_session=True,
-                limit=_LINE_LIMIT,
-            )
-        except FileNotFoundError as error:
-            raise PrerequisiteMissing(f"the program {argv[0]} is not on this machine") from error
-        except PermissionError as error:
-            raise PrerequisiteMissing(f"the program {argv[0]} may not be run: {error.strerror}") from error
+        process = await _start(argv, cwd, dict(self._env if env is None else env), piped=stdin is not None)
         try:
             async with asyncio.timeout(deadline):
                 _, stdout, stderr, status = await asyncio.gather(
@@ -127,6 +122,55 @@ class LocalRunner:
         if check and status != 0:
             raise KbootstrapError(f"{_name(argv)} failed with exit status {status}", detail=finished.tail)
         return finished
+
+
+async def _start(
+    argv: Sequence[str], cwd: Path | None, env: Mapping[str, str], *, piped: bool
+) -> asyncio.subprocess.Process:
+    """Start the first program of that name that can be started; raises `PrerequisiteMissing`."""
+    found = () if "/" in argv[0] else _places(argv[0], env)
+    failures: list[PrerequisiteMissing] = []
+    for program in map(str, found or (argv[0],)):
+        try:
+            return await asyncio.create_subprocess_exec(
+                *argv,
+                executable=program,
+                cwd=cwd,
+                env=env,
+                stdin=asyncio.subprocess.PIPE if piped else asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+                limit=_LINE_LIMIT,
+            )
+        except OSError as error:
+            failures.append(PrerequisiteMissing(_why(program, cwd, error)))
+            failures[-1].__cause__ = error
+    raise failures[0]
+
+
+def _places(program: str, env: Mapping[str, str]) -> tuple[Path, ...]:
+    folders = env.get("PATH", os.defpath).split(os.pathsep)
+    places: dict[str, Path] = {}
+    for folder in filter(None, folders):
+        if found := shutil.which(program, path=folder):
+            places.setdefault(os.path.realpath(found), Path(found))  # /bin may be a link to /usr/bin
+    return tuple(places.values())
+
+
+def _why(program: str, cwd: Path | None, error: OSError) -> str:
+    """Say in a sentence why a program could not be started."""
+    if cwd is not None and not cwd.is_dir():
+        return f"the folder {cwd}, in which {Path(program).name} would run, is not there"
+    if isinstance(error, PermissionError):
+        return f"the program {program} may not be run: {error.strerror}"
+    if isinstance(error, FileNotFoundError):
+        if "/" in program and Path(program).is_file():
+            return f"the program {program} cannot be run: its interpreter is not on this machine"
+        return f"the program {program} is not on this machine"
+    if error.errno == errno.ENOEXEC:
+        return f"the program {program} cannot be run: it is for another processor, or no program"
+    return f"the program {program} cannot be run: {error.strerror}"
 
 
 def _name(argv: Sequence[str]) -> str:

@@ -8,6 +8,7 @@
     │   └── *.tf, terraform.tfstate
     └── <cluster>.run/
         ├── spec                       name of the spec that the cluster is of
+        ├── started                    empty; an apply or adopt began to change something
         ├── lock                       held while a run changes the cluster
         ├── id_ed25519, id_ed25519.pub generated key (`local` provider)
         ├── known_hosts                pinned host keys
@@ -28,6 +29,8 @@ from kbootstrap.core import files
 from kbootstrap.core.errors import PrerequisiteMissing
 
 FOLDER = ".kbootstrap"
+_STATE = "terraform.tfstate"
+"""The state of the local backend: made by an `apply` of a version that noted nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,19 @@ class ClusterSpace:
             )
         if making and not known:
             files.write(place, f"{spec}\n")
+
+    def start(self) -> None:
+        """Note that something of the cluster is about to be made: from now on it is missed in the spec."""
+        files.write_if_changed(self._started, "")
+
+    @property
+    def made(self) -> bool:
+        """Whether something of the cluster may exist; a plan alone makes nothing."""
+        return any(path.exists() for path in (self._started, self.kubeconfig, self.root / _STATE))
+
+    @property
+    def _started(self) -> Path:
+        return self.run / "started"
 
     @property
     def private_key(self) -> Path:
@@ -124,7 +140,7 @@ class Workspace:
         """Return the clusters of the spec of this name that were made from here and are not among `names`."""
         places = sorted(self.base.glob("*.run/spec"))
         own = (place.parent.name.removesuffix(".run") for place in places if _text(place) == spec)
-        return tuple(name for name in own if name not in names and (self.base / name).is_dir())
+        return tuple(name for name in own if name not in names and self.of(name).made)
 
 
 def _text(path: Path) -> str:

@@ -25,6 +25,7 @@ async def apply_cluster(planned: ClusterPlan, *, drain: float = DRAIN) -> Nodes:
     """
     stop_refused(planned)
     context, emit, cluster = planned.context, planned.context.runtime.emit, planned.context.cluster.name
+    context.space.start()
     nodes = planned.nodes
     if not planned.infrastructure.empty or nodes is None:
         with phase(emit, "infrastructure", cluster):

@@ -27,6 +27,7 @@ from kbootstrap.providers import names as provider_names
 from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.model import Provider
 from kbootstrap.render.model import RenderedRoot
+from kbootstrap.spec import contents
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster, Node, Spec
 from kbootstrap.spec.support import unsupported
@@ -104,6 +105,8 @@ def contexts(
     problems = [problem for cluster in concerned for problem in unsupported(spec, cluster)]
     if problems:
         raise SpecInvalid(f"{spec.path} uses what is not supported yet", diagnostics=in_order(problems))
+    if changing and (problems := list(contents.problems(spec, concerned, runtime.env))):
+        raise SpecInvalid(f"{spec.path} is not valid", diagnostics=in_order(problems))
     hide_secrets(spec, runtime)
     lock = settled_lock(spec)
     found = tuple(

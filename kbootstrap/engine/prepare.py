@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from kbootstrap.core.events import Event, Type
 from kbootstrap.core.resources import terraform_modules
 from kbootstrap.core.workspace import Workspace
 from kbootstrap.engine.context import Context
@@ -38,6 +39,8 @@ async def prepare(context: Context, *, making: bool = True) -> Infrastructure:
     # Before anything is read: a killed run may still be creating resources.
     await settled(space.root, LOCK_WAIT, context.cluster.name, run.emit)
     binary = await find(run.runner, run.env, run.cache, run.tofu)
+    for why in binary.unusable:
+        run.emit(Event(type=Type.LOG, cluster=context.cluster.name, detail=f"{binary} is used: {why}"))
     lock = await context.provider.pin(context.provider_context, making=making)
     pinned = replace(context.provider_context, lock=lock)
     variables = await context.provider.prepare(pinned, making=making)

@@ -3,7 +3,11 @@
 | module   | what                                                         |
 |----------|--------------------------------------------------------------|
 | paths    | which files, and the names of our entries (kubectl's rules)  |
-| read     | one file as data that can be written again without losses    |
+| tree     | YAML text as nodes with their places in it                   |
+| read     | one file: its text, and where its entries stand              |
+| emit     | our entries as text that every reader understands alike      |
+| edit     | changes of the text by position                              |
+| verify   | after a change: what is not ours says what it said           |
 | lock     | kubectl's lock file                                          |
 | write    | atomic, 0600                                                 |
 | admin    | what a server gives us, renamed; the cluster's own copy      |

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-
 from kbootstrap.core.errors import InstallFailed, PrerequisiteMissing
 from kbootstrap.inventory.model import Endpoint
+from kbootstrap.kubeconfig import edit
+from kbootstrap.kubeconfig.emit import Plain, Value
 from kbootstrap.kubeconfig.read import FIELDS, Document, Section, parse
+from kbootstrap.kubeconfig.tree import Node
 from kbootstrap.kubeconfig.write import write_text
 
 
@@ -18,21 +20,21 @@ class Access:
     """What a kubeconfig needs to know about one cluster, under the name that we give it."""
 
     name: str
-    cluster: CommentedMap
-    user: CommentedMap
+    cluster: Mapping[str, Value]
+    user: Mapping[str, Value]
 
-    def content(self, section: Section) -> CommentedMap:
+    def content(self, section: Section) -> Mapping[str, Value]:
         """Return the content of this cluster's item in a list."""
         if section == "contexts":
-            return CommentedMap({"cluster": self.name, "user": self.name})
+            return {"cluster": self.name, "user": self.name}
         return self.cluster if section == "clusters" else self.user
 
-    def entry(self, section: Section) -> CommentedMap:
+    def entry(self, section: Section) -> Mapping[str, Value]:
         """Return this cluster's item in a list, as kubectl orders its fields."""
         content = self.content(section)
         if section == "users":
-            return CommentedMap({"name": self.name, FIELDS[section]: content})
-        return CommentedMap({FIELDS[section]: content, "name": self.name})
+            return {"name": self.name, FIELDS[section]: content}
+        return {FIELDS[section]: content, "name": self.name}
 
 
 def access(admin: str, name: str, endpoint: Endpoint) -> Access:
@@ -41,14 +43,13 @@ def access(admin: str, name: str, endpoint: Endpoint) -> Access:
     `name` becomes the name of all entries, `endpoint` is the API as operators reach it. Raises
     `InstallFailed` (KB1005) when the text is no complete kubeconfig.
     """
-    path = Path("the server's admin kubeconfig")
     try:
-        source = Document(path, parse(admin, path), admin)
+        source = parse(admin, Path("the server's admin kubeconfig"))
     except PrerequisiteMissing as error:
         raise _incomplete(error.message) from error
     context = _content(source, "contexts", source.current_context)
-    cluster = CommentedMap(_content(source, "clusters", str(context.get("cluster", ""))))
-    user = CommentedMap(_content(source, "users", str(context.get("user", ""))))
+    cluster = dict(_content(source, "clusters", str(context.get("cluster", ""))))
+    user = _content(source, "users", str(context.get("user", "")))
     if not user or "certificate-authority-data" not in cluster:
         raise _incomplete("it has no certificates")
     cluster["server"] = endpoint.url
@@ -60,11 +61,10 @@ def access(admin: str, name: str, endpoint: Endpoint) -> Access:
 def own_copy(admin: str, name: str, endpoint: Endpoint) -> str:
     """Return a kubeconfig of this cluster alone."""
     this = access(admin, name, endpoint)
-    tree = CommentedMap({"apiVersion": "v1", "kind": "Config"})
+    text = ""
     for section in FIELDS:
-        tree[section] = CommentedSeq([this.entry(section)])
-    tree["current-context"] = name
-    return Document(Path(), tree, "").dump()
+        text = edit.put_entry(text, section, this.entry(section))
+    return edit.set_current(text, name)
 
 
 def write_own_copy(path: Path, admin: str, name: str, endpoint: Endpoint) -> None:
@@ -72,12 +72,24 @@ def write_own_copy(path: Path, admin: str, name: str, endpoint: Endpoint) -> Non
     write_text(path, own_copy(admin, name, endpoint))
 
 
-def _content(source: Document, section: Section, name: str) -> CommentedMap:
-    entry = source.find(section, name) or CommentedMap()
-    content = entry.get(FIELDS[section])
-    if not isinstance(content, CommentedMap):
+def data(node: Node) -> Value:
+    """Return the value of a node; what is not quoted stays so."""
+    node = node.resolved
+    if node.kind == "scalar":
+        return Plain(node.value) if node.plain else node.value
+    if node.kind == "list":
+        return [data(one) for one in node.values()]
+    return {key.value: data(value) for key, value in node.items if key is not None}
+
+
+def _content(source: Document, section: Section, name: str) -> Mapping[str, Value]:
+    entry = source.find(section, name)
+    content = entry.get(FIELDS[section]) if entry else None
+    if content is None or content.kind != "map":
         raise _incomplete(f"it has no {FIELDS[section]} named {name!r}")
-    return content
+    found = data(content)
+    assert isinstance(found, Mapping)  # noqa: S101 - for the type checker: a map was asked for
+    return found
 
 
 def _incomplete(why: str) -> InstallFailed:

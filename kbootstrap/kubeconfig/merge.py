@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from ruamel.yaml.comments import CommentedSeq
-
 from kbootstrap.inventory.model import Endpoint
-from kbootstrap.kubeconfig.admin import Access, access
+from kbootstrap.kubeconfig import edit
+from kbootstrap.kubeconfig.admin import Access, access, data
 from kbootstrap.kubeconfig.lock import WAIT, locked
 from kbootstrap.kubeconfig.paths import for_new_entries
 from kbootstrap.kubeconfig.read import FIELDS, Document, Section, read
+from kbootstrap.kubeconfig.tree import Node
+from kbootstrap.kubeconfig.verify import edited
 from kbootstrap.kubeconfig.write import write
 
 
@@ -21,15 +23,17 @@ def merge_into(
     """Put the cluster of an admin kubeconfig into the operator's files; return the files that changed.
 
     `paths` is kubectl's search list (`search_list`), `name` the name of our entries (`entry_name`),
-    `endpoint` the API as operators reach it. With `switch` kubectl talks to this cluster afterwards. Entries
-    of ours that exist are renewed where they are; the namespace that the operator chose for our context is
-    kept. `wait` (seconds) bounds the wait for each file's lock. Blocks.
+    `endpoint` the API as operators reach it. With `switch`, and where no file has a current context, kubectl
+    talks to this cluster afterwards. Entries of ours that exist are renewed where they are; the namespace
+    that the operator chose for our context is kept. `wait` (seconds) bounds the wait for each file's lock.
+    Blocks.
 
-    Raises `PrerequisiteMissing` (KB1001, KB1002, KB1003), `Locked` (KB1004), `InstallFailed` (KB1005); what
-    could not be changed is as it was.
+    Raises `PrerequisiteMissing` (KB1001, KB1002, KB1003, KB1006), `Locked` (KB1004), `InstallFailed`
+    (KB1005); what could not be changed is as it was.
     """
     this = access(admin, name, endpoint)
     found = [read(path) for path in paths]
+    switch = switch or not any(document.current_context for document in found)
     new = for_new_entries(paths)
     homes: dict[Path, list[Section]] = {}
     for section in FIELDS:
@@ -41,25 +45,34 @@ def merge_into(
     for path, sections in homes.items():
         with locked(path, wait=wait):
             document = read(path)
-            for section in sections:
-                _put(document, section, this)
-            if switch and path == new:
-                document.tree["current-context"] = name
-            if write(document):
+            change = partial(_merged, this=this, sections=sections, switch=switch and path == new)
+            if write(document, edited(document, name, change)):
                 changed.append(path)
     return tuple(changed)
 
 
-def _put(document: Document, section: Section, this: Access) -> None:
-    document.tree.setdefault("apiVersion", "v1")
-    document.tree.setdefault("kind", "Config")
-    field = FIELDS[section]
-    entry = document.find(section, this.name)
-    if entry is None:
-        if not document.tree.get(section):
-            document.tree[section] = CommentedSeq()
-        document.tree[section].append(this.entry(section))
-    elif section == "contexts" and isinstance(entry.get(field), dict):
-        entry[field].update(this.content(section))
-    else:
-        entry[field] = this.content(section)
+def _merged(document: Document, this: Access, sections: Sequence[Section], *, switch: bool) -> str:
+    text = document.text
+    for section in sections:
+        entry = document.find(section, this.name)
+        text = (
+            _renewed(text, section, this, entry)
+            if entry
+            else edit.put_entry(text, section, this.entry(section))
+        )
+    if switch and document.current_context != this.name:
+        text = edit.set_current(text, this.name)
+    return text
+
+
+def _renewed(text: str, section: Section, this: Access, entry: Node) -> str:
+    """Give an entry that exists the content of now, where it is another; what is added to a context stays."""
+    place, field, content = (section, this.name), FIELDS[section], this.content(section)
+    there = entry.get(field)
+    found = data(there) if there else {}
+    if section == "contexts" and isinstance(found, dict):
+        for key, value in content.items():
+            if found.get(key) != value:
+                text = edit.set_value(text, place, (field, key), value)
+        return text
+    return text if found == content else edit.set_value(text, place, (field,), content)

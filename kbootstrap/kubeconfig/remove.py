@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from kbootstrap.kubeconfig import edit
 from kbootstrap.kubeconfig.lock import WAIT, locked
-from kbootstrap.kubeconfig.read import FIELDS, Document, read
+from kbootstrap.kubeconfig.read import FIELDS, Document, named, read
+from kbootstrap.kubeconfig.tree import parse
+from kbootstrap.kubeconfig.verify import edited
 from kbootstrap.kubeconfig.write import write
 
 
@@ -16,14 +20,13 @@ def remove(paths: Sequence[Path], name: str, *, wait: float = WAIT) -> tuple[Pat
     A current context that was ours becomes empty: kubectl then asks, instead of talking to another cluster.
     Files without our entries are not even locked. `wait` is seconds, for each file's lock. Blocks.
 
-    Raises `PrerequisiteMissing` (KB1001, KB1002, KB1003) and `Locked` (KB1004).
+    Raises `PrerequisiteMissing` (KB1001, KB1002, KB1003, KB1006) and `Locked` (KB1004).
     """
     changed = []
     for path in [document.path for document in map(read, paths) if _has(document, name)]:
         with locked(path, wait=wait):
             document = read(path)
-            _take_out(document, name)
-            if write(document):
+            if write(document, edited(document, name, partial(_without, name=name))):
                 changed.append(path)
     return tuple(changed)
 
@@ -32,11 +35,9 @@ def _has(document: Document, name: str) -> bool:
     return document.current_context == name or any(document.find(section, name) for section in FIELDS)
 
 
-def _take_out(document: Document, name: str) -> None:
+def _without(document: Document, name: str) -> str:
+    text = document.text
     for section in FIELDS:
-        entries = document.tree.get(section) or []
-        for index in reversed(range(len(entries))):
-            if entries[index].get("name") == name:
-                del entries[index]
-    if document.current_context == name:
-        document.tree["current-context"] = ""
+        while named(parse(text).root, section, name):
+            text = edit.remove_entry(text, section, name)
+    return edit.set_current(text, "") if document.current_context == name else text

@@ -8,23 +8,20 @@ from pathlib import Path
 
 from kbootstrap.core import files
 from kbootstrap.core.errors import PrerequisiteMissing
-from kbootstrap.kubeconfig.read import Document, parse
+from kbootstrap.kubeconfig.read import Document
 
 MODE = 0o600
 """Whoever reads the file is administrator of the clusters in it."""
 
 
-def write(document: Document) -> bool:
-    """Write a document back and tell whether it was needed. The caller holds the lock.
+def write(document: Document, text: str) -> bool:
+    """Write a file's new text and tell whether it was needed. The caller holds the lock.
 
     Raises `PrerequisiteMissing` (KB1003); the file is then as it was.
     """
-    text = document.dump()
-    before = Document(document.path, parse(document.text, document.path), document.text)
-    if text == before.dump():
+    if text == document.text:
         return False
     write_text(document.path, text)
-    document.text = text
     return True
 
 

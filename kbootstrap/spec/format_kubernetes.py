@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import re
 
-from kbootstrap.spec import cron, distributions
+from kbootstrap.spec import cron, distributions, system_labels
 from kbootstrap.spec.flaw import Flaw, close, quote
 from kbootstrap.spec.format_names import NODE
+from kbootstrap.spec.references import is_private_key
 
 # Kubernetes: "Labels and Selectors", syntax and character set.
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
@@ -15,7 +17,8 @@ _PUBLIC_KEY = re.compile(
 )
 _PERCENTAGE = re.compile(r"[1-9]\d?%|100%", re.ASCII)
 _WHOLE = 100
-_PRIVATE_KEY = re.compile(r"PRIVATE KEY-----")
+_OPTIONS = re.compile(r"""(?:[^\s"]|"(?:\\.|[^"\\])*")+[ \t]+""")
+"""Matches what may stand before a key in authorized_keys (sshd(8), "AUTHORIZED_KEYS FILE FORMAT")."""
 
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
@@ -72,18 +75,37 @@ def taint(value: str) -> Flaw | None:
         help_ = f"Did you mean `{meant}`?" if meant else f"Write one of {', '.join(EFFECTS)}."
         return Flaw("KB0342", summary, f"{quote(effect)} is no effect.", help_)
     key, _, content = body.partition("=")
-    if label_key(key) is not None or (content and not _LABEL_NAME.fullmatch(content)):
+    if _qualified_name(key) is not None or (content and not _LABEL_NAME.fullmatch(content)):
         return Flaw(
             "KB0342",
             summary,
             f"{quote(value)} is not `key=value:Effect` with a label's key and value.",
             "Write `dedicated=db:NoSchedule`.",
         )
+    if owner := system_labels.TAINTS.get(key):
+        return Flaw(
+            "KB0362",
+            "Label or taint of the system",
+            f"{owner} adds and removes the taint `{key}` by the node's condition.",
+            "Use a key of your own, such as `dedicated=db:NoSchedule`.",
+        )
     return None
 
 
 def label_key(value: str) -> Flaw | None:
-    """Accept keys of labels: a name, with a domain before it where wanted."""
+    """Accept keys of labels that the spec may set: a name, with a domain before it where wanted."""
+    if owner := system_labels.LABELS.get(value):
+        return Flaw(
+            "KB0362",
+            "Label or taint of the system",
+            f"{owner} sets `{value}`, and other programs rely on its value.",
+            f"Use a label of your own, such as `example.org/{value.rpartition('/')[2]}`.",
+        )
+    return _qualified_name(value)
+
+
+def _qualified_name(value: str) -> Flaw | None:
+    """Accept what Kubernetes accepts as the key of a label or taint."""
     prefix, slash, name = value.rpartition("/")
     good = _LABEL_NAME.fullmatch(name) and (not slash or (len(prefix) <= 253 and NODE.fullmatch(prefix)))
     if good:
@@ -143,14 +165,21 @@ def absolute_path(value: str) -> Flaw | None:
 
 def public_key(value: str) -> Flaw | None:
     """Accept one public key as it stands in authorized_keys."""
-    if _PUBLIC_KEY.fullmatch(value):
-        return None
-    if _PRIVATE_KEY.search(value):
+    if is_private_key(value):
         return Flaw(
             "KB0210",
             "Private key in the spec",
             "This is a private key; it is public as soon as the spec is committed.",
             "Make a new key pair, and write the public key, or `{file: ~/.ssh/id_ed25519.pub}`.",
+        )
+    if _PUBLIC_KEY.fullmatch(value):
+        if _is_whole(*value.split()[:2]):
+            return None
+        return Flaw(
+            "KB0210",
+            "Not a public key",
+            "The key is cut off, or its text is of another type than its first word.",
+            "Copy the line of the `.pub` file again, as a whole.",
         )
     help_ = (
         f"Write `{{file: {value}}}`."
@@ -158,3 +187,24 @@ def public_key(value: str) -> Flaw | None:
         else "Write `{file: ~/.ssh/id_ed25519.pub}`, or the line of that file."
     )
     return Flaw("KB0210", "Not a public key", "This is not a line such as `ssh-ed25519 AAAA… name`.", help_)
+
+
+def authorized_key(line: str) -> Flaw | None:
+    """Accept a line of an authorized_keys file: a public key, with options before it where wanted."""
+    options = None if _PUBLIC_KEY.fullmatch(line) else _OPTIONS.match(line)
+    return public_key(line[options.end() :] if options else line)
+
+
+def _is_whole(kind: str, text: str) -> bool:
+    """Verify that a key has all its fields, the first of them its type (RFC 4253, section 6.6)."""
+    try:
+        blob = base64.b64decode(text, validate=True)
+    except ValueError:
+        return False
+    fields: list[bytes] = []
+    place = 0
+    while place < len(blob):
+        end = place + 4 + int.from_bytes(blob[place : place + 4], "big")
+        fields.append(blob[place + 4 : end])
+        place = end
+    return place == len(blob) and len(fields) > 1 and fields[0] == kind.encode()

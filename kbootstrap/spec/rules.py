@@ -37,6 +37,7 @@ CLUSTER_RULES: tuple[ClusterRule, ...] = (
     rules_pools.quorum,
     rules_pools.autoscaling_bounds,
     rules_pools.one_size,
+    rules_pools.duplicate_taints,
     rules_pools.known_pools,
     rules_pools.version_of_distribution,
     rules_volumes.mounts,

@@ -58,6 +58,27 @@ def one_size(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
             )
 
 
+def duplicate_taints(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
+    """Refuse two taints of one key and effect: the kubelet does not start with them."""
+    for pool, path in pools(cluster):
+        first: dict[tuple[str, str], int] = {}
+        for index, taint in enumerate(pool.taints):
+            earlier = first.setdefault((taint.key, taint.effect), index)
+            if earlier == index:
+                continue
+            span = spec.source.value((*path, "taints", earlier))
+            yield Diagnostic(
+                "KB0363",
+                "Two taints with one key and effect",
+                f"A node has one value of `{taint.key}` with the effect {taint.effect}; with two the kubelet "
+                "does not start.",
+                "Delete one of them, or give it another key or effect.",
+                spec.source.value((*path, "taints", index)),
+                "again here",
+                (Related(span, "first here"),) if span else (),
+            )
+
+
 def known_pools(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
     """Refuse a load balancer for a pool that does not exist."""
     names = [pool.name for pool in cluster.pools]

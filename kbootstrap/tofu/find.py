@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing
@@ -23,11 +23,15 @@ _HINT = f"run `{_PULL}`, or install OpenTofu >= 1.6 or Terraform >= 1.5, or name
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """A program that was found: `product` is `OpenTofu` or `Terraform`."""
+    """A program that was found: `product` is `OpenTofu` or `Terraform`.
+
+    `unusable` says what is wrong with those that come before it and cannot be used.
+    """
 
     path: Path
     product: str
     version: tuple[int, int, int]
+    unusable: tuple[str, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         return f"{self.product} {'.'.join(map(str, self.version))}"
@@ -36,27 +40,36 @@ class Binary:
 async def find(runner: Runner, env: Mapping[str, str], cache: Path, explicit: str | None = None) -> Binary:
     """Return the program to use: `explicit` (`--tofu`), else the variable, else what is on PATH, else ours.
 
-    On PATH `tofu` is preferred to `terraform`; one that is too old is passed over when another is there.
-    Raises `PrerequisiteMissing` (KB0503, KB0504) and says what was found and what is needed.
+    On PATH `tofu` is preferred to `terraform`; one that does not run, is something else or is too old is
+    passed over when another is there. Raises `PrerequisiteMissing` (KB0503, KB0504) and says what was found
+    and what is needed.
     """
     named = explicit or env.get(VARIABLE)
     if named:
-        path = _file(Path(named) if "/" in named else runner.which(named))
-        if path is None:
+        places = [_file(Path(named))] if "/" in named else [*map(_file, runner.places(named))]
+        if not any(places):
             source = "--tofu" if explicit else VARIABLE
             raise PrerequisiteMissing(
                 f"{source} names {named}, which is not there", hint=_HINT, code="KB0503"
             )
-        return _new_enough(await identify(path, runner, env, cache))
-    places = [_file(p) for p in (runner.which("tofu"), runner.which("terraform"), cache / "bin" / "tofu")]
+        return await _first(places, runner, env, cache)
+    on_path = (*runner.places("tofu"), *runner.places("terraform"))
+    return await _first([*map(_file, on_path), _file(cache / "bin" / "tofu")], runner, env, cache)
+
+
+async def _first(
+    places: Iterable[Path | None], runner: Runner, env: Mapping[str, str], cache: Path
+) -> Binary:
     problems: list[PrerequisiteMissing] = []
-    for place in places:
-        if place is None:
-            continue
+    for place in filter(None, places):
         try:
-            return _new_enough(await identify(place, runner, env, cache))
+            found = _new_enough(await identify(place, runner, env, cache))
         except PrerequisiteMissing as error:
             problems.append(error)
+        else:
+            return replace(found, unusable=tuple(problem.message for problem in problems))
+    if len(problems) == 1:
+        raise problems[0]
     if problems:
         message = "; ".join(problem.message for problem in problems)
         raise PrerequisiteMissing(message, hint=_HINT, code=problems[0].code)

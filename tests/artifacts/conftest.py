@@ -103,6 +103,9 @@ class FakeRunner:
     def which(self, program: str) -> Path | None:
         return self.programs.get(program)
 
+    def places(self, program: str) -> tuple[Path, ...]:
+        return (self.programs[program],) if program in self.programs else ()
+
     async def run(
         self,
         argv: Sequence[str],

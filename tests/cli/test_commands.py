@@ -233,3 +233,17 @@ def test_output_may_end_early(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts(tmp_path: Path, shell: str) -> None:
     assert "_KBOOTSTRAP_COMPLETE" in run("completion", shell, cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize("words", [["validate"], ["plan"], ["apply", "-y"]])
+def test_a_private_key_for_public_ones_is_refused_at_its_line(tmp_path: Path, words: list[str]) -> None:
+    """Nothing of the key is printed, and nothing is written beside the spec."""
+    spec = (SPECS / "local.yaml").read_text().rstrip("\n") + "\n    ssh: {authorized_keys: [{file: id}]}\n"
+    (tmp_path / "local.yaml").write_text(spec)
+    (tmp_path / "id").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0c2VjcmV0\n")
+    done = run(*words, "local.yaml", cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert f"local.yaml:{len(spec.splitlines())}:" in done.stderr
+    assert "KB0364" in done.stderr
+    assert "c2VjcmV0" not in done.stdout + done.stderr
+    assert not any("c2VjcmV0" in p.read_text() for p in tmp_path.rglob("*") if p.is_file() and p.name != "id")

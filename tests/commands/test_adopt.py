@@ -95,6 +95,7 @@ class _World:
             provider_context=None,
             provider=SimpleNamespace(adoption=SimpleNamespace(find=find)),
             lease=SimpleNamespace(verify=lambda: None),
+            space=SimpleNamespace(start=lambda: None),
         )
         return await adopt_cluster(context, beginning=lambda: None)  # type: ignore[arg-type]
 

@@ -57,3 +57,18 @@ def test_two_specs_in_a_folder_do_not_share_a_cluster(tmp_path: Path) -> None:
     with pytest.raises(PrerequisiteMissing, match="of the spec 'prod', not of 'dev'") as caught:
         cluster.claim("dev", making=False)
     assert caught.value.code == "KB0405"
+
+
+def test_a_cluster_that_was_only_planned_is_not_missed(tmp_path: Path) -> None:
+    """It is renamed in the spec, and nothing of the old name was made."""
+    workspace = Workspace.beside(tmp_path / "dev.yaml")
+    for name in ("planned", "started", "older", "oldest", "kept"):
+        space = workspace.of(name)
+        space.claim("dev", making=True)
+        space.root.mkdir()
+    workspace.of("started").start()
+    workspace.of("older").kubeconfig.touch()
+    (workspace.of("oldest").root / "terraform.tfstate").touch()
+    workspace.of("kept").start()
+    assert workspace.left("dev", ["kept"]) == ("older", "oldest", "started")
+    assert workspace.left("other", []) == ()

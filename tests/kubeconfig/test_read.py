@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kbootstrap.core.errors import PrerequisiteMissing
-from kbootstrap.kubeconfig.read import Document, parse, read
+from kbootstrap.kubeconfig.read import parse, read
 
 from .conftest import ADMIN, OTHERS
 
@@ -19,21 +19,21 @@ from .conftest import ADMIN, OTHERS
 def test_what_is_read_is_written_again(tmp_path: Path, text: str) -> None:
     path = tmp_path / "config"
     path.write_text(text)
-    assert read(path).dump() == text
+    assert read(path).text == text
 
 
 def test_indented_lists_stay_indented(tmp_path: Path) -> None:
     text = "clusters:\n  - name: a\n    cluster:\n      server: x\ncontexts: []\n"
     path = tmp_path / "config"
     path.write_text(text)
-    assert read(path).dump() == text
+    assert read(path).text == text
 
 
 def test_long_lines_are_not_folded(tmp_path: Path) -> None:
     text = f"users:\n- name: a\n  user:\n    client-key-data: {'QUJD' * 3000}\n    note: {'word ' * 500}end\n"
     path = tmp_path / "config"
     path.write_text(text)
-    assert read(path).dump() == text
+    assert read(path).text == text
 
 
 @pytest.mark.parametrize("text", ["", "\n", "# nothing yet\n", "clusters: null\nusers: []\n"])
@@ -44,7 +44,7 @@ def test_empty_files_are_kubeconfigs(tmp_path: Path, text: str) -> None:
 
 
 def test_a_missing_file_is_an_empty_one(tmp_path: Path) -> None:
-    assert read(tmp_path / "config").tree == {}
+    assert read(tmp_path / "config").root is None
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_devices_are_empty() -> None:
-    assert read(Path("/dev/null")).tree == {}
+    assert read(Path("/dev/null")).root is None
 
 
 def test_unreadable(tmp_path: Path) -> None:
@@ -114,4 +114,4 @@ def _nobody() -> Iterator[None]:
 def test_any_text_is_read_or_refused_clearly(text: str) -> None:
     path = Path("config")
     with contextlib.suppress(PrerequisiteMissing):
-        Document(path, parse(text, path), text).dump()
+        assert parse(text, path).text == text

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from kbootstrap.core.errors import PrerequisiteMissing
+from kbootstrap.kubeconfig.edit import set_current
 from kbootstrap.kubeconfig.read import read
 from kbootstrap.kubeconfig.write import write, write_text
 
@@ -16,10 +17,10 @@ def test_private_and_only_when_needed(tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_text(OTHERS)
     document = read(path)
-    assert not write(document)
-    document.tree["current-context"] = ""
-    assert write(document)
-    assert not write(document)
+    assert not write(document, document.text)
+    assert write(document, set_current(document.text, ""))
+    document = read(path)
+    assert not write(document, document.text)
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.read_text() == OTHERS.replace("current-context: work", "current-context: ''")
 

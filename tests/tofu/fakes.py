@@ -28,6 +28,9 @@ class FakeRunner:
     def which(self, program: str) -> Path | None:
         return self._path.get(program)
 
+    def places(self, program: str) -> tuple[Path, ...]:
+        return (self._path[program],) if program in self._path else ()
+
     async def run(
         self,
         argv: Sequence[str],

@@ -17,6 +17,8 @@ from kbootstrap.core.process import Finished, Runner
 
 _DEADLINE = 7200.0
 """Seconds for one program; the largest takes 10 minutes on two cores."""
+_ANSWER = 60.0
+"""Seconds for Go to print its version."""
 C_HINT = "on Debian and Ubuntu: apt-get install build-essential pkg-config libseccomp-dev"
 _OLDEST = (1, 21)
 """From 1.21 on Go fetches the newer toolchain that a module asks for (https://go.dev/doc/toolchain)."""
@@ -33,6 +35,7 @@ class Go:
         self._runner = runner
         self._cache = cache
         self._emit = emit
+        self._program = "go"
         self._env = {
             **{name: value for name, value in env.items() if name not in {"GOOS", "GOARCH", "GOEXPERIMENT"}},
             "GOMODCACHE": str(cache / "go" / "mod"),
@@ -47,21 +50,39 @@ class Go:
 
         Raises `PrerequisiteMissing` when there is no Go, or one that is too old.
         """
-        if self._runner.which("go") is None:
+        self._program = await self._find()
+        return (await self._run(["go", "env", "GOVERSION"], cwd=folder)).stdout.strip()
+
+    async def _find(self) -> str:
+        """Return the first Go on PATH that runs and is new enough."""
+        places = self._runner.places("go")
+        if not places:
             raise PrerequisiteMissing(
                 "building from source needs Go, and the program go is not on this machine",
                 hint="install Go 1.24 or newer, or name a mirror that has the files (`artifacts.mirror`)",
                 code="KB0907",
             )
-        said = (await self._run(["go", "env", "GOVERSION"], cwd=Path("/"))).stdout.strip()
-        found = re.match(r"go(\d+)\.(\d+)", said)
-        if not found or (int(found[1]), int(found[2])) < _OLDEST:
-            raise PrerequisiteMissing(
-                f"building from source needs Go {_OLDEST[0]}.{_OLDEST[1]} or newer; this machine has {said}",
-                hint="install a newer Go, or name a mirror that has the files (`artifacts.mirror`)",
-                code="KB0907",
-            )
-        return (await self._run(["go", "env", "GOVERSION"], cwd=folder)).stdout.strip()
+        unusable: list[str] = []
+        for place in places:
+            program = "go" if len(places) == 1 else str(place)
+            try:
+                argv = [program, "env", "GOVERSION"]
+                done = await self._runner.run(
+                    argv, deadline=_ANSWER, cwd=Path("/"), env=self._env, check=False
+                )
+            except KbootstrapError as error:
+                unusable.append(error.message)
+                continue
+            said = done.stdout.strip()
+            found = re.match(r"go(\d+)\.(\d+)", said)
+            if found and (int(found[1]), int(found[2])) >= _OLDEST:
+                return program
+            unusable.append(f"this machine has {said or 'no Go version'} ({place})")
+        raise PrerequisiteMissing(
+            f"building from source needs Go {_OLDEST[0]}.{_OLDEST[1]} or newer; {'; '.join(unusable)}",
+            hint="install a newer Go, or name a mirror that has the files (`artifacts.mirror`)",
+            code="KB0907",
+        )
 
     async def build(
         self,
@@ -103,7 +124,7 @@ class Go:
         what: str = "go",
     ) -> Finished:
         finished = await self._runner.run(
-            argv,
+            [self._program, *argv[1:]],
             deadline=_DEADLINE,
             cwd=cwd,
             env={**self._env, **(env or {})},

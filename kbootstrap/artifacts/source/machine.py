@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,8 @@ _COLD = 9 * _GIB
 _WARM = 5 * _GIB
 """Bytes for a further version when Go's caches are filled."""
 _ELF_INTERPRETER = b"/lib64/ld-linux"
+_ELF_MACHINE = slice(18, 20)
+"""Bytes of an ELF header that say for which processor it is (elf(5), `e_machine`)."""
 
 
 def architecture() -> str:
@@ -52,26 +55,39 @@ def check_space(cache: Path) -> None:
 async def c_compiler(runner: Runner, env: Mapping[str, str]) -> str:
     """Return the C compiler, after checking for it and for what runc links against."""
     compiler = env.get("CC") or "gcc"
-    missing = [f"{compiler} (a C compiler)"] if runner.which(compiler.split()[0]) is None else []
-    if runner.which("pkg-config") is None:
+    missing = []
+    if not await _runs(runner, [compiler.split()[0], "--version"]):
+        missing.append(f"{compiler} (a C compiler)")
+    if not await _runs(runner, ["pkg-config", "--version"]):
         missing.append("pkg-config")
     elif (await runner.run(["pkg-config", "--exists", "libseccomp"], deadline=30, check=False)).status != 0:
         missing.append("the headers of libseccomp")
     if missing:
         raise PrerequisiteMissing(
-            f"building from source needs {', '.join(missing)}, not found on this machine",
+            f"building from source needs {', '.join(missing)}, not found or not usable on this machine",
             hint=C_HINT,
             code="KB0908",
         )
     return compiler
 
 
+async def _runs(runner: Runner, argv: list[str]) -> bool:
+    """Tell whether a program is on PATH and can be started."""
+    if runner.which(argv[0]) is None:
+        return False
+    try:
+        await runner.run(argv, deadline=30, check=False)
+    except KbootstrapError:
+        return False
+    return True
+
+
 async def busybox(runner: Runner, target: Path) -> None:
     """Put a static busybox at `target`: the one on this machine, else out of Debian's package."""
-    found = runner.which("busybox")
-    if found and _is_static(found):
-        _install(found, target)
-        return
+    for found in runner.places("busybox"):
+        if _is_static(found):
+            _install(found, target)
+            return
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         folder = Path(scratch)
         try:
@@ -89,8 +105,11 @@ async def busybox(runner: Runner, target: Path) -> None:
 
 
 def _is_static(program: Path) -> bool:
-    with program.open("rb") as file:
-        return _ELF_INTERPRETER not in file.read(4096)
+    """Tell whether a program needs no libraries; a script, and one for another processor, do not count."""
+    with program.open("rb") as file, Path(sys.executable).open("rb") as own:
+        head, machine = file.read(4096), own.read(_ELF_MACHINE.stop)[_ELF_MACHINE]
+    foreign = head.startswith(b"\x7fELF") and head[_ELF_MACHINE] not in (b"", machine)
+    return _ELF_INTERPRETER not in head and not head.startswith(b"#!") and not foreign
 
 
 def _only(folder: Path, pattern: str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -10,12 +9,11 @@ from kbootstrap.core.errors import CredentialsRefused
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros.config import dump
 from kbootstrap.distros.model import Paths
+from kbootstrap.spec.contents import bucket_keys
 from kbootstrap.spec.model import S3, FromEnvironment, Reference, Snapshots
 from kbootstrap.spec.references import Reader
 
 _NOTE = "Keys of the bucket for snapshots, from where the spec says that they are read."
-_LINE = r"^\s*(?:aws_)?{}(?:_id)?\s*[:=]\s*[\"']?([^\s\"']+)"
-"""Matches `access_key: …` and, as in files of AWS, `aws_access_key_id = …`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +34,7 @@ def read_keys(s3: S3, reader: Reader, redactor: Redactor) -> Keys | None:
         secret = reader.text(FromEnvironment(f"{where.name}_SECRET_KEY")).strip()
     else:
         text = reader.text(where)
-        access = _line(text, "access_key")
-        secret = _line(text, "secret_key") or _line(text, "secret_access_key")
+        access, secret = bucket_keys(text)
         if not access or not secret:
             raise CredentialsRefused(
                 f"the file {reader.path(where)} does not have the keys of the bucket",
@@ -50,7 +47,7 @@ def read_keys(s3: S3, reader: Reader, redactor: Redactor) -> Keys | None:
 
 def read_authority(s3: S3, reader: Reader) -> str | None:
     """Return the authority (PEM) of the S3 service, None where the spec names none."""
-    return reader.text(s3.ca) if s3.ca else None
+    return reader.text(s3.ca, public=True) if s3.ca else None
 
 
 def read_passphrase(reference: Reference, reader: Reader, redactor: Redactor) -> str:
@@ -73,8 +70,3 @@ def private_files(
     if authority := read_authority(s3, reader):
         found[paths.s3_ca] = authority
     return found
-
-
-def _line(text: str, name: str) -> str:
-    found = re.search(_LINE.format(name), text, re.MULTILINE)
-    return found.group(1) if found else ""

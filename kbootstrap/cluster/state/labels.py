@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kbootstrap.cluster.state.model import ApiNode
+from kbootstrap.spec import system_labels
 from kbootstrap.spec.model import Taint
 
 ANNOTATION = "kbootstrap/applied"
@@ -29,7 +30,7 @@ def patch(node: ApiNode, labels: Mapping[str, str], taints: Iterable[Taint]) -> 
     label_changes: dict[str, str | None] = {
         key: value for key, value in labels.items() if node.labels.get(key) != value
     }
-    label_changes |= {key: None for key in old_labels if key not in labels and key in node.labels}
+    label_changes |= _removals(node, old_labels.difference(labels))
     found = {_id(taint): taint for taint in node.taints}
     kept = {key: taint for key, taint in found.items() if key not in wanted and key not in old_taints}
     result = kept | wanted
@@ -45,6 +46,21 @@ def patch(node: ApiNode, labels: Mapping[str, str], taints: Iterable[Taint]) -> 
     if result != found:
         whole["spec"] = {"taints": [_json(result[key], node.taint_times) for key in sorted(result)]}
     return whole
+
+
+def _removals(node: ApiNode, keys: Iterable[str]) -> dict[str, str | None]:
+    """Return how labels of an earlier spec are removed.
+
+    An earlier version accepted labels of the system. Those stay; the name of the node is restored,
+    because volumes and pods are bound to it.
+    """
+    changes: dict[str, str | None] = {}
+    for key in keys:
+        if key == system_labels.HOSTNAME and node.labels.get(key) != node.name:
+            changes[key] = node.name
+        elif key in node.labels and key not in system_labels.LABELS:
+            changes[key] = None
+    return changes
 
 
 def _id(taint: Taint) -> str:

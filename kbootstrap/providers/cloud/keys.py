@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 from kbootstrap.core import files
@@ -35,7 +34,8 @@ def public_keys(context: ProviderContext, own: Path | None) -> list[str]:
     first = [public_key(own)] if own else []
     reader = _reader(context)
     others = (
-        key if isinstance(key, str) else reader.text(key) for key in context.cluster.ssh.authorized_keys
+        key if isinstance(key, str) else reader.text(key, public=True)
+        for key in context.cluster.ssh.authorized_keys
     )
     lines = (line.strip() for text in (*first, *others) for line in text.splitlines())
     return list(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
@@ -46,8 +46,9 @@ def public_key(private: Path) -> str:
     import asyncssh
 
     beside = private.with_name(f"{private.name}.pub")
-    with contextlib.suppress(OSError):
-        return beside.read_text("utf-8").strip()
+    if beside.is_file():
+        reader = Reader(beside.parent, {}, "the public half of the SSH key", "KB0609")
+        return reader.text(FromFile(beside.name), public=True).strip()
     try:
         return asyncssh.read_private_key(private).export_public_key().decode().strip()
     except (OSError, asyncssh.KeyImportError) as error:

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
-from kbootstrap.core.errors import PrerequisiteMissing
+from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing
 from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.local.containers import CLUSTER, OWNER, SPEC, Containers
 from kbootstrap.spec import derive
@@ -124,9 +124,10 @@ async def _port_holder(port: int, containers: Containers, context: ProviderConte
             return f" by the container {container.name}"
     if context.runner.which("ss"):
         argv = ["ss", "-Hltnp", f"sport = :{port}"]
-        told = await context.runner.run(argv, deadline=_ASK, check=False)
-        if found := re.search(r'\(\("([^"]+)",pid=(\d+)', told.stdout):
-            return f" by {found[1]} (process {found[2]})"
+        with contextlib.suppress(KbootstrapError):  # one that cannot be run only names no process
+            told = await context.runner.run(argv, deadline=_ASK, check=False)
+            if found := re.search(r'\(\("([^"]+)",pid=(\d+)', told.stdout):
+                return f" by {found[1]} (process {found[2]})"
     return ""
 
 

@@ -81,19 +81,19 @@ class Containers:
 
     async def read(self, name: str, path: str) -> str:
         """Return a file of a running container; empty when it is not there."""
-        argv = [self.engine.command, "exec", name, "cat", path]
+        argv = [self.engine.program, "exec", name, "cat", path]
         told = await self._runner.run(argv, deadline=_ASK, check=False)
         return told.stdout if told.status == 0 else ""
 
     async def append(self, container: str, path: str, content: bytes) -> None:
         """Add to a file of a running container."""
         script = ["sh", "-c", 'cat >> "$1"', "sh", path]
-        argv = [self.engine.command, "exec", "--interactive", container, *script]
+        argv = [self.engine.program, "exec", "--interactive", container, *script]
         await self._runner.run(argv, deadline=_ASK, stdin=content)
 
     async def has(self, container: str, path: str) -> bool:
         """Return whether a container, running or not, has a file."""
-        argv = [self.engine.command, "cp", f"{container}:{path}", "-"]
+        argv = [self.engine.program, "cp", f"{container}:{path}", "-"]
         told = await self._runner.run(argv, deadline=_ASK, check=False)
         if told.status == 0:
             return True
@@ -118,7 +118,7 @@ class Containers:
         ids = (await self._tell("network", "ls", "--quiet", deadline=_ASK)).split()
         if not ids:
             return ()
-        argv = [self.engine.command, "network", "inspect", *ids]
+        argv = [self.engine.program, "network", "inspect", *ids]
         told = await self._runner.run(argv, deadline=_ASK, check=False)
         return tuple(_network(item) for item in _items(told.stdout))
 
@@ -130,12 +130,12 @@ class Containers:
         if not names:
             return ()
         # What went away in between is an error beside the answer about the others.
-        argv = [self.engine.command, "container", "inspect", *names]
+        argv = [self.engine.program, "container", "inspect", *names]
         told = await self._runner.run(argv, deadline=_ASK, check=False)
         return tuple(_container(item) for item in _items(told.stdout))
 
     async def _tell(self, *arguments: str, deadline: float) -> str:
-        return (await self._runner.run([self.engine.command, *arguments], deadline=deadline)).stdout
+        return (await self._runner.run([self.engine.program, *arguments], deadline=deadline)).stdout
 
 
 def _filters(labels: Mapping[str, str]) -> list[str]:

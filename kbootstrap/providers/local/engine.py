@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,7 +29,8 @@ class Engine:
     """An engine that answers. `cgroup` is 1 or 2; `storage` its folder of images and containers.
 
     `remote` says that containers run in another machine than this process (Docker Desktop, Podman machine, or
-    a daemon named by DOCKER_HOST). `identity` changes when what works with it may have changed.
+    a daemon named by DOCKER_HOST). `identity` changes when what works with it may have changed. `path` is
+    the program where the first of its name on PATH cannot be used, else empty.
     """
 
     command: Name
@@ -40,6 +41,12 @@ class Engine:
     storage: str
     memory: int
     identity: str
+    path: str = ""
+
+    @property
+    def program(self) -> str:
+        """What is run."""
+        return self.path or self.command
 
     def __str__(self) -> str:
         return f"{self.command} {self.version}{' (rootless)' if self.rootless else ''}"
@@ -55,7 +62,7 @@ async def detect(setting: str | None, context: ProviderContext) -> Engine:
         return await _ask(chosen, context.runner)
     failures: list[PrerequisiteMissing] = []
     for name in NAMES:
-        if context.runner.which(name) is None:
+        if not context.runner.places(name):
             continue
         try:
             return await _ask(name, context.runner)
@@ -101,21 +108,45 @@ def _chosen(setting: str | None, context: ProviderContext) -> Name | None:
 
 
 async def _ask(name: Name, runner: Runner) -> Engine:
-    if runner.which(name) is None:
+    if not runner.places(name):
         raise PrerequisiteMissing(
             f"the container engine {name} is not on PATH",
             hint=f"install {name}, or choose the other engine: `provider.local.engine` or KBOOTSTRAP_ENGINE",
             code="KB0601",
         )
+    places = runner.places(name)
+    failures: list[PrerequisiteMissing] = []
+    for place in places:
+        # The first one is known by its name, so that nothing changes where it works.
+        program = name if len(places) == 1 else str(place)
+        try:
+            found = await _ask_program(name, program, runner)
+        except PrerequisiteMissing as failure:
+            failures.append(failure)
+        else:
+            return found if place == places[0] else replace(found, path=program)
+    raise failures[0]
+
+
+async def _ask_program(name: Name, program: str, runner: Runner) -> Engine:
     try:
-        told = await runner.run([name, "info", "--format", "{{json .}}"], deadline=_ANSWER, check=False)
+        told = await runner.run([program, "info", "--format", "{{json .}}"], deadline=_ANSWER, check=False)
     except DeadlinePassed as error:
         raise PrerequisiteMissing(
             f"{name} did not answer within {_ANSWER:.0f} s", hint=_START[name], code="KB0602"
         ) from error
+    except PrerequisiteMissing as error:
+        raise PrerequisiteMissing(
+            error.message,
+            hint=f"install {name} for this machine, or choose the other engine: `provider.local.engine` or "
+            "KBOOTSTRAP_ENGINE",
+            code="KB0601",
+        ) from error
     try:
         info = json.loads(told.stdout)
     except ValueError:
+        info = None
+    if not isinstance(info, dict):
         info = {}
     trouble = "\n".join(info.get("ServerErrors") or ()) or (told.tail if told.status else "")
     if trouble or not info:

@@ -61,7 +61,7 @@ def image_name() -> str:
 
 async def exists(engine: Engine, context: ProviderContext) -> bool:
     """Return whether the engine has the image."""
-    argv = [engine.command, "image", "inspect", image_name()]
+    argv = [engine.program, "image", "inspect", image_name()]
     return (await context.runner.run(argv, deadline=_ASK, check=False)).status == 0
 
 
@@ -103,20 +103,20 @@ async def _make(engine: Engine, name: str, context: ProviderContext) -> None:
             kept = await rootfs.make(name, build, why, context)
         changes = [part for change in _CHANGES for part in ("--change", change)]
         tell(context, Status.WAITING, f"importing it into {engine.command}")
-        await context.runner.run([engine.command, "import", *changes, str(kept), name], deadline=_IMPORT)
+        await context.runner.run([engine.program, "import", *changes, str(kept), name], deadline=_IMPORT)
 
 
 async def _build(engine: Engine, name: str, build: Path, context: ProviderContext) -> str:
     """Build from the Dockerfile; return why it cannot be done, empty when it was."""
-    there = await context.runner.run([engine.command, "image", "inspect", BASE], deadline=_ASK, check=False)
+    there = await context.runner.run([engine.program, "image", "inspect", BASE], deadline=_ASK, check=False)
     try:
         if there.status:
             tell(context, Status.WAITING, f"pulling {BASE}")
-            pulled = await context.runner.run([engine.command, "pull", BASE], deadline=_PULL, check=False)
+            pulled = await context.runner.run([engine.program, "pull", BASE], deadline=_PULL, check=False)
             if pulled.status:
                 return pulled.tail
         tell(context, Status.WAITING, "building it from its Dockerfile")
-        argv = [engine.command, "build", "--tag", name, str(build)]
+        argv = [engine.program, "build", "--tag", name, str(build)]
         built = await context.runner.run(argv, deadline=_BUILD, check=False, on_line=log_lines(context))
     except DeadlinePassed as error:
         return error.message
@@ -125,10 +125,10 @@ async def _build(engine: Engine, name: str, build: Path, context: ProviderContex
 
 async def _forget_older(engine: Engine, name: str, context: ProviderContext) -> None:
     """Remove images of earlier versions; one that a container uses stays (the engine refuses)."""
-    argv = [engine.command, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", REPOSITORY]
+    argv = [engine.program, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", REPOSITORY]
     told = await context.runner.run(argv, deadline=_ASK, check=False)
     for line in told.stdout.split():
         if line.removeprefix("localhost/") != name and line.removeprefix("localhost/").startswith(
             f"{REPOSITORY}:"
         ):
-            await context.runner.run([engine.command, "image", "rm", line], deadline=_ASK, check=False)
+            await context.runner.run([engine.program, "image", "rm", line], deadline=_ASK, check=False)

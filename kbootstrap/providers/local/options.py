@@ -104,7 +104,7 @@ async def _try(engine: Engine, image: str, context: ProviderContext) -> Options:
 async def _boot(engine: Engine, chosen: tuple[str, ...], image: str, runner: Runner) -> str:
     """Boot a node for a moment; return why it does not, empty when it does."""
     name = f"kbootstrap-try-{secrets.token_hex(4)}"
-    argv = [engine.command, "run", "--detach", "--tty", "--name", name, "--pull=never", "--network=none"]
+    argv = [engine.program, "run", "--detach", "--tty", "--name", name, "--pull=never", "--network=none"]
     try:
         told = await runner.run([*argv, *chosen, image], deadline=_START, check=False)
         if told.status:
@@ -112,17 +112,17 @@ async def _boot(engine: Engine, chosen: tuple[str, ...], image: str, runner: Run
         end = time.monotonic() + _BOOT
         while time.monotonic() < end:
             await asyncio.sleep(0.2)
-            look = [engine.command, "exec", name, "systemctl", "is-active", "ssh.service"]
+            look = [engine.program, "exec", name, "systemctl", "is-active", "ssh.service"]
             told = await runner.run(look, deadline=_START, check=False)
             if told.stdout.strip() == "active":
                 return ""
             if "not running" in told.stderr or "stopped" in told.stderr or "state improper" in told.stderr:
                 break
-        told = await runner.run([engine.command, "logs", name], deadline=_START, check=False)
+        told = await runner.run([engine.program, "logs", name], deadline=_START, check=False)
         return told.tail or "systemd does not start, and says nothing"
     finally:
         await asyncio.shield(
-            runner.run([engine.command, "rm", "--force", "--volumes", name], deadline=_START, check=False)
+            runner.run([engine.program, "rm", "--force", "--volumes", name], deadline=_START, check=False)
         )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from kbootstrap.core.diagnostics import Diagnostic
@@ -88,9 +90,13 @@ class Local(Provider):
             "node_options": chosen.node,
             "labels": {OWNER: str(context.space.root)},
         }
+        # The state keeps the name. Where an unusable program of that name comes first, PATH leads past it.
+        path = context.env.get("PATH", os.defpath)
+        search = {"PATH": f"{Path(engine.path).parent}{os.pathsep}{path}"} if engine.path else {}
         return {
             "TF_VAR_engine": json.dumps(variables),
             "TF_VAR_ssh_authorized_keys": json.dumps(authorized_keys(context)),
+            **search,
         }
 
     async def inspect(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from kbootstrap.core.diagnostics import Diagnostic, SpecPath
 from kbootstrap.providers.openstack.settings import settings
 from kbootstrap.spec.model import Cluster, Spec
+from kbootstrap.spec.rules_names import pools
 
 LONGEST_NAME = 41
 """Characters of a spec's and a cluster's name: they stand in tags, `kbootstrap.cluster=production`, and
@@ -14,6 +15,14 @@ Neutron's tags have at most 60 (Networking API v2, "Standard attributes tag exte
 LAST_PORT = 2767
 """The last port of a load balancer whose node port, 30000 more, is one (Kubernetes: 30000 to 32767,
 `--service-node-port-range`)."""
+_ZONES = tuple(
+    f"{prefix}.kubernetes.io/{name}"
+    for prefix in ("topology", "failure-domain.beta")
+    for name in ("region", "zone")
+)
+"""Labels that the cloud controller sets on every node (Kubernetes: "Cloud Controller Manager")."""
+_CINDER_ZONE = "topology.cinder.csi.openstack.org/zone"
+"""The label by which Cinder's driver finds nodes of a volume's zone; another value stops its registration."""
 _MADE = ("mtu", "dns_servers")
 """Keys of a network that is made."""
 
@@ -25,6 +34,7 @@ def problems(spec: Spec, cluster: Cluster) -> tuple[Diagnostic, ...]:
         *_existing(spec, cluster),
         *_names(spec, cluster),
         *_ports(spec, cluster),
+        *_labels(spec, cluster),
     )
 
 
@@ -131,3 +141,20 @@ def _both(names: list[str]) -> str:
 
 def _not_fitting(spec: Spec, path: SpecPath, reason: str, help_: str) -> Diagnostic:
     return Diagnostic("KB0351", "Existing network does not fit", reason, help_, spec.source.key(path))
+
+
+def _labels(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
+    """Refuse labels that the cloud controller or the storage driver sets on every node."""
+    own = settings(cluster)
+    owners = dict.fromkeys(_ZONES, "The cloud controller") if own.cloud_controller else {}
+    if own.block_storage:
+        owners[_CINDER_ZONE] = "Cinder's driver"
+    for pool, path in pools(cluster):
+        for key in sorted(owners.keys() & pool.labels.keys()):
+            yield Diagnostic(
+                "KB0362",
+                "Label or taint of the system",
+                f"{owners[key]} sets `{key}` from what the cloud says about the machine.",
+                "Delete it: pods can use the value that is there. A label of your own has another domain.",
+                spec.source.key((*path, "labels", key)),
+            )

@@ -36,7 +36,7 @@ def known(context: ProviderContext) -> Known | None:
 
     reader = Reader(context.space.base.parent, context.env, "host keys", "KB0650")
     file = FromFile(named["file"])
-    text = reader.text(file)
+    text = reader.text(file, public=True)
     try:
         found = asyncssh.import_known_hosts(text)
     except ValueError as error:

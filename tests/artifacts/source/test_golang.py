@@ -9,7 +9,7 @@ import pytest
 
 from kbootstrap.artifacts.source.golang import Go, explained
 from kbootstrap.core.errors import PrerequisiteMissing
-from kbootstrap.core.process import Finished
+from kbootstrap.core.process import Finished, LocalRunner
 from tests.artifacts.conftest import Ear, FakeRunner
 
 
@@ -80,3 +80,24 @@ def test_failures_have_a_meaning(said: str, code: str, exit_code: int) -> None:
     error = explained(Finished(("go", "build"), 1, "", said), "k3s", Path("/cache"))
     assert (error.code, error.exit_code) == (code, exit_code)
     assert error.hint
+
+
+async def test_a_go_that_cannot_run_or_is_too_old_is_passed_over(tmp_path: Path) -> None:
+    scripts = {
+        "one": "#!/no/interpreter\n",
+        "two": "#!/bin/sh\necho go1.19.8\n",
+        "three": "#!/bin/sh\necho $0 >&2; echo go1.24.1\n",
+    }
+    for folder, content in scripts.items():
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "go").write_text(content)
+        (tmp_path / folder / "go").chmod(0o755)
+    path = ":".join(str(tmp_path / folder) for folder in scripts)
+    found = Go(LocalRunner({"PATH": path}), tmp_path, {"PATH": path}, ear := Ear())
+    assert await found.version(tmp_path) == "go1.24.1"
+    assert str(tmp_path / "three" / "go") in ear.text
+    (tmp_path / "three" / "go").unlink()
+    with pytest.raises(
+        PrerequisiteMissing, match=r"interpreter is not on this machine; this machine has go1\.19\.8"
+    ):
+        await found.version(tmp_path)

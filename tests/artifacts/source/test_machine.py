@@ -73,3 +73,12 @@ async def test_no_busybox_anywhere(tmp_path: Path, apt: bool) -> None:
     with pytest.raises(PrerequisiteMissing, match="static busybox") as caught:
         await machine.busybox(runner, tmp_path / "target")
     assert caught.value.code == "KB0908"
+
+
+async def test_a_busybox_that_is_a_script_or_for_another_processor_is_not_taken(tmp_path: Path) -> None:
+    runner = FakeRunner()
+    runner.programs["busybox"] = tmp_path / "busybox"
+    for content in (b"#!/bin/sh\n", b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\xff\xff" + bytes(80)):
+        (tmp_path / "busybox").write_bytes(content)
+        with pytest.raises(PrerequisiteMissing, match="static busybox"):
+            await machine.busybox(runner, tmp_path / "target")

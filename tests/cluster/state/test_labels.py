@@ -102,3 +102,14 @@ def test_a_patched_node_needs_no_patch(
     assert patch(again, wanted, wishes) is None
     assert set(wishes) <= set(again.taints)
     assert {k: merged[k] for k in wanted} == wanted
+
+
+def test_labels_of_the_system_that_an_earlier_spec_set_are_not_removed() -> None:
+    applied = '{"labels":["kubernetes.io/arch","kubernetes.io/hostname"],"taints":[]}'
+    for labels in ({"kubernetes.io/hostname": "foo", "kubernetes.io/arch": "amd64"}, {}):
+        change = patch(node(labels=labels, applied=applied), {}, ())
+        assert change is not None
+        assert change["metadata"]["labels"] == {"kubernetes.io/hostname": "n"}
+    change = patch(node(labels={"kubernetes.io/hostname": "n"}, applied=applied), {}, ())
+    assert change is not None
+    assert "labels" not in change["metadata"]

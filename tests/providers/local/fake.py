@@ -51,6 +51,9 @@ class FakeRunner:
     def which(self, program: str) -> Path | None:
         return Path("/usr/bin") / program if program in self.programs else None
 
+    def places(self, program: str) -> tuple[Path, ...]:
+        return (Path("/usr/bin") / program,) if program in self.programs else ()
+
     async def run(
         self,
         argv: Sequence[str],

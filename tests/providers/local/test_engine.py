@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kbootstrap.core.errors import PrerequisiteMissing
+from kbootstrap.core.process import LocalRunner
 from kbootstrap.providers.local.engine import detect, remember
 from tests.providers.local.fake import DOCKER, PODMAN, FakeRunner, context
 
@@ -79,3 +81,35 @@ async def test_an_unknown_engine_is_refused(tmp_path: Path) -> None:
 async def test_docker_desktop_runs_elsewhere(tmp_path: Path) -> None:
     runner = FakeRunner({"docker info": json.dumps({**DOCKER, "OperatingSystem": "Docker Desktop"})})
     assert (await detect(None, context(runner, tmp_path))).remote
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\xff\xff" + bytes(80),
+        b"#!/no/interpreter\n",
+        b"#!/bin/sh\necho []\n",
+    ],
+    ids=["another processor", "no interpreter", "another program"],
+)
+async def test_a_program_that_is_not_the_engine_is_passed_over(tmp_path: Path, first: bytes) -> None:
+    """The next one of its name is used, also by OpenTofu's provisioners, then the other engine."""
+    places = [tmp_path / "one" / "docker", tmp_path / "two" / "docker", tmp_path / "two" / "podman"]
+    for place, content in zip(places, (first, answer(DOCKER), answer(PODMAN)), strict=True):
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(content)
+        place.chmod(0o755)
+    path = f"{tmp_path / 'one'}:{tmp_path / 'two'}"
+    here = replace(context(FakeRunner({}), tmp_path), runner=LocalRunner({"PATH": path}))
+    found = await detect(None, here)
+    assert (found.command, found.program) == ("docker", str(places[1]))
+    places[1].unlink()
+    found = await detect(None, here)
+    assert (found.command, found.program) == ("podman", "podman")
+    with pytest.raises(PrerequisiteMissing) as caught:
+        await detect("docker", here)
+    assert caught.value.code in {"KB0601", "KB0602"}
+
+
+def answer(info: object) -> bytes:
+    return f"#!/bin/sh\n/bin/cat <<'END'\n{json.dumps(info)}\nEND\n".encode()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -104,3 +105,29 @@ def test_what_is_open_to_everybody_is_told(allowed: str, open_: list[str]) -> No
     assert [f"`{name}.allowed_cidrs`" in p.reason for name, p in zip(open_, found, strict=True)] == [
         True
     ] * len(open_)
+
+
+@pytest.mark.parametrize(
+    ("extra", "refused"),
+    [
+        ("", []),
+        (
+            ", cloud_controller: true",
+            ["failure-domain.beta.kubernetes.io/region", "topology.kubernetes.io/zone"],
+        ),
+        (", block_storage: true", ["topology.cinder.csi.openstack.org/zone"]),
+    ],
+)
+def test_labels_that_the_cloud_controller_and_the_driver_set(extra: str, refused: list[str]) -> None:
+    keys = (
+        "failure-domain.beta.kubernetes.io/region",
+        "topology.cinder.csi.openstack.org/zone",
+        "topology.kubernetes.io/zone",
+        "topology.example.org/zone",
+    )
+    made = spec(CLOUD + extra)
+    cluster = made.clusters[0]
+    labelled = replace(cluster.control_plane, labels=dict.fromkeys(keys, "a"))
+    found = problems(made, replace(cluster, control_plane=labelled, pools=()))
+    assert [problem.code for problem in found] == ["KB0362"] * len(refused)
+    assert all(key in problem.reason for key, problem in zip(refused, found, strict=True))
