@@ -2,7 +2,7 @@
 
 A provider is a folder `providers/<name>/` with `PROVIDER` in its `__init__.py`, a schema
 `schemas/providers/<name>.json`, and modules in `terraform-modules/<name>/`. It is found by its name (`find`);
-no list names it. docs/decisions/0048 gives the reasons for this form.
+no list names it. docs/decisions/0050 gives the reasons for this form.
 """
 
 from __future__ import annotations
