@@ -3,8 +3,9 @@
     python -m pytest -p tests.suite.record --record FILE …
     python -m pytest -p tests.suite.record --record FILE --repeat "NODE ID" …
 
-A record has one JSON object per line: `{"test", "outcome", "reason"}`, and `{"ended": <exit status>}` as the
-last one of a run that came to its end. A run that crashed leaves no such line.
+A record has one JSON object per line: `{"options"}`, what a repeat must be called with; for each test
+`{"test", "outcome", "reason"}`; and `{"ended": <exit status>}` as the last one of a run that came to its end.
+A run that crashed leaves no such line.
 """
 
 from __future__ import annotations
@@ -25,7 +26,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     path = config.getoption("--record")
     if path is not None and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Recorder(path))
+        recorder = Recorder(path)
+        config.pluginmanager.register(recorder)
+        recorder.begin(
+            [str(word) for word in config.invocation_params.args if str(word).startswith("--tool=")]
+        )
 
 
 @pytest.hookimpl(trylast=True)
@@ -51,6 +56,9 @@ class Recorder:
         self._path = path
         self._settled: set[str] = set()
 
+    def begin(self, options: list[str]) -> None:
+        self._write(options=options)
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
             self._settle(report.nodeid, "failed", str(report.longrepr)[-300:])
@@ -72,6 +80,6 @@ class Recorder:
             self._settled.add(test)
             self._write(test=test, outcome=outcome, reason=reason)
 
-    def _write(self, **line: str | int) -> None:
+    def _write(self, **line: str | int | list[str]) -> None:
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")

@@ -15,8 +15,8 @@ def stage(**outcomes: str) -> Stage:
     return Stage(outcomes, {t: "no reason" for t, o in outcomes.items() if o == "skipped"}, complete=True)
 
 
-def nothing(failed: Sequence[str]) -> list[str]:
-    raise AssertionError(f"{failed} repeated")
+def nothing(options: Sequence[str], failed: Sequence[str]) -> list[str]:
+    raise AssertionError(f"{failed} repeated with {options}")
 
 
 def test_a_good_run_repeats_nothing() -> None:
@@ -30,7 +30,7 @@ def test_a_good_run_repeats_nothing() -> None:
 @pytest.mark.parametrize(("flaky", "good"), [(1, True), (2, True), (3, False)])
 def test_two_flaky_tests_are_tolerated_and_named(flaky: int, good: bool) -> None:
     tests = {f"t{number}": "failed" for number in range(flaky)} | {"other": "passed"}
-    verdict = judge({"e2e": stage(**tests)}, lambda failed: failed)
+    verdict = judge({"e2e": stage(**tests)}, lambda _, failed: failed)
     assert verdict.good is good
     assert verdict.flaky == tuple(tests)[:-1]
     lines = verdict.lines()
@@ -39,7 +39,7 @@ def test_two_flaky_tests_are_tolerated_and_named(flaky: int, good: bool) -> None
 
 
 def test_what_fails_twice_fails_the_run() -> None:
-    verdict = judge({"e2e": stage(a="failed", b="failed")}, lambda failed: failed[:1])
+    verdict = judge({"e2e": stage(a="failed", b="failed")}, lambda _, failed: failed[:1])
     assert (verdict.flaky, verdict.failed, verdict.good) == (("a",), ("b",), False)
 
 
@@ -84,3 +84,19 @@ def test_a_linter_that_failed_fails_the_run(tmp_path: Path, capsys: pytest.Captu
     lines = capsys.readouterr().out.splitlines()
     assert "failed without tests: ruff mypy" in lines
     assert lines[-1] == "1 passed, 0 failed, 0 skipped"
+
+
+def test_a_repeat_has_the_options_of_its_stage(tmp_path: Path) -> None:
+    path = tmp_path / "terraform.jsonl"
+    path.write_text(
+        '{"options": ["--tool=terraform"]}\n{"test": "a", "outcome": "failed", "reason": ""}\n{"ended": 1}\n'
+    )
+    asked: list[tuple[Sequence[str], Sequence[str]]] = []
+
+    def repeat(options: Sequence[str], failed: Sequence[str]) -> Sequence[str]:
+        asked.append((options, failed))
+        return failed
+
+    verdict = judge({"tofu": stage(a="passed"), "terraform": read(path)}, repeat)
+    assert asked == [(("--tool=terraform",), ["a"])]
+    assert (verdict.passed, verdict.flaky) == (1, ("a --tool=terraform",))

@@ -24,8 +24,8 @@ REPEATED = 10
 """With more failures than this the code is broken, and repeating costs an hour."""
 _ENDED = {0, 1, 5}
 """Exit statuses of pytest that say that its tests ran: all passed, some failed, none were there."""
-Repeat = Callable[[Sequence[str]], Iterable[str]]
-"""Runs tests again and returns those that passed."""
+Repeat = Callable[[Sequence[str], Sequence[str]], Iterable[str]]
+"""Runs tests again, with these options of pytest, and returns those that passed."""
 
 
 @dataclass
@@ -35,6 +35,13 @@ class Stage:
     outcomes: dict[str, str] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     complete: bool = False
+    options: tuple[str, ...] = ()
+    """What a repeat must be called with."""
+
+    @property
+    def failed(self) -> list[str]:
+        """The tests that failed."""
+        return [test for test, outcome in self.outcomes.items() if outcome == "failed"]
 
 
 def read(path: Path) -> Stage:
@@ -48,6 +55,9 @@ def read(path: Path) -> Stage:
             continue
         if "ended" in entry:
             found.complete = entry["ended"] in _ENDED
+        elif "options" in entry:
+            found.options = tuple(entry["options"])
+        if "test" not in entry:
             continue
         test = entry["test"]
         if found.outcomes.get(test) != "failed":
@@ -90,19 +100,23 @@ class Verdict:
 
 def judge(stages: Mapping[str, Stage], repeat: Repeat) -> Verdict:
     """Sum up stages by name, after repeating what failed."""
-    outcomes = [item for stage in stages.values() for item in stage.outcomes.items()]
     crashed = [f"{name}: the stage crashed" for name, stage in stages.items() if not stage.complete]
-    failed = [test for test, outcome in outcomes if outcome == "failed"]
-    again = set(repeat(failed)) if 0 < len(failed) <= REPEATED else set()
+    worth = sum(len(stage.failed) for stage in stages.values()) <= REPEATED
+    failed: list[str] = []
+    flaky: list[str] = []
+    for stage in stages.values():
+        again = set(repeat(stage.options, stage.failed)) if worth and stage.failed else set()
+        for test in stage.failed:
+            (flaky if test in again else failed).append(" ".join([test, *stage.options]))
     return Verdict(
-        passed=sum(outcome == "passed" for _, outcome in outcomes),
-        failed=(*(test for test in failed if test not in again), *crashed),
-        flaky=tuple(test for test in failed if test in again),
+        passed=sum(list(stage.outcomes.values()).count("passed") for stage in stages.values()),
+        failed=(*failed, *crashed),
+        flaky=tuple(flaky),
         skipped={test: why for stage in stages.values() for test, why in stage.reasons.items()},
     )
 
 
-def repeat_alone(failed: Sequence[str]) -> set[str]:
+def repeat_alone(options: Sequence[str], failed: Sequence[str]) -> set[str]:
     """Run each module's failed tests in a new process without xdist; return those that passed."""
     passed: set[str] = set()
     modules: dict[str, list[str]] = {}
@@ -115,7 +129,7 @@ def repeat_alone(failed: Sequence[str]) -> set[str]:
             record = Path(folder) / "record.jsonl"
             chosen = [f"--repeat={test}" for test in tests]
             base = [sys.executable, "-m", "pytest", "-q", "-p", "tests.suite.record", f"--record={record}"]
-            subprocess.run([*base, *chosen, module], check=False)
+            subprocess.run([*base, *options, *chosen, module], check=False)
             outcomes = read(record).outcomes
             passed |= {test for test in tests if outcomes.get(test) == "passed"}
     return passed

@@ -64,7 +64,7 @@ def spec(cluster: Lab, port: int) -> str:
 def kept(folder: Path) -> Iterator[tuple[str, str]]:
     """Yield every file of the folder that may be shared, with its text; of saved plans the manifest."""
     for path in folder.rglob("*"):
-        if not path.is_file() or path.name in PRIVATE or "s3" in path.relative_to(folder).parts:
+        if not path.is_file() or path.name in PRIVATE:
             continue
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
