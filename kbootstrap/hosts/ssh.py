@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kbootstrap.core.errors import CredentialsRefused, DeadlinePassed, HostUnreachable
 from kbootstrap.core.events import Emit, Event, Status, Type, nowhere
 from kbootstrap.core.redact import Redactor
-from kbootstrap.hosts import pinning
+from kbootstrap.hosts import failures, pinning
 from kbootstrap.hosts.attempt import TryAgain, WrongKey, where
 from kbootstrap.hosts.known_hosts import KnownHosts
 from kbootstrap.inventory.model import Endpoint, Machine, SshTarget
@@ -214,7 +214,7 @@ class SshConnector:
             output = await host.login(limit=limit)
         except (HostUnreachable, DeadlinePassed) as error:
             raise TryAgain("the connection ends after the login", "see the machine's console log") from error
-        if output.status == 0:
+        if output is None:
             return
         said = self._redactor.clean(output.tail)
         if output.status == 254 or "nologin" in said or "booting up" in said:
@@ -226,8 +226,10 @@ class SshConnector:
             hint = (
                 f"allow it without one, in /etc/sudoers.d/{target.user}: {target.user} ALL=(ALL) NOPASSWD:ALL"
             )
-        else:
+        elif "sudo" in said:
             reason, hint = f"user {target.user} may not become root", "check sudo on the machine"
+        else:
+            raise failures.not_started(host.name, "the first command", output, self._redactor)
         raise CredentialsRefused(
             f"on {host.name}, {reason}", detail=said or None, hint=hint, code="KB0706", host=host.name
         )
