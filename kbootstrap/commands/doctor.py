@@ -5,6 +5,7 @@ Looked at without changing anything.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -73,7 +74,7 @@ async def _machines(context: Context, given: Mapping[str, Any]) -> list[Check]:
 async def _taken(host: Host) -> frozenset[int]:
     """Return the TCP ports that somebody listens on."""
     output = await host.run(_LISTENING, deadline=GLANCE, check=False)
-    return frozenset(int(word, 16) for word in output.stdout.split())
+    return frozenset(int(word, 16) for word in output.stdout.split() if re.fullmatch("[0-9A-F]{4}", word))
 
 
 def judge(everything: Wanted, node: WantedNode, facts: NodeFacts, taken: frozenset[int]) -> Iterator[Check]:
