@@ -17,9 +17,9 @@ def ssh_argv(
 
     The host key must be pinned in `known_hosts` already (connecting once with our own client does it), else
     ssh refuses. The user's ssh configuration is left out (`-F none`): it was read when the target was made.
-    The words of `command` reach the remote shell as they are here, quoted.
+    The words of `command` are joined with spaces and given to the remote shell, as `ssh` does it.
     """
-    remote = [shlex.join(command)] if command else []
+    remote = [" ".join(command)] if command else []
     return [program, *_options(target, known_hosts, program), "--", target.host, *remote]
 
 

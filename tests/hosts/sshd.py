@@ -34,12 +34,30 @@ exit $status
 """
 """Stands for shells that are not installed: csh expands `!` and breaks at newlines inside single quotes, fish
 takes backslashes there for its own."""
+PROGRAMS = (
+    *("blkid", "date", "df", "dmesg", "du", "free", "grep", "hostname", "journalctl", "k3s", "ls", "mount"),
+    *("rm", "sort", "systemctl", "tail", "timedatectl", "uptime", "wipefs"),
+)
+"""What commands of the documentation may run: stand-ins that do nothing, for user `reader`."""
+READER = """\
+#!/bin/sh
+# The login shell of somebody who tries what the documentation says: nothing is there but the stand-ins.
+PATH=/mnt/programs
+export PATH
+[ "$1" = -c ] || exit 64
+exec /bin/sh -c "$2"
+"""
+_SUDO = """\
+#!/bin/sh
+command -v "$1" > /dev/null || { echo "sudo: $1: command not found" >&2; exit 127; }
+"""
 SHELLS = {
     "odd": ("/mnt/odd-shell", {}),
     "bash": ("bash", {".bashrc": "echo '*** welcome ***'; echo noise >&2\n"}),
     "tcsh": ("tcsh", {".tcshrc": "echo '*** welcome ***'\n"}),
     "zsh": ("zsh", {".zshenv": "echo '*** welcome ***'; echo noise >&2\n"}),
     "fish": ("fish", {".config/fish/config.fish": "echo '*** welcome ***'\n"}),
+    "reader": ("/mnt/reader-shell", {}),
     "nothing": ("/usr/sbin/nologin", {}),
     "hungry": ("bash", {".bashrc": "cat > /dev/null\n"}),
 }
@@ -65,7 +83,7 @@ set -e
 for name in passwd shadow sudoers; do mount --bind {folder}/$name /etc/$name; done
 mount -t tmpfs -o size=3m tmpfs {folder}/full
 mount -t tmpfs -o size=1m,mode=755 tmpfs /mnt
-cp -r {folder}/authorized_keys {folder}/home {folder}/odd-shell /mnt
+cp -r {folder}/authorized_keys {folder}/home {folder}/programs {folder}/*-shell /mnt
 chmod -R a+rX /mnt
 exec {sshd} -D -e -f {folder}/config
 """
@@ -178,8 +196,12 @@ def shell_of(user: str) -> str | None:
 
 def _pretend_users(folder: Path) -> None:
     users = {"free": ("/", "/bin/sh"), "asked": ("/", "/bin/sh")}
-    (folder / "odd-shell").write_text(STAND_IN)
-    (folder / "odd-shell").chmod(0o755)
+    (folder / "programs").mkdir(exist_ok=True)
+    scripts = {"odd-shell": STAND_IN, "reader-shell": READER, "programs/sudo": _SUDO}
+    scripts |= {f"programs/{program}": "#!/bin/sh\n" for program in PROGRAMS}
+    for script, text in scripts.items():
+        (folder / script).write_text(text)
+        (folder / script).chmod(0o755)
     for name, (_, files) in SHELLS.items():
         (folder / "home" / name).mkdir(parents=True, exist_ok=True)
         for file, text in files.items():

@@ -16,7 +16,7 @@ from kbootstrap.hosts.remote import feed, wrap
 from tests.hosts.conftest import Around
 from tests.hosts.sshd import SHELLS, Sshd, shell_of
 
-USERS = [name for name in SHELLS if name not in ("nothing", "hungry")]
+USERS = [name for name in SHELLS if name not in ("reader", "nothing", "hungry")]
 AWKWARD = """echo 'it'"'"'s "quoted" \\ back\\slash ! !! !$ $HOME ~ * {a,b} % ^x^y^ ü'
 cat <<'EOF'
     `lines`	of $(text)
