@@ -92,18 +92,50 @@ def _named(target: SshTarget, held: list[asyncssh.SSHKeyPair], name: str) -> Off
     pairs: list[asyncssh.SSHKeyPair] = []
     tried: list[str] = []
     for path in target.identities:
+        if public_half(path):
+            pairs += _private_half(path, held, name)
+            tried.append(f"{path} (through the SSH agent)")
+            continue
         _check(path, name)
         try:
             pairs += asyncssh.load_keypairs([path])
             tried.append(str(path))
         except (OSError, ValueError) as error:
-            public = _public(path)
-            same = [pair for pair in held if public and pair.key_public_data == public.public_data]
+            same = _same(_public(path), held)
             if not same:
                 raise _unusable(path, name, error, encrypted=_is_encrypted(error)) from error
             pairs += same
             tried.append(f"{path} (through the SSH agent)")
     return Offer(tuple(pairs), tuple(tried), ())
+
+
+def public_half(path: Path) -> asyncssh.SSHKey | None:
+    """Return the public key in a file; None where it holds something else, a private key for example.
+
+    A named public key selects the agent's key of which it is the half (ssh_config(5), IdentityFile).
+    """
+    try:
+        if b"PRIVATE KEY" in path.read_bytes():
+            return None
+        return asyncssh.read_public_key(path)
+    except (OSError, ValueError):
+        return None
+
+
+def _private_half(path: Path, held: list[asyncssh.SSHKeyPair], name: str) -> list[asyncssh.SSHKeyPair]:
+    same = _same(public_half(path), held)
+    if not same:
+        raise CredentialsRefused(
+            f"{path} is a public key, and the SSH agent does not hold its private half to log in to {name}",
+            hint="add the private key to the agent (ssh-add), or name its file in the spec (ssh.private_key)",
+            code="KB0705",
+            host=name,
+        )
+    return same
+
+
+def _same(public: asyncssh.SSHKey | None, held: list[asyncssh.SSHKeyPair]) -> list[asyncssh.SSHKeyPair]:
+    return [pair for pair in held if public and pair.key_public_data == public.public_data]
 
 
 def _check(path: Path, name: str) -> None:

@@ -40,9 +40,13 @@ def public_keys(cluster: Cluster, around: Surroundings, own: Path | None) -> lis
 
 
 def public_key(private: Path) -> str:
-    """Return the public half: from the `.pub` file beside it, else computed."""
+    """Return the public half: the file itself, the `.pub` file beside it, or computed from the private one."""
     import asyncssh
 
+    from kbootstrap.hosts.keys import public_half
+
+    if half := public_half(private):
+        return half.export_public_key().decode().strip()
     beside = private.with_name(f"{private.name}.pub")
     with contextlib.suppress(OSError):
         return beside.read_text("utf-8").strip()

@@ -17,6 +17,14 @@ async def test_the_spec_names_keys(tmp_path: Path) -> None:
     assert await authorized_keys(cluster, surroundings(tmp_path)) == [KEY]
 
 
+async def test_a_private_key_may_be_named_by_its_public_half(tmp_path: Path) -> None:
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    (tmp_path / "id.pub").write_bytes(key.export_public_key())
+    cluster = openstack(more=f"    ssh: {{private_key: {{file: {tmp_path}/id.pub}}}}\n").clusters[0]
+    public = key.export_public_key().decode().strip()
+    assert await authorized_keys(cluster, surroundings(tmp_path)) == [public]
+
+
 async def test_else_those_of_the_operator(tmp_path: Path) -> None:
     key = asyncssh.generate_private_key("ssh-ed25519")
     (tmp_path / ".ssh").mkdir()
