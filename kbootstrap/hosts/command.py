@@ -27,8 +27,10 @@ def _options(target: SshTarget, known_hosts: Path, program: str) -> list[str]:
     options = ["-F", "none", "-p", str(target.port), "-l", target.user]
     for identity in target.identities:
         options += ["-i", str(identity)]
-    if target.identities:
+    if target.identities and target.identities_only:
         options += ["-o", "IdentitiesOnly=yes"]
+    if target.agent:
+        options += ["-o", f"IdentityAgent={target.agent}"]
     options += [
         *("-o", f"HostKeyAlias={host_pattern(target.key_alias)}"),
         *("-o", 'UserKnownHostsFile="{}"'.format(str(known_hosts).replace("%", "%%"))),
@@ -42,4 +44,6 @@ def _options(target: SshTarget, known_hosts: Path, program: str) -> list[str]:
         inner = _options(target.jump, known_hosts, program)
         through = shlex.join([program, *inner]).replace("%", "%%")
         options += ["-o", f"ProxyCommand={through} -W '[%h]:%p' -- {shlex.quote(target.jump.host)}"]
+    elif target.proxy_command:
+        options += ["-o", "ProxyCommand={}".format(target.proxy_command.replace("%", "%%"))]
     return options

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,10 +38,15 @@ async def offered(target: SshTarget, *, name: str, env: Mapping[str, str]) -> As
     `env` is where SSH_AUTH_SOCK and HOME are read. Raises `CredentialsRefused` when there is nothing to
     offer, or when a named key cannot be used.
     """
-    agent, note = await _agent(env)
+    agent, note = await _agent({**env, "SSH_AUTH_SOCK": target.agent} if target.agent else env)
     try:
         held = list(await agent.get_keys()) if agent else []
-        found = _named(target, held, name) if target.identities else _usual(held, env, note)
+        if not target.identities:
+            found = _usual(held, env, note)
+        elif target.identities_only:
+            found = _named(target.identities, held, name)
+        else:
+            found = _preferred(target.identities, held, name)
         if not found.pairs:
             raise CredentialsRefused(
                 f"there is no SSH key to log in to {name} with",
@@ -60,7 +65,7 @@ async def offered(target: SshTarget, *, name: str, env: Mapping[str, str]) -> As
 
 async def _agent(env: Mapping[str, str]) -> tuple[asyncssh.SSHAgentClient | None, str]:
     path = env.get("SSH_AUTH_SOCK")
-    if not path:
+    if not path or path == "none":
         return None, "no SSH agent (SSH_AUTH_SOCK is not set)"
     try:
         return await asyncssh.connect_agent(path), ""
@@ -88,10 +93,29 @@ def _usual(held: list[asyncssh.SSHKeyPair], env: Mapping[str, str], note: str) -
     return Offer(tuple(pairs), tuple(tried), tuple(skipped))
 
 
-def _named(target: SshTarget, held: list[asyncssh.SSHKeyPair], name: str) -> Offer:
+def _preferred(paths: Sequence[Path], held: list[asyncssh.SSHKeyPair], name: str) -> Offer:
+    """Offer the keys that can be used, then the agent's others, as OpenSSH does without `IdentitiesOnly`."""
     pairs: list[asyncssh.SSHKeyPair] = []
     tried: list[str] = []
-    for path in target.identities:
+    skipped: list[str] = []
+    for path in paths:
+        try:
+            one = _named([path], held, name)
+        except CredentialsRefused as error:
+            skipped.append(error.message)
+        else:
+            pairs += one.pairs
+            tried += one.tried
+    blobs = {pair.key_public_data for pair in pairs}
+    others = [pair for pair in held if pair.key_public_data not in blobs]
+    tried += [f"{len(others)} of the SSH agent"] if others else []
+    return Offer((*pairs, *others), tuple(tried), tuple(skipped))
+
+
+def _named(paths: Sequence[Path], held: list[asyncssh.SSHKeyPair], name: str) -> Offer:
+    pairs: list[asyncssh.SSHKeyPair] = []
+    tried: list[str] = []
+    for path in paths:
         if public_half(path):
             pairs += _private_half(path, held, name)
             tried.append(f"{path} (through the SSH agent)")

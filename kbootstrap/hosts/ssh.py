@@ -167,7 +167,9 @@ class SshConnector:
 
         name, target = machine.name, machine.ssh
         pin = self._known_hosts.pin(target.key_alias)
-        expected = pinning.expect(instance=machine.instance, trusted=machine.host_keys, pin=pin)
+        expected = pinning.expect(
+            instance=machine.instance, trusted=machine.host_keys, pin=pin, authorities=target.authorities
+        )
         async with offered(target, name=name, env=self._env) as offer:
             try:
                 connection, shown = await dial(
@@ -181,6 +183,7 @@ class SshConnector:
                     alias=target.key_alias,
                     shown=error.shown,
                     file=self._known_hosts.path,
+                    why=error.why,
                 ) from error
         new = pinning.to_pin(
             expected, alias=target.key_alias, instance=machine.instance, shown=shown, pin=pin

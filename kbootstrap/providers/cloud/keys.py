@@ -40,7 +40,7 @@ def public_keys(cluster: Cluster, around: Surroundings, own: Path | None) -> lis
 
 
 def public_key(private: Path) -> str:
-    """Return the public half: the file itself, the `.pub` file beside it, or computed from the private one."""
+    """Return the public half: the file itself, the `.pub` file beside it, or computed."""
     import asyncssh
 
     from kbootstrap.hosts.keys import public_half

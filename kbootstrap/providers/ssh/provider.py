@@ -83,7 +83,7 @@ class Ssh(Bare):
         spare: Collection[str] = (),
     ) -> Inventory:
         """Return how to reach the machines; nobody can start them from here."""
-        return machines.inventory(cluster, outputs["kbootstrap"], around, spare)
+        return await machines.inventory(cluster, outputs["kbootstrap"], around, spare)
 
     async def sweep(self, spec: Spec, cluster: Cluster, known: Collection[str], around: Surroundings) -> None:
         """Do nothing: nothing is made."""
