@@ -25,6 +25,8 @@ _HOPS = 8
 _PORT = 22
 _DEADLINE = 30.0
 """Seconds. `Match exec` may run a program."""
+_NAME = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:-]*")
+"""Hosts that OpenSSH is asked about: `%h` of a ProxyCommand or `Match exec` goes to a shell."""
 _UNSET = "kbootstrap-unset"
 """A user that only appears where no file sets one: OpenSSH keeps the first value that it finds."""
 _LAST = f"Host *\nUser {_UNSET}\nIdentityFile none\n"
@@ -77,7 +79,7 @@ class SshConfig:
             )
         user = wanted.user or wanted.default_user
         own = SshTarget(wanted.alias, wanted.host, wanted.port or _PORT, user, wanted.identities, wanted.jump)
-        if self._program is None:
+        if self._program is None or not _NAME.fullmatch(wanted.host):
             return own
         said = await self._ask(wanted.host, wanted.port, wanted.user)
         if not wanted.user and said["user"] == [_UNSET]:  # for `Match user` it is the one who will log in

@@ -113,6 +113,13 @@ async def test_no_files() -> None:
     assert usual_files({"HOME": "/h"}) == (Path("/h/.ssh/config"), Path("/etc/ssh/ssh_config"))
 
 
+@pytest.mark.parametrize("host", ["-oProxyCommand=x", "a;touch b", "$(id)", "a b"])
+async def test_names_that_a_shell_would_read_are_asked_nothing(tmp_path: Path, host: str) -> None:
+    config = tmp_path / "config"
+    await asyncio.to_thread(config.write_text, "Host *\n  Port 2222\n  ProxyCommand nc %h %p\n")
+    assert await resolve(wanted(host), config) == SshTarget("node", host, 22, "root")
+
+
 async def test_no_openssh(config: Path) -> None:
     found = await SshConfig(LocalRunner({"PATH": "/nowhere"}), [config], {}).target(wanted("metal-1"))
     assert found == SshTarget("node", "metal-1", 22, "root")
