@@ -25,6 +25,9 @@ from kbootstrap.cli.options import spec_and_rest
 def command(words: tuple[str, ...]) -> int:
     """Open a shell on a node, or run a command on it. You are not root on the node: use sudo.
 
+    As with ssh, the words of the command are joined with spaces and given to a shell on the node: quote what
+    that shell should see, for example 'uptime; df -h'.
+
     The node's host key is verified against the one that was pinned when the node was created.
     """
     from kbootstrap.cli.session import Session, run

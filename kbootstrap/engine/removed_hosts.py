@@ -41,7 +41,12 @@ class Departed:
 def recorded(nodes: Mapping[str, Any]) -> dict[str, Recorded]:
     """Return the nodes of the output contract as the cluster is to remember them."""
     return {
-        name: Recorded("server" if node["role"] == "server" else "agent", node["address"])
+        name: Recorded(
+            "server" if node["role"] == "server" else "agent",
+            node["address"],
+            ssh_host=node.get("ssh", {}).get("host", ""),
+            port=node.get("ssh", {}).get("port", 0),
+        )
         for name, node in nodes.items()
     }
 
@@ -98,11 +103,16 @@ def _ours(context: Context, found: NodeFacts) -> bool:
     return nothing or found.claimed == context.cluster.name
 
 
+def _ssh(machine: Recorded) -> Mapping[str, Any]:
+    found = {"host": machine.ssh_host, "port": machine.port}
+    return {"ssh": {key: value for key, value in found.items() if value}} if any(found.values()) else {}
+
+
 async def _targets(
     context: Context, outputs: Mapping[str, Any], machines: Mapping[str, Recorded]
 ) -> tuple[Mapping[str, Machine], Mapping[str, KbootstrapError]]:
     made = {
-        name: {"role": one.role, "pool": "", "address": one.address, "instance": one.address}
+        name: {"role": one.role, "pool": "", "address": one.address, "instance": one.address, **_ssh(one)}
         for name, one in machines.items()
     }
     inventory = await context.provider.inventory(

@@ -15,11 +15,16 @@ class TryAgain(Exception):
 
 
 class WrongKey(Exception):
-    """The host shows another key than the expected ones; `shown` is it, as `type base64`."""
+    """The host shows another key than the expected ones; `shown` is it, as `type base64`.
 
-    def __init__(self, shown: str) -> None:
-        super().__init__(shown)
+    It is empty where the key was refused for another reason, which `why` says: it is revoked, or its
+    certificate has expired.
+    """
+
+    def __init__(self, shown: str, why: str = "") -> None:
+        super().__init__(shown or why)
         self.shown = shown
+        self.why = why
 
 
 def where(target: SshTarget) -> str:

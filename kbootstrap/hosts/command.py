@@ -17,9 +17,9 @@ def ssh_argv(
 
     The host key must be pinned in `known_hosts` already (connecting once with our own client does it), else
     ssh refuses. The user's ssh configuration is left out (`-F none`): it was read when the target was made.
-    The words of `command` reach the remote shell as they are here, quoted.
+    The words of `command` are joined with spaces and given to the remote shell, as `ssh` does it.
     """
-    remote = [shlex.join(command)] if command else []
+    remote = [" ".join(command)] if command else []
     return [program, *_options(target, known_hosts, program), "--", target.host, *remote]
 
 
@@ -27,8 +27,10 @@ def _options(target: SshTarget, known_hosts: Path, program: str) -> list[str]:
     options = ["-F", "none", "-p", str(target.port), "-l", target.user]
     for identity in target.identities:
         options += ["-i", str(identity)]
-    if target.identities:
+    if target.identities and target.identities_only:
         options += ["-o", "IdentitiesOnly=yes"]
+    if target.agent:
+        options += ["-o", f"IdentityAgent={target.agent}"]
     options += [
         *("-o", f"HostKeyAlias={host_pattern(target.key_alias)}"),
         *("-o", 'UserKnownHostsFile="{}"'.format(str(known_hosts).replace("%", "%%"))),
@@ -42,4 +44,6 @@ def _options(target: SshTarget, known_hosts: Path, program: str) -> list[str]:
         inner = _options(target.jump, known_hosts, program)
         through = shlex.join([program, *inner]).replace("%", "%%")
         options += ["-o", f"ProxyCommand={through} -W '[%h]:%p' -- {shlex.quote(target.jump.host)}"]
+    elif target.proxy_command:
+        options += ["-o", "ProxyCommand={}".format(target.proxy_command.replace("%", "%%"))]
     return options

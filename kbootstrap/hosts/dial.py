@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Sequence
+from functools import partial
 
 import asyncssh
 
@@ -30,6 +32,7 @@ _KEY_TYPES = (
     "rsa-sha2-512",
     "rsa-sha2-256",
 )
+_CERTIFICATES = tuple(f"{kind}-cert-v01@openssh.com" for kind in _KEY_TYPES)
 _PROHIBITED = 1
 """SSH_OPEN_ADMINISTRATIVELY_PROHIBITED (RFC 4254, section 5.1)."""
 _KEEPALIVE_INTERVAL = 10.0
@@ -72,15 +75,38 @@ async def dial(
 ) -> tuple[asyncssh.SSHClientConnection, str]:
     """Connect and log in within `limit` seconds; return the connection and the key that the host showed.
 
-    Raises `TryAgain`, `WrongKey`, `CredentialsRefused`, and `HostUnreachable` where trying again cannot help.
+    A certificate that no authority accepts leaves the plain key, as with OpenSSH. Raises `TryAgain`,
+    `WrongKey`, `CredentialsRefused`, and `HostUnreachable` where trying again cannot help.
     """
-    client = _Client(first_contact=not expected.keys)
+    once = partial(_dial, target, name=name, expected=expected, offer=offer, tunnel=tunnel, limit=limit)
+    if expected.authorities:
+        try:
+            return await once(certificates=True)
+        except WrongKey:
+            if not expected.keys:
+                raise
+    return await once(certificates=False)
+
+
+async def _dial(
+    target: SshTarget,
+    *,
+    name: str,
+    expected: Expected,
+    offer: Offer,
+    tunnel: asyncssh.SSHClientConnection | None,
+    limit: float,
+    certificates: bool,
+) -> tuple[asyncssh.SSHClientConnection, str]:
+    client = _Client(first_contact=not expected.keys and not expected.authorities)
+    known = (expected.keys, expected.authorities if certificates else (), target.revoked)
     try:
         async with asyncio.timeout(limit):
             connection = await asyncssh.connect(
                 target.host,
                 target.port,
                 tunnel=tunnel or (),
+                proxy_command=["sh", "-c", f"exec {target.proxy_command}"] if target.proxy_command else (),
                 config=None,
                 username=target.user,
                 client_factory=lambda: client,
@@ -88,9 +114,12 @@ async def dial(
                 agent_path=None,
                 preferred_auth=("publickey",),
                 gss_host=None,
-                known_hosts=([asyncssh.import_public_key(key) for key in expected.keys], [], []),
-                host_key_alias=target.key_alias,
-                server_host_key_algs=_key_types(expected.keys),
+                known_hosts=tuple(_readable(keys) for keys in known),
+                host_key_alias=target.known_as or target.host,  # what a certificate must be for
+                server_host_key_algs=[
+                    *(_CERTIFICATES if certificates else ()),
+                    *_key_types(expected.keys),
+                ],
                 encryption_algs=list(_CIPHERS),
                 compression_algs=["none"],
                 connect_timeout=None,
@@ -104,6 +133,15 @@ async def dial(
     return connection, client.shown or (key_text(key) if key else "")
 
 
+def _readable(keys: Sequence[str]) -> list[asyncssh.SSHKey]:
+    """Return the keys of kinds that are known here; a file may have others."""
+    found = []
+    for key in keys:
+        with contextlib.suppress(asyncssh.KeyImportError):
+            found.append(asyncssh.import_public_key(key))
+    return found
+
+
 def _key_types(keys: Sequence[str]) -> list[str]:
     """Ask for the types of the expected keys first: a host with several keys then shows a known one."""
     known = {key.split()[0] for key in keys}
@@ -115,8 +153,8 @@ def _key_types(keys: Sequence[str]) -> list[str]:
 def _meaning(
     error: Exception, client: _Client, target: SshTarget, name: str, offer: Offer
 ) -> TryAgain | WrongKey | KbootstrapError:
-    if isinstance(error, asyncssh.HostKeyNotVerifiable) and client.shown:
-        return WrongKey(client.shown)
+    if isinstance(error, asyncssh.HostKeyNotVerifiable):
+        return WrongKey(client.shown, str(error).rpartition(" for host ")[0].lower())
     if isinstance(error, asyncssh.PermissionDenied) or "authentication failures" in str(error):
         return _refused(error, target, name, offer)
     if isinstance(error, asyncssh.KeyExchangeFailed) or _is_final_lookup(error):

@@ -32,6 +32,17 @@ def command_failed(host: str, command: str, output: Output, redactor: Redactor) 
     )
 
 
+def not_started(host: str, what: str, output: Output, redactor: Redactor) -> HostUnreachable:
+    """Make the error for a command that the host did not run; `output` is what came instead."""
+    return HostUnreachable(
+        f"{host} did not run {what}: its login shell or sudo ended with status {output.status} before it",
+        detail=redactor.clean(output.tail) or None,
+        hint=f"does `ssh` run a command there? Try: kbootstrap ssh {host} -- echo works",
+        code="KB0711",
+        host=host,
+    )
+
+
 def deadline_passed(host: str, what: str, deadline: float, said: str = "") -> DeadlinePassed:
     """Make the error for something that did not end in time; `said` is its output so far, redacted."""
     return DeadlinePassed(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,10 +38,15 @@ async def offered(target: SshTarget, *, name: str, env: Mapping[str, str]) -> As
     `env` is where SSH_AUTH_SOCK and HOME are read. Raises `CredentialsRefused` when there is nothing to
     offer, or when a named key cannot be used.
     """
-    agent, note = await _agent(env)
+    agent, note = await _agent({**env, "SSH_AUTH_SOCK": target.agent} if target.agent else env)
     try:
         held = list(await agent.get_keys()) if agent else []
-        found = _named(target, held, name) if target.identities else _usual(held, env, note)
+        if not target.identities:
+            found = _usual(held, env, note)
+        elif target.identities_only:
+            found = _named(target.identities, held, name)
+        else:
+            found = _preferred(target.identities, held, name)
         if not found.pairs:
             raise CredentialsRefused(
                 f"there is no SSH key to log in to {name} with",
@@ -60,7 +65,7 @@ async def offered(target: SshTarget, *, name: str, env: Mapping[str, str]) -> As
 
 async def _agent(env: Mapping[str, str]) -> tuple[asyncssh.SSHAgentClient | None, str]:
     path = env.get("SSH_AUTH_SOCK")
-    if not path:
+    if not path or path == "none":
         return None, "no SSH agent (SSH_AUTH_SOCK is not set)"
     try:
         return await asyncssh.connect_agent(path), ""
@@ -88,22 +93,73 @@ def _usual(held: list[asyncssh.SSHKeyPair], env: Mapping[str, str], note: str) -
     return Offer(tuple(pairs), tuple(tried), tuple(skipped))
 
 
-def _named(target: SshTarget, held: list[asyncssh.SSHKeyPair], name: str) -> Offer:
+def _preferred(paths: Sequence[Path], held: list[asyncssh.SSHKeyPair], name: str) -> Offer:
+    """Offer the keys that can be used, then the agent's others, as OpenSSH does without `IdentitiesOnly`."""
     pairs: list[asyncssh.SSHKeyPair] = []
     tried: list[str] = []
-    for path in target.identities:
+    skipped: list[str] = []
+    for path in paths:
+        try:
+            one = _named([path], held, name)
+        except CredentialsRefused as error:
+            skipped.append(error.message)
+        else:
+            pairs += one.pairs
+            tried += one.tried
+    blobs = {pair.key_public_data for pair in pairs}
+    others = [pair for pair in held if pair.key_public_data not in blobs]
+    tried += [f"{len(others)} of the SSH agent"] if others else []
+    return Offer((*pairs, *others), tuple(tried), tuple(skipped))
+
+
+def _named(paths: Sequence[Path], held: list[asyncssh.SSHKeyPair], name: str) -> Offer:
+    pairs: list[asyncssh.SSHKeyPair] = []
+    tried: list[str] = []
+    for path in paths:
+        if public_half(path):
+            pairs += _private_half(path, held, name)
+            tried.append(f"{path} (through the SSH agent)")
+            continue
         _check(path, name)
         try:
             pairs += asyncssh.load_keypairs([path])
             tried.append(str(path))
         except (OSError, ValueError) as error:
-            public = _public(path)
-            same = [pair for pair in held if public and pair.key_public_data == public.public_data]
+            same = _same(_public(path), held)
             if not same:
                 raise _unusable(path, name, error, encrypted=_is_encrypted(error)) from error
             pairs += same
             tried.append(f"{path} (through the SSH agent)")
     return Offer(tuple(pairs), tuple(tried), ())
+
+
+def public_half(path: Path) -> asyncssh.SSHKey | None:
+    """Return the public key in a file; None where it holds something else, a private key for example.
+
+    A named public key selects the agent's key of which it is the half (ssh_config(5), IdentityFile).
+    """
+    try:
+        if b"PRIVATE KEY" in path.read_bytes():
+            return None
+        return asyncssh.read_public_key(path)
+    except (OSError, ValueError):
+        return None
+
+
+def _private_half(path: Path, held: list[asyncssh.SSHKeyPair], name: str) -> list[asyncssh.SSHKeyPair]:
+    same = _same(public_half(path), held)
+    if not same:
+        raise CredentialsRefused(
+            f"{path} is a public key, and the SSH agent does not hold its private half to log in to {name}",
+            hint="add the private key to the agent (ssh-add), or name its file in the spec (ssh.private_key)",
+            code="KB0705",
+            host=name,
+        )
+    return same
+
+
+def _same(public: asyncssh.SSHKey | None, held: list[asyncssh.SSHKeyPair]) -> list[asyncssh.SSHKeyPair]:
+    return [pair for pair in held if public and pair.key_public_data == public.public_data]
 
 
 def _check(path: Path, name: str) -> None:

@@ -12,11 +12,16 @@ from kbootstrap.inventory.model import Machine
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a command on a host said. `status` is its exit status."""
+    """What a command on a host printed. `status` is its exit status.
+
+    Nothing else is in it: what a login shell or its start files print is left out. `cut`: stdout was so long
+    that a part of its middle is missing; a line says so there.
+    """
 
     status: int
     stdout: str
     stderr: str
+    cut: bool = False
 
     @property
     def tail(self) -> str:

@@ -24,6 +24,12 @@ class Bounded:
             self._trim()
 
     @property
+    def dropped(self) -> int:
+        """How many bytes of the middle are missing in `text`."""
+        self._trim()
+        return self._dropped
+
+    @property
     def text(self) -> str:
         """What was collected, decoded; bytes that are not UTF-8 are replaced."""
         self._trim()

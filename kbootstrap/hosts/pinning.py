@@ -2,6 +2,7 @@
 
 | pin, same instance | trusted keys given | pin, other instance | result                                    |
 |--------------------|--------------------|---------------------|-------------------------------------------|
+| any                | authorities        | any                 | a certificate of one, or a trusted key    |
 | yes                | any                |                     | one of the pinned keys                    |
 | no                 | yes                | any                 | one of the trusted keys, which are pinned |
 | no                 | no                 | yes                 | any key; pinned for the new machine       |
@@ -24,14 +25,22 @@ Source = Literal["trusted", "pinned", "new machine", "first contact"]
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The keys that a machine may show (none: whatever it shows first), and where that knowledge is from."""
+    """The keys that a machine may show, and where that knowledge is from.
+
+    `authorities` are keys whose host certificates are taken too; with neither, whatever it shows first is.
+    """
 
     keys: tuple[str, ...]
     source: Source
+    authorities: tuple[str, ...] = ()
 
 
-def expect(*, instance: str, trusted: tuple[str, ...], pin: Pin | None) -> Expected:
+def expect(
+    *, instance: str, trusted: tuple[str, ...], pin: Pin | None, authorities: tuple[str, ...] = ()
+) -> Expected:
     """Decide what to expect of the machine `instance`."""
+    if authorities:  # a host with certificates may change its keys, so a pin says nothing
+        return Expected(trusted, "trusted", authorities)
     if pin is not None and pin.instance == instance:
         return Expected(pin.keys, "pinned")
     if trusted:
@@ -41,7 +50,8 @@ def expect(*, instance: str, trusted: tuple[str, ...], pin: Pin | None) -> Expec
 
 def to_pin(expected: Expected, *, alias: str, instance: str, shown: str, pin: Pin | None) -> Pin | None:
     """Return what must be pinned after a connection that showed the key `shown`; None: nothing changes."""
-    wanted = Pin(alias, instance, tuple(" ".join(k.split()[:2]) for k in expected.keys or (shown,)))
+    keys = (*expected.keys, shown) if expected.authorities or not expected.keys else expected.keys
+    wanted = Pin(alias, instance, tuple(dict.fromkeys(" ".join(key.split()[:2]) for key in keys)))
     if pin is not None and pin.instance == instance and set(pin.keys) == set(wanted.keys):
         return None
     return wanted
@@ -59,12 +69,23 @@ def say(expected: Expected, shown: str) -> str:
 
 
 def refuse(
-    expected: Expected, *, name: str, where: str, alias: str, shown: str, file: Path
+    expected: Expected, *, name: str, where: str, alias: str, shown: str, file: Path, why: str = ""
 ) -> HostKeyChanged:
-    """Make the error for a host that shows a key other than the expected ones."""
+    """Make the error for a host that shows a key other than the expected ones; `why` where none is shown."""
+    if not shown:
+        return HostKeyChanged(
+            f"{name} ({where}) shows a host key that is not accepted: {why}",
+            hint="look at the lines of the file `known_hosts` that the spec names, @cert-authority and "
+            "@revoked among them, and at the certificate on the machine (ssh-keygen -L)",
+            code="KB0702",
+            host=name,
+        )
     kind = shown.split(maxsplit=1)[0]
     same_kind = [key for key in expected.keys if key.startswith(f"{kind} ")]
     known = ", ".join(fingerprint(key) for key in same_kind or expected.keys)
+    if expected.authorities:
+        signers = ", ".join(fingerprint(key) for key in expected.authorities)
+        known += f"{', or ' if known else ''}a certificate of {signers}"
     if expected.source == "trusted":
         what = "known is"
         hint = (

@@ -1,7 +1,7 @@
 """The shell texts that run on hosts. Pure.
 
 They need what every Debian, Ubuntu, RHEL or SUSE host has: sh, coreutils, grep; sudo where the user is not
-root.
+root. The user's login shell may be any: it starts `sh`, and does nothing else.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import math
 import shlex
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+from kbootstrap.hosts import frame
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """sudo's `secure_path` lacks /usr/local/bin on RHEL and SUSE, and k3s is there."""
@@ -22,22 +24,44 @@ _SMALL = 1024 * 1024
 `openssl` is not tried for the checksum (it is seven times as fast as coreutils, where it is installed)."""
 
 
-def wrap(command: str, *, mark: str, deadline: float, sudo: bool) -> str:
-    """Return the command line that runs `command` with `sh` as root, at most some seconds past `deadline`.
+_STARTER = (
+    'read -r size text && [ "${#text}" = "$size" ] && text=$(printf %b "$text") || exit 66; '
+    f'echo "{frame.BEGIN} ${MARK}"; echo "{frame.BEGIN} ${MARK}" >&2; '
+    'sh -c "$text"; status=$?; '
+    f'echo "{frame.END} ${MARK} $status"; exit $status'
+)
+"""Reads a script from the first line of stdin, and runs it between two marks (`frame.py`); the rest of stdin
+is the script's. `read` takes no byte past the line. It holds nothing that any login shell changes inside
+single quotes: no quote, no backslash (fish), no `!` and no line break (tcsh)."""
 
-    We end commands ourselves when their deadline has passed; `timeout` is for the case that the connection
-    is gone by then. The process group gets TERM, and KILL 5 s later.
+
+_ESCAPES = {byte: f"\\0{byte:03o}" for byte in (*range(32), ord("\\"), *range(127, 256))}
+"""Bytes that do not stand for themselves, as `printf %b` takes them."""
+
+
+def wrap(*, mark: str, deadline: float, sudo: bool) -> str:
+    """Return the command line that runs a script with `sh` as root, at most some seconds past `deadline`.
+
+    It is the same for every script and for every login shell: what is run comes over stdin (`feed`). We end
+    commands ourselves when their deadline has passed; `timeout` is for the case that the connection is gone
+    by then. The process group gets TERM, and KILL 5 s later.
     """
+    line = f"env {MARK}={mark} timeout -k 5 {math.ceil(deadline) + 3} sh -c '{_STARTER}'"
+    return f"sudo -n {line}" if sudo else line
+
+
+def feed(command: str) -> bytes:
+    """Return the line that `wrap` reads first: the script, in a form that survives, and its length."""
     script = f"PATH={_PATH}\nLC_ALL=C\nexport PATH LC_ALL\n{command}"
-    inner = f"env {MARK}={mark} timeout -k 5 {math.ceil(deadline) + 3} sh -c {shlex.quote(script)}"
-    return f"sudo -n {inner}" if sudo else f"exec {inner}"
+    text = script.rstrip().encode().decode("latin-1").translate(_ESCAPES)
+    return f"{len(text)} {text}\n".encode()
 
 
 def end(mark: str, *, sudo: bool) -> str:
-    """Return the command line that ends every process of the command with this mark."""
-    found = f"grep -lsz '^{MARK}={mark}$' /proc/[0-9]*/environ | cut -d/ -f3"
-    script = f'for p in $({found}); do kill -TERM "$p"; done'
-    return f"{'sudo -n ' if sudo else 'exec '}sh -c {shlex.quote(script)}"
+    """Return the command line that ends every process of the command with this mark, for any shell."""
+    found = f'grep -lsz "^{MARK}={mark}$" /proc/[0-9]*/environ | cut -d/ -f3'
+    line = f"sh -c 'for p in $({found}); do kill -TERM \"$p\"; done'"
+    return f"sudo -n {line}" if sudo else line
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from kbootstrap.core.errors import HostUnreachable, PrerequisiteMissing
 from kbootstrap.core.events import Emit, Event, Type
 from kbootstrap.core.redact import Redactor
 from kbootstrap.hosts import failures, remote
+from kbootstrap.hosts.frame import Framed, unframe
 from kbootstrap.hosts.model import Output, Transferred
 from kbootstrap.hosts.output import Bounded
 
@@ -107,16 +108,17 @@ class SshHost:
                 writer.write(digest.hexdigest().encode())
 
         began = time.monotonic()
-        script = remote.receive(destination, size=size, mode=mode)
-        output = await self._execute(script, feed, deadline=deadline, what=f"the transfer of {destination}")
+        script, what = remote.receive(destination, size=size, mode=mode), f"the transfer of {destination}"
+        output = await self._execute(script, feed, deadline=deadline, what=what)
         if output.status != 0:
             raise failures.put_failed(self.name, destination, size, output, self._redactor)
         took = time.monotonic() - began
         self._log(f"placed {destination}: {failures.show_bytes(size)} in {took:.1f} s")
 
-    async def login(self, *, limit: float) -> Output:
-        """Find out whether commands can run as root, in `limit` seconds."""
-        return await self._execute("true", _nothing, deadline=limit, what="the first command")
+    async def login(self, *, limit: float) -> Output | None:
+        """Find out in `limit` seconds whether commands run as root; None: they do, else what came instead."""
+        framed = await self._perform("true", _nothing, deadline=limit, what="the first command")
+        return None if framed.ended else framed.output
 
     async def close(self) -> None:
         """End the connection, and the one to the bastion when it was the last through it."""
@@ -130,20 +132,32 @@ class SshHost:
             await release()
 
     async def _execute(self, command: str, feed: Feed, *, deadline: float, what: str) -> Output:
+        """Return the command's output; raises `HostUnreachable` where it never ran, or its output is cut."""
+        framed = await self._perform(command, feed, deadline=deadline, what=what)
+        output = framed.output
+        if not framed.started:
+            raise failures.not_started(self.name, what, output, self._redactor)
+        if not framed.ended and output.status == 0:
+            raise self._lost(what, None)
+        return output
+
+    async def _perform(self, command: str, feed: Feed, *, deadline: float, what: str) -> Framed:
         mark = secrets.token_hex(8)
-        line = remote.wrap(command, mark=mark, deadline=deadline, sudo=self._sudo)
+        line = remote.wrap(mark=mark, deadline=deadline, sudo=self._sudo)
         stdout, stderr = Bounded(), Bounded()
         process: asyncssh.SSHClientProcess[bytes] | None = None
         try:
             async with asyncio.timeout(deadline), self._channels:
                 process = await self._open(line)
                 await asyncio.gather(
-                    _write(process.stdin, feed), _read(process.stdout, stdout), _read(process.stderr, stderr)
+                    _write(process.stdin, remote.feed(command), feed),
+                    _read(process.stdout, stdout),
+                    _read(process.stderr, stderr),
                 )
                 await process.wait_closed()
         except TimeoutError as error:
             await self._end(process, mark)
-            said = Output(0, stdout.text, stderr.text).tail
+            said = unframe(stdout, stderr, mark=mark, status=0).output.tail
             raise failures.deadline_passed(self.name, what, deadline, self._redactor.clean(said)) from error
         except (OSError, asyncssh.Error) as error:
             raise self._lost(what, error) from error
@@ -157,7 +171,7 @@ class SshHost:
         if status is None:
             raise self._lost(what, None)
         # A negative number is a signal; shells write it as 128 and the signal's number.
-        return Output(status if status >= 0 else 128 - status, stdout.text, stderr.text)
+        return unframe(stdout, stderr, mark=mark, status=status if status >= 0 else 128 - status)
 
     async def _open(self, line: str) -> asyncssh.SSHClientProcess[bytes]:
         """Start a command, trying again while sshd refuses one more session: it still counts ended ones.
@@ -192,9 +206,10 @@ async def _nothing(_writer: asyncssh.SSHWriter[bytes]) -> None:
     """Feed nothing."""
 
 
-async def _write(writer: asyncssh.SSHWriter[bytes], feed: Feed) -> None:
+async def _write(writer: asyncssh.SSHWriter[bytes], script: bytes, feed: Feed) -> None:
     # A command may end without reading everything; its status says more than the broken pipe.
     with contextlib.suppress(BrokenPipeError):
+        writer.write(script)
         await feed(writer)
         writer.write_eof()
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kbootstrap.core.errors import CredentialsRefused, DeadlinePassed, HostUnreachable
 from kbootstrap.core.events import Emit, Event, Status, Type, nowhere
 from kbootstrap.core.redact import Redactor
-from kbootstrap.hosts import pinning
+from kbootstrap.hosts import failures, pinning
 from kbootstrap.hosts.attempt import TryAgain, WrongKey, where
 from kbootstrap.hosts.known_hosts import KnownHosts
 from kbootstrap.inventory.model import Endpoint, Machine, SshTarget
@@ -167,7 +167,9 @@ class SshConnector:
 
         name, target = machine.name, machine.ssh
         pin = self._known_hosts.pin(target.key_alias)
-        expected = pinning.expect(instance=machine.instance, trusted=machine.host_keys, pin=pin)
+        expected = pinning.expect(
+            instance=machine.instance, trusted=machine.host_keys, pin=pin, authorities=target.authorities
+        )
         async with offered(target, name=name, env=self._env) as offer:
             try:
                 connection, shown = await dial(
@@ -181,6 +183,7 @@ class SshConnector:
                     alias=target.key_alias,
                     shown=error.shown,
                     file=self._known_hosts.path,
+                    why=error.why,
                 ) from error
         new = pinning.to_pin(
             expected, alias=target.key_alias, instance=machine.instance, shown=shown, pin=pin
@@ -214,7 +217,7 @@ class SshConnector:
             output = await host.login(limit=limit)
         except (HostUnreachable, DeadlinePassed) as error:
             raise TryAgain("the connection ends after the login", "see the machine's console log") from error
-        if output.status == 0:
+        if output is None:
             return
         said = self._redactor.clean(output.tail)
         if output.status == 254 or "nologin" in said or "booting up" in said:
@@ -228,8 +231,10 @@ class SshConnector:
             hint = (
                 f"allow it without one, in /etc/sudoers.d/{target.user}: {target.user} ALL=(ALL) NOPASSWD:ALL"
             )
-        else:
+        elif "sudo" in said:
             reason, hint = f"user {target.user} may not become root", "check sudo on the machine"
+        else:
+            raise failures.not_started(host.name, "the first command", output, self._redactor)
         raise CredentialsRefused(
             f"on {host.name}, {reason}", detail=said or None, hint=hint, code="KB0706", host=host.name
         )

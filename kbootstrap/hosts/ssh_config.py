@@ -1,80 +1,187 @@
-"""The user's own SSH configuration, for machines that exist: HostName, Port, User, IdentityFile, ProxyJump.
+"""The user's own SSH configuration, for machines that exist: what `ssh HOST` reaches, kbootstrap reaches.
+
+OpenSSH reads its files itself (`ssh -G`), so that Include, Match, tokens and canonical names mean what they
+mean to it. Taken over are HostName, Port, User, IdentityFile, IdentitiesOnly, IdentityAgent, ProxyJump,
+ProxyCommand and HostKeyAlias; what the spec says goes before.
 
 Made machines do not use it: their addresses are new, and a `Host *` meant for others must not change them.
-`ProxyCommand` and `Match exec` are not taken over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kbootstrap.core.errors import PrerequisiteMissing
+from kbootstrap.core.process import Runner
 from kbootstrap.inventory.model import SshTarget
 
+SYSTEM = Path("/etc/ssh/ssh_config")
 _HOPS = 8
 """Bastions in a row; more is a configuration that jumps through itself."""
 _PORT = 22
+_DEADLINE = 30.0
+"""Seconds. `Match exec` may run a program."""
+_NAME = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:-]*")
+"""Hosts that OpenSSH is asked about: `%h` of a ProxyCommand or `Match exec` goes to a shell."""
+_UNSET = "kbootstrap-unset"
+"""A user that only appears where no file sets one: OpenSSH keeps the first value that it finds."""
+_LAST = f"Host *\nUser {_UNSET}\nIdentityFile none\n"
 
 
 @dataclass(frozen=True, slots=True)
-class _Settings:
+class Wanted:
+    """What the spec says about how to reach a machine; `port` 0 and `user` "" leave it to the configuration.
+
+    `default_user` is who logs in where nothing says it. `jump` goes before a ProxyJump.
+    """
+
+    alias: str
     host: str
     port: int
     user: str
-    identities: tuple[Path, ...]
-    jumps: tuple[str, ...]
+    default_user: str
+    identities: tuple[Path, ...] = ()
+    jump: SshTarget | None = None
 
 
-def resolve(target: SshTarget, configs: Sequence[Path], *, local_user: str) -> SshTarget:
-    """Return `target` with what the configuration files say about its host.
+def usual_files(env: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return the files that OpenSSH reads, the user's first."""
+    home = env.get("HOME")
+    return (*([Path(home, ".ssh", "config")] if home else ()), SYSTEM)
 
-    What the target says itself is kept: its user, its identities, its bastion, a port other than 22. Files
-    that do not exist are left out; earlier ones win. Raises `PrerequisiteMissing` for a file that makes no
-    sense.
+
+class SshConfig:
+    """The configuration files `files`, as the OpenSSH client of this machine reads them; earlier ones win.
+
+    Without such a client, or without files, nothing is taken from them.
     """
-    files = [path for path in configs if path.is_file()]
-    if not files:
-        return target
-    found = _read(files, target.host, user=target.user, port=target.port, local_user=local_user)
-    return SshTarget(
-        key_alias=target.key_alias,
-        host=found.host,
-        port=found.port,
-        user=target.user,
-        identities=target.identities or found.identities,
-        jump=target.jump or _chain(found.jumps, files, local_user, _HOPS),
-    )
 
+    def __init__(self, runner: Runner, files: Sequence[Path], env: Mapping[str, str]) -> None:
+        self._runner = runner
+        self._env = env
+        self._files = [path for path in files if path.is_file()]
+        self._program = runner.which("ssh") if self._files else None
 
-def _chain(jumps: Sequence[str], files: Sequence[Path], local_user: str, hops: int) -> SshTarget | None:
-    """Return the last bastion of `ProxyJump a,b`: b, reached through a."""
-    before: SshTarget | None = None
-    for word in jumps:
-        if hops <= 0:
+    async def target(self, wanted: Wanted) -> SshTarget:
+        """Return how to reach a machine; raises `PrerequisiteMissing` for files that OpenSSH refuses."""
+        return await self._target(wanted, _HOPS)
+
+    async def _target(self, wanted: Wanted, hops: int) -> SshTarget:
+        if hops < 0:
             raise PrerequisiteMissing(
                 f"the SSH configuration jumps through more than {_HOPS} hosts",
-                hint=f"check ProxyJump in {', '.join(map(str, files))}",
+                hint=f"check ProxyJump in {', '.join(map(str, self._files))}",
+                code="KB0713",
             )
-        user, _, place = word.rpartition("@")
-        host, port = _split(place)
-        found = _read(files, host, user=user, port=port, local_user=local_user)
-        alias = host if found.port == _PORT else f"[{host}]:{found.port}"
-        before = SshTarget(
-            key_alias=alias,
-            host=found.host,
-            port=found.port,
-            user=user or found.user,
-            identities=found.identities,
-            jump=before or _chain(found.jumps, files, local_user, hops - 1),
+        user = wanted.user or wanted.default_user
+        own = SshTarget(wanted.alias, wanted.host, wanted.port or _PORT, user, wanted.identities, wanted.jump)
+        if self._program is None or not _NAME.fullmatch(wanted.host):
+            return own
+        said = await self._ask(wanted.host, wanted.port, wanted.user)
+        if not wanted.user and said["user"] == [_UNSET]:  # for `Match user` it is the one who will log in
+            said = {**await self._ask(wanted.host, wanted.port, user), "user": [user]}
+        found = {key: values[0] for key, values in said.items()}
+        own = replace(
+            own,
+            host=found["hostname"],
+            port=int(found["port"]),
+            user=found["user"],
+            known_as=found.get("hostkeyalias", ""),
+            agent=_agent(found.get("identityagent", "")),
         )
-        hops -= 1
-    return before
+        if not wanted.identities:
+            identities = self._identities(said["identityfile"], own, wanted.host)
+            only = not identities or found["identitiesonly"] == "yes"
+            own = replace(own, identities=identities, identities_only=only)
+        if wanted.jump is not None:
+            return own
+        if (jumps := found.get("proxyjump", "none")) != "none":
+            return replace(own, jump=await self._chain(jumps.split(","), hops - 1))
+        if (command := found.get("proxycommand", "none")) != "none":
+            return replace(own, proxy_command=self._expanded(command, own, wanted.host))
+        return own
+
+    def _identities(self, words: Sequence[str], target: SshTarget, original: str) -> tuple[Path, ...]:
+        """Return the files of IdentityFile that are there; a public half stands for a key of the agent."""
+        found = []
+        for word in words:
+            text = self._expanded(word, target, original)
+            path = Path(self._env.get("HOME", "~"), text[2:]) if text.startswith("~/") else Path(text)
+            halves = (path, path.with_name(f"{path.name}.pub"))
+            found += [half for half in halves if word != "none" and half.is_file()][:1]
+        return tuple(found)
+
+    async def _chain(self, jumps: Sequence[str], hops: int) -> SshTarget | None:
+        """Return the last bastion of `ProxyJump a,b`: b, reached through a."""
+        before: SshTarget | None = None
+        for word in jumps:
+            user, _, place = word.strip().removeprefix("ssh://").rpartition("@")
+            host, port = _split(place)
+            alias = host if port in (0, _PORT) else f"[{host}]:{port}"
+            wanted = Wanted(alias, host, port, user, _local_user(self._env), jump=before)
+            before = await self._target(wanted, hops)
+            hops -= 1
+        return before
+
+    async def _ask(self, host: str, port: int, user: str) -> dict[str, list[str]]:
+        """Return what `ssh -G` says, by key in lower case."""
+        options = [*(["-p", str(port)] if port else []), *(["-l", user] if user else [])]
+        text = "".join(f'Include "{path}"\n' for path in self._files) + _LAST
+        done = await self._runner.run(
+            [str(self._program), "-G", "-T", "-F", "/dev/stdin", *options, "--", host],
+            stdin=text.encode(),
+            deadline=_DEADLINE,
+            check=False,
+        )
+        if done.status != 0:
+            raise PrerequisiteMissing(
+                f"cannot read your SSH configuration for {host}: OpenSSH refuses it",
+                detail=done.tail or None,
+                hint=f"`ssh -G {host}` says the same; or set `openssh_config: false` at the provider",
+                code="KB0713",
+            )
+        said: dict[str, list[str]] = {"identityfile": [], "identitiesonly": ["no"]}
+        for key, _, value in (line.partition(" ") for line in done.stdout.splitlines()):
+            said[key] = [*said.get(key, []), value] if key == "identityfile" else [value]
+        return said
+
+    def _expanded(self, text: str, target: SshTarget, original: str) -> str:
+        """Fill in the tokens of IdentityFile and ProxyCommand (ssh_config(5), TOKENS)."""
+        tokens = {
+            "%": "%",
+            "d": self._env.get("HOME", "~"),
+            "h": target.host,
+            "k": target.known_as or original,
+            "n": original,
+            "p": str(target.port),
+            "r": target.user,
+            "u": _local_user(self._env),
+            "i": str(os.getuid()),
+        }
+        text = re.sub(r"\$\{(\w+)\}", lambda found: self._env.get(found[1], found[0]), text)
+        return re.sub(r"%(.)", lambda found: tokens.get(found[1], found[0]), text)
+
+
+def _agent(word: str) -> str:
+    """Return the socket of the agent; empty for the usual one."""
+    return "" if word == "SSH_AUTH_SOCK" else word
+
+
+def _local_user(env: Mapping[str, str]) -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return env.get("USER", "root")
 
 
 def _split(place: str) -> tuple[str, int]:
-    """Cut `host`, `host:port` and `[address]:port`; port 22 where none is written."""
+    """Cut `host`, `host:port` and `[address]:port`; port 0 where none is written."""
     if place.startswith("["):
         host, _, rest = place[1:].partition("]")
         port = rest.removeprefix(":")
@@ -82,40 +189,4 @@ def _split(place: str) -> tuple[str, int]:
         host, _, port = place.partition(":")
     else:
         host, port = place, ""
-    return host, int(port) if port.isdigit() else _PORT
-
-
-def _read(files: Sequence[Path], host: str, *, user: str, port: int, local_user: str) -> _Settings:
-    import asyncssh
-    from asyncssh.config import SSHClientConfig
-
-    try:
-        config = SSHClientConfig.load(
-            None,
-            list(files),
-            False,
-            False,
-            False,
-            local_user,
-            user or (),
-            host,
-            port if port != _PORT else (),
-        )
-    except (asyncssh.ConfigParseError, OSError, UnicodeDecodeError) as error:
-        raise PrerequisiteMissing(f"cannot read your SSH configuration: {error}") from error
-    jumps = str(config.get("ProxyJump") or "")
-    named = config.get("IdentityFile") or ()
-    identities = tuple(Path(str(name)).expanduser() for name in _texts(named))
-    return _Settings(
-        host=str(config.get("Hostname") or host),
-        port=int(str(config.get("Port") or port)),
-        user=str(config.get("User") or user or local_user),
-        identities=tuple(path for path in identities if path.exists()),
-        jumps=()
-        if jumps.lower() == "none"
-        else tuple(word.strip() for word in jumps.split(",") if word.strip()),
-    )
-
-
-def _texts(value: object) -> list[object]:
-    return list(value) if isinstance(value, (list, tuple)) else [value]
+    return host, int(port) if port.isdigit() else 0

@@ -16,6 +16,12 @@ class SshTarget:
     `key_alias` is the name under which its host key is pinned (the node's: addresses are used again,
     names are not). `identities` are private keys to offer; empty means the SSH agent and the user's defaults.
     `jump` is the bastion to go through. `instance` and `host_keys` are those of a bastion, as in `Machine`.
+    `authorities` are keys whose certificates for the host are taken too, `revoked` keys that never are.
+
+    What only the user's OpenSSH configuration says: `identities_only`, False where those that cannot be used
+    are passed over and the agent's other keys are offered too; `proxy_command`, through whose input and
+    output the machine is reached; `agent`, the socket of an SSH agent, or `none`; `known_as`, the name under
+    which an operator's `known_hosts` has the machine's key, where that is not `host`.
     """
 
     key_alias: str
@@ -26,6 +32,12 @@ class SshTarget:
     jump: SshTarget | None = None
     instance: str = ""
     host_keys: tuple[str, ...] = ()
+    authorities: tuple[str, ...] = ()
+    revoked: tuple[str, ...] = ()
+    identities_only: bool = True
+    proxy_command: str = ""
+    agent: str = ""
+    known_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)

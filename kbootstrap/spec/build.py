@@ -95,7 +95,10 @@ def _network(spec_name: str, name: str, provider: str, data: Data | None) -> Net
 
 
 def _pool(name: str, data: Data) -> Pool:
-    hosts = tuple(HostSpec(h["name"], h["address"], h["labels"]) for h in data.get("hosts", ()))
+    hosts = tuple(
+        HostSpec(h["name"], h["address"], h["labels"], h.get("port"), h.get("ssh_host"))
+        for h in data.get("hosts", ())
+    )
     bounds = data.get("autoscaling")
     autoscaling = Autoscaling(int(bounds["min"]), int(bounds["max"])) if bounds else None
     nodes = len(hosts) if hosts else autoscaling.min if autoscaling else int(data.get("nodes", 1))
@@ -140,6 +143,7 @@ def _ssh(data: Data) -> Ssh:
         private_key=_reference(key) if key is not None else None,
         authorized_keys=tuple(k if isinstance(k, str) else _reference(k) for k in data["authorized_keys"]),
         allowed_cidrs=_cidrs(data["allowed_cidrs"]),
+        port=data.get("port"),
     )
 
 

@@ -57,7 +57,7 @@ def address(value: str) -> Flaw | None:
         return None
     if len(value) <= 253 and _HOST.fullmatch(value):
         return None
-    more = " Ports and users have their own keys." if ":" in value or "@" in value else ""
+    more = " A port has its own key, `port`, and so has the user." if ":" in value or "@" in value else ""
     return Flaw(
         "KB0345",
         "Not an address",

@@ -96,11 +96,17 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class HostSpec:
-    """A machine that exists already (`ssh` provider)."""
+    """A machine that exists already (`ssh` provider).
+
+    `port` is where SSH answers, None: as the cluster's `ssh.port`. `ssh_host` is what SSH connects to, None:
+    `address`.
+    """
 
     name: str
     address: str
     labels: Mapping[str, str]
+    port: int | None = None
+    ssh_host: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +164,16 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Ssh:
-    """How operators reach the nodes. `user` None leaves it to the provider; `private_key` None: the agent."""
+    """How operators reach the nodes.
+
+    `user` None leaves it to the provider; `private_key` None: the agent; `port` None: OpenSSH's.
+    """
 
     user: str | None
     private_key: Reference | None
     authorized_keys: tuple[Reference | str, ...]
     allowed_cidrs: tuple[IPv4Network, ...]
+    port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

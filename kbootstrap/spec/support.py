@@ -53,6 +53,7 @@ CLUSTER_ROWS: tuple[Row, ...] = (
     Row(("api", "endpoint"), "a chosen API endpoint"),
     Row(("api", "allowed_cidrs"), "limits on who reaches the API", lambda c: bool(c.api.allowed_cidrs)),
     Row(("ssh", "user"), "a chosen user"),
+    Row(("ssh", "port"), "a chosen SSH port"),
     Row(("ssh", "authorized_keys"), "keys that may log in", lambda c: bool(c.ssh.authorized_keys)),
     Row(("ssh", "allowed_cidrs"), "limits on who reaches SSH", lambda c: bool(c.ssh.allowed_cidrs)),
 )

@@ -18,6 +18,8 @@ from kbootstrap.hosts.fake import Answer, FakeConnector, Run, output
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
 from tests.cluster.world import desired
 
+ASKED: dict[str, Any] = {}
+"""The machines that the provider was asked for last, as the output contract has them."""
 END = Endpoint("10.0.0.1", 6443)
 OUTPUTS: dict[str, Any] = {"kbootstrap": {"endpoint": {}, "nodes": {"cp": {}}}}
 FACTS = """\
@@ -44,6 +46,7 @@ class _Provider:
     ) -> Inventory:
         assert not starting
         nodes = outputs["kbootstrap"]["nodes"]
+        ASKED.update(nodes)
         assert set(tolerate_missing) == set(nodes)
         machines = {
             name: Machine(name, node["address"], SshTarget(name, node["address"], 22, "root"), name)
@@ -86,6 +89,15 @@ AGENT = Recorded("agent", "10.0.0.9")
 def test_outputs_become_a_record() -> None:
     nodes = {"a": {"role": "server", "address": "h"}, "b": {"role": "agent", "address": "i"}}
     assert recorded(nodes) == {"a": Recorded("server", "h"), "b": Recorded("agent", "i")}
+    other = {"c": {"role": "agent", "address": "j", "ssh": {"host": "metal-1", "port": 2222}}}
+    assert recorded(other) == {"c": Recorded("agent", "j", ssh_host="metal-1", port=2222)}
+
+
+async def test_a_machine_is_reached_as_it_was_when_it_was_in_the_spec() -> None:
+    """The line of the host is gone, and with it the port that it had."""
+    found = await seen({"w": "claimed c"}, remembered(w=replace(AGENT, ssh_host="metal-1", port=2222)))
+    assert set(found.hosts) == {"w"}
+    assert ASKED["w"]["ssh"] == {"host": "metal-1", "port": 2222}
 
 
 async def test_nobody_is_visited_where_nobody_left() -> None:

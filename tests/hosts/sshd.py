@@ -1,8 +1,9 @@
 """A real OpenSSH server on loopback, for the tests of this room.
 
 It runs in a mount namespace of its own, where /etc/passwd, /etc/shadow and /etc/sudoers are ours: users
-`free` (sudo without a password), `asked` (sudo with one), a plain shell for root, and a file system of 3 MiB
-at `<folder>/full`. Nothing of this machine changes. Where namespaces are refused, only root's tests run.
+`free` (sudo without a password), `asked` (sudo with one), one for each of `SHELLS` (sudo without a password,
+start files that print), a plain shell for root, and a file system of 3 MiB at `<folder>/full`. Nothing of
+this machine changes. Where namespaces are refused, only root's tests run.
 """
 
 from __future__ import annotations
@@ -17,6 +18,50 @@ from pathlib import Path
 from kbootstrap.inventory.model import Machine, SshTarget
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+
+STAND_IN = """\
+#!/bin/sh
+# A login shell of another family: it prints, refuses what csh or fish read differently, and stays around.
+echo "*** welcome ***"
+echo "*** noise ***" >&2
+[ "$1" = -c ] || exit 64
+case $2 in *'!'* | *[\\\\]* | *'
+'*) echo "${0##*/}: event not found" >&2; exit 1 ;; esac
+/bin/sh -c "$2"
+status=$?
+echo "*** goodbye ***"
+exit $status
+"""
+"""Stands for shells that are not installed: csh expands `!` and breaks at newlines inside single quotes, fish
+takes backslashes there for its own."""
+PROGRAMS = (
+    *("blkid", "date", "df", "dmesg", "du", "free", "grep", "hostname", "journalctl", "k3s", "ls", "mount"),
+    *("rm", "sort", "systemctl", "tail", "timedatectl", "uptime", "wipefs"),
+)
+"""What commands of the documentation may run: stand-ins that do nothing, for user `reader`."""
+READER = """\
+#!/bin/sh
+# The login shell of somebody who tries what the documentation says: nothing is there but the stand-ins.
+PATH=/mnt/programs
+export PATH
+[ "$1" = -c ] || exit 64
+exec /bin/sh -c "$2"
+"""
+_SUDO = """\
+#!/bin/sh
+command -v "$1" > /dev/null || { echo "sudo: $1: command not found" >&2; exit 127; }
+"""
+SHELLS = {
+    "odd": ("/mnt/odd-shell", {}),
+    "bash": ("bash", {".bashrc": "echo '*** welcome ***'; echo noise >&2\n"}),
+    "tcsh": ("tcsh", {".tcshrc": "echo '*** welcome ***'\n"}),
+    "zsh": ("zsh", {".zshenv": "echo '*** welcome ***'; echo noise >&2\n"}),
+    "fish": ("fish", {".config/fish/config.fish": "echo '*** welcome ***'\n"}),
+    "reader": ("/mnt/reader-shell", {}),
+    "nothing": ("/usr/sbin/nologin", {}),
+    "hungry": ("bash", {".bashrc": "cat > /dev/null\n"}),
+}
+"""Users, with their login shell and the start files in their home folder."""
 
 _CONFIG = """\
 Port {port}
@@ -38,7 +83,8 @@ set -e
 for name in passwd shadow sudoers; do mount --bind {folder}/$name /etc/$name; done
 mount -t tmpfs -o size=3m tmpfs {folder}/full
 mount -t tmpfs -o size=1m,mode=755 tmpfs /mnt
-cp {folder}/authorized_keys /mnt
+cp -r {folder}/authorized_keys {folder}/home {folder}/programs {folder}/*-shell /mnt
+chmod -R a+rX /mnt
 exec {sshd} -D -e -f {folder}/config
 """
 
@@ -142,15 +188,37 @@ def _listens(port: int, process: subprocess.Popen[bytes]) -> bool:
     return False
 
 
+def shell_of(user: str) -> str | None:
+    """Return the path of a user's login shell; None where it is not installed."""
+    shell = SHELLS[user][0]
+    return shell if shell.startswith("/mnt/") else shutil.which(shell, path="/usr/bin:/bin:/usr/sbin:/sbin")
+
+
 def _pretend_users(folder: Path) -> None:
-    users = {"free": 23451, "asked": 23452}
+    users = {"free": ("/", "/bin/sh"), "asked": ("/", "/bin/sh")}
+    (folder / "programs").mkdir(exist_ok=True)
+    scripts = {"odd-shell": STAND_IN, "reader-shell": READER, "programs/sudo": _SUDO}
+    scripts |= {f"programs/{program}": "#!/bin/sh\n" for program in PROGRAMS}
+    for script, text in scripts.items():
+        (folder / script).write_text(text)
+        (folder / script).chmod(0o755)
+    for name, (_, files) in SHELLS.items():
+        (folder / "home" / name).mkdir(parents=True, exist_ok=True)
+        for file, text in files.items():
+            path = folder / "home" / name / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        if shell := shell_of(name):
+            users[name] = (f"/mnt/home/{name}", shell)
+    numbered = list(enumerate(users.items(), 23451))
     others = [line for line in Path("/etc/passwd").read_text().splitlines() if not line.startswith("root:")]
     passwd = "\n".join(["root:x:0:0:root:/root:/bin/sh", *others, ""])
-    lines = "".join(f"{name}:x:{uid}:{uid}::/:/bin/sh\n" for name, uid in users.items())
+    lines = "".join(f"{name}:x:{uid}:{uid}::{home}:{shell}\n" for uid, (name, (home, shell)) in numbered)
     (folder / "passwd").write_text(passwd + lines)
     (folder / "shadow").write_text(
         "root:*:19000:0:99999:7:::\n" + "".join(f"{name}:*:19000:0:99999:7:::\n" for name in users)
     )
     (folder / "shadow").chmod(0o600)
-    (folder / "sudoers").write_text("root ALL=(ALL) ALL\nfree ALL=(ALL) NOPASSWD:ALL\nasked ALL=(ALL) ALL\n")
+    free = "".join(f"{name} ALL=(ALL) NOPASSWD:ALL\n" for name in users if name != "asked")
+    (folder / "sudoers").write_text(f"root ALL=(ALL) ALL\n{free}asked ALL=(ALL) ALL\n")
     (folder / "sudoers").chmod(0o440)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import kbootstrap
 from kbootstrap.core.redact import Redactor
-from kbootstrap.hosts import failures, remote
+from kbootstrap.hosts import failures
 from kbootstrap.hosts.model import Output
 
 
@@ -35,9 +35,3 @@ def test_every_code_is_explained() -> None:
     used = {f"KB07{n:02}" for n in range(100) if f'"KB07{n:02}"' in source}
     assert used == set(explained)
     assert all(entry["title"] and entry["text"].strip() for entry in explained.values())
-
-
-def test_wrapped_commands() -> None:
-    line = remote.wrap("echo 'a b'", mark="m", deadline=1.2, sudo=True)
-    assert line.startswith("sudo -n env KBOOTSTRAP_RUN=m timeout -k 5 5 sh -c ")
-    assert remote.wrap("x", mark="m", deadline=1, sudo=False).startswith("exec env ")

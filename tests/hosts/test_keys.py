@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import asyncio
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncssh
 import pytest
 
 from kbootstrap.core.errors import CredentialsRefused
+from kbootstrap.hosts.command import ssh_argv
 from kbootstrap.hosts.keys import Offer, offered
 from kbootstrap.inventory.model import SshTarget
-from tests.hosts.sshd import make_key
+from tests.hosts.conftest import Around
+from tests.hosts.sshd import Sshd, make_key
 
 
 @pytest.fixture
@@ -86,6 +91,46 @@ async def test_encrypted_key(tmp_path: Path, agent: str) -> None:
     assert offer.tried == (f"{key} (through the SSH agent)",)
     key.with_name("key.pub").unlink()
     assert len((await gather({"SSH_AUTH_SOCK": agent}, key)).pairs) == 1
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o600])
+async def test_a_public_half_selects_the_key_of_the_agent(tmp_path: Path, agent: str, mode: int) -> None:
+    for name in ("one", "two"):
+        make_key(tmp_path / name)
+        add(agent, tmp_path / name)
+        (tmp_path / name).unlink()
+    half = tmp_path / "two.pub"
+    half.chmod(mode)
+    offer = await gather({"SSH_AUTH_SOCK": agent}, half)
+    assert offer.tried == (f"{half} (through the SSH agent)",)
+    (pair,) = offer.pairs
+    assert pair.get_comment() is not None
+    assert asyncssh.read_public_key(half).public_data == pair.key_public_data
+
+
+async def test_a_public_half_that_the_agent_does_not_hold(tmp_path: Path, agent: str) -> None:
+    make_key(tmp_path / "key")
+    for env in ({"SSH_AUTH_SOCK": agent}, {}):
+        with pytest.raises(
+            CredentialsRefused, match=r"key\.pub is a public key, and the SSH agent"
+        ) as caught:
+            await gather(env, tmp_path / "key.pub")
+        assert caught.value.code == "KB0705"
+        assert "ssh-add" in str(caught.value.hint)
+
+
+async def test_a_login_with_a_public_half(sshd: Sshd, tmp_path: Path, agent: str) -> None:
+    half = tmp_path / "id.pub"
+    shutil.copy(sshd.folder / "user_key.pub", half)
+    half.chmod(0o644)
+    add(agent, sshd.folder / "user_key")
+    around = Around(tmp_path, SSH_AUTH_SOCK=agent)
+    machine = sshd.machine(identities=(half,))
+    await (await around.connector.connect(machine, deadline=10)).close()
+    argv = ssh_argv(machine.ssh, around.pins.path, ["echo", "in"])
+    env = {"SSH_AUTH_SOCK": agent, "PATH": "/usr/bin:/bin"}
+    done = await asyncio.to_thread(subprocess.run, argv, env=env, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("in\n", "")
 
 
 async def test_keys_that_cannot_be_used(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ async def test_secrets_are_redacted_everywhere(host: SshHost, around: Around) ->
     with pytest.raises(InstallFailed) as caught:
         await host.run("cat >&2; exit 1", deadline=5, stdin=secret.encode())
     with pytest.raises(DeadlinePassed) as late:
-        await host.run(f"echo {secret}; sleep 20", deadline=0.3)
+        await host.run(f"echo {secret}; sleep 20", deadline=2)
     shown = [caught.value, caught.value.detail, late.value, late.value.detail, *around.events]
     assert "••••" in str(caught.value.detail)
     assert "••••" in str(late.value.detail)
@@ -93,9 +93,9 @@ async def test_large_output_is_bounded(host: SshHost) -> None:
 
 async def test_the_deadline_ends_the_command_and_its_children(host: SshHost) -> None:
     began = time.monotonic()
-    with pytest.raises(DeadlinePassed, match=r"did not end within 0\.4 s") as caught:
-        await host.run("echo so far; sleep 4321 & setsid sleep 4322 & sleep 4323", deadline=0.4)
-    assert time.monotonic() - began < 2
+    with pytest.raises(DeadlinePassed, match=r"did not end within 2 s") as caught:
+        await host.run("echo so far; sleep 4321 & setsid sleep 4322 & sleep 4323", deadline=2)
+    assert time.monotonic() - began < 12
     assert caught.value.detail == "so far"
     assert await gone("^sleep 432[123]")
 
@@ -113,7 +113,7 @@ async def test_cancelling_ends_the_command(host: SshHost) -> None:
 async def test_sudo_commands_end_as_well(isolated: Sshd, around: Around) -> None:
     host = await around.connector.connect(isolated.machine(user="free"), deadline=10)
     with pytest.raises(DeadlinePassed):
-        await host.run("sleep 4341", deadline=0.4)
+        await host.run("sleep 4341", deadline=2)
     assert await gone("^sleep 4341")
     await host.close()
 

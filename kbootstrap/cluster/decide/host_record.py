@@ -1,6 +1,7 @@
 """Machines that exist, as their cluster remembers them: a ConfigMap, one entry for each host.
 
     w-1: agent 10.0.0.21          the spec names it
+    w-3: agent 10.0.0.23 ssh=metal-3 port=2222     how SSH reaches it, where the spec says it of this host
     w-2: agent 10.0.0.22 left     its node has left; the machine did not answer, and may carry Kubernetes
 
 A host that left the spec is found again by it, from whichever folder the next run starts: nothing local is
@@ -25,16 +26,26 @@ def read_record(data: Mapping[str, str]) -> dict[str, Recorded]:
     """Read the ConfigMap's data; entries that make no sense are left out."""
     found = {}
     for name, text in data.items():
-        role, address, *more = [*text.split(), "", ""][:3]
+        role, address, *more = [*text.split(), "", ""]
         if role in ("server", "agent") and address:
             known: Role = "server" if role == "server" else "agent"
-            found[name] = Recorded(known, address, left=more == [_LEFT])
+            ways = dict(word.split("=", 1) for word in more if "=" in word)
+            port = ways.get("port", "")
+            found[name] = Recorded(
+                known,
+                address,
+                left=_LEFT in more,
+                ssh_host=ways.get("ssh", ""),
+                port=int(port) if port.isdecimal() else 0,
+            )
     return found
 
 
 def entry(machine: Recorded) -> str:
     """Write one entry."""
-    return " ".join([machine.role, machine.address, *([_LEFT] if machine.left else ())])
+    ways = {"ssh": machine.ssh_host, "port": machine.port or ""}
+    words = (f"{key}={value}" for key, value in ways.items() if value)
+    return " ".join([machine.role, machine.address, *words, *([_LEFT] if machine.left else ())])
 
 
 def steps(wanted: Wanted, writer: str, api: ApiFacts | None) -> Iterator[NoteHosts]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import shlex
 from collections.abc import Callable
 from pathlib import PurePosixPath
@@ -18,6 +17,7 @@ from kbootstrap.cluster.state.snapshots import Snapshot, parse
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros.model import Distribution
+from kbootstrap.hosts import transfer
 from kbootstrap.hosts.model import Host, Output
 
 SAVE = 600.0
@@ -81,9 +81,8 @@ async def delete(
 
 
 async def fetch(host: Host, distro: Distribution, name: str) -> bytes:
-    """Return the content of a snapshot."""
-    path = shlex.quote(str(PurePosixPath(distro.paths.snapshots) / name))
-    return base64.b64decode((await host.run(f"base64 -w 0 {path}", deadline=FETCH)).stdout)
+    """Return the content of a snapshot, verified."""
+    return await transfer.fetch(host, str(PurePosixPath(distro.paths.snapshots) / name), deadline=FETCH)
 
 
 async def read_bundle(host: Host, distro: Distribution, cluster: str, redactor: Redactor) -> Bundle | None:

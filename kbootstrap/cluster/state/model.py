@@ -228,14 +228,17 @@ class WantedNode:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A machine that exists, as the cluster remembers it: `address` is where SSH answers.
+    """A machine that exists, as the cluster remembers it.
 
-    `left`: its node has left, and Kubernetes could not be removed from the machine.
+    SSH answers at `address`, or where `ssh_host` and `port` (0: not written) lead. `left`: its node has left,
+    and Kubernetes could not be removed from the machine.
     """
 
     role: Role
     address: str
     left: bool = False
+    ssh_host: str = ""
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,9 +42,13 @@ def public_keys(context: ProviderContext, own: Path | None) -> list[str]:
 
 
 def public_key(private: Path) -> str:
-    """Return the public half: from the `.pub` file beside it, else computed."""
+    """Return the public half: the file itself, the `.pub` file beside it, or computed."""
     import asyncssh
 
+    from kbootstrap.hosts.keys import public_half
+
+    if half := public_half(private):
+        return half.export_public_key().decode().strip()
     beside = private.with_name(f"{private.name}.pub")
     if beside.is_file():
         reader = Reader(beside.parent, {}, "the public half of the SSH key", "KB0609")

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping
 from ipaddress import AddressValueError, IPv4Address
 from typing import Any
 
 from kbootstrap.core.errors import KbootstrapError
+from kbootstrap.hosts.ssh_config import SshConfig, Wanted, usual_files
 from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
 from kbootstrap.providers.cloud.keys import named_identity
 from kbootstrap.providers.context import ClusterDefinition, ProviderContext
-from kbootstrap.providers.ssh.keys import identity, known, unknown, verify
+from kbootstrap.providers.ssh.keys import Trust, unknown
+from kbootstrap.spec.model import HostSpec
 from kbootstrap.spec.topology import endpoint_address
 
 USER = "root"
-"""Who logs in where the spec names nobody."""
-SSH_PORT = 22
+"""The user where neither the spec nor the OpenSSH configuration names one."""
 API_PORT = 6443
 """Port of the Kubernetes API (docs.k3s.io and docs.rke2.io, "Requirements")."""
 
@@ -25,6 +27,7 @@ def outputs(definition: ClusterDefinition) -> Mapping[str, Any]:
     """Return the output contract (`schemas/output.json`); a machine is identified by its address alone."""
     cluster = definition.cluster
     endpoint = {"host": str(endpoint_address(cluster)), "port": API_PORT}
+    hosts = {host.name: host for pool in (cluster.control_plane, *cluster.pools) for host in pool.hosts}
     return {
         "kbootstrap": {
             "spec": definition.spec.name,
@@ -36,6 +39,7 @@ def outputs(definition: ClusterDefinition) -> Mapping[str, Any]:
                     "pool": node.pool,
                     "address": str(node.address),
                     "instance": str(node.address),
+                    **_ssh(hosts[node.name]),
                 }
                 for node in definition.nodes
             },
@@ -43,43 +47,58 @@ def outputs(definition: ClusterDefinition) -> Mapping[str, Any]:
     }
 
 
-def inventory(
+def _ssh(host: HostSpec) -> Mapping[str, Any]:
+    named = {"host": host.ssh_host, "port": host.port}
+    found = {key: value for key, value in named.items() if value is not None}
+    return {"ssh": found} if found else {}
+
+
+async def inventory(
     context: ProviderContext, made: Mapping[str, Any], tolerate_missing: Collection[str] = ()
 ) -> Inventory:
-    """Return how to reach the machines; nothing is asked.
+    """Return how to reach the machines; none of them is asked.
 
     Raises `PrerequisiteMissing` where `known_hosts` of the spec lacks a machine, unless it is in
     `tolerate_missing`: then it is absent.
     """
     cluster = context.cluster
-    file, settings = known(context), cluster.provider.settings
-    user = cluster.ssh.user or USER
+    settings = cluster.provider.settings
+    user, port = cluster.ssh.user or "", cluster.ssh.port or 0
     key = named_identity(context)
     identities = (key,) if key else ()
-    checked: list[tuple[str, tuple[str, ...]]] = []
-
-    def target(alias: str, host: str, port: int, who: str, jump: SshTarget | None = None) -> SshTarget:
-        keys = file(host, port) if file else ()
-        checked.append((f"{alias} ({host})", keys))
-        return SshTarget(alias, host, port, who, identities, jump, identity(alias, host, keys, context), keys)
+    config = SshConfig(
+        context.runner, usual_files(context.env) if settings["openssh_config"] else (), context.env
+    )
+    trust = Trust(context)
 
     bastion = settings.get("bastion")
     jump = None
     if bastion is not None:
-        who = bastion.get("user") or user
-        jump = target(f"{cluster.name}-bastion", bastion["host"], bastion.get("port", SSH_PORT), who)
+        who, alias = bastion.get("user") or user, f"{cluster.name}-bastion"
+        wanted = Wanted(alias, bastion["host"], bastion.get("port", 0), who, USER, identities)
+        jump = trust.known(await config.target(wanted), bastion["host"])
+
+    async def reach(name: str, node: Mapping[str, Any]) -> SshTarget:
+        own, direct = node.get("ssh", {}), bastion is not None and node["address"] == bastion["host"]
+        host, through = own.get("host", node["address"]), None if direct else jump
+        wanted = Wanted(name, host, own.get("port", port), user, USER, identities, through)
+        return trust.known(await config.target(wanted), node["address"])
+
+    nodes: Mapping[str, Mapping[str, Any]] = made["nodes"]
+    targets = await asyncio.gather(*(reach(name, node) for name, node in nodes.items()))
     machines: dict[str, Machine] = {}
     absent: dict[str, KbootstrapError] = {}
-    for name, node in made["nodes"].items():
-        address = node["address"]
-        through = None if bastion is not None and address == bastion["host"] else jump
-        ssh = target(name, address, SSH_PORT, user, through)
-        if file and name in tolerate_missing and not ssh.host_keys:
-            absent[name] = unknown([checked.pop()[0]])
+    missing: list[str] = []
+    for name, ssh in zip(nodes, targets, strict=True):
+        *bastions, own = [*trust.lacking(ssh)] or [""]
+        missing += bastions
+        if own and name in tolerate_missing and own.startswith(f"{name} ("):
+            absent[name] = unknown([own])
             continue
-        machines[name] = Machine(name, address, ssh, ssh.instance, ssh.host_keys)
-    if file:
-        verify(checked)
+        missing += [own] if own else []
+        machines[name] = Machine(name, nodes[name]["address"], ssh, ssh.instance, ssh.host_keys)
+    if missing:
+        raise unknown(list(dict.fromkeys(missing)))
     endpoint = Endpoint(**made["endpoint"]["external"])
     return Inventory(
         cluster.name,

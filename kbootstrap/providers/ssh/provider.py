@@ -71,7 +71,7 @@ class Ssh(Provider):
         tolerate_missing: Collection[str] = (),
     ) -> Inventory:
         """Return how to reach the machines; kbootstrap cannot start them."""
-        return machines.inventory(context, outputs["kbootstrap"], tolerate_missing)
+        return await machines.inventory(context, outputs["kbootstrap"], tolerate_missing)
 
     async def destroy_preview(self, context: ProviderContext) -> DestroyPreview:
         """Return the machines that the cluster is taken off."""

@@ -48,6 +48,9 @@ def seen(wanted: Wanted, machines: Mapping[str, Recorded] = NONE, more: Mapping[
 
 def test_entries_are_read_as_they_are_written() -> None:
     machines = {"a": machine("server"), "b": machine(left=True), "c": machine(address="node.example.org")}
+    machines["d"] = Recorded("agent", "10.0.0.9", ssh_host="metal-1", port=2222)
+    machines["e"] = replace(machines["d"], left=True, ssh_host="")
+    assert entry(machines["d"]) == "agent 10.0.0.9 ssh=metal-1 port=2222"
     assert read_record({name: entry(one) for name, one in machines.items()}) == machines
     assert read_record({"a": "", "b": "agent", "c": "pirate 10.0.0.1", "d": "x y z w"}) == {}
 

@@ -18,6 +18,14 @@ async def test_the_spec_names_keys(tmp_path: Path) -> None:
     assert await authorized_keys(of(provider_context(tmp_path), spec), optional=False) == [KEY]
 
 
+async def test_a_private_key_may_be_named_by_its_public_half(tmp_path: Path) -> None:
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    (tmp_path / "id.pub").write_bytes(key.export_public_key())
+    spec = openstack(more=f"    ssh: {{private_key: {{file: {tmp_path}/id.pub}}}}\n")
+    public = key.export_public_key().decode().strip()
+    assert await authorized_keys(of(provider_context(tmp_path), spec), optional=False) == [public]
+
+
 async def test_else_those_of_the_operator(tmp_path: Path) -> None:
     key = asyncssh.generate_private_key("ssh-ed25519")
     (tmp_path / ".ssh").mkdir()
