@@ -50,7 +50,7 @@ def command(
 
     agreed = saved.read(spec) if saved.recognised(spec) else None
     if agreed and clusters:
-        raise WrongUsage("a saved plan says itself which clusters it is for", hint="leave --cluster out")
+        raise WrongUsage("a saved plan names its clusters itself", hint="leave --cluster out")
 
     async def work(session: Session) -> int:
         done = await apply(

@@ -19,7 +19,7 @@ def default_spec() -> Path:
         if Path(name).is_file():
             return Path(name)
     raise click.UsageError(
-        f"which spec? Name one, or call this where {' or '.join(names.DEFAULT_SPECS)} is. "
+        f"which spec? Name one, or run this in a folder with {' or '.join(names.DEFAULT_SPECS)}. "
         "'kbootstrap init' prints one to start from"
     )
 

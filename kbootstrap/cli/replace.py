@@ -45,7 +45,7 @@ def command(
 
     spec, nodes = spec_and_rest(words)
     if not nodes:
-        raise click.UsageError("which node? kbootstrap status lists them")
+        raise click.UsageError("name a node; `kbootstrap status` lists them")
 
     async def work(session: Session) -> int:
         plans = await replace(spec, nodes, session.runtime, session, yes=yes, drain=drain, unlock=unlock)

@@ -33,8 +33,8 @@ from kbootstrap.views.view import Silent, View, choose
 _SILENT = 1.0
 """Seconds that stopping may take before we say that it does."""
 STOPPING = (
-    "Stopping: what is being made is finished first, so that it is not lost; a machine can take minutes. "
-    "Ctrl-C once more does not wait for that: it is finished without us."
+    "Stopping: resources that are being created are finished first, so that they are not lost. "
+    "This can take minutes. Press Ctrl-C again to exit at once: OpenTofu then finishes in the background."
 )
 
 
@@ -108,7 +108,7 @@ class Session:
         Called before any work, so that a run that could only end in that question ends at once.
         """
         if not sys.stdin.isatty() or not sys.stderr.isatty() or os.environ.get("CI"):
-            raise Declined("there is no terminal to ask on, and -y was not given", hint=without)
+            raise Declined("there is no terminal to ask on; -y answers yes", hint=without)
 
     async def ask(self, question: str, *, wanted: str | None = None) -> None:
         """Ask before a change; `wanted` is a word that must be typed instead of yes. Raises `Declined`."""
@@ -178,8 +178,10 @@ def run(
         except KbootstrapError as error:
             return _failed(session, begun, error)
         except (KeyboardInterrupt, asyncio.CancelledError):
-            hint = "run the same command again: it goes on where this one stopped"
-            return _failed(session, begun, Interrupted("interrupted; what ran was stopped", hint=hint))
+            hint = "run the same command again: it resumes where this run stopped"
+            return _failed(
+                session, begun, Interrupted("interrupted; running processes were stopped", hint=hint)
+            )
         except Exception as error:
             _result(session, begun, Status.FAILED, f"a bug: {type(error).__name__}")
             raise

@@ -142,10 +142,10 @@ def restore(
     """
     *named, source = words
     if len(named) > 1 or (named and spec):
-        raise click.UsageError("one spec and one snapshot, please")
+        raise click.UsageError("give one spec and one snapshot")
     spec = Path(named[0]) if named else spec
     if keep and into is None:
-        raise click.UsageError("--keep is about a rehearsal: it needs --into local")
+        raise click.UsageError("--keep needs --into local")
 
     async def rehearse(session: Session, context: Context) -> None:
         from kbootstrap.commands.snapshot import rehearse as rehearsal

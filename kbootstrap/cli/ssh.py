@@ -36,7 +36,7 @@ def command(words: tuple[str, ...]) -> int:
 
     spec, rest = spec_and_rest(words)
     if not rest:
-        raise click.UsageError("which node? kbootstrap status lists them")
+        raise click.UsageError("name a node; `kbootstrap status` lists them")
     node, *remote = rest
     remote = remote[1:] if remote[:1] == ["--"] else remote
     argv: list[str] = []

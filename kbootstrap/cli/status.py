@@ -55,7 +55,7 @@ def command(
     if interval is not None and not watch:
         raise click.UsageError("--interval needs --watch")
     if watch and detailed_exitcode:
-        raise click.UsageError("--watch goes on until Ctrl-C, so it has no --detailed-exitcode")
+        raise click.UsageError("--watch runs until Ctrl-C, so it has no --detailed-exitcode")
 
     async def work(session: Session) -> int:
         from kbootstrap.commands.status import chosen_clusters, status

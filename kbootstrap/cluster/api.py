@@ -272,7 +272,7 @@ class _HttpApi:
 
     def _unavailable(self, detail: str) -> ApiUnavailable:
         return ApiUnavailable(
-            f"the Kubernetes API at {self._endpoint.url} does not answer as it should",
+            f"the Kubernetes API at {self._endpoint.url} does not answer correctly",
             hint=f"look at the service on a server: journalctl {', or '.join(_units())}",
             detail=detail,
             code="KB0817",

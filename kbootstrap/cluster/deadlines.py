@@ -1,7 +1,7 @@
 """How long each step may take, in seconds, and why so long. Measured times are from `docs/` and our own runs.
 
 A deadline is generous: it is there so that nothing hangs for ever, not to judge slow machines. A unit that
-fails again and again ends its step earlier (`FAILURES`).
+is crash-looping ends its step earlier (`FAILURES`).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ FAILURES = 6
 """A unit that systemd has restarted this often since we started it will not come up by itself. k3s restarts a
 few times by design while it waits for a free learner place or for a load balancer."""
 STEADY = 60.0
-"""A service whose process has lasted this long no longer counts as one that fails again and again. So long it
+"""A service whose process has lasted this long no longer counts as one that is crash-looping. So long it
 may fail as often as it likes: the endpoint may not know the first server yet."""
 RESTARTS = 5.0
 """Between two looks at how often systemd has restarted a service: as long as it waits before it does."""

@@ -40,9 +40,9 @@ async def adopt(spec: Path, clusters: Iterable[str], run: Runtime, operator: Ope
     loaded = read_spec(spec)
     chosen = contexts(loaded, choose(loaded, clusters), run)
     if not yes:
-        operator.must_ask("-y does not ask; nothing but the state is changed")
+        operator.must_ask("-y does not ask; only the state is changed")
         names = ", ".join(context.cluster.name for context in chosen)
-        await operator.ask(f"Take what exists of {names} into the state? [y/N]")
+        await operator.ask(f"Import the existing resources of {names} into the state? [y/N]")
     for context in chosen:
         with locked(context):
             done = await adopt_cluster(context, beginning=operator.begin)
@@ -52,9 +52,9 @@ async def adopt(spec: Path, clusters: Iterable[str], run: Runtime, operator: Ope
 
 def _words(done: Adopted) -> str:
     if done.stateless:
-        return "its machines exist by themselves, and there is no state to lose."
+        return "its machines exist already, and there is no state to lose."
     if not done.taken:
-        return "the state knows everything of it already."
+        return "the state contains all of its resources already."
     return f"the state knows {', '.join(done.taken)} again."
 
 
@@ -115,8 +115,8 @@ def _verify(context: Context, found: Adoptable) -> None:
     """Raise where there is nothing, or where the state would say what is not so."""
     if not any(thing.id for thing in found.things):
         raise PrerequisiteMissing(
-            f"there is nothing of cluster {context.cluster.name} that could be taken into a state",
-            hint=f"`kbootstrap apply {context.spec.path}` makes the cluster",
+            f"cluster {context.cluster.name} has no resources to import",
+            hint=f"`kbootstrap apply {context.spec.path}` creates the cluster",
             code="KB0896",
         )
     problems = list(found.problems)

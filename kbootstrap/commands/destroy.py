@@ -31,7 +31,7 @@ async def destroy(
     chosen = contexts(loaded, choose(loaded, clusters), run, changing=False)
     force_unlock(chosen, unlock)
     if not yes:
-        operator.must_ask("-y does not ask; everything on the clusters is lost then")
+        operator.must_ask("-y does not ask; all data of the clusters will be lost")
     for context in chosen:
         name = context.cluster.name
         with locked(context):
@@ -39,8 +39,8 @@ async def destroy(
             operator.show_destroy_preview(name, preview)
             if not yes:
                 await operator.ask(
-                    f"All data of cluster {name} is lost then, also in claims with the reclaim policy "
-                    "Retain. Type its name:",
+                    f"All data of cluster {name} will be lost, also in volumes of claims with the reclaim "
+                    "policy Retain. Type its name:",
                     wanted=name,
                 )
             async with AsyncExitStack() as stack:
@@ -48,4 +48,4 @@ async def destroy(
                     context, stack, beginning=operator.begin, with_buckets=with_buckets
                 )
         stay = f" These buckets stay: {', '.join(kept)}." if kept else ""
-        operator.say(f"Cluster {name} is gone.{stay}")
+        operator.say(f"Cluster {name} was removed.{stay}")

@@ -34,7 +34,7 @@ async def _of_cluster(context: Context, stack: AsyncExitStack, *, merge: bool) -
     nodes = await see_nodes(context, await made_outputs(context), stack, tolerant=True)
     if nodes.kubeconfig is None:
         raise HostUnreachable(
-            f"no server of cluster {context.cluster.name} could give its kubeconfig",
+            f"no server of cluster {context.cluster.name} returned its kubeconfig",
             hint=f"'kbootstrap status {context.spec.path}' shows what is wrong",
         )
     if merge:

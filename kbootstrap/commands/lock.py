@@ -95,7 +95,7 @@ async def _artifacts(chosen: Sequence[Context], lock: Lock, *, upgrade: bool) ->
 def _remark(what: str, pin: Artifact, refusals: Sequence[str]) -> str:
     why = "; ".join(refusals)
     if pin.published:
-        return f"{what}: not every place was asked with success: {why}"
+        return f"{what}: not every source answered: {why}"
     if pin.recipe:
         return f"{what}: no published checksums, only the recipe of its build is pinned: {why}"
     return f"{what}: nothing is pinned: {why}"

@@ -40,5 +40,7 @@ async def plan(
                 raise one.unseen
         if out:
             saved.write(out, await save(plans, spec, headline(shown)))
-            operator.say(f"Saved as {out}; it can hold secrets. To do exactly this: kbootstrap apply {out}")
+            operator.say(
+                f"Saved as {out}; it can contain secrets. To apply exactly this plan: kbootstrap apply {out}"
+            )
         return shown

@@ -96,7 +96,7 @@ async def _lay(plan: ClusterPlan, nodes: Nodes) -> None:
     found = [await read_bundle(host, context.distribution, name, redactor) for host in servers[:1]]
     if not found or found[0] is None:
         raise InstallFailed(
-            f"no server of cluster {name} has the tokens that are in force",
+            f"no server of cluster {name} has the current tokens",
             hint=f"look at {context.distribution.paths.server_token} on the servers",
             code="KB0818",
         )
@@ -110,7 +110,7 @@ def _settled(plan: ClusterPlan, what: str) -> Nodes:
     going_on = what == "tokens" and nodes is not None and rotation.pending(nodes.facts)
     if nodes is None or not plan.infrastructure.empty or not (plan.empty or going_on):
         raise PrerequisiteMissing(
-            f"cluster {name} is not as the spec says, and {what} are rotated only where nothing else changes",
+            f"cluster {name} is not as in the spec, and {what} are rotated only where nothing else changes",
             hint=f"kbootstrap apply {plan.context.spec.path}, and then the same command again",
             detail=_left(plan),
             code="KB0888",

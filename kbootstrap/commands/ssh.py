@@ -30,7 +30,9 @@ async def ssh_command(spec: Path, node: str, command: Sequence[str], run: Runtim
                 raise inventory.absent[node]
             if node not in inventory.machines:
                 raise HostUnreachable(
-                    f"{node} has not been made yet", hint=f"kbootstrap apply {context.spec.path}", host=node
+                    f"{node} has not been created yet",
+                    hint=f"kbootstrap apply {context.spec.path}",
+                    host=node,
                 )
             machine = inventory.machines[node]
             host = await connector(context).connect(machine, deadline=GLANCE)

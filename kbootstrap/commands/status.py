@@ -111,7 +111,7 @@ async def look(context: Context) -> ClusterStatus:
     name, provider = context.cluster.name, context.cluster.provider.name
     outputs = await current_outputs(context)
     if not outputs:
-        return ClusterStatus(name, provider, note="it has not been made yet", made=False)
+        return ClusterStatus(name, provider, note="it has not been created yet", made=False)
     async with AsyncExitStack() as stack:
         nodes, gone, (copies, problem) = await _all(context, outputs, stack)
     lost = {node: why for address, why in gone.items() if (node := node_of(address, name))}

@@ -27,12 +27,12 @@ async def consent(operator: Operator, shown: Document) -> None:
         if cluster.servers_lost:
             lost = names(cluster.servers_lost)
             await operator.ask(
-                f"This takes away machines of the control plane of {cluster.cluster}: {lost}. "
+                f"This removes machines of the control plane of {cluster.cluster}: {lost}. "
                 "Type the cluster's name:",
                 wanted=cluster.cluster,
             )
     if any(not cluster.servers_lost for cluster in pending):
-        await operator.ask(f"Do this to {', '.join(cluster.cluster for cluster in pending)}? Type yes:")
+        await operator.ask(f"Apply this to {', '.join(cluster.cluster for cluster in pending)}? Type yes:")
 
 
 async def keep_snapshot_tokens(operator: Operator, context: Context, nodes: Nodes) -> None:

@@ -96,6 +96,6 @@ def stop_refused(planned: ClusterPlan) -> None:
     """Raise where the plan must not be carried out: `SpecInvalid`, or `InstallFailed` for its nodes."""
     if planned.refusals:
         name = planned.context.cluster.name
-        raise SpecInvalid(f"cluster {name} cannot be changed like that", diagnostics=planned.refusals)
+        raise SpecInvalid(f"this change of cluster {name} is refused", diagnostics=planned.refusals)
     if planned.nodes:
         refuse(planned.context, planned.nodes)

@@ -104,7 +104,7 @@ def contexts(
     concerned = [c for c in chosen if changing or c.provider.name not in provider_names()]
     problems = [problem for cluster in concerned for problem in unsupported(spec, cluster)]
     if problems:
-        raise SpecInvalid(f"{spec.path} uses what is not supported yet", diagnostics=in_order(problems))
+        raise SpecInvalid(f"{spec.path} uses keys that are not supported yet", diagnostics=in_order(problems))
     if changing and (problems := list(contents.problems(spec, concerned, runtime.env))):
         raise SpecInvalid(f"{spec.path} is not valid", diagnostics=in_order(problems))
     hide_secrets(spec, runtime)
@@ -135,8 +135,8 @@ def force_unlock(chosen: Iterable[Context], names: Iterable[str]) -> None:
     for name in names:
         if name not in leases:
             raise WrongUsage(
-                f"--force-unlock {name}: this run is not about a cluster of that name",
-                hint=f"it is about {', '.join(leases)}",
+                f"--force-unlock {name}: this run does not include a cluster of that name",
+                hint=f"it includes {', '.join(leases)}",
             )
         leases[name].forced = True
 

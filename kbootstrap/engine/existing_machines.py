@@ -111,7 +111,7 @@ async def give_back(context: Context, machines: Mapping[str, Any]) -> None:
     except HostKeyChanged:
         raise
     except HostUnreachable as error:
-        lost = "is a machine gone for good, take it out of the spec first"
+        lost = "if a machine is lost, remove it from the spec first"
         error.hint = f"{error.hint}; {lost}" if error.hint else lost
         raise
     failures = dict(zip(hosts, ended, strict=True))
@@ -149,6 +149,6 @@ async def _take_off(context: Context, host: Host) -> None:
 
 _SAID = {
     "removed": None,
-    "blank": "nothing of the cluster is there",
-    "foreign": "left alone: it does not carry this cluster",
+    "blank": "nothing of the cluster is installed",
+    "foreign": "skipped: it does not belong to this cluster",
 }

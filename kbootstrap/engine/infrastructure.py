@@ -99,7 +99,7 @@ async def carry_out(context: Context, tofu: Infrastructure, planfile: Path, plan
                 type=Type.DIAGNOSTIC,
                 cluster=context.cluster.name,
                 node=name,
-                detail=f"made once more, after: {words}",
+                detail=f"created again, after: {words}",
             )
         )
     try:

@@ -23,7 +23,7 @@ def refuse(context: Context, nodes: Nodes) -> None:
     """Stop where the nodes' plan was refused, before anything is changed where that is known before."""
     if nodes.plan.refused:
         raise InstallFailed(
-            f"cluster {context.cluster.name} cannot be brought to what the spec says",
+            f"cluster {context.cluster.name} cannot be changed to match the spec",
             diagnostics=nodes.plan.diagnostics,
         )
 

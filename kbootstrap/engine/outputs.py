@@ -46,8 +46,8 @@ def verify_owner(context: Context, outputs: Mapping[str, Any]) -> None:
         return
     whose = " and ".join(f"the {key} '{value}'" for key, value in found.items())
     raise PrerequisiteMissing(
-        f"the state of cluster {context.cluster.name} is that of {whose}",
-        hint="look at `state:` in the spec: two clusters must not share a place. Was something renamed, "
+        f"the state of cluster {context.cluster.name} belongs to {whose}",
+        hint="look at `state:` in the spec: two clusters must not share one. If something was renamed, "
         "write the old name again",
         code="KB0534",
     )
@@ -68,7 +68,7 @@ async def made_outputs(context: Context) -> Mapping[str, Any]:
     outputs = await current_outputs(context)
     if not outputs:
         raise PrerequisiteMissing(
-            f"cluster {context.cluster.name} has not been made yet",
+            f"cluster {context.cluster.name} has not been created yet",
             hint=f"kbootstrap apply {context.spec.path}",
         )
     return outputs

@@ -156,8 +156,8 @@ async def _machines(
     found = tuple(a for a in await tofu.state_list() if traits.is_machine(a) and key(a) in names)
     if not found:
         raise WrongUsage(
-            "these machines exist, and kbootstrap cannot make new ones in their place",
-            hint="install the machine anew yourself; apply then takes it into the cluster again",
+            "these machines exist already, and kbootstrap cannot replace them",
+            hint="reinstall the machine yourself; apply then adds it to the cluster again",
         )
     return found
 

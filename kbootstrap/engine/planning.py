@@ -47,8 +47,8 @@ async def planned(
     force_unlock(chosen, unlock)
     if asking:
         operator.must_ask(
-            f"kbootstrap plan {spec} shows what would be done; -y does it without a question, "
-            "and so does apply with a plan of plan --out"
+            f"kbootstrap plan {spec} shows the changes; -y applies them without a question, "
+            "as does apply with a plan saved by plan --out"
         )
     async with contextlib.AsyncExitStack() as stack:
         for context in chosen:
@@ -57,7 +57,8 @@ async def planned(
         # What was looked up now must be the same for every reader of this plan.
         if (changing or chosen[0].lock != before) and keep_lock(loaded, chosen[0].lock):
             operator.say(
-                "The lock file beside the spec has what the spec leaves open (addresses, images); commit it."
+                "The lock file beside the spec records what the spec leaves open (addresses, images): "
+                "commit it."
             )
         plans = []
         for context in chosen:

@@ -72,7 +72,7 @@ async def visit(
         return Departed()
     users = {machine.address: name for name, machine in wanted.machines.items()}
     unseen = {
-        name: f"the spec has it as {users[machine.address]}"
+        name: f"the spec uses its address for {users[machine.address]}"
         for name, machine in machines.items()
         if machine.address in users
     }
@@ -82,7 +82,7 @@ async def visit(
     failures = {**absent, **reached.failures}
     facts = await gather(reached.hosts, context.distribution, failures)
     foreign = {
-        name: "it carries something else" for name, found in facts.items() if not _ours(context, found)
+        name: "it belongs to something else" for name, found in facts.items() if not _ours(context, found)
     }
     return Departed(
         machines,

@@ -129,9 +129,9 @@ class Turnover:
             made = await self.tofu.plan(planfile, targets=targets, replace=replaced)
             if found := touched(made, waiting):
                 raise InstallFailed(
-                    f"{', '.join(batch)} cannot get a new machine without {', '.join(found)}",
-                    hint="nothing was done to their machines: add a pool of another name with what is new, "
-                    "and take this one out of the spec when that one is Ready",
+                    f"{', '.join(batch)} cannot be replaced without {', '.join(found)}",
+                    hint="their machines were not changed: add a pool with another name and the new "
+                    "settings, and remove this pool from the spec when the new one is Ready",
                     code="KB0859",
                 )
             await self._apply(made)
@@ -168,9 +168,9 @@ class Turnover:
         """Carry out a part of the plan; raise `PlanMoved` where it contains changes that were not shown."""
         if not carries_on(self.planned, made):
             raise PlanMoved(
-                f"the infrastructure of cluster {self.context.cluster.name} now needs other changes than "
+                f"the infrastructure of cluster {self.context.cluster.name} now needs changes other than "
                 "those that were shown",
-                hint="nothing of them was done; run the same command again to see them",
+                hint="none of them was made; run the same command again to see them",
                 code="KB0421",
             )
         if not made.empty:

@@ -82,7 +82,7 @@ async def _again(
         verify_owner(context, outputs)
         gone = await vanished(context, outputs)
         if await tofu.state_identity() != saved.state:
-            told.append(f"the state of cluster {name} changed: something was applied since")
+            told.append(f"the state of cluster {name} changed: another run applied changes since")
         told += changed_names("resource", saved.gone, [*gone])
     summary = PlanSummary((), (), ())
     if saved.plan is not None:
@@ -99,7 +99,7 @@ async def _again(
         if nodes:
             told += agreed.differences(nodes.plan)
         else:
-            told.append(f"the nodes of cluster {name} do not answer any more: {unseen and unseen.message}")
+            told.append(f"the nodes of cluster {name} no longer answer: {unseen and unseen.message}")
     plan = ClusterPlan(
         context, tofu, summary, gone, nodes, saved.new, stack, unseen, known, blank, (), agreed, removal
     )
@@ -114,7 +114,7 @@ def _moved_sources(saved: Saved, contexts: Sequence[Context]) -> list[str]:
         other = (
             "" if saved.version == kbootstrap.__version__ else f" (the plan was made with {saved.version})"
         )
-        told.append(f"it renders to something else{other}: {', '.join(rendered[:_MOST])}{more}")
+        told.append(f"the spec now renders differently{other}: {', '.join(rendered[:_MOST])}{more}")
     return told
 
 

@@ -74,7 +74,7 @@ def _opened(context: Context, snapshot: Snapshot, kept: Mapping[str, bytes]) -> 
     """Open the likeliest of the token files."""
     if not kept:
         raise PrerequisiteMissing(
-            f"there is no token beside the snapshot {snapshot.name}, and without it nobody can restore it",
+            f"the snapshot {snapshot.name} has no token beside it, and cannot be restored without one",
             hint="`snapshots: {passphrase: …}` in the spec makes `apply` keep it; for a file, put the "
             "kbootstrap-token-….json of the same time into its folder",
             code="KB0890",
@@ -82,7 +82,7 @@ def _opened(context: Context, snapshot: Snapshot, kept: Mapping[str, bytes]) -> 
     snapshots, run = context.cluster.snapshots, context.runtime
     if snapshots is None or snapshots.passphrase is None:
         raise CredentialsRefused(
-            "there is a token beside the snapshot, and the spec names no passphrase to open it",
+            "the snapshot has an encrypted token beside it, and the spec names no passphrase",
             hint="write `snapshots: {passphrase: {env: NAME}}`",
             code="KB0872",
         )

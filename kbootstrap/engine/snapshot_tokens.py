@@ -46,7 +46,7 @@ async def _fitting_tokens(context: Context, nodes: Nodes, source: Source, *, aga
         return kept if kept and (again or own is None or own.server != kept.server) else None
     if snapshots is None or snapshots.passphrase is None:
         raise CredentialsRefused(
-            "there is a token beside the snapshot, and the spec names no passphrase to open it",
+            "the snapshot has an encrypted token beside it, and the spec names no passphrase",
             hint="write `snapshots: {passphrase: {env: NAME}}`",
             code="KB0872",
         )

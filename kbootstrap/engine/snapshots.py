@@ -116,7 +116,7 @@ async def see_servers(context: Context, stack: AsyncExitStack) -> Nodes:
     nodes = await see_nodes(context, await made_outputs(context), stack)
     if problems := [found.name for found in nodes.facts.values() if found.restoring]:
         raise PrerequisiteMissing(
-            f"a restore has not come to its end on {', '.join(problems)}",
+            f"a restore is not complete on {', '.join(problems)}",
             hint="run the same `kbootstrap snapshot restore` again",
             code="KB0870",
         )

@@ -24,7 +24,7 @@ def verify_programs(context: Context, nodes: Nodes) -> None:
     problems = tuple(lacking(wanted, nodes))
     if errors(problems):
         raise InstallFailed(
-            f"cluster {context.cluster.name} cannot be brought to what the spec says", diagnostics=problems
+            f"cluster {context.cluster.name} cannot be changed to match the spec", diagnostics=problems
         )
 
 

@@ -91,7 +91,7 @@ def _find(lines: Iterable[Line], name: str) -> Known:
 
 
 def matches(hosts: str, name: str) -> bool:
-    """Tell whether the first field of a line is about a name; the case of letters does not matter."""
+    """Return whether the first field of a line is about a name; the case of letters does not matter."""
     if hosts.startswith("|"):
         return _hashed(hosts, name.lower())
     found = False

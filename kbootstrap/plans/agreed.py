@@ -64,9 +64,9 @@ def changed_names(what: str, before: Collection[str], after: Collection[str]) ->
 def moved(what: Sequence[str]) -> PlanMoved:
     """Make the error that stops an apply, with everything that moved."""
     return PlanMoved(
-        "the saved plan is not what would be done now",
+        "the saved plan no longer matches",
         detail="\n".join(what),
-        hint="make the plan again, and have a look at it",
+        hint="make the plan again, and review it",
         code="KB0421",
     )
 
@@ -74,4 +74,4 @@ def moved(what: Sequence[str]) -> PlanMoved:
 def _how(before: str | None, after: str | None) -> str:
     if before is None:
         return "needs steps that the plan does not have"
-    return "needs none of its steps any more" if after is None else "has other facts: its steps differ"
+    return "no longer needs its steps" if after is None else "has other facts: its steps differ"

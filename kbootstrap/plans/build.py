@@ -25,12 +25,12 @@ _REASONS = {
     "replace_because_cannot_update": "it cannot be changed in place",
     "replace_by_request": "asked for, or it is gone",
     "replace_by_triggers": "something that it depends on changes",
-    "delete_because_no_resource_config": "not in the spec any more",
-    "delete_because_no_module": "not in the spec any more",
-    "delete_because_each_key": "not in the spec any more",
-    "delete_because_count_index": "not in the spec any more",
-    "delete_because_wrong_repetition": "not in the spec any more",
-    "delete_because_no_move_target": "not in the spec any more",
+    "delete_because_no_resource_config": "no longer in the spec",
+    "delete_because_no_module": "no longer in the spec",
+    "delete_because_each_key": "no longer in the spec",
+    "delete_because_count_index": "no longer in the spec",
+    "delete_because_wrong_repetition": "no longer in the spec",
+    "delete_because_no_move_target": "no longer in the spec",
 }
 """`action_reason` in words. Source: "JSON Output Format", documentation of OpenTofu."""
 _ATTRIBUTES = 6

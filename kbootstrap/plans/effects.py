@@ -21,12 +21,12 @@ def of_machine(
     is a majority of the members (etcd, "Failure tolerance").
     """
     if node in blank:
-        return ("nothing of a cluster is on it",)
+        return ("nothing is installed on it",)
     if node in members:
         return (_of_member(len(members), removed=removed),)
     if roles.get(node) == "server":
         return ("a server that is no member of etcd",)
-    return ("its pods start on other nodes, and what they keep on its disk is lost",)
+    return ("its pods start on other nodes, and data on its disk is lost",)
 
 
 def _of_member(members: int, *, removed: bool) -> str:
@@ -38,8 +38,8 @@ def _of_member(members: int, *, removed: bool) -> str:
         after = f"{spare} of them may fail then" if spare else "none of them may fail then"
         return f"etcd keeps {left} of {members} members; {after}"
     if left < needed:
-        return f"etcd has {left} of {members} members meanwhile and needs {needed}: the API stands still"
-    return f"etcd has {left} of {members} members meanwhile and needs {needed}"
+        return f"etcd has {left} of {members} members during this and needs {needed}: the API stops"
+    return f"etcd has {left} of {members} members during this and needs {needed}"
 
 
 def of_gone(node: str, reason: str, *, servers_left: int, roles: Mapping[str, Role]) -> tuple[str, ...]:
@@ -48,12 +48,12 @@ def of_gone(node: str, reason: str, *, servers_left: int, roles: Mapping[str, Ro
     if roles.get(node) != "server":
         return (reason,)
     if servers_left == 0:
-        return (reason, "no server with the cluster's data is left: a new, empty cluster is founded")
+        return (reason, "no server with the cluster's data is left: a new, empty cluster is created")
     needed = servers // 2 + 1
     if servers_left < needed:
         return (
             reason,
-            f"{servers_left} of {servers} servers are left and etcd needs {needed}: the API stands still",
+            f"{servers_left} of {servers} servers are left and etcd needs {needed}: the API stops",
         )
     return (reason, f"{servers_left} of {servers} servers are left, and etcd needs {needed}")
 

@@ -86,7 +86,7 @@ def read(path: Path) -> Saved:
             told = json.loads(archive.read(MANIFEST))
             if told["version"] != VERSION:
                 raise _broken(
-                    path, f"its form is version {told['version']}, and this kbootstrap reads {VERSION}"
+                    path, f"its format version is {told['version']}, and this kbootstrap reads {VERSION}"
                 )
             clusters = tuple(_cluster(item, archive) for item in told["clusters"])
         return Saved(
@@ -116,8 +116,8 @@ def _cluster(item: Mapping[str, Any], archive: zipfile.ZipFile) -> SavedCluster:
 
 def _broken(path: Path, why: str) -> WrongUsage:
     return WrongUsage(
-        f"{path} is no saved plan that can be read",
+        f"{path} is not a readable saved plan",
         detail=why,
-        hint="make it again with `kbootstrap plan --out`",
+        hint="create it again with `kbootstrap plan --out`",
         code="KB0420",
     )

@@ -8,8 +8,8 @@ from kbootstrap.cluster.decide.order import Batches
 from kbootstrap.plans.model import DANGER, ClusterEntry, Document, NodeEntry
 from kbootstrap.tofu.plan import Kind
 
-REFUSED = "Refused: nothing can be done before these errors are mended"
-NOTHING = "Nothing to do: everything is as the spec says"
+REFUSED = "Refused: fix these errors first"
+NOTHING = "Nothing to do: the clusters match the spec"
 _MOST = 8
 """Batches of nodes that are named; more are counted."""
 _MACHINES: tuple[tuple[Kind, str], ...] = (
@@ -27,7 +27,7 @@ def count(number: int, noun: str) -> str:
 def headline(document: Document) -> str:
     """Write the summary for a decision: `2 clusters change, 1 machine is replaced`."""
     if document.refused:
-        return "Refused: this cannot be carried out"
+        return "Refused: this change is not possible"
     changing = [cluster for cluster in document.clusters if not cluster.empty]
     if not changing:
         return NOTHING
@@ -41,7 +41,7 @@ def headline(document: Document) -> str:
         parts.append(_verb(restarted, "node", "restarts its service", "restart their service"))
     blind = sum(1 for cluster in changing if cluster.unseen)
     if blind:
-        parts.append(f"the nodes of {count(blind, 'cluster')} could not be looked at")
+        parts.append(f"the nodes of {count(blind, 'cluster')} could not be inspected")
     return ", ".join(parts)
 
 
@@ -73,7 +73,7 @@ def _nodes(clusters: Iterable[ClusterEntry]) -> list[str]:
     if new:
         parts.append(f"{count(new, 'node')} to install")
     if any(cluster.unseen for cluster in found):
-        parts.append("nodes to be looked at again")
+        parts.append("nodes to be inspected again")
     return parts
 
 
@@ -99,10 +99,14 @@ def orders(cluster: ClusterEntry) -> list[str]:
     removed, replaced = cluster.order.removed, cluster.order.replaced
     if sum(map(len, (*removed, *replaced))) < 2:
         return []
-    found = [f"Leave for good, in this order: {_batches(removed)}"] if removed else []
+    found = [f"Removed, in this order: {_batches(removed)}"] if removed else []
     if replaced:
-        when = "; each begins when what ran on the one before is ready again" if len(replaced) > 1 else ""
-        found.append(f"New machines, in this order: {_batches(replaced)}{when}")
+        when = (
+            "; each begins when the workloads of the previous one are ready again"
+            if len(replaced) > 1
+            else ""
+        )
+        found.append(f"Replaced, in this order: {_batches(replaced)}{when}")
     return found
 
 

@@ -32,7 +32,7 @@ class ResourceTraits:
         return tuple(name for name in changed if name in self.halting) if self.is_machine(address) else ()
 
     def is_machine(self, address: str) -> bool:
-        """Tell the HCL address of a node's machine."""
+        """Return whether an HCL address is that of a node's machine."""
         return self.role(address) == "machine"
 
     def buckets(self, addresses: Iterable[str]) -> tuple[str, ...]:

@@ -69,7 +69,7 @@ def write(tree: RenderedTree, out: Path, *, whole: bool = True, force: bool = Fa
         edited = [d for d in differences if d.kind == "edited"]
         if edited and not force:
             raise KbootstrapError(
-                f"{_count(edited)} in {out} changed by somebody else since the last rendering: "
+                f"{_count(edited)} in {out} edited by hand since the last rendering: "
                 + ", ".join(d.path for d in edited),
                 hint="move the change into the spec; --force overwrites what was edited by hand",
                 detail="\n".join(d.diff for d in edited),

@@ -56,12 +56,12 @@ def percentage(value: str) -> Flaw | None:
         help_ = f"Write {quote(number + '%')}, or the number of nodes without quotes."
     else:
         help_ = "Write `25%`, or a number of nodes such as `2`."
-    return Flaw("KB0359", "Not a share", f"{quote(value)} is no percentage from 1% to 100%.", help_)
+    return Flaw("KB0359", "Not a percentage", f"{quote(value)} is no percentage from 1% to 100%.", help_)
 
 
 def taint(value: str) -> Flaw | None:
     """Accept `key=value:Effect` and `key:Effect`."""
-    summary = "Taint not understood"
+    summary = "Invalid taint"
     body, colon, effect = value.rpartition(":")
     if not colon:
         return Flaw(
@@ -139,7 +139,7 @@ def schedule(value: str) -> Flaw | None:
         return None
     return Flaw(
         "KB0340",
-        "Schedule not understood",
+        "Invalid schedule",
         reason,
         'Write minute, hour, day, month, weekday: "0 */6 * * *" is every six hours.',
     )

@@ -93,7 +93,7 @@ def api_endpoint(value: str) -> Flaw | None:
     )
     return Flaw(
         "KB0344",
-        "API endpoint not understood",
+        "Invalid API endpoint",
         f"{quote(value)} is none of `load_balancer`, `floating_ip`, an IPv4 address, a host name with dots.",
         help_,
     )

@@ -168,7 +168,7 @@ def _twice(spec: Spec, places: Iterable[tuple[str, SpecPath]], what: str, why: s
 def _double(what: str, why: str, span: Span | None, first: Span | None) -> Diagnostic:
     return Diagnostic(
         "KB0303",
-        "Written twice",
+        "Duplicate name or address",
         f"The {what} stands here for the second time. {why}",
         "Rename or delete one of them.",
         span,

@@ -33,7 +33,7 @@ def autoscaling_bounds(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
             span = spec.source.value((*path, "autoscaling", "max"))
             yield Diagnostic(
                 "KB0321",
-                "Smallest size is above the largest",
+                "Minimum size is above the maximum",
                 f"Pool {pool.name} may have {bounds.min} nodes or more, and {bounds.max} or fewer.",
                 "Exchange `min` and `max`.",
                 spec.source.value((*path, "autoscaling", "min")),
@@ -49,7 +49,7 @@ def one_size(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
             other = spec.source.key((*path, written[0]))
             yield Diagnostic(
                 "KB0322",
-                "Size is said twice",
+                "Size is set twice",
                 f"Pool {pool.name} has both `{written[0]}` and `{key}`, and each says how many nodes there "
                 "are.",
                 "Delete one of them.",

@@ -74,7 +74,7 @@ def endpoint(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
     if schemas.trait(provider, "hosts") == "required" and cluster.api.endpoint in topology.MADE_ENDPOINTS:
         yield Diagnostic(
             "KB0344",
-            "API endpoint not understood",
+            "Invalid API endpoint",
             f"Provider {provider} makes no infrastructure, so there is no `{cluster.api.endpoint}`.",
             "Write the address or host name where the API answers.",
             spec.source.value(("clusters", cluster.name, "api", "endpoint")),

@@ -169,7 +169,7 @@ def malformed(value: str, format_: str, span: Span | None) -> Diagnostic:
     if format_ in _MAY_BE_SECRET:
         span = masked(span)
     if fault is None:
-        return Diagnostic("KB0210", "Value not understood", f"{quote(value)} is not allowed here.", "", span)
+        return Diagnostic("KB0210", "Invalid value", f"{quote(value)} is not allowed here.", "", span)
     return Diagnostic(fault.code, fault.summary, fault.reason, fault.help, span)
 
 
@@ -228,7 +228,7 @@ def unfit(  # noqa: PLR0911 - one diagnostic for each keyword of the schema
             return _choice(error, span, key)
     return Diagnostic(
         "KB0210",
-        "Value not understood",
+        "Invalid value",
         f"`{key}` cannot have this value.",
         f"See `kbootstrap explain {show_path(_general(path))}`.",
         span,
@@ -262,7 +262,7 @@ def _choice(error: Failure, span: Span | None, key: str) -> Diagnostic:
         )
     return Diagnostic(
         "KB0207",
-        "Exactly one is needed",
+        "Exactly one is required",
         f"`{key}` needs exactly one{of}; here: {written}.",
         _example(error.schema, key),
         span,

@@ -72,7 +72,7 @@ def with_faults(error: TofuFailed, faults: Mapping[str, str], hints: Sequence[Hi
         return replace(
             diagnostic,
             code=meant.code,
-            summary=f"Machine {name} could not be made",
+            summary=f"Machine {name} could not be created",
             reason=f"{words}\nResource: {_RESOURCE.sub('', diagnostic.reason)}",
             help=meant.help,
         )

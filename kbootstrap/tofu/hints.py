@@ -77,8 +77,8 @@ LAST = (
     hint(
         r"provisioner error",
         "KB0508",
-        "What the command said stands above. Once its cause is gone, run kbootstrap again: what was made is "
-        "kept, the resource that failed is made anew.",
+        "The output of the command is above. Remove its cause and run kbootstrap again: created resources "
+        "are kept, the failed resource is created again.",
     ),
     hint(
         r"no valid credential sources|invalidaccesskeyid|signaturedoesnotmatch|expiredtoken|access ?denied"

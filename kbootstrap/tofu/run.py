@@ -191,7 +191,7 @@ class Tofu:
         """Take a resource as made, although making it seemed to fail."""
         await settled(self.root, LOCK_WAIT, self.cluster, self.emit)
         options = {"lock_timeout": f"{LOCK_WAIT}s"}
-        await self._text("untaint", "take a machine as made in the state of", _READ, address, **options)
+        await self._text("untaint", "mark a machine as created in the state of", _READ, address, **options)
 
     async def outputs(self) -> Mapping[str, Any]:
         """Return the values of all outputs, joined to the contract; empty where nothing was applied yet."""

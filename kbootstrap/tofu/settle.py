@@ -40,7 +40,7 @@ async def settled(root: Path, wait: float, cluster: str, emit: Emit) -> None:
     emit(Event(type=Type.STEP, cluster=cluster, step=STEP, status=status))
     if busy(folder) and not _held(state):
         raise Locked(
-            f"a run of cluster {cluster} that lost its kbootstrap still goes on in {root}",
+            f"a run of cluster {cluster} whose kbootstrap was killed is still running in {root}",
             hint="wait until it has ended (`ps` shows tofu or terraform), then run the same command again",
             code="KB0505",
         )

@@ -18,8 +18,8 @@ def show_destroy_preview(
     screen = Screen(stream, env)
     there = {kind: names for kind, names in doomed.things.items() if names}
     screen.line()
-    end = ":" if there else ": no machine of it is there."
-    screen.paragraph("", f"destroy removes cluster {cluster} {harmless(doomed.place)}{end}")
+    end = ":" if there else ": it has no machines."
+    screen.paragraph("", f"`destroy` removes cluster {cluster} {harmless(doomed.place)}{end}")
     for kind, names in there.items():
         head = Text.assemble("  - ", (kind, "bold red"), f" ({len(names)}): ")
         screen.paragraph(head, harmless(", ".join(names)), indent=4)

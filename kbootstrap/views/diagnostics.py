@@ -46,7 +46,7 @@ def print_diagnostics(screen: Screen, problems: Sequence[Diagnostic]) -> None:
         _print_one(screen, problem)
         screen.line()
     if len(problems) > MOST:
-        screen.line(f"and {len(problems) - MOST} more; mend these first", "\n")
+        screen.line(f"and {len(problems) - MOST} more; fix these first", "\n")
 
 
 def totals(problems: Sequence[Diagnostic]) -> str:

@@ -41,7 +41,7 @@ def show_checks(checks: Iterable[Check], stream: TextIO, env: Mapping[str, str])
         parts += [count(doubtful, "warning")] if doubtful else []
         screen.line((", ".join(parts), "bold"))
     else:
-        screen.line(("everything that is needed is here", "bold"))
+        screen.line(("all requirements are met", "bold"))
 
 
 def checks_json(checks: Iterable[Check]) -> str:

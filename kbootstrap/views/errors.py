@@ -23,7 +23,7 @@ from kbootstrap.views.screen import Screen, harmless
 
 VERSION = 1
 """Of the JSON form."""
-SOME_CHANGED = "some changes were made before this; the same command goes on from there"
+SOME_CHANGED = "some changes were made before this; run the same command again to continue"
 _BEFORE_ANYTHING = (SpecInvalid, WrongUsage, Declined, Locked)
 """Failures that come before a command does anything."""
 _MOST_EVIDENCE = 40

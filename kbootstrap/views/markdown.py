@@ -139,7 +139,7 @@ def _change(change: Change, links: Links) -> str:
 
 def _left(document: Document) -> list[str]:
     lines = [f"- {code(_short(name))} stays as it is" for name in document.left]
-    return _listed("Not in the spec any more", lines)
+    return _listed("No longer in the spec", lines)
 
 
 def _linked(text: str, place: Place | None, links: Links) -> str:
@@ -166,7 +166,7 @@ def _fold(cluster: ClusterEntry, links: Links) -> str:
         lines = [f"{code(_short(old))} becomes {code(_short(new))}" for old, new in cluster.moves]
         parts.append(f"Renamed in the state, no machine is touched: {', '.join(lines)}")
     if cluster.unseen:
-        parts.append(f"Nodes could not be looked at: {prose(cluster.unseen)}")
+        parts.append(f"Nodes could not be inspected: {prose(cluster.unseen)}")
     for group, node in alike(cluster.nodes).items():
         said = f", {special(group, node)}" if special(group, node) else ""
         parts += [f"{code(names(group))}{said}", fence(_steps(node), "diff")]

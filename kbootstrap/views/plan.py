@@ -32,7 +32,9 @@ def show_plan(document: Document, stream: TextIO, env: Mapping[str, str]) -> Non
         _print_cluster(screen, cluster)
     for name in document.left:
         sign = Text.assemble((f"{screen.symbols.warning} ", "yellow"))
-        text = "not in the spec any more; it stays as it is. To remove it, write it again and destroy it"
+        text = (
+            "no longer in the spec; it stays as it is. To remove it, add it to the spec again and run destroy"
+        )
         screen.paragraph(sign, Text(f"{name}  {text}"))
         screen.line()
     screen.line((totals(document), "bold"))
@@ -82,7 +84,9 @@ def _what_changes(cluster: ClusterEntry) -> str:
 def _print_half_of_nodes(screen: Screen, cluster: ClusterEntry) -> None:
     if cluster.unseen:
         when = "after the infrastructure" if cluster.changes or cluster.outputs else "by apply"
-        screen.paragraph("  ", Text(f"Nodes: not seen: {harmless(cluster.unseen)}; looked at again {when}"))
+        screen.paragraph(
+            "  ", Text(f"Nodes: not reachable: {harmless(cluster.unseen)}; inspected again {when}")
+        )
         screen.line()
     if cluster.nodes or cluster.install:
         screen.line("  Nodes")

@@ -52,9 +52,11 @@ def show_rehearsal(done: Rehearsed, now: float, stream: TextIO, env: Mapping[str
         head_of_row = Text(f"  {name:{width}}  ", style="bold")
         screen.paragraph(head_of_row, harmless(text), indent=width + 4)
     if done.spec is None:
-        screen.paragraph("", "The throw-away cluster is gone again.")
+        screen.paragraph("", "The temporary cluster was removed.")
         return
-    screen.paragraph("", "The throw-away cluster is kept. No container runs in it. Look, and remove it:")
+    screen.paragraph(
+        "", "The temporary cluster is kept. No container runs in it. Inspect it, then remove it:"
+    )
     screen.line(harmless(f"  kubectl --kubeconfig {shlex.quote(str(done.kubeconfig))} get all -A"))
     screen.line(harmless(f"  kbootstrap destroy {shlex.quote(str(done.spec))}"))
 

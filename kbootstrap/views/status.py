@@ -112,7 +112,7 @@ class _Lines:
         until = min((one.not_after for one in authorities), default=None)
         return Text.assemble(
             text,
-            f", {differ} not as the spec says" if differ else "",
+            f", {differ} not as in the spec" if differ else "",
             f", {unsettled} not settled yet" if unsettled else "",
             (f"; authorities until {until:%Y-%m-%d}", "dim") if until else "",
         )

@@ -197,7 +197,7 @@ async def test_the_certificate_is_verified_by_the_name_that_the_endpoint_says(
         if good:
             assert len(await api.nodes()) == 1
         else:
-            with pytest.raises(ApiUnavailable, match="does not answer as it should"):
+            with pytest.raises(ApiUnavailable, match="does not answer correctly"):
                 await api.nodes()
         await api.close()
 
@@ -318,7 +318,7 @@ async def test_a_config_map_that_is_not_there(server: Server, kubeconfig: str) -
     server.status = 404
     api = connect(kubeconfig, at(server))
     assert await api.config("hosts") == {}
-    with pytest.raises(ApiUnavailable, match="does not answer as it should"):  # nor may it be made here
+    with pytest.raises(ApiUnavailable, match="does not answer correctly"):  # nor may it be made here
         await api.put_config("hosts", {"a": "b"})
     request, _, body = server.requests[-1].partition(" HTTP/1.1 ")
     assert request == "POST /api/v1/namespaces/kube-system/configmaps"

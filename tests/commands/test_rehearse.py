@@ -1,4 +1,4 @@
-"""The throw-away cluster of a rehearsal, and what is fetched for it. Real ones are in `tests/e2e`."""
+"""The temporary cluster of a rehearsal, and what is fetched for it. Real ones are in `tests/e2e`."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class Matrix:
         return time.monotonic() > self.end
 
     def point(self, part: str, how: How, at: Boundary, work: Callable[[], object]) -> bool:
-        """Try one point, and note how it ended; tell whether the cluster can be used further.
+        """Try one point, and note how it ended; return whether the cluster can be used further.
 
         The folder of a point that was lost is copied: it needs a look.
         """
@@ -212,7 +212,7 @@ class Matrix:
             self.nothing()
 
     def there_and_back(self, seen: dict[int, list[Boundary]], count: int, authority: str) -> bool:
-        """Remove and add an agent in turns; tell whether no point was lost."""
+        """Remove and add an agent in turns; return whether no point was lost."""
         fewer = self.points("remove an agent", seen[1], count)
         more = self.points("add an agent", seen[2], count)
         command = ("apply", "-y", "-o", "json", "spec.yaml")
@@ -247,7 +247,7 @@ class Matrix:
                 self.nothing()
 
     def restored(self, count: int, authority: str) -> bool:
-        """Restore one snapshot again and again; tell whether no point was lost."""
+        """Restore one snapshot again and again; return whether no point was lost."""
         self.lab.run("snapshot", "save")
         listed = json.loads(self.lab.run("snapshot", "list", "-o", "json").stdout)["snapshots"]
         command = ("snapshot", "restore", "-y", "-o", "json", listed[-1]["name"])

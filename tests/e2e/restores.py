@@ -9,7 +9,7 @@ from tests.e2e.lab import Lab, kill_now, wait_for
 
 
 def has(lab: Lab, name: str) -> bool:
-    """Tell whether the cluster has a ConfigMap."""
+    """Return whether the cluster has a ConfigMap."""
     return name in lab.kubectl("get", "configmap", "-o", "name")
 
 

@@ -124,7 +124,7 @@ async def test_the_data_of_a_server_that_etcd_has_removed_counts_no_more() -> No
 @pytest.mark.parametrize("said", ["claimed other", "trace /usr/local/bin/k3s", "other kubeadm"])
 async def test_a_machine_of_somebody_else_is_not_touched(said: str) -> None:
     found = await seen({"w": said}, remembered(w=AGENT))
-    assert found.unseen == {"w": "it carries something else"}
+    assert found.unseen == {"w": "it belongs to something else"}
     assert not found.hosts
     assert not found.facts
 

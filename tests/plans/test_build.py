@@ -37,7 +37,7 @@ def test_servers_that_carry_the_cluster_are_precious() -> None:
     gone = {changes[0].address: "no container"}
     lost = entry(found(*changes, blank=frozenset(ROLES), gone=gone), str)
     assert lost.servers_lost == ("c-control-plane-1",), "gone is not blank: its data is lost"
-    assert "a new, empty cluster is founded" in lost.changes[1].effects[1]
+    assert "a new, empty cluster is created" in lost.changes[1].effects[1]
 
 
 def test_servers_that_leave_machines_that_stay_are_precious_too() -> None:
@@ -71,7 +71,7 @@ def test_headlines() -> None:
         return headline(Document("x", tuple(entry(plan, str) for plan in plans)))
 
     one = found(machine("c-web-1", "replace"))
-    assert told(found()) == "Nothing to do: everything is as the spec says"
+    assert told(found()) == "Nothing to do: the clusters match the spec"
     assert told(one, found()) == "1 cluster changes, 1 machine is replaced"
     two = found(machine("c-web-1", "delete"), machine("c-web-2", "delete"), machine("c-web-3", "create"))
     assert told(one, two) == (

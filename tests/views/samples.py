@@ -339,16 +339,16 @@ CLUSTERS = (
         diagnostics=(
             Diagnostic(
                 "KB0880",
-                "Certificates run out",
+                "Certificates are expiring",
                 "On production-control-plane-2 server/tls/client-admin.crt has run out on 2026-11-23, and "
                 "others on 1 more node.",
-                "kbootstrap rotate certificates SPEC makes them anew, one node after the other",
+                "kbootstrap rotate certificates SPEC renews them, one node after the other",
                 severity=Severity.WARNING,
             ),
             Diagnostic("KB0808", "Two clusters", "The servers carry data of different clusters.", "find out"),
         ),
     ),
-    ClusterStatus("test", "local", note="it has not been made yet", made=False),
+    ClusterStatus("test", "local", note="it has not been created yet", made=False),
 )
 
 CHECKS = (

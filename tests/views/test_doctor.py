@@ -15,7 +15,7 @@ def test_golden(in_all_widths: Callable[[str, Show], None]) -> None:
 
 def test_all_is_well() -> None:
     text = shown(lambda stream, env: show_checks(CHECKS[:2], stream, env))
-    assert text.endswith("\neverything that is needed is here\n")
+    assert text.endswith("\nall requirements are met\n")
 
 
 def test_json() -> None:

@@ -38,7 +38,7 @@ def test_diffs() -> None:
 
 
 def test_nothing_to_do() -> None:
-    assert text(PLANS[2]) == "✓ tools  nothing to do\n\nNothing to do: everything is as the spec says\n"
+    assert text(PLANS[2]) == "✓ tools  nothing to do\n\nNothing to do: the clusters match the spec\n"
 
 
 def test_where_the_infrastructure_is() -> None:
@@ -52,7 +52,7 @@ def test_where_the_infrastructure_is() -> None:
 
 
 def test_clusters_that_left_the_spec_are_named() -> None:
-    assert "! old  not in the spec any more" in text(PLANS[2], left=("old",))
+    assert "! old  no longer in the spec" in text(PLANS[2], left=("old",))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_refusals_are_shown() -> None:
     said = text(plan)
     assert "error[KB0203]" in said
     assert "Nothing to do" not in said
-    assert said.endswith("Refused: nothing can be done before these errors are mended\n")
+    assert said.endswith("Refused: fix these errors first\n")
     assert "error[KB0203]" in text(replace(plan, steps=None, refusals=DIAGNOSTICS[:1]))
 
 
@@ -81,8 +81,8 @@ def test_nodes_that_could_not_be_seen() -> None:
     outputs = PlanSummary((), (), ("kbootstrap",))
     plan = Found(cluster="a", infrastructure=outputs, unseen="no connection to a-1")
     said = " ".join(text(plan).split())
-    assert "Nodes: not seen: no connection to a-1; looked at again after the infrastructure" in said
-    assert said.endswith("Plan: nodes to be looked at again")
+    assert "Nodes: not reachable: no connection to a-1; inspected again after the infrastructure" in said
+    assert said.endswith("Plan: nodes to be inspected again")
     resting = Found(cluster="a", infrastructure=NOTHING, unseen="a-1 is stopped")
-    assert "a-1 is stopped; looked at again by apply" in text(resting)
+    assert "a-1 is stopped; inspected again by apply" in text(resting)
     assert not document(resting).empty

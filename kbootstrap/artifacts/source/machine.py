@@ -72,7 +72,7 @@ async def c_compiler(runner: Runner, env: Mapping[str, str]) -> str:
 
 
 async def _runs(runner: Runner, argv: list[str]) -> bool:
-    """Tell whether a program is on PATH and can be started."""
+    """Return whether a program is on PATH and can be started."""
     if runner.which(argv[0]) is None:
         return False
     try:
@@ -105,7 +105,7 @@ async def busybox(runner: Runner, target: Path) -> None:
 
 
 def _is_static(program: Path) -> bool:
-    """Tell whether a program needs no libraries; a script, and one for another processor, do not count."""
+    """Return whether a program needs no libraries; a script, and one for another processor, do not count."""
     with program.open("rb") as file, Path(sys.executable).open("rb") as own:
         head, machine = file.read(4096), own.read(_ELF_MACHINE.stop)[_ELF_MACHINE]
     foreign = head.startswith(b"\x7fELF") and head[_ELF_MACHINE] not in (b"", machine)

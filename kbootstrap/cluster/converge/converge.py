@@ -206,8 +206,8 @@ class _Schedule:
                 return
             if time.monotonic() - begun > QUORUM:
                 raise InstallFailed(
-                    f"{name} is not restarted: etcd needs {needed} of {len(members)} servers, and without it "
-                    "fewer are Ready",
+                    f"{name} was not restarted: etcd needs {needed} of {len(members)} servers, and "
+                    "without it fewer are Ready",
                     hint="kbootstrap status shows which server is not Ready",
                     code="KB0858",
                     host=name,

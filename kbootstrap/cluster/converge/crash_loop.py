@@ -1,4 +1,4 @@
-"""Noticing that a service fails again and again, from systemd's own count of its restarts; pure."""
+"""Noticing that a service is crash-looping, from systemd's own count of its restarts; pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class CrashLoop:
     _process_began: float = 0.0
 
     def look(self, unit: UnitState, now: float) -> bool:
-        """Note the state of the unit; return whether it fails again and again."""
+        """Note the state of the unit; return whether it is crash-looping."""
         if self._first is None:
             self._first, self._process_began = unit.restarts, self.begun
         elif unit.restarts != self.restarts:

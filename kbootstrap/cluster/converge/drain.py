@@ -67,7 +67,7 @@ async def await_workloads(api: Api, node: str, before: Workloads, waiting: Waiti
     while missing := before.missing(await patiently(api.pods)):
         if time.monotonic() - begun > WORKLOADS:
             raise DeadlinePassed(
-                f"{node}: what ran there is not ready again within {WORKLOADS:.0f} s: {_names(missing)}",
+                f"{node}: its workloads are not ready again within {WORKLOADS:.0f} s: {_names(missing)}",
                 hint="look why: kubectl get pods -A -o wide; nothing else is touched until it is ready, or "
                 "until apply is run again: that takes what is there then as it should be",
                 code="KB0852",
@@ -79,7 +79,7 @@ async def await_workloads(api: Api, node: str, before: Workloads, waiting: Waiti
 
 def _alone(node: str, pods: Sequence[Pod]) -> InstallFailed:
     return InstallFailed(
-        f"{node}: nobody would start these pods again elsewhere: {_names([str(pod) for pod in pods])}",
+        f"{node}: no controller would start these pods elsewhere: {_names([str(pod) for pod in pods])}",
         hint=f"delete them, or have a Deployment run them: kubectl -n {pods[0].namespace} delete pod "
         f"{pods[0].name}; then run apply again",
         code="KB0850",
@@ -90,9 +90,10 @@ def _alone(node: str, pods: Sequence[Pod]) -> InstallFailed:
 def _stuck(node: str, left: Sequence[str], held: Mapping[str, str], seconds: float) -> DeadlinePassed:
     why = [f"{pod}: {held[pod]}" for pod in left if held.get(pod)]
     return DeadlinePassed(
-        f"{node}: its pods have not left within {seconds:.0f} s: {_names(left)}",
+        f"{node}: its pods were not evicted within {seconds:.0f} s: {_names(left)}",
         detail="\n".join(why) or None,
-        hint="give the budget room (more replicas, or a lower minAvailable: kubectl get pdb -A), or wait "
+        hint="give the disruption budget room (more replicas, or a lower minAvailable: "
+        "kubectl get pdb -A), or wait "
         "longer with --drain-timeout; then run the same command again",
         code="KB0851",
         host=node,

@@ -202,7 +202,7 @@ class NodeActions:
                 continue
             failures += 1
             if failures >= FAILURES and time.monotonic() - begun > STEADY:
-                raise await self.failed(unit, f"{unit} fails again and again", code="KB0814")
+                raise await self.failed(unit, f"{unit} is crash-looping", code="KB0814")
             await asyncio.sleep(POLL)
 
     async def look(self, unit: str, loop: CrashLoop) -> None:
@@ -211,7 +211,7 @@ class NodeActions:
         said = (await self.host.run(command, deadline=COMMAND, check=False)).stdout
         state = read_unit(said.split())
         if loop.look(state, time.monotonic()):
-            text = f"{unit} fails again and again: systemd has restarted it {state.restarts} times"
+            text = f"{unit} is crash-looping: systemd has restarted it {state.restarts} times"
             raise await self.failed(unit, text, code="KB0814")
 
     async def trouble(self, unit: str, seconds: int) -> journal.Cause | None:

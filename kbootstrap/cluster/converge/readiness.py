@@ -36,7 +36,7 @@ async def await_ready(
     """Wait for the node; `since` is when its service was started (epoch, by its own clock), else 0.
 
     Raises `DeadlinePassed` (KB0816), or earlier `InstallFailed`: when its journal keeps naming a known cause,
-    and when its service fails again and again (KB0814).
+    and when its service is crash-looping (KB0814).
     """
     trouble, begun = 0, time.monotonic()
     look = begun
@@ -75,7 +75,7 @@ async def await_known(name: str, watch: Watch, controller: str = "") -> None:
         if time.monotonic() - begun > KNOWN:
             logs = f"; kubectl -n kube-system logs {controller}" if controller else ""
             raise DeadlinePassed(
-                f"{name}: the cloud controller has not found its machine within {KNOWN:.0f} s",
+                f"{name}: the cloud controller did not find its machine within {KNOWN:.0f} s",
                 hint=f"look at its pods: kubectl -n kube-system get pods -o wide{logs}",
                 code="KB0826",
                 host=name,
@@ -93,4 +93,4 @@ def _reason(node: ApiNode | None, version: str) -> str:
         return "it never registered"
     if node.version != version:
         return f"it reports {node.version}"
-    return node.reason or "its kubelet has said nothing since the service was started"
+    return node.reason or "its kubelet has not reported since the service was started"

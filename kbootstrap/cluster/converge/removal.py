@@ -31,7 +31,7 @@ from kbootstrap.core.events import Emit
 from kbootstrap.distros.model import Distribution
 from kbootstrap.hosts.model import Host
 
-STAYS = "it cannot leave now, and stays"
+STAYS = "it cannot be removed now, and stays"
 
 
 @dataclass(frozen=True, slots=True)

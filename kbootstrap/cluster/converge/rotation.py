@@ -46,7 +46,7 @@ async def activate(host: Host, distro: Distribution, waiting: Callable[[str], No
     output = await ask_server(host, text, distro.unit("server"), deadline=ACTIVATE, waiting=waiting)
     if output.status != 0:
         raise InstallFailed(
-            f"{host.name} does not take the new tokens{said(output)}",
+            f"{host.name} rejects the new tokens{said(output)}",
             hint="nothing was restarted. Is every server Ready (kbootstrap status)? "
             "Then run the same command again: it continues with the same tokens",
             detail=output.tail or None,

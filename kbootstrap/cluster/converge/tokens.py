@@ -94,7 +94,7 @@ class Tokens:
         """Return the new tokens; raises `InstallFailed` (KB0818) where they have been removed meanwhile."""
         if self._staged is None:
             raise InstallFailed(
-                "the new tokens are on no server any more",
+                "the new tokens are no longer on any server",
                 hint="run the same command again: it reads the servers' tokens again",
                 code="KB0818",
             )

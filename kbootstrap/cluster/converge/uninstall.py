@@ -29,7 +29,7 @@ async def uninstall(host: Host, distro: Distribution, cluster: str | None = None
     said = re.search(r"^kbootstrap-uninstall (removed|blank|foreign)$", output.stdout, re.MULTILINE)
     if output.status != 0 or said is None:
         raise InstallFailed(
-            f"{distro.name} could not be taken off {host.name}",
+            f"{distro.name} could not be removed from {host.name}",
             hint="look at what is left there, then run the same command again: it resumes where it stopped",
             detail=output.tail or None,
             code="KB0828",

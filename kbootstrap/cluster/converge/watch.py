@@ -71,7 +71,7 @@ class Watch:
                     await asyncio.sleep(POLL)
         except TimeoutError:
             raise DeadlinePassed(
-                f"{name} is to leave before it has joined, and has no Node within {JOINED:.0f} s",
+                f"{name} is to be removed before it joined, and has no Node within {JOINED:.0f} s",
                 hint=f"look why: kbootstrap ssh {name} -- sudo journalctl -n 200; stop the service there if "
                 "it never joined: then the same command removes the machine",
                 code="KB0816",

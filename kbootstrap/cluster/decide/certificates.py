@@ -36,17 +36,17 @@ def problems(facts: Mapping[str, NodeFacts]) -> Iterator[Diagnostic]:
     if leaves := _ending(facts, "leaf"):
         yield Diagnostic(
             "KB0880",
-            "Certificates run out",
+            "Certificates are expiring",
             _reason(leaves, facts),
-            "kbootstrap rotate certificates SPEC makes them anew, one node after the other",
+            "kbootstrap rotate certificates SPEC renews them, one node after the other",
             severity=Severity.WARNING,
         )
     if authorities := _ending(facts, "ca"):
         yield Diagnostic(
             "KB0881",
-            "Certificate authority runs out",
+            "Certificate authority is expiring",
             _reason(authorities, facts),
-            "plan its replacement; kbootstrap explain KB0881 tells how",
+            "plan its replacement; see kbootstrap explain KB0881",
             severity=Severity.WARNING,
         )
 

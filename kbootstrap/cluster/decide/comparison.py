@@ -144,7 +144,7 @@ def _row(
 def _reason(facts: NodeFacts | None, seen: ApiNode | None, unit: str) -> str:
     """Return why a node is not Ready: what its service does, else what its kubelet says."""
     if facts and facts.crash_looping(unit):
-        return f"{unit} fails again and again: systemd has restarted it {facts.unit(unit).restarts} times"
+        return f"{unit} is crash-looping: systemd has restarted it {facts.unit(unit).restarts} times"
     return seen.reason if seen else ""
 
 

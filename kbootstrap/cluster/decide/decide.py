@@ -220,7 +220,10 @@ class _Node:
         if self.initial:
             if have == "founder":
                 return None
-            file, why = self._join_file(initial=True), "no server has a cluster's data; this one founds it"
+            file, why = (
+                self._join_file(initial=True),
+                "no server holds the cluster's data; this one initialises the cluster",
+            )
         elif self.member:
             if have is not None:
                 return None
@@ -337,7 +340,7 @@ class _Node:
             why = "it starts" if starting else self._not_ready()
             yield WaitReady(
                 node=name,
-                why="its service fails again and again" if looping else why,
+                why="its service is crash-looping" if looping else why,
                 unit=self.unit_name,
                 version=self.wanted.version,
                 since=self.unit.since,
@@ -346,7 +349,7 @@ class _Node:
         if starting and self.settled and self._other_version():
             yield WaitWorkloads(node=name, why="another version replaces pods")
         if self.seen is not None and self.seen.leaving and not self._stale():
-            yield Uncordon(node=name, why="it was to leave, and stays")
+            yield Uncordon(node=name, why="it was to be removed, and stays")
         if self.wanted.additions.cloud_controller and (
             self.seen is None or self._stale() or not self.seen.known
         ):
@@ -397,7 +400,7 @@ def _secret(wanted: Wanted, writer: str, api: ApiFacts | None, *, new: bool) -> 
 def _unseen(names: list[str]) -> Diagnostic:
     return Diagnostic(
         "KB0823",
-        "Nodes that could not be looked at",
+        "Nodes could not be inspected",
         f"Nothing is known of {', '.join(names)}, so it is unknown whether they carry a cluster's data.",
         "make these machines reachable, or take them out of the spec",
     )

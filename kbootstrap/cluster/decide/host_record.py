@@ -53,7 +53,9 @@ def steps(wanted: Wanted, writer: str, api: ApiFacts | None) -> Iterator[NoteHos
     there = api.machines if api else {}
     changes = {name: machine for name, machine in wanted.machines.items() if there.get(name) != machine}
     if changes:
-        yield NoteHosts(node=writer, why="a host that leaves the spec is found by it", machines=changes)
+        yield NoteHosts(
+            node=writer, why="hosts that are removed from the spec are found through it", machines=changes
+        )
 
 
 def departed(wanted: Wanted, api: ApiFacts | None) -> dict[str, Recorded]:
@@ -79,9 +81,9 @@ def problems(wanted: Wanted, facts: Mapping[str, NodeFacts], api: ApiFacts | Non
         if before and before.address != machine.address and new and seen and seen.ready:
             yield Diagnostic(
                 "KB0654",
-                "A node does not move to another machine",
+                "A node cannot move to another machine",
                 f"{name} runs at {before.address}, and the spec now has it at {machine.address}, on a "
-                "machine that carries nothing of it. Two machines under one name would be at odds.",
+                "machine that carries nothing of it. Two machines under one name would conflict.",
                 "give the new machine a name of its own, or apply without this host first: that takes its "
                 "node out of the cluster",
             )

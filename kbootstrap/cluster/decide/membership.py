@@ -91,7 +91,7 @@ def _strangers(
 def _two_clusters(reason: str) -> Diagnostic:
     return Diagnostic(
         "KB0808",
-        "Two clusters on the servers of one",
+        "Servers hold data of two clusters",
         f"{reason} Joining them would destroy the data of one.",
         "find out which servers hold the data that you want, and make the machines of the others again",
     )

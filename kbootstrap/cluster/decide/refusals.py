@@ -49,7 +49,7 @@ def restoring(facts: NodeFacts) -> Iterator[Diagnostic]:
     if Mark.read(facts.restoring).stage == REHEARSAL:
         yield Diagnostic(
             "KB0893",
-            "A snapshot is rehearsed here",
+            "Cluster is a kept rehearsal",
             f"{facts.name} has what a snapshot holds, cut off from everybody; no container runs on it.",
             "look at it with kubectl, then remove it: `kbootstrap destroy` with this spec",
         )
@@ -99,7 +99,7 @@ def withdrawn(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Di
         if path.startswith(folder):
             yield Diagnostic(
                 "KB0827",
-                "Addon cannot be taken away",
+                "Addon cannot be removed",
                 f"{facts.name} deploys {path}, and the spec does not want it any more. Deleting the file "
                 "would leave everything running that it made.",
                 "write the addon into the spec again, or make a new cluster and move to it",
@@ -113,7 +113,7 @@ def unknown_nodes(wanted: Wanted, api: ApiFacts | None, leaving: Collection[str]
         if name not in names:
             yield Diagnostic(
                 "KB0810",
-                "Node that the spec does not name",
+                "Node is not in the spec",
                 f"The cluster has a node {name} that no machine of this spec belongs to. It is left alone.",
                 f"if it is not wanted: kubectl drain {name} --ignore-daemonsets; kubectl delete node {name}",
                 severity=Severity.WARNING,

@@ -124,7 +124,7 @@ def _strange(node: str, volume: WantedVolume, seen: VolumeFacts) -> Diagnostic:
     what = "cannot be read" if seen.kind == "unknown" else f"carries something else ({seen.kind})"
     return Diagnostic(
         "KB0841",
-        "Volume is not ours to format",
+        "Volume has other data and is not formatted",
         f"Volume {volume.name} of {node} ({seen.link}) {what}; wanted is {FILESYSTEM}, and only a volume "
         "without any signature is formatted.",
         f"look at it on the machine: blkid -p {seen.link}; wipefs {seen.link}. If nothing of it is needed: "

@@ -93,12 +93,12 @@ def refused(host: Host, command: str, output: Output, redactor: Redactor) -> Ins
 
 
 def not_ready(output: Output) -> bool:
-    """Tell whether the text of a refusal says that the server, or etcd, is not ready."""
+    """Return whether the text of a refusal says that the server, or etcd, is not ready."""
     return bool(_NOT_READY.search(f"{output.stdout}\n{output.stderr}"))
 
 
 async def _may_become_ready(host: Host, unit: str, output: Output) -> bool:
-    """Tell whether waiting helps: a service that is down stays down."""
+    """Return whether waiting helps: a service that is down stays down."""
     state, age = await _state(host, unit)
     if state in _DOWN:
         return False

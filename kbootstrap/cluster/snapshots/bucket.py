@@ -94,7 +94,7 @@ class Bucket:
 
     def _failed(self, detail: str, kind: type[KbootstrapError]) -> KbootstrapError:
         return kind(
-            f"the bucket {self.s3.bucket} at {self.s3.endpoint} does not answer as it should",
+            f"the bucket {self.s3.bucket} at {self.s3.endpoint} does not answer correctly",
             hint="look at `snapshots.s3` in the spec, at the keys, and whether this machine reaches it",
             detail=detail,
             code="KB0873",

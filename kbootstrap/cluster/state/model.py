@@ -183,7 +183,7 @@ class NodeFacts:
         return self.units.get(name, UnitState())
 
     def crash_looping(self, name: str) -> bool:
-        """Return whether a unit fails again and again: restarted often, and no process of it has lasted."""
+        """Return whether a unit is crash-looping: restarted often, and no process of it has lasted."""
         unit = self.unit(name)
         if unit.restarts < FAILURES or not unit.started:
             return False

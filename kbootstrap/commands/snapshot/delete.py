@@ -29,4 +29,4 @@ async def delete(context: Context, operator: Operator, name: str, *, yes: bool) 
             for place in places or [running_server(context, nodes)]:
                 with reporting(context, place, f"delete {name}") as waiting:
                     await remote.delete(nodes.hosts[place], context.distribution, name, waiting)
-    operator.say(f"Snapshot {name} is gone.")
+    operator.say(f"Snapshot {name} was deleted.")

@@ -1,7 +1,7 @@
 """The table of contents of a restore rehearsal: a snapshot is brought up in a cluster that is thrown away.
 
 The cluster of the snapshot is only read, and not even that when the snapshot is in a bucket or a file: no
-lock, no lease, no kubeconfig of the operator's is touched. The throw-away cluster is an ordinary one of a
+lock, no lease, no kubeconfig of the operator's is touched. The temporary cluster is an ordinary one of a
 spec that kbootstrap writes, in a workspace of its own, so that `destroy` and `status` know it too.
 """
 
@@ -46,7 +46,7 @@ from kbootstrap.tofu.plan import PlanSummary
 FOLDER = ".rehearsals"
 """In the workspace; no cluster can be named so."""
 _NAME = 40
-"""Longest name of a throw-away cluster: its node's name must be a host name."""
+"""Longest name of a temporary cluster: its node's name must be a host name."""
 _TAKEN = ("KB0606", "KB0608")
 """Codes for what may be in use already: the API's port, the addresses."""
 _PLACES = 12
@@ -56,7 +56,7 @@ _PLACES = 12
 async def rehearse(
     context: Context, wanted: str, provider: str, *, keep: bool, beginning: Callable[[], None]
 ) -> Rehearsed:
-    """Bring a snapshot up in a throw-away cluster, look at it, and remove it again unless it is to `keep`.
+    """Bring a snapshot up in a temporary cluster, look at it, and remove it again unless it is to `keep`.
 
     `wanted` is as for a restore. What fails, or is interrupted, removes what it made. Raises
     `PrerequisiteMissing`: while one that was kept is there (KB0894), for a snapshot without tokens (KB0890).
@@ -81,7 +81,9 @@ async def rehearse(
         try:
             await _remove(context, place)
         except KbootstrapError as error:  # what failed first matters more
-            told = f"not all of the rehearsal could be removed: {error.message}; kbootstrap destroy {place}"
+            told = (
+                f"the rehearsal could not be removed completely: {error.message}; kbootstrap destroy {place}"
+            )
             context.runtime.emit(Event(type=Type.DIAGNOSTIC, cluster=context.cluster.name, detail=told))
         raise
     return rehearsed
@@ -102,11 +104,11 @@ async def _twin(context: Context, place: Path, provider: str) -> tuple[Context, 
                 raise
         else:
             return twin, tofu, await tofu.plan(tofu.root / PLAN_FILE)
-    raise PrerequisiteMissing("there are no addresses for a throw-away cluster", code="KB0608")
+    raise PrerequisiteMissing("there are no free addresses for a temporary cluster", code="KB0608")
 
 
 def documents(spec: Spec, cluster: Cluster, provider: str) -> Sequence[str]:
-    """Return specs of the throw-away cluster, each with other addresses and another port; pure.
+    """Return specs of the temporary cluster, each with other addresses and another port; pure.
 
     What the snapshot depends on is as in its cluster. JSON, which is YAML too.
     """
@@ -208,7 +210,7 @@ async def _restore(twin: Context, nodes: Nodes, material: Material) -> Contents:
     def step(what: str) -> SnapshotStep:
         return SnapshotStep(node=name, what=what)
 
-    with reporter.report(step("cut it off from others")):
+    with reporter.report(step("isolate the machine")):
         await rehearsal.fence(host, distro, quoted(material.snapshot.name))
     with reporter.report(step(f"restore {material.snapshot.name}")):
         await host.put(material.file or material.content, restore.FILE, mode=0o600, deadline=remote.SAVE)
@@ -231,14 +233,14 @@ def _verify_free(place: Path) -> None:
     """Raise where a rehearsal is kept that was not destroyed since."""
     if place.with_name("kept").exists() and any(place.parent.glob(".kbootstrap/*.run")):
         raise PrerequisiteMissing(
-            "a rehearsal of this cluster is kept, and there can be one at a time",
+            "a rehearsal of this cluster is kept, and only one can exist at a time",
             hint=f"kbootstrap destroy {place}",
             code="KB0894",
         )
 
 
 async def _remove(context: Context, place: Path) -> None:
-    """Remove the throw-away cluster and its folder; what was never made is no matter."""
+    """Remove the temporary cluster and its folder; what was never made is no matter."""
     with contextlib.suppress(WrongUsage):  # there is no spec yet
         spec = read_spec(place)
         (twin,) = contexts(spec, spec.clusters, context.runtime, changing=False)

@@ -37,16 +37,16 @@ async def restore_snapshot(context: Context, operator: Operator, wanted: str, *,
     """
     name = context.cluster.name
     if not yes:
-        operator.must_ask("-y does not ask; what is newer than the snapshot is lost then")
+        operator.must_ask("-y does not ask; everything newer than the snapshot will be lost")
         await operator.ask(
-            f"Everything in cluster {name} that is newer than the snapshot is lost, and it stops "
-            "serving for minutes. Type its name:",
+            f"Everything in cluster {name} that is newer than the snapshot will be lost, and the cluster "
+            "does not serve for some minutes. Type its name:",
             wanted=name,
         )
     async with AsyncExitStack() as stack:
         stack.enter_context(locked(context))
         restored = await bring_back(context, stack, wanted, beginning=operator.begin)
-    operator.say(f"Cluster {name} is what it was in {restored}.")
+    operator.say(f"Cluster {name} was restored from {restored}.")
 
 
 async def bring_back(
@@ -59,8 +59,8 @@ async def bring_back(
     nodes = await see_nodes(context, await made_outputs(context), stack)
     if rotation.pending(nodes.facts):
         raise PrerequisiteMissing(
-            "a rotation of tokens has not come to its end, and a restore must know which ones are in force",
-            hint=f"kbootstrap apply {context.spec.path} ends it; then run the same command again",
+            "a rotation of tokens is not complete, and a restore must know which tokens are in use",
+            hint=f"kbootstrap apply {context.spec.path} completes it; then run the same command again",
             code="KB0889",
         )
     servers = [node.name for node in nodes.wanted.servers]
@@ -169,8 +169,8 @@ async def _source(context: Context, nodes: Nodes, wanted: str, marks: Mapping[st
     if fixed:
         if wanted != S3 and quoted(label) not in begun:
             raise PrerequisiteMissing(
-                f"a restore of {', '.join(sorted(begun))} has not come to its end",
-                hint="run that one again first",
+                f"a restore of {', '.join(sorted(begun))} is not complete",
+                hint="run it again first",
                 code="KB0870",
             )
         return Source(label if wanted != S3 else unquote(next(iter(begun))), None, None)

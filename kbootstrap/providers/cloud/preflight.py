@@ -48,7 +48,7 @@ class Quota:
     known: bool = True
 
     def fits(self, needed: int) -> bool:
-        """Tell whether so many more are allowed."""
+        """Return whether so many more are allowed."""
         return self.limit is None or (self.used or 0) + needed <= self.limit
 
 

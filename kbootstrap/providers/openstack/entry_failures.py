@@ -72,6 +72,6 @@ def _where_a_password_may_stand(found: Source) -> str:
 
 
 def _ours(error: Exception) -> bool:
-    """Tell whether kbootstrap's own code raised this."""
+    """Return whether kbootstrap's own code raised this."""
     frames = traceback.extract_tb(error.__traceback__)
     return bool(frames) and Path(frames[-1].filename).is_relative_to(_PACKAGE)

@@ -1,4 +1,4 @@
-"""A service that fails again and again ends the wait, with its cause."""
+"""A service that is crash-looping ends the wait, with its cause."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ async def test_a_new_node_ends_the_wait(
     )
     error = await carry_out(machines, decide(machines.plan, facts(machines.plan, {"*": {}})), local)
     assert (error.code, error.host) == ("KB0814", name)
-    assert "fails again and again" in error.message
+    assert "is crash-looping" in error.message
     assert "iptables is not installed" in error.message
     assert error.detail == JOURNAL
 

@@ -123,7 +123,7 @@ def test_a_machine_that_vanished() -> None:
         (
             {},
             {"leaving": True, "unschedulable": True},
-            Drift("membership", "cordon", "it was to leave, and stays"),
+            Drift("membership", "cordon", "it was to be removed, and stays"),
         ),
     ],
 )

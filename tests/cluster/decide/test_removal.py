@@ -69,7 +69,7 @@ def test_a_node_that_was_to_leave_and_stays_is_given_back() -> None:
     wanted = desired(1, 2)
     seen = api(wanted, {"*": {}, A1: {"leaving": True, "unschedulable": True}})
     plan = decide(wanted, facts(wanted, {"*": {"is": "running"}}), seen)
-    assert plan.steps == {A1: (Uncordon(node=A1, why="it was to leave, and stays"),)}
+    assert plan.steps == {A1: (Uncordon(node=A1, why="it was to be removed, and stays"),)}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from tests.e2e.tokens import TOKEN, nothing_to_do, rotate_killed
 
 
 def refused(lab: Lab, server: str) -> bool:
-    """Tell whether a server said that the token of before is good no more, in either way."""
+    """Return whether a server said that the token of before is good no more, in either way."""
     journal = lab.on_node(server, "journalctl -u k3s -n 400")
     return "encrypted with different token" in journal or "newer than datastore" in journal
 
