@@ -36,7 +36,7 @@ _LAST = f"Host *\nUser {_UNSET}\nIdentityFile none\n"
 class Wanted:
     """What the spec says about how to reach a machine; `port` 0 and `user` "" leave it to the configuration.
 
-    `default_user` is who logs in where nothing says it. `jump` goes before a ProxyJump.
+    `default_user` is the user where neither of them names one. `jump` goes before a ProxyJump.
     """
 
     alias: str
@@ -82,7 +82,7 @@ class SshConfig:
         if self._program is None or not _NAME.fullmatch(wanted.host):
             return own
         said = await self._ask(wanted.host, wanted.port, wanted.user)
-        if not wanted.user and said["user"] == [_UNSET]:  # for `Match user` it is the one who will log in
+        if not wanted.user and said["user"] == [_UNSET]:  # `Match user` asks for the one that logs in
             said = {**await self._ask(wanted.host, wanted.port, user), "user": [user]}
         found = {key: values[0] for key, values in said.items()}
         own = replace(

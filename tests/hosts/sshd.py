@@ -41,7 +41,7 @@ PROGRAMS = (
 """What commands of the documentation may run: stand-ins that do nothing, for user `reader`."""
 READER = """\
 #!/bin/sh
-# The login shell of somebody who tries what the documentation says: nothing is there but the stand-ins.
+# A login shell with nothing but the stand-ins, for what the documentation says.
 PATH=/mnt/programs
 export PATH
 [ "$1" = -c ] || exit 64

@@ -32,7 +32,7 @@ def documented() -> list[str]:
         for hint in HINT.findall(path.read_text(encoding="utf-8")):
             text = re.sub(r"\{[^}]*\}", "it", re.split(r"; [a-z]+ |'\)", hint)[0])
             found.append(shlex.split(text))
-    return sorted({" ".join(argv) for argv in found})
+    return sorted({" ".join(argv) for argv in found} - {"COMMAND"})  # a placeholder
 
 
 LINES = documented()

@@ -88,7 +88,7 @@ async def test_everything_that_is_taken_over(config: Path) -> None:
     ("host", "port"), [("matched", 2300), ("by-program", 2301), ("included", 2302), ("other", 22)]
 )
 async def test_sections(config: Path, host: str, port: int) -> None:
-    for user in ("", "root"):  # root is also who logs in where nothing says it
+    for user in ("", "root"):  # root is also the default
         found = await resolve(wanted(host, user=user), config)
         assert (found.host, found.port, found.user) == (host, port, "root")
     assert (await resolve(wanted("included"), config)).identities == (config.parent / "half.pub",)
