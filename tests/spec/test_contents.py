@@ -11,6 +11,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import NameOID
 
 from kbootstrap.core.errors import CredentialsRefused
@@ -19,7 +20,12 @@ from kbootstrap.spec.load import load
 from kbootstrap.spec.model import FromFile
 from kbootstrap.spec.references import Reader
 
-KEY = asyncssh.generate_private_key("ssh-ed25519")
+# The same key in every worker: what it says is part of the names of tests.
+KEY = asyncssh.import_private_key(
+    Ed25519PrivateKey.from_private_bytes(bytes(range(32))).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+)
 PRIVATE = KEY.export_private_key().decode()
 PUBLIC = KEY.export_public_key().decode().strip()
 SECRET_LINES = [line for line in PRIVATE.splitlines() if line and not line.startswith("-")]
