@@ -29,8 +29,8 @@ from kbootstrap.core.runtime import Runtime
 from kbootstrap.distros.model import NodeFile
 from kbootstrap.engine.context import contexts
 from kbootstrap.engine.rendered import render
-from kbootstrap.plans.build import Found, entry
-from kbootstrap.plans.model import Document
+from kbootstrap.plans.build import ClusterFindings, entry
+from kbootstrap.plans.model import PlanDocument
 from kbootstrap.spec.load import load_text
 from kbootstrap.spec.model import Spec
 from kbootstrap.tofu.plan import PlanSummary, ResourceChange
@@ -61,7 +61,7 @@ def spec_text(clusters: int, pools: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def found(spec: Spec, name: str, pools: int) -> Found:
+def found(spec: Spec, name: str, pools: int) -> ClusterFindings:
     """Return what was found of a cluster: all machines of pools are replaced, all their nodes change."""
     nodes = [(f"{name}-p{pool}-{number}", pool) for pool in range(pools) for number in range(1, NODES + 1)]
     before = "\n".join(f"key-{number}: {number}" for number in range(30)) + "\n"
@@ -87,7 +87,7 @@ def found(spec: Spec, name: str, pools: int) -> Found:
         for node, pool in nodes
     )
     roles: dict[str, Literal["server", "agent"]] = dict.fromkeys(steps, "agent")
-    return Found(
+    return ClusterFindings(
         cluster=name,
         infrastructure=PlanSummary(changes, (), ()),
         steps=Plan(name, steps),
@@ -133,7 +133,7 @@ def measure(clusters: int, pools: int, clock: Callable[[], float] = time.monoton
     timed("render", lambda: render(contexts(spec, spec.clusters, runtime, changing=False)))
     document = timed(
         "document",
-        lambda: Document(
+        lambda: PlanDocument(
             "big", tuple(entry(found(spec, c.name, pools), redactor.clean) for c in spec.clusters)
         ),
     )

@@ -35,7 +35,7 @@ _SCRATCH = re.compile(r"\.([0-9a-z]+)-\w+(\.old)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class CacheItem:
     """One part of the cache.
 
     `kind`: `files` are obtained versions (`name`, `version`, `arch` set); `build` are steps of builds from
@@ -54,26 +54,26 @@ class Item:
     made: str = ""
 
 
-def list_cached(root: Path) -> tuple[Item, ...]:
+def list_cached(root: Path) -> tuple[CacheItem, ...]:
     """Return everything in the cache folder `root`: obtained versions first, sorted by name and version."""
-    found: list[Item] = []
+    found: list[CacheItem] = []
     for path in _folders(root / "artifacts", "*/*/*"):
         name, version, arch = path.parts[-3:]
         if name not in _NAMES:
             continue
         kept = cache.read(path)
         if kept and arch in releases.ARCHITECTURES:
-            found.append(Item("files", path, _size(path), name, version, arch, kept.source, kept.made))
+            found.append(CacheItem("files", path, _size(path), name, version, arch, kept.source, kept.made))
         elif _to_be(path) in releases.ARCHITECTURES:
-            found.append(Item("rest", path, _size(path)))
+            found.append(CacheItem("rest", path, _size(path)))
     for path in _folders(root / "build", "*/*"):
         if _KEY.fullmatch(_to_be(path)):
             kind: Kind = "rest" if path.name.startswith(".") else "build"
-            found.append(Item(kind, path, _size(path), name=path.parent.name))
+            found.append(CacheItem(kind, path, _size(path), name=path.parent.name))
     images = sorted((root / "local").glob("node-*.tar"))
-    found += [Item("image", p, p.stat().st_size, name="node") for p in images if not p.is_symlink()]
+    found += [CacheItem("image", p, p.stat().st_size, name="node") for p in images if not p.is_symlink()]
     go = [path for path in _folders(root / "go", "*") if path.name in {"mod", "build"}]
-    found += [Item("go", path, _size(path), name=path.name) for path in go]
+    found += [CacheItem("go", path, _size(path), name=path.name) for path in go]
     return tuple(found)
 
 
@@ -94,7 +94,7 @@ def prune(
     keep: Collection[str] = (),
     kinds: Iterable[Kind] = ("build", "go", "rest"),
     dry: bool = False,
-) -> tuple[Item, ...]:
+) -> tuple[CacheItem, ...]:
     """Remove parts of the cache and return them; with `dry` only say which they would be.
 
     `kinds` chooses; versions named in `keep` (`v1.32.0+k3s1`) stay even when `files` is among the kinds.
@@ -117,7 +117,7 @@ def prune(
     return tuple(removed)
 
 
-def _lock(root: Path, item: Item) -> Path:
+def _lock(root: Path, item: CacheItem) -> Path:
     """Return the lock of the process that fills this part."""
     if item.kind == "files":
         return item.path.with_name(f"{item.arch}.lock")

@@ -17,13 +17,13 @@ from kbootstrap.artifacts.fetch import Patience, Unavailable
 from kbootstrap.artifacts.pinned import verify
 from kbootstrap.artifacts.progress import Narrator
 from kbootstrap.artifacts.source import recipe
-from kbootstrap.artifacts.source.build import Source, fingerprint
+from kbootstrap.artifacts.source.build import SourceBuild, fingerprint
 from kbootstrap.artifacts.source.recipe import DistributionRecipe
 from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing
 from kbootstrap.core.events import Emit, nowhere
 from kbootstrap.core.process import Runner
 from kbootstrap.distros.release import Release
-from kbootstrap.spec.pins import Artifact
+from kbootstrap.spec.pins import ArtifactPin
 
 
 async def obtain(
@@ -33,7 +33,7 @@ async def obtain(
     *,
     runner: Runner,
     mirror: str | None = None,
-    pin: Artifact | None = None,
+    pin: ArtifactPin | None = None,
     emit: Emit = nowhere,
     env: Mapping[str, str] | None = None,
     folder: Path | None = None,
@@ -68,7 +68,7 @@ async def obtain(
             found = _recipe(distribution, version, arch, refusals)
             if pin and pin.recipe not in (None, fingerprint(distribution, version)):
                 narrator.waiting("the recipe is another one than the lock file has: kbootstrap lock shows it")
-            await Source(runner, root, env, emit).distribution(found, arch, filled)
+            await SourceBuild(runner, root, env, emit).distribution(found, arch, filled)
         return source or cache.BUILT
 
     place = cache.place(root, distribution, version, arch)
@@ -109,7 +109,7 @@ async def released(
     *,
     emit: Emit,
     patience: Patience,
-    pin: Artifact | None = None,
+    pin: ArtifactPin | None = None,
 ) -> tuple[str | None, list[str]]:
     """Ask each place in turn for a release, into `folder`.
 
@@ -129,7 +129,7 @@ async def released(
 
 
 async def _download(
-    wanted: Release, url: str, folder: Path, *, pin: Artifact | None, emit: Emit, patience: Patience
+    wanted: Release, url: str, folder: Path, *, pin: ArtifactPin | None, emit: Emit, patience: Patience
 ) -> None:
     """Download the files of a release and check them against the published list, and that against the pin."""
     sums = releases.parse_sums(await fetch.text(f"{url}/{wanted.checksums}", patience))

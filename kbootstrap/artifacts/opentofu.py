@@ -17,7 +17,7 @@ from kbootstrap.artifacts.fetch import Patience
 from kbootstrap.artifacts.obtain import ensured, released
 from kbootstrap.artifacts.progress import Narrator
 from kbootstrap.artifacts.source import machine, recipe
-from kbootstrap.artifacts.source.build import Source
+from kbootstrap.artifacts.source.build import SourceBuild
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.core.events import Emit, nowhere
 from kbootstrap.core.process import Runner
@@ -45,7 +45,7 @@ async def obtain_tofu(
     async def make(filled: Path) -> str:
         source, _ = await released(wanted, urls, filled, emit=emit, patience=patience or Patience())
         if source is None:
-            await Source(runner, root, env, emit).program("tofu", f"OpenTofu {version}", filled)
+            await SourceBuild(runner, root, env, emit).program("tofu", f"OpenTofu {version}", filled)
         else:
             await asyncio.to_thread(unpack, filled / wanted.files[0], "tofu")
         return source or cache.BUILT

@@ -16,7 +16,7 @@ from kbootstrap.artifacts.fetch import Patience, Unavailable
 from kbootstrap.artifacts.source import build as source
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.distros.release import Release
-from kbootstrap.spec.pins import Artifact
+from kbootstrap.spec.pins import ArtifactPin
 
 
 async def look_up(
@@ -28,7 +28,7 @@ async def look_up(
     folder: Path | None = None,
     releases_url: str | None = None,
     patience: Patience | None = None,
-) -> tuple[Artifact, tuple[str, ...]]:
+) -> tuple[ArtifactPin, tuple[str, ...]]:
     """Return what can be pinned of a version, for every architecture, and why there is no more of it.
 
     Checksums come from the cache, for files that a vendor made, else from the lists that the mirror and the
@@ -51,7 +51,7 @@ async def look_up(
     found = await asyncio.gather(*map(of, releases.ARCHITECTURES))
     sums = {name: sha for known, _ in found for name, sha in known.items()}
     recipe = source.fingerprint(distribution, version)
-    return Artifact(sums, recipe), tuple(dict.fromkeys(text for _, told in found for text in told))
+    return ArtifactPin(sums, recipe), tuple(dict.fromkeys(text for _, told in found for text in told))
 
 
 async def published(
@@ -74,7 +74,7 @@ async def published(
     return {}, refusals
 
 
-def verify(where: str, found: Mapping[str, str], pin: Artifact | None) -> None:
+def verify(where: str, found: Mapping[str, str], pin: ArtifactPin | None) -> None:
     """Compare checksums with those of the lock file; `where` says whose they are.
 
     Raises `KbootstrapError` (KB0912) for another one than is pinned. A file that is not pinned is good.

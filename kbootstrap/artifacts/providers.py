@@ -19,7 +19,7 @@ from kbootstrap.artifacts.obtain import ensured, released
 from kbootstrap.artifacts.opentofu import unpack
 from kbootstrap.artifacts.progress import Narrator
 from kbootstrap.artifacts.source import machine, recipe
-from kbootstrap.artifacts.source.build import Source
+from kbootstrap.artifacts.source.build import SourceBuild
 from kbootstrap.artifacts.source.recipe import TofuProvider
 from kbootstrap.core.events import Emit, nowhere
 from kbootstrap.core.process import Runner
@@ -53,7 +53,7 @@ async def obtain_provider(
     async def make(filled: Path) -> str:
         source, _ = await released(release, urls, filled, emit=emit, patience=patience or Patience())
         if source is None:
-            await Source(runner, root, env, emit).program(wanted.step, what, filled)
+            await SourceBuild(runner, root, env, emit).program(wanted.step, what, filled)
         else:
             await asyncio.to_thread(unpack, filled / release.files[0], wanted.program)
         return source or cache.BUILT

@@ -47,10 +47,10 @@ def command(
     from kbootstrap.cli.session import Session, run
     from kbootstrap.commands import plan as planning
     from kbootstrap.core.errors import CHANGES_PENDING
-    from kbootstrap.plans.model import Document
+    from kbootstrap.plans.model import PlanDocument
 
     async def work(session: Session) -> int:
-        def show(plan: Document) -> None:
+        def show(plan: PlanDocument) -> None:
             if output in ("human", "json"):
                 session.show_plan(plan)
             else:

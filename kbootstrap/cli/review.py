@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from kbootstrap.core.errors import PrerequisiteMissing
-from kbootstrap.plans.model import Document
+from kbootstrap.plans.model import PlanDocument
 from kbootstrap.views.annotations import plan_annotations
 from kbootstrap.views.links import links
 from kbootstrap.views.markdown import markdown
@@ -16,7 +16,7 @@ SUMMARY = "GITHUB_STEP_SUMMARY"
 """Environment variable with the file that GitHub shows as a step's summary."""
 
 
-def review(shown: Document, output: str, link_base: str | None) -> None:
+def review(shown: PlanDocument, output: str, link_base: str | None) -> None:
     """Print the plan as `markdown` or `github`; the latter also appends to the summary of the step."""
     found = links(link_base, os.environ, Path.cwd())
     if output == "markdown":

@@ -24,7 +24,7 @@ from kbootstrap.core.process import LocalRunner
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.core.workspace import Workspace
-from kbootstrap.plans.model import Document
+from kbootstrap.plans.model import PlanDocument
 from kbootstrap.providers.model import DestroyPreview
 from kbootstrap.views.errors import error_json, show_error
 from kbootstrap.views.jsonl import JsonLines
@@ -69,7 +69,7 @@ class Session:
             with self.view.paused():
                 print(text, file=sys.stderr)
 
-    def show_plan(self, plan: Document, *, empty: bool = True) -> None:
+    def show_plan(self, plan: PlanDocument, *, empty: bool = True) -> None:
         """Show a plan: to people on stderr, to programs as one JSON document on stdout.
 
         With `empty` False programs do not get one that has nothing to do.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kbootstrap.cli.session import Session
     from kbootstrap.commands.status import ClusterStatus
     from kbootstrap.engine.context import Context
-    from kbootstrap.views.watch import Watch
+    from kbootstrap.views.watch import StatusWatch
 
 INTERVAL = 5.0
 """Seconds between two looks of `--watch`."""
@@ -91,7 +91,7 @@ class Look(Protocol):
         """Look once."""
 
 
-async def watching(look: Look, view: Watch, interval: float) -> int:
+async def watching(look: Look, view: StatusWatch, interval: float) -> int:
     """Look until the operator ends it; what goes wrong after the first look is shown and passes."""
     from datetime import UTC, datetime
 

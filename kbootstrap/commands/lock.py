@@ -16,14 +16,14 @@ from kbootstrap.engine.pin import pin
 from kbootstrap.engine.spec import choose, read_spec
 from kbootstrap.engine.tofu_providers import look_up
 from kbootstrap.spec.lock import Lock, lock_path
-from kbootstrap.spec.pins import Artifact
+from kbootstrap.spec.pins import ArtifactPin
 
 VERSIONS = "versions.tf"
 """The file of a rendered root that names its providers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LookedUp:
     """A lock with what was looked up, and remarks about what could not be."""
 
     lock: Lock
@@ -31,7 +31,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Locked:
+class LockResult:
     """How the lock file differs from what is pinned (a unified diff), and remarks about what could not be."""
 
     path: Path
@@ -42,17 +42,17 @@ class Locked:
 
 async def lock(
     spec: Path, clusters: Iterable[str], run: Runtime, *, check: bool, upgrade: Collection[str] = ()
-) -> Locked:
+) -> LockResult:
     """Look up everything that the lock file pins, and write it unless `check`."""
     loaded = read_spec(spec)
     chosen = contexts(loaded, choose(loaded, clusters), run)
     found = await complete(await pin(chosen, upgrade="image" in upgrade), upgrade=upgrade)
     differences = lock_differences(loaded, found.lock)
     written = not check and keep_lock(loaded, found.lock)
-    return Locked(lock_path(spec), differences, found.remarks, written)
+    return LockResult(lock_path(spec), differences, found.remarks, written)
 
 
-async def complete(chosen: Sequence[Context], *, upgrade: Collection[str] = ()) -> Found:
+async def complete(chosen: Sequence[Context], *, upgrade: Collection[str] = ()) -> LookedUp:
     """Return the lock of these clusters with a pin for all that they install, and for their providers.
 
     What is pinned stays, but for what `upgrade` names (`artifacts`, `providers`). A build's recipe is part of
@@ -64,7 +64,7 @@ async def complete(chosen: Sequence[Context], *, upgrade: Collection[str] = ()) 
     providers, told = await look_up(roots, chosen[0].runtime, known)
     whole = len(chosen) == len(chosen[0].spec.clusters)
     lock = replace(lock, providers=providers if whole else {**lock.providers, **providers})
-    return Found(lock, (*remarks, *told))
+    return LookedUp(lock, (*remarks, *told))
 
 
 async def _artifacts(chosen: Sequence[Context], lock: Lock, *, upgrade: bool) -> tuple[Lock, list[str]]:
@@ -74,7 +74,7 @@ async def _artifacts(chosen: Sequence[Context], lock: Lock, *, upgrade: bool) ->
         mirrors.setdefault((kubernetes.distribution, kubernetes.version), one.cluster.artifacts.mirror)
     run = chosen[0].runtime
 
-    async def of(distribution: str, version: str) -> tuple[Artifact, tuple[str, ...]]:
+    async def of(distribution: str, version: str) -> tuple[ArtifactPin, tuple[str, ...]]:
         known = None if upgrade else lock.artifact(distribution, version)
         if known is not None:
             return replace(known, recipe=fingerprint(distribution, version)), ()
@@ -92,7 +92,7 @@ async def _artifacts(chosen: Sequence[Context], lock: Lock, *, upgrade: bool) ->
     return lock, remarks
 
 
-def _remark(what: str, pin: Artifact, refusals: Sequence[str]) -> str:
+def _remark(what: str, pin: ArtifactPin, refusals: Sequence[str]) -> str:
     why = "; ".join(refusals)
     if pin.published:
         return f"{what}: not every source answered: {why}"

@@ -13,7 +13,7 @@ from kbootstrap.engine.plan_document import document
 from kbootstrap.engine.planning import planned
 from kbootstrap.engine.saved_plan import save
 from kbootstrap.plans import saved
-from kbootstrap.plans.model import Document
+from kbootstrap.plans.model import PlanDocument
 from kbootstrap.plans.words import headline
 
 
@@ -23,9 +23,9 @@ async def plan(
     run: Runtime,
     operator: Operator,
     *,
-    show: Callable[[Document], None],
+    show: Callable[[PlanDocument], None],
     out: Path | None = None,
-) -> Document:
+) -> PlanDocument:
     """Plan the clusters and show the plan; with `out`, save it to that file.
 
     Raises what forbids the plan, and `HostUnreachable` for nodes that nothing in the plan brings back; then

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kbootstrap.cluster.decide import last_snapshots as last
-from kbootstrap.cluster.decide.comparison import Row, compare
+from kbootstrap.cluster.decide.comparison import NodeStatus, compare
 from kbootstrap.cluster.decide.drift import Drift
 from kbootstrap.cluster.decide.last_snapshots import LastSnapshots
 from kbootstrap.cluster.snapshots.select import in_bucket
@@ -39,7 +39,7 @@ class ClusterStatus:
     name: str
     provider: str
     endpoint: str | None = None
-    rows: tuple[Row, ...] = ()
+    rows: tuple[NodeStatus, ...] = ()
     note: str = ""
     made: bool = True
     holder: str | None = None

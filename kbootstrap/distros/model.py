@@ -16,7 +16,7 @@ from kbootstrap.distros.additions import NOTHING, Additions
 from kbootstrap.distros.network import NetworkLeftovers
 from kbootstrap.distros.release import Release
 from kbootstrap.distros.requirements import Requirements
-from kbootstrap.spec.distributions import Traits
+from kbootstrap.spec.distributions import DistributionTraits
 from kbootstrap.spec.model import Cluster, Node
 
 Role = Literal["server", "agent"]
@@ -94,7 +94,7 @@ class Distribution(Protocol):
     """Folders on a node with programs that the distribution unpacks: containerd, `ip`, `iptables`."""
 
     @property
-    def traits(self) -> Traits:
+    def traits(self) -> DistributionTraits:
         """What the language of specs knows: title, form of versions, whether it can be installed."""
 
     def unit(self, role: Role) -> str:

@@ -13,7 +13,7 @@ from kbootstrap.engine.install import install, refuse
 from kbootstrap.engine.kubeconfig import keep_kubeconfig
 from kbootstrap.engine.observe import Nodes, see_nodes
 from kbootstrap.engine.prepare import PLAN_FILE
-from kbootstrap.engine.rolling_replacement import Turnover
+from kbootstrap.engine.rolling_replacement import RollingReplacement
 from kbootstrap.plans.agreed import STALE, moved
 from kbootstrap.plans.checks import carries_on, harmless_parts, touched
 
@@ -41,7 +41,7 @@ async def apply_cluster(planned: ClusterPlan, *, drain: float = DRAIN) -> Nodes:
     refuse(context, nodes)
     text = await install(context, nodes)
     if nodes.removal.names:
-        nodes = await Turnover(
+        nodes = await RollingReplacement(
             context, planned.tofu, planned.infrastructure, nodes, planned.connections, drain
         ).carry_out()
     if text is None:

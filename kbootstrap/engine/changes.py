@@ -10,7 +10,7 @@ from kbootstrap.engine.context import Context
 from kbootstrap.engine.observe import Nodes
 from kbootstrap.engine.operator import Operator
 from kbootstrap.engine.snapshots import keep_tokens
-from kbootstrap.plans.model import Document
+from kbootstrap.plans.model import PlanDocument
 from kbootstrap.plans.words import names
 
 
@@ -20,7 +20,7 @@ def stop_all_refused(plans: Sequence[ClusterPlan]) -> None:
         stop_refused(plan)
 
 
-async def consent(operator: Operator, shown: Document) -> None:
+async def consent(operator: Operator, shown: PlanDocument) -> None:
     """Ask before the plans are carried out. Losing servers requires typing the cluster's name."""
     pending = [cluster for cluster in shown.clusters if not cluster.empty]
     for cluster in pending:

@@ -28,7 +28,7 @@ STEP = "uninstall"
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ExistingInfrastructure:
     """Answers what `infrastructure.Infrastructure` asks, for machines that exist."""
 
     root: Path
@@ -88,10 +88,10 @@ class Given:
         return ()
 
 
-def given(context: Context, machines: Mapping[str, Any]) -> Given:
+def given(context: Context, machines: Mapping[str, Any]) -> ExistingInfrastructure:
     """Return the infrastructure of a cluster on these machines; its folder is made, as for every cluster."""
     context.space.root.mkdir(exist_ok=True)
-    return Given(context.space.root, machines, partial(give_back, context, machines))
+    return ExistingInfrastructure(context.space.root, machines, partial(give_back, context, machines))
 
 
 async def give_back(context: Context, machines: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from kbootstrap.core.diagnostics import Diagnostic
-from kbootstrap.plans.model import Document
+from kbootstrap.plans.model import PlanDocument
 from kbootstrap.providers.model import DestroyPreview
 
 
@@ -22,7 +22,7 @@ class Operator(Protocol):
     def warn(self, problems: Sequence[Diagnostic]) -> None:
         """Show problems that do not stop the command."""
 
-    def show_plan(self, plan: Document, *, empty: bool = True) -> None:
+    def show_plan(self, plan: PlanDocument, *, empty: bool = True) -> None:
         """Show a plan; with `empty` False programs do not get one that has nothing to do."""
 
     def show_destroy_preview(self, cluster: str, what: DestroyPreview) -> None:

@@ -8,11 +8,11 @@ from kbootstrap.cluster.decide.order import Order, order
 from kbootstrap.core.workspace import Workspace
 from kbootstrap.engine.cluster_plan import ClusterPlan
 from kbootstrap.engine.observe import Nodes, NotRunning
-from kbootstrap.plans.build import Found, entry
-from kbootstrap.plans.model import Document
+from kbootstrap.plans.build import ClusterFindings, entry
+from kbootstrap.plans.model import PlanDocument
 
 
-def document(plans: Sequence[ClusterPlan]) -> Document:
+def document(plans: Sequence[ClusterPlan]) -> PlanDocument:
     """Return the plans as the document that views show."""
     context = plans[0].context
     clean, spec = context.runtime.redactor.clean, context.spec
@@ -20,12 +20,12 @@ def document(plans: Sequence[ClusterPlan]) -> Document:
     if len(plans) == len(spec.clusters):
         names = [cluster.name for cluster in spec.clusters]
         left = Workspace.beside(spec.path).left(spec.name, names)
-    return Document(spec.name, tuple(entry(_found(plan), clean) for plan in plans), left)
+    return PlanDocument(spec.name, tuple(entry(_found(plan), clean) for plan in plans), left)
 
 
-def _found(plan: ClusterPlan) -> Found:
+def _found(plan: ClusterPlan) -> ClusterFindings:
     context, nodes = plan.context, plan.nodes
-    return Found(
+    return ClusterFindings(
         cluster=context.cluster.name,
         infrastructure=plan.infrastructure,
         provider=context.cluster.provider.name,

@@ -18,7 +18,7 @@ from kbootstrap.inventory.model import Machine
 
 
 @dataclass(frozen=True, slots=True)
-class Departed:
+class RemovedHosts:
     """Machines whose nodes must leave, by node name.
 
     `hosts` and `facts` are those that belong to this cluster; `unseen` says of the others why nothing can be
@@ -60,7 +60,7 @@ async def visit(
     via: Connector,
     *,
     deadline: float,
-) -> Departed:
+) -> RemovedHosts:
     """Inspect the machines that were removed from the spec; `unseen` has those that do not answer in time.
 
     What is on them counts only where their stamp names this cluster: an address may be another's by now.
@@ -69,7 +69,7 @@ async def visit(
 
     machines = departed(wanted, api)
     if not machines:
-        return Departed()
+        return RemovedHosts()
     users = {machine.address: name for name, machine in wanted.machines.items()}
     unseen = {
         name: f"the spec uses its address for {users[machine.address]}"
@@ -84,7 +84,7 @@ async def visit(
     foreign = {
         name: "it belongs to something else" for name, found in facts.items() if not _ours(context, found)
     }
-    return Departed(
+    return RemovedHosts(
         machines,
         {name: host for name, host in reached.hosts.items() if name in facts and name not in foreign},
         {name: _now(found, api) for name, found in facts.items() if name not in foreign and found.claimed},

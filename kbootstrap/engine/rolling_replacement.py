@@ -37,7 +37,7 @@ from kbootstrap.tofu.plan import PlanSummary
 
 
 @dataclass
-class Turnover:
+class RollingReplacement:
     """One turnover of a cluster's nodes.
 
     `planned` is all that may be done to the infrastructure, `seconds` how long the pods of a node may take to

@@ -18,11 +18,11 @@ from kbootstrap.engine.connect import settings
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.observe import Nodes, see_nodes
 from kbootstrap.engine.outputs import made_outputs
-from kbootstrap.engine.snapshots import Source, bucket_of, token_files
+from kbootstrap.engine.snapshots import SnapshotSource, bucket_of, token_files
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class SnapshotBundle:
     """A snapshot with the tokens that belong to it; `file` where it is one of this machine."""
 
     snapshot: Snapshot
@@ -31,12 +31,12 @@ class Material:
     file: Path | None = None
 
 
-async def gather(context: Context, wanted: str) -> Material:
+async def gather(context: Context, wanted: str) -> SnapshotBundle:
     """Fetch a snapshot and its tokens: a file, else from the bucket, else from a server that answers."""
     path = Path(wanted)
     if found := on_disk(path):
-        tokens = _opened(context, found, await token_files(context, Source(path.name, path, None)))
-        return Material(found, tokens, file=path)
+        tokens = _opened(context, found, await token_files(context, SnapshotSource(path.name, path, None)))
+        return SnapshotBundle(found, tokens, file=path)
     bucket = bucket_of(context)
     if bucket:
         try:
@@ -47,8 +47,8 @@ async def gather(context: Context, wanted: str) -> Material:
             kept = ()
         if wanted == S3 or any(one.name == wanted for one in kept):
             found = pick(kept, wanted)
-            tokens = _opened(context, found, await token_files(context, Source(wanted, None, found)))
-            return Material(found, tokens, await bucket.read(f"{bucket.prefix}{found.name}"))
+            tokens = _opened(context, found, await token_files(context, SnapshotSource(wanted, None, found)))
+            return SnapshotBundle(found, tokens, await bucket.read(f"{bucket.prefix}{found.name}"))
     elif wanted == S3:
         pick((), S3)
     async with AsyncExitStack() as stack:
@@ -56,7 +56,7 @@ async def gather(context: Context, wanted: str) -> Material:
         return await _from_servers(context, nodes, wanted)
 
 
-async def _from_servers(context: Context, nodes: Nodes, wanted: str) -> Material:
+async def _from_servers(context: Context, nodes: Nodes, wanted: str) -> SnapshotBundle:
     """Fetch a snapshot from the server that has it, and the tokens that are kept there."""
     distro, there = context.distribution, [node.name for node in nodes.wanted.servers]
     listed = [await remote.listed(nodes.hosts[name], distro) for name in there if name in nodes.hosts]
@@ -67,7 +67,7 @@ async def _from_servers(context: Context, nodes: Nodes, wanted: str) -> Material
     if context.cluster.snapshots is None or context.cluster.snapshots.passphrase is None or not kept:
         own = await remote.read_bundle(host, distro, context.cluster.name, context.runtime.redactor)
     tokens = own or _opened(context, found, {path: text.encode() for path, text in kept.items()})
-    return Material(found, tokens, await remote.fetch(host, distro, found.name))
+    return SnapshotBundle(found, tokens, await remote.fetch(host, distro, found.name))
 
 
 def _opened(context: Context, snapshot: Snapshot, kept: Mapping[str, bytes]) -> Bundle:

@@ -10,11 +10,11 @@ from kbootstrap.core.errors import CredentialsRefused
 from kbootstrap.engine.connect import settings
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.observe import Nodes
-from kbootstrap.engine.snapshots import Source, token_files
+from kbootstrap.engine.snapshots import SnapshotSource, token_files
 from kbootstrap.hosts.model import Host
 
 
-async def tokens_for(context: Context, nodes: Nodes, source: Source, *, again: bool) -> Bundle | None:
+async def tokens_for(context: Context, nodes: Nodes, source: SnapshotSource, *, again: bool) -> Bundle | None:
     """Return the snapshot's tokens where the machines carry other ones, None where theirs fit.
 
     The token file beside the snapshot says which ones they are; without one, what the servers know of tokens
@@ -37,7 +37,9 @@ async def _own_tokens(context: Context, nodes: Nodes) -> list[tuple[Host, Bundle
     return [(host, own) for host, own in found if own]
 
 
-async def _fitting_tokens(context: Context, nodes: Nodes, source: Source, *, again: bool) -> Bundle | None:
+async def _fitting_tokens(
+    context: Context, nodes: Nodes, source: SnapshotSource, *, again: bool
+) -> Bundle | None:
     snapshots, run = context.cluster.snapshots, context.runtime
     own = next((own for _, own in await _own_tokens(context, nodes)), None)
     found = await token_files(context, source)
@@ -60,7 +62,7 @@ async def _fitting_tokens(context: Context, nodes: Nodes, source: Source, *, aga
     return opened
 
 
-async def _retired(context: Context, nodes: Nodes, source: Source) -> Bundle | None:
+async def _retired(context: Context, nodes: Nodes, source: SnapshotSource) -> Bundle | None:
     """Return the tokens that were in force when the snapshot was made, where they were rotated since."""
     for node in nodes.wanted.servers:
         kept = await renewing.retired(nodes.hosts[node.name], source.made, context.runtime.redactor)

@@ -10,7 +10,7 @@ from pathlib import Path
 from kbootstrap.cluster.converge.reporting import StepReporter
 from kbootstrap.cluster.deadlines import COMMAND
 from kbootstrap.cluster.snapshots import remote
-from kbootstrap.cluster.snapshots.bucket import Bucket, Item
+from kbootstrap.cluster.snapshots.bucket import Bucket, BucketObject
 from kbootstrap.cluster.snapshots.reporting import SnapshotStep
 from kbootstrap.cluster.snapshots.select import METADATA, in_bucket, kept_with, tokens_in
 from kbootstrap.cluster.snapshots.settings import read_authority, read_keys, read_passphrase
@@ -26,16 +26,16 @@ from kbootstrap.engine.outputs import made_outputs
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundSnapshots:
     """Snapshots, the newest first, and why some places could not be listed."""
 
     snapshots: tuple[Snapshot, ...]
     problems: Mapping[str, str] = field(default_factory=dict)
-    items: tuple[Item, ...] = ()
+    items: tuple[BucketObject, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SnapshotSource:
     """What to restore: a file here, or a snapshot that was found; neither where that is done already."""
 
     name: str
@@ -81,24 +81,24 @@ async def keep_tokens(context: Context, nodes: Nodes, to: Path | None = None) ->
         files.write(to / bundle.name, content, mode=0o600)
 
 
-async def find(context: Context, nodes: Nodes) -> Found:
+async def find(context: Context, nodes: Nodes) -> FoundSnapshots:
     """Return every snapshot on the servers and in the bucket; `problems` has places that do not answer."""
     found: list[Snapshot] = []
     problems = {name: error.message for name, error in nodes.unreachable.items()}
     for node in nodes.wanted.servers:
         if node.name in nodes.hosts:
             found += await remote.listed(nodes.hosts[node.name], context.distribution)
-    items: tuple[Item, ...] = ()
+    items: tuple[BucketObject, ...] = ()
     if bucket := bucket_of(context):
         try:
             items = await bucket.items()
             found += in_bucket(items, bucket.prefix)
         except KbootstrapError as error:
             problems[S3] = error.message
-    return Found(ordered(found), problems, items)
+    return FoundSnapshots(ordered(found), problems, items)
 
 
-async def token_files(context: Context, source: Source) -> Mapping[str, bytes]:
+async def token_files(context: Context, source: SnapshotSource) -> Mapping[str, bytes]:
     """Return the token files that belong to a source, by name, the likeliest first."""
     if source.file:
         paths = source.file.parent.glob(f"{PREFIX}*{SUFFIX}")

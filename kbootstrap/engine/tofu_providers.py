@@ -14,7 +14,7 @@ from kbootstrap.artifacts.source.recipe import provider, provider_names
 from kbootstrap.core import files
 from kbootstrap.core.errors import TofuFailed
 from kbootstrap.core.runtime import Runtime
-from kbootstrap.spec.pins import TofuProvider
+from kbootstrap.spec.pins import ProviderPin
 from kbootstrap.tofu import locked
 from kbootstrap.tofu.environment import environment
 from kbootstrap.tofu.find import find
@@ -26,7 +26,7 @@ UNREACHED = "KB0506"
 
 
 async def initialised(
-    tofu: Tofu, run: Runtime, providers: Sequence[str], pins: Mapping[str, TofuProvider] | None = None
+    tofu: Tofu, run: Runtime, providers: Sequence[str], pins: Mapping[str, ProviderPin] | None = None
 ) -> Tofu:
     """Return OpenTofu after `init`, with the versions of providers that the lock file pins.
 
@@ -59,20 +59,20 @@ async def initialised(
     return tofu
 
 
-def _fits(one: Recipe, pins: Mapping[str, TofuProvider]) -> bool:
+def _fits(one: Recipe, pins: Mapping[str, ProviderPin]) -> bool:
     return one.source not in pins or pins[one.source].version == one.version
 
 
 async def look_up(
-    versions: Collection[str], run: Runtime, pins: Mapping[str, TofuProvider]
-) -> tuple[dict[str, TofuProvider], tuple[str, ...]]:
+    versions: Collection[str], run: Runtime, pins: Mapping[str, ProviderPin]
+) -> tuple[dict[str, ProviderPin], tuple[str, ...]]:
     """Return a pin for every provider that the roots ask for, and remarks for people.
 
     `versions` are the texts of the roots' `versions.tf`, `pins` what stays as it is. OpenTofu itself asks the
     registries, in a folder that is removed. Where none answers, the version is pinned that can be built.
     Raises `PrerequisiteMissing` without OpenTofu, where something must be looked up.
     """
-    found: dict[str, TofuProvider] = {}
+    found: dict[str, ProviderPin] = {}
     told: list[str] = []
     for text in dict.fromkeys(versions):
         wanted = locked.sources(text)
@@ -86,7 +86,7 @@ async def look_up(
 
 async def _ask(
     text: str, wanted: Sequence[str], run: Runtime
-) -> tuple[dict[str, TofuProvider], tuple[str, ...]]:
+) -> tuple[dict[str, ProviderPin], tuple[str, ...]]:
     binary = await find(run.runner, run.env, run.cache, run.tofu)
     with tempfile.TemporaryDirectory(prefix="kbootstrap-lock-") as place:
         root = Path(place) / "root"
@@ -112,11 +112,11 @@ async def _ask(
 
 def _without_registry(
     wanted: Sequence[str], error: TofuFailed
-) -> tuple[dict[str, TofuProvider], tuple[str, ...]]:
+) -> tuple[dict[str, ProviderPin], tuple[str, ...]]:
     if error.code != UNREACHED:
         raise error
     recipes = {one.source: one for one in map(provider, provider_names())}
-    found = {source: TofuProvider(recipes[source].version) for source in wanted if source in recipes}
+    found = {source: ProviderPin(recipes[source].version) for source in wanted if source in recipes}
     told = [
         f"no registry of providers answers: {source} is pinned to {found[source].version}, which can be built"
         if source in found

@@ -20,7 +20,7 @@ Open = Callable[[SshTarget, asyncssh.SSHClientConnection | None], Awaitable[asyn
 """Connects to a bastion, through the given connection to the bastion before it, if there is one."""
 
 
-class Lease:
+class TunnelLease:
     """The use of a bastion, from the first attempt at a host until the host is closed."""
 
     def __init__(self, tunnels: Tunnels, target: SshTarget, opening: Open) -> None:
@@ -32,7 +32,7 @@ class Lease:
         self._outer = tunnels.lease(target.jump) if target.jump else None
         self.gate = asyncio.Semaphore(AT_ONCE)
 
-    def taken(self) -> Lease:
+    def taken(self) -> TunnelLease:
         """Count one more user."""
         self._users += 1
         return self
@@ -65,15 +65,15 @@ class Tunnels:
 
     def __init__(self, opening: Open) -> None:
         self._open = opening
-        self._leases: dict[SshTarget, Lease] = {}
+        self._leases: dict[SshTarget, TunnelLease] = {}
 
-    def lease(self, target: SshTarget) -> Lease:
+    def lease(self, target: SshTarget) -> TunnelLease:
         """Take part in the connection to a bastion; the caller releases it."""
         if target not in self._leases:
-            self._leases[target] = Lease(self, target, self._open)
+            self._leases[target] = TunnelLease(self, target, self._open)
         return self._leases[target].taken()
 
-    def drop(self, target: SshTarget, lease: Lease) -> None:
+    def drop(self, target: SshTarget, lease: TunnelLease) -> None:
         """Forget a lease that is not used."""
         if self._leases.get(target) is lease:
             del self._leases[target]

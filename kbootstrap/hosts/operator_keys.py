@@ -29,7 +29,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownKeys:
     """What is known of one host: its keys, authorities whose host certificates count, and revoked keys."""
 
     keys: tuple[str, ...] = ()
@@ -60,7 +60,7 @@ def _lines(text: str) -> Iterator[Line]:
         yield Line(marker, hosts, f"{kind} {blob}")
 
 
-def look_up(lines: Iterable[Line], host: str, port: int = _PORT) -> Known:
+def look_up(lines: Iterable[Line], host: str, port: int = _PORT) -> KnownKeys:
     """Return what the file says about a host.
 
     On another port than 22 `[host]:port` is looked up first. Lines of the host without a port count too, for
@@ -73,17 +73,17 @@ def look_up(lines: Iterable[Line], host: str, port: int = _PORT) -> Known:
     exact = _find(lines, f"[{host}]:{port}")
     kinds = {key.split()[0] for key in exact.keys}
     more = tuple(key for key in plain.keys if key.split()[0] not in kinds)
-    return Known(
+    return KnownKeys(
         _once((*exact.keys, *more)),
         _once((*exact.authorities, *plain.authorities)),
         _once((*exact.revoked, *plain.revoked)),
     )
 
 
-def _find(lines: Iterable[Line], name: str) -> Known:
+def _find(lines: Iterable[Line], name: str) -> KnownKeys:
     found = [line for line in lines if matches(line.hosts, name)]
     revoked = {line.key for line in found if line.marker == "@revoked"}
-    return Known(
+    return KnownKeys(
         _once(line.key for line in found if not line.marker and line.key not in revoked),
         _once(line.key for line in found if line.marker == "@cert-authority" and line.key not in revoked),
         _once(revoked),

@@ -20,7 +20,7 @@ from kbootstrap.inventory.model import Endpoint, Machine, SshTarget
 if TYPE_CHECKING:  # asyncssh takes 0.2 s to import: only when a connection is made
     import asyncssh
 
-    from kbootstrap.hosts.bastion import Lease, Tunnels
+    from kbootstrap.hosts.bastion import TunnelLease, Tunnels
     from kbootstrap.hosts.session import SshHost
 
 _ATTEMPT = 15.0
@@ -104,7 +104,7 @@ class SshConnector:
         finally:
             await asyncio.shield(lease.release())
 
-    async def _until(self, machine: Machine, lease: Lease | None, deadline: float) -> SshHost:
+    async def _until(self, machine: Machine, lease: TunnelLease | None, deadline: float) -> SshHost:
         began = time.monotonic()
         pause = _FIRST_PAUSE
         last: TryAgain | None = None
@@ -129,7 +129,7 @@ class SshConnector:
             await asyncio.sleep(pause)
             pause = min(pause * 1.6, _LONGEST_PAUSE)
 
-    async def _once(self, machine: Machine, lease: Lease | None, left: float) -> SshHost:
+    async def _once(self, machine: Machine, lease: TunnelLease | None, left: float) -> SshHost:
         from kbootstrap.hosts.session import SshHost
 
         limit = min(left, self._attempt)

@@ -33,7 +33,7 @@ _LAST = f"Host *\nUser {_UNSET}\nIdentityFile none\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class HostQuery:
     """What the spec says about how to reach a machine; `port` 0 and `user` "" leave it to the configuration.
 
     `default_user` is the user where neither of them names one. `jump` goes before a ProxyJump.
@@ -66,11 +66,11 @@ class SshConfig:
         self._files = [path for path in files if path.is_file()]
         self._program = runner.which("ssh") if self._files else None
 
-    async def target(self, wanted: Wanted) -> SshTarget:
+    async def target(self, wanted: HostQuery) -> SshTarget:
         """Return how to reach a machine; raises `PrerequisiteMissing` for files that OpenSSH refuses."""
         return await self._target(wanted, _HOPS)
 
-    async def _target(self, wanted: Wanted, hops: int) -> SshTarget:
+    async def _target(self, wanted: HostQuery, hops: int) -> SshTarget:
         if hops < 0:
             raise PrerequisiteMissing(
                 f"the SSH configuration jumps through more than {_HOPS} hosts",
@@ -122,7 +122,7 @@ class SshConfig:
             user, _, place = word.strip().removeprefix("ssh://").rpartition("@")
             host, port = _split(place)
             alias = host if port in (0, _PORT) else f"[{host}]:{port}"
-            wanted = Wanted(alias, host, port, user, _local_user(self._env), jump=before)
+            wanted = HostQuery(alias, host, port, user, _local_user(self._env), jump=before)
             before = await self._target(wanted, hops)
             hops -= 1
         return before

@@ -10,8 +10,8 @@ from kbootstrap.core.errors import InstallFailed, PrerequisiteMissing
 from kbootstrap.inventory.model import Endpoint
 from kbootstrap.kubeconfig import edit
 from kbootstrap.kubeconfig.emit import Plain, Value
-from kbootstrap.kubeconfig.read import FIELDS, Document, Section, parse
-from kbootstrap.kubeconfig.tree import Node
+from kbootstrap.kubeconfig.read import FIELDS, Kubeconfig, Section, parse
+from kbootstrap.kubeconfig.tree import YamlNode
 from kbootstrap.kubeconfig.write import write_text
 
 
@@ -72,7 +72,7 @@ def write_own_copy(path: Path, admin: str, name: str, endpoint: Endpoint) -> Non
     write_text(path, own_copy(admin, name, endpoint))
 
 
-def data(node: Node) -> Value:
+def data(node: YamlNode) -> Value:
     """Return the value of a node; what is not quoted stays so."""
     node = node.resolved
     if node.kind == "scalar":
@@ -82,7 +82,7 @@ def data(node: Node) -> Value:
     return {key.value: data(value) for key, value in node.items if key is not None}
 
 
-def _content(source: Document, section: Section, name: str) -> Mapping[str, Value]:
+def _content(source: Kubeconfig, section: Section, name: str) -> Mapping[str, Value]:
     entry = source.find(section, name)
     content = entry.get(FIELDS[section]) if entry else None
     if content is None or content.kind != "map":

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from kbootstrap.kubeconfig.emit import Value, block, flow, item, scalar
 from kbootstrap.kubeconfig.read import FIELDS, Section, named
-from kbootstrap.kubeconfig.tree import Node, Tree, parse
+from kbootstrap.kubeconfig.tree import Tree, YamlNode, parse
 
 _HEADER = ("apiVersion: v1", "kind: Config")
 _COMMENT = re.compile(r"([ \t]*)#[^\n]*(?:\n|$)")
@@ -102,7 +102,7 @@ def set_current(text: str, name: str) -> str:
     return _set(tree, found[1], name) if found else _add_to_root(tree, "current-context", name)
 
 
-def _root(tree: Tree) -> Node:
+def _root(tree: Tree) -> YamlNode:
     if tree.root is None or tree.root.kind != "map":
         raise Uneditable("it is not a map")
     return tree.root
@@ -122,7 +122,7 @@ def _add_to_root(tree: Tree, key: str, value: str | list[Mapping[str, Value]]) -
     return _insert_lines(tree.text, _after(tree.text, root.end, column), lines, column)
 
 
-def _add_key(tree: Tree, node: Node, key: str, value: Value) -> str:
+def _add_key(tree: Tree, node: YamlNode, key: str, value: Value) -> str:
     """Add a key to a map, as its first."""
     text = tree.text
     if node.null:
@@ -137,7 +137,7 @@ def _add_key(tree: Tree, node: Node, key: str, value: Value) -> str:
     return f"{text[:first]}{key}: {written}{_newline(text)}{' ' * _column(text, first)}{text[first:]}"
 
 
-def _set(tree: Tree, node: Node, new: Value) -> str:
+def _set(tree: Tree, node: YamlNode, new: Value) -> str:
     """Write another value in the place of one; a map in block style stays one."""
     text = tree.text
     own_line = not text[_line_start(text, node.start) : node.start].strip()
@@ -149,7 +149,7 @@ def _set(tree: Tree, node: Node, new: Value) -> str:
     return _replaced(text, node, flow(new))
 
 
-def _replaced(text: str, node: Node, new: str) -> str:
+def _replaced(text: str, node: YamlNode, new: str) -> str:
     before, after = text[: node.start], text[node.end :]
     if before.endswith(":"):
         new = f" {new}"
@@ -158,7 +158,7 @@ def _replaced(text: str, node: Node, new: str) -> str:
     return before + new + after
 
 
-def _without_flow(tree: Tree, sequence: Node, own: Node) -> str:
+def _without_flow(tree: Tree, sequence: YamlNode, own: YamlNode) -> str:
     """Take an item out of a flow list, with one of the commas beside it."""
     text = tree.text
     index = next(i for i, one in enumerate(sequence.values()) if one is own)
@@ -208,7 +208,7 @@ def _dash_column(tree: Tree) -> int:
     return _column(tree.text, _first(root))
 
 
-def _first(node: Node) -> int:
+def _first(node: YamlNode) -> int:
     key = node.items[0][0]
     return key.start if key is not None else node.start
 

@@ -11,8 +11,8 @@ from kbootstrap.kubeconfig import edit
 from kbootstrap.kubeconfig.admin import Access, access, data
 from kbootstrap.kubeconfig.lock import WAIT, locked
 from kbootstrap.kubeconfig.paths import for_new_entries
-from kbootstrap.kubeconfig.read import FIELDS, Document, Section, read
-from kbootstrap.kubeconfig.tree import Node
+from kbootstrap.kubeconfig.read import FIELDS, Kubeconfig, Section, read
+from kbootstrap.kubeconfig.tree import YamlNode
 from kbootstrap.kubeconfig.verify import edited
 from kbootstrap.kubeconfig.write import write
 
@@ -51,7 +51,7 @@ def merge_into(
     return tuple(changed)
 
 
-def _merged(document: Document, this: Access, sections: Sequence[Section], *, switch: bool) -> str:
+def _merged(document: Kubeconfig, this: Access, sections: Sequence[Section], *, switch: bool) -> str:
     text = document.text
     for section in sections:
         entry = document.find(section, this.name)
@@ -65,7 +65,7 @@ def _merged(document: Document, this: Access, sections: Sequence[Section], *, sw
     return text
 
 
-def _renewed(text: str, section: Section, this: Access, entry: Node) -> str:
+def _renewed(text: str, section: Section, this: Access, entry: YamlNode) -> str:
     """Give an entry that exists the content of now, where it is another; what is added to a context stays."""
     place, field, content = (section, this.name), FIELDS[section], this.content(section)
     there = entry.get(field)

@@ -11,7 +11,7 @@ from typing import Literal
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from kbootstrap.core.errors import PrerequisiteMissing
-from kbootstrap.kubeconfig.tree import Node, Refused
+from kbootstrap.kubeconfig.tree import Refused, YamlNode
 from kbootstrap.kubeconfig.tree import parse as parse_tree
 
 Section = Literal["clusters", "users", "contexts"]
@@ -20,12 +20,12 @@ FIELDS: dict[Section, str] = {"clusters": "cluster", "users": "user", "contexts"
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class Kubeconfig:
     """One kubeconfig file, or one that does not exist yet; `root` is None where it holds nothing."""
 
     path: Path
     text: str
-    root: Node | None
+    root: YamlNode | None
 
     @property
     def current_context(self) -> str:
@@ -33,23 +33,23 @@ class Document:
         found = self.root.get("current-context") if self.root else None
         return "" if found is None or found.null else found.value
 
-    def entries(self, section: Section) -> Iterator[Node]:
+    def entries(self, section: Section) -> Iterator[YamlNode]:
         """Go through the items of a list; a missing or empty list has none."""
         yield from entries(self.root, section)
 
-    def find(self, section: Section, name: str) -> Node | None:
+    def find(self, section: Section, name: str) -> YamlNode | None:
         """Return the item of that name, None where there is none."""
         return named(self.root, section, name)
 
 
-def entries(root: Node | None, section: Section) -> Iterator[Node]:
+def entries(root: YamlNode | None, section: Section) -> Iterator[YamlNode]:
     """Go through the items of a list of a kubeconfig."""
     found = root.get(section) if root else None
     for value in found.values() if found else ():
         yield value.resolved
 
 
-def named(root: Node | None, section: Section, name: str) -> Node | None:
+def named(root: YamlNode | None, section: Section, name: str) -> YamlNode | None:
     """Return the first item of that name, None where there is none."""
     for entry in entries(root, section):
         found = entry.get("name")
@@ -58,7 +58,7 @@ def named(root: Node | None, section: Section, name: str) -> Node | None:
     return None
 
 
-def read(path: Path) -> Document:
+def read(path: Path) -> Kubeconfig:
     """Read a kubeconfig; a missing or empty file is an empty one.
 
     Raises `PrerequisiteMissing` with KB1001 (cannot be read) or KB1002 (not a kubeconfig).
@@ -80,7 +80,7 @@ def read(path: Path) -> Document:
     return parse(text, path)
 
 
-def parse(text: str, path: Path) -> Document:
+def parse(text: str, path: Path) -> Kubeconfig:
     """Parse kubeconfig text; `path` is for messages. Raises as `read`."""
     try:
         root = parse_tree(text).root
@@ -99,7 +99,7 @@ def parse(text: str, path: Path) -> Document:
             continue
         if found.kind != "list" or any(one.resolved.kind != "map" for one in found.values()):
             raise _broken(path, f"{section} is not a list of named entries")
-    return Document(path, text, root)
+    return Kubeconfig(path, text, root)
 
 
 def _broken(path: Path, why: str) -> PrerequisiteMissing:

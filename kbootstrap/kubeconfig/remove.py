@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kbootstrap.kubeconfig import edit
 from kbootstrap.kubeconfig.lock import WAIT, locked
-from kbootstrap.kubeconfig.read import FIELDS, Document, named, read
+from kbootstrap.kubeconfig.read import FIELDS, Kubeconfig, named, read
 from kbootstrap.kubeconfig.tree import parse
 from kbootstrap.kubeconfig.verify import edited
 from kbootstrap.kubeconfig.write import write
@@ -31,11 +31,11 @@ def remove(paths: Sequence[Path], name: str, *, wait: float = WAIT) -> tuple[Pat
     return tuple(changed)
 
 
-def _has(document: Document, name: str) -> bool:
+def _has(document: Kubeconfig, name: str) -> bool:
     return document.current_context == name or any(document.find(section, name) for section in FIELDS)
 
 
-def _without(document: Document, name: str) -> str:
+def _without(document: Kubeconfig, name: str) -> str:
     text = document.text
     for section in FIELDS:
         while named(parse(text).root, section, name):

@@ -16,7 +16,7 @@ _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 
 
 @dataclass(slots=True)
-class Node:
+class YamlNode:
     """A value: `text[start:end]` of the file, without comments and line breaks after it.
 
     `items` are the pairs of a map as (key, value), those of a list as (None, value). `inner` is where the
@@ -32,11 +32,11 @@ class Node:
     inner: int = 0
     mark: str = ""
     """Anchor and tag, as they are written."""
-    items: list[tuple[Node | None, Node]] = field(default_factory=list)
-    target: Node | None = None
+    items: list[tuple[YamlNode | None, YamlNode]] = field(default_factory=list)
+    target: YamlNode | None = None
 
     @property
-    def resolved(self) -> Node:
+    def resolved(self) -> YamlNode:
         """The node itself, or the one that an alias refers to."""
         return self.target or self
 
@@ -45,14 +45,14 @@ class Node:
         """Whether it is written as null, or not at all."""
         return self.kind == "scalar" and self.plain and self.value in _NULL
 
-    def pair(self, name: str) -> tuple[Node, Node] | None:
+    def pair(self, name: str) -> tuple[YamlNode, YamlNode] | None:
         """Return key and value that the map itself has under this name."""
         for key, value in self.items:
             if key is not None and key.kind == "scalar" and key.value == name:
                 return key, value
         return None
 
-    def get(self, name: str) -> Node | None:
+    def get(self, name: str) -> YamlNode | None:
         """Return the value of a key, also one that comes through `<<`, with aliases resolved."""
         if found := self.pair(name):
             return found[1].resolved
@@ -63,7 +63,7 @@ class Node:
                     return inherited[1].resolved
         return None
 
-    def values(self) -> Iterator[Node]:
+    def values(self) -> Iterator[YamlNode]:
         """Go through the values of a map or list, as they are written."""
         for _, value in self.items:
             yield value
@@ -74,9 +74,9 @@ class Tree:
     """A parsed file; `root` is None where it holds nothing."""
 
     text: str
-    root: Node | None
+    root: YamlNode | None
 
-    def dash(self, item: Node) -> int:
+    def dash(self, item: YamlNode) -> int:
         """Return where the dash of a list's item stands."""
         return max(place for place in self._tokens("BlockEntryToken") if place <= item.start)
 
@@ -104,11 +104,11 @@ def parse(text: str) -> Tree:
     return Tree(text, _build(yaml.parse(text), text))
 
 
-def _build(events: Iterator[Any], text: str) -> Node | None:
+def _build(events: Iterator[Any], text: str) -> YamlNode | None:
     """Put the nodes of all events together; no recursion, because files may be nested deeply."""
-    anchors: dict[str, Node] = {}
-    stack: list[tuple[Node, list[Node]]] = []
-    root: Node | None = None
+    anchors: dict[str, YamlNode] = {}
+    stack: list[tuple[YamlNode, list[YamlNode]]] = []
+    root: YamlNode | None = None
     documents = 0
     for event in events:
         kind = type(event).__name__
@@ -118,7 +118,7 @@ def _build(events: Iterator[Any], text: str) -> Node | None:
                 raise Refused(event.start_mark.line + 1, "a second document begins here")
         if kind in {"MappingStartEvent", "SequenceStartEvent"}:
             name: Literal["map", "list"] = "map" if kind == "MappingStartEvent" else "list"
-            node = Node(name, event.start_mark.index, event.end_mark.index, flow=bool(event.flow_style))
+            node = YamlNode(name, event.start_mark.index, event.end_mark.index, flow=bool(event.flow_style))
             node.inner = node.end
             _note(node, event, anchors)
             stack.append((node, []))
@@ -127,12 +127,12 @@ def _build(events: Iterator[Any], text: str) -> Node | None:
             node, children = stack.pop()
             _close(node, children, event, text)
         elif kind == "AliasEvent":
-            node = Node("alias", event.start_mark.index, event.end_mark.index, event.anchor)
+            node = YamlNode("alias", event.start_mark.index, event.end_mark.index, event.anchor)
             node.target = anchors.get(event.anchor)
             if node.target is None:
                 raise Refused(event.start_mark.line + 1, f"no anchor is named {event.anchor}")
         elif kind == "ScalarEvent":
-            node = Node("scalar", event.start_mark.index, event.end_mark.index, event.value)
+            node = YamlNode("scalar", event.start_mark.index, event.end_mark.index, event.value)
             node.plain = bool(event.implicit[0])
             _note(node, event, anchors)
         else:
@@ -144,14 +144,14 @@ def _build(events: Iterator[Any], text: str) -> Node | None:
     return None if root is not None and root.null and not root.mark else root
 
 
-def _note(node: Node, event: Any, anchors: dict[str, Node]) -> None:  # noqa: ANN401 - ruamel's events
+def _note(node: YamlNode, event: Any, anchors: dict[str, YamlNode]) -> None:  # noqa: ANN401 - ruamel's events
     tag = "" if event.tag is None else str(event.tag)
     node.mark = f"{event.anchor or ''} {tag}".strip()
     if event.anchor:
         anchors[event.anchor] = node
 
 
-def _close(node: Node, children: list[Node], event: Any, text: str) -> None:  # noqa: ANN401 - ruamel's events
+def _close(node: YamlNode, children: list[YamlNode], event: Any, text: str) -> None:  # noqa: ANN401 - ruamel's events
     if node.kind == "list":
         node.items = [(None, child) for child in children]
     else:
@@ -172,7 +172,7 @@ def _close(node: Node, children: list[Node], event: Any, text: str) -> None:  # 
         node.end = last.end if last.start < last.end else len(text[: last.end].rstrip())
 
 
-def _place_of_nothing(key: Node, value: Node, text: str) -> None:
+def _place_of_nothing(key: YamlNode, value: YamlNode, text: str) -> None:
     """Put a value that is not written right after the colon of its key."""
     if value.start == value.end and value.kind == "scalar":
         colon = text.find(":", key.end, value.start + 1)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.kubeconfig.edit import Uneditable
-from kbootstrap.kubeconfig.read import FIELDS, Document, parse
-from kbootstrap.kubeconfig.tree import Node
+from kbootstrap.kubeconfig.read import FIELDS, Kubeconfig, parse
+from kbootstrap.kubeconfig.tree import YamlNode
 
 _Meaning = tuple[object, ...]
 _HEADER = ("apiVersion", "kind")
 
 
-def edited(document: Document, name: str, change: Callable[[Document], str]) -> str:
+def edited(document: Kubeconfig, name: str, change: Callable[[Kubeconfig], str]) -> str:
     """Return the changed text of a file; `name` is that of our entries.
 
     Raises `PrerequisiteMissing` (KB1006) where the change has no place in this file, or would touch others'
@@ -34,7 +34,7 @@ def edited(document: Document, name: str, change: Callable[[Document], str]) -> 
     return text
 
 
-def _others(root: Node | None, name: str, *, new: bool) -> list[_Meaning]:
+def _others(root: YamlNode | None, name: str, *, new: bool) -> list[_Meaning]:
     """Return what the file says beside our entries, in its order."""
     found: list[_Meaning] = []
     for key, value in root.items if root else ():
@@ -49,12 +49,12 @@ def _others(root: Node | None, name: str, *, new: bool) -> list[_Meaning]:
     return found
 
 
-def _named(entry: Node) -> str | None:
+def _named(entry: YamlNode) -> str | None:
     found = entry.get("name")
     return found.value if found is not None and found.kind == "scalar" else None
 
 
-def _meaning(node: Node) -> _Meaning:
+def _meaning(node: YamlNode) -> _Meaning:
     """Return what a node says, as it is written: its scalars are not resolved."""
     items = tuple((_meaning(key) if key is not None else (), _meaning(value)) for key, value in node.items)
     return node.kind, node.value, node.plain, node.mark, items

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from kbootstrap.core import files
 from kbootstrap.core.errors import PrerequisiteMissing
-from kbootstrap.kubeconfig.read import Document
+from kbootstrap.kubeconfig.read import Kubeconfig
 
 MODE = 0o600
 """Whoever reads the file is administrator of the clusters in it."""
 
 
-def write(document: Document, text: str) -> bool:
+def write(document: Kubeconfig, text: str) -> bool:
     """Write a file's new text and tell whether it was needed. The caller holds the lock.
 
     Raises `PrerequisiteMissing` (KB1003); the file is then as it was.

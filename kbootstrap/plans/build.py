@@ -38,7 +38,7 @@ _ATTRIBUTES = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class ClusterFindings:
     """What was found out about one cluster.
 
     `steps` is None where its nodes could not be looked at, or while none exists; `unseen` says why in the
@@ -68,7 +68,7 @@ class Found:
     location: str = ""
 
 
-def entry(found: Found, clean: Callable[[str], str]) -> ClusterEntry:
+def entry(found: ClusterFindings, clean: Callable[[str], str]) -> ClusterEntry:
     """Return the cluster's entry; `clean` masks secrets in all texts that come from nodes."""
     summary, steps = found.infrastructure, found.steps
     initial_server = steps.initial_server if steps else None
@@ -106,7 +106,7 @@ def entry(found: Found, clean: Callable[[str], str]) -> ClusterEntry:
     )
 
 
-def _change(change: ResourceChange, found: Found, *, ground: bool = False) -> Change:
+def _change(change: ResourceChange, found: ClusterFindings, *, ground: bool = False) -> Change:
     machine = is_machine(change)
     lost: tuple[str, ...] = (effects.GROUND,) if ground else ()
     servers = {name for name, role in found.before.items() if role == "server"}

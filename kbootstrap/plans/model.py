@@ -147,7 +147,7 @@ class ClusterEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class PlanDocument:
     """The plan of all chosen clusters. `spec` is the name that the spec gives itself.
 
     `left` are clusters of this spec that it no longer names, and that were made from this folder: nothing is

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kbootstrap.cluster.decide.order import Batches
-from kbootstrap.plans.model import DANGER, ClusterEntry, Document, NodeEntry
+from kbootstrap.plans.model import DANGER, ClusterEntry, NodeEntry, PlanDocument
 from kbootstrap.tofu.plan import Kind
 
 REFUSED = "Refused: fix these errors first"
@@ -24,7 +24,7 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def headline(document: Document) -> str:
+def headline(document: PlanDocument) -> str:
     """Write the summary for a decision: `2 clusters change, 1 machine is replaced`."""
     if document.refused:
         return "Refused: this change is not possible"
@@ -45,7 +45,7 @@ def headline(document: Document) -> str:
     return ", ".join(parts)
 
 
-def totals(document: Document) -> str:
+def totals(document: PlanDocument) -> str:
     """Write the last line of a plan: everything that is done, by kind."""
     if document.refused:
         return REFUSED

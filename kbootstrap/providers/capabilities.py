@@ -30,7 +30,7 @@ class ClusterAddons(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Existing:
+class ExistingResource:
     """A resource of a cluster that exists: its HCL `address`, and its `name`.
 
     `id` is the identity that the state must have for it; empty where any will do.
@@ -49,7 +49,7 @@ class Adoptable:
     the cluster that the spec does not name, `problems` say what differs from the spec.
     """
 
-    things: tuple[Existing, ...]
+    things: tuple[ExistingResource, ...]
     environment: Mapping[str, str]
     strangers: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()

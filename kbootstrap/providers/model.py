@@ -17,7 +17,7 @@ from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.inventory.model import Inventory
 from kbootstrap.providers.capabilities import Adoption, ClusterAddons, ExistingMachines, InPlaceFreeze
 from kbootstrap.providers.context import ClusterDefinition, ProviderContext
-from kbootstrap.providers.traits import Traits
+from kbootstrap.providers.traits import ProviderTraits
 from kbootstrap.render.model import RenderedRoot
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster, Spec
@@ -99,7 +99,7 @@ class Provider(Protocol):
     """One infrastructure. Providers inherit from this class for the defaults of its attributes."""
 
     name: str
-    traits: Traits = Traits()
+    traits: ProviderTraits = ProviderTraits()
 
     addons: ClusterAddons | None = None
     adoption: Adoption | None = None

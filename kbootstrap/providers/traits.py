@@ -9,7 +9,7 @@ from kbootstrap.render.traits import NO_TRAITS, ResourceTraits
 
 
 @dataclass(frozen=True, slots=True)
-class Traits:
+class ProviderTraits:
     """The traits of one infrastructure.
 
     `switches_context`: `apply` makes the cluster kubectl's current one, for clusters of one person on one

@@ -11,10 +11,10 @@ from kbootstrap.spec import derive, schemas
 from kbootstrap.spec.model import (
     CONTROL_PLANE,
     S3,
-    Api,
+    ApiSettings,
     Artifacts,
     Autoscaling,
-    Bucket,
+    BucketSettings,
     Cluster,
     FromEnvironment,
     FromFile,
@@ -28,8 +28,8 @@ from kbootstrap.spec.model import (
     Snapshots,
     SourceMap,
     Spec,
-    Ssh,
-    State,
+    SshSettings,
+    StateSettings,
     Taint,
     Volume,
 )
@@ -43,7 +43,7 @@ def spec(data: Data, clusters: tuple[Cluster, ...], path: Path, source: SourceMa
     (backend,) = state["backend"].items()
     encryption = state.get("encryption")
     passphrase = _reference(encryption["passphrase"]) if encryption else None
-    return Spec(str(data["name"]), clusters, State(backend[0], backend[1], passphrase), path, source)
+    return Spec(str(data["name"]), clusters, StateSettings(backend[0], backend[1], passphrase), path, source)
 
 
 def cluster(spec_name: str, name: str, data: Data) -> Cluster:
@@ -59,7 +59,7 @@ def cluster(spec_name: str, name: str, data: Data) -> Cluster:
         provider=ProviderSpec(provider, settings),
         kubernetes=_kubernetes(data["kubernetes"]),
         network=_network(spec_name, name, provider, data.get("network")),
-        api=Api(endpoint, _cidrs(data["api"]["allowed_cidrs"])),
+        api=ApiSettings(endpoint, _cidrs(data["api"]["allowed_cidrs"])),
         control_plane=control_plane,
         pools=tuple(_pool(pool["name"], pool) for pool in data["pools"]),
         ssh=_ssh(data["ssh"]),
@@ -70,7 +70,7 @@ def cluster(spec_name: str, name: str, data: Data) -> Cluster:
             for b in data["ingress"]["load_balancers"]
         ),
         pod_isolation=data["isolation"]["pods"],
-        buckets=tuple(Bucket(b["name"], b["versioning"]) for b in data["buckets"]),
+        buckets=tuple(BucketSettings(b["name"], b["versioning"]) for b in data["buckets"]),
     )
 
 
@@ -136,9 +136,9 @@ def taint(text: str) -> Taint:
     return Taint(key, value, effect)  # type: ignore[arg-type] # the format check knows the effects
 
 
-def _ssh(data: Data) -> Ssh:
+def _ssh(data: Data) -> SshSettings:
     key = data.get("private_key")
-    return Ssh(
+    return SshSettings(
         user=data.get("user"),
         private_key=_reference(key) if key is not None else None,
         authorized_keys=tuple(k if isinstance(k, str) else _reference(k) for k in data["authorized_keys"]),

@@ -40,7 +40,7 @@ class VersionForm:
 
 
 @dataclass(frozen=True, slots=True)
-class Traits:
+class DistributionTraits:
     """One distribution. `title` is its name in sentences; `supported`: whether `apply` can install it."""
 
     name: str
@@ -56,25 +56,25 @@ def names() -> tuple[str, ...]:
 
 
 @functools.cache
-def traits(name: str) -> Traits:
+def traits(name: str) -> DistributionTraits:
     """Return the traits of a distribution; KeyError where there is none of that name."""
     if name not in names():
         raise KeyError(name)
     raw = json.loads((resources.schemas() / "distributions" / f"{name}.json").read_text("utf-8"))
-    return Traits(name, raw["title"], VersionForm(**raw["version"]), raw["supported"])
+    return DistributionTraits(name, raw["title"], VersionForm(**raw["version"]), raw["supported"])
 
 
-def default() -> Traits:
+def default() -> DistributionTraits:
     """Return the distribution of specs that name none."""
     kubernetes = schemas.spec()["definitions"]["cluster"]["properties"]["kubernetes"]
     return traits(kubernetes["properties"]["distribution"]["default"])
 
 
-def every() -> tuple[Traits, ...]:
+def every() -> tuple[DistributionTraits, ...]:
     """Return the traits of all distributions, in the order of their names."""
     return tuple(map(traits, names()))
 
 
-def of_version(version: str) -> Traits | None:
+def of_version(version: str) -> DistributionTraits | None:
     """Return the distribution that this is a full version of; None where it is none's."""
     return next((one for one in every() if one.version.fits(version)), None)

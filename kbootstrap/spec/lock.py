@@ -16,10 +16,10 @@ from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.core.errors import SpecInvalid
 from kbootstrap.spec.model import Cluster, Pool, Spec, pool_path
 from kbootstrap.spec.pins import (
-    Artifact,
+    ArtifactPin,
     Artifacts,
-    Image,
-    TofuProvider,
+    ImagePin,
+    ProviderPin,
     dump_artifacts,
     dump_images,
     dump_providers,
@@ -46,7 +46,7 @@ _HEADER = """\
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class AddressBlock:
     """Consecutive addresses of the agents' subnet: `first` counts from its network address."""
 
     first: int
@@ -68,25 +68,25 @@ class Lock:
     OpenTofu by their source (`terraform-provider-openstack/openstack`).
     """
 
-    addresses: Mapping[str, Mapping[str, tuple[Block, ...]]] = field(default_factory=dict)
-    images: Mapping[str, Image] = field(default_factory=dict)
+    addresses: Mapping[str, Mapping[str, tuple[AddressBlock, ...]]] = field(default_factory=dict)
+    images: Mapping[str, ImagePin] = field(default_factory=dict)
     artifacts: Artifacts = field(default_factory=dict)
-    providers: Mapping[str, TofuProvider] = field(default_factory=dict)
+    providers: Mapping[str, ProviderPin] = field(default_factory=dict)
 
     def image_id(self, cluster: str, name: str) -> str | None:
         """Return the pinned ID of a cluster's image; None where none is pinned, or one of another name."""
         pinned = self.images.get(cluster)
         return pinned.id if pinned is not None and pinned.name == name else None
 
-    def with_image(self, cluster: str, image: Image) -> Lock:
+    def with_image(self, cluster: str, image: ImagePin) -> Lock:
         """Return a lock that pins this image for a cluster."""
         return replace(self, images={**self.images, cluster: image})
 
-    def artifact(self, distribution: str, version: str) -> Artifact | None:
+    def artifact(self, distribution: str, version: str) -> ArtifactPin | None:
         """Return what is pinned of a version that is installed on nodes; None where nothing is."""
         return self.artifacts.get(distribution, {}).get(version)
 
-    def with_artifact(self, distribution: str, version: str, pin: Artifact) -> Lock:
+    def with_artifact(self, distribution: str, version: str, pin: ArtifactPin) -> Lock:
         """Return a lock that pins a version of a distribution."""
         versions = {**self.artifacts.get(distribution, {}), version: pin}
         return replace(self, artifacts={**self.artifacts, distribution: versions})
@@ -124,7 +124,7 @@ def allocate(spec: Spec, lock: Lock) -> Lock:
     the first free place, in the spec's order. Raises `SpecInvalid` where the agents' subnet has no room.
     """
     problems: list[Diagnostic] = []
-    addresses: dict[str, Mapping[str, tuple[Block, ...]]] = {}
+    addresses: dict[str, Mapping[str, tuple[AddressBlock, ...]]] = {}
     for cluster in spec.clusters:
         if cluster.network is not None:
             placed, failed = place(cluster, cluster.network.agents, lock.addresses.get(cluster.name, {}))
@@ -143,12 +143,12 @@ def allocate(spec: Spec, lock: Lock) -> Lock:
 
 
 def place(
-    cluster: Cluster, subnet: IPv4Network, known: Mapping[str, tuple[Block, ...]]
-) -> tuple[dict[str, tuple[Block, ...]], tuple[Pool, ...]]:
+    cluster: Cluster, subnet: IPv4Network, known: Mapping[str, tuple[AddressBlock, ...]]
+) -> tuple[dict[str, tuple[AddressBlock, ...]], tuple[Pool, ...]]:
     """Return the blocks of every pool of one cluster, and the pools that found no room."""
     limit = end(subnet.num_addresses)
-    blocks: dict[str, tuple[Block, ...]] = {}
-    taken: list[Block] = []
+    blocks: dict[str, tuple[AddressBlock, ...]] = {}
+    taken: list[AddressBlock] = []
     for pool in cluster.pools:
         kept = _still_good(known.get(pool.born, ()), taken, limit)
         blocks[pool.born] = kept
@@ -171,8 +171,10 @@ def place(
     return blocks, tuple(failed)
 
 
-def _still_good(blocks: Iterable[Block], taken: list[Block], limit: int) -> tuple[Block, ...]:
-    good: list[Block] = []
+def _still_good(
+    blocks: Iterable[AddressBlock], taken: list[AddressBlock], limit: int
+) -> tuple[AddressBlock, ...]:
+    good: list[AddressBlock] = []
     for block in blocks:
         others = [*taken, *good]
         free = all(block.end <= other.first or other.end <= block.first for other in others)
@@ -182,13 +184,13 @@ def _still_good(blocks: Iterable[Block], taken: list[Block], limit: int) -> tupl
     return tuple(good)
 
 
-def _free(taken: list[Block], size: int, limit: int) -> Block | None:
+def _free(taken: list[AddressBlock], size: int, limit: int) -> AddressBlock | None:
     first = FIRST
     for block in sorted(taken, key=lambda b: b.first):
         if first + size <= block.first:
             break
         first = max(first, block.end)
-    return Block(first, size) if first + size <= limit else None
+    return AddressBlock(first, size) if first + size <= limit else None
 
 
 def _no_room(spec: Spec, cluster: Cluster, pool: Pool) -> Diagnostic:

@@ -9,8 +9,8 @@ from kbootstrap.core.diagnostics import Diagnostic, Span
 from kbootstrap.core.errors import SpecInvalid, WrongUsage
 from kbootstrap.spec import document, reading
 from kbootstrap.spec.document import Items, Map, Node, Scalar
-from kbootstrap.spec.lock import FIRST, VERSION, Block, Lock
-from kbootstrap.spec.pins import Artifact, Image, TofuProvider
+from kbootstrap.spec.lock import FIRST, VERSION, AddressBlock, Lock
+from kbootstrap.spec.pins import ArtifactPin, ImagePin, ProviderPin
 
 _PARTS = {"apiVersion", "addresses", "images", "artifacts", "providers"}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -85,24 +85,24 @@ def _lock(root: Node) -> Lock:
     )
 
 
-def _artifact(node: Node) -> Artifact:
+def _artifact(node: Node) -> ArtifactPin:
     entries = _map(node)
     if not entries or entries.keys() - {"published", "recipe"}:
         raise _Broken("A version has the keys `published` and `recipe`, or one of them.", node.span)
     sums = _map(entries["published"]) if "published" in entries else {}
     published = {file: _matching(sha, _SHA256, "the SHA-256 of a file") for file, sha in sums.items()}
     recipe = entries.get("recipe")
-    return Artifact(published, _matching(recipe, _SHA256, "a SHA-256") if recipe else None)
+    return ArtifactPin(published, _matching(recipe, _SHA256, "a SHA-256") if recipe else None)
 
 
-def _provider(node: Node) -> TofuProvider:
+def _provider(node: Node) -> ProviderPin:
     entries = _map(node)
     if "version" not in entries or entries.keys() - {"version", "hashes"}:
         raise _Broken("A provider has the key `version`, and `hashes` where they are known.", node.span)
     hashes = entries.get("hashes")
     if hashes is not None and not isinstance(hashes, Items):
         raise _Broken("A provider has a list of hashes.", hashes.span)
-    return TofuProvider(
+    return ProviderPin(
         _matching(entries["version"], _NUMBERS, "a version"),
         tuple(_matching(one, _HASH, "a hash of OpenTofu's") for one in (hashes.items if hashes else ())),
     )
@@ -114,11 +114,11 @@ def _matching(node: Node, form: re.Pattern[str], what: str) -> str:
     return node.value
 
 
-def _image(node: Node) -> Image:
+def _image(node: Node) -> ImagePin:
     entries = _map(node)
     if entries.keys() != {"name", "id"}:
         raise _Broken("An image has the keys `name` and `id`.", node.span)
-    return Image(_text(entries["name"]), _text(entries["id"]))
+    return ImagePin(_text(entries["name"]), _text(entries["id"]))
 
 
 def _text(node: Node) -> str:
@@ -127,18 +127,18 @@ def _text(node: Node) -> str:
     return node.value
 
 
-def _blocks(node: Node) -> tuple[Block, ...]:
+def _blocks(node: Node) -> tuple[AddressBlock, ...]:
     if not isinstance(node, Items):
         raise _Broken("A pool has a list of blocks.", node.span)
     return tuple(_block(item) for item in node.items)
 
 
-def _block(node: Node) -> Block:
+def _block(node: Node) -> AddressBlock:
     entries = _map(node)
     if entries.keys() != {"first", "size"}:
         raise _Broken("A block has the keys `first` and `size`.", node.span)
     first, size = _number(entries["first"], FIRST), _number(entries["size"], 1)
-    return Block(first, size)
+    return AddressBlock(first, size)
 
 
 def _number(node: Node, least: int) -> int:

@@ -68,7 +68,7 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True)
-class Api:
+class ApiSettings:
     """How operators reach the Kubernetes API.
 
     `endpoint` is `load_balancer`, `floating_ip`, `virtual_ip`, an address or a host name. Where nobody wrote
@@ -163,7 +163,7 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
-class Ssh:
+class SshSettings:
     """How operators reach the nodes.
 
     `user` None leaves it to the provider; `private_key` None: the agent; `port` None: OpenSSH's.
@@ -215,7 +215,7 @@ class LoadBalancer:
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
+class BucketSettings:
     """An object-storage container that belongs to the cluster; never deleted with it unless asked."""
 
     name: str
@@ -237,19 +237,19 @@ class Cluster:
     provider: ProviderSpec
     kubernetes: Kubernetes
     network: Network | None
-    api: Api
+    api: ApiSettings
     control_plane: Pool
     pools: tuple[Pool, ...]
-    ssh: Ssh
+    ssh: SshSettings
     artifacts: Artifacts
     snapshots: Snapshots | None
     load_balancers: tuple[LoadBalancer, ...]
     pod_isolation: Literal["none", "default_deny"]
-    buckets: tuple[Bucket, ...]
+    buckets: tuple[BucketSettings, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class StateSettings:
     """Where OpenTofu's state is kept: `backend` is its type (`local`, `s3`, …), `settings` are its own."""
 
     backend: str
@@ -302,7 +302,7 @@ class Spec:
 
     name: str
     clusters: tuple[Cluster, ...]
-    state: State
+    state: StateSettings
     path: Path
     source: SourceMap = field(compare=False, repr=False)
 

@@ -11,7 +11,7 @@ _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.+/-]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class ImagePin:
     """The image of a cluster: the name that was looked up, and the ID that it had."""
 
     name: str
@@ -19,7 +19,7 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
-class Artifact:
+class ArtifactPin:
     """One version of what is installed on nodes.
 
     `published` has the SHA-256 of each file as its vendor, or the spec's mirror, publishes it; empty where
@@ -32,27 +32,27 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True)
-class TofuProvider:
+class ProviderPin:
     """A provider of OpenTofu: its exact version, and the hashes (`h1:…`, `zh:…`) that packages may have."""
 
     version: str
     hashes: tuple[str, ...] = ()
 
 
-Artifacts = Mapping[str, Mapping[str, Artifact]]
+Artifacts = Mapping[str, Mapping[str, ArtifactPin]]
 """By distribution, by version."""
 
 
-def used(artifacts: Artifacts, wanted: Iterable[tuple[str, str]]) -> dict[str, dict[str, Artifact]]:
+def used(artifacts: Artifacts, wanted: Iterable[tuple[str, str]]) -> dict[str, dict[str, ArtifactPin]]:
     """Return those of the artifacts that are `wanted`, by distribution and version."""
-    found: dict[str, dict[str, Artifact]] = {}
+    found: dict[str, dict[str, ArtifactPin]] = {}
     for name, version in sorted(set(wanted)):
         if (pin := artifacts.get(name, {}).get(version)) is not None:
             found.setdefault(name, {})[version] = pin
     return found
 
 
-def dump_images(images: Mapping[str, Image]) -> str:
+def dump_images(images: Mapping[str, ImagePin]) -> str:
     """Return the lines of the lock file about images."""
     text = "images:\n" if images else ""
     for cluster, image in sorted(images.items()):
@@ -73,7 +73,7 @@ def dump_artifacts(artifacts: Artifacts) -> str:
     return text
 
 
-def dump_providers(providers: Mapping[str, TofuProvider]) -> str:
+def dump_providers(providers: Mapping[str, ProviderPin]) -> str:
     """Return the lines of the lock file about OpenTofu's providers, one hash a line."""
     text = "providers:\n" if providers else ""
     for source, pin in sorted(providers.items()):

@@ -18,7 +18,7 @@ from kbootstrap.spec.rules_names import pools
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class UnsupportedKey:
     """One key below a cluster; `when` looks at the values."""
 
     path: SpecPath
@@ -45,17 +45,21 @@ class PoolRow:
         return f"pools.{self.key}"
 
 
-CLUSTER_ROWS: tuple[Row, ...] = (
-    Row(("kubernetes", "profile"), "hardening profiles"),
-    Row(("ingress", "load_balancers"), "load balancers", lambda c: bool(c.load_balancers)),
-    Row(("isolation", "pods"), "isolation of pods", lambda c: c.pod_isolation != "none"),
-    Row(("buckets",), "buckets", lambda c: bool(c.buckets)),
-    Row(("api", "endpoint"), "a chosen API endpoint"),
-    Row(("api", "allowed_cidrs"), "limits on who reaches the API", lambda c: bool(c.api.allowed_cidrs)),
-    Row(("ssh", "user"), "a chosen user"),
-    Row(("ssh", "port"), "a chosen SSH port"),
-    Row(("ssh", "authorized_keys"), "keys that may log in", lambda c: bool(c.ssh.authorized_keys)),
-    Row(("ssh", "allowed_cidrs"), "limits on who reaches SSH", lambda c: bool(c.ssh.allowed_cidrs)),
+CLUSTER_ROWS: tuple[UnsupportedKey, ...] = (
+    UnsupportedKey(("kubernetes", "profile"), "hardening profiles"),
+    UnsupportedKey(("ingress", "load_balancers"), "load balancers", lambda c: bool(c.load_balancers)),
+    UnsupportedKey(("isolation", "pods"), "isolation of pods", lambda c: c.pod_isolation != "none"),
+    UnsupportedKey(("buckets",), "buckets", lambda c: bool(c.buckets)),
+    UnsupportedKey(("api", "endpoint"), "a chosen API endpoint"),
+    UnsupportedKey(
+        ("api", "allowed_cidrs"), "limits on who reaches the API", lambda c: bool(c.api.allowed_cidrs)
+    ),
+    UnsupportedKey(("ssh", "user"), "a chosen user"),
+    UnsupportedKey(("ssh", "port"), "a chosen SSH port"),
+    UnsupportedKey(("ssh", "authorized_keys"), "keys that may log in", lambda c: bool(c.ssh.authorized_keys)),
+    UnsupportedKey(
+        ("ssh", "allowed_cidrs"), "limits on who reaches SSH", lambda c: bool(c.ssh.allowed_cidrs)
+    ),
 )
 POOL_ROWS: tuple[PoolRow, ...] = (
     PoolRow("autoscaling", "autoscaling"),
@@ -87,7 +91,7 @@ def _find(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
                 yield from _judge(spec, provider, (*pool_base, pool_row.key), pool_row)
 
 
-def _judge(spec: Spec, provider: str, path: SpecPath, row: Row | PoolRow) -> Iterator[Diagnostic]:
+def _judge(spec: Spec, provider: str, path: SpecPath, row: UnsupportedKey | PoolRow) -> Iterator[Diagnostic]:
     """Say what is wrong with a key that was written, for one provider; nothing where that carries it out."""
     if why := schemas.no_effect(provider).get(row.name):
         yield Diagnostic(

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from itertools import chain
 
-from kbootstrap.spec.lock import ENDPOINT_HOST, Block, Lock
+from kbootstrap.spec.lock import ENDPOINT_HOST, AddressBlock, Lock
 from kbootstrap.spec.model import Cluster, Network, Node, Pool
 
 MADE_ENDPOINTS = frozenset({"load_balancer", "floating_ip", "virtual_ip"})
@@ -77,7 +77,7 @@ def _server_addresses(network: Network) -> Iterator[IPv4Address]:
     return (subnet.network_address + offset for offset in offsets)
 
 
-def _agent_addresses(subnet: IPv4Network, blocks: tuple[Block, ...]) -> Iterator[IPv4Address]:
+def _agent_addresses(subnet: IPv4Network, blocks: tuple[AddressBlock, ...]) -> Iterator[IPv4Address]:
     offsets = chain.from_iterable(range(block.first, block.first + block.size) for block in blocks)
     return (subnet.network_address + offset for offset in offsets)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kbootstrap.core import files
 from kbootstrap.render.hcl import Block, Value, document
-from kbootstrap.spec.pins import TofuProvider
+from kbootstrap.spec.pins import ProviderPin
 
 NAME = ".terraform.lock.hcl"
 _HOSTS = {"OpenTofu": "registry.opentofu.org", "Terraform": "registry.terraform.io"}
@@ -27,7 +27,7 @@ _SOURCE = re.compile(r'^\s*source\s*=\s*"([^"]+)"', re.MULTILINE)
 _SIGNED = "zh:"
 
 
-def read(text: str, host: str | None = None) -> dict[str, TofuProvider]:
+def read(text: str, host: str | None = None) -> dict[str, ProviderPin]:
     """Return what a lock file of OpenTofu says, by source without the registry (`namespace/type`).
 
     `host` takes the entries of one registry alone.
@@ -36,7 +36,7 @@ def read(text: str, host: str | None = None) -> dict[str, TofuProvider]:
     for block in _BLOCK.finditer(text):
         version = _VERSION.search(block["body"])
         if version and host in (None, block["host"]):
-            found[block["source"]] = TofuProvider(version[1], tuple(_HASH.findall(block["body"])))
+            found[block["source"]] = ProviderPin(version[1], tuple(_HASH.findall(block["body"])))
     return found
 
 
@@ -45,16 +45,16 @@ def sources(versions: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_SOURCE.findall(versions)))
 
 
-def published(found: TofuProvider) -> TofuProvider:
+def published(found: ProviderPin) -> ProviderPin:
     """Return what can be pinned: the hashes too where a registry reported them, else the version alone.
 
     What came from a mirror may have been built from source, and other machines make other bytes of that.
     """
     signed = any(one.startswith(_SIGNED) for one in found.hashes)
-    return found if signed else TofuProvider(found.version)
+    return found if signed else ProviderPin(found.version)
 
 
-def seed(root: Path, product: str, pins: Mapping[str, TofuProvider]) -> bool:
+def seed(root: Path, product: str, pins: Mapping[str, ProviderPin]) -> bool:
     """Make OpenTofu take the pinned versions, and packages with the pinned hashes alone; return what changed.
 
     Entries of other providers stay as they are, and those that say the same already.
@@ -98,7 +98,7 @@ def _without(text: str, names: Collection[str]) -> str:
     return _BLOCK.sub(lambda block: "" if block["source"] in names else block[0], text)
 
 
-def _block(host: str, source: str, pin: TofuProvider) -> Block:
+def _block(host: str, source: str, pin: ProviderPin) -> Block:
     body: dict[str, Value] = {"version": pin.version}
     if pin.hashes:
         body["hashes"] = list(pin.hashes)

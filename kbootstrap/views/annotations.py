@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from kbootstrap.core.diagnostics import Diagnostic, Severity
-from kbootstrap.plans.model import Change, Document
+from kbootstrap.plans.model import Change, PlanDocument
 from kbootstrap.plans.words import nodes_text, version_text
 from kbootstrap.views.escape import command_data, command_property
 from kbootstrap.views.links import Links
@@ -25,7 +25,7 @@ _NAMED = 5
 """Addresses in one annotation; more are counted."""
 
 
-def plan_annotations(document: Document, links: Links) -> str:
+def plan_annotations(document: PlanDocument, links: Links) -> str:
     """Return one workflow command a line for a plan: errors, then warnings for danger, then notices."""
     lines = []
     for level in (Severity.ERROR, Severity.WARNING):

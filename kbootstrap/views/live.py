@@ -20,7 +20,7 @@ from kbootstrap.core.events import Event, Status, Type
 from kbootstrap.views.addresses import step_text
 from kbootstrap.views.amounts import count, duration, of_total
 from kbootstrap.views.screen import Screen, harmless
-from kbootstrap.views.state import Phase, Row, State, Task
+from kbootstrap.views.state import NodeRow, Phase, RunState, Task
 
 _FRAMES = 8
 """Drawings per second."""
@@ -51,7 +51,7 @@ class Live:
     ) -> None:
         self._screen = Screen(stream, env)
         self._now = now
-        self._state = State()
+        self._state = RunState()
         # Rich draws in a thread of its own, holding a lock of its own: nothing is printed under this one.
         self._guard = threading.Lock()
         self._waits = False
@@ -143,7 +143,7 @@ class Live:
             lines.append(self._others([row for row in rows if id(row) not in kept]))
         return lines
 
-    def _row(self, row: Row, now: float, width: int) -> Text:
+    def _row(self, row: NodeRow, now: float, width: int) -> Text:
         task = row.task
         sign = self._spin(now) if task.status is Status.STARTED else self._sign(task.status)
         spent = now - task.began if task.open else task.took
@@ -213,7 +213,7 @@ class Live:
         """Write whole seconds: tenths would flicker."""
         return duration(seconds) if seconds >= 9.95 else f"{int(seconds)}s"
 
-    def _others(self, rows: list[Row]) -> Text:
+    def _others(self, rows: list[NodeRow]) -> Text:
         words = {
             Status.FAILED: "failed",
             Status.STARTED: "working",

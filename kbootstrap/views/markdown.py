@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from kbootstrap.core.diagnostics import Diagnostic, Severity
 from kbootstrap.plans.groups import alike
-from kbootstrap.plans.model import Change, ClusterEntry, Document, NodeEntry, Place
+from kbootstrap.plans.model import Change, ClusterEntry, NodeEntry, Place, PlanDocument
 from kbootstrap.plans.words import count, headline, names, nodes_text, orders, special, totals, version_text
 from kbootstrap.tofu.plan import Kind
 from kbootstrap.views.escape import attribute, code, fence, prose, target
@@ -23,12 +23,12 @@ _RESERVE = 1_000
 """Bytes for the notes at the end."""
 
 
-def marker(document: Document) -> str:
+def marker(document: PlanDocument) -> str:
     """Return the hidden line by which a later run finds the comment again; one for each spec."""
     return f"<!-- kbootstrap plan: {attribute(document.spec)} -->"
 
 
-def markdown(document: Document, links: Links, *, limit: int = LIMIT) -> str:
+def markdown(document: PlanDocument, links: Links, *, limit: int = LIMIT) -> str:
     """Return the comment, never longer than `limit` bytes: whole folds are left out, the table stays."""
     last = f"<sub>{prose(totals(document))}</sub>"
     parts = [
@@ -83,7 +83,7 @@ def _number(cluster: ClusterEntry, kind: Kind) -> str:
     return "" if not number else f"**{number}**" if kind in ("replace", "delete") else str(number)
 
 
-def _problems(document: Document, links: Links) -> list[str]:
+def _problems(document: PlanDocument, links: Links) -> list[str]:
     found = [problem for cluster in document.clusters for problem in cluster.diagnostics]
     return _listed("Problems", [_problem(problem, links) for problem in found])
 
@@ -98,7 +98,7 @@ def _problem(problem: Diagnostic, links: Links) -> str:
     return f"- {kind} {code(problem.code)} **{summary}**{where}: {reason} {advice}".rstrip()
 
 
-def _danger(document: Document, links: Links) -> list[str]:
+def _danger(document: PlanDocument, links: Links) -> list[str]:
     lines = [
         _change(change, links)
         for kind in ("delete", "replace", "forget")
@@ -137,7 +137,7 @@ def _change(change: Change, links: Links) -> str:
     return f"- {_SIGNS[change.kind]} {code(_short(change.address))}{why}{where}{effects}"
 
 
-def _left(document: Document) -> list[str]:
+def _left(document: PlanDocument) -> list[str]:
     lines = [f"- {code(_short(name))} stays as it is" for name in document.left]
     return _listed("No longer in the spec", lines)
 

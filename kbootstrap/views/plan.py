@@ -8,7 +8,7 @@ from typing import TextIO
 from rich.text import Text
 
 from kbootstrap.plans.groups import alike
-from kbootstrap.plans.model import Change, ClusterEntry, Document, NodeEntry, StepEntry
+from kbootstrap.plans.model import Change, ClusterEntry, NodeEntry, PlanDocument, StepEntry
 from kbootstrap.plans.words import names, nodes_text, orders, special, totals, version_text
 from kbootstrap.tofu.plan import Kind
 from kbootstrap.views.diagnostics import print_diagnostics
@@ -23,7 +23,7 @@ _STYLES: dict[Kind, str] = {
 }
 
 
-def show_plan(document: Document, stream: TextIO, env: Mapping[str, str]) -> None:
+def show_plan(document: PlanDocument, stream: TextIO, env: Mapping[str, str]) -> None:
     """Print the plan of all clusters and a last line of totals."""
     screen = Screen(stream, env)
     if not document.empty:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from kbootstrap.plans.model import DANGER, Change, ClusterEntry, Document, NodeEntry, Place
+from kbootstrap.plans.model import DANGER, Change, ClusterEntry, NodeEntry, Place, PlanDocument
 from kbootstrap.plans.words import headline, totals
 from kbootstrap.views.diagnostics import diagnostic_data
 
 VERSION = 1
 
 
-def plan_json(document: Document) -> str:
+def plan_json(document: PlanDocument) -> str:
     """Return the document on one line: `apply` writes it between events."""
     return json.dumps(data(document), ensure_ascii=False)
 
 
-def data(document: Document) -> dict[str, Any]:
+def data(document: PlanDocument) -> dict[str, Any]:
     """Return the document as JSON values."""
     return {
         "version": VERSION,
@@ -32,7 +32,7 @@ def data(document: Document) -> dict[str, Any]:
     }
 
 
-def _totals(document: Document) -> dict[str, int]:
+def _totals(document: PlanDocument) -> dict[str, int]:
     clusters = document.clusters
     kinds: dict[str, int] = {
         kind: sum(cluster.counts.get(kind, 0) for cluster in clusters) for kind in DANGER

@@ -50,7 +50,7 @@ class Task:
 
 
 @dataclass(slots=True)
-class Row:
+class NodeRow:
     """One line of the live region."""
 
     name: str
@@ -76,10 +76,10 @@ class Phase:
     status: Status = Status.STARTED
     took: float = 0.0
     detail: str = ""
-    rows: dict[str, Row] = field(default_factory=dict)
+    rows: dict[str, NodeRow] = field(default_factory=dict)
 
 
-class State:
+class RunState:
     """Everything that goes on now. `take` returns a phase when it ends."""
 
     def __init__(self) -> None:
@@ -107,7 +107,7 @@ class State:
     def _step(self, event: Event, now: float) -> None:
         phase = self._phase_of(event, now)
         step = event.step or ""
-        row = phase.rows.setdefault(event.node or step, Row(event.node or step))
+        row = phase.rows.setdefault(event.node or step, NodeRow(event.node or step))
         task = row.tasks.get(step)
         if task is None or (not task.open and event.status in _OPEN):
             row.tasks.pop(step, None)  # a step that begins again is the newest one

@@ -9,7 +9,7 @@ from typing import TextIO
 from rich.text import Text
 
 from kbootstrap.cluster.decide.certificates import LEAF_WARNING
-from kbootstrap.cluster.decide.comparison import Row
+from kbootstrap.cluster.decide.comparison import NodeStatus
 from kbootstrap.cluster.decide.drift import Drift
 from kbootstrap.cluster.decide.last_snapshots import LastSnapshots, made
 from kbootstrap.cluster.state.certificates import Certificate
@@ -86,7 +86,7 @@ class _Lines:
             mark = self._screen.symbols.ellipsis
             yield Text(f"  {mark} {count(left, 'other node')} as wanted", style="dim")
 
-    def _wrong(self, row: Row) -> Iterator[Text]:
+    def _wrong(self, row: NodeStatus) -> Iterator[Text]:
         if row.unreachable and not any(one.kind == "infrastructure" for one in row.drift):
             yield from self._screen.wrapped("    ", harmless(row.unreachable))
         if row.reason and row.ready is False:
@@ -149,13 +149,13 @@ def _sentence(text: str) -> str:
     return first if first.endswith(".") else f"{first}."
 
 
-def _cells(row: Row) -> list[Cell]:
+def _cells(row: NodeStatus) -> list[Cell]:
     stale = row.wanted and row.version != row.wanted_version
     version = Text(row.version or "", style="yellow" if stale else "")
     return [row.name, row.role, _state(row), version, _etcd(row), _days(row)]
 
 
-def _etcd(row: Row) -> str:
+def _etcd(row: NodeStatus) -> str:
     """Write the membership of a server; a server that runs always has a word here."""
     if row.etcd is None:
         runs = row.role == "server" and row.service in _RUNS
@@ -163,7 +163,7 @@ def _etcd(row: Row) -> str:
     return "voter" if row.etcd else "no"
 
 
-def _state(row: Row) -> Text:
+def _state(row: NodeStatus) -> Text:
     if not row.wanted:
         return Text("not in the spec", style="yellow")
     if not row.reachable:
@@ -175,7 +175,7 @@ def _state(row: Row) -> Text:
     return Text("NotReady", style="red")
 
 
-def _days(row: Row) -> Text:
+def _days(row: NodeStatus) -> Text:
     """Write how many days the certificates of a node are valid, those of authorities left out."""
     one: Certificate | None = row.leaf
     if one is None or row.time is None:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from kbootstrap.cluster.decide.comparison import Row
+from kbootstrap.cluster.decide.comparison import NodeStatus
 from kbootstrap.cluster.decide.last_snapshots import LastSnapshots, made
 from kbootstrap.cluster.state.certificates import Certificate
 from kbootstrap.cluster.state.snapshots import Snapshot
@@ -57,7 +57,7 @@ def _cluster(cluster: ClusterStatus) -> dict[str, Any]:
     }
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(row: NodeStatus) -> dict[str, Any]:
     leaf, authority = row.leaf, row.authority
     return {
         "name": row.name,

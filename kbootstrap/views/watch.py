@@ -19,7 +19,7 @@ from kbootstrap.views.status import status_lines
 from kbootstrap.views.status_data import data, status_json
 
 
-class Watch(Protocol):
+class StatusWatch(Protocol):
     """Shows what was seen, each time that was looked."""
 
     def show(self, clusters: Sequence[ClusterStatus], now: datetime) -> None:
@@ -29,7 +29,7 @@ class Watch(Protocol):
         """End; leave what was seen last."""
 
 
-def choose(output: str, spec: str, interval: float, stream: TextIO, env: Mapping[str, str]) -> Watch:
+def choose(output: str, spec: str, interval: float, stream: TextIO, env: Mapping[str, str]) -> StatusWatch:
     """Return the view for `human` or `json` on this stream; `interval` (seconds) is only shown."""
     if output == "json":
         return JsonWatch(spec, stream)

@@ -16,7 +16,7 @@ from kbootstrap.artifacts.pinned import look_up
 from kbootstrap.artifacts.source import build as source
 from kbootstrap.artifacts.source import recipe
 from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing
-from kbootstrap.spec.pins import Artifact
+from kbootstrap.spec.pins import ArtifactPin
 
 from .conftest import Ear, FakeRunner, ReleaseServer, left_behind
 
@@ -40,13 +40,13 @@ def publish(server: ReleaseServer, folder: str) -> None:
 
 async def asked(
     server: ReleaseServer, folder: Path, version: str = VERSION, mirror: str | None = None
-) -> tuple[Artifact, tuple[str, ...]]:
+) -> tuple[ArtifactPin, tuple[str, ...]]:
     env = {"KBOOTSTRAP_RELEASES_URL": server.url, "KBOOTSTRAP_CACHE": str(folder)}
     return await look_up("k3s", version, mirror=mirror, env=env, patience=QUICK)
 
 
 async def get(
-    server: ReleaseServer, folder: Path, pin: Artifact, ear: Ear | None = None, version: str = VERSION
+    server: ReleaseServer, folder: Path, pin: ArtifactPin, ear: Ear | None = None, version: str = VERSION
 ) -> cache.Kept:
     env = {"KBOOTSTRAP_RELEASES_URL": server.url, "KBOOTSTRAP_CACHE": str(folder)}
     return await obtain(
@@ -56,19 +56,19 @@ async def get(
 
 async def test_published_checksums_of_every_architecture(tmp_path: Path, server: ReleaseServer) -> None:
     publish(server, vendor(VERSION))
-    assert await asked(server, tmp_path) == (Artifact(SUMS), ())
+    assert await asked(server, tmp_path) == (ArtifactPin(SUMS), ())
     assert [path for path in server.asked if "sha256sum" not in path] == [], "no file is downloaded"
 
 
 async def test_the_mirror_is_asked_first(tmp_path: Path, server: ReleaseServer) -> None:
     publish(server, f"/mirror/{VERSION.replace('+', '%2B')}")
     found, refusals = await asked(server, tmp_path, mirror=f"{server.url}/mirror")
-    assert (found, refusals) == (Artifact(SUMS), ())
+    assert (found, refusals) == (ArtifactPin(SUMS), ())
 
 
 async def test_what_is_in_the_cache_needs_no_network(tmp_path: Path, server: ReleaseServer) -> None:
     publish(server, vendor(VERSION))
-    await get(server, tmp_path, Artifact())
+    await get(server, tmp_path, ArtifactPin())
     server.files.clear()
     found, refusals = await asked(server, tmp_path)
     assert found.published == {name: SUMS[name] for name in FILES}
@@ -81,13 +81,13 @@ async def test_what_was_built_here_is_no_published_checksum(tmp_path: Path, serv
         (filled / "k3s").write_bytes(b"built")
         cache.publish(filled, place, cache.BUILT)
     found, refusals = await asked(server, tmp_path, BUILDABLE)
-    assert found == Artifact({}, source.fingerprint("k3s", BUILDABLE))
+    assert found == ArtifactPin({}, source.fingerprint("k3s", BUILDABLE))
     assert len(refusals) == 2
 
 
 async def test_nobody_answers_and_there_is_no_recipe(tmp_path: Path, server: ReleaseServer) -> None:
     found, refusals = await asked(server, tmp_path)
-    assert found == Artifact()
+    assert found == ArtifactPin()
     assert all("does not have it" in text for text in refusals)
 
 
@@ -98,10 +98,10 @@ async def test_another_file_than_the_pinned_one_is_refused(
     """A release that was published again has checksums that fit; only the lock file knows better."""
     publish(server, vendor(VERSION))
     if kept:
-        await get(server, tmp_path, Artifact())
+        await get(server, tmp_path, ArtifactPin())
     server.asked.clear()
     with pytest.raises(KbootstrapError, match="not the one that the lock file pins") as caught:
-        await get(server, tmp_path, Artifact({"k3s": "0" * 64}))
+        await get(server, tmp_path, ArtifactPin({"k3s": "0" * 64}))
     assert caught.value.code == "KB0912"
     assert SUMS["k3s"] in (caught.value.detail or "")
     assert not [path for path in server.asked if path.endswith("/k3s")], "not even downloaded"
@@ -111,8 +111,8 @@ async def test_another_file_than_the_pinned_one_is_refused(
 
 async def test_the_pinned_file_is_taken(tmp_path: Path, server: ReleaseServer) -> None:
     publish(server, vendor(VERSION))
-    first = await get(server, tmp_path, Artifact(SUMS))
-    assert (await get(server, tmp_path, Artifact(SUMS))).sha256 == first.sha256
+    first = await get(server, tmp_path, ArtifactPin(SUMS))
+    assert (await get(server, tmp_path, ArtifactPin(SUMS))).sha256 == first.sha256
 
 
 async def test_a_build_is_not_compared_with_published_checksums(
@@ -122,7 +122,7 @@ async def test_a_build_is_not_compared_with_published_checksums(
     with cache.scratch(place) as filled:
         (filled / "k3s").write_bytes(b"built")
         cache.publish(filled, place, cache.BUILT)
-    kept = await get(server, tmp_path, Artifact(SUMS))
+    kept = await get(server, tmp_path, ArtifactPin(SUMS))
     assert kept.source == cache.BUILT
 
 
@@ -132,7 +132,7 @@ async def test_a_build_by_another_recipe_is_told(
 ) -> None:
     pinned = source.fingerprint("k3s", BUILDABLE) if same else "0" * 64
     with pytest.raises(PrerequisiteMissing, match="needs Go"):  # it went on to the build
-        await get(server, tmp_path, Artifact({}, pinned), ear, BUILDABLE)
+        await get(server, tmp_path, ArtifactPin({}, pinned), ear, BUILDABLE)
     assert ("another one than the lock file" in ear.text) != same
 
 

@@ -15,11 +15,13 @@ from kbootstrap.commands.adopt import Adopted, adopt_cluster
 from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.core.events import nowhere
 from kbootstrap.core.runtime import Runtime
-from kbootstrap.providers.capabilities import Adoptable, Existing
+from kbootstrap.providers.capabilities import Adoptable, ExistingResource
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange
 
 NODE, KEYS = "terraform_data.node", "terraform_data.authorized_keys"
-FOUND = Adoptable((Existing(NODE, "c-web-1", "carried"), Existing(KEYS, "c-web-1")), {"NAMES": "c-web-1"})
+FOUND = Adoptable(
+    (ExistingResource(NODE, "c-web-1", "carried"), ExistingResource(KEYS, "c-web-1")), {"NAMES": "c-web-1"}
+)
 
 
 def state(**found: str) -> str:

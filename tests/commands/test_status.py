@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kbootstrap.cluster.decide.comparison import Row
+from kbootstrap.cluster.decide.comparison import NodeStatus
 from kbootstrap.cluster.decide.drift import Drift
 from kbootstrap.cluster.decide.last_snapshots import LastSnapshots
 from kbootstrap.commands.status import ClusterStatus, _copies, _elsewhere
@@ -19,7 +19,7 @@ from kbootstrap.core.redact import Redactor
 from kbootstrap.spec.model import S3, FromEnvironment, Snapshots
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
-ROW = Row("a", "server", True, True, "active", True, "v1", "v1", True)
+ROW = NodeStatus("a", "server", True, True, "active", True, "v1", "v1", True)
 GOOD = ClusterStatus("c", "local", rows=(ROW,))
 GONE = Drift("infrastructure", "module.network.terraform_data.network", "docker has no network")
 WARNING = Diagnostic("KB0880", "Certificates are expiring", "Soon.", severity=Severity.WARNING)

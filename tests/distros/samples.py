@@ -7,7 +7,7 @@ from typing import Literal
 
 from kbootstrap.spec.model import (
     CONTROL_PLANE,
-    Api,
+    ApiSettings,
     Artifacts,
     Cluster,
     Kubernetes,
@@ -15,7 +15,7 @@ from kbootstrap.spec.model import (
     Node,
     Pool,
     ProviderSpec,
-    Ssh,
+    SshSettings,
     Taint,
 )
 
@@ -57,10 +57,10 @@ def cluster(
             service_cidr=IPv4Network("10.43.0.0/16"),
         ),
         network=Network(IPv4Network("10.9.0.0/16"), IPv4Network("10.9.0.0/24"), IPv4Network("10.9.4.0/22")),
-        api=Api(None, ()),
+        api=ApiSettings(None, ()),
         control_plane=pool(CONTROL_PLANE, servers),
         pools=(pool("default", agents),) if agents else (),
-        ssh=Ssh(None, None, (), ()),
+        ssh=SshSettings(None, None, (), ()),
         artifacts=Artifacts(None),
         snapshots=None,
         load_balancers=(),

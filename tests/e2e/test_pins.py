@@ -18,7 +18,7 @@ from kbootstrap.core.process import LocalRunner
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.engine.tofu_providers import initialised
-from kbootstrap.spec.pins import TofuProvider
+from kbootstrap.spec.pins import ProviderPin
 from kbootstrap.tofu import locked
 from kbootstrap.tofu.environment import environment
 from kbootstrap.tofu.find import find
@@ -61,7 +61,7 @@ async def test_a_package_with_another_hash_is_refused(tmp_path: Path, tool: str,
     binary = await find(runner, run.env, CACHE, tool)
     tofu = Tofu(root=root, binary=binary, runner=runner, env=env, cluster="c", redactor=run.redactor)
 
-    await initialised(tofu, run, ["openstack"], {OPENSTACK.source: TofuProvider(OPENSTACK.version)})
+    await initialised(tofu, run, ["openstack"], {OPENSTACK.source: ProviderPin(OPENSTACK.version)})
     found = locked.read((root / locked.NAME).read_text())[OPENSTACK.source]
     assert found.version == OPENSTACK.version
     await initialised(tofu, run, ["openstack"], {OPENSTACK.source: found})

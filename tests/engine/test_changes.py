@@ -12,7 +12,7 @@ from kbootstrap.engine.context import Context
 from kbootstrap.engine.operator import Operator
 from kbootstrap.engine.planning import with_pools
 from kbootstrap.plans.build import entry
-from kbootstrap.plans.model import Document
+from kbootstrap.plans.model import PlanDocument
 from tests.plans.test_build import found, machine
 
 
@@ -40,7 +40,7 @@ async def test_losing_servers_needs_the_name(
 ) -> None:
     changes = [machine(node, "replace")] if node else []
     asked = Asked()
-    shown = Document("x", (entry(found(*changes, blank=blank), str),))
+    shown = PlanDocument("x", (entry(found(*changes, blank=blank), str),))
     await consent(cast("Operator", asked), shown)
     assert [word for _, word in asked.questions] == words
     assert all("c" in question for question, _ in asked.questions)

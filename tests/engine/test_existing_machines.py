@@ -11,7 +11,7 @@ import pytest
 from kbootstrap.core.errors import HostUnreachable, InstallFailed
 from kbootstrap.core.events import Event, Status
 from kbootstrap.engine import existing_machines as module
-from kbootstrap.engine.existing_machines import Given, give_back, given
+from kbootstrap.engine.existing_machines import ExistingInfrastructure, give_back, given
 from kbootstrap.engine.infrastructure import Infrastructure
 from kbootstrap.hosts.fake import Answer, FakeConnector, Run, output
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
@@ -53,8 +53,14 @@ async def test_other_machines_are_another_state() -> None:
     async def nothing() -> None:
         """Give nothing back."""
 
-    one, two = Given(Path(), MACHINES, nothing), Given(Path(), {"kbootstrap": {}}, nothing)
-    assert await one.state_identity() == await Given(Path("x"), dict(MACHINES), nothing).state_identity()
+    one, two = (
+        ExistingInfrastructure(Path(), MACHINES, nothing),
+        ExistingInfrastructure(Path(), {"kbootstrap": {}}, nothing),
+    )
+    assert (
+        await one.state_identity()
+        == await ExistingInfrastructure(Path("x"), dict(MACHINES), nothing).state_identity()
+    )
     assert await one.state_identity() != await two.state_identity()
 
 

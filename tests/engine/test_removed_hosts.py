@@ -13,7 +13,7 @@ import pytest
 from kbootstrap import distros
 from kbootstrap.cluster.state.model import ApiFacts, ApiNode, Recorded
 from kbootstrap.core.errors import HostUnreachable, KbootstrapError, PrerequisiteMissing
-from kbootstrap.engine.removed_hosts import Departed, recorded, visit
+from kbootstrap.engine.removed_hosts import RemovedHosts, recorded, visit
 from kbootstrap.hosts.fake import Answer, FakeConnector, Run, output
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
 from tests.cluster.world import desired
@@ -59,7 +59,7 @@ class _Provider:
         return Inventory("c", machines, END, END, (), absent)
 
 
-async def seen(said: dict[str, str], api: ApiFacts | None, deaf: Collection[str] = ()) -> Departed:
+async def seen(said: dict[str, str], api: ApiFacts | None, deaf: Collection[str] = ()) -> RemovedHosts:
     """Visit; `said` is what the facts of each machine say."""
 
     def answer(call: Run) -> Answer:
@@ -101,8 +101,8 @@ async def test_a_machine_is_reached_as_it_was_when_it_was_in_the_spec() -> None:
 
 
 async def test_nobody_is_visited_where_nobody_left() -> None:
-    assert await seen({}, None) == Departed()
-    assert await seen({}, remembered()) == Departed()
+    assert await seen({}, None) == RemovedHosts()
+    assert await seen({}, remembered()) == RemovedHosts()
 
 
 async def test_a_machine_of_this_cluster_goes_with_its_facts() -> None:

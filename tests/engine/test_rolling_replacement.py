@@ -19,7 +19,7 @@ from kbootstrap.cluster.state.pods import Owner, Pod
 from kbootstrap.core.errors import DeadlinePassed, InstallFailed
 from kbootstrap.core.events import Event, Status
 from kbootstrap.distros.model import Role
-from kbootstrap.engine.rolling_replacement import Turnover
+from kbootstrap.engine.rolling_replacement import RollingReplacement
 from kbootstrap.hosts.model import Host
 from kbootstrap.providers import find
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange
@@ -50,7 +50,9 @@ def pod(name: str, node: str, owner: Owner | None = None) -> Pod:
     return Pod("web", name, node, owner, mirror=False, finished=False, ready=True, terminating=False)
 
 
-def turnover(machines: Machines, removal: Removal, events: list[Event], seconds: float = 0.05) -> Turnover:
+def turnover(
+    machines: Machines, removal: Removal, events: list[Event], seconds: float = 0.05
+) -> RollingReplacement:
     plan = machines.plan
     seen = api(plan, {"*": {}, S1: {"etcd": True}})
     assert seen is not None
@@ -77,7 +79,7 @@ def turnover(machines: Machines, removal: Removal, events: list[Event], seconds:
         provider_context=None,
     )
     whole: Any = (context, _Tofu(), NOTHING, nodes, AsyncExitStack(), seconds)
-    made = Turnover(*whole)
+    made = RollingReplacement(*whole)
     made._api = FakeApi(machines)
     return made
 

@@ -15,7 +15,7 @@ from kbootstrap.core.events import Emit, Event, nowhere
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.engine.tofu_providers import initialised, look_up
-from kbootstrap.spec.pins import TofuProvider
+from kbootstrap.spec.pins import ProviderPin
 from kbootstrap.tofu import locked
 from kbootstrap.tofu.environment import environment
 from kbootstrap.tofu.find import Binary
@@ -80,13 +80,13 @@ async def test_the_operators_configuration_decides(tmp_path: Path) -> None:
         await initialised(tofu, run, ["openstack"])
 
 
-def pinned(tofu: Tofu) -> dict[str, TofuProvider]:
+def pinned(tofu: Tofu) -> dict[str, ProviderPin]:
     path = tofu.root / locked.NAME
     return locked.read(path.read_text()) if path.exists() else {}
 
 
 async def test_the_pinned_version_is_asked_for(tmp_path: Path) -> None:
-    pins = {SOURCE: TofuProvider("3.0.0", SIGNED)}
+    pins = {SOURCE: ProviderPin("3.0.0", SIGNED)}
     tofu, run, _ = make(tmp_path, [(0, "", "")])
     await initialised(tofu, run, ["openstack"], pins)
     assert pinned(tofu) == pins
@@ -96,7 +96,7 @@ async def test_where_the_pinned_version_cannot_be_had_the_own_one_is_used_and_to
     """A lock file that was made with a registry must not lock out who has none."""
     told: list[Event] = []
     tofu, run, _ = make(tmp_path, [(1, "", REFUSAL), (0, "", "")], told.append)
-    found = await initialised(tofu, run, ["openstack"], {SOURCE: TofuProvider("3.0.0", SIGNED)})
+    found = await initialised(tofu, run, ["openstack"], {SOURCE: ProviderPin("3.0.0", SIGNED)})
     assert VARIABLE in found.env
     assert pinned(tofu) == {}
     assert any("3.0.0" in (event.detail or "") and OWN in (event.detail or "") for event in told)
@@ -109,7 +109,7 @@ async def test_a_package_that_differs_is_not_replaced_by_a_build(tmp_path: Path)
     )
     tofu, run, runner = make(tmp_path, [(1, "", words)])
     with pytest.raises(TofuFailed) as caught:
-        await initialised(tofu, run, ["openstack"], {SOURCE: TofuProvider("3.0.0", SIGNED)})
+        await initialised(tofu, run, ["openstack"], {SOURCE: ProviderPin("3.0.0", SIGNED)})
     assert caught.value.code == "KB0536"
     assert len(runner.calls) == 1
 
@@ -117,11 +117,11 @@ async def test_a_package_that_differs_is_not_replaced_by_a_build(tmp_path: Path)
 async def test_the_mirror_is_used_for_its_own_version_only(tmp_path: Path) -> None:
     tofu, run, _ = make(tmp_path, [(1, "", REFUSAL), (0, "", ""), (0, "", ""), (0, "", "")])
     await initialised(tofu, run, ["openstack"])  # fills the mirror
-    own = await initialised(tofu, run, ["openstack"], {SOURCE: TofuProvider(OWN, SIGNED)})
+    own = await initialised(tofu, run, ["openstack"], {SOURCE: ProviderPin(OWN, SIGNED)})
     assert VARIABLE in own.env
     assert pinned(tofu) == {}, "a build has other hashes than a registry told"
     (tofu.root / ".terraform" / "kbootstrap-initialised").unlink()
-    other = await initialised(tofu, run, ["openstack"], {SOURCE: TofuProvider("3.0.0", SIGNED)})
+    other = await initialised(tofu, run, ["openstack"], {SOURCE: ProviderPin("3.0.0", SIGNED)})
     assert VARIABLE not in other.env
 
 
@@ -143,14 +143,14 @@ def asking(folder: Path, init: Any) -> Runtime:  # noqa: ANN401
 
 async def test_what_is_pinned_is_not_looked_up(tmp_path: Path) -> None:
     run = asking(tmp_path, lambda: pytest.fail("asked"))
-    pins = {SOURCE: TofuProvider("3.0.0", SIGNED), "gone/away": TofuProvider("1.0.0")}
+    pins = {SOURCE: ProviderPin("3.0.0", SIGNED), "gone/away": ProviderPin("1.0.0")}
     assert await look_up([VERSIONS, VERSIONS], run, pins) == ({SOURCE: pins[SOURCE]}, ())
     assert await look_up([], run, pins) == ({}, ())
 
 
 async def test_without_a_registry_the_version_that_can_be_built_is_pinned(tmp_path: Path) -> None:
     found, told = await look_up([VERSIONS], asking(tmp_path, lambda: (1, "", REFUSAL)), {})
-    assert found == {SOURCE: TofuProvider(OWN)}
+    assert found == {SOURCE: ProviderPin(OWN)}
     assert "no registry" in told[0]
     other = VERSIONS.replace(SOURCE, "nobody/builds")
     found, told = await look_up([other], asking(tmp_path, lambda: (1, "", REFUSAL)), {})

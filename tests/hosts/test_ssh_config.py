@@ -9,7 +9,7 @@ import pytest
 from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.core.process import LocalRunner
 from kbootstrap.hosts.command import ssh_argv
-from kbootstrap.hosts.ssh_config import SshConfig, Wanted, usual_files
+from kbootstrap.hosts.ssh_config import HostQuery, SshConfig, usual_files
 from kbootstrap.inventory.model import Machine, SshTarget
 from tests.hosts.conftest import Around, StartSshd
 from tests.hosts.sshd import Sshd
@@ -56,11 +56,11 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def wanted(host: str, *, user: str = "root", port: int = 0, jump: SshTarget | None = None) -> Wanted:
-    return Wanted("node", host, port, user, "root", jump=jump)
+def wanted(host: str, *, user: str = "root", port: int = 0, jump: SshTarget | None = None) -> HostQuery:
+    return HostQuery("node", host, port, user, "root", jump=jump)
 
 
-async def resolve(said: Wanted, *files: Path) -> SshTarget:
+async def resolve(said: HostQuery, *files: Path) -> SshTarget:
     return await SshConfig(LocalRunner(), files, {"HOME": "/nowhere"}).target(said)
 
 
@@ -96,7 +96,7 @@ async def test_sections(config: Path, host: str, port: int) -> None:
 
 async def test_what_the_target_says_itself_is_kept(config: Path) -> None:
     jump = SshTarget("j", "j", 22, "root")
-    own = Wanted("node", "metal-1", 22222, "root", "root", (Path("/k"),), jump)
+    own = HostQuery("node", "metal-1", 22222, "root", "root", (Path("/k"),), jump)
     resolved = await resolve(own, config)
     assert (resolved.port, resolved.identities, resolved.jump) == (22222, own.identities, own.jump)
     assert (await resolve(wanted("metal-1", port=22), config)).port == 22
@@ -170,7 +170,7 @@ Host *
     for host in ("alias", "jumped", "piped"):
         judge = await _run(["ssh", "-F", str(config), host, "echo", "in"])
         assert judge.stdout == "in\n", judge.stderr
-        target = await resolve(Wanted(host, host, 0, "", "root"), config)
+        target = await resolve(HostQuery(host, host, 0, "", "root"), config)
         machine = Machine(host, "10.0.0.1", target, "i")
         connected = await around.connector.connect(machine, deadline=15)
         assert (await connected.run("echo in", deadline=10)).stdout == "in\n"

@@ -16,16 +16,16 @@ from kbootstrap.cluster.state.model import WantedNode
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.resources import terraform_modules
 from kbootstrap.engine.cluster_plan import forbidden
-from kbootstrap.plans.build import Found, entry
+from kbootstrap.plans.build import ClusterFindings, entry
 from kbootstrap.plans.checks import replaced_nodes
-from kbootstrap.plans.model import Document
+from kbootstrap.plans.model import PlanDocument
 from kbootstrap.providers import find as find_provider
 from kbootstrap.providers.context import define
 from kbootstrap.render.provenance import Provenance
 from kbootstrap.render.tree import assemble, read_modules
 from kbootstrap.spec.load import load_text
 from kbootstrap.spec.lock import Lock, allocate
-from kbootstrap.spec.pins import Image
+from kbootstrap.spec.pins import ImagePin
 from kbootstrap.spec.topology import nodes
 from kbootstrap.tofu.plan import summarise
 
@@ -94,7 +94,7 @@ CLOUD: Mapping[str, tuple[str, str, list[dict[str, Any]]]] = {
 """What is edited, and what the provider answers."""
 
 
-def cloud_document(name: str) -> Document:
+def cloud_document(name: str) -> PlanDocument:
     """Return the plan of a row; the nodes of this cloud have nothing to do."""
     old, new, changes = CLOUD[name]
     assert old in SPEC
@@ -102,14 +102,14 @@ def cloud_document(name: str) -> Document:
     spec = load_text(SPEC.replace(old, new, 1), path).checked(path)
     (cluster,) = spec.clusters
     image = cluster.provider.settings["image"]["name"]
-    lock = allocate(spec, Lock()).with_image("prod", Image(image, "00000000-0000-4000-8000-000000000000"))
+    lock = allocate(spec, Lock()).with_image("prod", ImagePin(image, "00000000-0000-4000-8000-000000000000"))
     root = find_provider("openstack").render(define(spec, cluster, lock))
     tree = assemble("cloud.yaml", {"prod": root}, read_modules(terraform_modules()))
     places = Provenance.of(root, tree.files, "prod", spec.source)
     traits = find_provider("openstack").traits.resources
     summary = summarise({"resource_changes": changes}, "prod", places, traits)
     roles = {node.name: node.role for node in nodes(cluster, lock)}
-    found = Found(
+    found = ClusterFindings(
         cluster="prod",
         infrastructure=summary,
         provider="openstack",
@@ -124,4 +124,4 @@ def cloud_document(name: str) -> Document:
             (),
         ),
     )
-    return Document(spec.name, (entry(found, Redactor().clean),))
+    return PlanDocument(spec.name, (entry(found, Redactor().clean),))

@@ -8,8 +8,8 @@ from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.cluster.steps.removal import GiveBack
 from kbootstrap.core.redact import MASK, Redactor
 from kbootstrap.distros.model import NodeFile, Role
-from kbootstrap.plans.build import Found, entry
-from kbootstrap.plans.model import Document
+from kbootstrap.plans.build import ClusterFindings, entry
+from kbootstrap.plans.model import PlanDocument
 from kbootstrap.plans.words import headline, version_text
 from kbootstrap.providers import find as provider
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange, judged
@@ -25,8 +25,10 @@ def machine(node: str, kind: Kind) -> ResourceChange:
     return judged(found, provider("local").traits.resources)
 
 
-def found(*changes: ResourceChange, **fields: object) -> Found:
-    base = Found(cluster="c", infrastructure=PlanSummary(changes, (), ()), before=ROLES, after=ROLES)
+def found(*changes: ResourceChange, **fields: object) -> ClusterFindings:
+    base = ClusterFindings(
+        cluster="c", infrastructure=PlanSummary(changes, (), ()), before=ROLES, after=ROLES
+    )
     return replace(base, **fields)  # type: ignore[arg-type] # by name
 
 
@@ -67,8 +69,8 @@ def test_steps_of_a_machine_that_goes_are_no_matter() -> None:
 
 
 def test_headlines() -> None:
-    def told(*plans: Found) -> str:
-        return headline(Document("x", tuple(entry(plan, str) for plan in plans)))
+    def told(*plans: ClusterFindings) -> str:
+        return headline(PlanDocument("x", tuple(entry(plan, str) for plan in plans)))
 
     one = found(machine("c-web-1", "replace"))
     assert told(found()) == "Nothing to do: the clusters match the spec"

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from kbootstrap.core import resources
-from kbootstrap.plans.model import Document
+from kbootstrap.plans.model import PlanDocument
 from kbootstrap.views.annotations import plan_annotations
 from kbootstrap.views.links import Links
 from kbootstrap.views.markdown import markdown
@@ -27,7 +27,7 @@ SCHEMA = json.loads((resources.schemas() / "plan.json").read_text(encoding="utf-
 ROWS = [*MATRIX, *CLOUD]
 
 
-def row(name: str) -> Document:
+def row(name: str) -> PlanDocument:
     return cloud_document(name) if name in CLOUD else document(name, MATRIX[name](BASE))
 
 

@@ -20,9 +20,9 @@ from kbootstrap.core.resources import terraform_modules
 from kbootstrap.engine.cluster_plan import forbidden
 from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.inventory.model import Endpoint, Inventory
-from kbootstrap.plans.build import Found, entry
+from kbootstrap.plans.build import ClusterFindings, entry
 from kbootstrap.plans.checks import machines_made, replaced_nodes
-from kbootstrap.plans.model import Document
+from kbootstrap.plans.model import PlanDocument
 from kbootstrap.providers import find as find_provider
 from kbootstrap.providers.context import define
 from kbootstrap.render.model import RenderedRoot
@@ -62,19 +62,19 @@ def recorded(name: str) -> Any:  # noqa: ANN401 (JSON)
     return json.loads((RECORDED / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def document(name: str, text: str) -> Document:
+def document(name: str, text: str) -> PlanDocument:
     """Return the plan of an edited spec: OpenTofu's half as recorded, the nodes' half decided now."""
     base, now = world(BASE), world(text)
     outputs, plans = recorded("outputs"), recorded(name)
     found = [_found(base, now, cluster, plans[cluster.name], outputs) for cluster in now.spec.clusters]
     names = [cluster.name for cluster in now.spec.clusters]
     left = tuple(cluster.name for cluster in base.spec.clusters if cluster.name not in names)
-    return Document(now.spec.name, tuple(entry(one, Redactor().clean) for one in found), left)
+    return PlanDocument(now.spec.name, tuple(entry(one, Redactor().clean) for one in found), left)
 
 
 def _found(
     base: World, now: World, cluster: Cluster, plan: Mapping[str, Any], outputs: Mapping[str, Any]
-) -> Found:
+) -> ClusterFindings:
     tree = assemble(PATH.name, {cluster.name: now.roots[cluster.name]}, read_modules(terraform_modules()))
     places = Provenance.of(now.roots[cluster.name], tree.files, cluster.name, now.spec.source)
     summary = summarise(plan, cluster.name, places, find_provider(cluster.provider.name).traits.resources)
@@ -98,7 +98,7 @@ def _found(
         partial = any(n.name not in facts and n.name not in removal.replaced for n in wish.nodes)
         steps = decide(wish, facts, seen, partial=partial, removal=removal)
         sequence = order(removal, wish.nodes, steps.leaving)
-    return Found(
+    return ClusterFindings(
         cluster=cluster.name,
         infrastructure=summary,
         provider=cluster.provider.name,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
 
 from kbootstrap.core import codes
-from kbootstrap.core.codes import Entry, all_codes
+from kbootstrap.core.codes import CodeEntry, all_codes
 from tests.reference.markdown import anchor
 
 _TITLES = {
@@ -59,9 +59,9 @@ def _page(family: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _families() -> Mapping[str, list[Entry]]:
+def _families() -> Mapping[str, list[CodeEntry]]:
     """Return the entries of each family; families and entries are in the order of the codes."""
-    families: dict[str, list[Entry]] = {}
+    families: dict[str, list[CodeEntry]] = {}
     home = {code: family for family, own in _files() for code in own}
     for entry in all_codes().values():
         families.setdefault(home[entry.code], []).append(entry)
@@ -74,7 +74,7 @@ def _files() -> Iterator[tuple[str, Mapping[str, object]]]:
             yield file.name.removesuffix(".toml"), tomllib.loads(file.read_text("utf-8"))
 
 
-def _heading(entry: Entry) -> str:
+def _heading(entry: CodeEntry) -> str:
     return f"{entry.code} {entry.title}"
 
 

@@ -21,7 +21,7 @@ from kbootstrap.spec.load import load
 from kbootstrap.spec.lock import Lock, allocate, lock_path
 from kbootstrap.spec.lockfile import load as load_lock
 from kbootstrap.spec.model import Spec
-from kbootstrap.spec.pins import Image
+from kbootstrap.spec.pins import ImagePin
 from kbootstrap.spec.topology import nodes
 from tests.specs import SPECS
 
@@ -65,7 +65,7 @@ def pinned(spec: Spec) -> Lock:
     for cluster in spec.clusters:
         name = cluster.provider.settings.get("image", {}).get("name")
         if name is not None and lock.image_id(cluster.name, name) is None:
-            lock = lock.with_image(cluster.name, Image(name, "00000000-0000-4000-8000-000000000000"))
+            lock = lock.with_image(cluster.name, ImagePin(name, "00000000-0000-4000-8000-000000000000"))
     return lock
 
 

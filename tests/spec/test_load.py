@@ -11,7 +11,7 @@ from kbootstrap.core.diagnostics import errors
 from kbootstrap.core.errors import SpecInvalid
 from kbootstrap.spec import derive, schemas
 from kbootstrap.spec.load import load, load_text
-from kbootstrap.spec.model import S3, Api, Autoscaling, FromEnvironment, FromFile, Taint, Volume
+from kbootstrap.spec.model import S3, ApiSettings, Autoscaling, FromEnvironment, FromFile, Taint, Volume
 from tests.spec.samples import HEAD, VERSION, spec_of
 from tests.specs import SPECS
 
@@ -48,8 +48,8 @@ def test_the_whole_language() -> None:
     s3 = S3("exponent-etcd", "s3.pub1.infomaniak.cloud", "us-east-1", None, FromEnvironment("KB_S3"))
     assert production.snapshots.s3 == s3
     assert (production.pod_isolation, production.load_balancers[0].ports) == ("default_deny", (80, 443))
-    assert spec.cluster("test").api == Api("floating_ip", ())  # one server
-    assert load(SPECS / "local.yaml").checked(SPECS / "local.yaml").clusters[0].api == Api(None, ())
+    assert spec.cluster("test").api == ApiSettings("floating_ip", ())  # one server
+    assert load(SPECS / "local.yaml").checked(SPECS / "local.yaml").clusters[0].api == ApiSettings(None, ())
     with pytest.raises(KeyError):
         spec.cluster("nope")
 

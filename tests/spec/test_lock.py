@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from kbootstrap.core.errors import SpecInvalid
 from kbootstrap.spec import lock, lockfile
-from kbootstrap.spec.lock import Block, Lock
-from kbootstrap.spec.pins import Artifact, Image, TofuProvider
+from kbootstrap.spec.lock import AddressBlock, Lock
+from kbootstrap.spec.pins import ArtifactPin, ImagePin, ProviderPin
 from tests.spec.samples import local
 
 
@@ -43,7 +43,9 @@ def test_a_pool_that_outgrows_its_block_gets_another() -> None:
 
 
 def test_blocks_that_do_not_fit_are_placed_again() -> None:
-    broken = Lock({"c": {"a": (Block(800, 16), Block(1020, 90)), "b": (Block(805, 16),)}})
+    broken = Lock(
+        {"c": {"a": (AddressBlock(800, 16), AddressBlock(1020, 90)), "b": (AddressBlock(805, 16),)}}
+    )
     assert blocks(lock.allocate(local("a=2 b=2"), broken)) == {"a": [(800, 16)], "b": [(11, 16)]}
 
 
@@ -58,9 +60,9 @@ def test_the_last_eighth_of_larger_subnets_is_the_providers() -> None:
 
 
 def test_no_room_is_said_at_the_pool() -> None:
-    held = Lock({"c": {"a": (Block(20, 16),)}})
+    held = Lock({"c": {"a": (AddressBlock(20, 16),)}})
     with pytest.raises(SpecInvalid) as caught:
-        lock.allocate(local("a=2 b=2", agents="10.90.4.0/26"), Lock({"c": {"a": (Block(24, 24),)}}))
+        lock.allocate(local("a=2 b=2", agents="10.90.4.0/26"), Lock({"c": {"a": (AddressBlock(24, 24),)}}))
     (problem,) = caught.value.diagnostics
     assert (problem.code, problem.span is not None) == ("KB0411", True)
     assert blocks(lock.allocate(local("a=2 b=2", agents="10.90.4.0/26"), held))["b"] == [(36, 16)]
@@ -71,15 +73,15 @@ def test_dump_and_load(tmp_path: Path) -> None:
     assert lockfile.load(path) == Lock()
     odd = Lock(
         {
-            "null": {"e1": (Block(11, 16),)},
-            "c": {"b": (Block(11, 16), Block(40, 5)), "a": (Block(27, 13),)},
+            "null": {"e1": (AddressBlock(11, 16),)},
+            "c": {"b": (AddressBlock(11, 16), AddressBlock(40, 5)), "a": (AddressBlock(27, 13),)},
             "x": {},
         }
     )
     text = lock.dump(odd)
     path.write_text(text, "utf-8")
     assert lock.dump(lockfile.load(path)) == text
-    assert lockfile.load(path).addresses["c"]["b"] == (Block(11, 16), Block(40, 5))
+    assert lockfile.load(path).addresses["c"]["b"] == (AddressBlock(11, 16), AddressBlock(40, 5))
     assert text.startswith("# Written by kbootstrap")
     path.write_text(lock.dump(Lock()), "utf-8")
     assert lockfile.load(path) == Lock()
@@ -87,14 +89,14 @@ def test_dump_and_load(tmp_path: Path) -> None:
 
 def test_images_are_kept_while_their_name_is(tmp_path: Path) -> None:
     path = tmp_path / "spec.lock.yaml"
-    pinned = lock.allocate(local("a=1"), Lock()).with_image("c", Image('Debian "12": x', "id-1"))
+    pinned = lock.allocate(local("a=1"), Lock()).with_image("c", ImagePin('Debian "12": x', "id-1"))
     path.write_text(lock.dump(pinned), "utf-8")
     found = lockfile.load(path)
     assert found == pinned
     assert found.image_id("c", 'Debian "12": x') == "id-1"
     assert found.image_id("c", "Debian 13") is None
     assert found.image_id("other", 'Debian "12": x') is None
-    assert lock.allocate(local("a=1"), found.with_image("gone", Image("a", "b"))) == pinned
+    assert lock.allocate(local("a=1"), found.with_image("gone", ImagePin("a", "b"))) == pinned
 
 
 @pytest.mark.parametrize(
@@ -171,12 +173,14 @@ def test_where_there_is_no_room_left_it_does() -> None:
 PINNED = Lock(
     artifacts={
         "k3s": {
-            "v1.32.0+k3s1": Artifact({"k3s": "a" * 64, "k3s-airgap-images-amd64.tar.zst": "b" * 64}, "c" * 64)
+            "v1.32.0+k3s1": ArtifactPin(
+                {"k3s": "a" * 64, "k3s-airgap-images-amd64.tar.zst": "b" * 64}, "c" * 64
+            )
         }
     },
     providers={
-        "a/built": TofuProvider("1.54.1"),
-        "b/published": TofuProvider("3.0.0-rc.1", (f"h1:{'A' * 42}+=", f"zh:{'0' * 64}")),
+        "a/built": ProviderPin("1.54.1"),
+        "b/published": ProviderPin("3.0.0-rc.1", (f"h1:{'A' * 42}+=", f"zh:{'0' * 64}")),
     },
 )
 
@@ -193,9 +197,9 @@ def test_pins_of_versions_that_nobody_has_any_more_go() -> None:
     spec = local("a=1")
     (cluster,) = spec.clusters
     version = cluster.kubernetes.version
-    both = PINNED.with_artifact("k3s", version, Artifact({}, "d" * 64))
-    both = both.with_artifact("k3s", "v1.0.0+k3s1", Artifact({}, "e" * 64))
-    assert lock.allocate(spec, both).artifacts == {"k3s": {version: Artifact({}, "d" * 64)}}
+    both = PINNED.with_artifact("k3s", version, ArtifactPin({}, "d" * 64))
+    both = both.with_artifact("k3s", "v1.0.0+k3s1", ArtifactPin({}, "e" * 64))
+    assert lock.allocate(spec, both).artifacts == {"k3s": {version: ArtifactPin({}, "d" * 64)}}
     assert lock.allocate(spec, both).providers == PINNED.providers
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from kbootstrap.spec import lock
 from kbootstrap.spec.load import load
-from kbootstrap.spec.lock import Block, Lock
-from kbootstrap.spec.model import Api
+from kbootstrap.spec.lock import AddressBlock, Lock
+from kbootstrap.spec.model import ApiSettings
 from kbootstrap.spec.topology import endpoint_address, nodes
 from tests.spec.samples import local
 from tests.specs import SPECS
@@ -33,7 +33,7 @@ def test_the_registration_address_follows_the_endpoint() -> None:
     (cluster,) = local("web=1").clusters
 
     def address(endpoint: str | None) -> str:
-        return str(endpoint_address(replace(cluster, api=Api(endpoint, ()))))
+        return str(endpoint_address(replace(cluster, api=ApiSettings(endpoint, ()))))
 
     assert address("load_balancer") == "10.90.0.10"
     assert address("floating_ip") == "10.90.0.11"  # the first server
@@ -43,7 +43,7 @@ def test_the_registration_address_follows_the_endpoint() -> None:
 
 def test_a_second_block_goes_on_with_the_ordinals() -> None:
     (cluster,) = local("web=3").clusters
-    found = nodes(cluster, Lock({"c": {"web": (Block(11, 2), Block(40, 16))}}))
+    found = nodes(cluster, Lock({"c": {"web": (AddressBlock(11, 2), AddressBlock(40, 16))}}))
     assert [str(n.address) for n in found[3:]] == ["10.90.4.11", "10.90.4.12", "10.90.4.40"]
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kbootstrap.spec.pins import TofuProvider
+from kbootstrap.spec.pins import ProviderPin
 from kbootstrap.tofu import locked
 
 STACK, OTHER = "terraform-provider-openstack/openstack", "hashicorp/random"
@@ -28,8 +28,8 @@ provider "registry.opentofu.org/{STACK}" {{
 
 def test_what_tofu_wrote_is_read() -> None:
     assert locked.read(TEXT) == {
-        OTHER: TofuProvider("3.6.0"),
-        STACK: TofuProvider("1.54.1", (H1, ZH)),
+        OTHER: ProviderPin("3.6.0"),
+        STACK: ProviderPin("1.54.1", (H1, ZH)),
     }
     assert locked.read("") == {}
 
@@ -41,12 +41,12 @@ def test_sources() -> None:
 
 
 def test_only_hashes_that_a_registry_told_count_elsewhere() -> None:
-    assert locked.published(TofuProvider("1", (H1, ZH))).hashes == (H1, ZH)
-    assert locked.published(TofuProvider("1", (H1,))).hashes == ()
+    assert locked.published(ProviderPin("1", (H1, ZH))).hashes == (H1, ZH)
+    assert locked.published(ProviderPin("1", (H1,))).hashes == ()
 
 
 def test_a_pin_is_written_once(tmp_path: Path) -> None:
-    pins = {STACK: TofuProvider("1.54.1", (H1, ZH))}
+    pins = {STACK: ProviderPin("1.54.1", (H1, ZH))}
     assert locked.seed(tmp_path, "Terraform", pins)
     path = tmp_path / locked.NAME
     assert locked.read(path.read_text()) == pins
@@ -58,16 +58,16 @@ def test_a_pin_is_written_once(tmp_path: Path) -> None:
 def test_what_says_the_same_already_stays(tmp_path: Path) -> None:
     path = tmp_path / locked.NAME
     path.write_text(TEXT)
-    assert not locked.seed(tmp_path, "OpenTofu", {STACK: TofuProvider("1.54.1", (ZH,))})
+    assert not locked.seed(tmp_path, "OpenTofu", {STACK: ProviderPin("1.54.1", (ZH,))})
     assert path.read_text() == TEXT
-    assert locked.seed(tmp_path, "OpenTofu", {STACK: TofuProvider("2.0.0")})
-    assert locked.read(path.read_text()) == {OTHER: TofuProvider("3.6.0"), STACK: TofuProvider("2.0.0")}
+    assert locked.seed(tmp_path, "OpenTofu", {STACK: ProviderPin("2.0.0")})
+    assert locked.read(path.read_text()) == {OTHER: ProviderPin("3.6.0"), STACK: ProviderPin("2.0.0")}
     assert "hashes" not in path.read_text(), "an empty list is refused by OpenTofu"
 
 
 def test_each_program_has_entries_of_its_own_registry(tmp_path: Path) -> None:
     """Somebody planned with OpenTofu and now takes Terraform: that would choose any version else."""
-    pins = {STACK: TofuProvider("1.54.1", (ZH,))}
+    pins = {STACK: ProviderPin("1.54.1", (ZH,))}
     assert locked.seed(tmp_path, "OpenTofu", pins)
     assert locked.seed(tmp_path, "Terraform", pins)
     assert "registry.terraform.io" in (tmp_path / locked.NAME).read_text()
@@ -79,5 +79,5 @@ def test_entries_are_forgotten(tmp_path: Path) -> None:
     locked.forget(tmp_path, [OTHER], signed=True)
     assert path.read_text() == TEXT
     locked.forget(tmp_path, [STACK], signed=True)
-    assert locked.read(path.read_text()) == {OTHER: TofuProvider("3.6.0")}
+    assert locked.read(path.read_text()) == {OTHER: ProviderPin("3.6.0")}
     locked.forget(tmp_path / "missing", [STACK])

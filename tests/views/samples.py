@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from kbootstrap.cluster.decide.comparison import Row
+from kbootstrap.cluster.decide.comparison import NodeStatus
 from kbootstrap.cluster.decide.drift import Drift
 from kbootstrap.cluster.decide.last_snapshots import LastSnapshots
 from kbootstrap.cluster.decide.order import Order
@@ -20,8 +20,8 @@ from kbootstrap.commands.status import ClusterStatus
 from kbootstrap.core.diagnostics import Diagnostic, Related, Severity, Span, SpecPath
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.distros.model import Artifact, NodeFile, Role
-from kbootstrap.plans.build import Found, entry
-from kbootstrap.plans.model import Document
+from kbootstrap.plans.build import ClusterFindings, entry
+from kbootstrap.plans.model import PlanDocument
 from kbootstrap.providers import find
 from kbootstrap.providers.model import Check
 from kbootstrap.spec.model import SourceMap
@@ -155,7 +155,7 @@ _SOURCE = SourceMap({}, {("clusters", "local", "pools", 0): Span("specs/local.ya
 _NONE = PlanSummary((), (), ())
 
 PLANS = (
-    Found(
+    ClusterFindings(
         cluster="local",
         infrastructure=PlanSummary(
             (
@@ -196,7 +196,7 @@ PLANS = (
         version=_VERSION,
         order=Order((("local-old-1",),), (("local-web-1",),)),
     ),
-    Found(
+    ClusterFindings(
         cluster="test",
         infrastructure=_NONE,
         steps=Plan("test", {f"test-web-{n}": _relabel(f"test-web-{n}") for n in (1, 2)}),
@@ -205,7 +205,7 @@ PLANS = (
         versions=(_VERSION,),
         version=_VERSION,
     ),
-    Found(
+    ClusterFindings(
         cluster="tools",
         infrastructure=_NONE,
         steps=Plan("tools", {}),
@@ -217,16 +217,16 @@ PLANS = (
 )
 
 
-def document(*plans: Found, left: tuple[str, ...] = ()) -> Document:
+def document(*plans: ClusterFindings, left: tuple[str, ...] = ()) -> PlanDocument:
     """Return the document of some plans; nothing is masked."""
-    return Document("dev", tuple(entry(plan, str) for plan in plans), left)
+    return PlanDocument("dev", tuple(entry(plan, str) for plan in plans), left)
 
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 _AUTHORITY = Certificate("server/tls/server-ca.crt", NOW + timedelta(days=3649), "ca")
 
 
-def _row(name: str, role: str, *, days: float | None = 364, **changes: object) -> Row:
+def _row(name: str, role: str, *, days: float | None = 364, **changes: object) -> NodeStatus:
     leaf = Certificate("agent/client-kubelet.crt", NOW + timedelta(days=days)) if days is not None else None
     fields: dict[str, object] = {
         "name": name,
@@ -243,7 +243,7 @@ def _row(name: str, role: str, *, days: float | None = 364, **changes: object) -
         "time": NOW,
         **changes,
     }
-    return Row(**fields)  # type: ignore[arg-type] # written as a table
+    return NodeStatus(**fields)  # type: ignore[arg-type] # written as a table
 
 
 def _snapshot(place: str, name: str, ago: timedelta) -> Snapshot:

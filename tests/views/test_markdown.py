@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kbootstrap.plans.model import Change, ClusterEntry, Document, NodeEntry, Place, StepEntry
+from kbootstrap.plans.model import Change, ClusterEntry, NodeEntry, Place, PlanDocument, StepEntry
 from kbootstrap.tofu.plan import Kind
 from kbootstrap.views.annotations import plan_annotations, problem_annotations
 from kbootstrap.views.escape import attribute, code, command_data, command_property, fence, prose, target
@@ -70,7 +70,7 @@ def test_one_row_for_each_cluster() -> None:
 
 @pytest.mark.parametrize(("clusters", "changes"), [(1, 5000), (30, 300), (500, 40), (3000, 1)])
 def test_it_is_never_too_long(clusters: int, changes: int) -> None:
-    found = Document("dev", tuple(cluster(f"c{n}", changes) for n in range(clusters)))
+    found = PlanDocument("dev", tuple(cluster(f"c{n}", changes) for n in range(clusters)))
     text = markdown(found, LINKS)
     assert len(text.encode()) <= LIMIT
     assert text.count("<details>") == text.count("</details>")
@@ -81,7 +81,7 @@ def test_it_is_never_too_long(clusters: int, changes: int) -> None:
 
 
 def test_small_folds_stay_beside_a_large_one() -> None:
-    found = Document("dev", (cluster("large", 5000), cluster("small", 2)))
+    found = PlanDocument("dev", (cluster("large", 5000), cluster("small", 2)))
     text = markdown(found, LINKS)
     assert "<summary>small: the whole plan</summary>" in text
     assert "Details of `large` are left out" in text
@@ -89,7 +89,7 @@ def test_small_folds_stay_beside_a_large_one() -> None:
 
 @pytest.mark.parametrize("size", [1_000, 100_000])
 def test_long_words_of_a_plan_do_not_break_it(size: int) -> None:
-    found = Document(
+    found = PlanDocument(
         "x" * 300, tuple(cluster("n" * size, 3, text="y" * size) for _ in range(50)), ("z" * size,) * 40
     )
     assert len(markdown(found, LINKS).encode()) <= LIMIT
@@ -98,7 +98,7 @@ def test_long_words_of_a_plan_do_not_break_it(size: int) -> None:
 def test_everything_is_escaped() -> None:
     evil = replace(change(1), address=EVIL, why=EVIL, effects=(EVIL,))
     one = replace(cluster(EVIL, 0, text=EVIL), changes=(evil,), drift=(evil,), unseen=EVIL, install=(EVIL,))
-    text = markdown(Document(EVIL, (one,), (EVIL,)), LINKS)
+    text = markdown(PlanDocument(EVIL, (one,), (EVIL,)), LINKS)
     visible = outside_of_code(text)
     assert "<img" not in visible
     assert not re.search(r"(?<!\\)\]\(javascript", re.sub("<!--.*-->|<summary>.*</summary>", "", visible))
@@ -150,13 +150,13 @@ def test_commands_of_a_workflow_cannot_be_forged() -> None:
     assert command_data("100%\n::error::x") == "100%25%0A::error::x"
     assert command_property("a:b,c") == "a%3Ab%2Cc"
     evil = replace(change(1), address="x\n::set-env name=A::b")
-    said = plan_annotations(Document("dev", (replace(cluster("c", 0), changes=(evil,)),)), LINKS)
+    said = plan_annotations(PlanDocument("dev", (replace(cluster("c", 0), changes=(evil,)),)), LINKS)
     assert all(line.startswith(("::warning ", "::notice ")) for line in said.splitlines())
 
 
 def test_annotations_of_one_line_are_one() -> None:
     same = tuple(replace(change(n), place=Place("p", "/repo/specs/dev.yaml", 7)) for n in range(40))
-    said = plan_annotations(Document("dev", (replace(cluster("c", 0), changes=same),)), LINKS)
+    said = plan_annotations(PlanDocument("dev", (replace(cluster("c", 0), changes=same),)), LINKS)
     assert said.startswith("::warning file=specs/dev.yaml,line=7,title=40 replaced::module.pool")
     assert "and 35 more" in said
     assert said.count("::warning ") == 1

@@ -10,7 +10,7 @@ import pytest
 
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core import resources
-from kbootstrap.plans.build import Found
+from kbootstrap.plans.build import ClusterFindings
 from kbootstrap.plans.words import totals
 from kbootstrap.tofu.plan import PlanSummary
 from kbootstrap.views.links import Links
@@ -24,7 +24,7 @@ from .samples import DIAGNOSTICS, PLANS, document
 NOTHING = PlanSummary((), (), ())
 
 
-def text(*plans: Found, left: tuple[str, ...] = ()) -> str:
+def text(*plans: ClusterFindings, left: tuple[str, ...] = ()) -> str:
     return shown(lambda stream, env: show_plan(document(*plans, left=left), stream, env))
 
 
@@ -58,18 +58,23 @@ def test_clusters_that_left_the_spec_are_named() -> None:
 @pytest.mark.parametrize(
     ("plan", "expected"),
     [
-        (Found(cluster="a", infrastructure=NOTHING, new=("a-1",)), "Plan: 1 node to install"),
-        (Found(cluster="a", infrastructure=PlanSummary((), (), ("kbootstrap",))), "Plan: outputs to update"),
+        (ClusterFindings(cluster="a", infrastructure=NOTHING, new=("a-1",)), "Plan: 1 node to install"),
+        (
+            ClusterFindings(cluster="a", infrastructure=PlanSummary((), (), ("kbootstrap",))),
+            "Plan: outputs to update",
+        ),
         (PLANS[1], "Plan: 4 steps on 2 nodes"),
     ],
 )
-def test_totals(plan: Found, expected: str) -> None:
+def test_totals(plan: ClusterFindings, expected: str) -> None:
     assert totals(document(plan)) == expected
     assert not document(plan).empty
 
 
 def test_refusals_are_shown() -> None:
-    plan = Found(cluster="a", infrastructure=NOTHING, steps=Plan("a", {}, diagnostics=DIAGNOSTICS[:1]))
+    plan = ClusterFindings(
+        cluster="a", infrastructure=NOTHING, steps=Plan("a", {}, diagnostics=DIAGNOSTICS[:1])
+    )
     said = text(plan)
     assert "error[KB0203]" in said
     assert "Nothing to do" not in said
@@ -79,10 +84,10 @@ def test_refusals_are_shown() -> None:
 
 def test_nodes_that_could_not_be_seen() -> None:
     outputs = PlanSummary((), (), ("kbootstrap",))
-    plan = Found(cluster="a", infrastructure=outputs, unseen="no connection to a-1")
+    plan = ClusterFindings(cluster="a", infrastructure=outputs, unseen="no connection to a-1")
     said = " ".join(text(plan).split())
     assert "Nodes: not reachable: no connection to a-1; inspected again after the infrastructure" in said
     assert said.endswith("Plan: nodes to be inspected again")
-    resting = Found(cluster="a", infrastructure=NOTHING, unseen="a-1 is stopped")
+    resting = ClusterFindings(cluster="a", infrastructure=NOTHING, unseen="a-1 is stopped")
     assert "a-1 is stopped; inspected again by apply" in text(resting)
     assert not document(resting).empty

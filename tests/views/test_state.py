@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from kbootstrap.core.events import Event, Status, Type
-from kbootstrap.views.state import State
+from kbootstrap.views.state import RunState
 
 
 def step(node: str | None, name: str, status: Status, **more: str) -> Event:
@@ -15,7 +15,7 @@ def phase(name: str, status: Status, cluster: str | None = "a") -> Event:
 
 
 def test_a_phase_ends_with_its_time() -> None:
-    state = State()
+    state = RunState()
     assert state.take(phase("plan", Status.STARTED), 1.0) is None
     ended = state.take(phase("plan", Status.DONE), 3.5)
     assert ended is not None
@@ -24,7 +24,7 @@ def test_a_phase_ends_with_its_time() -> None:
 
 
 def test_a_row_shows_failures_then_work_then_waiting_then_the_last_thing() -> None:
-    state = State()
+    state = RunState()
     state.take(phase("nodes", Status.STARTED), 0)
     state.take(step("n", "one", Status.STARTED), 0)
     state.take(step("n", "two", Status.WAITING), 1)
@@ -43,7 +43,7 @@ def test_a_row_shows_failures_then_work_then_waiting_then_the_last_thing() -> No
 
 
 def test_time_left() -> None:
-    state = State()
+    state = RunState()
     state.take(step("n", "send", Status.STARTED), 0)
     event = Event(type=Type.PROGRESS, cluster="a", node="n", step="send", done=25, total=100, unit="bytes")
     state.take(event, 1)
@@ -54,7 +54,7 @@ def test_time_left() -> None:
 
 
 def test_steps_find_their_phase() -> None:
-    state = State()
+    state = RunState()
     state.take(phase("artifacts", Status.STARTED), 0)
     state.take(phase("nodes", Status.STARTED), 0)
     state.take(phase("nodes", Status.STARTED, "b"), 0)
@@ -66,7 +66,7 @@ def test_steps_find_their_phase() -> None:
 
 
 def test_other_events_are_for_the_log() -> None:
-    state = State()
+    state = RunState()
     state.take(Event(type=Type.LOG, detail="x"), 0)
     state.take(Event(type=Type.RESULT, status=Status.DONE), 0)
     assert state.phases == {}

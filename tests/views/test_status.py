@@ -9,7 +9,7 @@ from datetime import timedelta
 import jsonschema
 import pytest
 
-from kbootstrap.cluster.decide.comparison import Row
+from kbootstrap.cluster.decide.comparison import NodeStatus
 from kbootstrap.cluster.decide.drift import Drift
 from kbootstrap.commands.status import ClusterStatus
 from kbootstrap.core import resources
@@ -81,17 +81,17 @@ def test_one_line_for_programs_that_follow() -> None:
 def test_pending_is_what_apply_would_change() -> None:
     good, changed, new = CLUSTERS
     assert [one["pending"] for one in data([good, changed, new])["clusters"]] == [False, True, True]
-    row: Row = changed.rows[1]
+    row: NodeStatus = changed.rows[1]
     assert not row.good
     only_sick = ClusterStatus("x", "local", rows=(row,))
     assert (only_sick.good, only_sick.pending) == (False, False)
 
 
-ROW = Row("s1", "server", True, True, "active", True, "v1", "v1", True)
+ROW = NodeStatus("s1", "server", True, True, "active", True, "v1", "v1", True)
 WAIT = Drift("other", "wait until the node is Ready", "its service was started a moment ago")
 
 
-def shown(row: Row) -> str:
+def shown(row: NodeStatus) -> str:
     stream = io.StringIO()
     show_status([ClusterStatus("c", "local", rows=(row,))], stream, {})
     return stream.getvalue()
@@ -123,7 +123,7 @@ def test_what_the_kubelet_says_is_shown_once() -> None:
         (replace(ROW, etcd=None, role="agent"), ""),
     ],
 )
-def test_etcd_always_has_a_word_for_a_server_that_runs(row: Row, word: str) -> None:
+def test_etcd_always_has_a_word_for_a_server_that_runs(row: NodeStatus, word: str) -> None:
     line = shown(row).splitlines()[2]
     state = {"absent": "service absent", "activating": "service activating"}.get(row.service, "")
     state = state or ("Ready" if row.ready else "service active")

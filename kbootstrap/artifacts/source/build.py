@@ -21,7 +21,7 @@ from kbootstrap.artifacts.source import images, machine, programs, recipe
 from kbootstrap.artifacts.source.golang import Go
 from kbootstrap.artifacts.source.images import ACCOUNTS, Image
 from kbootstrap.artifacts.source.recipe import BuiltImage, DistributionRecipe, GoStep
-from kbootstrap.artifacts.source.workshop import Made, Make, Step, Workshop
+from kbootstrap.artifacts.source.workshop import BuildStep, Made, Make, Workshop
 from kbootstrap.core.events import Emit
 from kbootstrap.core.process import Runner
 
@@ -33,7 +33,7 @@ _FORMAT = "1"
 """Changes when the code below makes other files from the same recipes."""
 
 
-class Source:
+class SourceBuild:
     """Builds for this machine's architecture; nothing is checked before a build is asked for."""
 
     def __init__(self, runner: Runner, cache: Path, env: Mapping[str, str], emit: Emit) -> None:
@@ -78,7 +78,7 @@ class Source:
         packed = Image(wanted.tag, files, {"Entrypoint": [f"/{wanted.entrypoint}"], "User": "65534:65534"})
         await asyncio.to_thread(images.pack, [packed], arch, folder / wanted.archive(arch))
 
-    def _steps(self, wanted: DistributionRecipe, arch: str, go: str, compiler: str) -> list[Step]:
+    def _steps(self, wanted: DistributionRecipe, arch: str, go: str, compiler: str) -> list[BuildStep]:
         family = wanted.family
         _, archive = _files(wanted, arch)
         steps = [programs.step(self._go, recipe.go_step(name), arch, go) for name in (*PARTS, *ADDONS)]
@@ -112,11 +112,13 @@ class Source:
         outer = (recipe.digest("bundle", wanted.folder), wanted.version, wanted.commit, arch, go, _FORMAT)
         return [
             *steps,
-            Step("pause", "pause", 1, small, pause),
-            Step("busybox", "busybox", 2, (arch, _FORMAT), busybox),
-            Step("images", "image tarball", 5, (arch, tags, _FORMAT), airgap, (*ADDONS, "pause", "busybox")),
+            BuildStep("pause", "pause", 1, small, pause),
+            BuildStep("busybox", "busybox", 2, (arch, _FORMAT), busybox),
+            BuildStep(
+                "images", "image tarball", 5, (arch, tags, _FORMAT), airgap, (*ADDONS, "pause", "busybox")
+            ),
             programs.step(self._go, inner, arch, go),
-            Step(
+            BuildStep(
                 "bundle",
                 f"self-extracting {family.name}",
                 15,

@@ -14,7 +14,7 @@ from kbootstrap.artifacts import cache
 from kbootstrap.artifacts.cache import Kept
 from kbootstrap.artifacts.obtain import ensured
 from kbootstrap.artifacts.progress import Narrator
-from kbootstrap.artifacts.source.build import Source
+from kbootstrap.artifacts.source.build import SourceBuild
 from kbootstrap.artifacts.source.recipe import BuiltImage
 from kbootstrap.core.events import Emit, nowhere
 from kbootstrap.core.process import Runner
@@ -38,7 +38,7 @@ async def obtain_image(
     root = folder or cache.root(env)
 
     async def make(filled: Path) -> str:
-        await Source(runner, root, env, emit).image(wanted, arch, filled)
+        await SourceBuild(runner, root, env, emit).image(wanted, arch, filled)
         return cache.BUILT
 
     what = f"image {wanted.name} {wanted.version} {arch}"

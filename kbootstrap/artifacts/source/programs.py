@@ -15,14 +15,14 @@ from pathlib import Path
 from kbootstrap.artifacts.source import recipe
 from kbootstrap.artifacts.source.golang import Go
 from kbootstrap.artifacts.source.recipe import Copied, Edit, GoStep
-from kbootstrap.artifacts.source.workshop import Made, Step
+from kbootstrap.artifacts.source.workshop import BuildStep, Made
 from kbootstrap.core.errors import KbootstrapError
 
 FORMAT = "1"
 """Changes when the code below makes another program from the same recipe."""
 
 
-def step(go: Go, wanted: GoStep, arch: str, version: str) -> Step:
+def step(go: Go, wanted: GoStep, arch: str, version: str) -> BuildStep:
     """Describe the build of one program; `version` is the Go toolchain's."""
 
     async def make(_made: Made, folder: Path) -> None:
@@ -46,7 +46,7 @@ def step(go: Go, wanted: GoStep, arch: str, version: str) -> Step:
 
     what = repr(replace(wanted, title="", seconds=0))
     inputs = (recipe.digest(*wanted.folders), what, arch, version, FORMAT)
-    return Step(wanted.name, wanted.title, wanted.seconds, inputs, make)
+    return BuildStep(wanted.name, wanted.title, wanted.seconds, inputs, make)
 
 
 def as_package(source: Path, target: Path) -> None:

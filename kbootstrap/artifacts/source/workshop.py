@@ -26,7 +26,7 @@ Make = Callable[[Made, Path], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class BuildStep:
     """One step. `inputs` is everything that changes its result, beside the steps that it `needs`.
 
     `seconds` is the wall time to expect. `make` gets the folders of earlier steps and an empty one to fill.
@@ -48,7 +48,7 @@ class Workshop:
         self._emit = emit
         self._what = what
 
-    async def run(self, steps: Sequence[Step]) -> Made:
+    async def run(self, steps: Sequence[BuildStep]) -> Made:
         """Make every step that is not kept; one process at a time builds."""
         keys = keys_of(steps)
         narrator = Narrator(self._emit, f"build {self._what} from source")
@@ -73,7 +73,7 @@ class Workshop:
             narrator.done()
         return made
 
-    async def _make(self, step: Step, key: str, made: Made, title: str) -> Path:
+    async def _make(self, step: BuildStep, key: str, made: Made, title: str) -> Path:
         narrator = Narrator(self._emit, title)
         narrator.started(f"{about(step.seconds)} on two cores")
         target = self._folder / step.name / key
@@ -121,7 +121,7 @@ def reckon(spent: float, expected: int, pace: float) -> tuple[int, str]:
     return expected, f"this step takes longer than usual, {about(spent)} so far"
 
 
-def keys_of(steps: Sequence[Step]) -> dict[str, str]:
+def keys_of(steps: Sequence[BuildStep]) -> dict[str, str]:
     """Return the key of each step: a hash over its inputs and over the keys of the steps that it needs."""
     keys: dict[str, str] = {}
     for step in steps:

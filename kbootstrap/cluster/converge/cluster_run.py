@@ -11,7 +11,7 @@ from kbootstrap.cluster.converge.node_actions import NodeActions
 from kbootstrap.cluster.converge.secrets import MakeSecret
 from kbootstrap.cluster.converge.tokens import Tokens
 from kbootstrap.cluster.converge.unpacked import Unpacked
-from kbootstrap.cluster.converge.watch import Watch
+from kbootstrap.cluster.converge.watch import NodeWatch
 from kbootstrap.cluster.observe.credentials import await_kubeconfig
 from kbootstrap.cluster.state.model import LocalFile, Wanted
 from kbootstrap.cluster.state.pods import Workloads
@@ -47,7 +47,7 @@ class ClusterRun:
     deferred: set[str] = field(default_factory=set)
     unpacked: Unpacked = field(default_factory=Unpacked)
     _api: Api | None = None
-    _watch: Watch | None = None
+    _watch: NodeWatch | None = None
 
     async def close(self) -> None:
         """End what was begun: the connection to the API, files that were unpacked."""
@@ -65,7 +65,7 @@ class ClusterRun:
             self.tokens.read([host]), await_kubeconfig(host, self.wanted.distro, self.redactor)
         )
         self._api = self.connect(self.kubeconfig, self.external)
-        self._watch = Watch(self._api)
+        self._watch = NodeWatch(self._api)
         self.gate.set()
 
     @property
@@ -76,7 +76,7 @@ class ClusterRun:
         return self._api
 
     @property
-    def watch(self) -> Watch:
+    def watch(self) -> NodeWatch:
         """The Node objects; only once the gate is open."""
         if self._watch is None:
             raise RuntimeError("the gate is not open")

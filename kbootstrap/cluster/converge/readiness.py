@@ -8,13 +8,13 @@ import time
 from kbootstrap.cluster.api import ApiUnavailable
 from kbootstrap.cluster.converge.crash_loop import CrashLoop
 from kbootstrap.cluster.converge.node_actions import NodeActions
-from kbootstrap.cluster.converge.watch import Watch
+from kbootstrap.cluster.converge.watch import NodeWatch
 from kbootstrap.cluster.deadlines import KNOWN, READY, RESTARTS
 from kbootstrap.cluster.state.model import ApiNode
 from kbootstrap.core.errors import DeadlinePassed
 
 _PAUSE = 0.2
-"""Seconds between two questions to `Watch`, which itself asks the API less often."""
+"""Seconds between two questions to `NodeWatch`, which itself asks the API less often."""
 _LOOK = 10
 """Seconds between two looks at the journal of a node that is not Ready."""
 _SUSPICIOUS = 2
@@ -28,7 +28,7 @@ async def await_ready(
     unit: str,
     version: str,
     *,
-    watch: Watch,
+    watch: NodeWatch,
     machine: NodeActions,
     since: int,
     looping: bool = False,
@@ -65,7 +65,7 @@ async def await_ready(
         await asyncio.sleep(_PAUSE)
 
 
-async def await_known(name: str, watch: Watch, controller: str = "") -> None:
+async def await_known(name: str, watch: NodeWatch, controller: str = "") -> None:
     """Wait until the cloud controller has removed its taint from the node; `DeadlinePassed` (KB0826)."""
     begun = time.monotonic()
     while True:

@@ -20,7 +20,7 @@ from kbootstrap.cluster.converge import drain
 from kbootstrap.cluster.converge.node_actions import hold_service, note_removed, stop_service
 from kbootstrap.cluster.converge.reporting import StepReporter
 from kbootstrap.cluster.converge.uninstall import uninstall
-from kbootstrap.cluster.converge.watch import Watch
+from kbootstrap.cluster.converge.watch import NodeWatch
 from kbootstrap.cluster.decide.host_record import RECORD, entry
 from kbootstrap.cluster.state.model import Recorded
 from kbootstrap.cluster.steps.base import RemovalStep
@@ -49,7 +49,7 @@ class NodeRemover:
         Raises `DeadlinePassed` or `InstallFailed` where they do not leave; then the node is uncordoned, and
         pods that left run elsewhere.
         """
-        run = _NodeRun(node, self, Watch(self.api), seconds=seconds)
+        run = _NodeRun(node, self, NodeWatch(self.api), seconds=seconds)
         try:
             for step in (step for step in steps if step.clearing):
                 await self._carry_out(step, run)
@@ -65,14 +65,14 @@ class NodeRemover:
 
         async def one(name: str) -> None:
             with contextlib.suppress(KbootstrapError):
-                await self._carry_out(Uncordon(node=name, why=why), _NodeRun(name, self, Watch(self.api)))
+                await self._carry_out(Uncordon(node=name, why=why), _NodeRun(name, self, NodeWatch(self.api)))
 
         cordoned = [n for n, steps in nodes.items() if any(isinstance(step, Cordon) for step in steps)]
         await asyncio.gather(*(one(name) for name in cordoned))
 
     async def depart(self, node: str, steps: Sequence[RemovalStep], host: Host | None) -> None:
         """Take a cleared node out of the cluster. `host` is None where the machine does not answer."""
-        run = _NodeRun(node, self, Watch(self.api), host)
+        run = _NodeRun(node, self, NodeWatch(self.api), host)
         for step in (step for step in steps if not step.clearing):
             await self._carry_out(step, run)
 
@@ -95,7 +95,7 @@ class _NodeRun:
 
     name: str
     remover: NodeRemover
-    watch: Watch
+    watch: NodeWatch
     host: Host | None = None
     seconds: float = 0.0
     waiting: Callable[[str], None] = _ignore

@@ -15,7 +15,7 @@ from kbootstrap.core.errors import DeadlinePassed
 from kbootstrap.spec.model import Taint
 
 
-class Watch:
+class NodeWatch:
     """Reads the Node objects on request, at most every `POLL` seconds, less often when answers are slow."""
 
     def __init__(self, api: Api) -> None:

@@ -18,7 +18,7 @@ _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class NodeStatus:
     """One node. `wanted` False: it is there, and the spec does not name it.
 
     `service` is the state of its unit (`active`, `failed`, `absent`, …), `unreachable` without facts.
@@ -76,7 +76,7 @@ def compare(
     *,
     gone: Mapping[str, str] | None = None,
     unreachable: Mapping[str, str] | None = None,
-) -> tuple[Row, ...]:
+) -> tuple[NodeStatus, ...]:
     """Return a row for each wanted node, then for each that is there without being wanted.
 
     `plan` is what `decide` says of them. `gone` are nodes whose machine vanished, `unreachable` those that do
@@ -114,11 +114,11 @@ def _row(
     gone: str | None,
     silent: str,
     api_known: bool,
-) -> Row:
+) -> NodeStatus:
     lost = (Drift("infrastructure", "machine", gone),) if gone else ()
     unknown = node.role == "server" and (seen is None or seen.etcd is None)
     runs = facts is not None and facts.unit(wanted.distro.unit(node.role)).started
-    return Row(
+    return NodeStatus(
         name=node.name,
         role=node.role,
         wanted=True,
@@ -155,13 +155,15 @@ def _service(facts: NodeFacts | None, name: str) -> str:
     return unit.active if unit.present else "absent"
 
 
-def _stranger(name: str, wanted: Wanted, facts: NodeFacts | None, seen: ApiNode | None, silent: str) -> Row:
+def _stranger(
+    name: str, wanted: Wanted, facts: NodeFacts | None, seen: ApiNode | None, silent: str
+) -> NodeStatus:
     """Return the row of a node that the spec does not name (any more)."""
     unit = wanted.distro.unit
     role: Literal["server", "agent", "unknown"] = "agent" if seen or facts else "unknown"
     if (seen and _CONTROL_PLANE in seen.labels) or (facts and facts.unit(unit("server")).present):
         role = "server"
-    return Row(
+    return NodeStatus(
         name=name,
         role=role,
         wanted=False,

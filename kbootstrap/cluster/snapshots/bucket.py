@@ -25,7 +25,7 @@ _REFUSED = (401, 403)
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class BucketObject:
     """One object: its key, size in bytes, and when it was written (epoch)."""
 
     key: str
@@ -46,9 +46,9 @@ class Bucket:
         """What every key of ours begins with."""
         return f"{self.s3.folder.strip('/')}/" if self.s3.folder else ""
 
-    async def items(self) -> tuple[Item, ...]:
+    async def items(self) -> tuple[BucketObject, ...]:
         """List every object of the folder; raises as `_ask`."""
-        found: list[Item] = []
+        found: list[BucketObject] = []
         query = {"list-type": "2", "prefix": self.prefix}
         while True:
             root = ET.fromstring(await self._ask("GET", "", query=query))  # noqa: S314 - the operator's service
@@ -56,7 +56,7 @@ class Bucket:
                 if _tag(one) == "Contents":
                     values = {_tag(child): child.text or "" for child in one}
                     when = int(datetime.fromisoformat(values["LastModified"]).timestamp())
-                    found.append(Item(values["Key"], int(values["Size"]), when))
+                    found.append(BucketObject(values["Key"], int(values["Size"]), when))
             more = next((one.text for one in root.iter() if _tag(one) == "NextContinuationToken"), None)
             if not more:
                 return tuple(found)

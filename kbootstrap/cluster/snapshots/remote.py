@@ -10,7 +10,7 @@ from kbootstrap.cluster.converge.tokens import FULL
 from kbootstrap.cluster.deadlines import COMMAND
 from kbootstrap.cluster.observe.credentials import read_secret
 from kbootstrap.cluster.observe.server_command import ask_server, said
-from kbootstrap.cluster.snapshots.bucket import Item
+from kbootstrap.cluster.snapshots.bucket import BucketObject
 from kbootstrap.cluster.snapshots.select import likeliest
 from kbootstrap.cluster.snapshots.vault import PREFIX, SUFFIX, Bundle
 from kbootstrap.cluster.state.snapshots import Snapshot, parse
@@ -100,7 +100,7 @@ async def bundles_of(host: Host, made: int) -> tuple[str, ...]:
     """Return the paths of the token files on a server, the likeliest for a snapshot of that moment first."""
     command = f"stat -c '%Y %n' {FOLDER}/{PREFIX}*{SUFFIX} 2>/dev/null || :"
     rows = (line.split(" ", 1) for line in (await host.run(command, deadline=COMMAND)).stdout.splitlines())
-    return likeliest((Item(row[1], 0, int(row[0])) for row in rows if len(row) == 2), made)
+    return likeliest((BucketObject(row[1], 0, int(row[0])) for row in rows if len(row) == 2), made)
 
 
 async def bundles(host: Host) -> tuple[str, ...]:

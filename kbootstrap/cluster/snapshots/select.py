@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from stat import S_ISREG
 
-from kbootstrap.cluster.snapshots.bucket import Item
+from kbootstrap.cluster.snapshots.bucket import BucketObject
 from kbootstrap.cluster.snapshots.vault import PREFIX, SUFFIX
 from kbootstrap.cluster.state.snapshots import FILE, S3, Snapshot, made_at, ordered
 from kbootstrap.core.errors import WrongUsage
@@ -30,7 +30,7 @@ def on_disk(path: Path) -> Snapshot | None:
     return Snapshot(path.name, FILE, made_at(path.name, int(found.st_mtime)), found.st_size)
 
 
-def in_bucket(items: Iterable[Item], prefix: str) -> tuple[Snapshot, ...]:
+def in_bucket(items: Iterable[BucketObject], prefix: str) -> tuple[Snapshot, ...]:
     """Return the snapshots among the objects of a bucket."""
     return tuple(
         Snapshot(name, S3, made_at(name, item.written), item.size)
@@ -39,13 +39,13 @@ def in_bucket(items: Iterable[Item], prefix: str) -> tuple[Snapshot, ...]:
     )
 
 
-def tokens_in(items: Iterable[Item], made: int) -> tuple[str, ...]:
+def tokens_in(items: Iterable[BucketObject], made: int) -> tuple[str, ...]:
     """Return the keys of token files in a bucket, the likeliest for a snapshot of that moment first."""
     found = [i for i in items if f"{METADATA}{PREFIX}" in i.key and i.key.endswith(SUFFIX)]
     return likeliest(found, made)
 
 
-def likeliest(tokens: Iterable[Item], made: int) -> tuple[str, ...]:
+def likeliest(tokens: Iterable[BucketObject], made: int) -> tuple[str, ...]:
     """Return the keys of token files, the likeliest for a snapshot of that moment first.
 
     That is the newest of before: a cluster that was made later on the machines has put its own there too.

@@ -7,10 +7,10 @@ from contextlib import AsyncExitStack
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.observe import see_nodes
 from kbootstrap.engine.outputs import made_outputs
-from kbootstrap.engine.snapshots import Found, find
+from kbootstrap.engine.snapshots import FoundSnapshots, find
 
 
-async def list_snapshots(context: Context) -> Found:
+async def list_snapshots(context: Context) -> FoundSnapshots:
     """Return the snapshots; changes nothing."""
     async with AsyncExitStack() as stack:
         nodes = await see_nodes(context, await made_outputs(context), stack, tolerant=True)

@@ -36,7 +36,7 @@ from kbootstrap.engine.install import fetch_artifacts, refuse
 from kbootstrap.engine.kubeconfig import entries
 from kbootstrap.engine.observe import Nodes, see_nodes
 from kbootstrap.engine.prepare import PLAN_FILE, prepare
-from kbootstrap.engine.snapshot_bundle import Material, gather
+from kbootstrap.engine.snapshot_bundle import SnapshotBundle, gather
 from kbootstrap.engine.spec import read_spec
 from kbootstrap.kubeconfig.admin import write_own_copy
 from kbootstrap.spec import derive
@@ -166,7 +166,7 @@ def _written(network: Network) -> dict[str, str]:
 
 
 async def _bring_up(
-    twin: Context, tofu: Infrastructure, planned: PlanSummary, material: Material
+    twin: Context, tofu: Infrastructure, planned: PlanSummary, material: SnapshotBundle
 ) -> Contents:
     """Make the machine, put the snapshot on it behind fences, start the API server, and look."""
     emit, cluster = twin.runtime.emit, twin.cluster.name
@@ -200,7 +200,7 @@ async def _install(twin: Context, nodes: Nodes) -> None:
                 await actions.put(step.file.content, step.file.path, step.file.mode)
 
 
-async def _restore(twin: Context, nodes: Nodes, material: Material) -> Contents:
+async def _restore(twin: Context, nodes: Nodes, material: SnapshotBundle) -> Contents:
     """Restore the snapshot, wait until the API answers here, and return what is in it."""
     (name,) = nodes.hosts
     host, distro, run = nodes.hosts[name], twin.distribution, twin.runtime

@@ -27,7 +27,7 @@ from kbootstrap.engine.observe import Nodes, see_nodes
 from kbootstrap.engine.operator import Operator
 from kbootstrap.engine.outputs import made_outputs
 from kbootstrap.engine.snapshot_tokens import tokens_for
-from kbootstrap.engine.snapshots import Source, find, keep_tokens, reporting
+from kbootstrap.engine.snapshots import SnapshotSource, find, keep_tokens, reporting
 
 
 async def restore_snapshot(context: Context, operator: Operator, wanted: str, *, yes: bool) -> None:
@@ -85,7 +85,7 @@ async def bring_back(
 
 
 async def _replace(
-    context: Context, nodes: Nodes, leader: str, source: Source, tokens: Bundle | None
+    context: Context, nodes: Nodes, leader: str, source: SnapshotSource, tokens: Bundle | None
 ) -> None:
     """Stop every node and restore the snapshot on the leader."""
     distro, new = context.distribution, tokens is not None
@@ -159,7 +159,7 @@ async def _rejoin(context: Context, stack: AsyncExitStack, leader: str, servers:
     await keep_tokens(context, nodes)
 
 
-async def _source(context: Context, nodes: Nodes, wanted: str, marks: Mapping[str, Mark]) -> Source:
+async def _source(context: Context, nodes: Nodes, wanted: str, marks: Mapping[str, Mark]) -> SnapshotSource:
     """Find what is wanted; where a restore was begun and cannot be undone, it must be the same."""
     begun = {mark.label for mark in marks.values()}
     fixed = any(mark.stage in CARRIES for mark in marks.values())
@@ -173,11 +173,11 @@ async def _source(context: Context, nodes: Nodes, wanted: str, marks: Mapping[st
                 hint="run it again first",
                 code="KB0870",
             )
-        return Source(label if wanted != S3 else unquote(next(iter(begun))), None, None)
+        return SnapshotSource(label if wanted != S3 else unquote(next(iter(begun))), None, None)
     if local:
-        return Source(label, path, None)
+        return SnapshotSource(label, path, None)
     found = await find(context, nodes)
     if wanted == S3 and S3 in found.problems:
         raise InstallFailed(found.problems[S3], code="KB0873")
     chosen = pick(found.snapshots, wanted)
-    return Source(chosen.name, None, chosen)
+    return SnapshotSource(chosen.name, None, chosen)

@@ -10,7 +10,7 @@ from importlib import resources
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CodeEntry:
     """One code: `text` is plain text of a few lines that says what it means and what to do."""
 
     code: str
@@ -19,16 +19,16 @@ class Entry:
 
 
 @functools.cache
-def all_codes() -> Mapping[str, Entry]:
+def all_codes() -> Mapping[str, CodeEntry]:
     """Return every code in order; the files are read once, when first asked for."""
-    entries: dict[str, Entry] = {}
+    entries: dict[str, CodeEntry] = {}
     for file in resources.files(__package__).iterdir():
         if file.name.endswith(".toml"):
             for code, entry in tomllib.loads(file.read_text("utf-8")).items():
-                entries[code] = Entry(code, entry["title"], entry["text"].strip())
+                entries[code] = CodeEntry(code, entry["title"], entry["text"].strip())
     return dict(sorted(entries.items()))
 
 
-def explain(code: str) -> Entry | None:
+def explain(code: str) -> CodeEntry | None:
     """Return what a code means, None for one that does not exist; upper and lower case are the same."""
     return all_codes().get(code.upper())

@@ -19,7 +19,7 @@ from kbootstrap.distros.model import Artifact, NodeFile, Paths, Role, Tool
 from kbootstrap.distros.network import NetworkLeftovers
 from kbootstrap.distros.release import Release
 from kbootstrap.distros.requirements import Requirements
-from kbootstrap.spec.distributions import Traits, traits
+from kbootstrap.spec.distributions import DistributionTraits, traits
 from kbootstrap.spec.model import Cluster, Node
 
 _BINARY = "/usr/local/bin/k3s"
@@ -40,7 +40,7 @@ class K3s:
     program_folders: tuple[str, ...] = (f"{_DATA}/data/current/bin", f"{_DATA}/data/current/bin/aux")
 
     @property
-    def traits(self) -> Traits:
+    def traits(self) -> DistributionTraits:
         """What the language of specs knows of it."""
         return traits(self.name)
 

@@ -17,7 +17,7 @@ from kbootstrap.distros.network import NetworkLeftovers
 from kbootstrap.distros.release import Release
 from kbootstrap.distros.requirements import Requirements
 from kbootstrap.distros.rke2.requirements import REQUIREMENTS
-from kbootstrap.spec.distributions import Traits, traits
+from kbootstrap.spec.distributions import DistributionTraits, traits
 from kbootstrap.spec.model import Cluster, Node
 
 _BINARY = "/usr/local/bin/rke2"
@@ -46,7 +46,7 @@ class Rke2:
     program_folders: tuple[str, ...] = (f"{_DATA}/bin",)
 
     @property
-    def traits(self) -> Traits:
+    def traits(self) -> DistributionTraits:
         """What the language of specs knows of it."""
         return traits(self.name)
 

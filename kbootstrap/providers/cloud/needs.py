@@ -35,7 +35,7 @@ class Present:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Requirements:
     """One machine: its name, flavor, the size of its boot volume and those of extra ones by name, in GiB."""
 
     name: str
@@ -44,14 +44,14 @@ class Wanted:
     volumes: Mapping[str, int] = field(default_factory=dict)
 
 
-def machines(cluster: Cluster, *, boot: int | None, bastion: str | None) -> tuple[Wanted, ...]:
+def machines(cluster: Cluster, *, boot: int | None, bastion: str | None) -> tuple[Requirements, ...]:
     """Return every machine of a cluster. Pools that grow count as they begin.
 
     `boot` is the size of boot volumes (GiB) where machines have such, `bastion` the flavor of a bastion that
     is a machine of its own.
     """
     found = [
-        Wanted(
+        Requirements(
             name := f"{cluster.name}-{pool.born}-{ordinal}",
             pool.flavor or "",
             boot,
@@ -61,12 +61,12 @@ def machines(cluster: Cluster, *, boot: int | None, bastion: str | None) -> tupl
         for ordinal in range(1, pool.nodes + 1)
     ]
     if bastion is not None:
-        found.append(Wanted(bastion_name(cluster), bastion, boot))
+        found.append(Requirements(bastion_name(cluster), bastion, boot))
     return tuple(found)
 
 
 def needs(
-    every: Sequence[Wanted], others: Mapping[str, int], flavors: Mapping[str, Flavor], present: Present
+    every: Sequence[Requirements], others: Mapping[str, int], flavors: Mapping[str, Flavor], present: Present
 ) -> dict[str, int]:
     """Return how much of each resource must still be created; nothing is 0 in it.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from kbootstrap.core.diagnostics import Diagnostic, SpecPath, in_order
 from kbootstrap.core.errors import SpecInvalid
-from kbootstrap.providers.cloud.needs import Flavor, Wanted
+from kbootstrap.providers.cloud.needs import Flavor, Requirements
 from kbootstrap.providers.model import Check
 from kbootstrap.spec.model import Cluster, Spec, pool_path
 
@@ -84,7 +84,7 @@ def refuse(cluster: Cluster, findings: Sequence[Finding], *others: Diagnostic | 
 def flavors(
     spec: Spec,
     cluster: Cluster,
-    every: Collection[Wanted],
+    every: Collection[Requirements],
     known: Mapping[str, Flavor],
     *,
     code: str,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from kbootstrap.providers.capabilities import Adoptable, Existing
+from kbootstrap.providers.capabilities import Adoptable, ExistingResource
 from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.local.claims import belongs, endpoint_name, network_name
 from kbootstrap.providers.local.containers import CLUSTER, INSTANCE, NODE, SPEC, Container, Containers
@@ -46,7 +46,7 @@ async def find(context: ProviderContext, containers: Containers) -> Adoptable:
 
 async def _network(
     spec: Spec, cluster: Cluster, containers: Containers, owner: str
-) -> tuple[list[Existing], list[str]]:
+) -> tuple[list[ExistingResource], list[str]]:
     name = network_name(spec.name, cluster.name)
     found = next((one for one in await containers.networks() if one.name == name), None)
     if found is None or not belongs(found.labels, spec.name, cluster.name, owner):
@@ -55,20 +55,22 @@ async def _network(
     have = ", ".join(map(str, found.subnets))
     problems = [f"the network {name} is {have}, and the spec wants another one"] if wrong else []
     mark = found.labels.get(INSTANCE, "")
-    return [Existing("module.network.terraform_data.network", name, mark)] if mark else [], problems
+    return [ExistingResource("module.network.terraform_data.network", name, mark)] if mark else [], problems
 
 
-def _endpoint(there: Container | None) -> Iterator[Existing]:
+def _endpoint(there: Container | None) -> Iterator[ExistingResource]:
     if there and there.labels.get(INSTANCE):
-        yield Existing("module.endpoint.terraform_data.endpoint", there.name, there.labels[INSTANCE])
-        yield Existing("module.endpoint.terraform_data.servers", there.name)
+        yield ExistingResource("module.endpoint.terraform_data.endpoint", there.name, there.labels[INSTANCE])
+        yield ExistingResource("module.endpoint.terraform_data.servers", there.name)
 
 
-def _nodes(cluster: Cluster, nodes: Sequence[Node], there: dict[str, Container]) -> Iterator[Existing]:
+def _nodes(
+    cluster: Cluster, nodes: Sequence[Node], there: dict[str, Container]
+) -> Iterator[ExistingResource]:
     pools = {pool.name: pool for pool in cluster.pools} | {CONTROL_PLANE: cluster.control_plane}
     for node in nodes:
         mark = there[node.name].labels.get(INSTANCE) if node.name in there else None
         if mark:
             base = f"module.{module_name(cluster, pools[node.pool])}.terraform_data"
-            yield Existing(instance(f"{base}.node", node.name), node.name, mark)
-            yield Existing(instance(f"{base}.authorized_keys", node.name), node.name)
+            yield ExistingResource(instance(f"{base}.node", node.name), node.name, mark)
+            yield ExistingResource(instance(f"{base}.authorized_keys", node.name), node.name)

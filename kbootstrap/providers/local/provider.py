@@ -21,7 +21,7 @@ from kbootstrap.providers.local.keys import authorized_keys, replace_lost
 from kbootstrap.providers.local.options import Options, options
 from kbootstrap.providers.local.render import render
 from kbootstrap.providers.model import Check, DestroyPreview, MachineState, OrphanPhase, Provider
-from kbootstrap.providers.traits import Traits
+from kbootstrap.providers.traits import ProviderTraits
 from kbootstrap.render.model import RenderedRoot
 from kbootstrap.render.traits import ResourceTraits
 from kbootstrap.spec.lock import Lock
@@ -40,7 +40,7 @@ class Local(Provider):
     """Containers on this machine."""
 
     name = "local"
-    traits = Traits(
+    traits = ProviderTraits(
         switches_context=True,
         hints=HINTS,
         resources=ResourceTraits(

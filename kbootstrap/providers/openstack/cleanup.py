@@ -27,7 +27,7 @@ from kbootstrap.providers.openstack.names import (
     ours,
     owner,
 )
-from kbootstrap.providers.openstack.present import Found, find
+from kbootstrap.providers.openstack.present import PresentResources, find
 from kbootstrap.providers.openstack.settings import settings
 from kbootstrap.spec.model import Cluster, Spec
 
@@ -145,7 +145,9 @@ async def after(cloud: Cloud, context: ProviderContext) -> None:
     await cloud.ask("remove what is left of the cluster", remove, seconds=_TOTAL)
 
 
-def _of_services(sdk: Connection, spec: Spec, cluster: Cluster, found: Found) -> list[LoadBalancer]:
+def _of_services(
+    sdk: Connection, spec: Spec, cluster: Cluster, found: PresentResources
+) -> list[LoadBalancer]:
     networks, project = {network.id for network in found.networks}, sdk.session.get_project_id()
     return [
         load
@@ -194,7 +196,7 @@ def _of_kubernetes(address: FloatingIP) -> bool:
 
 
 def _left_behind(
-    sdk: Connection, found: Found, tell: Tell, one: Pass, ours: Callable[[FloatingIP], bool]
+    sdk: Connection, found: PresentResources, tell: Tell, one: Pass, ours: Callable[[FloatingIP], bool]
 ) -> None:
     """Remove what carries the cluster's marks, in the order of use."""
     _balancers(sdk, found.load_balancers, tell, one)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from kbootstrap.core.errors import DeadlinePassed, KbootstrapError, PrerequisiteMissing
 from kbootstrap.core.redact import Redactor
 from kbootstrap.providers.context import ProviderContext
-from kbootstrap.providers.openstack.credentials import Source, region_config, source
+from kbootstrap.providers.openstack.credentials import CredentialSource, region_config, source
 from kbootstrap.providers.openstack.entry_failures import opening
 from kbootstrap.providers.openstack.failures import is_slow, late, translate
 from kbootstrap.providers.openstack.settings import Settings
@@ -34,7 +34,7 @@ class Cloud:
     """A project of a cloud, logged in. `region` is empty where nobody named one."""
 
     sdk: Connection
-    source: Source
+    source: CredentialSource
     region: str
     project: str
     redactor: Redactor
@@ -88,7 +88,7 @@ async def connected(chosen: Settings, context: ProviderContext) -> AsyncIterator
         await asyncio.to_thread(sdk.close)
 
 
-def _open(found: Source, chosen: Settings, context: ProviderContext) -> Connection:
+def _open(found: CredentialSource, chosen: Settings, context: ProviderContext) -> Connection:
     """Import the SDK (two seconds) and make a connection; nothing is sent yet."""
     try:
         from openstack.connection import Connection
@@ -101,7 +101,7 @@ def _open(found: Source, chosen: Settings, context: ProviderContext) -> Connecti
     return Connection(config=region_config(found, chosen, context))
 
 
-def _log_in(sdk: Connection, found: Source, redactor: Redactor) -> Cloud:
+def _log_in(sdk: Connection, found: CredentialSource, redactor: Redactor) -> Cloud:
     """Get a token and look whether the catalogue has the region."""
     access = cast("BaseIdentityPlugin", sdk.session.auth).get_access(sdk.session)
     redactor.add(access.auth_token or "")

@@ -35,7 +35,7 @@ _HINT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class CredentialSource:
     """Where the credentials are: `cloud` is the entry of `file`, or None for the environment."""
 
     cloud: str | None
@@ -48,7 +48,7 @@ class Source:
         return f"cloud '{self.cloud}' of {self.file}"
 
 
-def source(chosen: Settings, context: ProviderContext) -> Source:
+def source(chosen: Settings, context: ProviderContext) -> CredentialSource:
     """Find the credentials; raises `CredentialsRefused` where there are none."""
     cloud = chosen.cloud or context.env.get("OS_CLOUD")
     if cloud is None:
@@ -58,7 +58,7 @@ def source(chosen: Settings, context: ProviderContext) -> Source:
                 hint=_HINT,
                 code="KB1101",
             )
-        return Source(None, None, None)
+        return CredentialSource(None, None, None)
     places = _places(context)
     named = context.env.get("OS_CLIENT_CONFIG_FILE")
     if named and not Path(named).is_file():
@@ -74,10 +74,10 @@ def source(chosen: Settings, context: ProviderContext) -> Source:
             code="KB1101",
         )
     secure = context.env.get("OS_CLIENT_SECURE_FILE")
-    return Source(cloud, file, Path(secure).absolute() if secure else _first("secure", places))
+    return CredentialSource(cloud, file, Path(secure).absolute() if secure else _first("secure", places))
 
 
-def variables(found: Source, chosen: Settings, env: Mapping[str, str]) -> dict[str, str]:
+def variables(found: CredentialSource, chosen: Settings, env: Mapping[str, str]) -> dict[str, str]:
     """Return the environment by which OpenTofu's provider finds the same credentials. No secrets.
 
     The provider fills what an entry of clouds.yaml leaves out from OS_*, which the SDK does not read then. So
@@ -94,7 +94,7 @@ def variables(found: Source, chosen: Settings, env: Mapping[str, str]) -> dict[s
     return told
 
 
-def region_config(found: Source, chosen: Settings, context: ProviderContext) -> CloudRegion:
+def region_config(found: CredentialSource, chosen: Settings, context: ProviderContext) -> CloudRegion:
     """Read the credentials into the SDK's configuration; secrets become known to the redactor.
 
     Blocks. Raises `CredentialsRefused` for an entry that is missing or not complete, and
@@ -155,7 +155,7 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def entries(found: Source) -> Mapping[str, Any]:
+def entries(found: CredentialSource) -> Mapping[str, Any]:
     """Return the entries of clouds.yaml as written; `PrerequisiteMissing` where it is no such file."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from kbootstrap.core.errors import CredentialsRefused, KbootstrapError, PrerequisiteMissing
 from kbootstrap.core.redact import Redactor
-from kbootstrap.providers.openstack.credentials import Source
+from kbootstrap.providers.openstack.credentials import CredentialSource
 from kbootstrap.providers.openstack.failures import translate
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ _NO_PASSWORD = "password is a required attribute"  # noqa: S105 - words of an er
 """keystoneauth, `identity/generic/password.py`."""
 
 
-def opening(step: Callable[[], T], *, what: str, found: Source, redactor: Redactor) -> T:
+def opening(step: Callable[[], T], *, what: str, found: CredentialSource, redactor: Redactor) -> T:
     """Return what a step of opening a connection returns; its failures become errors of the tree.
 
     `what` completes "it was asked to …". Raises `CredentialsRefused` (KB1101, KB1103, …) and
@@ -39,7 +39,9 @@ def opening(step: Callable[[], T], *, what: str, found: Source, redactor: Redact
         raise _translated(error, what=what, found=found, redactor=redactor) from error
 
 
-def _translated(error: Exception, *, what: str, found: Source, redactor: Redactor) -> KbootstrapError:
+def _translated(
+    error: Exception, *, what: str, found: CredentialSource, redactor: Redactor
+) -> KbootstrapError:
     text = redactor.clean(str(error)) or type(error).__name__
     if _NO_PASSWORD in text:
         return CredentialsRefused(
@@ -59,7 +61,7 @@ def _translated(error: Exception, *, what: str, found: Source, redactor: Redacto
     )
 
 
-def _where_a_password_may_stand(found: Source) -> str:
+def _where_a_password_may_stand(found: CredentialSource) -> str:
     """Name every place that is read: the cloud's web interface hands out a clouds.yaml without a password."""
     if found.cloud is None:
         return "set OS_PASSWORD, or load the openrc file again: it asks for the password"

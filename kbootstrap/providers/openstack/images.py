@@ -15,7 +15,7 @@ from kbootstrap.core.errors import SpecInvalid
 from kbootstrap.providers.openstack.connection import Cloud
 from kbootstrap.providers.openstack.settings import settings
 from kbootstrap.spec.model import Cluster, Spec
-from kbootstrap.spec.pins import Image as Pin
+from kbootstrap.spec.pins import ImagePin as Pin
 
 if TYPE_CHECKING:
     from openstack.connection import Connection

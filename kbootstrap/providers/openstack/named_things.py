@@ -13,7 +13,7 @@ from kbootstrap.core.diagnostics import SpecPath
 from kbootstrap.providers.cloud.preflight import Finding, bad, good
 from kbootstrap.providers.model import Check
 from kbootstrap.providers.openstack.render_network import kind
-from kbootstrap.providers.openstack.settings import Existing, settings
+from kbootstrap.providers.openstack.settings import ExistingNames, settings
 from kbootstrap.spec.model import Cluster, Spec, pool_path
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def judge_named(spec: Spec, cluster: Cluster, named: Named) -> Iterator[Finding]
         if wrong:
             help_ = "`openstack network list`, `openstack subnet list` and `openstack router list` show them"
             path = setting(cluster, "existing", key)
-            yield bad("existing", wrong, help_, "KB1111", "Existing resource not found", spec, path)
+            yield bad("existing", wrong, help_, "KB1111", "ExistingNames resource not found", spec, path)
     if named.existing and not any(named.existing.values()):
         yield good("existing", ", ".join(named.existing))
 
@@ -153,7 +153,7 @@ def setting(cluster: Cluster, *keys: str) -> SpecPath:
     return ("clusters", cluster.name, "provider", "openstack", *keys)
 
 
-def _existing(sdk: Connection, wanted: Existing) -> dict[str, str]:
+def _existing(sdk: Connection, wanted: ExistingNames) -> dict[str, str]:
     """Return what is wrong with each existing resource that the spec names. Blocks."""
     found: dict[str, str] = {}
     network = None

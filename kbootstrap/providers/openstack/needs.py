@@ -12,7 +12,7 @@ from math import ceil
 
 from kbootstrap.distros import find as find_distribution
 from kbootstrap.providers.cloud.exposure import ranges
-from kbootstrap.providers.cloud.needs import Flavor, Present, Wanted
+from kbootstrap.providers.cloud.needs import Flavor, Present, Requirements
 from kbootstrap.providers.cloud.needs import machines as every
 from kbootstrap.providers.cloud.needs import needs as sums
 from kbootstrap.providers.openstack.names import GROUP_MEMBERS
@@ -28,7 +28,7 @@ _EGRESS = 2
 """Rules with which Neutron begins each group."""
 
 
-def machines(cluster: Cluster) -> tuple[Wanted, ...]:
+def machines(cluster: Cluster) -> tuple[Requirements, ...]:
     """Return every machine of a cluster, the bastion too. Pools that grow count as they begin."""
     bastion = settings(cluster).bastion
     own = bastion.flavor if isinstance(bastion, BastionMachine) else None

@@ -24,9 +24,9 @@ from kbootstrap.providers.openstack.named_things import (
     services,
 )
 from kbootstrap.providers.openstack.needs import boot_size, group_members, machines, needs
-from kbootstrap.providers.openstack.present import Found, find
+from kbootstrap.providers.openstack.present import PresentResources, find
 from kbootstrap.providers.openstack.quotas import TITLES, Quotas, read
-from kbootstrap.providers.openstack.resources import Known, look
+from kbootstrap.providers.openstack.resources import KnownResources, look
 from kbootstrap.providers.openstack.settings import settings
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster, Spec, pool_path
@@ -42,7 +42,7 @@ _GATHER = 300.0
 class Facts:
     """What the cloud told, for `judge`."""
 
-    known: Known
+    known: KnownResources
     present: Present
     strangers: tuple[str, ...]
     quotas: Quotas | None
@@ -55,7 +55,7 @@ async def gather(cloud: Cloud, spec: Spec, cluster: Cluster, lock: Lock, *, brie
     def everything(sdk: Connection) -> Facts | None:
         there = services(sdk)
         balancers = "load_balancers" in needs(cluster, {}, Present()) and BALANCERS in there
-        found: Found = find(sdk, spec, cluster, balancers=balancers, storage=VOLUMES in there)
+        found: PresentResources = find(sdk, spec, cluster, balancers=balancers, storage=VOLUMES in there)
         present = found.present()
         if brief and not found.strangers and not needs(cluster, {}, present):
             return None
@@ -98,7 +98,7 @@ def _image(spec: Spec, cluster: Cluster, facts: Facts) -> Iterator[Finding]:
     yield bad("image", found, help_, "KB1120", "Image not usable", spec, path)
 
 
-def _flavors(spec: Spec, cluster: Cluster, known: Known) -> Iterator[Finding]:
+def _flavors(spec: Spec, cluster: Cluster, known: KnownResources) -> Iterator[Finding]:
     return flavors(
         spec,
         cluster,
@@ -110,7 +110,7 @@ def _flavors(spec: Spec, cluster: Cluster, known: Known) -> Iterator[Finding]:
     )
 
 
-def _external(spec: Spec, cluster: Cluster, known: Known) -> Iterator[Finding]:
+def _external(spec: Spec, cluster: Cluster, known: KnownResources) -> Iterator[Finding]:
     wanted = settings(cluster).external_network
     if wanted is None:
         return
@@ -131,7 +131,7 @@ def _external(spec: Spec, cluster: Cluster, known: Known) -> Iterator[Finding]:
     )
 
 
-def _zones(spec: Spec, cluster: Cluster, known: Known) -> Iterator[Finding]:
+def _zones(spec: Spec, cluster: Cluster, known: KnownResources) -> Iterator[Finding]:
     wanted = settings(cluster).availability_zones
     missing = [zone for zone in wanted if zone not in known.zones]
     if missing and known.zones:
@@ -142,7 +142,7 @@ def _zones(spec: Spec, cluster: Cluster, known: Known) -> Iterator[Finding]:
         yield Finding(Check("zones", ok=True if known.zones else None, found=", ".join(wanted)))
 
 
-def _key_pair(spec: Spec, cluster: Cluster, known: Known) -> Iterator[Finding]:
+def _key_pair(spec: Spec, cluster: Cluster, known: KnownResources) -> Iterator[Finding]:
     wanted = settings(cluster).key_pair
     if wanted is None:
         return

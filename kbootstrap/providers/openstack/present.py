@@ -22,7 +22,7 @@ _INTERFACE = "_interface"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PresentResources:
     """Resources of one cluster, as the SDK gives them; `strangers` have its names, and are not marked so."""
 
     servers: tuple[Any, ...]
@@ -58,7 +58,7 @@ class Found:
         volumes = {volume.name: volume.size for volume in self.volumes}
         return Present(frozenset(server.name for server in self.servers), counts, volumes)
 
-    def unnoted(self, ours: Callable[[Any], bool], known: Collection[str]) -> Found:
+    def unnoted(self, ours: Callable[[Any], bool], known: Collection[str]) -> PresentResources:
         """Return what is certainly ours, not among the IDs `known`, and in nobody's use.
 
         Never a machine or a volume.
@@ -71,7 +71,7 @@ class Found:
         networks = tuple(network for network in lost(self.networks) if network.id not in lived_in)
         routers = {router.id for router in self.routers}
         inside = {network.id for network in networks}
-        return Found(
+        return PresentResources(
             servers=(),
             networks=networks,
             subnets=tuple(subnet for subnet in lost(self.subnets) if subnet.network_id not in inside),
@@ -91,7 +91,9 @@ class Found:
         )
 
 
-def find(sdk: Connection, spec: Spec, cluster: Cluster, *, balancers: bool, storage: bool = True) -> Found:
+def find(
+    sdk: Connection, spec: Spec, cluster: Cluster, *, balancers: bool, storage: bool = True
+) -> PresentResources:
     """Look for everything of a cluster; `balancers` False leaves Octavia out, `storage` Cinder. Blocks."""
     name, project = owner(spec, cluster), sdk.session.get_project_id()
     groups = group_names(spec, cluster)
@@ -114,7 +116,7 @@ def find(sdk: Connection, spec: Spec, cluster: Cluster, *, balancers: bool, stor
     extra = storage and any(pool.volumes for pool in (cluster.control_plane, *cluster.pools))
     volumes = sdk.block_storage.volumes(details=True) if extra else ()
     loads = sdk.load_balancer.load_balancers(project_id=project) if balancers else ()
-    return Found(
+    return PresentResources(
         servers=tuple(servers),
         networks=networks,
         subnets=tuple(

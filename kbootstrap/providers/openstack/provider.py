@@ -37,7 +37,7 @@ from kbootstrap.providers.openstack.traits import TRAITS
 from kbootstrap.render.model import RenderedRoot
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster, Spec
-from kbootstrap.spec.pins import Image
+from kbootstrap.spec.pins import ImagePin
 
 UNKNOWN = "unknown"
 """Stands for the ID of an image that nobody has looked up, where no machine will be made."""
@@ -97,7 +97,7 @@ class OpenStack(Provider):
         if name is None or (lock.image_id(cluster.name, name) and not upgrade):
             return lock
         if not making:
-            return lock.with_image(cluster.name, Image(name, UNKNOWN))
+            return lock.with_image(cluster.name, ImagePin(name, UNKNOWN))
         async with _cloud(context) as cloud:
             return lock.with_image(cluster.name, await images.pin(cloud, context.spec, cluster))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kbootstrap.providers.context import ProviderContext
-from kbootstrap.providers.openstack.credentials import Source, entries, region_config, source
+from kbootstrap.providers.openstack.credentials import CredentialSource, entries, region_config, source
 from kbootstrap.providers.openstack.entry_failures import opening
 from kbootstrap.providers.openstack.settings import Settings
 
@@ -32,7 +32,7 @@ class Resolved:
     `read` has what OpenTofu's provider reads by itself: the auth URL and the region.
     """
 
-    source: Source
+    source: CredentialSource
     auth_url: str
     region: str
     interface: str
@@ -78,7 +78,7 @@ def resolve(chosen: Settings, context: ProviderContext) -> Resolved:
     return _resolved(found, config, (str(auth_url), str(region)))
 
 
-def _resolved(found: Source, config: CloudRegion, read: tuple[str, str]) -> Resolved:
+def _resolved(found: CredentialSource, config: CloudRegion, read: tuple[str, str]) -> Resolved:
     values = config.config
     interface = config.get_interface()
     files = {

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class CloudImage:
     """The image that machines get; `status` is empty, and `id` may be, where there is none."""
 
     name: str
@@ -27,22 +27,22 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownResources:
     """What the cloud told. `zones` is empty where it does not tell; `key_pair`: the named one is there."""
 
-    image: Image
+    image: CloudImage
     flavors: Mapping[str, Flavor]
     external_networks: tuple[str, ...]
     zones: tuple[str, ...]
     key_pair: bool = True
 
 
-def look(sdk: Connection, cluster: Cluster, lock: Lock) -> Known:
+def look(sdk: Connection, cluster: Cluster, lock: Lock) -> KnownResources:
     """Ask for everything that the spec of a cluster names. Blocks."""
     chosen = settings(cluster)
     networks = list(sdk.network.networks(is_router_external=True))
     pair = chosen.key_pair is None or sdk.compute.find_keypair(chosen.key_pair) is not None
-    return Known(
+    return KnownResources(
         image=_image(sdk, cluster, lock),
         flavors=_flavors(sdk),
         external_networks=tuple(sorted({network.name for network in networks if network.name})),
@@ -51,7 +51,7 @@ def look(sdk: Connection, cluster: Cluster, lock: Lock) -> Known:
     )
 
 
-def _image(sdk: Connection, cluster: Cluster, lock: Lock) -> Image:
+def _image(sdk: Connection, cluster: Cluster, lock: Lock) -> CloudImage:
     """Look for the pinned image; without a pin, for what `apply` would pin."""
     from openstack.exceptions import NotFoundException
 
@@ -62,10 +62,10 @@ def _image(sdk: Connection, cluster: Cluster, lock: Lock) -> Image:
         try:
             image = sdk.image.get_image(pinned)
         except NotFoundException:
-            return Image(name, pinned, "")
-        return Image(image.name or name, image.id, image.status or "", bool(image.is_hidden))
+            return CloudImage(name, pinned, "")
+        return CloudImage(image.name or name, image.id, image.status or "", bool(image.is_hidden))
     found = newest(named(sdk, name))
-    return Image(name, found.id, "active") if found else Image(name, "", "")
+    return CloudImage(name, found.id, "active") if found else CloudImage(name, "", "")
 
 
 def _flavors(sdk: Connection) -> dict[str, Flavor]:

@@ -14,7 +14,7 @@ DEFAULT_USER = "kbootstrap"
 
 
 @dataclass(frozen=True, slots=True)
-class Existing:
+class ExistingNames:
     """Names or IDs of what is used instead of making it. A network comes with both subnets (`problems`)."""
 
     network: str | None
@@ -77,7 +77,7 @@ class Settings:
     availability_zones: tuple[str, ...]
     dns_servers: tuple[str, ...]
     mtu: int | None
-    existing: Existing | None
+    existing: ExistingNames | None
     boot_volume: BootVolume | None
     bastion: Literal["server", "none"] | BastionMachine
     key_pair: str | None
@@ -120,11 +120,11 @@ def ssh_user(cluster: Cluster) -> str:
     return cluster.ssh.user or DEFAULT_USER
 
 
-def _existing(data: Mapping[str, Any] | None) -> Existing | None:
+def _existing(data: Mapping[str, Any] | None) -> ExistingNames | None:
     if data is None:
         return None
     keys = ("network", "control_plane_subnet", "agents_subnet", "router")
-    return Existing(*(data.get(key) for key in keys))
+    return ExistingNames(*(data.get(key) for key in keys))
 
 
 def _boot_volume(data: Mapping[str, Any] | None) -> BootVolume | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from kbootstrap.providers.openstack.hints import HINTS
-from kbootstrap.providers.traits import Traits
+from kbootstrap.providers.traits import ProviderTraits
 from kbootstrap.render.traits import ResourceTraits
 
-TRAITS = Traits(
+TRAITS = ProviderTraits(
     hints=HINTS,
     resources=ResourceTraits(
         roles={

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from kbootstrap.core.errors import CredentialsRefused, PrerequisiteMissing
 from kbootstrap.hosts.known_hosts import KnownHosts
-from kbootstrap.hosts.operator_keys import Known, Line, look_up, parse
+from kbootstrap.hosts.operator_keys import KnownKeys, Line, look_up, parse
 from kbootstrap.inventory.model import SshTarget
 from kbootstrap.providers.context import ProviderContext
 from kbootstrap.spec.model import FromFile
@@ -34,7 +34,7 @@ class Trust:
 
         `address` identifies the machine; how SSH gets there may change.
         """
-        found = Known()
+        found = KnownKeys()
         if self._lines is not None:
             name, port = (target.known_as, _PORT) if target.known_as else (target.host, target.port)
             found = look_up(self._lines, name, port)
@@ -81,7 +81,7 @@ def unknown(names: Collection[str]) -> PrerequisiteMissing:
     )
 
 
-def _identity(alias: str, address: str, known: Known, context: ProviderContext) -> str:
+def _identity(alias: str, address: str, known: KnownKeys, context: ProviderContext) -> str:
     """Return what identifies a machine: its address, and its keys where the operator's file has them.
 
     Without a file whatever was pinned for the address stays.

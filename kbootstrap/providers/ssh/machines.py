@@ -8,7 +8,7 @@ from ipaddress import AddressValueError, IPv4Address
 from typing import Any
 
 from kbootstrap.core.errors import KbootstrapError
-from kbootstrap.hosts.ssh_config import SshConfig, Wanted, usual_files
+from kbootstrap.hosts.ssh_config import HostQuery, SshConfig, usual_files
 from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
 from kbootstrap.providers.cloud.keys import named_identity
@@ -75,13 +75,13 @@ async def inventory(
     jump = None
     if bastion is not None:
         who, alias = bastion.get("user") or user, f"{cluster.name}-bastion"
-        wanted = Wanted(alias, bastion["host"], bastion.get("port", 0), who, USER, identities)
+        wanted = HostQuery(alias, bastion["host"], bastion.get("port", 0), who, USER, identities)
         jump = trust.known(await config.target(wanted), bastion["host"])
 
     async def reach(name: str, node: Mapping[str, Any]) -> SshTarget:
         own, direct = node.get("ssh", {}), bastion is not None and node["address"] == bastion["host"]
         host, through = own.get("host", node["address"]), None if direct else jump
-        wanted = Wanted(name, host, own.get("port", port), user, USER, identities, through)
+        wanted = HostQuery(name, host, own.get("port", port), user, USER, identities, through)
         return trust.known(await config.target(wanted), node["address"])
 
     nodes: Mapping[str, Mapping[str, Any]] = made["nodes"]

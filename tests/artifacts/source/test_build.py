@@ -12,7 +12,7 @@ import pytest
 import zstandard
 
 from kbootstrap.artifacts.source import machine, recipe
-from kbootstrap.artifacts.source.build import Source
+from kbootstrap.artifacts.source.build import SourceBuild
 from kbootstrap.core.errors import PrerequisiteMissing
 from tests.artifacts.conftest import Ear, FakeRunner
 
@@ -65,7 +65,7 @@ def folder(path: Path) -> Path:
 async def build(cache: Path, compilers: FakeRunner, version: str, out: Path) -> None:
     found = recipe.distribution("k3s", version)
     assert found is not None
-    await Source(compilers, cache, {}, Ear()).distribution(found, ARCH, out)
+    await SourceBuild(compilers, cache, {}, Ear()).distribution(found, ARCH, out)
 
 
 async def test_both_files_of_the_vendor_come_out(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ async def test_linker_flags_tell_versions(tmp_path: Path) -> None:
 async def test_tofu(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     compilers = Compilers(tmp_path)
-    await Source(compilers, tmp_path / "cache", {}, Ear()).program("tofu", "OpenTofu", tmp_path / "out")
+    await SourceBuild(compilers, tmp_path / "cache", {}, Ear()).program("tofu", "OpenTofu", tmp_path / "out")
     assert (tmp_path / "out" / "tofu").read_text() == "built github.com/opentofu/opentofu/cmd/tofu"
     assert any("version.dev=no" in " ".join(argv) for argv in compilers.ran)
 
@@ -122,7 +122,7 @@ async def test_other_architecture_is_refused_before_anything_runs(tmp_path: Path
     found = recipe.distribution("k3s", "v1.32.0+k3s1")
     assert found is not None
     with pytest.raises(PrerequisiteMissing, match="cannot be built from source"):
-        await Source(compilers, tmp_path, {}, Ear()).distribution(
+        await SourceBuild(compilers, tmp_path, {}, Ear()).distribution(
             found, "arm64" if ARCH == "amd64" else "amd64", tmp_path
         )
     assert compilers.ran == []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.artifacts.source.workshop import Made, Step, Workshop, keys_of, reckon
+from kbootstrap.artifacts.source.workshop import BuildStep, Made, Workshop, keys_of, reckon
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.core.events import Status, Type
 from tests.artifacts.conftest import Ear
@@ -20,7 +20,7 @@ class Bench:
         self.ran: list[str] = []
         self.broken = ""
 
-    def step(self, name: str, *, inputs: tuple[str, ...] = (), needs: tuple[str, ...] = ()) -> Step:
+    def step(self, name: str, *, inputs: tuple[str, ...] = (), needs: tuple[str, ...] = ()) -> BuildStep:
         async def make(made: Made, folder: Path) -> None:
             self.ran.append(name)
             (folder / "half").write_text("half")
@@ -30,7 +30,7 @@ class Bench:
             (folder / "file").write_text("+".join(parts))
             (folder / "half").unlink()
 
-        return Step(name, f"the {name}", 10, inputs, make, needs)
+        return BuildStep(name, f"the {name}", 10, inputs, make, needs)
 
 
 @pytest.fixture

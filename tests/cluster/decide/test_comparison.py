@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kbootstrap.cluster.decide.comparison import Row, compare
+from kbootstrap.cluster.decide.comparison import NodeStatus, compare
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.drift import Drift
 from kbootstrap.cluster.state.certificates import Certificate
@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 def rows_of(
     plan: Wanted, found: Mapping[str, NodeFacts], seen: ApiFacts | None, **others: Mapping[str, str]
-) -> dict[str, Row]:
+) -> dict[str, NodeStatus]:
     steps = decide(plan, found, seen, partial=True)
     return {row.name: row for row in compare(plan, found, seen, steps, **others)}
 

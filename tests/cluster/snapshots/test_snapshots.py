@@ -11,7 +11,7 @@ import pytest
 
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.snapshots import rehearsal, remote, restore
-from kbootstrap.cluster.snapshots.bucket import Item, signed
+from kbootstrap.cluster.snapshots.bucket import BucketObject, signed
 from kbootstrap.cluster.snapshots.select import in_bucket, kept_with, pick, tokens_in
 from kbootstrap.cluster.snapshots.settings import Keys, private_files, read_keys
 from kbootstrap.cluster.snapshots.vault import Bundle, lock, unlock
@@ -104,11 +104,11 @@ def test_signature_of_a_request() -> None:
 
 def test_what_is_in_a_bucket() -> None:
     items = (
-        Item("prod/daily-a-1795698232", 10, 5),
-        Item("prod/.metadata/daily-a-1795698232", 10, 5),
-        Item("prod/.metadata/kbootstrap-token-1.json", 10, 5),
-        Item("prod/.metadata/kbootstrap-token-2.json", 10, 6),
-        Item("prod/", 0, 5),
+        BucketObject("prod/daily-a-1795698232", 10, 5),
+        BucketObject("prod/.metadata/daily-a-1795698232", 10, 5),
+        BucketObject("prod/.metadata/kbootstrap-token-1.json", 10, 5),
+        BucketObject("prod/.metadata/kbootstrap-token-2.json", 10, 6),
+        BucketObject("prod/", 0, 5),
     )
     assert in_bucket(items, "prod/") == (Snapshot("daily-a-1795698232", "s3", 1795698232, 10),)
     assert [key[-6:] for key in tokens_in(items, 9)] == ["2.json", "1.json"]

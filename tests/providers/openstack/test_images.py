@@ -7,7 +7,7 @@ from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.openstack import PROVIDER
 from kbootstrap.providers.openstack.provider import UNKNOWN
 from kbootstrap.spec.lock import Lock
-from kbootstrap.spec.pins import Image
+from kbootstrap.spec.pins import ImagePin
 from tests.providers.contexts import of
 
 from .cloud import FakeCloud, image, openstack
@@ -33,14 +33,14 @@ async def test_the_newest_active_build_is_pinned(context: ProviderContext, cloud
 
 
 async def test_a_pin_stays_and_asks_nobody(context: ProviderContext, cloud: FakeCloud) -> None:
-    lock = Lock(images={"prod": Image("Debian 12", "old")})
+    lock = Lock(images={"prod": ImagePin("Debian 12", "old")})
     assert await pinned(context, lock) == "old"
     assert cloud.requests == []
     assert await pinned(context, lock, upgrade=True) == "img-1"
 
 
 async def test_a_pin_of_another_name_does_not_count(context: ProviderContext) -> None:
-    assert await pinned(context, Lock(images={"prod": Image("Debian 11", "old")})) == "img-1"
+    assert await pinned(context, Lock(images={"prod": ImagePin("Debian 11", "old")})) == "img-1"
 
 
 async def test_nobody_is_asked_where_nothing_is_made(context: ProviderContext, cloud: FakeCloud) -> None:

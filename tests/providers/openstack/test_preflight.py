@@ -12,7 +12,7 @@ from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.openstack import PROVIDER
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Spec
-from kbootstrap.spec.pins import Image
+from kbootstrap.spec.pins import ImagePin
 from tests.providers.contexts import of
 
 from .cloud import KEY, PROJECT, FakeCloud, flavor, openstack, server, tagged
@@ -120,7 +120,7 @@ async def test_everything_is_told_at_once(context: ProviderContext, cloud: FakeC
 
 
 async def test_a_deleted_build_of_the_image(context: ProviderContext) -> None:
-    lock = Lock(images={"prod": Image("Debian 12", "img-0")})
+    lock = Lock(images={"prod": ImagePin("Debian 12", "img-0")})
     seen = await lines(openstack(), context, lock)
     assert seen["image"] == (False, "Debian 12 (img-0) is not there")
 

@@ -6,7 +6,7 @@ from kbootstrap.core.errors import SpecInvalid
 from kbootstrap.providers.cloud.exposure import EVERYBODY
 from kbootstrap.providers.openstack.render import freeze, render
 from kbootstrap.spec.lock import Lock, allocate
-from kbootstrap.spec.pins import Image
+from kbootstrap.spec.pins import ImagePin
 from tests.providers.openstack.samples import CLOUD, WEB, root, spec
 from tests.render.trees import pinned
 
@@ -139,7 +139,7 @@ def test_without_a_cloud_the_environment_speaks() -> None:
 def test_an_image_without_a_pin_is_said_at_its_line() -> None:
     made = spec()
     (cluster,) = made.clusters
-    for lock in (Lock(), Lock(images={"c": Image("Debian 11", "old")})):
+    for lock in (Lock(), Lock(images={"c": ImagePin("Debian 11", "old")})):
         with pytest.raises(SpecInvalid) as caught:
             render(made, cluster, allocate(made, lock))
         (problem,) = caught.value.diagnostics
