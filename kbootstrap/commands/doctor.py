@@ -22,7 +22,7 @@ from kbootstrap.core.programs import kubectl
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.distros.model import Distribution
 from kbootstrap.engine.bundled_programs import bundled_programs
-from kbootstrap.engine.connect import GLANCE, connector
+from kbootstrap.engine.connect import QUICK_TIMEOUT, connector
 from kbootstrap.engine.context import Context, contexts
 from kbootstrap.engine.spec import choose, read_spec
 from kbootstrap.providers.model import Check
@@ -61,7 +61,7 @@ async def _machines(context: Context, given: Mapping[str, Any]) -> list[Check]:
         context.cluster, context.nodes, inventory, context.distribution, additions=context.additions
     )
     everything = replace(everything, bundled=bundled_programs(context))
-    async with reach_all(connector(context), inventory.machines.values(), deadline=GLANCE) as reached:
+    async with reach_all(connector(context), inventory.machines.values(), deadline=QUICK_TIMEOUT) as reached:
         failures = dict(reached.failures)
         facts = await gather(reached.hosts, context.distribution, failures)
     checks: list[Check] = []

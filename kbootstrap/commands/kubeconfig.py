@@ -10,7 +10,7 @@ from kbootstrap.core.errors import HostUnreachable, WrongUsage
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.engine.context import Context, contexts
 from kbootstrap.engine.kubeconfig import entries, keep_kubeconfig
-from kbootstrap.engine.observe import see_nodes
+from kbootstrap.engine.observe import observe_nodes
 from kbootstrap.engine.outputs import made_outputs
 from kbootstrap.engine.spec import choose, read_spec
 from kbootstrap.kubeconfig.admin import write_own_copy
@@ -31,7 +31,7 @@ async def kubeconfig(
 
 async def _of_cluster(context: Context, stack: AsyncExitStack, *, merge: bool) -> str:
     """Return the admin kubeconfig as operators use it; keep our copy of it, and with `merge` theirs."""
-    nodes = await see_nodes(context, await made_outputs(context), stack, tolerant=True)
+    nodes = await observe_nodes(context, await made_outputs(context), stack, tolerant=True)
     if nodes.kubeconfig is None:
         raise HostUnreachable(
             f"no server of cluster {context.cluster.name} returned its kubeconfig",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kbootstrap.core.errors import HostUnreachable, WrongUsage
 from kbootstrap.core.runtime import Runtime
-from kbootstrap.engine.connect import GLANCE, connector
+from kbootstrap.engine.connect import QUICK_TIMEOUT, connector
 from kbootstrap.engine.context import contexts
 from kbootstrap.engine.outputs import made_outputs
 from kbootstrap.engine.spec import read_spec
@@ -35,7 +35,7 @@ async def ssh_command(spec: Path, node: str, command: Sequence[str], run: Runtim
                     host=node,
                 )
             machine = inventory.machines[node]
-            host = await connector(context).connect(machine, deadline=GLANCE)
+            host = await connector(context).connect(machine, deadline=QUICK_TIMEOUT)
             await host.close()
             return ssh_argv(machine.ssh, context.space.known_hosts, command)
     names = ", ".join(wanted.name for context in chosen for wanted in context.nodes)

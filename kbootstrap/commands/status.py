@@ -19,10 +19,10 @@ from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.diagnostics import Diagnostic, errors
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.core.runtime import Runtime
-from kbootstrap.engine.connect import GLANCE
+from kbootstrap.engine.connect import QUICK_TIMEOUT
 from kbootstrap.engine.context import Context, contexts
-from kbootstrap.engine.observe import Nodes, see_nodes
-from kbootstrap.engine.outputs import current_outputs, vanished
+from kbootstrap.engine.observe import Nodes, observe_nodes
+from kbootstrap.engine.outputs import current_outputs, missing_resources
 from kbootstrap.engine.snapshots import bucket_of
 from kbootstrap.engine.spec import choose, read_spec
 from kbootstrap.render.address import node as node_of
@@ -141,8 +141,8 @@ async def _all(
 ) -> tuple[Nodes, Mapping[str, str], tuple[Collection[Snapshot], str]]:
     """Look at nodes, infrastructure and bucket at once."""
     looks: tuple[Coroutine[Any, Any, Any], ...] = (
-        see_nodes(context, outputs, stack, tolerant=True),
-        vanished(context, outputs),
+        observe_nodes(context, outputs, stack, tolerant=True),
+        missing_resources(context, outputs),
         _copies(context),
     )
     nodes, gone, copies = await run_all(looks)
@@ -155,12 +155,12 @@ async def _copies(context: Context) -> tuple[Collection[Snapshot], str]:
         bucket = bucket_of(context)
         if bucket is None:
             return (), ""
-        async with asyncio.timeout(GLANCE):
+        async with asyncio.timeout(QUICK_TIMEOUT):
             return in_bucket(await bucket.items(), bucket.prefix), ""
     except KbootstrapError as error:
         return (), error.message
     except TimeoutError:
-        return (), f"it did not answer within {GLANCE:g} s"
+        return (), f"it did not answer within {QUICK_TIMEOUT:g} s"
 
 
 def _elsewhere(cluster: str, gone: Mapping[str, str]) -> tuple[Drift, ...]:

@@ -19,7 +19,7 @@ def servers_in_state(context: Context, facts: Mapping[str, NodeFacts], state: st
     return [name for name in names if name in facts and facts[name].unit(unit).active == state]
 
 
-def way_in(
+def route_to_api(
     context: Context, inventory: Inventory, facts: Mapping[str, NodeFacts], removal: Removal
 ) -> tuple[Endpoint, SshTarget | None]:
     """Return where the API is asked, and through which machine; pure.

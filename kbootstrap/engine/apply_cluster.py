@@ -8,14 +8,14 @@ from kbootstrap.core.events import phase
 from kbootstrap.engine.cluster_plan import ClusterPlan, stop_refused
 from kbootstrap.engine.connect import lock as lock_nodes
 from kbootstrap.engine.destroy_record import forget_destroy
-from kbootstrap.engine.infrastructure import carry_out, hold
-from kbootstrap.engine.install import install, refuse
+from kbootstrap.engine.infrastructure import carry_out, freeze_override
+from kbootstrap.engine.install import install, verify_allowed
 from kbootstrap.engine.kubeconfig import keep_kubeconfig
-from kbootstrap.engine.observe import Nodes, see_nodes
+from kbootstrap.engine.observe import Nodes, observe_nodes
 from kbootstrap.engine.prepare import PLAN_FILE
 from kbootstrap.engine.rolling_replacement import RollingReplacement
 from kbootstrap.plans.agreed import STALE, moved
-from kbootstrap.plans.checks import carries_on, harmless_parts, touched
+from kbootstrap.plans.checks import affected_nodes, is_remainder, unaffecting_targets
 
 
 async def apply_cluster(planned: ClusterPlan, *, drain: float = DRAIN) -> Nodes:
@@ -33,12 +33,12 @@ async def apply_cluster(planned: ClusterPlan, *, drain: float = DRAIN) -> Nodes:
                 forget_destroy(context.space)
                 await lock_nodes(context, await planned.tofu.outputs(), planned.connections)
                 await _change(planned)
-        nodes = await see_nodes(
+        nodes = await observe_nodes(
             context, await planned.tofu.outputs(), planned.connections, removal=planned.removal
         )
         if planned.agreed:
             planned.agreed.verify(cluster, nodes.plan)
-    refuse(context, nodes)
+    verify_allowed(context, nodes)
     text = await install(context, nodes)
     if nodes.removal.names:
         nodes = await RollingReplacement(
@@ -59,12 +59,12 @@ async def _change(planned: ClusterPlan) -> None:
     planfile = tofu.root / PLAN_FILE
     try:
         if planned.removal.names:
-            held = await hold(context, tofu, planfile, planned.removal.replaced)
-            for targets in harmless_parts(summary, planned.removal.names):
-                part = await tofu.plan(planfile, targets=targets, replace=sorted(planned.gone), held=held)
-                if not carries_on(summary, part):
+            frozen = await freeze_override(context, tofu, planfile, planned.removal.replaced)
+            for targets in unaffecting_targets(summary, planned.removal.names):
+                part = await tofu.plan(planfile, targets=targets, replace=sorted(planned.gone), frozen=frozen)
+                if not is_remainder(summary, part):
                     raise moved([f"the infrastructure of cluster {context.cluster.name} needs other changes"])
-                if not touched(part, planned.removal.names):
+                if not affected_nodes(part, planned.removal.names):
                     await carry_out(context, tofu, planfile, part)
                     return
             return

@@ -13,10 +13,10 @@ from kbootstrap.core.errors import HostUnreachable, SpecInvalid
 from kbootstrap.distros.model import Role
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.infrastructure import Infrastructure
-from kbootstrap.engine.install import refuse
+from kbootstrap.engine.install import verify_allowed
 from kbootstrap.engine.observe import Nodes
 from kbootstrap.plans.agreed import Agreed
-from kbootstrap.plans.checks import entangled, lost_buckets, lost_volumes, undermined
+from kbootstrap.plans.checks import lost_buckets, lost_volumes, network_in_use, rename_conflict
 from kbootstrap.plans.checks import unseen as unseen_going
 from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.tofu.plan import PlanSummary
@@ -85,10 +85,10 @@ def forbidden(
     carrying = [name for name in known if name not in blank]
     return (
         *(() if seen else unseen_going(cluster.name, summary, blank, spec.source)),
-        *undermined(cluster.name, summary, carrying, spec.source),
+        *network_in_use(cluster.name, summary, carrying, spec.source),
         *lost_volumes(cluster.name, summary, spec.source),
         *lost_buckets(cluster.name, summary, spec.source),
-        *entangled(cluster.name, summary, blank, spec.source),
+        *rename_conflict(cluster.name, summary, blank, spec.source),
     )
 
 
@@ -98,4 +98,4 @@ def stop_refused(planned: ClusterPlan) -> None:
         name = planned.context.cluster.name
         raise SpecInvalid(f"this change of cluster {name} is refused", diagnostics=planned.refusals)
     if planned.nodes:
-        refuse(planned.context, planned.nodes)
+        verify_allowed(planned.context, planned.nodes)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # asyncssh is for when a connection is made
 CONNECT = 90.0
 """Seconds in which every machine must answer SSH; a container needs 2, a cloud's machine up to a minute."""
 
-GLANCE = 15.0
+QUICK_TIMEOUT = 15.0
 """Seconds for commands that only look: they show what does not answer instead of waiting for it."""
 
 
@@ -57,7 +57,7 @@ async def lock(context: Context, outputs: Mapping[str, Any], stack: AsyncExitSta
         return  # nothing is known of the machines; the step that needs them reports why
     agents = agents_of(context)
     machines = [one for name, one in inventory.machines.items() if name not in agents]
-    reached = await stack.enter_async_context(reach_all(connector(context), machines, deadline=GLANCE))
+    reached = await stack.enter_async_context(reach_all(connector(context), machines, deadline=QUICK_TIMEOUT))
     await take_lease(context, reached.hosts, stack)
 
 

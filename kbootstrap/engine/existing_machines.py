@@ -46,7 +46,7 @@ class ExistingInfrastructure:
         *,
         replace: Sequence[str] = (),  # noqa: ARG002
         targets: Sequence[str] = (),  # noqa: ARG002
-        held: str = "",  # noqa: ARG002
+        frozen: str = "",  # noqa: ARG002
     ) -> PlanSummary:
         """Return that nothing is to be done."""
         return PlanSummary((), (), ())
@@ -88,7 +88,7 @@ class ExistingInfrastructure:
         return ()
 
 
-def given(context: Context, machines: Mapping[str, Any]) -> ExistingInfrastructure:
+def existing_infrastructure(context: Context, machines: Mapping[str, Any]) -> ExistingInfrastructure:
     """Return the infrastructure of a cluster on these machines; its folder is made, as for every cluster."""
     context.space.root.mkdir(exist_ok=True)
     return ExistingInfrastructure(context.space.root, machines, partial(give_back, context, machines))

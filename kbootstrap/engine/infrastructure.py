@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from kbootstrap.core.errors import KbootstrapError, TofuFailed
 from kbootstrap.core.events import Event, Type
 from kbootstrap.engine.context import Context
-from kbootstrap.plans.checks import carries_on
+from kbootstrap.plans.checks import is_remainder
 from kbootstrap.providers.model import OrphanPhase
 from kbootstrap.render.address import node
 from kbootstrap.render.provenance import Provenance
@@ -37,7 +37,7 @@ class Infrastructure(Protocol):
         """Return the outputs, empty where nothing was made."""
 
     async def plan(
-        self, out: Path, *, replace: Sequence[str] = (), targets: Sequence[str] = (), held: str = ""
+        self, out: Path, *, replace: Sequence[str] = (), targets: Sequence[str] = (), frozen: str = ""
     ) -> PlanSummary:
         """Make a plan, keep it at `out`, and return what it would do."""
 
@@ -81,7 +81,7 @@ async def carry_out(context: Context, tofu: Infrastructure, planfile: Path, plan
     hints = context.provider.traits.hints
     context.lease.verify()
     if planned.of("create", "replace"):
-        await sweep(context, tofu)
+        await remove_orphans(context, tofu)
     try:
         await tofu.apply(planfile)
     except TofuFailed as error:
@@ -89,7 +89,7 @@ async def carry_out(context: Context, tofu: Infrastructure, planfile: Path, plan
         if not faults:
             raise
         passing = all(lookup(words, hints).passing for words in faults.values())
-        if not (passing and carries_on(planned, await tofu.plan(planfile))):
+        if not (passing and is_remainder(planned, await tofu.plan(planfile))):
             raise with_faults(error, faults, hints) from error
     else:
         return
@@ -108,7 +108,9 @@ async def carry_out(context: Context, tofu: Infrastructure, planfile: Path, plan
         raise with_faults(error, await _faults(context), hints) from error
 
 
-async def hold(context: Context, tofu: Infrastructure, planfile: Path, names: Collection[str]) -> str:
+async def freeze_override(
+    context: Context, tofu: Infrastructure, planfile: Path, names: Collection[str]
+) -> str:
     """Return HCL that keeps the machines of nodes as the plan in `planfile` found them.
 
     A change of a whole pool then comes to one node after the other. A target alone would not do: OpenTofu
@@ -128,7 +130,7 @@ async def hold(context: Context, tofu: Infrastructure, planfile: Path, names: Co
     return freeze.freeze(context.provider_context, found)
 
 
-async def sweep(context: Context, tofu: Infrastructure) -> None:
+async def remove_orphans(context: Context, tofu: Infrastructure) -> None:
     """Remove resources of an interrupted run that the state does not contain."""
     known = await tofu.state_ids()
     await context.provider.remove_orphans(context.provider_context, OrphanPhase.BEFORE_CREATE, known=known)

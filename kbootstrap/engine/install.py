@@ -19,7 +19,7 @@ from kbootstrap.engine.observe import Nodes
 from kbootstrap.engine.verify_programs import verify_programs
 
 
-def refuse(context: Context, nodes: Nodes) -> None:
+def verify_allowed(context: Context, nodes: Nodes) -> None:
     """Stop where the nodes' plan was refused, before anything is changed where that is known before."""
     if nodes.plan.refused:
         raise InstallFailed(
@@ -69,7 +69,7 @@ async def install(context: Context, nodes: Nodes) -> str | None:
             nodes.wanted,
             nodes.hosts,
             artifacts=artifacts,
-            external=nodes.door,
+            external=nodes.api_endpoint,
             redactor=run.redactor,
             emit=run.emit,
             make_secret=partial(make_secret, context),

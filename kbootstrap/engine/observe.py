@@ -22,11 +22,11 @@ from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import CredentialsRefused, HostUnreachable, KbootstrapError
 from kbootstrap.core.events import Event, Status, Type, phase
 from kbootstrap.distros.model import Role
-from kbootstrap.engine.api_route import servers_in_state, way_in
+from kbootstrap.engine.api_route import route_to_api, servers_in_state
 from kbootstrap.engine.bundled_programs import bundled_programs
-from kbootstrap.engine.connect import CONNECT, GLANCE, connector, settings, take_lease
+from kbootstrap.engine.connect import CONNECT, QUICK_TIMEOUT, connector, settings, take_lease
 from kbootstrap.engine.context import Context
-from kbootstrap.engine.removed_hosts import recorded, visit
+from kbootstrap.engine.removed_hosts import inspect_removed, recorded
 from kbootstrap.hosts.model import Host
 from kbootstrap.inventory.model import Endpoint, Inventory
 from kbootstrap.render.address import is_node
@@ -51,13 +51,13 @@ def silent(summary: PlanSummary, unseen: HostUnreachable) -> bool:
 class Nodes:
     """The machines that exist, seen at one moment. `hosts` are open connections; `unreachable` says why not.
 
-    `door` is where the API answers for this run. `kubeconfig` is a server's admin kubeconfig, None while
-    there is no cluster. `plan` is about the nodes in `facts` only: where some are missing, it is for looking,
-    not for carrying out.
+    `api_endpoint` is where the API answers for this run. `kubeconfig` is a server's admin kubeconfig, None
+    while there is no cluster. `plan` is about the nodes in `facts` only: where some are missing, it is for
+    looking, not for carrying out.
     """
 
     inventory: Inventory
-    door: Endpoint
+    api_endpoint: Endpoint
     hosts: Mapping[str, Host]
     unreachable: Mapping[str, KbootstrapError]
     facts: Mapping[str, NodeFacts]
@@ -72,7 +72,7 @@ class Nodes:
         return replace(self, removal=removal, plan=_decide(self.wanted, self.facts, self.api, removal))
 
 
-async def see_nodes(
+async def observe_nodes(
     context: Context,
     outputs: Mapping[str, Any],
     stack: AsyncExitStack,
@@ -105,7 +105,7 @@ async def see_nodes(
         patient = [] if tolerant else [one for one in machines if one.name not in removal.names]
         brief = [one for one in machines if one not in patient]
         needed = await stack.enter_async_context(connect_all(via, patient, deadline=CONNECT))
-        seen = await stack.enter_async_context(reach_all(via, brief, deadline=GLANCE))
+        seen = await stack.enter_async_context(reach_all(via, brief, deadline=QUICK_TIMEOUT))
         hosts, failures = {**needed, **seen.hosts}, inventory.absent | seen.failures
         if starting and not tolerant:
             hosts = await take_lease(context, hosts, stack)
@@ -121,14 +121,14 @@ async def see_nodes(
     text = await fetch_kubeconfig(hosts, facts, context.distribution, run.redactor, tolerant=tolerant)
     way = inventory.external, inventory.jump
     if not tolerant:
-        way = way_in(context, inventory, facts, removal)
-    door = await stack.enter_async_context(via.door(*way))
+        way = route_to_api(context, inventory, facts, removal)
+    api_endpoint = await stack.enter_async_context(via.reach_endpoint(*way))
     record = RECORD if context.existing_machines is not None else None
     patience = OBSERVE
     if starting and not tolerant and text and (beginning := _beginning(context, facts)):
         patience = STARTING
         run.emit(_waiting(context, beginning))
-    api = await _observe(text, door, additions.secret, record, patience) if text else None
+    api = await _observe(text, api_endpoint, additions.secret, record, patience) if text else None
     good = await context.valid_credentials() if text and additions.secret else frozenset()
     everything = replace(
         everything,
@@ -141,13 +141,13 @@ async def see_nodes(
     else:
         everything = replace(everything, machines=recorded(outputs["kbootstrap"]["nodes"]))
     if record is not None and not tolerant:
-        left = await visit(context, outputs, everything, api, stack, via, deadline=GLANCE)
+        left = await inspect_removed(context, outputs, everything, api, stack, via, deadline=QUICK_TIMEOUT)
         guard = context.lease.guard if starting else lambda host: host
         hosts = {**hosts, **{name: guard(host) for name, host in left.hosts.items()}}
         facts, removal = {**facts, **left.facts}, left.removal
     return Nodes(
         inventory=inventory,
-        door=door,
+        api_endpoint=api_endpoint,
         hosts=hosts,
         unreachable=failures,
         facts=facts,
@@ -179,12 +179,14 @@ def _waiting(context: Context, server: str) -> Event:
     )
 
 
-async def past_the_leaving(context: Context, nodes: Nodes, stack: AsyncExitStack) -> Nodes:
+async def route_around_removed(context: Context, nodes: Nodes, stack: AsyncExitStack) -> Nodes:
     """Return the nodes with a route to the API that uses none of the nodes to be removed."""
-    where, through = way_in(context, nodes.inventory, nodes.facts, nodes.removal)
+    where, through = route_to_api(context, nodes.inventory, nodes.facts, nodes.removal)
     if where == nodes.inventory.external:
         return nodes
-    return replace(nodes, door=await stack.enter_async_context(connector(context).door(where, through)))
+    return replace(
+        nodes, api_endpoint=await stack.enter_async_context(connector(context).reach_endpoint(where, through))
+    )
 
 
 def _decide(wanted: Wanted, facts: Mapping[str, NodeFacts], api: ApiFacts | None, removal: Removal) -> Plan:

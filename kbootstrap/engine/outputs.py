@@ -25,7 +25,7 @@ async def current_outputs(context: Context) -> Mapping[str, Any]:
     return outputs
 
 
-async def vanished(context: Context, outputs: Mapping[str, Any]) -> dict[str, str]:
+async def missing_resources(context: Context, outputs: Mapping[str, Any]) -> dict[str, str]:
     """Return HCL addresses of what was deleted outside of kbootstrap and is still wanted, with the reason."""
     if not outputs:
         return {}

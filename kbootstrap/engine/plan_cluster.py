@@ -14,12 +14,12 @@ from kbootstrap.core.events import Event, Type, phase
 from kbootstrap.engine.cluster_plan import ClusterPlan, forbidden, leaving
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.infrastructure import Infrastructure
-from kbootstrap.engine.observe import Nodes, see_nodes, silent
-from kbootstrap.engine.outputs import state_lost, vanished, verify_owner
+from kbootstrap.engine.observe import Nodes, observe_nodes, silent
+from kbootstrap.engine.outputs import missing_resources, state_lost, verify_owner
 from kbootstrap.engine.prepare import PLAN_FILE, prepare
 from kbootstrap.plans.checks import (
-    foundations,
-    halted,
+    destroyed_network,
+    disruptive_updates,
     machines_made,
     replaced_nodes,
     tainted,
@@ -44,7 +44,7 @@ async def plan_cluster(
         tofu = await prepare(context)
         outputs = await tofu.outputs()
         verify_owner(context, outputs)
-        gone = await vanished(context, outputs)
+        gone = await missing_resources(context, outputs)
         known: Mapping[str, Any] = outputs.get("kbootstrap", {}).get("nodes", {})
         recreate = {*gone, *await _machines(context, tofu, replace, known)}
     with phase(emit, "plan", cluster):
@@ -83,7 +83,7 @@ async def _corrected(
             return summary
         blank = await context.unprovisioned(asked)
         came_up = [address for address, node in doubted.items() if node not in blank]
-        stopped = halted(summary, blank)
+        stopped = disruptive_updates(summary, blank)
         if not came_up and not stopped:
             return summary
         for address in came_up:
@@ -113,7 +113,7 @@ async def _combined(
     stack: AsyncExitStack,
 ) -> ClusterPlan:
     """Return both halves as one plan, with what forbids it; raises where the state was lost."""
-    asked = {*machines_made(summary), *(known if foundations(summary) else ())}
+    asked = {*machines_made(summary), *(known if destroyed_network(summary) else ())}
     blank = await context.unprovisioned(asked) if asked else frozenset()
     if lost := unknown_to_state(summary, gone, blank):
         raise state_lost(context, lost, others=[name for name in known if name not in lost])
@@ -172,7 +172,7 @@ async def look(
 ) -> tuple[Nodes | None, HostUnreachable | None]:
     """Return the nodes of the outputs, or why they could not be seen; a changed host key is raised."""
     try:
-        seen = see_nodes(context, outputs, stack, starting=starting, removal=removal) if outputs else None
+        seen = observe_nodes(context, outputs, stack, starting=starting, removal=removal) if outputs else None
         found = await seen if seen else None
     except HostKeyChanged:
         raise

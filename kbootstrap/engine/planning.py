@@ -1,4 +1,4 @@
-"""Plans of several clusters, with their locks held: how `plan`, `apply`, `replace` and `rotate` begin."""
+"""Plans of several clusters, with their locks frozen: how `plan`, `apply`, `replace` and `rotate` begin."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from kbootstrap.core.events import Event, Type
 from kbootstrap.core.resources import terraform_modules
 from kbootstrap.core.workspace import Workspace
 from kbootstrap.engine.context import Context
-from kbootstrap.engine.existing_machines import given
+from kbootstrap.engine.existing_machines import existing_infrastructure
 from kbootstrap.engine.infrastructure import Infrastructure
 from kbootstrap.engine.tofu_providers import initialised
 from kbootstrap.render.provenance import Provenance
@@ -35,7 +35,7 @@ async def prepare(context: Context, *, making: bool = True) -> Infrastructure:
     Workspace(space.base).make()
     space.claim(context.spec.name, making=making)
     if (machines := context.existing_machines) is not None:
-        return given(context, machines)
+        return existing_infrastructure(context, machines)
     # Before anything is read: a killed run may still be creating resources.
     await settled(space.root, LOCK_WAIT, context.cluster.name, run.emit)
     binary = await find(run.runner, run.env, run.cache, run.tofu)

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kbootstrap.cluster.decide.host_record import departed
+from kbootstrap.cluster.decide.host_record import removed_hosts
 from kbootstrap.cluster.decide.removal import Removal
 from kbootstrap.cluster.observe.facts import gather
 from kbootstrap.cluster.state.model import ApiFacts, NodeFacts, Recorded, Wanted
@@ -51,7 +51,7 @@ def recorded(nodes: Mapping[str, Any]) -> dict[str, Recorded]:
     }
 
 
-async def visit(
+async def inspect_removed(
     context: Context,
     outputs: Mapping[str, Any],
     wanted: Wanted,
@@ -67,7 +67,7 @@ async def visit(
     """
     from kbootstrap.hosts.pool import reach_all
 
-    machines = departed(wanted, api)
+    machines = removed_hosts(wanted, api)
     if not machines:
         return RemovedHosts()
     users = {machine.address: name for name, machine in wanted.machines.items()}

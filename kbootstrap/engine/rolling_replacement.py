@@ -27,11 +27,11 @@ from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.errors import InstallFailed, KbootstrapError, PlanMoved
 from kbootstrap.core.events import phase
 from kbootstrap.engine.context import Context
-from kbootstrap.engine.infrastructure import Infrastructure, carry_out, hold
-from kbootstrap.engine.install import install, refuse
-from kbootstrap.engine.observe import Nodes, past_the_leaving, see_nodes
+from kbootstrap.engine.infrastructure import Infrastructure, carry_out, freeze_override
+from kbootstrap.engine.install import install, verify_allowed
+from kbootstrap.engine.observe import Nodes, observe_nodes, route_around_removed
 from kbootstrap.engine.prepare import PLAN_FILE
-from kbootstrap.plans.checks import belongings, carries_on, machines_of, touched
+from kbootstrap.plans.checks import affected_nodes, is_remainder, machines_of, resources_of
 from kbootstrap.providers.model import OrphanPhase
 from kbootstrap.tofu.plan import PlanSummary
 
@@ -56,12 +56,12 @@ class RollingReplacement:
     async def carry_out(self) -> Nodes:
         """Do all of it; return the nodes as they were found last.
 
-        Raises what `clear`, `depart`, `converge` and OpenTofu raise; then no further node has been touched,
-        and those that were cordoned to follow are given back.
+        Raises what `clear`, `depart`, `converge` and OpenTofu raise; then no further node has been
+        affected_nodes, and those that were cordoned to follow are given back.
         """
         cluster, emit = self.context.cluster.name, self.context.runtime.emit
         removed = self.nodes.removal.removed
-        self.nodes = await past_the_leaving(self.context, self.nodes, self.stack)
+        self.nodes = await route_around_removed(self.context, self.nodes, self.stack)
         try:
             if removed:
                 with phase(emit, "remove", cluster):
@@ -90,9 +90,11 @@ class RollingReplacement:
         await self.context.provider.remove_orphans(
             self.context.provider_context, OrphanPhase.AFTER_REMOVAL, names=names
         )
-        if targets := belongings(self.planned, [*names]):
+        if targets := resources_of(self.planned, [*names]):
             made = await self.tofu.plan(self.tofu.root / PLAN_FILE, targets=targets)
-            if not touched(made, self.nodes.removal.replaced):  # else they go in the end, with the rest
+            if not affected_nodes(
+                made, self.nodes.removal.replaced
+            ):  # else they go in the end, with the rest
                 await self._apply(made)
 
     async def _replace(self, batch: Sequence[str]) -> None:
@@ -102,11 +104,11 @@ class RollingReplacement:
             await run_all(map(self._depart, batch))
         await self._remake(batch)
         rest = {name: role for name, role in self.nodes.removal.replaced.items() if name not in batch}
-        self.nodes = await see_nodes(
+        self.nodes = await observe_nodes(
             self.context, await self.tofu.outputs(), self.stack, removal=Removal({}, rest)
         )
         await self._hang_up()  # there may be another way to it now
-        refuse(self.context, self.nodes)
+        verify_allowed(self.context, self.nodes)
         await install(self.context, self.nodes)
         for name, before in ran.items():
             await self._settled(name, before)
@@ -114,20 +116,22 @@ class RollingReplacement:
     async def _remake(self, batch: Sequence[str]) -> None:
         """Replace the machines of these nodes, and no others.
 
-        All of the plan, where the others are not concerned by it or can be held. Else the machines alone, and
-        then what belongs to them: OpenTofu takes in what a target depends on, with all its instances.
+        All of the plan, where the others are not concerned by it or can be frozen. Else the machines alone,
+        and then what belongs to them: OpenTofu takes in what a target depends on, with all its instances.
         """
         planfile, machines = self.tofu.root / PLAN_FILE, machines_of(self.planned, batch)
         waiting = self.nodes.removal.names - {*batch}
         made = await self.tofu.plan(planfile, replace=machines)
-        if touched(made, waiting) and (held := await hold(self.context, self.tofu, planfile, waiting)):
-            made = await self.tofu.plan(planfile, replace=machines, held=held)
-        if not touched(made, waiting):
+        if affected_nodes(made, waiting) and (
+            frozen := await freeze_override(self.context, self.tofu, planfile, waiting)
+        ):
+            made = await self.tofu.plan(planfile, replace=machines, frozen=frozen)
+        if not affected_nodes(made, waiting):
             await self._apply(made)
             return
-        for targets, replaced in ((machines, machines), (belongings(self.planned, batch), ())):
+        for targets, replaced in ((machines, machines), (resources_of(self.planned, batch), ())):
             made = await self.tofu.plan(planfile, targets=targets, replace=replaced)
-            if found := touched(made, waiting):
+            if found := affected_nodes(made, waiting):
                 raise InstallFailed(
                     f"{', '.join(batch)} cannot be replaced without {', '.join(found)}",
                     hint="their machines were not changed: add a pool with another name and the new "
@@ -166,7 +170,7 @@ class RollingReplacement:
 
     async def _apply(self, made: PlanSummary) -> None:
         """Carry out a part of the plan; raise `PlanMoved` where it contains changes that were not shown."""
-        if not carries_on(self.planned, made):
+        if not is_remainder(self.planned, made):
             raise PlanMoved(
                 f"the infrastructure of cluster {self.context.cluster.name} now needs changes other than "
                 "those that were shown",
@@ -197,5 +201,5 @@ class RollingReplacement:
                     f"no server of cluster {self.context.cluster.name} has a kubeconfig",
                     hint="run apply again",
                 )
-            self._api = connect_api(self.nodes.kubeconfig, self.nodes.door)
+            self._api = connect_api(self.nodes.kubeconfig, self.nodes.api_endpoint)
         return self._api

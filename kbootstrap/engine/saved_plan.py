@@ -13,7 +13,7 @@ from kbootstrap.core.errors import WrongUsage
 from kbootstrap.core.events import phase
 from kbootstrap.engine.cluster_plan import ClusterPlan, leaving
 from kbootstrap.engine.context import Context
-from kbootstrap.engine.outputs import vanished, verify_owner
+from kbootstrap.engine.outputs import missing_resources, verify_owner
 from kbootstrap.engine.plan_cluster import look
 from kbootstrap.engine.prepare import PLAN_FILE, prepare
 from kbootstrap.engine.rendered import render
@@ -80,7 +80,7 @@ async def _again(
         tofu = await prepare(context)
         outputs = await tofu.outputs()
         verify_owner(context, outputs)
-        gone = await vanished(context, outputs)
+        gone = await missing_resources(context, outputs)
         if await tofu.state_identity() != saved.state:
             told.append(f"the state of cluster {name} changed: another run applied changes since")
         told += changed_names("resource", saved.gone, [*gone])

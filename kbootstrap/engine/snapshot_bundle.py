@@ -16,7 +16,7 @@ from kbootstrap.cluster.state.snapshots import S3, Snapshot, ordered
 from kbootstrap.core.errors import CredentialsRefused, KbootstrapError, PrerequisiteMissing
 from kbootstrap.engine.connect import settings
 from kbootstrap.engine.context import Context
-from kbootstrap.engine.observe import Nodes, see_nodes
+from kbootstrap.engine.observe import Nodes, observe_nodes
 from kbootstrap.engine.outputs import made_outputs
 from kbootstrap.engine.snapshots import SnapshotSource, bucket_of, token_files
 
@@ -31,7 +31,7 @@ class SnapshotBundle:
     file: Path | None = None
 
 
-async def gather(context: Context, wanted: str) -> SnapshotBundle:
+async def fetch_bundle(context: Context, wanted: str) -> SnapshotBundle:
     """Fetch a snapshot and its tokens: a file, else from the bucket, else from a server that answers."""
     path = Path(wanted)
     if found := on_disk(path):
@@ -52,7 +52,7 @@ async def gather(context: Context, wanted: str) -> SnapshotBundle:
     elif wanted == S3:
         pick((), S3)
     async with AsyncExitStack() as stack:
-        nodes = await see_nodes(context, await made_outputs(context), stack, tolerant=True)
+        nodes = await observe_nodes(context, await made_outputs(context), stack, tolerant=True)
         return await _from_servers(context, nodes, wanted)
 
 

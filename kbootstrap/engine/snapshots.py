@@ -21,7 +21,7 @@ from kbootstrap.core import files
 from kbootstrap.core.errors import InstallFailed, KbootstrapError, PrerequisiteMissing
 from kbootstrap.engine.connect import settings
 from kbootstrap.engine.context import Context
-from kbootstrap.engine.observe import Nodes, see_nodes
+from kbootstrap.engine.observe import Nodes, observe_nodes
 from kbootstrap.engine.outputs import made_outputs
 
 
@@ -113,7 +113,7 @@ async def token_files(context: Context, source: SnapshotSource) -> Mapping[str, 
 
 async def see_servers(context: Context, stack: AsyncExitStack) -> Nodes:
     """Observe the nodes of a cluster that is not being restored; raises `PrerequisiteMissing` (KB0870)."""
-    nodes = await see_nodes(context, await made_outputs(context), stack)
+    nodes = await observe_nodes(context, await made_outputs(context), stack)
     if problems := [found.name for found in nodes.facts.values() if found.restoring]:
         raise PrerequisiteMissing(
             f"a restore is not complete on {', '.join(problems)}",

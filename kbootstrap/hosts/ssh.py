@@ -75,7 +75,7 @@ class SshConnector:
             raise
 
     @asynccontextmanager
-    async def door(self, endpoint: Endpoint, jump: SshTarget | None) -> AsyncIterator[Endpoint]:
+    async def reach_endpoint(self, endpoint: Endpoint, jump: SshTarget | None) -> AsyncIterator[Endpoint]:
         """Give an endpoint that answers on this machine; without `jump` it is `endpoint` itself.
 
         Else it is a port of the loopback address, forwarded through the bastion for as long as the context

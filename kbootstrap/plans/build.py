@@ -15,7 +15,7 @@ from kbootstrap.core.diagnostics import Diagnostic, SpecPath, show_path
 from kbootstrap.distros.model import Role
 from kbootstrap.plans import effects
 from kbootstrap.plans.causes import cause
-from kbootstrap.plans.checks import foundations, is_machine
+from kbootstrap.plans.checks import destroyed_network, is_machine
 from kbootstrap.plans.model import DANGER, Change, ClusterEntry, NodeEntry, Place, StepEntry
 from kbootstrap.spec.model import SourceMap
 from kbootstrap.tofu.plan import PlanSummary, ResourceChange
@@ -72,7 +72,7 @@ def entry(found: ClusterFindings, clean: Callable[[str], str]) -> ClusterEntry:
     """Return the cluster's entry; `clean` masks secrets in all texts that come from nodes."""
     summary, steps = found.infrastructure, found.steps
     initial_server = steps.initial_server if steps else None
-    ground = {change.address for change in foundations(summary)} if found.before else set()
+    ground = {change.address for change in destroyed_network(summary)} if found.before else set()
     changes = [_change(c, found, ground=c.address in ground) for c in summary.changes]
     return ClusterEntry(
         cluster=found.cluster,

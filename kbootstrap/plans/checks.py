@@ -35,7 +35,7 @@ def tainted(infrastructure: PlanSummary) -> Mapping[str, str]:
     }
 
 
-def carries_on(planned: PlanSummary, now: PlanSummary) -> bool:
+def is_remainder(planned: PlanSummary, now: PlanSummary) -> bool:
     """Return whether a plan made after a failure is the rest of `planned`, and replaces only what failed.
 
     Then there is no need to ask again.
@@ -82,7 +82,7 @@ def replaced_nodes(
     )
 
 
-def halted(infrastructure: PlanSummary, blank: Collection[str]) -> tuple[str, ...]:
+def disruptive_updates(infrastructure: PlanSummary, blank: Collection[str]) -> tuple[str, ...]:
     """Return the addresses of machines that the plan would stop, or empty, to change them in place.
 
     They are replaced instead, which the cluster survives: one after the other, after their pods have moved.
@@ -94,7 +94,7 @@ def halted(infrastructure: PlanSummary, blank: Collection[str]) -> tuple[str, ..
     )
 
 
-def belongings(infrastructure: PlanSummary, nodes: Collection[str]) -> tuple[str, ...]:
+def resources_of(infrastructure: PlanSummary, nodes: Collection[str]) -> tuple[str, ...]:
     """Return the addresses of everything that changes and belongs to one of these nodes."""
     return tuple(change.address for change in infrastructure.changes if change.node in nodes)
 
@@ -105,11 +105,11 @@ def machines_of(infrastructure: PlanSummary, nodes: Collection[str]) -> tuple[st
     return tuple(change.address for change in changes if change.node in nodes and is_machine(change))
 
 
-def harmless_parts(infrastructure: PlanSummary, nodes: Collection[str]) -> tuple[tuple[str, ...], ...]:
+def unaffecting_targets(infrastructure: PlanSummary, nodes: Collection[str]) -> tuple[tuple[str, ...], ...]:
     """Return targets for a part of the plan that touches none of these nodes, the most complete part first.
 
-    Whether it does is only known when it has been planned (`touched`): OpenTofu takes in everything that a
-    target depends on, with all instances of it.
+    Whether it does is only known when it has been planned (`affected_nodes`): OpenTofu takes in everything
+    that a target depends on, with all instances of it.
     """
     apart = [change for change in infrastructure.changes if change.node not in nodes]
     every = tuple(change.address for change in apart)
@@ -118,7 +118,7 @@ def harmless_parts(infrastructure: PlanSummary, nodes: Collection[str]) -> tuple
     return tuple(dict.fromkeys(filter(None, (every, own, machines))))
 
 
-def touched(infrastructure: PlanSummary, nodes: Collection[str]) -> tuple[str, ...]:
+def affected_nodes(infrastructure: PlanSummary, nodes: Collection[str]) -> tuple[str, ...]:
     """Return those of the nodes whose machine a part of a plan would take away or stop."""
     return tuple(
         change.node
@@ -127,7 +127,7 @@ def touched(infrastructure: PlanSummary, nodes: Collection[str]) -> tuple[str, .
     )
 
 
-def foundations(infrastructure: PlanSummary) -> tuple[ResourceChange, ...]:
+def destroyed_network(infrastructure: PlanSummary) -> tuple[ResourceChange, ...]:
     """Return what the plan would take from under nodes: their network, the addresses that are known."""
     return tuple(
         change
@@ -138,16 +138,16 @@ def foundations(infrastructure: PlanSummary) -> tuple[ResourceChange, ...]:
     )
 
 
-def undermined(
+def network_in_use(
     cluster: str, infrastructure: PlanSummary, carrying: Collection[str], source: SourceMap
 ) -> tuple[Diagnostic, ...]:
-    """Return a problem for each of the `foundations` while nodes stand on it.
+    """Return a problem for each of the `destroyed_network` while nodes stand on it.
 
     `carrying` are the nodes on which a cluster was installed.
     """
     if not carrying:
         return ()
-    return tuple(_undermining(cluster, change, source) for change in foundations(infrastructure))
+    return tuple(_undermining(cluster, change, source) for change in destroyed_network(infrastructure))
 
 
 def lost_buckets(cluster: str, infrastructure: PlanSummary, source: SourceMap) -> tuple[Diagnostic, ...]:
@@ -181,7 +181,7 @@ def lost_volumes(cluster: str, infrastructure: PlanSummary, source: SourceMap) -
     )
 
 
-def entangled(
+def rename_conflict(
     cluster: str, infrastructure: PlanSummary, blank: Collection[str], source: SourceMap
 ) -> tuple[Diagnostic, ...]:
     """Return a problem where pools are renamed while nodes go: OpenTofu renames only with a whole plan."""

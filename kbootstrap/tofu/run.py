@@ -44,7 +44,7 @@ _PATIENCE = {"apply": 1800.0, "destroy": 1800.0}
 """The same for verbs that make or remove things. What is being made when tofu is stopped is finished first,
 as long as the cloud takes (a machine of the OpenStack provider: up to 30 minutes); killed before that, it is
 in no state."""
-HELD = "kbootstrap_override.tf"
+FREEZE_FILE = "kbootstrap_override.tf"
 """What overrides the root while a part of a plan is made ("Override Files"); never there after a run."""
 LOCK_WAIT = 180
 """Seconds to wait for another run: long enough for one whose kbootstrap was killed to finish alone."""
@@ -100,11 +100,11 @@ class Tofu:
         targets: Sequence[str] = (),
         destroy: bool = False,
         refresh: bool = True,
-        held: str = "",
+        frozen: str = "",
     ) -> PlanSummary:
         """Make a plan, save it at `out` (0600: it holds variables) and return what it would do.
 
-        `replace` and `targets` are addresses. `held` is HCL that overrides the root's for this plan alone.
+        `replace` and `targets` are addresses. `frozen` is HCL that overrides the root's for this plan alone.
         When the plugins turn out to be gone, the root is initialised again, once.
         """
         options = {
@@ -118,16 +118,16 @@ class Tofu:
         }
         # Made before tofu writes to it, so that no other user can ever read it.
         files.write(out, b"", mode=0o600)
-        _remove(self.root / HELD)
-        if held:
-            files.write(self.root / HELD, held)
+        _remove(self.root / FREEZE_FILE)
+        if frozen:
+            files.write(self.root / FREEZE_FILE, frozen)
         try:
             await self._plan(options)
         except BaseException:
             _remove(out)
             raise
         finally:
-            _remove(self.root / HELD)
+            _remove(self.root / FREEZE_FILE)
         return summarise(await self.show_plan(out), self.cluster, self.provenance, self.traits)
 
     async def _plan(self, options: Mapping[str, Any]) -> None:
@@ -303,9 +303,9 @@ async def _turn(lock: Path, wait: float) -> AsyncIterator[None]:
     """Hold a lock between processes; waits up to `wait` seconds without holding up the event loop."""
     end = asyncio.get_running_loop().time() + wait
     while True:
-        with contextlib.ExitStack() as held:
+        with contextlib.ExitStack() as stack:
             try:
-                held.enter_context(files.locked(lock, wait=0))
+                stack.enter_context(files.locked(lock, wait=0))
             except Locked:
                 if asyncio.get_running_loop().time() >= end:
                     raise

@@ -12,17 +12,17 @@ from kbootstrap.views.screen import Screen, harmless
 
 
 def show_destroy_preview(
-    cluster: str, doomed: DestroyPreview, stream: TextIO, env: Mapping[str, str]
+    cluster: str, preview: DestroyPreview, stream: TextIO, env: Mapping[str, str]
 ) -> None:
     """Print where the cluster is, and the names of what goes with all data on it, by kind."""
     screen = Screen(stream, env)
-    there = {kind: names for kind, names in doomed.things.items() if names}
+    there = {kind: names for kind, names in preview.things.items() if names}
     screen.line()
     end = ":" if there else ": it has no machines."
-    screen.paragraph("", f"`destroy` removes cluster {cluster} {harmless(doomed.place)}{end}")
+    screen.paragraph("", f"`destroy` removes cluster {cluster} {harmless(preview.place)}{end}")
     for kind, names in there.items():
         head = Text.assemble("  - ", (kind, "bold red"), f" ({len(names)}): ")
         screen.paragraph(head, harmless(", ".join(names)), indent=4)
-    if doomed.remark:
-        screen.paragraph("", doomed.remark)
+    if preview.remark:
+        screen.paragraph("", preview.remark)
     screen.line()

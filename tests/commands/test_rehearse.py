@@ -15,7 +15,7 @@ from kbootstrap.commands.snapshot.rehearse import documents
 from kbootstrap.core.errors import CredentialsRefused, InstallFailed, PrerequisiteMissing
 from kbootstrap.core.events import Event
 from kbootstrap.core.redact import Redactor
-from kbootstrap.engine.snapshot_bundle import gather
+from kbootstrap.engine.snapshot_bundle import fetch_bundle
 from kbootstrap.spec import derive
 from kbootstrap.spec.load import load_text
 from kbootstrap.spec.model import Cluster, Spec
@@ -80,15 +80,15 @@ async def test_a_file_comes_with_the_token_beside_it(tmp_path: Path) -> None:
     (tmp_path / "daily-a-1795698232").write_bytes(b"etcd")
     here = context(tmp_path)
     with pytest.raises(PrerequisiteMissing) as caught:
-        await gather(here, str(tmp_path / "daily-a-1795698232"))
+        await fetch_bundle(here, str(tmp_path / "daily-a-1795698232"))
     assert caught.value.code == "KB0890"
     (tmp_path / BUNDLE.name).write_bytes(lock(BUNDLE, "open"))
-    found = await gather(here, str(tmp_path / "daily-a-1795698232"))
+    found = await fetch_bundle(here, str(tmp_path / "daily-a-1795698232"))
     assert found.tokens == BUNDLE
     assert (found.snapshot.place, found.snapshot.made, found.snapshot.size) == ("file", 1795698232, 4)
     assert "word" not in here.runtime.redactor.clean(f"oops {BUNDLE.server} {BUNDLE.agent}")
     with pytest.raises(CredentialsRefused):
-        await gather(context(tmp_path, "wrong"), str(tmp_path / "daily-a-1795698232"))
+        await fetch_bundle(context(tmp_path, "wrong"), str(tmp_path / "daily-a-1795698232"))
 
 
 @pytest.mark.parametrize("failure", [InstallFailed("no"), asyncio.CancelledError()])

@@ -59,7 +59,7 @@ def planned(marks: dict[str, TokenMarks], *changes: ResourceChange) -> ClusterPl
     hosts = {node.name: FakeHost(node.name, answer) for node in wanted.nodes}
     nodes = Nodes(
         inventory=Inventory("local", {}, INTERNAL, EXTERNAL, ()),
-        door=EXTERNAL,
+        api_endpoint=EXTERNAL,
         hosts=hosts,
         unreachable={},
         facts=seen,

@@ -11,7 +11,7 @@ import pytest
 from kbootstrap.core.errors import HostUnreachable, InstallFailed
 from kbootstrap.core.events import Event, Status
 from kbootstrap.engine import existing_machines as module
-from kbootstrap.engine.existing_machines import ExistingInfrastructure, give_back, given
+from kbootstrap.engine.existing_machines import ExistingInfrastructure, existing_infrastructure, give_back
 from kbootstrap.engine.infrastructure import Infrastructure
 from kbootstrap.hosts.fake import Answer, FakeConnector, Run, output
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
@@ -42,7 +42,7 @@ def context(folder: Path, told: list[Event]) -> Any:  # noqa: ANN401
 
 
 async def test_there_is_never_anything_to_do(tmp_path: Path) -> None:
-    made: Infrastructure = given(context(tmp_path, []), MACHINES)
+    made: Infrastructure = existing_infrastructure(context(tmp_path, []), MACHINES)
     assert made.root.is_dir()  # so that a cluster which left the spec is told
     assert await made.outputs() == MACHINES
     assert (await made.plan(tmp_path / "plan", replace=["x"])).empty

@@ -15,8 +15,8 @@ from kbootstrap.cluster.state.model import NodeFacts, UnitState
 from kbootstrap.core.errors import HostUnreachable, KbootstrapError
 from kbootstrap.core.events import nowhere
 from kbootstrap.distros.model import Role
-from kbootstrap.engine.api_route import way_in
-from kbootstrap.engine.observe import NotRunning, _beginning, see_nodes, silent
+from kbootstrap.engine.api_route import route_to_api
+from kbootstrap.engine.observe import NotRunning, _beginning, observe_nodes, silent
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
 from kbootstrap.tofu.plan import PlanSummary
 from tests.cluster.world import desired, running
@@ -48,7 +48,7 @@ async def test_a_plan_starts_no_machine() -> None:
     )
     async with AsyncExitStack() as stack:
         with pytest.raises(NotRunning) as caught:
-            await see_nodes(context, {"kbootstrap": {}}, stack, starting=False)
+            await observe_nodes(context, {"kbootstrap": {}}, stack, starting=False)
     assert provider.started == [False]
     assert caught.value.hint == "apply starts it"
     assert caught.value.detail == "a: a is shut off\nb: b is shut off"
@@ -92,7 +92,7 @@ def test_who_is_asked_while_the_first_server_is_away(
 ) -> None:
     context, inventory, facts = _seen(endpoint, ["active" if one == "+" else "failed" for one in active])
     leaving: dict[str, Role] = {f"local-control-plane-{n}": "server" for n in removal}
-    where, through = way_in(context, inventory, facts, Removal({}, leaving))
+    where, through = route_to_api(context, inventory, facts, Removal({}, leaving))
     if asked is None:
         assert (where, through) == (inventory.external, None)
     else:

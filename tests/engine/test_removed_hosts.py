@@ -13,7 +13,7 @@ import pytest
 from kbootstrap import distros
 from kbootstrap.cluster.state.model import ApiFacts, ApiNode, Recorded
 from kbootstrap.core.errors import HostUnreachable, KbootstrapError, PrerequisiteMissing
-from kbootstrap.engine.removed_hosts import RemovedHosts, recorded, visit
+from kbootstrap.engine.removed_hosts import RemovedHosts, inspect_removed, recorded
 from kbootstrap.hosts.fake import Answer, FakeConnector, Run, output
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
 from tests.cluster.world import desired
@@ -75,7 +75,7 @@ async def seen(said: dict[str, str], api: ApiFacts | None, deaf: Collection[str]
     refusals = {name: HostUnreachable(f"{name} is silent", host=name) for name in deaf}
     async with AsyncExitStack() as stack:
         via = FakeConnector(answer, refusals=refusals)
-        return await visit(context, OUTPUTS, wanted, api, stack, via, deadline=1)
+        return await inspect_removed(context, OUTPUTS, wanted, api, stack, via, deadline=1)
 
 
 def remembered(**machines: Recorded) -> ApiFacts:

@@ -64,7 +64,7 @@ def turnover(
         facts=there,
         hosts=dict[str, Host](machines.hosts),
         kubeconfig=KUBECONFIG.rstrip("\n"),
-        door=EXTERNAL,
+        api_endpoint=EXTERNAL,
         inventory=SimpleNamespace(external=EXTERNAL, jump=None),
         wanted=plan,
     )
@@ -161,17 +161,17 @@ class _Pool:
 
     root = Path()
 
-    def __init__(self, held: str) -> None:
-        self.held, self.applied = held, list[str]()
+    def __init__(self, frozen: str) -> None:
+        self.held, self.applied = frozen, list[str]()
         self.made = NOTHING
 
     async def plan(
-        self, _: Path, *, replace: Sequence[str] = (), targets: Sequence[str] = (), held: str = ""
+        self, _: Path, *, replace: Sequence[str] = (), targets: Sequence[str] = (), frozen: str = ""
     ) -> PlanSummary:
         del targets
-        assert held in ("", self.held)
+        assert frozen in ("", self.held)
         new = [name for name in (A1, A2) if f'"{name}"' in " ".join(replace)]
-        others = [] if held else [name for name in (A1, A2) if name not in new]
+        others = [] if frozen else [name for name in (A1, A2) if name not in new]
         found = [machine(name, "replace") for name in new] + [machine(name, "update") for name in others]
         self.made = PlanSummary(tuple(found), (), ())
         return self.made
@@ -187,20 +187,20 @@ class _Pool:
         self.applied += [c.node or "" for c in self.made.changes]
 
 
-@pytest.mark.parametrize("held", ["module {}", ""])
-async def test_who_waits_is_held(machines: Machines, held: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("frozen", ["module {}", ""])
+async def test_who_waits_is_held(machines: Machines, frozen: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made = turnover(machines, Removal({}, {A1: "agent", A2: "agent"}), [])
     made.planned = PlanSummary((machine(A1, "replace"), machine(A2, "replace")), (), ())
-    pool = _Pool(held)
+    pool = _Pool(frozen)
     made.tofu = pool  # type: ignore[assignment]
     asked = list[Mapping[str, Any]]()
 
     def freeze(_definition: object, found: Mapping[str, Any]) -> str:
         asked.append(found)
-        return held
+        return frozen
 
     monkeypatch.setattr(made.context.provider, "in_place_freeze", SimpleNamespace(freeze=freeze))
-    if held:
+    if frozen:
         await made._remake([A1])
         assert pool.applied == [A1]
     else:

@@ -196,7 +196,7 @@ class _Connector:
         return _Host(self._gate, there, self._redactor)
 
     @asynccontextmanager
-    async def door(self, endpoint: Endpoint, jump: SshTarget | None) -> AsyncIterator[Endpoint]:
+    async def reach_endpoint(self, endpoint: Endpoint, jump: SshTarget | None) -> AsyncIterator[Endpoint]:
         del jump
         yield endpoint
 

@@ -183,9 +183,9 @@ class Tofu:
         return {"kbootstrap": {**own, "endpoint": endpoint, "nodes": nodes}}
 
     async def plan(
-        self, out: Path, *, replace: Sequence[str] = (), targets: Sequence[str] = (), held: str = ""
+        self, out: Path, *, replace: Sequence[str] = (), targets: Sequence[str] = (), frozen: str = ""
     ) -> PlanSummary:
-        assert not held
+        assert not frozen
         state, moves = moved(self.context, self.world.state)
         if targets and moves:
             raise AssertionError("OpenTofu: moved resource instances are excluded by targeting")

@@ -229,7 +229,7 @@ async def test_a_door_through_a_bastion_leads_to_the_api(start_sshd: StartSshd, 
     bastion = start_sshd("bastion").target("bastion")
     api = await asyncio.start_server(answer, "127.0.0.1", 0)
     behind = Endpoint("127.0.0.1", api.sockets[0].getsockname()[1])
-    async with api, around.connector.door(behind, bastion) as door:
+    async with api, around.connector.reach_endpoint(behind, bastion) as door:
         assert (door.host, door.server_name) == ("127.0.0.1", "127.0.0.1")
         assert door.port != behind.port
         reader, writer = await asyncio.open_connection(door.host, door.port)
@@ -241,12 +241,12 @@ async def test_a_door_through_a_bastion_leads_to_the_api(start_sshd: StartSshd, 
 
 async def test_without_a_bastion_the_door_is_the_endpoint(around: Around) -> None:
     endpoint = Endpoint("203.0.113.5", 6443, "10.0.0.11")
-    async with around.connector.door(endpoint, None) as door:
+    async with around.connector.reach_endpoint(endpoint, None) as door:
         assert door == endpoint
 
 
 async def test_a_door_through_a_bastion_that_is_gone(start_sshd: StartSshd, around: Around) -> None:
     gone = replace(start_sshd("bastion").target("bastion"), port=free_port())
     with pytest.raises(HostUnreachable, match=r"10\.0\.0\.11:6443.*through the bastion"):
-        async with around.connector.door(Endpoint("10.0.0.11", 6443), gone):
+        async with around.connector.reach_endpoint(Endpoint("10.0.0.11", 6443), gone):
             pass

@@ -6,20 +6,20 @@ from typing import Any
 import pytest
 
 from kbootstrap.plans.checks import (
-    belongings,
-    carries_on,
-    entangled,
-    foundations,
-    halted,
-    harmless_parts,
+    affected_nodes,
+    destroyed_network,
+    disruptive_updates,
+    is_remainder,
     lost_buckets,
     lost_volumes,
     machines_made,
     machines_of,
+    network_in_use,
+    rename_conflict,
     replaced_nodes,
+    resources_of,
     tainted,
-    touched,
-    undermined,
+    unaffecting_targets,
     unknown_to_state,
     unseen,
 )
@@ -79,7 +79,7 @@ def test_a_machine_is_not_stopped_by_the_way(
     changed: tuple[str, ...], blank: tuple[str, ...], halts: int
 ) -> None:
     summary = PlanSummary((made(NODE, "update", "c-web-1", (), changed=changed),), (), ())
-    assert halted(summary, blank) == (NODE,) * halts
+    assert disruptive_updates(summary, blank) == (NODE,) * halts
     found = unseen("c", summary, blank, SOURCE)
     assert [problem.code for problem in found] == ["KB0404"] * halts
 
@@ -103,11 +103,11 @@ def test_who_gets_a_new_machine(
 def test_what_belongs_to_nodes_that_go() -> None:
     network = replace(change("module.network.terraform_data.network", "update"), node=None)
     summary = PlanSummary((change(NODE, "replace"), change(KEYS, "replace"), network), (), ())
-    assert belongings(summary, ["c-web-1"]) == (NODE, KEYS)
+    assert resources_of(summary, ["c-web-1"]) == (NODE, KEYS)
     assert machines_of(summary, ["c-web-1"]) == (NODE,)
-    assert harmless_parts(summary, ["c-web-1"]) == (("module.network.terraform_data.network",),)
-    assert touched(summary, ["c-web-1"]) == ("c-web-1",)
-    assert touched(summary, ["c-web-2"]) == ()
+    assert unaffecting_targets(summary, ["c-web-1"]) == (("module.network.terraform_data.network",),)
+    assert affected_nodes(summary, ["c-web-1"]) == ("c-web-1",)
+    assert affected_nodes(summary, ["c-web-2"]) == ()
 
 
 def test_a_part_without_nodes_that_go_gets_smaller_until_it_is_one() -> None:
@@ -115,7 +115,7 @@ def test_a_part_without_nodes_that_go_gets_smaller_until_it_is_one() -> None:
     servers = replace(change("module.endpoint.terraform_data.servers", "replace"), node=None)
     made = (replace(change(new, "create"), node="c-web-2"), replace(change(keys, "create"), node="c-web-2"))
     summary = PlanSummary((change(NODE, "delete"), *made, servers), (), ())
-    assert harmless_parts(summary, ["c-web-1"]) == (
+    assert unaffecting_targets(summary, ["c-web-1"]) == (
         (new, keys, servers.address),
         (new, keys),
         (new,),
@@ -233,22 +233,22 @@ def test_what_nodes_stand_on_is_never_taken_away(
 ) -> None:
     one = made(address, kind, None, ("cidr",), reason=reason)
     summary = PlanSummary((one,), (), ())
-    found = undermined("c", summary, carrying, SOURCE)
+    found = network_in_use("c", summary, carrying, SOURCE)
     assert [problem.code for problem in found] == ["KB0407"] * refused
     assert all(address in problem.reason and "cidr" in problem.reason for problem in found)
     if carrying:
-        assert bool(foundations(summary)) == refused
+        assert bool(destroyed_network(summary)) == refused
 
 
 def test_the_rest_of_a_plan() -> None:
     planned = PlanSummary((change(NODE, "create"), change(KEYS, "create")), (), ())
     failed = replace(change(NODE, "replace"), reason="replace_because_tainted")
-    assert carries_on(planned, PlanSummary((failed, change(KEYS, "create")), (), ()))
-    assert carries_on(planned, PlanSummary((), (), ()))
+    assert is_remainder(planned, PlanSummary((failed, change(KEYS, "create")), (), ()))
+    assert is_remainder(planned, PlanSummary((), (), ()))
     # Something else changed meanwhile: nobody agreed to that.
-    assert not carries_on(planned, plan(NODE, "replace"))
-    assert not carries_on(planned, plan(BUCKET, "create"))
-    assert not carries_on(planned, plan(KEYS, "delete"))
+    assert not is_remainder(planned, plan(NODE, "replace"))
+    assert not is_remainder(planned, plan(BUCKET, "create"))
+    assert not is_remainder(planned, plan(KEYS, "delete"))
 
 
 @pytest.mark.parametrize(
@@ -263,5 +263,5 @@ def test_the_rest_of_a_plan() -> None:
 )
 def test_a_rename_goes_alone(kind: Kind, moves: bool, blank: tuple[str, ...], codes: list[str]) -> None:
     moved = (("module.pool_a", "module.pool_b"),) if moves else ()
-    found = entangled("c", replace(plan(NODE, kind), moves=moved), blank, SOURCE)
+    found = rename_conflict("c", replace(plan(NODE, kind), moves=moved), blank, SOURCE)
     assert [problem.code for problem in found] == codes

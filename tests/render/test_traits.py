@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from kbootstrap.plans.checks import halted, lost_buckets, lost_volumes, machines_made, undermined
+from kbootstrap.plans.checks import (
+    disruptive_updates,
+    lost_buckets,
+    lost_volumes,
+    machines_made,
+    network_in_use,
+)
 from kbootstrap.render.traits import ResourceTraits
 from kbootstrap.spec.model import SourceMap
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange, judged
@@ -35,9 +41,9 @@ def test_roles_are_those_of_whole_types_and_names() -> None:
 
 
 def test_a_resize_through_an_attribute_of_another_name_halts_a_machine() -> None:
-    assert halted(plan(NODE, "update", "name", "type"), ()) == (NODE,)
-    assert halted(plan(NODE, "update", "name"), ()) == ()
-    assert halted(plan(NODE, "update", "flavor_name"), ()) == (), "another cloud's attribute"
+    assert disruptive_updates(plan(NODE, "update", "name", "type"), ()) == (NODE,)
+    assert disruptive_updates(plan(NODE, "update", "name"), ()) == ()
+    assert disruptive_updates(plan(NODE, "update", "flavor_name"), ()) == (), "another cloud's attribute"
 
 
 def test_what_holds_data_or_connects_nodes_is_known_by_its_role() -> None:
@@ -48,7 +54,7 @@ def test_what_holds_data_or_connects_nodes_is_known_by_its_role() -> None:
         len(lost_buckets("c", plan('module.storage.next_object_bucket.bucket["b"]', "delete"), SOURCE)) == 1
     )
     network = "module.network.next_vpc_private_network.servers"
-    assert len(undermined("c", plan(network, "delete"), ["c-web-1"], SOURCE)) == 1
+    assert len(network_in_use("c", plan(network, "delete"), ["c-web-1"], SOURCE)) == 1
     address = "module.endpoint.next_lb_ip.api[0]"
-    assert len(undermined("c", plan(address, "replace"), ["c-web-1"], SOURCE)) == 1
-    assert undermined("c", plan(address, "delete"), ["c-web-1"], SOURCE) == ()
+    assert len(network_in_use("c", plan(address, "replace"), ["c-web-1"], SOURCE)) == 1
+    assert network_in_use("c", plan(address, "delete"), ["c-web-1"], SOURCE) == ()

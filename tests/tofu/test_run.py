@@ -120,7 +120,7 @@ async def test_what_is_held_is_held_for_one_plan(tmp_path: Path) -> None:
         return 0, "{}", ""
 
     tofu, _ = make(tmp_path, answer)
-    await tofu.plan(tmp_path / "p", held="module {}\n")
+    await tofu.plan(tmp_path / "p", frozen="module {}\n")
     assert not place.exists()
     place.write_text("of a run that was killed")
     await tofu.plan(tmp_path / "p")

@@ -58,7 +58,7 @@ def steps(wanted: Wanted, writer: str, api: ApiFacts | None) -> Iterator[NoteHos
         )
 
 
-def departed(wanted: Wanted, api: ApiFacts | None) -> dict[str, Recorded]:
+def removed_hosts(wanted: Wanted, api: ApiFacts | None) -> dict[str, Recorded]:
     """Return the machines that the spec no longer has and that must leave the cluster.
 
     One that has left already is concerned when its node came back: the machine was started again.

@@ -32,11 +32,11 @@ from kbootstrap.core.events import Event, Type, phase
 from kbootstrap.engine.context import Context, contexts, locked
 from kbootstrap.engine.destroy_cluster import destroy_cluster
 from kbootstrap.engine.infrastructure import Infrastructure, carry_out
-from kbootstrap.engine.install import fetch_artifacts, refuse
+from kbootstrap.engine.install import fetch_artifacts, verify_allowed
 from kbootstrap.engine.kubeconfig import entries
-from kbootstrap.engine.observe import Nodes, see_nodes
+from kbootstrap.engine.observe import Nodes, observe_nodes
 from kbootstrap.engine.prepare import PLAN_FILE, prepare
-from kbootstrap.engine.snapshot_bundle import SnapshotBundle, gather
+from kbootstrap.engine.snapshot_bundle import SnapshotBundle, fetch_bundle
 from kbootstrap.engine.spec import read_spec
 from kbootstrap.kubeconfig.admin import write_own_copy
 from kbootstrap.spec import derive
@@ -65,14 +65,14 @@ async def rehearse(
     place = context.space.base / FOLDER / context.cluster.name / "rehearsal.yaml"
     _verify_free(place)
     with phase(context.runtime.emit, "snapshot", context.cluster.name):
-        material = await gather(context, wanted)
+        bundle = await fetch_bundle(context, wanted)
     beginning()
     try:
         await _remove(context, place)  # what a run that was killed left
         twin, tofu, planned = await _twin(context, place, provider)
         with locked(twin):
-            found = await _bring_up(twin, tofu, planned, material)
-        rehearsed = Rehearsed(context.cluster.name, material.snapshot, found, time.monotonic() - begun)
+            found = await _bring_up(twin, tofu, planned, bundle)
+        rehearsed = Rehearsed(context.cluster.name, bundle.snapshot, found, time.monotonic() - begun)
         if keep:
             files.write(place.with_name("kept"), "")
             return replace(rehearsed, spec=place, kubeconfig=twin.space.kubeconfig)
@@ -166,18 +166,18 @@ def _written(network: Network) -> dict[str, str]:
 
 
 async def _bring_up(
-    twin: Context, tofu: Infrastructure, planned: PlanSummary, material: SnapshotBundle
+    twin: Context, tofu: Infrastructure, planned: PlanSummary, bundle: SnapshotBundle
 ) -> Contents:
     """Make the machine, put the snapshot on it behind fences, start the API server, and look."""
     emit, cluster = twin.runtime.emit, twin.cluster.name
     async with AsyncExitStack() as stack:
         with phase(emit, "infrastructure", cluster):
             await carry_out(twin, tofu, tofu.root / PLAN_FILE, planned)
-        nodes = await see_nodes(twin, await tofu.outputs(), stack)
-        refuse(twin, nodes)
+        nodes = await observe_nodes(twin, await tofu.outputs(), stack)
+        verify_allowed(twin, nodes)
         with phase(emit, "restore", cluster):
             await _install(twin, nodes)
-            return await _restore(twin, nodes, material)
+            return await _restore(twin, nodes, bundle)
 
 
 async def _install(twin: Context, nodes: Nodes) -> None:
@@ -200,7 +200,7 @@ async def _install(twin: Context, nodes: Nodes) -> None:
                 await actions.put(step.file.content, step.file.path, step.file.mode)
 
 
-async def _restore(twin: Context, nodes: Nodes, material: SnapshotBundle) -> Contents:
+async def _restore(twin: Context, nodes: Nodes, bundle: SnapshotBundle) -> Contents:
     """Restore the snapshot, wait until the API answers here, and return what is in it."""
     (name,) = nodes.hosts
     host, distro, run = nodes.hosts[name], twin.distribution, twin.runtime
@@ -211,15 +211,15 @@ async def _restore(twin: Context, nodes: Nodes, material: SnapshotBundle) -> Con
         return SnapshotStep(node=name, what=what)
 
     with reporter.report(step("isolate the machine")):
-        await rehearsal.fence(host, distro, quoted(material.snapshot.name))
-    with reporter.report(step(f"restore {material.snapshot.name}")):
-        await host.put(material.file or material.content, restore.FILE, mode=0o600, deadline=remote.SAVE)
-        await restore.reset(host, distro, restore.FILE, from_bucket=False, new=material.tokens)
+        await rehearsal.fence(host, distro, quoted(bundle.snapshot.name))
+    with reporter.report(step(f"restore {bundle.snapshot.name}")):
+        await host.put(bundle.file or bundle.content, restore.FILE, mode=0o600, deadline=remote.SAVE)
+        await restore.reset(host, distro, restore.FILE, from_bucket=False, new=bundle.tokens)
     with reporter.report(step("start the API server")) as waiting:
         await actions.start(unit)
         await actions.serving(unit, waiting)
     text = await await_kubeconfig(host, distro, run.redactor)
-    api = connect(text, nodes.door)
+    api = connect(text, nodes.api_endpoint)
     try:
         seen = await patiently(api.nodes)
     finally:

@@ -21,9 +21,9 @@ from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.errors import InstallFailed, PrerequisiteMissing
 from kbootstrap.core.events import phase
 from kbootstrap.engine.context import Context, locked
-from kbootstrap.engine.install import install, refuse
+from kbootstrap.engine.install import install, verify_allowed
 from kbootstrap.engine.kubeconfig import keep_kubeconfig
-from kbootstrap.engine.observe import Nodes, see_nodes
+from kbootstrap.engine.observe import Nodes, observe_nodes
 from kbootstrap.engine.operator import Operator
 from kbootstrap.engine.outputs import made_outputs
 from kbootstrap.engine.snapshot_tokens import tokens_for
@@ -56,7 +56,7 @@ async def bring_back(
 
     The machines must exist. `beginning` is called before the first change. Returns what was restored.
     """
-    nodes = await see_nodes(context, await made_outputs(context), stack)
+    nodes = await observe_nodes(context, await made_outputs(context), stack)
     if rotation.pending(nodes.facts):
         raise PrerequisiteMissing(
             "a rotation of tokens is not complete, and a restore must know which tokens are in use",
@@ -146,10 +146,10 @@ async def _lead(context: Context, nodes: Nodes, leader: str, label: str, *, new:
 
 async def _rejoin(context: Context, stack: AsyncExitStack, leader: str, servers: Sequence[str]) -> None:
     """Let every node join as `apply` does, then take the marks away; the leader's goes last."""
-    nodes = await see_nodes(context, await made_outputs(context), stack)
+    nodes = await observe_nodes(context, await made_outputs(context), stack)
     facts = {name: replace(found, restoring="") for name, found in nodes.facts.items()}
     nodes = replace(nodes, facts=facts, plan=decide(nodes.wanted, facts, nodes.api))
-    refuse(context, nodes)
+    verify_allowed(context, nodes)
     text = await install(context, nodes)
     for name in [*(name for name in servers if name != leader), leader]:
         await restore.unmark(nodes.hosts[name])

@@ -11,7 +11,7 @@ import pytest
 from kbootstrap.cluster.api import observe
 from kbootstrap.cluster.converge.removal import NodeRemover
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.decide.host_record import RECORD, departed, entry, read_record
+from kbootstrap.cluster.decide.host_record import RECORD, entry, read_record, removed_hosts
 from kbootstrap.cluster.decide.removal import Removal
 from kbootstrap.cluster.state.model import ApiFacts, Recorded, Wanted
 from kbootstrap.cluster.steps.api import NoteHosts
@@ -71,11 +71,11 @@ def test_hosts_are_noted_once_by_the_first_server() -> None:
 def test_who_has_left_the_spec() -> None:
     wanted = known(desired(1, 1))
     left = {GONE: machine(left=True)}
-    assert departed(wanted, None) == {}
-    assert departed(wanted, seen(wanted)) == {}
-    assert departed(wanted, seen(wanted, {GONE: machine()})) == {GONE: machine()}
-    assert departed(wanted, seen(wanted, left)) == {}, "nothing is left to do"
-    assert departed(wanted, seen(wanted, left, {GONE: {}})) == left, "its machine was started again"
+    assert removed_hosts(wanted, None) == {}
+    assert removed_hosts(wanted, seen(wanted)) == {}
+    assert removed_hosts(wanted, seen(wanted, {GONE: machine()})) == {GONE: machine()}
+    assert removed_hosts(wanted, seen(wanted, left)) == {}, "nothing is left to do"
+    assert removed_hosts(wanted, seen(wanted, left, {GONE: {}})) == left, "its machine was started again"
 
 
 def planned(*, unseen: str = "", ready: bool = True, there: bool = True) -> Plan:
