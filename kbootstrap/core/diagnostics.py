@@ -10,6 +10,8 @@ import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from kbootstrap.core.codes import title
+
 SpecPath = tuple[str | int, ...]
 """A place in the resolved spec: `("clusters", "production", "pools", 0, "nodes")`. List items by index."""
 
@@ -59,17 +61,22 @@ class Diagnostic:
     """One problem: `code` is stable (`KBnnnn`, explained by `kbootstrap explain`); `span` is where.
 
     `span` is None only where no line exists (a missing file, a failure of a provider without a trace).
-    `label` is what is written under the snippet's marker, a few words.
+    `label` is what is written under the snippet's marker, a few words. `summary` is the code's title, unless
+    something more specific is known.
     """
 
     code: str
-    summary: str
     reason: str
     help: str = ""
     span: Span | None = None
     label: str = ""
     related: tuple[Related, ...] = ()
     severity: Severity = Severity.ERROR
+    summary: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.summary:
+            object.__setattr__(self, "summary", title(self.code))
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

@@ -155,7 +155,6 @@ def lost_buckets(cluster: str, infrastructure: PlanSummary, source: SourceMap) -
     return tuple(
         Diagnostic(
             "KB0406",
-            "Buckets are not deleted by a change of the spec",
             f"The spec no longer has the bucket {key(change.address)}, and the plan would delete it.",
             f"Write it again, or give it up: `tofu state rm '{change.address}'` in the cluster's root leaves "
             "it in the cloud, where it can be deleted by hand.",
@@ -192,7 +191,6 @@ def rename_conflict(
     return (
         Diagnostic(
             "KB0419",
-            "Apply pool renames separately",
             f"A pool is renamed, and {', '.join(leaving)} would be removed or replaced in the same run.",
             "Apply the rename first and the rest after it, or the other way round.",
             source.key(("clusters", cluster)),
@@ -229,7 +227,6 @@ def _unseen(cluster: str, change: ResourceChange, source: SourceMap) -> Diagnost
     path: SpecPath = change.spec or ("clusters", cluster)
     return Diagnostic(
         "KB0404",
-        "A node cannot be removed while the others are not visible",
         f"The plan would {verb} the machine of {change.node}{because}. A node leaves its cluster before, and "
         "the cluster cannot be observed now.",
         "Restore the previous spec and apply it: that repairs the other machines. Then change the spec.",
@@ -241,7 +238,6 @@ def _undermining(cluster: str, change: ResourceChange, source: SourceMap) -> Dia
     because = f" because of {', '.join(change.because)}" if change.because else ""
     return Diagnostic(
         "KB0407",
-        "The plan destroys network resources in use",
         f"The plan would {change.kind} {change.address}{because}. Nodes that carry the cluster are "
         "connected by it, or known by its address.",
         "Put the spec back as it was, or make the cluster again: kbootstrap destroy, then kbootstrap apply.",
@@ -255,7 +251,6 @@ def _losing(cluster: str, change: ResourceChange, source: SourceMap) -> Diagnost
     because = f" because of {', '.join(change.because or change.smaller)}" if change.kind != "delete" else ""
     return Diagnostic(
         "KB0418",
-        "Volumes are not deleted by a change of the spec",
         f"The plan would {verb} the volume {name} of {change.node}{because}, and its data would be lost.",
         "Write the volume as it was. To give one up, unmount it on the node, then leave it to the cloud: "
         f"`tofu state rm '{change.address}'` in the cluster's root.",

@@ -55,7 +55,6 @@ def _provider(name: str, settings: schemas.Json, path: SpecPath, source: SourceM
     yield Problem(
         Diagnostic(
             "KB0208",
-            "Unknown provider",
             f"There is no provider {flaw.quote(name)}.",
             f"Did you mean `{meant}`?" if meant else f"There are: {', '.join(known)}.",
             source.key(path),

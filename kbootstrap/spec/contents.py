@@ -55,7 +55,6 @@ def problems(spec: Spec, clusters: Iterable[Cluster], env: Mapping[str, str]) ->
             if error.code == "KB0364":
                 yield Diagnostic(
                     "KB0364",
-                    "Private key where a public one belongs",
                     f"{place[0].upper()}{place[1:]} holds a private key. It is named for {use.what}, which "
                     "go to other machines and into the state.",
                     error.hint or "",
@@ -65,7 +64,6 @@ def problems(spec: Spec, clusters: Iterable[Cluster], env: Mapping[str, str]) ->
         if wrong:
             yield Diagnostic(
                 "KB0365",
-                "Content does not fit",
                 f"{place[0].upper()}{place[1:]} is named for {use.what}, and {wrong}.",
                 "Correct it, or name another file or variable.",
                 span,

@@ -128,7 +128,7 @@ class _Composer:
     def stop(
         self, code: str, summary: str, reason: str, help_: str, span: Span, *more: Related
     ) -> StopReading:
-        return StopReading(Diagnostic(code, summary, reason, help_, span, related=more))
+        return StopReading(Diagnostic(code, reason, help_, span, related=more, summary=summary))
 
     def next(self) -> _Event:
         try:
@@ -262,13 +262,13 @@ class _Composer:
         self.diagnostics.append(
             Diagnostic(
                 "KB0111",
-                "Key is not text",
                 "YAML reads this key as a number, true, false, nothing, a list or a map; keys of a spec are "
                 "text.",
                 f'Write it in quotes: "{written}".'
                 if isinstance(node, Scalar) and written
                 else "Write a name.",
                 node.span,
+                summary="Key is not text",
             )
         )
         return None
@@ -277,12 +277,12 @@ class _Composer:
         self.diagnostics.append(
             Diagnostic(
                 "KB0107",
-                "Key written twice",
                 f"`{key}` stands twice in the same map, and only one of the two values could count.",
                 "Delete one of them, or merge the two values into one.",
                 span,
                 "again here",
                 (Related(first, "first here"),),
+                summary="Key written twice",
             )
         )
 
@@ -293,10 +293,10 @@ class _Composer:
             self.diagnostics.append(
                 Diagnostic(
                     "KB0113",
-                    "`<<` needs a map",
                     "`<<` puts the entries of another map here; this is something else.",
                     "Refer to the anchor of a map (`<<: *name`) or to a list of them.",
                     node.span,
+                    summary="`<<` needs a map",
                 )
             )
         return maps

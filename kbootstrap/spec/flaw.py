@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """Why a value is not right, as parts of a diagnostic."""
+    """Why a value is not right, as parts of a diagnostic; `summary` as there."""
 
     code: str
-    summary: str
     reason: str
     help: str
+    summary: str = ""
 
 
 def close(word: str, known: Iterable[str]) -> str | None:

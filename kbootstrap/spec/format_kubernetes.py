@@ -30,21 +30,21 @@ def kubernetes_version(value: str) -> Flaw | None:
     summary = "Not a full version"
     reason = f"{quote(value)} is not how releases are named: every part counts, so that nodes never differ."
     if distributions.of_version(f"v{value}"):
-        return Flaw("KB0341", summary, reason, f"Write `v{value}`.")
+        return Flaw("KB0341", reason, f"Write `v{value}`.", summary=summary)
     if re.fullmatch(r"v?\d{1,3}(\.\d{1,3}){0,2}", value):
         number = ".".join([*value.removeprefix("v").split("."), "0", "0"][:3])
         named = [f"`{one.version.first(f'v{number}')}` for {one.title}" for one in distributions.every()]
         help_ = f"Write the whole name, such as {' or '.join(named)}."
-        return Flaw("KB0341", summary, reason, help_)
+        return Flaw("KB0341", reason, help_, summary=summary)
     if value in {"stable", "latest", "testing"}:
         return Flaw(
             "KB0341",
-            summary,
             f"{quote(value)} is a channel: what it means changes from day to day.",
             f"Write a version, such as `{distributions.default().version.example}`.",
+            summary=summary,
         )
     examples = [f"`{one.version.example}` for {one.title}" for one in distributions.every()]
-    return Flaw("KB0341", summary, reason, f"Write {' or '.join(examples)}.")
+    return Flaw("KB0341", reason, f"Write {' or '.join(examples)}.", summary=summary)
 
 
 def percentage(value: str) -> Flaw | None:
@@ -56,7 +56,7 @@ def percentage(value: str) -> Flaw | None:
         help_ = f"Write {quote(number + '%')}, or the number of nodes without quotes."
     else:
         help_ = "Write `25%`, or a number of nodes such as `2`."
-    return Flaw("KB0359", "Not a percentage", f"{quote(value)} is no percentage from 1% to 100%.", help_)
+    return Flaw("KB0359", f"{quote(value)} is no percentage from 1% to 100%.", help_)
 
 
 def taint(value: str) -> Flaw | None:
@@ -66,26 +66,25 @@ def taint(value: str) -> Flaw | None:
     if not colon:
         return Flaw(
             "KB0342",
-            summary,
             f"{quote(value)} has no effect.",
             f"Write {quote(value + ':NoSchedule')}, or another effect: {', '.join(EFFECTS)}.",
+            summary=summary,
         )
     if effect not in EFFECTS:
         meant = close(effect, EFFECTS)
         help_ = f"Did you mean `{meant}`?" if meant else f"Write one of {', '.join(EFFECTS)}."
-        return Flaw("KB0342", summary, f"{quote(effect)} is no effect.", help_)
+        return Flaw("KB0342", f"{quote(effect)} is no effect.", help_, summary=summary)
     key, _, content = body.partition("=")
     if _qualified_name(key) is not None or (content and not _LABEL_NAME.fullmatch(content)):
         return Flaw(
             "KB0342",
-            summary,
             f"{quote(value)} is not `key=value:Effect` with a label's key and value.",
             "Write `dedicated=db:NoSchedule`.",
+            summary=summary,
         )
     if owner := system_labels.TAINTS.get(key):
         return Flaw(
             "KB0362",
-            "Label or taint of the system",
             f"{owner} adds and removes the taint `{key}` by the node's condition.",
             "Use a key of your own, such as `dedicated=db:NoSchedule`.",
         )
@@ -97,7 +96,6 @@ def label_key(value: str) -> Flaw | None:
     if owner := system_labels.LABELS.get(value):
         return Flaw(
             "KB0362",
-            "Label or taint of the system",
             f"{owner} sets `{value}`, and other programs rely on its value.",
             f"Use a label of your own, such as `example.org/{value.rpartition('/')[2]}`.",
         )
@@ -112,7 +110,6 @@ def _qualified_name(value: str) -> Flaw | None:
         return None
     return Flaw(
         "KB0343",
-        "Label not allowed",
         f"{quote(value)} is no key of a label: at most 63 letters, digits, `-`, `_`, `.`, and a domain with "
         "a slash before it.",
         "Write `tier` or `example.org/tier`.",
@@ -125,7 +122,6 @@ def label_value(value: str) -> Flaw | None:
         return None
     return Flaw(
         "KB0343",
-        "Label not allowed",
         f"{quote(value)} is no value of a label: at most 63 letters, digits, `-`, `_`, `.`, beginning and "
         "ending with a letter or digit.",
         "Shorten it, or replace the other characters by dashes.",
@@ -139,7 +135,6 @@ def schedule(value: str) -> Flaw | None:
         return None
     return Flaw(
         "KB0340",
-        "Invalid schedule",
         reason,
         'Write minute, hour, day, month, weekday: "0 */6 * * *" is every six hours.',
     )
@@ -157,9 +152,9 @@ def absolute_path(value: str) -> Flaw | None:
         return None
     return Flaw(
         "KB0210",
-        "Not an absolute path",
         f"{quote(value)} must begin with a slash, be more than `/`, and have no `..`, space, colon or comma.",
         "Write `/var/lib/data`.",
+        summary="Not an absolute path",
     )
 
 
@@ -168,25 +163,27 @@ def public_key(value: str) -> Flaw | None:
     if is_private_key(value):
         return Flaw(
             "KB0210",
-            "Private key in the spec",
             "This is a private key; it is public as soon as the spec is committed.",
             "Make a new key pair, and write the public key, or `{file: ~/.ssh/id_ed25519.pub}`.",
+            summary="Private key in the spec",
         )
     if _PUBLIC_KEY.fullmatch(value):
         if _is_whole(*value.split()[:2]):
             return None
         return Flaw(
             "KB0210",
-            "Not a public key",
             "The key is cut off, or its text is of another type than its first word.",
             "Copy the line of the `.pub` file again, as a whole.",
+            summary="Not a public key",
         )
     help_ = (
         f"Write `{{file: {value}}}`."
         if value.startswith(("~", "/", "."))
         else "Write `{file: ~/.ssh/id_ed25519.pub}`, or the line of that file."
     )
-    return Flaw("KB0210", "Not a public key", "This is not a line such as `ssh-ed25519 AAAA… name`.", help_)
+    return Flaw(
+        "KB0210", "This is not a line such as `ssh-ed25519 AAAA… name`.", help_, summary="Not a public key"
+    )
 
 
 def authorized_key(line: str) -> Flaw | None:

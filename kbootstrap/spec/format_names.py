@@ -24,7 +24,7 @@ def dns_label(value: str) -> Flaw | None:
         f"{quote(value)} becomes part of names of machines: 1 to 63 lower-case letters, digits and dashes, "
         "a letter first, no dash at the end."
     )
-    return Flaw("KB0301", "Name not allowed", reason, help_)
+    return Flaw("KB0301", reason, help_)
 
 
 def node_name(value: str) -> Flaw | None:
@@ -35,7 +35,7 @@ def node_name(value: str) -> Flaw | None:
         f"{quote(value)} becomes the node's name in Kubernetes: at most 63 lower-case letters, digits, "
         "dashes and dots."
     )
-    return Flaw("KB0301", "Name not allowed", reason, "Write the machine's host name in lower case.")
+    return Flaw("KB0301", reason, "Write the machine's host name in lower case.")
 
 
 def bucket_name(value: str) -> Flaw | None:
@@ -43,7 +43,7 @@ def bucket_name(value: str) -> Flaw | None:
     if _BUCKET.fullmatch(value) and ".." not in value:
         return None
     reason = f"{quote(value)} is no bucket name: 3 to 63 lower-case letters, digits, dashes and dots."
-    return Flaw("KB0301", "Name not allowed", reason, "Write a name such as `exponent-backups`.")
+    return Flaw("KB0301", reason, "Write a name such as `exponent-backups`.")
 
 
 def env_name(value: str) -> Flaw | None:
@@ -53,10 +53,10 @@ def env_name(value: str) -> Flaw | None:
     # The value is not shown: people put the secret itself here.
     return Flaw(
         "KB0210",
-        "Not a variable's name",
         "The name of an environment variable has letters, digits and underscores only; the secret itself "
         "must not stand here.",
         "Write the name without `$`, such as `KB_S3`.",
+        summary="Not a variable's name",
     )
 
 
@@ -66,7 +66,6 @@ def user_name(value: str) -> Flaw | None:
         return None
     return Flaw(
         "KB0301",
-        "Name not allowed",
         f"{quote(value)} is no name of a Linux user.",
         "Write a name such as `debian`.",
     )

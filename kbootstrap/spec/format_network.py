@@ -24,9 +24,9 @@ def cidr(value: str) -> Flaw | None:
             IPv4Address(address)
             return Flaw(
                 "KB0210",
-                summary,
                 f"{quote(value)} has no prefix length.",
                 f"Write {quote(address + '/24')}, with the length that you mean.",
+                summary=summary,
             )
         network = IPv4Network(value, strict=False)
     except ValueError:
@@ -34,11 +34,14 @@ def cidr(value: str) -> Flaw | None:
         if ":" in value:
             reason += " IPv6 is not supported yet."
         return Flaw(
-            "KB0210", summary, reason, "Write four numbers from 0 to 255, a slash and a number from 1 to 32."
+            "KB0210",
+            reason,
+            "Write four numbers from 0 to 255, a slash and a number from 1 to 32.",
+            summary=summary,
         )
     if str(network.network_address) != address:
         reason = f"{quote(value)} is an address inside of {network}, not the network itself."
-        return Flaw("KB0210", summary, reason, f"Write {quote(str(network))}.")
+        return Flaw("KB0210", reason, f"Write {quote(str(network))}.", summary=summary)
     return None
 
 
@@ -50,7 +53,6 @@ def address(value: str) -> Flaw | None:
         except AddressValueError:
             return Flaw(
                 "KB0345",
-                "Not an address",
                 f"{quote(value)} is no IPv4 address.",
                 "Write four numbers from 0 to 255, such as `10.0.0.11`.",
             )
@@ -60,7 +62,6 @@ def address(value: str) -> Flaw | None:
     more = " A port has its own key, `port`, and so has the user." if ":" in value or "@" in value else ""
     return Flaw(
         "KB0345",
-        "Not an address",
         f"{quote(value)} is neither an IPv4 address nor a host name.{more}",
         "Write `10.0.0.11` or `node-1.example.org`.",
     )
@@ -73,7 +74,6 @@ def ipv4(value: str) -> Flaw | None:
     more = " IPv6 is not supported yet." if ":" in value else ""
     return Flaw(
         "KB0345",
-        "Not an address",
         f"{quote(value)} is no IPv4 address.{more}",
         "Write four numbers from 0 to 255, such as `9.9.9.9`.",
     )
@@ -93,7 +93,6 @@ def api_endpoint(value: str) -> Flaw | None:
     )
     return Flaw(
         "KB0344",
-        "Invalid API endpoint",
         f"{quote(value)} is none of `load_balancer`, `floating_ip`, an IPv4 address, a host name with dots.",
         help_,
     )
@@ -107,7 +106,7 @@ def url(value: str) -> Flaw | None:
     # The value is not shown: it may hold a password.
     return Flaw(
         "KB0210",
-        "Not a URL",
         f"This is not `https://host/path` without user, query and fragment.{more}",
         "Write `https://mirror.example.org/kubernetes`.",
+        summary="Not a URL",
     )

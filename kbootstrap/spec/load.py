@@ -102,7 +102,6 @@ def _empty(root: document.Node | None, text: str, name: str) -> Diagnostic:
     if isinstance(root, document.Scalar) and root.value is not None:
         return Diagnostic(
             "KB0202",
-            "Wrong type",
             "A spec is a map, `key: value` lines, and this file is a single text.",
             "Check that this is the right file; `kbootstrap init` writes a first spec.",
             root.span,
@@ -110,18 +109,18 @@ def _empty(root: document.Node | None, text: str, name: str) -> Diagnostic:
     first = reading.lines(text)[0]
     return Diagnostic(
         "KB0101",
-        "File is empty",
         f"There is nothing but comments and blank lines in {name}.",
         "`kbootstrap init` writes a first spec.",
         Span(name, 1, 1, 1, first),
+        summary="File is empty",
     )
 
 
 def _too_many(span: Span) -> Diagnostic:
     return Diagnostic(
         "KB0110",
-        "Too many values",
         f"With `defaults:` in every cluster, the spec has more than {document.VALUES:,} values.",
         "Divide it into several specs.",
         span,
+        summary="Too many values",
     )

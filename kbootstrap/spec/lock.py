@@ -197,7 +197,6 @@ def _no_room(spec: Spec, cluster: Cluster, pool: Pool) -> Diagnostic:
     network = cluster.network
     return Diagnostic(
         "KB0411",
-        "No addresses left in the agents' subnet",
         f"Pool {pool.name} needs {max(SMALLEST, pool.capacity)} consecutive addresses, and the blocks that "
         "the "
         f"lock file holds for other pools leave none in {network.agents if network else 'the subnet'}.",

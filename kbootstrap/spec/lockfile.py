@@ -53,7 +53,6 @@ def read(path: Path) -> Lock:
     except _Broken as broken:
         problem = Diagnostic(
             "KB0410",
-            "Lock file is broken",
             broken.reason,
             "Take the file from version control, or delete it: nodes may then get other addresses.",
             broken.span,

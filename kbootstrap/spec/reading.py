@@ -69,10 +69,10 @@ def decode(data: bytes, name: str) -> str | Diagnostic:
     if len(data) > LIMIT:
         return Diagnostic(
             "KB0104",
-            "File is too large",
             f"A spec has at most {LIMIT // 1024} KiB, and {name} has more.",
             "Check that this is the right file, or divide it into several specs.",
             Span(name, 1, 1, 1),
+            summary="File is too large",
         )
     for mark, encoding in _MARKS:
         if data.startswith(mark):
@@ -84,10 +84,10 @@ def decode(data: bytes, name: str) -> str | Diagnostic:
         line = data.count(b"\n", 0, at) + 1
         return Diagnostic(
             "KB0103",
-            "File is not text",
             f"{name} contains a NUL byte, as archives, images and programs do.",
             "Check that this is the right file.",
             Span(name, line, 1, 1),
+            summary="File is not text",
         )
     try:
         text = data.decode("utf-8").removeprefix("\ufeff")
@@ -113,19 +113,19 @@ def _forbidden(text: str, name: str) -> Diagnostic | None:
     column = len(before[-1]) + 1
     return Diagnostic(
         "KB0103",
-        "Character that YAML does not allow",
         f"The character U+{ord(found.group()):04X} is invisible and has no place in YAML.",
         "Delete it; it often comes from copying out of a web page or a document.",
         Span(name, len(before), column, column + 1, lines(text)[len(before) - 1]),
+        summary="Character that YAML does not allow",
     )
 
 
 def _wrong_encoding(name: str, span: Span, found: str, encoding: str) -> Diagnostic:
     return Diagnostic(
         "KB0102",
-        "File is not UTF-8",
         found,
         f"Save {name} as UTF-8: editors offer it when saving, `iconv -f {encoding} -t UTF-8` converts a "
         "file.",
         span,
+        summary="File is not UTF-8",
     )

@@ -26,9 +26,9 @@ def networks(spec: Spec) -> Iterator[Diagnostic]:
                 spec,
                 Flaw(
                     "KB0317",
-                    "Networks of two clusters overlap",
                     f"{first} and {second} would both be networks of this machine.",
                     "Set `network` of one of them to addresses of its own.",
+                    summary="Networks of two clusters overlap",
                 ),
                 (other, ("network", "cidr")),
                 (cluster, ("network", "cidr")),
@@ -46,7 +46,6 @@ def api_ports(spec: Spec) -> Iterator[Diagnostic]:
                 spec,
                 Flaw(
                     "KB0318",
-                    "Two clusters have one API port",
                     f"The API of both would answer on port {port} of this machine.",
                     "Set `provider.local.api_port` of one of them to another port.",
                 ),
@@ -64,4 +63,4 @@ def _clash(
         written = spec.source.written(full)
         spans.append(spec.source.value(full) if written else spec.source.key(("clusters", cluster.name)))
     related = (Related(spans[1], "the other one"),) if spans[1] and spans[1] != spans[0] else ()
-    return Diagnostic(flaw.code, flaw.summary, flaw.reason, flaw.help, spans[0], related=related)
+    return Diagnostic(flaw.code, flaw.reason, flaw.help, spans[0], related=related, summary=flaw.summary)

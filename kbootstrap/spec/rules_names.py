@@ -26,7 +26,6 @@ def reserved(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
         if pool.name == CONTROL_PLANE:
             yield Diagnostic(
                 "KB0304",
-                "Reserved name",
                 f"`{CONTROL_PLANE}` is the name of the control plane's own nodes.",
                 "Give the pool another name.",
                 spec.source.value(("clusters", cluster.name, "pools", index, "name")),
@@ -34,7 +33,6 @@ def reserved(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
     if cluster.name in RESERVED_CLUSTERS:
         yield Diagnostic(
             "KB0304",
-            "Reserved name",
             f"A folder of kbootstrap's own is named `{cluster.name}`.",
             "Give the cluster another name.",
             spec.source.key(("clusters", cluster.name)),
@@ -50,7 +48,6 @@ def node_names(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
             span = spec.source.key(("clusters", cluster.name)) if where == path else spec.source.value(where)
             yield Diagnostic(
                 "KB0302",
-                "Node name is too long",
                 f"The last node would be `{longest}`: {len(longest)} characters, and a host name has at most "
                 f"{LONGEST_NODE}.",
                 f"Shorten the name of the pool or of the cluster by {len(longest) - LONGEST_NODE}.",
@@ -77,7 +74,6 @@ def former_names(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
                 first = spec.source.key(taken[former])
                 yield Diagnostic(
                     "KB0305",
-                    "Former name is taken",
                     f"Pool {pool.name} was named `{former}` and its nodes still are, and the spec uses that "
                     "name for something else.",
                     "Give the other pool a name that no pool had. Two pools cannot exchange their names.",
@@ -168,7 +164,6 @@ def _twice(spec: Spec, places: Iterable[tuple[str, SpecPath]], what: str, why: s
 def _double(what: str, why: str, span: Span | None, first: Span | None) -> Diagnostic:
     return Diagnostic(
         "KB0303",
-        "Duplicate name or address",
         f"The {what} stands here for the second time. {why}",
         "Rename or delete one of them.",
         span,

@@ -38,7 +38,6 @@ def subnets_outside(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
             around = spec.source.value((*base, "cidr"))
             yield Diagnostic(
                 "KB0311",
-                "Subnet lies outside of the network",
                 f"{subnet} is not inside of {network.cidr}.",
                 f"Choose a part of {network.cidr}, or widen `cidr`.",
                 spec.source.value((*base, key)),
@@ -72,7 +71,6 @@ def agents_size(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
         related = spec.source.value(("clusters", cluster.name, "pools", largest))
         yield Diagnostic(
             "KB0313",
-            "Not enough addresses",
             f"The pools need {needed} addresses (each at least {lock.SMALLEST}, an autoscaled one its "
             "`max`), and "
             f"{subnet} has {room} for them.",
@@ -118,7 +116,6 @@ def pod_addresses(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
     if nodes > room:
         yield Diagnostic(
             "KB0313",
-            "Not enough addresses",
             f"Each node takes a /{derive.NODE_MASK} of `pod_cidr`, and {pods} has {room} of them for "
             f"{nodes} nodes.",
             "Set a larger `kubernetes.pod_cidr`; it cannot change once the cluster exists.",
@@ -129,7 +126,6 @@ def pod_addresses(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
 def _too_small(spec: Spec, path: SpecPath, subnet: IPv4Network) -> Diagnostic:
     return Diagnostic(
         "KB0312",
-        "Subnet is too small",
         f"{subnet} has {subnet.num_addresses} addresses; the first 10 are kept for gateways and services, "
         "the nodes "
         f"follow.",
@@ -142,7 +138,7 @@ def _overlap(spec: Spec, reason: str, path: SpecPath, other: SpecPath, help_: st
     span, second = spec.source.value(path), spec.source.value(other)
     seen = second is not None and second != span and spec.source.written(other)
     related = (Related(second, "the other one"),) if second and seen else ()
-    return Diagnostic("KB0310", "Addresses overlap", reason, help_, span, related=related)
+    return Diagnostic("KB0310", reason, help_, span, related=related)
 
 
 def _prefix_for(nodes: int) -> int:

@@ -17,7 +17,6 @@ def quorum(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
         key = "hosts" if cluster.control_plane.hosts else "nodes"
         yield Diagnostic(
             "KB0320",
-            "Even number of control-plane nodes",
             f"With {count} nodes etcd needs {count // 2 + 1} to agree, so it survives the loss of "
             f"{(count - 1) // 2}: no more than with {count - 1}, and there is one more node to lose.",
             f"Write {count - 1} or {count + 1}.",
@@ -33,7 +32,6 @@ def autoscaling_bounds(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
             span = spec.source.value((*path, "autoscaling", "max"))
             yield Diagnostic(
                 "KB0321",
-                "Minimum size is above the maximum",
                 f"Pool {pool.name} may have {bounds.min} nodes or more, and {bounds.max} or fewer.",
                 "Exchange `min` and `max`.",
                 spec.source.value((*path, "autoscaling", "min")),
@@ -49,7 +47,6 @@ def one_size(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
             other = spec.source.key((*path, written[0]))
             yield Diagnostic(
                 "KB0322",
-                "Size is set twice",
                 f"Pool {pool.name} has both `{written[0]}` and `{key}`, and each says how many nodes there "
                 "are.",
                 "Delete one of them.",
@@ -69,7 +66,6 @@ def duplicate_taints(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
             span = spec.source.value((*path, "taints", earlier))
             yield Diagnostic(
                 "KB0363",
-                "Two taints with one key and effect",
                 f"A node has one value of `{taint.key}` with the effect {taint.effect}; with two the kubelet "
                 "does not start.",
                 "Delete one of them, or give it another key or effect.",
@@ -89,7 +85,6 @@ def known_pools(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
             path: SpecPath = ("clusters", cluster.name, "ingress", "load_balancers", index, "pool")
             yield Diagnostic(
                 "KB0330",
-                "Unknown pool",
                 f"The cluster has no pool {flaw.quote(balancer.pool)}.",
                 f"Did you mean `{meant}`?" if meant else known,
                 spec.source.value(path),
@@ -108,7 +103,6 @@ def version_of_distribution(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic
     number = cluster.kubernetes.version.partition("+")[0]
     yield Diagnostic(
         "KB0346",
-        "Version of another distribution",
         f"{cluster.kubernetes.version} is no version of {wanted}: those end in `{form.first('')}`.",
         f"Write `{form.first(number)}`, or change `distribution`.",
         spec.source.value((*base, "version")),

@@ -41,7 +41,6 @@ def known(spec: Spec) -> Iterator[Diagnostic]:
         close = get_close_matches(name, PLACES, n=1)
         yield Diagnostic(
             "KB0347",
-            "Unknown backend",
             f"OpenTofu has no backend `{name}` that kbootstrap knows.",
             f"Did you mean `{close[0]}`?" if close else f"There are: {', '.join(sorted(PLACES))}.",
             spec.source.key(("state", "backend", name)),
@@ -58,20 +57,20 @@ def one_for_each_cluster(spec: Spec) -> Iterator[Diagnostic]:
     if not default and place not in spec.state.settings:
         yield Diagnostic(
             "KB0348",
-            "State has no place",
             f"The backend `{name}` needs `{place}`.",
             f"Write `{place}:` with `{{cluster}}` in it: https://example.org/state/{{cluster}}.",
             spec.source.key(path),
+            summary="State has no place",
         )
     elif len(spec.clusters) > 1 and shared(spec):
         yield Diagnostic(
             "KB0348",
-            "Clusters would share one state",
             f"`{place}` is the same for all {len(spec.clusters)} clusters: each would destroy the others.",
             f"Write `{{cluster}}` into it, or delete `{place}`: it follows from the names then."
             if default
             else "Write `{cluster}` into it: https://example.org/state/{cluster}.",
             spec.source.value((*path, place)),
+            summary="Clusters would share one state",
         )
 
 
@@ -85,7 +84,6 @@ def no_secrets(spec: Spec) -> Iterator[Diagnostic]:
         if variable:
             yield Diagnostic(
                 "KB0349",
-                "Secret in the spec",
                 f"{what}, and everything in the spec is rendered and committed.",
                 f"Delete it here, and set {variable} in the environment.",
                 spec.source.key((*base, key)),
@@ -100,7 +98,6 @@ def locked(spec: Spec) -> Iterator[Diagnostic]:
         other = s3_endpoint(spec) is not None
         yield Diagnostic(
             "KB0357",
-            "State is not locked",
             "Two runs on different machines could change this state at once; kbootstrap's own lock holds for "
             "this machine only.",
             "Write `use_lockfile: true` where the storage knows conditional writes (not all do: some answer "
@@ -113,7 +110,6 @@ def locked(spec: Spec) -> Iterator[Diagnostic]:
     if spec.state.backend == "http" and "lock_address" not in settings:
         yield Diagnostic(
             "KB0357",
-            "State is not locked",
             "Without `lock_address` two runs on different machines could change this state at once.",
             "Write `lock_address` and `unlock_address`, if the server knows locks.",
             spec.source.key(base),

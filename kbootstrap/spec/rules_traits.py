@@ -18,14 +18,16 @@ def network(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
     if trait == "required" and cluster.network is None:
         yield Diagnostic(
             "KB0316",
-            "Network is missing",
             f"Provider {provider} makes the cluster's network, and needs to know its addresses.",
             "Write `network: {cidr: 10.20.0.0/16, control_plane: 10.20.0.0/24, agents: 10.20.4.0/22}`.",
             spec.source.key(("clusters", cluster.name)),
+            summary="Network is missing",
         )
     if trait == "refused" and cluster.network is not None:
         reason = f"With provider {provider} the machines have their addresses already."
-        yield Diagnostic("KB0316", "Network is not used", reason, "Delete `network`.", spec.source.key(path))
+        yield Diagnostic(
+            "KB0316", reason, "Delete `network`.", spec.source.key(path), summary="Network is not used"
+        )
 
 
 def flavor(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
@@ -37,15 +39,15 @@ def flavor(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
         if trait == "required" and pool.flavor is None:
             yield Diagnostic(
                 "KB0323",
-                "Flavor is missing",
                 f"Provider {provider} needs to know what machines of pool {pool.name} look like.",
                 f"Write `flavor:` with a name of your cloud{shown}.",
                 spec.source.key(path) if path[-1] == "control_plane" else spec.source.value(path),
+                summary="Flavor is missing",
             )
         if trait == "refused" and pool.flavor is not None:
             reason = f"Machines of provider {provider} have no flavor."
             where = spec.source.key((*path, "flavor"))
-            yield Diagnostic("KB0323", "Flavor is not used", reason, "Delete `flavor`.", where)
+            yield Diagnostic("KB0323", reason, "Delete `flavor`.", where, summary="Flavor is not used")
 
 
 def hosts(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
@@ -57,15 +59,17 @@ def hosts(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
             written = next((k for k in ("nodes", "autoscaling") if spec.source.written((*path, k))), None)
             yield Diagnostic(
                 "KB0324",
-                "Hosts are missing",
                 f"Provider {provider} makes no machines: pool {pool.name} must list those that exist.",
                 "Write `hosts: [{name: node-1, address: 10.0.0.11}]`.",
                 spec.source.key((*path, written) if written else path),
+                summary="Hosts are missing",
             )
         if trait == "refused" and pool.hosts:
             reason = f"Provider {provider} makes the machines itself."
             help_ = "Delete `hosts` and write `nodes:` with their number."
-            yield Diagnostic("KB0324", "Hosts are not used", reason, help_, spec.source.key((*path, "hosts")))
+            yield Diagnostic(
+                "KB0324", reason, help_, spec.source.key((*path, "hosts")), summary="Hosts are not used"
+            )
 
 
 def endpoint(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
@@ -74,7 +78,6 @@ def endpoint(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
     if schemas.trait(provider, "hosts") == "required" and cluster.api.endpoint in topology.MADE_ENDPOINTS:
         yield Diagnostic(
             "KB0344",
-            "Invalid API endpoint",
             f"Provider {provider} makes no infrastructure, so there is no `{cluster.api.endpoint}`.",
             "Write the address or host name where the API answers.",
             spec.source.value(("clusters", cluster.name, "api", "endpoint")),

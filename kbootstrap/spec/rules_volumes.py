@@ -41,7 +41,6 @@ def mounts(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
             if reason:
                 yield Diagnostic(
                     "KB0328",
-                    "Folder cannot be a mount point",
                     f"{volume.folder} {reason}.",
                     f"Write a folder of its own, such as /var/lib/{volume.name}.",
                     spec.source.value((*path, "volumes", index, "mount")),

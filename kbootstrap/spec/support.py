@@ -96,7 +96,6 @@ def _judge(spec: Spec, provider: str, path: SpecPath, row: UnsupportedKey | Pool
     if why := schemas.no_effect(provider).get(row.name):
         yield Diagnostic(
             "KB0403",
-            "Key has no effect with this provider",
             f"Provider {provider} cannot use `{path[-1]}`: {why}.",
             "Delete the key, or set it only for clusters of other providers.",
             spec.source.key(path),
@@ -108,7 +107,6 @@ def _judge(spec: Spec, provider: str, path: SpecPath, row: UnsupportedKey | Pool
 def _not_yet(spec: Spec, path: SpecPath, what: str) -> Diagnostic:
     return Diagnostic(
         "KB0402",
-        "Not supported yet",
         f"The spec may say it, but this version of kbootstrap cannot carry it out yet: {what}.",
         "Delete the key, or wait for a version that supports it; `validate` and `explain` know it already.",
         spec.source.key(path),

@@ -125,7 +125,9 @@ def explain(error: YamlError, name: str, lines: Sequence[str]) -> Diagnostic:
     cause = error.cause
     if not isinstance(cause, MarkedYAMLError):
         code, summary, reason, help_ = _OTHER
-        return Diagnostic(code, summary, reason, help_, Span(name, 1, 1, 1, lines[0] if lines else ""))
+        return Diagnostic(
+            code, reason, help_, Span(name, 1, 1, 1, lines[0] if lines else ""), summary=summary
+        )
     said = f"{cause.context or ''} {cause.problem or ''}"
     words = next((words for pattern, words in _TABLE if re.search(pattern, said)), _OTHER)
     if (left := _conflict(name, lines)) is not None:
@@ -138,7 +140,7 @@ def explain(error: YamlError, name: str, lines: Sequence[str]) -> Diagnostic:
     if any(part is not None and "\u00a0" in part.text for part in (span, start)):
         help_ += " There is a no-break space (U+00A0) in the line, which is no space for YAML."
     related = (Related(start, "begins here"),) if span and start and start.line != span.line else ()
-    return Diagnostic(code, summary, reason, help_, span, related=related)
+    return Diagnostic(code, reason, help_, span, related=related, summary=summary)
 
 
 def _conflict(name: str, lines: Sequence[str]) -> Diagnostic | None:
@@ -146,11 +148,11 @@ def _conflict(name: str, lines: Sequence[str]) -> Diagnostic | None:
         if re.match(r"(<{7}|>{7}) ", line):
             return Diagnostic(
                 "KB0106",
-                "Merge conflict left in the file",
                 "Version control has put both sides of a conflict here.",
                 "Keep one side or both as you want them, and delete the lines that begin with `<<<<<<<`, "
                 "`=======` and `>>>>>>>`.",
                 Span(name, row + 1, 1, len(line) + 1, line),
+                summary="Merge conflict left in the file",
             )
     return None
 

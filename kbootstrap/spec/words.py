@@ -86,7 +86,6 @@ def unknown_key(
         )
     return Diagnostic(
         "KB0201",
-        "Unknown key",
         f"There is no key {quote(key)} in `{where}`." if path else f"There is no key {quote(key)} in a spec.",
         help_,
         span,
@@ -102,7 +101,12 @@ def missing_key(name: str, schema: Schema, span: Span | None, path: SpecPath) ->
         f"`{where}` needs `{name}`: {_first(schema)}" if where else f"A spec needs `{name}`: {_first(schema)}"
     )
     return Diagnostic(
-        "KB0204", "Required key is missing", reason, f"Write `{example}`.", span, f"`{name}` is missing"
+        "KB0204",
+        reason,
+        f"Write `{example}`.",
+        span,
+        f"`{name}` is missing",
+        summary="Required key is missing",
     )
 
 
@@ -128,7 +132,7 @@ def wrong_type(error: Failure, types: Sequence[str], span: Span | None, path: Sp
     if "object" in types and value is not None and isinstance(example, dict):
         help_ = f"Write a map, such as `{inline(example)}`."
     shown = masked(span) if secret else span
-    return Diagnostic("KB0202", "Wrong type", reason, help_, shown, f"expected {expected}")
+    return Diagnostic("KB0202", reason, help_, shown, f"expected {expected}")
 
 
 def masked(span: Span | None) -> Span | None:
@@ -169,8 +173,8 @@ def malformed(value: str, format_: str, span: Span | None) -> Diagnostic:
     if format_ in _MAY_BE_SECRET:
         span = masked(span)
     if fault is None:
-        return Diagnostic("KB0210", "Invalid value", f"{quote(value)} is not allowed here.", "", span)
-    return Diagnostic(fault.code, fault.summary, fault.reason, fault.help, span)
+        return Diagnostic("KB0210", f"{quote(value)} is not allowed here.", "", span)
+    return Diagnostic(fault.code, fault.reason, fault.help, span, summary=fault.summary)
 
 
 def unfit(  # noqa: PLR0911 - one diagnostic for each keyword of the schema
@@ -194,41 +198,40 @@ def unfit(  # noqa: PLR0911 - one diagnostic for each keyword of the schema
             )
             return Diagnostic(
                 "KB0205",
-                "Number too small" if least else "Number too large",
                 reason,
                 f"Write {limit} or {'more' if least else 'less'}.",
                 span,
+                summary="Number too small" if least else "Number too large",
             )
         case "minLength":
             return Diagnostic(
                 "KB0211",
-                "Text is empty",
                 f"`{key}` must not be empty.",
                 f"Write a value, or delete `{key}`.",
                 span,
+                summary="Text is empty",
             )
         case "minItems":
             return Diagnostic(
                 "KB0206",
-                "List is too short",
                 f"`{key}` needs at least {limit} item{'s' if limit > 1 else ''}.",
                 "Write one, or delete the key.",
                 span,
+                summary="List is too short",
             )
         case "uniqueItems":
             double = next((item for index, item in enumerate(value) if item in value[:index]), "")
             return Diagnostic(
                 "KB0206",
-                "Written twice in a list",
                 f"{quote(inline(double))} stands twice in `{key}`.",
                 "Delete one of them.",
                 span,
+                summary="Written twice in a list",
             )
         case "minProperties" | "maxProperties":
             return _choice(error, span, key)
     return Diagnostic(
         "KB0210",
-        "Invalid value",
         f"`{key}` cannot have this value.",
         f"See `kbootstrap explain {show_path(_general(path))}`.",
         span,
@@ -244,7 +247,6 @@ def _wrong_value(value: object, allowed: Sequence[Any], span: Span | None, key: 
     shown = quote(inline(value))
     return Diagnostic(
         "KB0203",
-        "Value not allowed",
         f"{shown} is no value of `{key}`; there are: {', '.join(str(a) for a in allowed)}.",
         help_,
         span,
@@ -258,11 +260,10 @@ def _choice(error: Failure, span: Span | None, key: str) -> Diagnostic:
     written = ", ".join(str(name) for name in error.instance) or "none"
     if error.validator == "minProperties" and "maxProperties" not in error.schema:
         return Diagnostic(
-            "KB0207", "Map is empty", f"`{key}` needs at least one entry{of}.", "Write one.", span
+            "KB0207", f"`{key}` needs at least one entry{of}.", "Write one.", span, summary="Map is empty"
         )
     return Diagnostic(
         "KB0207",
-        "Exactly one is required",
         f"`{key}` needs exactly one{of}; here: {written}.",
         _example(error.schema, key),
         span,

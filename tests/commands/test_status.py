@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 ROW = NodeStatus("a", "server", True, True, "active", True, "v1", "v1", True)
 GOOD = ClusterStatus("c", "local", rows=(ROW,))
 GONE = Drift("infrastructure", "module.network.terraform_data.network", "docker has no network")
-WARNING = Diagnostic("KB0880", "Certificates are expiring", "Soon.", severity=Severity.WARNING)
+WARNING = Diagnostic("KB0880", "Soon.", severity=Severity.WARNING)
 
 
 @pytest.mark.parametrize(

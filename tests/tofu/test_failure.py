@@ -24,17 +24,17 @@ def test_deprecations_in_our_modules_are_not_told() -> None:
 
 
 def test_the_infrastructure_says_why_a_machine_could_not_be_made() -> None:
-    vague = Diagnostic("KB0501", "Error waiting", f"last error: nil\nResource: {NODE}")
-    other = Diagnostic("KB0501", "Other", "Resource: module.network.x")
+    vague = Diagnostic("KB0501", f"last error: nil\nResource: {NODE}", summary="Error waiting")
+    other = Diagnostic("KB0501", "Resource: module.network.x", summary="Other")
     error = TofuFailed("it failed", code="KB0501", diagnostics=(vague, other))
     told = with_faults(error, {"prod-web-1": "No valid host was found."}, HINTS)
     assert isinstance(told, TofuFailed)
     assert told.code == "KB0519"
     assert told.diagnostics[0] == Diagnostic(
         "KB0519",
-        "Machine prod-web-1 could not be made",
         f"No valid host was found.\nResource: {NODE}",
         "Another flavor may help.",
+        summary="Machine prod-web-1 could not be made",
     )
     assert told.diagnostics[1] == other
 

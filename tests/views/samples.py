@@ -33,24 +33,22 @@ _NETWORK = "    network: {cidr: 10.0.0.0/16, control_plane: 10.0.0.0/24, agents:
 DIAGNOSTICS = (
     Diagnostic(
         "KB0203",
-        "Subnets overlap",
         "The control plane's subnet 10.0.0.0/24 lies inside the agents' subnet 10.0.0.0/22, so two nodes "
         "could get one address.",
         "Choose ranges that do not meet, for instance agents: 10.0.4.0/22.",
         Span("specs/dev.yaml", 12, 71, 82, _NETWORK),
         "256 addresses are in both",
         (Related(Span("specs/dev.yaml", 12, 46, 57, _NETWORK), "the control plane's subnet"),),
+        summary="Subnets overlap",
     ),
     Diagnostic(
         "KB0201",
-        "Unknown key",
         "'flavour' is no key of a pool.",
         "Did you mean 'flavor'?",
         Span("specs/dev.yaml", 31, 9, 16, "      - flavour: a2-ram4-disk20-perf1"),
     ),
     Diagnostic(
         "KB0207",
-        "Duplicate pool name",
         "Names of nodes are made from names of pools, so two pools of a cluster cannot share one.",
         "Rename one of them.",
         Span("specs/dev.yaml", 140, 16, 19, "      - {name: web, nodes: 3}"),
@@ -60,34 +58,38 @@ DIAGNOSTICS = (
             Related(Span("specs/dev.yaml", 29, 16, 18, "      - {name: db, nodes: 2}"), "not concerned"),
             Related(Span("specs/base.yaml", 3, 8, 11, "\tname: web # 日本語"), "merged from here"),
         ),
+        summary="Duplicate pool name",
     ),
     Diagnostic(
         "KB0301",
-        "Even number of servers",
         "Two etcd members cannot lose one.",
         "Use 1, 3 or 5.",
         Span("specs/dev.yaml", 14, 28, 29, "    control_plane: {nodes: 2}"),
         "2 servers",
         severity=Severity.WARNING,
+        summary="Even number of servers",
     ),
     Diagnostic(
         "KB0101",
-        "Broken YAML",
         "A tab cannot indent.",
         "Use spaces.",
         Span("specs/dev.yaml", 50, 1, 2, "\tpools: 日本語 " + "x" * 200),
         "this tab",
+        summary="Broken YAML",
     ),
     Diagnostic(
         "KB0101",
-        "Broken YAML",
         "The text has no end.",
         "Close it.",
         Span("specs/dev.yaml", 51, 160, 170, '    key: "' + "日本語 abcdef " * 30),
         "it begins to go wrong here, which takes so many words that they stand below the marker",
+        summary="Broken YAML",
     ),
     Diagnostic(
-        "KB0102", "Cannot read the spec", "specs/none.yaml does not exist.", "kbootstrap init makes one."
+        "KB0102",
+        "specs/none.yaml does not exist.",
+        "kbootstrap init makes one.",
+        summary="Cannot read the spec",
     ),
 )
 
@@ -339,13 +341,14 @@ CLUSTERS = (
         diagnostics=(
             Diagnostic(
                 "KB0880",
-                "Certificates are expiring",
                 "On production-control-plane-2 server/tls/client-admin.crt has run out on 2026-11-23, and "
                 "others on 1 more node.",
                 "kbootstrap rotate certificates SPEC renews them, one node after the other",
                 severity=Severity.WARNING,
             ),
-            Diagnostic("KB0808", "Two clusters", "The servers carry data of different clusters.", "find out"),
+            Diagnostic(
+                "KB0808", "The servers carry data of different clusters.", "find out", summary="Two clusters"
+            ),
         ),
     ),
     ClusterStatus("test", "local", note="it has not been created yet", made=False),

@@ -46,7 +46,7 @@ def test_many_problems_do_not_hide_the_first() -> None:
     st.text(max_size=300), st.integers(-2, 400), st.integers(-2, 400), st.sampled_from(["20", "80", "200"])
 )
 def test_any_line_fits(line: str, column: int, end: int, width: str) -> None:
-    problem = Diagnostic("KB0101", "s", "r", span=Span("a", 1, column, end, line), label="here")
+    problem = Diagnostic("KB0101", "r", span=Span("a", 1, column, end, line), label="here", summary="s")
     text = shown(lambda stream, env: show_diagnostics([problem], stream, env, changed=None), COLUMNS=width)
     assert "\x1b" not in text
     if line.strip():

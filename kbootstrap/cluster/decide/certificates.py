@@ -36,7 +36,6 @@ def problems(facts: Mapping[str, NodeFacts]) -> Iterator[Diagnostic]:
     if leaves := _ending(facts, "leaf"):
         yield Diagnostic(
             "KB0880",
-            "Certificates are expiring",
             _reason(leaves, facts),
             "kbootstrap rotate certificates SPEC renews them, one node after the other",
             severity=Severity.WARNING,
@@ -44,7 +43,6 @@ def problems(facts: Mapping[str, NodeFacts]) -> Iterator[Diagnostic]:
     if authorities := _ending(facts, "ca"):
         yield Diagnostic(
             "KB0881",
-            "Certificate authority is expiring",
             _reason(authorities, facts),
             "plan its replacement; see kbootstrap explain KB0881",
             severity=Severity.WARNING,

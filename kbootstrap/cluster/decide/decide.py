@@ -400,7 +400,6 @@ def _secret(wanted: Wanted, writer: str, api: ApiFacts | None, *, new: bool) -> 
 def _unseen(names: list[str]) -> Diagnostic:
     return Diagnostic(
         "KB0823",
-        "Nodes could not be inspected",
         f"Nothing is known of {', '.join(names)}, so it is unknown whether they carry a cluster's data.",
         "make these machines reachable, or take them out of the spec",
     )

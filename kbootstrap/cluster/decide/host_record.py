@@ -81,7 +81,6 @@ def problems(wanted: Wanted, facts: Mapping[str, NodeFacts], api: ApiFacts | Non
         if before and before.address != machine.address and new and seen and seen.ready:
             yield Diagnostic(
                 "KB0654",
-                "A node cannot move to another machine",
                 f"{name} runs at {before.address}, and the spec now has it at {machine.address}, on a "
                 "machine that carries nothing of it. Two machines under one name would conflict.",
                 "give the new machine a name of its own, or apply without this host first: that takes its "

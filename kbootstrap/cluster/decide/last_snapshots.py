@@ -71,7 +71,6 @@ def problems(found: LastSnapshots | None) -> Iterator[Diagnostic]:
         said = f"the newest is of {made(newest):%Y-%m-%d %H:%M} UTC" if newest else "there is none"
         yield Diagnostic(
             "KB0882",
-            "Snapshots are not made as scheduled",
             f"Of the snapshots {where} {said}; the schedule is `{schedule}`.",
             "the journal of a server says why; kbootstrap snapshot save makes one now",
             severity=Severity.WARNING,

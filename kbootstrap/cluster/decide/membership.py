@@ -77,7 +77,6 @@ def _strangers(
     return tuple(
         Diagnostic(
             "KB0813",
-            "Node of another cluster",
             f"{found.name} has joined the cluster with CA {found.token_ca[:12]}, and "
             + (f"this one has {cluster_id[:12]}." if cluster_id else "none of the servers carries its data."),
             f"make the machine again (destroy and apply), or run "
@@ -91,7 +90,6 @@ def _strangers(
 def _two_clusters(reason: str) -> Diagnostic:
     return Diagnostic(
         "KB0808",
-        "Servers hold data of two clusters",
         f"{reason} Joining them would destroy the data of one.",
         "find out which servers hold the data that you want, and make the machines of the others again",
     )

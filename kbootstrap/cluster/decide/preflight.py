@@ -64,7 +64,6 @@ def programs(
         bad = need.vital and not unknown
         yield Diagnostic(
             "KB0835",
-            "Program is missing",
             reason,
             f"install the package {need.package} on {facts.name}",
             severity=Severity.ERROR if bad else Severity.WARNING,
@@ -79,7 +78,6 @@ def clock(facts: NodeFacts) -> Iterator[Diagnostic]:
     where = "ahead of" if facts.clock_skew > 0 else "behind"
     yield Diagnostic(
         "KB0803",
-        "Clock is wrong",
         f"The clock of {facts.name} is {skew} s {where} the clock of this machine.",
         "set the clock, or start time synchronisation (systemd-timesyncd, chrony) on the wrong machine",
         severity=Severity.ERROR if skew > SKEW_LIMIT else Severity.WARNING,
@@ -90,28 +88,25 @@ def _system(facts: NodeFacts) -> Iterator[Diagnostic]:
     if facts.arch not in ("amd64", "arm64"):
         yield Diagnostic(
             "KB0802",
-            "Processor not supported",
             f"{facts.name} has a processor of type '{facts.arch}'; there are files for amd64 and arm64.",
             "use another machine",
         )
     if not facts.systemd:
         yield Diagnostic(
             "KB0806",
-            "No systemd",
             f"{facts.name} ({facts.os or 'unknown system'}) does not run systemd.",
             "use an image of Debian, Ubuntu, SUSE or a Red Hat family, or start systemd as its first process",
         )
     if not facts.cgroup_memory:
         yield Diagnostic(
             "KB0805",
-            "Kernel cannot limit memory",
             f"The memory cgroup of {facts.name} is off, and the kubelet does not start without it.",
             "add cgroup_enable=memory cgroup_memory=1 to the kernel's command line and reboot",
+            summary="Kernel cannot limit memory",
         )
     if not facts.default_route:
         yield Diagnostic(
             "KB0820",
-            "No default route",
             f"{facts.name} has no default route; {_titles()} find their own address through it.",
             "add one, even to nowhere: ip route add default dev <interface>",
             severity=Severity.WARNING,
@@ -127,10 +122,10 @@ def _memory(node: WantedNode, facts: NodeFacts, need: Memory) -> Iterator[Diagno
         return
     yield Diagnostic(
         "KB0805",
-        "Little memory",
         f"{facts.name} has {facts.memory} MiB of memory; a {node.role} wants {need.enough} MiB.",
         "give the machine more memory, or choose a larger flavor",
         severity=Severity.ERROR if facts.memory < need.least else Severity.WARNING,
+        summary="Little memory",
     )
 
 
@@ -139,7 +134,6 @@ def _disk(facts: NodeFacts, need: FreeSpace) -> Iterator[Diagnostic]:
     if free < need.size:
         yield Diagnostic(
             "KB0804",
-            "Disk too full",
             f"{facts.name} has {free} MiB free below {need.folder}; the installation needs {need.size} MiB.",
             f"make room: df -h {need.folder}; du -xsh /* on that machine",
         )
@@ -149,7 +143,6 @@ def _module(facts: NodeFacts, need: KernelModule) -> Iterator[Diagnostic]:
     if need.name in facts.lacking_modules:
         yield Diagnostic(
             "KB0836",
-            "Kernel lacks a feature",
             f"The kernel of {facts.name} has no module {need.name}, for {need.purpose}.",
             "install the rest of the kernel's modules (linux-modules-extra, kernel-modules-extra), or "
             "another kernel; then reboot",
@@ -161,7 +154,6 @@ def _controller(facts: NodeFacts, need: CgroupController) -> Iterator[Diagnostic
     if facts.cgroups is not None and need.name not in facts.cgroups and need.name != _MEMORY:
         yield Diagnostic(
             "KB0836",
-            "Kernel lacks a feature",
             f"{facts.name} has no cgroup controller {need.name}, and the kubelet does not start without it.",
             "look at cgroup_disable on the kernel's command line; in a container, let its engine delegate it",
         )
@@ -172,7 +164,6 @@ def _folder(facts: NodeFacts, need: UsableFolder) -> Iterator[Diagnostic]:
     if found:
         yield Diagnostic(
             "KB0837",
-            "Folder cannot be used",
             f"{need.folder} of {facts.name} is mounted {' and '.join(found)}: {need.purpose}.",
             f"mount its file system without {' and '.join(found)}: findmnt -T {need.folder}",
         )
@@ -183,7 +174,6 @@ def _ports(distro: Distribution, node: WantedNode, facts: NodeFacts) -> Iterator
     if busy:
         yield Diagnostic(
             "KB0838",
-            "Port is taken",
             f"Another program on {facts.name} listens on TCP port {', '.join(map(str, busy))}, "
             "which Kubernetes needs.",
             f"`ss -ltnp` on {facts.name} shows which one; stop it",

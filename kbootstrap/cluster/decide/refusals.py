@@ -38,7 +38,6 @@ def foreign(wanted: Wanted, facts: NodeFacts) -> Iterator[Diagnostic]:
     if reason:
         yield Diagnostic(
             "KB0807",
-            "Machine is in use",
             f"{reason} Nothing of it is touched.",
             f"name another machine, or uninstall what is there first ({', '.join(_uninstallers())})",
         )
@@ -49,16 +48,15 @@ def restoring(facts: NodeFacts) -> Iterator[Diagnostic]:
     if Mark.read(facts.restoring).stage == REHEARSAL:
         yield Diagnostic(
             "KB0893",
-            "Cluster is a kept rehearsal",
             f"{facts.name} has what a snapshot holds, cut off from everybody; no container runs on it.",
             "look at it with kubectl, then remove it: `kbootstrap destroy` with this spec",
         )
     elif facts.restoring:
         yield Diagnostic(
             "KB0870",
-            "A restore has not come to its end",
             f"{facts.name} is in the middle of the restore of {facts.restoring.partition(' ')[0]}.",
             "run the same `kbootstrap snapshot restore` again: it resumes where it stopped",
+            summary="A restore has not come to its end",
         )
 
 
@@ -68,7 +66,6 @@ def role(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Diagnos
     if facts.unit(wanted.distro.unit(other)).present:
         yield Diagnostic(
             "KB0812",
-            "Role of a node changed",
             f"{facts.name} is installed as {other}, and the spec wants it as {node.role}.",
             "give the new node another name, or make the machine again",
         )
@@ -85,7 +82,6 @@ def fixed(node: WantedNode, facts: NodeFacts, config: str) -> Iterator[Diagnosti
         if old != new:
             yield Diagnostic(
                 "KB0811",
-                "Setting cannot be changed",
                 f"{facts.name} was made with {key} {old or 'unset'}, the spec now wants {new or 'unset'}. "
                 "It counts only when a cluster is made.",
                 "write the old value again, or make a new cluster and move to it",
@@ -99,7 +95,6 @@ def withdrawn(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Di
         if path.startswith(folder):
             yield Diagnostic(
                 "KB0827",
-                "Addon cannot be removed",
                 f"{facts.name} deploys {path}, and the spec does not want it any more. Deleting the file "
                 "would leave everything running that it made.",
                 "write the addon into the spec again, or make a new cluster and move to it",
@@ -113,7 +108,6 @@ def unknown_nodes(wanted: Wanted, api: ApiFacts | None, leaving: Collection[str]
         if name not in names:
             yield Diagnostic(
                 "KB0810",
-                "Node is not in the spec",
                 f"The cluster has a node {name} that no machine of this spec belongs to. It is left alone.",
                 f"if it is not wanted: kubectl drain {name} --ignore-daemonsets; kubectl delete node {name}",
                 severity=Severity.WARNING,

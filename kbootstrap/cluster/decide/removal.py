@@ -147,7 +147,6 @@ def problems(wanted: Wanted, removal: Removal, api: ApiFacts | None) -> Iterator
     if api is None:
         yield Diagnostic(
             "KB0853",
-            "Nodes cannot be removed while the API does not answer",
             f"{_list(removal.names)} should go, and the Kubernetes API of {wanted.cluster} does not answer: "
             "nobody can move the pods, and nobody knows which servers carry the data.",
             "make the cluster well first: kbootstrap status shows how it is; apply with the nodes as they "
@@ -167,7 +166,6 @@ def _unseen(name: str, machine: Recorded, why: str, seen: ApiNode | None) -> Dia
     if seen and seen.ready:
         return Diagnostic(
             "KB0652",
-            "A running node cannot be removed without SSH",
             f"{name} ({machine.address}) has left the spec and is Ready, and Kubernetes cannot be taken off "
             f"its machine: {why}. Its service would go on and join again.",
             "make the machine reachable, or switch it off and wait a minute until its node is NotReady; "
@@ -175,7 +173,6 @@ def _unseen(name: str, machine: Recorded, why: str, seen: ApiNode | None) -> Dia
         )
     return Diagnostic(
         "KB0653",
-        "Machine was not cleaned",
         f"{name} ({machine.address}) leaves the cluster, and nothing is done to its machine: {why}.",
         "if Kubernetes is still on it, keep it switched off, or clean it when it answers again (docs/ssh.md, "
         '"A host that came back")',
@@ -198,7 +195,6 @@ def _quorum(
         if after_count == 0:
             yield Diagnostic(
                 "KB0854",
-                "The only etcd member cannot be removed",
                 f"{name} is the only server with the cluster's data, which would be lost with it.",
                 "grow the control plane to 3 servers first (`control_plane.nodes: 3`), apply, and change its "
                 "machines then, one by one; or save a snapshot, destroy, apply, and restore it",
@@ -207,7 +203,6 @@ def _quorum(
         if well < _majority(count) or after_well < _majority(after_count):
             yield Diagnostic(
                 "KB0855",
-                "etcd would lose its quorum",
                 f"etcd has {count} members, {well} of them well. Without {name} there would be {after_well} "
                 f"of {after_count}, and {_majority(after_count)} are needed.",
                 "make the other servers well first: kbootstrap status shows which are not",

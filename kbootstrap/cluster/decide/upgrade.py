@@ -55,14 +55,12 @@ def problems(
         if why := _forbidden(version, wanted.version):
             yield Diagnostic(
                 "KB0809",
-                "Kubernetes cannot change to this version",
                 f"{name} runs {version}, the spec wants {wanted.version}: {why[0]}.",
                 why[1],
             )
     if others and removal.names:
         yield Diagnostic(
             "KB0856",
-            "Version and machines change at the same time",
             f"The spec wants {wanted.version}, and {', '.join(sorted(removal.names))} should go or get a new "
             "machine. When something fails then, nobody knows what it was.",
             "apply one of the two changes first: write the old version, or the old machines, for now",
@@ -70,7 +68,6 @@ def problems(
     if others and not seen:
         yield Diagnostic(
             "KB0857",
-            "Version changes while the API does not answer",
             f"The spec wants {wanted.version}, and the Kubernetes API does not answer. A cluster that is not "
             "well is not made better by another version.",
             f"write `version: {next(iter(others.values()))}` for now, and make it well: kbootstrap status",

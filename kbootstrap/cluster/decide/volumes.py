@@ -40,7 +40,6 @@ def problems(node: WantedNode, facts: NodeFacts) -> Iterator[Diagnostic]:
         if reason := _occupied(volume, seen, facts):
             yield Diagnostic(
                 "KB0842",
-                "Volume cannot be mounted there",
                 f"Volume {volume.name} of {node.name} is to be mounted at {volume.mount}, and {reason}.",
                 f"look at the machine: findmnt; ls -A {volume.mount}; systemctl list-units --type=mount. "
                 "Move away what is there, or write another `mount`",
@@ -124,7 +123,6 @@ def _strange(node: str, volume: WantedVolume, seen: VolumeFacts) -> Diagnostic:
     what = "cannot be read" if seen.kind == "unknown" else f"carries something else ({seen.kind})"
     return Diagnostic(
         "KB0841",
-        "Volume has other data and is not formatted",
         f"Volume {volume.name} of {node} ({seen.link}) {what}; wanted is {FILESYSTEM}, and only a volume "
         "without any signature is formatted.",
         f"look at it on the machine: blkid -p {seen.link}; wipefs {seen.link}. If nothing of it is needed: "

@@ -32,3 +32,8 @@ def all_codes() -> Mapping[str, CodeEntry]:
 def explain(code: str) -> CodeEntry | None:
     """Return what a code means, None for one that does not exist; upper and lower case are the same."""
     return all_codes().get(code.upper())
+
+
+def title(code: str) -> str:
+    """Return the title of a code; KeyError for one that does not exist."""
+    return all_codes()[code].title

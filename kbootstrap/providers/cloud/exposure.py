@@ -27,7 +27,6 @@ def warnings(spec: Spec, cluster: Cluster, firewall: str) -> Iterator[Diagnostic
         if not allowed:
             yield Diagnostic(
                 "KB0355",
-                "Open to the internet",
                 f"No `{key}.allowed_cidrs` says who may reach {name} of cluster {cluster.name}, so the "
                 f"{firewall} let everybody in.",
                 f"Write `allowed_cidrs:` with the networks that operators come from, or [{EVERYBODY}] where "

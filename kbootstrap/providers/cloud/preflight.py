@@ -67,7 +67,7 @@ def bad(name: str, found: str, help_: str, code: str, summary: str, spec: Spec, 
     reason = f"{name.removeprefix('quota: ').capitalize()}: {found}."
     return Finding(
         Check(name, ok=False, found=found, help=help_),
-        Diagnostic(code, summary, reason, f"{help_[0].upper()}{help_[1:]}.", spec.source.value(path)),
+        Diagnostic(code, reason, f"{help_[0].upper()}{help_[1:]}.", spec.source.value(path), summary=summary),
     )
 
 

@@ -66,7 +66,6 @@ def problems(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
     if chosen.needs_credential and version is None:
         yield Diagnostic(
             "KB0361",
-            "No addon for this version of Kubernetes",
             "OpenStack's controller and storage driver are of one minor version with Kubernetes, and none "
             f"is known for {cluster.kubernetes.version}.",
             f"Choose Kubernetes {', '.join(VERSIONS)}, or delete the key and install them yourself.",
@@ -80,7 +79,6 @@ def problems(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
     ):
         yield Diagnostic(
             "KB0361",
-            "No addon for this version of Kubernetes",
             f"There is no recipe to build {CONTROLLER} {version} from source.",
             "Write `image: pull`, or choose another version of Kubernetes.",
             spec.source.key((*base, key)),

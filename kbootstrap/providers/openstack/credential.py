@@ -89,7 +89,6 @@ async def problem(cloud: Cloud, spec: Spec, cluster: Cluster) -> Diagnostic | No
     key = "cloud_controller" if settings(cluster).cloud_controller else "block_storage"
     return Diagnostic(
         "KB1128",
-        "Credentials cannot create other credentials",
         f"The cluster gets an application credential of its own, and {cloud.source} is a restricted one, "
         "which may not make others.",
         f"{_RESTRICTED[0].upper()}{_RESTRICTED[1:]}.",

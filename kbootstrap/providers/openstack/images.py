@@ -44,7 +44,6 @@ async def pin(cloud: Cloud, spec: Spec, cluster: Cluster) -> Pin:
     close = difflib.get_close_matches(name, names, n=4, cutoff=0.4)
     problem = Diagnostic(
         "KB1120",
-        "Image not found",
         reason,
         f"There are: {', '.join(close or names[:8]) or 'none'}. `openstack image list` shows all; names are "
         "case-sensitive.",

@@ -42,7 +42,6 @@ def _external_network(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
     if settings(cluster).external_network is None:
         yield Diagnostic(
             "KB0350",
-            "External network is missing",
             "Floating IPs and the router's gateway come from an external network, and neither "
             "`external_network` nor a profile names one.",
             "Write `external_network:` with a name that `openstack network list --external` shows.",
@@ -99,7 +98,6 @@ def _names(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
         if len(name) > LONGEST_NAME:
             yield Diagnostic(
                 "KB0352",
-                "Name is too long for the cloud",
                 f"`{name}` has {len(name)} characters. It stands in tags of networks, where there is room "
                 f"for {LONGEST_NAME}.",
                 "Shorten the name.",
@@ -113,7 +111,6 @@ def _ports(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
             if port > LAST_PORT:
                 yield Diagnostic(
                     "KB0354",
-                    "Port has no node port",
                     f"Port p of a load balancer goes to node port 30000 + p, and {port} would be "
                     f"{30000 + port}: node ports end at 32767.",
                     f"Choose a port up to {LAST_PORT}.",
@@ -140,7 +137,7 @@ def _both(names: list[str]) -> str:
 
 
 def _not_fitting(spec: Spec, path: SpecPath, reason: str, help_: str) -> Diagnostic:
-    return Diagnostic("KB0351", "Existing network does not fit", reason, help_, spec.source.key(path))
+    return Diagnostic("KB0351", reason, help_, spec.source.key(path))
 
 
 def _labels(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
@@ -153,7 +150,6 @@ def _labels(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
         for key in sorted(owners.keys() & pool.labels.keys()):
             yield Diagnostic(
                 "KB0362",
-                "Label or taint of the system",
                 f"{owners[key]} sets `{key}` from what the cloud says about the machine.",
                 "Delete it: pods can use the value that is there. A label of your own has another domain.",
                 spec.source.key((*path, "labels", key)),

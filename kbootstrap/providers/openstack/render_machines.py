@@ -44,7 +44,6 @@ def image_id(spec: Spec, cluster: Cluster, lock: Lock) -> str:
     if pinned is None:
         problem = Diagnostic(
             "KB0353",
-            "Image is not pinned",
             f"The lock file has no ID for image {chosen.image_name} of cluster {cluster.name}, and rendering "
             "asks nothing of the network.",
             f"Run `kbootstrap lock {spec.path}` once, and commit the lock file.",

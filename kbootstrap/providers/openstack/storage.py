@@ -21,7 +21,6 @@ def lock_problems(spec: Spec) -> Iterator[Diagnostic]:
         if host in hosts and not profile.s3_locking:
             yield Diagnostic(
                 "KB0358",
-                "This storage has no lock",
                 f"Object storage of {profile.name} has no conditional writes: OpenTofu's lock file fails.",
                 "Delete `use_lockfile`, and let only one place run apply.",
                 spec.source.key(("state", "backend", "s3", "use_lockfile")),
