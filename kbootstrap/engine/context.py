@@ -70,6 +70,11 @@ class Context:
         found = await self.provider.inspect(self.provider_context, names=names)
         return frozenset(name for name in names if name in found and found[name].unprovisioned)
 
+    async def location(self) -> str:
+        """Return in words where the infrastructure is; empty where there is only one place."""
+        location = self.provider.location
+        return await location.describe(self.provider_context) if location else ""
+
     @property
     def additions(self) -> Additions:
         """What the infrastructure adds to the nodes."""

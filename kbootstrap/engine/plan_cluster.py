@@ -138,7 +138,7 @@ async def _combined(
         blank,
         problems,
         removal=removal,
-        location=await context.provider.location(context.provider_context),
+        location=await context.location(),
     )
 
 

@@ -78,3 +78,10 @@ class InPlaceFreeze(Protocol):
         `machines` are the attributes of each in OpenTofu's state, by node. Empty where no change of the spec
         could reach them.
         """
+
+
+class Location(Protocol):
+    """Infrastructures of which there are several places: a cloud has regions."""
+
+    async def describe(self, context: ProviderContext) -> str:
+        """Return in words where the cluster's infrastructure is, for the plan."""

@@ -15,7 +15,13 @@ from typing import Any, Protocol
 
 from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.inventory.model import Inventory
-from kbootstrap.providers.capabilities import Adoption, ClusterAddons, ExistingMachines, InPlaceFreeze
+from kbootstrap.providers.capabilities import (
+    Adoption,
+    ClusterAddons,
+    ExistingMachines,
+    InPlaceFreeze,
+    Location,
+)
 from kbootstrap.providers.context import ClusterDefinition, ProviderContext
 from kbootstrap.providers.traits import ProviderTraits
 from kbootstrap.render.model import RenderedRoot
@@ -105,6 +111,7 @@ class Provider(Protocol):
     adoption: Adoption | None = None
     existing_machines: ExistingMachines | None = None
     in_place_freeze: InPlaceFreeze | None = None
+    location: Location | None = None
 
     @abstractmethod
     def render(self, definition: ClusterDefinition) -> RenderedRoot:
@@ -138,10 +145,6 @@ class Provider(Protocol):
         with a diagnostic for everything that the infrastructure cannot give, before anything is created.
         Quick when everything is there.
         """
-
-    async def location(self, context: ProviderContext) -> str:  # noqa: ARG002 - the default has one place
-        """Return in words where the infrastructure is, for the plan; empty where that goes without saying."""
-        return ""
 
     @abstractmethod
     async def inspect(

@@ -112,7 +112,7 @@ async def test_what_fails_or_is_interrupted_is_removed(
         if done.count("remove") == 2:
             raise InstallFailed("the engine is gone")
 
-    monkeypatch.setattr(rehearsal, "gather", fetch)
+    monkeypatch.setattr(rehearsal, "fetch_bundle", fetch)
     monkeypatch.setattr(rehearsal, "_twin", make)
     monkeypatch.setattr(rehearsal, "_remove", remove)
     here = SimpleNamespace(

@@ -71,8 +71,8 @@ def test_an_unsupported_key_stops_changes_and_not_looking(tmp_path: Path) -> Non
         ({}, None),
         ({"kbootstrap": {"cluster": "one"}}, None),
         ({"kbootstrap": {"spec": "dev", "cluster": "one"}}, None),
-        ({"kbootstrap": {"cluster": "two"}}, "is that of the cluster 'two'"),
-        ({"kbootstrap": {"spec": "prod", "cluster": "one"}}, "is that of the spec 'prod'"),
+        ({"kbootstrap": {"cluster": "two"}}, "belongs to the cluster 'two'"),
+        ({"kbootstrap": {"spec": "prod", "cluster": "one"}}, "belongs to the spec 'prod'"),
     ],
 )
 def test_the_state_of_another_cluster_is_refused(

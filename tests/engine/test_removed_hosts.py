@@ -142,5 +142,5 @@ async def test_machines_that_are_silent_or_unknown_are_told() -> None:
 
 async def test_a_machine_that_has_another_name_in_the_spec_is_not_cleaned() -> None:
     found = await seen({}, remembered(old=Recorded("server", "10.0.0.1")))
-    assert found.unseen == {"old": "the spec has it as cp"}
+    assert found.unseen == {"old": "the spec uses its address for cp"}
     assert not found.hosts

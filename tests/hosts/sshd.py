@@ -35,7 +35,21 @@ exit $status
 """Stands for shells that are not installed: csh expands `!` and breaks at newlines inside single quotes, fish
 takes backslashes there for its own."""
 PROGRAMS = (
-    *("blkid", "date", "df", "dmesg", "du", "free", "grep", "hostname", "journalctl", "k3s", "ls", "mount"),
+    *(
+        "blkid",
+        "date",
+        "df",
+        "dmesg",
+        "du",
+        "free",
+        "grep",
+        "hostname",
+        "journalctl",
+        "k3s",
+        "ls",
+        "mount",
+        "ss",
+    ),
     *("rm", "sort", "systemctl", "tail", "timedatectl", "uptime", "wipefs"),
 )
 """What commands of the documentation may run: stand-ins that do nothing, for user `reader`."""

@@ -79,7 +79,7 @@ def test_headlines() -> None:
     assert told(one, two) == (
         "2 clusters change, 2 machines are removed, 1 machine is replaced, 1 machine is added"
     )
-    assert told(found(unseen="x")) == "1 cluster changes, the nodes of 1 cluster could not be looked at"
+    assert told(found(unseen="x")) == "1 cluster changes, the nodes of 1 cluster could not be inspected"
 
 
 def test_versions() -> None:

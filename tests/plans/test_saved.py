@@ -55,7 +55,7 @@ def test_a_damaged_file_is_told(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "plan"
     write(path, SAVED)
     path.write_bytes(path.read_bytes()[:cut])
-    with pytest.raises(WrongUsage, match="no saved plan") as caught:
+    with pytest.raises(WrongUsage, match="not a readable saved plan") as caught:
         read(path)
     assert caught.value.code == "KB0420"
 
@@ -64,7 +64,7 @@ def test_a_damaged_file_is_told(tmp_path: Path, cut: int) -> None:
 def test_a_manifest_of_another_form_is_told(tmp_path: Path, told: str) -> None:
     with zipfile.ZipFile(tmp_path / "plan", "w") as archive:
         archive.writestr(MANIFEST, told)
-    with pytest.raises(WrongUsage, match="no saved plan"):
+    with pytest.raises(WrongUsage, match="not a readable saved plan"):
         read(tmp_path / "plan")
 
 

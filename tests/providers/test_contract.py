@@ -122,6 +122,7 @@ CAPABILITIES: dict[str, tuple[str, ...]] = {
     "adoption": ("find",),
     "existing_machines": ("outputs",),
     "in_place_freeze": ("freeze",),
+    "location": ("describe",),
 }
 
 

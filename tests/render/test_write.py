@@ -69,7 +69,7 @@ def test_an_edited_file_is_never_overwritten_silently(tmp_path: Path, path: str)
     (tmp_path / path).write_bytes(b"mine \xff\n")
     before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     assert kinds(NEW, tmp_path)[path] == "edited"
-    with pytest.raises(KbootstrapError, match=f"1 file in .* changed .*{path}") as caught:
+    with pytest.raises(KbootstrapError, match=f"1 file in .* edited by hand .*{path}") as caught:
         write(NEW, tmp_path)
     assert caught.value.code == "KB0502"
     assert "--force" in (caught.value.hint or "")

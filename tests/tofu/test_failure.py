@@ -34,7 +34,7 @@ def test_the_infrastructure_says_why_a_machine_could_not_be_made() -> None:
         "KB0519",
         f"No valid host was found.\nResource: {NODE}",
         "Another flavor may help.",
-        summary="Machine prod-web-1 could not be made",
+        summary="Machine prod-web-1 could not be created",
     )
     assert told.diagnostics[1] == other
 

@@ -24,7 +24,7 @@ def test_names_by_kind() -> None:
             )
         )
         == """
-destroy removes cluster shop in project demo:
+`destroy` removes cluster shop in project demo:
   - machines (6): shop-web-1, shop-web-2, shop-web-3,
     shop-web-4, shop-web-5, shop-web-6
   - volumes (1): pvc-1 (10 GiB)
@@ -35,6 +35,6 @@ It is slow.
 
 
 def test_nothing_is_there() -> None:
-    assert "no machine of it is there" in " ".join(
+    assert "it has no machines" in " ".join(
         shown(DestroyPreview("in project demo", {"machines": ()})).split()
     )

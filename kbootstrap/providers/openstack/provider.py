@@ -61,6 +61,14 @@ class CloudPrograms:
             return await credential.make(cloud, context.spec, context.cluster)
 
 
+class CloudLocation:
+    """Which cloud, and which region of it (`capabilities.Location`)."""
+
+    async def describe(self, context: ProviderContext) -> str:
+        """Return the credentials and the region that plan and apply work with."""
+        return str(await asyncio.to_thread(resolve, settings(context.cluster), context))
+
+
 class FlavorFreeze:
     """Machines keep the flavor that they have."""
 
@@ -76,6 +84,7 @@ class OpenStack(Provider):
     traits = TRAITS
     addons = CloudPrograms()
     in_place_freeze = FlavorFreeze()
+    location = CloudLocation()
 
     def render(self, definition: ClusterDefinition) -> RenderedRoot:
         """Return the cluster's root; pure and byte-stable."""
@@ -133,10 +142,6 @@ class OpenStack(Provider):
             **found.variables(),
             "TF_VAR_ssh_authorized_keys": json.dumps(keys),
         }
-
-    async def location(self, context: ProviderContext) -> str:
-        """Return the credentials and the region that plan and apply work with."""
-        return str(await asyncio.to_thread(resolve, settings(context.cluster), context))
 
     async def inspect(
         self,

@@ -121,7 +121,7 @@ async def test_a_server_that_joins_is_waited_for_before_it_leaves(monkeypatch: p
         await remover.depart(s2, mine, found.hosts[s2])
 
     monkeypatch.setattr(watch, "JOINED", 0.05)
-    with pytest.raises(DeadlinePassed, match="is to leave before it has joined"):
+    with pytest.raises(DeadlinePassed, match="is to be removed before it joined"):
         await go()
     assert found.hosts[s2].commands == []
     found.nodes = dict(api(found.plan, {s2: {}}).nodes)  # type: ignore[union-attr]

@@ -334,7 +334,7 @@ async def test_tokens_beside_are_given_only_in_a_rotation() -> None:
     assert later.give("raw-agent") == "a9" * 32
     gone = Tokens(K3S, Redactor(), rotating=True)
     await gone.read([FakeHost(S1, lambda _: output(status=1))])
-    with pytest.raises(InstallFailed, match="on no server"):
+    with pytest.raises(InstallFailed, match="no longer on any server"):
         gone.staged()
 
 

@@ -94,7 +94,7 @@ async def test_opentofu_gets_the_same(cloud: FakeCloud, tmp_path: Path, making: 
     told = await PROVIDER.prepare(context, making=making)
     assert told["OS_REGION_NAME"] == "two"
     assert told["OS_PASSWORD"] == ""
-    assert await PROVIDER.location(context) == "cloud lab, region two"
+    assert await PROVIDER.location.describe(context) == "cloud lab, region two"
 
 
 def test_an_entry_that_is_not_complete_is_refused(cloud: FakeCloud, tmp_path: Path) -> None:
