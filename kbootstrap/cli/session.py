@@ -108,7 +108,7 @@ class Session:
         Called before any work, so that a run that could only end in that question ends at once.
         """
         if not sys.stdin.isatty() or not sys.stderr.isatty() or os.environ.get("CI"):
-            raise Declined("there is no terminal to ask on; -y answers yes", hint=without)
+            raise Declined("there is no terminal to ask on, and -y was not given", hint=without)
 
     async def ask(self, question: str, *, wanted: str | None = None) -> None:
         """Ask before a change; `wanted` is a word that must be typed instead of yes. Raises `Declined`."""
