@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from kbootstrap.cli import names
@@ -28,8 +30,19 @@ from kbootstrap.cli.options import (
 @yes_option
 @drain_option
 @force_option
+@click.option(
+    "--events",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write events to this file, as JSON Lines.",
+)
 def command(
-    words: tuple[str, ...], output: str, tofu: str | None, yes: bool, drain: float, unlock: tuple[str, ...]
+    words: tuple[str, ...],
+    output: str,
+    tofu: str | None,
+    yes: bool,
+    drain: float,
+    unlock: tuple[str, ...],
+    events: Path | None,
 ) -> int:
     """Replace the machines of nodes: if they are broken, or to use a newer image. The names stay the same.
 
@@ -52,4 +65,4 @@ def command(
         await say_next_step(session, plans)
         return 0
 
-    return run(work, output=output, tofu=tofu, spec=spec, logged=True)
+    return run(work, output=output, tofu=tofu, spec=spec, logged=True, events=events)
