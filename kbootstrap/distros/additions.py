@@ -1,4 +1,4 @@
-"""What an infrastructure adds to its clusters' nodes, as data: providers define it, distributions install it."""
+"""Additions of an infrastructure to its clusters' nodes, defined by providers, installed by distributions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 SECRET_NAMESPACE = "kube-system"  # noqa: S105 - a namespace
 UNINITIALIZED = "node.cloudprovider.kubernetes.io/uninitialized"
-"""The taint of a node that its cloud controller has not initialised yet (Kubernetes: "Cloud Controller Manager
+"""The taint of a node that no cloud controller has initialised yet (Kubernetes: "Cloud Controller Manager
 Administration")."""
 
 

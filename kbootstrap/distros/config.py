@@ -1,7 +1,7 @@
 """Configuration files of k3s and RKE2: flat YAML, sorted, byte-stable, with a header that identifies them.
 
-A small emitter replaces a YAML library: the files contain only scalars and lists of strings. They are reviewed
-as diffs, so their formatting must not depend on a library's version.
+A small emitter replaces a YAML library: the files contain only scalars and lists of strings. They are
+reviewed as diffs, so their formatting must not depend on a library's version.
 """
 
 from __future__ import annotations

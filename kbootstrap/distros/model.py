@@ -107,7 +107,7 @@ class Distribution(Protocol):
         """Return the vendor's release: these files, and the list of their checksums."""
 
     def installed(self, artifacts: Mapping[str, str]) -> str:
-        """Return the installed version, or an empty string; `artifacts` maps paths to versions, from the stamp."""
+        """Return the installed version, or an empty string; `artifacts` are the stamp's versions by path."""
 
     def requirements(self, role: Role) -> Requirements:
         """Return the requirements for a machine to become a node of this role."""

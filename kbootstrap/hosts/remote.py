@@ -30,8 +30,8 @@ _STARTER = (
     'sh -c "$text"; status=$?; '
     f'echo "{frame.END} ${MARK} $status"; exit $status'
 )
-"""Reads a script from the first line of stdin, and runs it between two marks (`frame.py`); the script gets the
-rest of stdin. `read` consumes no byte after the line. The text contains no character that a login shell
+"""Reads a script from the first line of stdin, and runs it between two marks (`frame.py`); the script gets
+the rest of stdin. `read` consumes no byte after the line. The text contains no character that a login shell
 interprets inside single quotes: no quote, no backslash (fish), no `!` and no line break (tcsh)."""
 
 

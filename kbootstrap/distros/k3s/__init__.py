@@ -71,7 +71,7 @@ class K3s:
         return REQUIREMENTS[role]
 
     def command(self, tool: Tool, *arguments: str) -> tuple[str, ...]:
-        """Return the arguments of a command line: every tool is a subcommand that has its socket configured."""
+        """Return the arguments of a command line: every tool is a subcommand that knows its socket."""
         return (self.paths.binary, tool, *arguments)
 
     def password_secret(self, node: str) -> str:
