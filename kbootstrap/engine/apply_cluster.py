@@ -12,7 +12,7 @@ from kbootstrap.engine.infrastructure import carry_out, freeze_override
 from kbootstrap.engine.install import install, verify_allowed
 from kbootstrap.engine.kubeconfig import keep_kubeconfig
 from kbootstrap.engine.observe import Nodes, observe_nodes
-from kbootstrap.engine.prepare import PLAN_FILE
+from kbootstrap.engine.prepare import PLAN_FILE, accepts_unencrypted
 from kbootstrap.engine.rolling_replacement import RollingReplacement
 from kbootstrap.plans.agreed import STALE, moved
 from kbootstrap.plans.checks import affected_nodes, is_remainder, unaffecting_targets
@@ -38,6 +38,8 @@ async def apply_cluster(planned: ClusterPlan, *, drain: float = DRAIN) -> Nodes:
         )
         if planned.agreed:
             planned.agreed.verify(cluster, nodes.plan)
+    if planned.infrastructure.empty and accepts_unencrypted(context):
+        await _encrypt_state(planned)
     verify_allowed(context, nodes)
     text = await install(context, nodes)
     if nodes.removal.names:
@@ -51,6 +53,14 @@ async def apply_cluster(planned: ClusterPlan, *, drain: float = DRAIN) -> Nodes:
     switch = context.provider.traits.switches_context and (first or not planned.empty)
     keep_kubeconfig(context, text, nodes.inventory.external, switch=switch)
     return nodes
+
+
+async def _encrypt_state(planned: ClusterPlan) -> None:
+    """Write the state again, encrypted. OpenTofu writes it when it applies a plan, an empty one as well."""
+    tofu = planned.tofu
+    planfile = tofu.root / PLAN_FILE
+    if (await tofu.plan(planfile)).empty:
+        await tofu.apply(planfile)
 
 
 async def _change(planned: ClusterPlan) -> None:

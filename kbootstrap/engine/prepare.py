@@ -73,4 +73,10 @@ def _encryption(context: Context, binary: Binary) -> Mapping[str, str]:
     encryption.verify(binary)
     reader = Reader(context.spec.path.parent, run.env, "the state's passphrase", "KB0531")
     secret = run.redactor.add(reader.text(passphrase).strip())
-    return encryption.variables(secret, accept_unencrypted=run.env.get(encryption.ACCEPT) == "accept")
+    return encryption.variables(secret, accept_unencrypted=accepts_unencrypted(context))
+
+
+def accepts_unencrypted(context: Context) -> bool:
+    """Return whether the spec wants an encrypted state, and this run may read one that is not encrypted."""
+    accepted = context.runtime.env.get(encryption.ACCEPT) == "accept"
+    return accepted and context.spec.state.passphrase is not None

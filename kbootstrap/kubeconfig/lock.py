@@ -23,7 +23,7 @@ WAIT = 5.0
 def locked(path: Path, *, wait: float = WAIT) -> Iterator[None]:
     """Hold the lock of the kubeconfig at `path`; `wait` is seconds.
 
-    A lock that a killed kbootstrap process left behind is taken over: the file contains the process ID. Raises
+    A lock that a killed process left behind is taken over: the file contains the process ID. Raises
     `Locked` (KB1004) when the lock of another program remains, `PrerequisiteMissing` (KB1003) when the folder
     is read-only.
     """

@@ -19,7 +19,7 @@ _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 class YamlNode:
     """A value: `text[start:end]` of the file, without following comments and line breaks.
 
-    `items` are the items of a map as (key, value), and of a list as (None, value). `inner` is the position for
+    `items` are (key, value) pairs of a map and (None, value) pairs of a list. `inner` is the position for
     the first item of a flow collection. The `target` of an alias is the node with the anchor.
     """
 

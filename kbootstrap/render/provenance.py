@@ -25,7 +25,7 @@ class Provenance:
 
     @classmethod
     def of(cls, root: RenderedRoot, files: Mapping[str, str], cluster: str, source: SourceMap) -> Provenance:
-        """Return the provenance of a root; line numbers refer to the assembled tree (`RenderedTree.files`)."""
+        """Return the provenance of a root, with lines of the assembled tree (`RenderedTree.files`)."""
         own = {name: files[f"{cluster}/{name}"] for name in root.files}
         return cls(root.provenance, own, source)
 

@@ -123,7 +123,7 @@ def test_runs_with_known_secrets_in_every_place(cluster: Lab, port: int, said: S
     run("plan", "-o", "json", path)
     run("plan", "--out", "second.plan", path)
     run("apply", "--events", "second.jsonl", "-o", "json", "second.plan")
-    del lab.extra["KBOOTSTRAP_STATE_UNENCRYPTED"]
+    del lab.extra["KBOOTSTRAP_STATE_UNENCRYPTED"]  # the state is encrypted now, though nothing else changed
     run("status", "-o", "json", path)
     run("doctor", path)
     run("snapshot", "save")
