@@ -1,4 +1,4 @@
-"""The machines of a cluster as the engine has them: how to reach them, what is gone, what is left over."""
+"""The containers of a cluster: connections, missing resources, and cleanup."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
 NETWORK = "module.network.terraform_data.network"
 ENDPOINT = "module.endpoint.terraform_data.endpoint"
 _BOOT = 30.0
-"""Seconds in which a node must have made its host key; it takes less than one on an idle machine."""
+"""Seconds for a node to generate its host key; it takes less than one on an idle machine."""
 
 
 async def missing(
     cluster: Cluster, outputs: Mapping[str, Any], containers: Containers
 ) -> dict[str, MachineState]:
-    """Return containers and the network that do not exist, or are others than the state knows."""
+    """Return containers and the network that are missing, or that differ from those in the state."""
     made = outputs.get("kbootstrap")
     if not made:
         return {}
@@ -58,12 +58,12 @@ def _gone(name: str, wanted: str | None, there: Container | None, engine: str) -
     if there is None:
         return f"{engine} has no container {name}"
     if wanted and there.labels.get(INSTANCE) != wanted:
-        return f"the container {name} is not the one that was made"
+        return f"the container {name} is not the one in the state"
     return None
 
 
 async def provisioning(names: Collection[str], containers: Containers) -> dict[str, Provisioning]:
-    """Return of each node whether its container carries the stamp of an installation."""
+    """Return for each node whether its container has the stamp file of an installation."""
     there = await containers.named(names)
     installed = [await containers.has(container.id, STAMP) for container in there.values()]
     found = {
@@ -81,10 +81,11 @@ async def inventory(
     starting: bool = True,
     tolerate_missing: Collection[str] = (),
 ) -> Inventory:
-    """Return how to reach the machines; starts those that are stopped.
+    """Return the connections to the machines. Starts stopped containers.
 
-    Raises `HostUnreachable` for a container that is gone, or that does not boot. Without `starting` nothing
-    is changed, and such machines are in `absent`, as those of `tolerate_missing` always are.
+    Raises `HostUnreachable` for a container that does not exist or does not boot. Without `starting` nothing
+    is changed, and such machines are in `absent`. Missing machines in `tolerate_missing` are
+    always in `absent`.
     """
     made, cluster = outputs["kbootstrap"], context.cluster
     wanted = (*made["nodes"], endpoint_name(cluster))
@@ -105,7 +106,7 @@ async def inventory(
         try:
             port = there[name].ports.get(22)
             if port is None:
-                raise _silent(name, containers)
+                raise _not_booting(name, containers)
             target = SshTarget(key_alias=name, host="127.0.0.1", port=port, user=USER, identities=(key,))
             return Machine(name, address, target, there[name].id, (await _host_key(name, containers),))
         except HostUnreachable as error:
@@ -125,7 +126,10 @@ async def inventory(
 
 def _missing(name: str) -> HostUnreachable:
     return HostUnreachable(
-        f"the container {name} is gone", hint="`kbootstrap apply` makes it again", host=name, code="KB0610"
+        f"the container {name} does not exist",
+        hint="`kbootstrap apply` creates it again",
+        host=name,
+        code="KB0610",
     )
 
 
@@ -134,29 +138,29 @@ def _stopped(name: str) -> HostUnreachable:
 
 
 async def _host_key(name: str, containers: Containers) -> str:
-    """Read the host key from inside the container: a trusted place, so it can be pinned."""
+    """Read the host key from inside the container. This source is trusted, so the key can be pinned."""
     end = time.monotonic() + _BOOT
     while True:
         fields = (await containers.read(name, HOST_KEY)).split()
         if len(fields) >= 2:
             return " ".join(fields[:2])
         if time.monotonic() > end:
-            raise _silent(name, containers)
+            raise _not_booting(name, containers)
         await asyncio.sleep(0.1)
 
 
-def _silent(name: str, containers: Containers) -> HostUnreachable:
+def _not_booting(name: str, containers: Containers) -> HostUnreachable:
     engine = containers.engine.command
     return HostUnreachable(
         f"the container {name} does not boot",
-        hint=f"look at it with `{engine} logs {name}` and `{engine} exec {name} systemctl --failed`",
+        hint=f"inspect it with `{engine} logs {name}` and `{engine} exec {name} systemctl --failed`",
         host=name,
         code="KB0611",
     )
 
 
 async def destroy_preview(context: ProviderContext, containers: Containers) -> DestroyPreview:
-    """Return the names of the nodes' containers."""
+    """Return the names of the nodes with containers."""
     found = await containers.labelled(_marks(context))
     names = sorted({one.labels[NODE] for one in found if one.labels.get(NODE)})
     engine = containers.engine.command
@@ -164,12 +168,12 @@ async def destroy_preview(context: ProviderContext, containers: Containers) -> D
 
 
 async def remove_nodes(context: ProviderContext, names: Collection[str], containers: Containers) -> None:
-    """Remove the containers of these nodes, those of this cluster only."""
+    """Remove the containers of these nodes, only of this cluster."""
     found = await containers.labelled(_marks(context))
     await containers.remove(one.id for one in found if one.labels.get(NODE) in names)
 
 
-async def remove_strangers(context: ProviderContext, containers: Containers) -> None:
+async def remove_unlisted_nodes(context: ProviderContext, containers: Containers) -> None:
     """Remove the containers of nodes that belong to no pool of the spec."""
     cluster = context.cluster
     pools = (cluster.control_plane, *cluster.pools)
@@ -180,7 +184,7 @@ async def remove_strangers(context: ProviderContext, containers: Containers) -> 
 
 
 async def remove_all(context: ProviderContext, containers: Containers) -> None:
-    """Remove containers and networks of this cluster that no state knows (a run was killed)."""
+    """Remove containers and networks of this cluster that are in no state (after a killed run)."""
     marks = _marks(context)
     left = await containers.labelled(marks)
     await containers.remove(container.id for container in left)
