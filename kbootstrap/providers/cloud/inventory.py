@@ -20,10 +20,10 @@ def bastion_name(cluster: Cluster) -> str:
     return f"{cluster.name}-bastion"
 
 
-def instances(cluster: Cluster, made: Mapping[str, Any]) -> dict[str, str]:
+def instances(cluster: Cluster, contract: Mapping[str, Any]) -> dict[str, str]:
     """Return the machines of the output contract, including a dedicated bastion: names by ID."""
-    found = {node["instance"]: name for name, node in made["nodes"].items()}
-    bastion = made.get("bastion")
+    found = {node["instance"]: name for name, node in contract["nodes"].items()}
+    bastion = contract.get("bastion")
     if bastion:
         found.setdefault(bastion["instance"], bastion_name(cluster))
     return found
@@ -37,7 +37,7 @@ def verify(absent: Mapping[str, KbootstrapError], tolerate_missing: Collection[s
 
 def inventory(
     context: ProviderContext,
-    made: Mapping[str, Any],
+    contract: Mapping[str, Any],
     *,
     user: str,
     absent: Mapping[str, KbootstrapError],
@@ -45,16 +45,16 @@ def inventory(
 ) -> Inventory:
     """Return the connections to the machines, through the bastion if there is one.
 
-    `made` is `outputs["kbootstrap"]`, `user` logs in to nodes, `absent` has the errors of unreachable
+    `contract` is `outputs["kbootstrap"]`, `user` logs in to nodes, `absent` has the errors of unreachable
     machines by name, `host_keys` has keys from a trusted source by ID.
     """
-    cluster, nodes = context.cluster, made["nodes"]
-    internal = Endpoint(**made["endpoint"]["internal"])
+    cluster, nodes = context.cluster, contract["nodes"]
+    internal = Endpoint(**contract["endpoint"]["internal"])
     names = served_names(cluster, internal)
-    bastion: Mapping[str, Any] | None = made.get("bastion")
+    bastion: Mapping[str, Any] | None = contract.get("bastion")
     identity = named_identity(context)
     identities = (identity,) if identity else ()
-    aliases = instances(cluster, made)
+    aliases = instances(cluster, contract)
     alone = bastion is not None and aliases[bastion["instance"]] not in nodes
     jump = None
     if bastion:
@@ -82,7 +82,7 @@ def inventory(
         cluster.name,
         {name: machine(name, node) for name, node in nodes.items() if name not in absent},
         internal,
-        _external(made["endpoint"]["external"], internal, names),
+        _external(contract["endpoint"]["external"], internal, names),
         names,
         {name: error for name, error in absent.items() if name in nodes},
     )

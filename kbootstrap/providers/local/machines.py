@@ -32,15 +32,15 @@ async def missing(
     cluster: Cluster, outputs: Mapping[str, Any], containers: Containers
 ) -> dict[str, MachineState]:
     """Return containers and the network that are missing, or that differ from those in the state."""
-    made = outputs.get("kbootstrap")
-    if not made:
+    contract = outputs.get("kbootstrap")
+    if not contract:
         return {}
     engine = containers.engine.command
     found: dict[str, MachineState] = {}
-    network = made["network"]["name"]
+    network = contract["network"]["name"]
     if network not in {there.name for there in await containers.networks()}:
         found[NETWORK] = MachineState(gone=f"{engine} has no network {network}", replace=(NETWORK,))
-    nodes: Mapping[str, Any] = made["nodes"]
+    nodes: Mapping[str, Any] = contract["nodes"]
     own = endpoint_name(cluster)
     there = await containers.named((*nodes, own))
     modules = {pool.born: module_name(cluster, pool) for pool in (cluster.control_plane, *cluster.pools)}
@@ -49,7 +49,7 @@ async def missing(
         if reason and node["pool"] in modules:
             address = instance(f"module.{modules[node['pool']]}.terraform_data.node", name)
             found[name] = MachineState(gone=reason, replace=(address,))
-    if reason := _gone(own, made["endpoint"].get("instance"), there.get(own), engine):
+    if reason := _gone(own, contract["endpoint"].get("instance"), there.get(own), engine):
         found[ENDPOINT] = MachineState(gone=reason, replace=(ENDPOINT,))
     return found
 
@@ -87,8 +87,8 @@ async def inventory(
     is changed, and such machines are in `absent`. Missing machines in `tolerate_missing` are
     always in `absent`.
     """
-    made, cluster = outputs["kbootstrap"], context.cluster
-    wanted = (*made["nodes"], endpoint_name(cluster))
+    contract, cluster = outputs["kbootstrap"], context.cluster
+    wanted = (*contract["nodes"], endpoint_name(cluster))
     there = await containers.named(wanted)
     gone = {name: _missing(name) for name in wanted if name not in there}
     stopped = [name for name, container in there.items() if not container.running]
@@ -98,8 +98,8 @@ async def inventory(
         await containers.start(needed)
         there = await containers.named(wanted)
         stopped = [name for name in stopped if name in tolerate_missing]
-    absent: dict[str, KbootstrapError] = {name: gone[name] for name in made["nodes"] if name in gone}
-    absent |= {name: _stopped(name) for name in stopped if name in made["nodes"]}
+    absent: dict[str, KbootstrapError] = {name: gone[name] for name in contract["nodes"] if name in gone}
+    absent |= {name: _stopped(name) for name in stopped if name in contract["nodes"]}
     key = identity(context)
 
     async def machine(name: str, address: str) -> Machine | None:
@@ -116,9 +116,9 @@ async def inventory(
             return None
 
     found = await asyncio.gather(
-        *(machine(name, node["address"]) for name, node in made["nodes"].items() if name not in absent)
+        *(machine(name, node["address"]) for name, node in contract["nodes"].items() if name not in absent)
     )
-    internal, external = (Endpoint(**made["endpoint"][side]) for side in ("internal", "external"))
+    internal, external = (Endpoint(**contract["endpoint"][side]) for side in ("internal", "external"))
     return Inventory(
         cluster.name, {m.name: m for m in found if m}, internal, external, certificate_names(cluster), absent
     )

@@ -58,15 +58,17 @@ async def make(cloud: Cloud, spec: Spec, cluster: Cluster) -> SecretContent:
         lines = _lines(sdk, cluster)
         for one in earlier:  # names are unique per user
             _delete(sdk, one)
-        made = _create(sdk, owner(spec, cluster), _marks(spec, cluster), _roles(_token(sdk).role_names or ()))
-        cloud.redactor.add(made.secret)
+        created = _create(
+            sdk, owner(spec, cluster), _marks(spec, cluster), _roles(_token(sdk).role_names or ())
+        )
+        cloud.redactor.add(created.secret)
         files, config = _with_authority(sdk, lines)
         credential = [
-            f'application-credential-id = "{made.id}"',
-            f'application-credential-secret = "{made.secret}"',
+            f'application-credential-id = "{created.id}"',
+            f'application-credential-secret = "{created.secret}"',
         ]
         text = "\n".join([config[0], *credential, *config[1:], ""])
-        return SecretContent(_mark(made.id, lines), {"cloud.conf": text, **files})
+        return SecretContent(_mark(created.id, lines), {"cloud.conf": text, **files})
 
     return await cloud.ask("create an application credential", create)
 

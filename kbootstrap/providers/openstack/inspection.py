@@ -52,14 +52,14 @@ async def missing(cloud: Cloud, cluster: Cluster, outputs: Mapping[str, Any]) ->
 
     Raises `PrerequisiteMissing` (KB1133) if nothing of the state is in this project.
     """
-    made = outputs.get("kbootstrap")
-    if not made:
+    contract = outputs.get("kbootstrap")
+    if not contract:
         return {}
-    wanted = {node["instance"] for node in made["nodes"].values()}
-    bastion = made.get("bastion")
+    wanted = {node["instance"] for node in contract["nodes"].values()}
+    bastion = contract.get("bastion")
     own = bastion is not None and bastion["instance"] not in wanted
     there = await states(cloud, {*wanted, bastion["instance"]} if own else wanted)
-    if not there and not await cloud.ask("list the networks", partial(_has, cluster.name, made)):
+    if not there and not await cloud.ask("list the networks", partial(_has, cluster.name, contract)):
         raise PrerequisiteMissing(
             f"nothing of cluster {cluster.name} is in the project {cloud.project} of {cloud.source}",
             hint="the state is of another project or region: check the credentials and `region`. If all "
@@ -69,13 +69,13 @@ async def missing(cloud: Cloud, cluster: Cluster, outputs: Mapping[str, Any]) ->
     modules = {pool.born: module_name(cluster, pool) for pool in (cluster.control_plane, *cluster.pools)}
     places = {
         instance(f"module.{modules[node['pool']]}.openstack_compute_instance_v2.node", name): (name, node)
-        for name, node in made["nodes"].items()
+        for name, node in contract["nodes"].items()
         if node["pool"] in modules
     }
     if own and isinstance(settings(cluster).bastion, BastionMachine):
         places[_BASTION] = (bastion_name(cluster), bastion)
     return {
-        name if name in made["nodes"] else address: MachineState(
+        name if name in contract["nodes"] else address: MachineState(
             gone=f"the cloud has no machine {name}", replace=(address,)
         )
         for address, (name, machine) in places.items()
@@ -111,16 +111,16 @@ async def provisioning(
     return {name: there.get(name, Provisioning.ABSENT) for name in names}
 
 
-def _has(cluster: str, made: Mapping[str, Any], sdk: Connection) -> bool:
+def _has(cluster: str, contract: Mapping[str, Any], sdk: Connection) -> bool:
     """Return whether the project has the network of a state, or any resource with the cluster's tags.
 
     A network that other projects share with this one does not count.
     """
-    project, recorded = sdk.session.get_project_id(), made.get("network")
+    project, recorded = sdk.session.get_project_id(), contract.get("network")
     network = sdk.network.find_network(recorded["id"]) if recorded else None
     if network is not None and network.project_id == project:
         return True
-    tags = {f"{CLUSTER}={cluster}"} | ({f"{SPEC}={made['spec']}"} if made.get("spec") else set())
+    tags = {f"{CLUSTER}={cluster}"} | ({f"{SPEC}={contract['spec']}"} if contract.get("spec") else set())
     network_api = sdk.network
     lists = (network_api.security_groups, network_api.networks, network_api.routers, network_api.ips)
     return any(tags <= set(thing.tags or ()) for listed in lists for thing in listed(project_id=project))

@@ -39,8 +39,8 @@ async def inventory(
     Raises `HostUnreachable` for a machine that does not exist or has failed. Without `starting` nothing is
     changed, and such machines are in `absent`. Those in `tolerate_missing` are always in `absent`.
     """
-    made = outputs["kbootstrap"]
-    wanted = instances(context.cluster, made)
+    contract = outputs["kbootstrap"]
+    wanted = instances(context.cluster, contract)
     seen = await states(cloud, wanted)
     stopped = {
         one: name for one, name in wanted.items() if seen.get(one) in {"SHUTOFF", "PAUSED", "SUSPENDED"}
@@ -55,7 +55,7 @@ async def inventory(
         verify(absent, tolerate_missing)
     there = {one: name for one, name in wanted.items() if name not in absent}
     keys = await known_from_console(context, there, console(cloud), wait=starting)
-    return build(context, made, user=ssh_user(context.cluster), absent=absent, host_keys=keys)
+    return build(context, contract, user=ssh_user(context.cluster), absent=absent, host_keys=keys)
 
 
 async def faults(cloud: Cloud, context: ProviderContext) -> dict[str, str]:

@@ -54,20 +54,20 @@ def group_members(cluster: Cluster) -> int:
 def _others(cluster: Cluster, present: Present) -> dict[str, int]:
     """Return the totals of all resources outside machines."""
     chosen, endpoint = settings(cluster), kind(cluster)
-    made = chosen.existing is None or chosen.existing.network is None
-    router = made and (chosen.existing is None or chosen.existing.router is None)
+    new_network = chosen.existing is None or chosen.existing.network is None
+    router = new_network and (chosen.existing is None or chosen.existing.router is None)
     balancers = int(endpoint == "load_balancer") + len(cluster.load_balancers)
     shared = int(endpoint == "virtual_ip")
     on_server = chosen.bastion == "server" or endpoint == "floating_ip"
     bastion = isinstance(chosen.bastion, BastionMachine)
-    dhcp = _DHCP * int(made and not present.counts.get("networks"))
+    dhcp = _DHCP * int(new_network and not present.counts.get("networks"))
     groups = 2 + int(bastion)
     new_groups = max(groups - present.counts.get("security_groups", 0), 0)
     return {
-        "networks": int(made),
-        "subnets": 2 * int(made),
+        "networks": int(new_network),
+        "subnets": 2 * int(new_network),
         "routers": int(router),
-        "ports": len(machines(cluster)) + balancers + shared + 2 * int(made) + dhcp,
+        "ports": len(machines(cluster)) + balancers + shared + 2 * int(new_network) + dhcp,
         "floating_ips": int(on_server) + int(bastion) + balancers + shared,
         "security_groups": groups,
         "security_group_rules": _rules(cluster) + _EGRESS * new_groups,

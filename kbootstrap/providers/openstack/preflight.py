@@ -161,7 +161,7 @@ def _names(spec: Spec, cluster: Cluster, strangers: tuple[str, ...]) -> Iterator
         )
         found = f"the network {', '.join(strangers)} has this cluster's name, but not its tags"
         path = ("clusters", cluster.name)
-        yield bad("names", found, help_, "KB1125", "Name is in use in the project", spec, path)
+        yield bad("names", found, help_, "KB1125", "Name is taken in the project", spec, path)
 
 
 def _quotas(spec: Spec, cluster: Cluster, facts: Facts, found: Quotas) -> Iterator[Finding]:

@@ -57,7 +57,7 @@ def security(cluster: Cluster) -> str:
 
 def endpoint(cluster: Cluster, servers: Sequence[Node]) -> str:
     """Return `endpoint.tf`."""
-    chosen, made = settings(cluster), kind(cluster)
+    chosen, endpoint_kind = settings(cluster), kind(cluster)
     body: list[Item] = [
         {"source": "../modules/openstack/endpoint", "cluster": Raw("local.cluster")},
         {
@@ -65,13 +65,13 @@ def endpoint(cluster: Cluster, servers: Sequence[Node]) -> str:
             "subnet_id": Raw("module.network.subnets.control_plane"),
             "external_network": Raw("module.network.external_network"),
         },
-        {"kind": made, "address": str(endpoint_address(cluster)), "ports": api_ports(cluster)},
+        {"kind": endpoint_kind, "address": str(endpoint_address(cluster)), "ports": api_ports(cluster)},
     ]
-    if made == "virtual_ip":
+    if endpoint_kind == "virtual_ip":
         body.append({"network": Raw("module.network.network")})
-    if made == "floating_ip":
+    if endpoint_kind == "floating_ip":
         body.append({"public_address": Raw(f"{first_server(cluster)}.public_address")})
-    if made == "load_balancer":
+    if endpoint_kind == "load_balancer":
         body += [
             {"servers": {node.name: str(node.address) for node in servers}},
             {"allowed_cidrs": ranges(cluster.api.allowed_cidrs)},

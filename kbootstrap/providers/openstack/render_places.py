@@ -41,8 +41,8 @@ def own_places(cluster: Cluster, nodes: Mapping[str, Sequence[Node]]) -> dict[st
     for name, key in (("control-plane", "control_plane_subnet"), ("agents", "agents_subnet")):
         address = "module.network.data.openstack_networking_subnet_v2.existing"
         found[instance(address, name)] = (*provider, "existing", key)
-        made = "module.network.openstack_networking_subnet_v2.subnet"
-        found[instance(made, name)] = (*base, "network", name.replace("-", "_"))
+        new = "module.network.openstack_networking_subnet_v2.subnet"
+        found[instance(new, name)] = (*base, "network", name.replace("-", "_"))
     for index, bucket in enumerate(cluster.buckets):
         found["module.storage"] = (*base, "buckets")
         resource = "module.storage.openstack_objectstorage_container_v1.bucket"

@@ -54,7 +54,7 @@ def _ssh(host: HostSpec) -> Mapping[str, Any]:
 
 
 async def inventory(
-    context: ProviderContext, made: Mapping[str, Any], tolerate_missing: Collection[str] = ()
+    context: ProviderContext, contract: Mapping[str, Any], tolerate_missing: Collection[str] = ()
 ) -> Inventory:
     """Return the connections to the machines, without connecting to them.
 
@@ -84,7 +84,7 @@ async def inventory(
         wanted = HostQuery(name, host, own.get("port", port), user, USER, identities, through)
         return trust.known(await config.target(wanted), node["address"])
 
-    nodes: Mapping[str, Mapping[str, Any]] = made["nodes"]
+    nodes: Mapping[str, Mapping[str, Any]] = contract["nodes"]
     targets = await asyncio.gather(*(reach(name, node) for name, node in nodes.items()))
     machines: dict[str, Machine] = {}
     absent: dict[str, KbootstrapError] = {}
@@ -99,11 +99,11 @@ async def inventory(
         machines[name] = Machine(name, nodes[name]["address"], ssh, ssh.instance, ssh.host_keys)
     if missing:
         raise unknown(list(dict.fromkeys(missing)))
-    endpoint = Endpoint(**made["endpoint"]["external"])
+    endpoint = Endpoint(**contract["endpoint"]["external"])
     return Inventory(
         cluster.name,
         machines,
-        Endpoint(**made["endpoint"]["internal"]),
+        Endpoint(**contract["endpoint"]["internal"]),
         endpoint,
         certificate_names(cluster),
         absent,
