@@ -1,10 +1,11 @@
-"""The self-extracting program of k3s: an archive of what a node needs, inside a small program of the vendor.
+"""The self-extracting program of k3s: an archive with the node's programs, embedded in the vendor's launcher.
 
 Layout of the archive: `scripts/package-cli` of k3s. The program (`cmd/k3s`) unpacks it below
-`/var/lib/rancher/k3s/data/<hash>`, verifies `.sha256sums` and `.links`, and runs what it was asked for.
+`/var/lib/rancher/k3s/data/<hash>`, verifies `.sha256sums` and `.links`, and runs the requested subcommand.
 
-Not in it, unlike the vendor's: the user space of `bin/aux` (iptables, ipset, conntrack, ip, ...), the SELinux
-and strongSwan parts, and the charts of Traefik. Nodes must have iptables, ipset and conntrack of their own.
+Unlike the vendor's archive, it does not contain the user space of `bin/aux` (iptables, ipset, conntrack, ip,
+...), the SELinux and strongSwan parts, or the charts of Traefik. Nodes must have iptables, ipset and
+conntrack installed.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from pathlib import Path
 from kbootstrap.artifacts.pack import Data, Entry, Link, compressed, write_tar
 
 CNI_LINKS = ("bandwidth", "bridge", "firewall", "flannel", "host-local", "loopback", "portmap")
-"""Names that the CNI program is called by; containerd calls plugins by file name."""
+"""File names of the CNI program; containerd selects a plugin by its file name."""
 
 
 def pack(programs: Mapping[str, Path], folder: Path, links: Mapping[str, str]) -> Path:
     """Write the archive of `programs` (name in `bin/` to file) into `folder`, named by its own hash.
 
-    `links` are further names of these programs.
+    `links` maps additional names to these programs.
     """
     links = {**links, **dict.fromkeys(CNI_LINKS, "cni")}
     sums = "".join(f"{_sha256(path)}  {name}\n" for name, path in sorted(programs.items()))

@@ -1,14 +1,14 @@
-"""Where obtained files are kept, and the rule that nothing is used without its hash checked.
+"""The cache of obtained files. Every use of a file verifies its hash.
 
     <cache>/                                    see `root`
-    ├── artifacts/<name>/<version>/<arch>/      the vendor's file names, and manifest.json
+    ├── artifacts/<name>/<version>/<arch>/      files under the vendor's names, and manifest.json
     ├── artifacts/<name>/<version>/<arch>.lock  held while the folder is filled
-    ├── bin/tofu                                link to the OpenTofu that was obtained last
+    ├── bin/tofu                                link to the most recently obtained OpenTofu
     ├── build/                                  steps of builds from source (see workshop.py)
     └── go/{mod,build}                          Go's own caches for those builds
 
-A folder appears under its name in one rename, complete and verified. Hashing 150 MB takes under half a
-second, so every use hashes: no shortcut by size or time.
+A folder is filled under a temporary name, verified, and then renamed to its final name. Hashing 150 MB takes
+less than half a second, so files are always hashed; size and modification time are not used as a shortcut.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from kbootstrap.core.errors import KbootstrapError, Locked, PrerequisiteMissing
 
 MANIFEST = "manifest.json"
 BUILT = "build from source"
-"""What the manifest calls the source of files that no vendor made."""
+"""The `source` that the manifest records for files that were built locally."""
 _VERSION = 1
 _NOT_WRITABLE = "make the cache writable, or name another folder in KBOOTSTRAP_CACHE"
 _LONGEST_WAIT = 7200.0
@@ -39,7 +39,7 @@ _LONGEST_WAIT = 7200.0
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A verified folder. `source` says in words where the files came from; `sha256` by file name."""
+    """A verified folder. `source` describes the origin of the files; `sha256` maps file names to hashes."""
 
     folder: Path
     source: str
@@ -53,7 +53,7 @@ class Kept:
 
 
 def root(env: Mapping[str, str]) -> Path:
-    """Return the cache folder that an environment asks for. It need not exist.
+    """Return the cache folder for an environment. It need not exist.
 
     `$KBOOTSTRAP_CACHE`, else `$XDG_CACHE_HOME/kbootstrap`, else `~/.cache/kbootstrap`.
     """
@@ -76,7 +76,7 @@ def sha256(path: Path) -> str:
 
 
 def read(folder: Path) -> Kept | None:
-    """Return what the manifest of a folder says, unverified; None when there is none that can be read."""
+    """Return the content of a folder's manifest, unverified; None when it is missing or unreadable."""
     try:
         said = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if said["version"] != _VERSION:
@@ -87,7 +87,7 @@ def read(folder: Path) -> Kept | None:
 
 
 def load(folder: Path) -> Kept | None:
-    """Return a folder whose every file has the hash of its manifest, else None. Blocks while hashing."""
+    """Return a folder if every file matches the hash in its manifest, else None. Blocks while hashing."""
     kept = read(folder)
     if kept is None or not kept.sha256:
         return None
@@ -99,7 +99,7 @@ def load(folder: Path) -> Kept | None:
 
 
 def publish(filled: Path, folder: Path, source: str) -> Kept:
-    """Give a filled scratch folder its manifest and its final name; what is there already is replaced.
+    """Write the manifest of a filled scratch folder and rename it to `folder`, replacing an existing one.
 
     `filled` must be on the same file system. Blocks while hashing.
     """
@@ -117,7 +117,7 @@ def publish(filled: Path, folder: Path, source: str) -> Kept:
 
 @contextlib.contextmanager
 def scratch(beside: Path) -> Iterator[Path]:
-    """Make a folder on the same file system as `beside`; it is removed at the end, whatever is in it."""
+    """Create a folder on the same file system as `beside`; it is removed with its content at the end."""
     with usable(beside.parent):
         beside.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=beside.parent, prefix=f".{beside.name}-"))
@@ -131,7 +131,7 @@ def scratch(beside: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def usable(where: Path) -> Iterator[None]:
-    """Turn failures to write below `where` into messages about disks and permissions."""
+    """Convert failures to write below `where` into errors about disk space and permissions."""
     try:
         yield
     except OSError as error:
@@ -145,7 +145,7 @@ def usable(where: Path) -> Iterator[None]:
 
 
 def disk_full(where: Path) -> PrerequisiteMissing:
-    """Say that the disk of `where` is full."""
+    """Return the error for a full disk at `where`."""
     return PrerequisiteMissing(
         f"no space is left for {where}",
         hint="free some space (`kbootstrap artifacts prune`), or name another folder in KBOOTSTRAP_CACHE",
@@ -155,9 +155,9 @@ def disk_full(where: Path) -> PrerequisiteMissing:
 
 @contextlib.asynccontextmanager
 async def held(lock: Path, waiting: Callable[[str], None]) -> AsyncIterator[None]:
-    """Hold a lock file without blocking the event loop; `waiting` is called once if it has to wait."""
+    """Hold a lock file without blocking the event loop; `waiting` is called once when it has to wait."""
     loop = asyncio.get_running_loop()
-    end, told = loop.time() + _LONGEST_WAIT, False
+    end, reported = loop.time() + _LONGEST_WAIT, False
     with contextlib.ExitStack() as stack:
         while True:
             try:
@@ -166,9 +166,9 @@ async def held(lock: Path, waiting: Callable[[str], None]) -> AsyncIterator[None
             except Locked:
                 if loop.time() > end:
                     raise
-                if not told:
+                if not reported:
                     waiting("another kbootstrap process is obtaining the same files; waiting for it")
-                    told = True
+                    reported = True
                 await asyncio.sleep(0.2)
             except KbootstrapError as error:
                 error.code = error.code or "KB0905"

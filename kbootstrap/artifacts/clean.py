@@ -1,7 +1,7 @@
-"""What is in the cache, and getting rid of it. Everything in it can be obtained again.
+"""Lists and removes the content of the cache. Everything in it can be obtained again.
 
-Only what has the names that kbootstrap gives counts: the cache may be a folder that holds other things too
-(`KBOOTSTRAP_CACHE` may name a home folder), and those are never listed and never removed.
+Only folders and files that match kbootstrap's own names are considered. The cache folder may contain other
+files too (`KBOOTSTRAP_CACHE` may name a home folder); those are never listed and never removed.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ _NAMES = (
 _KEY = re.compile(r"[0-9a-f]{20}")
 """The name of a step's folder: `workshop.keys_of`."""
 _SCRATCH = re.compile(r"\.([0-9a-z]+)-\w+(\.old)?")
-"""The name of a folder of `cache.scratch`: that of the folder to be, and something by chance."""
+"""The name of a folder of `cache.scratch`: the name of the final folder and a random suffix."""
 
 
 @dataclass(frozen=True, slots=True)
 class CacheItem:
-    """One part of the cache.
+    """One item of the cache.
 
     `kind`: `files` are obtained versions (`name`, `version`, `arch` set); `build` are steps of builds from
-    source; `go` are Go's caches, which make later builds fast; `image` are kept node images of the `local`
-    provider; `rest` is what interrupted runs left behind.
-    `size` is bytes on disk; `source` and `made` (UTC, ISO 8601) are those of the manifest.
+    source; `go` are Go's caches, which speed up later builds; `image` are cached node images of the `local`
+    provider; `rest` are leftovers of interrupted runs.
+    `size` is bytes on disk; `source` and `made` (UTC, ISO 8601) come from the manifest.
     """
 
     kind: Kind
@@ -78,12 +78,12 @@ def list_cached(root: Path) -> tuple[CacheItem, ...]:
 
 
 def _folders(where: Path, pattern: str) -> list[Path]:
-    """Return the real folders that fit: targets of links are not ours."""
+    """Return the folders that match the pattern, without symbolic links: their targets are not ours."""
     return [path for path in sorted(where.glob(pattern)) if path.is_dir() and not path.is_symlink()]
 
 
 def _to_be(path: Path) -> str:
-    """Return the name that a folder has, or was to get when it was complete."""
+    """Return the final name of a folder; for a scratch folder, the name it gets when it is complete."""
     scratch = _SCRATCH.fullmatch(path.name)
     return scratch[1] if scratch else path.name
 
@@ -95,10 +95,10 @@ def prune(
     kinds: Iterable[Kind] = ("build", "go", "rest"),
     dry: bool = False,
 ) -> tuple[CacheItem, ...]:
-    """Remove parts of the cache and return them; with `dry` only say which they would be.
+    """Remove items of the cache and return them; with `dry` only return the items that would be removed.
 
-    `kinds` chooses; versions named in `keep` (`v1.32.0+k3s1`) stay even when `files` is among the kinds.
-    Versions and builds that another process works on are left alone.
+    `kinds` selects the items; versions named in `keep` (`v1.32.0+k3s1`) stay even when `kinds` includes
+    `files`. Versions and builds that another process is using are skipped.
     """
     wanted = frozenset(kinds)
     chosen = [item for item in list_cached(root) if item.kind in wanted and item.version not in keep]
@@ -118,7 +118,7 @@ def prune(
 
 
 def _lock(root: Path, item: CacheItem) -> Path:
-    """Return the lock of the process that fills this part."""
+    """Return the lock that a process holds while it fills this item."""
     if item.kind == "files":
         return item.path.with_name(f"{item.arch}.lock")
     if item.kind == "image":
@@ -129,14 +129,14 @@ def _lock(root: Path, item: CacheItem) -> Path:
 
 
 def _drop_dangling(root: Path) -> None:
-    """Remove links to programs of the cache that are no longer there."""
+    """Remove links to programs that are no longer in the cache."""
     for link in (root / "bin").glob("*"):
         if link.is_symlink() and not link.exists() and link.readlink().is_relative_to(root / "artifacts"):
             link.unlink()
 
 
 def _size(path: Path) -> int:
-    """Bytes on disk of a whole folder; a file that is deleted during this counts as nothing."""
+    """Return the bytes on disk of a whole folder; files deleted during the count are ignored."""
     total = 0
     for folder, _, names in os.walk(path):
         for name in names:

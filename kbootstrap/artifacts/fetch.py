@@ -1,7 +1,7 @@
-"""One download over HTTP(S), or a copy of a `file:` URL: bounded waits, progress, a hash, no half files.
+"""One download over HTTP(S), or a copy of a `file:` URL: with timeouts, progress, a hash, no partial files.
 
-Proxies come from the environment (`https_proxy`, `no_proxy`), as everywhere in Python. The blocking client
-runs in a thread of its own, which ends at its next read when the download is cancelled.
+Proxies come from the environment (`https_proxy`, `no_proxy`), as usual in Python. The blocking HTTP client
+runs in a separate thread. When the download is cancelled, the thread stops at its next read.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from kbootstrap.core.errors import KbootstrapError
 
 _CHUNK = 1024 * 1024
 _LARGEST_TEXT = 1024 * 1024
-"""Bytes; lists of checksums have a few kilobytes."""
+"""Bytes; a list of checksums has a few kilobytes."""
 _T = TypeVar("_T")
 
 
 class Unavailable(Exception):
-    """A source does not have the file or does not answer; the text says which."""
+    """A source does not have the file or does not respond; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds to wait: for a connection and for an answer, and between two pieces of a file."""
+    """Timeouts in seconds: for the connection and the response, and between two chunks of a file."""
 
     answer: float = 6.0
     stall: float = 30.0
@@ -58,10 +58,10 @@ async def text(url: str, patience: Patience) -> str:
 async def download(
     url: str, target: Path, patience: Patience, progress: Callable[[int, int | None], None]
 ) -> str:
-    """Write the file at `url` to `target` and return its SHA-256. `progress` gets bytes done and in total.
+    """Write the file at `url` to `target` and return its SHA-256. `progress` receives bytes done and total.
 
-    Raises `Unavailable` as long as nothing has come, and `KbootstrapError` (KB0902) when the transfer breaks
-    off. What is at `target` then is for the caller to remove.
+    Raises `Unavailable` before any data has been received, and `KbootstrapError` (KB0902) when the transfer
+    is interrupted later. The caller removes the partial file at `target`.
     """
     loop = asyncio.get_running_loop()
     stop = threading.Event()
@@ -86,7 +86,7 @@ async def download(
 
 
 def shown(url: str) -> str:
-    """Write a URL for people: without a password that stands in it."""
+    """Return a URL for messages, without a password that it may contain."""
     scheme, separator, rest = url.partition("://")
     authority, slash, path = rest.partition("/")
     return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"
@@ -109,7 +109,7 @@ def _broken(url: str, done: int, total: int | None, why: str) -> KbootstrapError
 
 
 def _opened(url: str, patience: Patience) -> http.client.HTTPResponse:
-    """Open a URL: the headers of the answer have come. Raises `Unavailable`."""
+    """Open a URL and return once the response headers are received. Raises `Unavailable`."""
     request = urllib.request.Request(url, headers={"User-Agent": f"kbootstrap/{__version__}"})  # noqa: S310
     try:
         response: http.client.HTTPResponse = urllib.request.build_opener().open(
@@ -138,7 +138,7 @@ def _why(error: Exception) -> str:
 
 
 async def _in_thread(work: Callable[[], _T], stop: threading.Event, limit: float | None = None) -> _T:
-    """Run `work` in a thread that does not outlive the process; a cancelled caller does not wait for it."""
+    """Run `work` in a daemon thread; a cancelled caller does not wait for it."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[_T] = loop.create_future()
 
@@ -155,9 +155,9 @@ async def _in_thread(work: Callable[[], _T], stop: threading.Event, limit: float
         failure: BaseException | None = None
         try:
             result = work()
-        except BaseException as error:  # handed to the waiting task
+        except BaseException as error:  # passed on to the waiting task
             failure = error
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nothing waits
+        with contextlib.suppress(RuntimeError):  # the loop is closed, no task is waiting
             loop.call_soon_threadsafe(settle, result, failure)
 
     threading.Thread(target=target, daemon=True, name="kbootstrap-download").start()

@@ -1,7 +1,7 @@
-"""Obtains the files of a version. The order: cache, mirror of the spec, vendor's release, build from source.
+"""Obtains the files of a version. Order of sources: cache, the spec's mirror, vendor's release, source build.
 
-A source that does not answer or does not have the version is reported and skipped; a source that delivers
-bytes other than its checksums say ends the command: an operator must look.
+A source that does not respond or does not have the version is reported and skipped. A source whose files do
+not match its checksums stops the command, because an operator must investigate.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ async def obtain(
     releases_url: str | None = None,
     patience: Patience | None = None,
 ) -> Kept:
-    """Return the verified files of a version, with paths and hashes by the vendor's names.
+    """Return the verified files of a version, with paths and hashes by the vendor's file names.
 
-    `distribution` is the name of one, `version` as the vendor writes it (`v1.32.0+k3s1`), `arch` `amd64` or
-    `arm64`. `mirror` is a base URL with one folder for each version, `pin` what the lock file has of this
-    version. `folder` is the cache (default: what `env` says), `releases_url` the server of the vendor's
-    releases (default: `KBOOTSTRAP_RELEASES_URL`).
+    `distribution` is the name of a distribution, `version` the version as the vendor writes it
+    (`v1.32.0+k3s1`), `arch` `amd64` or `arm64`. `mirror` is a base URL with one folder per version, `pin` the
+    lock file's entry for this version. `folder` is the cache (default: from `env`), `releases_url` the server
+    of the vendor's releases (default: `KBOOTSTRAP_RELEASES_URL`).
 
-    Raises `WrongUsage` (KB0901), `KbootstrapError` for a broken download (KB0902), a wrong checksum (KB0903)
-    or another one than is pinned (KB0912), `PrerequisiteMissing` for the disk (KB0904, KB0905), for what a
-    build needs (KB0906 to KB0908,
-    KB0910) and when no source has the version (KB0909).
+    Raises `WrongUsage` (KB0901); `KbootstrapError` for an interrupted download (KB0902), a wrong checksum
+    (KB0903), or a checksum that differs from the pinned one (KB0912); `PrerequisiteMissing` for problems with
+    the disk (KB0904, KB0905), for missing build requirements (KB0906 to KB0908, KB0910), and when no source
+    has the version (KB0909).
     """
     wanted = releases.of(distribution, version, arch)
     if mirror:
@@ -79,10 +79,10 @@ async def obtain(
 
 
 async def ensured(place: Path, make: Callable[[Path], Awaitable[str]], narrator: Narrator) -> Kept:
-    """Return the verified folder `place`; where there is none, let `make` fill one.
+    """Return the verified folder `place`; if it does not exist, call `make` to fill one.
 
-    `make` gets an empty folder and returns in words where its files came from. One process at a time fills a
-    place; what was there and does not have its checksums any more is replaced.
+    `make` receives an empty folder and returns a description of the files' origin. One process at a time
+    fills a folder; a folder that does not match its checksums is replaced.
     """
     narrator.started()
     try:
@@ -111,9 +111,9 @@ async def released(
     patience: Patience,
     pin: ArtifactPin | None = None,
 ) -> tuple[str | None, list[str]]:
-    """Ask each place in turn for a release, into `folder`.
+    """Try to download a release into `folder` from each URL in turn.
 
-    Returns the place that had it, if any, and the reasons of those that had not.
+    Returns the URL that had it, if any, and the reasons why the others failed.
     """
     refusals = []
     for url in urls:
@@ -131,7 +131,7 @@ async def released(
 async def _download(
     wanted: Release, url: str, folder: Path, *, pin: ArtifactPin | None, emit: Emit, patience: Patience
 ) -> None:
-    """Download the files of a release and check them against the published list, and that against the pin."""
+    """Download the files of a release. Verifies the published checksums against the pin, then the files."""
     sums = releases.parse_sums(await fetch.text(f"{url}/{wanted.checksums}", patience))
     unlisted = [name for name in wanted.files if name not in sums]
     if unlisted:
@@ -141,11 +141,11 @@ async def _download(
         narrator = Narrator(emit, f"download {name} {wanted.tag}")
         narrator.started(fetch.shown(url))
 
-        def told(done: int, total: int | None, narrator: Narrator = narrator) -> None:
+        def report(done: int, total: int | None, narrator: Narrator = narrator) -> None:
             narrator.progress(done, total, "bytes")
 
         try:
-            found = await fetch.download(f"{url}/{name}", folder / name, patience, told)
+            found = await fetch.download(f"{url}/{name}", folder / name, patience, report)
             _check(f"{url}/{name}", found, sums[name])
         except BaseException as error:
             narrator.failed(error)
@@ -155,7 +155,7 @@ async def _download(
 
 
 def _empty(folder: Path) -> None:
-    """Drop what a place delivered before it turned out not to have everything."""
+    """Remove the files of a source that turned out to be incomplete."""
     for path in folder.iterdir():
         path.unlink()
 

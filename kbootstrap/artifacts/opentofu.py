@@ -1,6 +1,6 @@
-"""Obtains the OpenTofu program: cache, vendor's release, build from source. Only when asked to by name.
+"""Obtains the OpenTofu program: cache, vendor's release, build from source. Only on explicit request.
 
-The program is kept like any artifact; `<cache>/bin/tofu` points to it, where the tofu room finds it.
+The program is cached like any artifact. `<cache>/bin/tofu` links to it, where `kbootstrap.tofu` looks for it.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ async def obtain_tofu(
 
 
 def unpack(archive: Path, name: str) -> None:
-    """Put the program `name` of a zip archive beside it, and remove the archive.
+    """Extract the program `name` of a zip archive into the archive's folder, and remove the archive.
 
-    Raises `KbootstrapError` (KB0902) for another archive than the vendor publishes.
+    Raises `KbootstrapError` (KB0902) when the archive is not the one that the vendor publishes.
     """
     target = archive.with_name(name)
     try:

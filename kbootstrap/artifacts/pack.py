@@ -1,4 +1,4 @@
-"""Archives with the same bytes for the same input: no times, no owners, sorted names, a fixed compressor."""
+"""Reproducible archives: no timestamps, no owners, sorted names, fixed compressor settings."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import IO
 import zstandard
 
 _LEVEL = 12
-"""Unpacking costs the same at every level; above 12 packing takes many times longer for a few per cent."""
+"""Every level decompresses equally fast; above 12, compression is much slower and saves a few percent."""
 _THREADS = 2
-"""The result depends on threads being used at all, not on how many of them run."""
+"""The result depends on whether threads are used, not on their number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """A regular file: its bytes, or the file that holds them. `mode` is the permission bits."""
+    """A regular file: its bytes, or the path of the source file. `mode` is the permission bits."""
 
     content: bytes | Path
     mode: int = 0o644
@@ -35,7 +35,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder that exists for itself; those that files need are made anyway."""
+    """An explicit, possibly empty folder; parent folders of files are created automatically."""
 
     mode: int = 0o755
 
@@ -44,7 +44,7 @@ Entry = Data | Link | Folder
 
 
 def write_tar(stream: IO[bytes], entries: Mapping[str, Entry]) -> None:
-    """Write a tar archive to a stream that need not seek. Names are relative, with forward slashes."""
+    """Write a tar archive to a stream that need not be seekable. Names are relative, with forward slashes."""
     everything: dict[str, Entry] = {
         str(parent): Folder()
         for name in entries

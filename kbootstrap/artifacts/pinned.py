@@ -1,7 +1,7 @@
-"""What a lock file may pin of a version, and whether what was obtained is that.
+"""Checksums that a lock file pins for a version, and their verification.
 
-What a vendor publishes is compared byte by byte. A build from source is not: compilers of other machines make
-other bytes of the same sources, so what is pinned of it is the recipe, with the sums of all modules in it.
+The vendor's files are compared byte by byte. A build from source is not: compilers on other machines produce
+different bytes from the same sources. For a build, the recipe is pinned, with the checksums of all modules.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ async def look_up(
     releases_url: str | None = None,
     patience: Patience | None = None,
 ) -> tuple[ArtifactPin, tuple[str, ...]]:
-    """Return what can be pinned of a version, for every architecture, and why there is no more of it.
+    """Return the pin of a version, for every architecture, and the reasons why checksums are missing.
 
-    Checksums come from the cache, for files that a vendor made, else from the lists that the mirror and the
-    vendor publish; no file is downloaded. Arguments and errors as in `obtain`, but where no source answers
-    nothing is raised: then the recipe alone is returned, if there is one.
+    Checksums of the vendor's files come from the cache, else from the lists that the mirror and the vendor
+    publish; no file is downloaded. Arguments and errors as in `obtain`, except that no error is raised when
+    no source responds: the pin then contains only the recipe, if there is one.
     """
     env = os.environ if env is None else env
     root = folder or cache.root(env)
@@ -51,15 +51,17 @@ async def look_up(
     found = await asyncio.gather(*map(of, releases.ARCHITECTURES))
     sums = {name: sha for known, _ in found for name, sha in known.items()}
     recipe = source.fingerprint(distribution, version)
-    return ArtifactPin(sums, recipe), tuple(dict.fromkeys(text for _, told in found for text in told))
+    return ArtifactPin(sums, recipe), tuple(
+        dict.fromkeys(reason for _, reasons in found for reason in reasons)
+    )
 
 
 async def published(
     wanted: Release, urls: list[str], patience: Patience
 ) -> tuple[Mapping[str, str], list[str]]:
-    """Return the published SHA-256 of a release's files from the first place that has them all.
+    """Return the published SHA-256 of a release's files from the first source that lists all of them.
 
-    And the reasons of those places that had not.
+    Also returns the reasons why earlier sources failed.
     """
     refusals = []
     for url in urls:
@@ -75,9 +77,9 @@ async def published(
 
 
 def verify(where: str, found: Mapping[str, str], pin: ArtifactPin | None) -> None:
-    """Compare checksums with those of the lock file; `where` says whose they are.
+    """Compare checksums with those of the lock file; `where` names their source.
 
-    Raises `KbootstrapError` (KB0912) for another one than is pinned. A file that is not pinned is good.
+    Raises `KbootstrapError` (KB0912) when one differs from the pin. Files without a pin are accepted.
     """
     for name, sha in found.items():
         wanted = pin.published.get(name, sha) if pin else sha

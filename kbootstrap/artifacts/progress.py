@@ -1,4 +1,4 @@
-"""Reports of this room: steps, progress and the time that is left, as events."""
+"""Reports steps, progress and the remaining time of obtaining artifacts as events."""
 
 from __future__ import annotations
 
@@ -24,33 +24,33 @@ class Narrator:
         self._last = 0.0
 
     def started(self, detail: str | None = None) -> None:
-        """Say that the work begins."""
+        """Report that the work begins."""
         self._begun = self._clock()
         self._tell(Status.STARTED, detail)
 
     def done(self, detail: str | None = None) -> None:
-        """Say that the work ended well, and how long it took."""
+        """Report success, and how long the work took."""
         self._tell(Status.DONE, detail, self._clock() - self._begun)
 
     def failed(self, error: BaseException) -> None:
-        """Say that the work ended without result, and why."""
+        """Report that the work failed, and why."""
         why = "stopped" if isinstance(error, asyncio.CancelledError) else str(error) or type(error).__name__
         self._tell(Status.FAILED, why, self._clock() - self._begun)
 
     def skipped(self, detail: str) -> None:
-        """Say that the work was not needed, or that this source does not have it."""
+        """Report that the work was not needed, or that this source does not have the files."""
         self._tell(Status.SKIPPED, detail)
 
     def waiting(self, detail: str) -> None:
-        """Say what the work waits for."""
+        """Report what the work waits for."""
         self._tell(Status.WAITING, detail)
 
     def progress(
         self, done: int, total: int | None, unit: str, *, left: float | None = None, note: str = ""
     ) -> None:
-        """Say how far it is; `left` is seconds, reckoned from the speed so far when not given.
+        """Report the progress; `left` is seconds, estimated from the speed so far when not given.
 
-        `note` is said instead of the time that is left.
+        `note` is reported instead of the remaining time.
         """
         now = self._clock()
         if now - self._last < _EVERY and done != total:
@@ -78,5 +78,5 @@ class Narrator:
 
 
 def about(seconds: float) -> str:
-    """Write a duration as people say it."""
+    """Return a rounded duration for messages: `about 5 min`."""
     return f"about {seconds:.0f} s" if seconds <= 120 else f"about {seconds / 60:.0f} min"

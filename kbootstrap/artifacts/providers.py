@@ -1,7 +1,7 @@
-"""Obtains OpenTofu's providers where no registry is reached: cache, vendor's release, build from source.
+"""Obtains OpenTofu's providers where no registry is reachable: cache, vendor's release, build from source.
 
-The programs are kept like any artifact. `<cache>/tofu-mirror` leads to them in the layout of a mirror in the
-file system, for OpenTofu and for Terraform (their documentation: "CLI Configuration", "filesystem_mirror"):
+The programs are cached like any artifact. `<cache>/tofu-mirror` links to them in the layout of a filesystem
+mirror, for OpenTofu and for Terraform (their documentation: "CLI Configuration", "filesystem_mirror"):
 
     <host>/<namespace>/<type>/<version>/linux_<arch>/terraform-provider-<type>_v<version>
 """
@@ -25,7 +25,7 @@ from kbootstrap.core.events import Emit, nowhere
 from kbootstrap.core.process import Runner
 
 HOSTS = ("registry.opentofu.org", "registry.terraform.io")
-"""Registries that OpenTofu and Terraform take a provider from when its source names none."""
+"""Default registries of OpenTofu and Terraform for a provider whose source names no registry."""
 
 
 async def obtain_provider(
@@ -38,7 +38,7 @@ async def obtain_provider(
     releases_url: str | None = None,
     patience: Patience | None = None,
 ) -> Path:
-    """Return the mirror's folder, after putting the pinned version of a provider (`openstack`) into it.
+    """Add the pinned version of a provider (`openstack`) to the mirror and return the mirror's folder.
 
     `folder` is the cache, `releases_url` the server of the releases, as in `obtain`. Errors as in `obtain`;
     KeyError for a provider without a recipe.
@@ -70,7 +70,7 @@ def mirror(root: Path) -> Path:
 
 
 def mirrored(root: Path, names: Iterable[str]) -> tuple[TofuProvider, ...]:
-    """Return those of the providers `names` that the mirror has."""
+    """Return the providers among `names` that the mirror contains."""
     known = recipe.provider_names()
     found = [recipe.provider(name) for name in names if name in known]
     return tuple(one for one in found if all((link / one.program).is_file() for link in _links(root, one)))

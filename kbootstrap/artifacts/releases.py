@@ -1,7 +1,7 @@
-"""What vendors publish for a version: file names, where they are, and the list of their checksums.
+"""Files that vendors publish for a version: names, URLs, and the list of checksums.
 
-Distributions know their own. Sources: the release pages of github.com/opentofu/opentofu; providers as
-registries ask for them (registry documentation of OpenTofu, "Publishing Providers").
+Each distribution describes its own releases. Sources: the release pages of github.com/opentofu/opentofu; for
+providers, the layout that registries require (registry documentation of OpenTofu, "Publishing Providers").
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from kbootstrap.distros.release import Release
 from kbootstrap.spec import distributions
 
 BASE = "https://github.com"
-"""Where releases are unless `KBOOTSTRAP_RELEASES_URL` names another server with the same paths."""
+"""Default server of releases; `KBOOTSTRAP_RELEASES_URL` may name another server with the same paths."""
 ARCHITECTURES = ("amd64", "arm64")
 _VERSION = re.compile(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?(\+[0-9A-Za-z.]+)?")
 _SUM = re.compile(r"([0-9a-fA-F]{64})[ \t]+[*]?(\S+)")
 
 
 def of(distribution: str, version: str, arch: str) -> Release:
-    """Return what the vendor publishes for a version of a distribution.
+    """Return the vendor's release of a version of a distribution.
 
-    Raises `WrongUsage` (KB0901) for versions, architectures and names that no vendor has.
+    Raises `WrongUsage` (KB0901) for invalid versions and unknown architectures and names.
     """
     check_version(version)
     if arch not in ARCHITECTURES:
@@ -59,12 +59,12 @@ def provider(source: str, version: str, arch: str) -> Release:
 
 
 def folders(wanted: Release, mirror: str | None, base: str | None) -> list[str]:
-    """Return the folders that may have a release, in the order of asking; `base` is the vendor's server."""
+    """Return the URLs that may have a release, in the order to try; `base` is the vendor's server."""
     return [*([wanted.mirror(mirror)] if mirror else []), wanted.vendor(base or BASE)]
 
 
 def check_version(version: str) -> None:
-    """Refuse what cannot be a version: it becomes part of paths and of URLs."""
+    """Reject a string that is not a version: versions become part of paths and URLs."""
     if not _VERSION.fullmatch(version):
         raise WrongUsage(
             f"{version!r} is not a version",
@@ -74,7 +74,7 @@ def check_version(version: str) -> None:
 
 
 def check_base(url: str) -> None:
-    """Refuse a mirror that cannot be asked."""
+    """Reject a mirror URL that cannot be used."""
     if not re.fullmatch(r"(https?://[^/@\s]+(/\S*)?|file:///.*)", url):
         raise KbootstrapError(
             "the mirror's URL must begin with https://, http:// or file:///, without a password in it",
@@ -84,7 +84,7 @@ def check_base(url: str) -> None:
 
 
 def parse_sums(text: str) -> Mapping[str, str]:
-    """Read a list of checksums, one `<hash>  <name>` a line. Other lines are ignored."""
+    """Parse a list of checksums, one `<hash>  <name>` per line. Other lines are ignored."""
     return {
         found[2].rsplit("/", 1)[-1]: found[1].lower()
         for line in text.splitlines()

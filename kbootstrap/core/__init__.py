@@ -1,1 +1,1 @@
-"""What every room may use: errors, diagnostics, events, and the doors to files and processes."""
+"""Shared foundations: errors, diagnostics, events, and access to files and processes."""

@@ -1,4 +1,4 @@
-"""Runs work in parallel; failures are raised as if it had run alone."""
+"""Runs coroutines in parallel; a failure is raised as itself, not as an exception group."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 
 async def run_all(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Await all in parallel; return the results in order. The first failure ends the others and is raised.
+    """Await all in parallel; return the results in order. The first failure cancels the others and is raised.
 
-    No `TaskGroup`: until Python 3.13 it forgets that the caller was cancelled when a failure comes at the
-    same moment, and the code that catches the failure would continue, perhaps for ever.
+    `TaskGroup` is not used: before Python 3.13 it loses the caller's cancellation when a failure occurs at
+    the same time, and the code that catches the failure would continue, possibly forever.
     """
     tasks = [asyncio.ensure_future(one) for one in work]
     if not tasks:
@@ -34,7 +34,7 @@ async def run_all(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 def first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the failure to show: a bug before anything else, so that it is not hidden."""
+    """Return the failure to report: a bug takes precedence, so that it is not hidden."""
     return _worst(list(_leaves(failures)))
 
 

@@ -1,7 +1,7 @@
-"""Diagnostics: problems in the user's input as data. Rooms make them, `views/` shows them.
+"""Diagnostics: problems in the user's input as data. Packages create them, `views/` displays them.
 
-Wording: `summary` names the problem in a few fixed words; `reason` says why it matters, with the values at
-hand; `help` says what to write instead. No full stop after `summary`; full sentences in the others.
+Wording: `summary` names the problem in a few fixed words; `reason` explains it with the actual values; `help`
+gives the correction. No full stop after `summary`; full sentences in the others.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from kbootstrap.core.codes import title
 
 SpecPath = tuple[str | int, ...]
-"""A place in the resolved spec: `("clusters", "production", "pools", 0, "nodes")`. List items by index."""
+"""A path in the resolved spec: `("clusters", "production", "pools", 0, "nodes")`. List items by index."""
 
 
 def show_path(path: SpecPath) -> str:
-    """Write a spec path as people do: `clusters.production.pools[0].nodes`."""
+    """Return a spec path in dotted notation: `clusters.production.pools[0].nodes`."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
@@ -25,7 +25,7 @@ def show_path(path: SpecPath) -> str:
 
 
 class Severity(enum.StrEnum):
-    """How bad a problem is. Errors stop the command, warnings do not."""
+    """The severity of a problem. Errors stop the command, warnings do not."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -33,9 +33,9 @@ class Severity(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of one line of a text file: lines and columns count from 1; `end_column` is exclusive.
+    """A range within one line of a text file: lines and columns count from 1; `end_column` is exclusive.
 
-    `text` is the whole line, for the snippet. A span of several lines is cut at the end of its first line.
+    `text` is the whole line, for the snippet. A multi-line range is truncated at the end of its first line.
     """
 
     path: str
@@ -50,7 +50,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """A second place that belongs to a problem, with a few words about its part."""
+    """A second location related to a problem, with a short label."""
 
     span: Span
     label: str
@@ -58,11 +58,11 @@ class Related:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One problem: `code` is stable (`KBnnnn`, explained by `kbootstrap explain`); `span` is where.
+    """One problem: `code` is stable (`KBnnnn`, explained by `kbootstrap explain`); `span` is its location.
 
-    `span` is None only where no line exists (a missing file, a failure of a provider without a trace).
-    `label` is what is written under the snippet's marker, a few words. `summary` is the code's title, unless
-    something more specific is known.
+    `span` is None only where no line exists (a missing file, a provider error that cannot be traced).
+    `label` is a short text under the snippet's marker. `summary` is the code's title, unless a more specific
+    one is given.
     """
 
     code: str
@@ -80,7 +80,7 @@ class Diagnostic:
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Sort by place in the file, then by code, and drop exact repetitions."""
+    """Sort by location in the file, then by code, and remove exact duplicates."""
 
     def key(diagnostic: Diagnostic) -> tuple[str, int, int, str]:
         span = diagnostic.span
@@ -90,5 +90,5 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 
 
 def errors(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Keep those that stop a command."""
+    """Return the diagnostics that stop a command."""
     return tuple(d for d in diagnostics if d.severity is Severity.ERROR)

@@ -1,4 +1,4 @@
-"""Failures of the world, as one tree. Each class knows its exit code; each instance knows what to do next.
+"""All expected failures as one exception tree. Each class has an exit code; each instance may have a hint.
 
     KbootstrapError (1)
     ├── Declined (1)
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from kbootstrap.core.diagnostics import Diagnostic
 
 CHANGES_PENDING = 2
-"""Exit code with `--detailed-exitcode` and `--check` only: nothing failed, something would change."""
+"""Exit code with `--detailed-exitcode` and `--check` only: success, and there are changes."""
 
 
 class KbootstrapError(Exception):
-    """Base of everything that kbootstrap reports without a traceback.
+    """Base class of all errors that kbootstrap reports without a traceback.
 
-    `message` is one sentence that names the thing (host, file, command). `hint` says what to do next.
+    `message` is one sentence that names the object (host, file, command). `hint` is the suggested next step.
     `detail` is evidence: the last lines of a journal or of a command's output, redacted by the code that
     collected it. `code` is a stable `KBnnnn` of `kbootstrap/core/codes/`, for `kbootstrap explain`. `host` is
-    the node that the failure belongs to, where there is one.
+    the node on which the failure occurred, if any.
     """
 
     exit_code: ClassVar[int] = 1
@@ -62,11 +62,11 @@ class KbootstrapError(Exception):
 
 
 class Declined(KbootstrapError):
-    """The operator declined, or there was no terminal to ask on."""
+    """The operator declined, or there was no terminal for the confirmation prompt."""
 
 
 class PlanMoved(Declined):
-    """A saved plan is not what would be done now: what was agreed to does not cover it."""
+    """A saved plan differs from the current plan, so the approval does not cover the current changes."""
 
 
 class SpecInvalid(KbootstrapError):
@@ -82,25 +82,25 @@ class CredentialsRefused(KbootstrapError):
 
 
 class PrerequisiteMissing(KbootstrapError):
-    """Something that must be on this machine is not: an engine, a tool, a file, room on disk, a port."""
+    """A requirement of this machine is not met: an engine, a tool, a file, disk space, a port."""
 
     exit_code = 5
 
 
 class TofuFailed(KbootstrapError):
-    """OpenTofu or Terraform reported errors; `diagnostics` holds them, traced to the spec where known."""
+    """OpenTofu or Terraform reported errors; `diagnostics` has them, with locations in the spec if known."""
 
     exit_code = 6
 
 
 class HostUnreachable(KbootstrapError):
-    """No SSH connection to a node could be made or kept."""
+    """An SSH connection to a node could not be opened, or was lost."""
 
     exit_code = 7
 
 
 class HostKeyChanged(HostUnreachable):
-    """A node shows another host key than the pinned one."""
+    """A node presented a host key that differs from the pinned one."""
 
 
 class InstallFailed(KbootstrapError):
@@ -110,7 +110,7 @@ class InstallFailed(KbootstrapError):
 
 
 class DeadlinePassed(KbootstrapError):
-    """A step did not end in the time that it has."""
+    """A step did not finish before its deadline."""
 
     exit_code = 9
 
@@ -122,12 +122,12 @@ class Locked(KbootstrapError):
 
 
 class WrongUsage(KbootstrapError):
-    """Arguments that make no sense, alone or together."""
+    """Invalid command-line arguments, or an invalid combination of them."""
 
     exit_code = 64
 
 
 class Interrupted(KbootstrapError):
-    """The operator pressed Ctrl-C; what was running has been stopped cleanly."""
+    """The operator pressed Ctrl-C; running operations have been stopped cleanly."""
 
     exit_code = 130

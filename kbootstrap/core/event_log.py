@@ -1,4 +1,4 @@
-"""The event log: every event of a run as JSON Lines, without secrets, in a file that only its owner reads."""
+"""The event log: all events of a run as JSON Lines, without secrets, in a file readable only by its owner."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from kbootstrap.core.events import Emit, Event, to_json
 from kbootstrap.core.redact import Redactor
 
 KEPT = 20
-"""Files; older ones are removed when a new one is made."""
+"""Number of log files; older ones are removed when a new one is created."""
 _TEXTS = ("cluster", "node", "phase", "step", "detail", "unit")
 
 
 def redacted(redactor: Redactor, *sinks: Emit) -> Emit:
-    """Return an `Emit` that takes known secrets out of an event and passes it on to all sinks.
+    """Return an `Emit` that masks known secrets in an event and passes it on to all sinks.
 
-    The one place through which events reach views and files. A sink that fails does not stop the others.
+    All events pass through here before they reach views and files. A failing sink does not stop the others.
     """
 
     def emit(event: Event) -> None:
@@ -40,12 +40,12 @@ def redacted(redactor: Redactor, *sinks: Emit) -> Emit:
 
 
 class EventLog:
-    """An open log file. Each event is in the file when `on_event` returns, so a killed run leaves its log."""
+    """An open log file. `on_event` writes each event before it returns, so a killed run keeps its log."""
 
     def __init__(self, folder: Path, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        """Make `<folder>/events-<UTC time>.jsonl` (0600) and remove all but the newest `KEPT` logs.
+        """Create `<folder>/events-<UTC time>.jsonl` (0600) and remove all but the newest `KEPT` logs.
 
-        Raises `PrerequisiteMissing` when the folder may not be written.
+        Raises `PrerequisiteMissing` when the folder is not writable.
         """
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -56,7 +56,7 @@ class EventLog:
         _prune(folder)
 
     def on_event(self, event: Event) -> None:
-        """Append the event; a full disk loses the line and nothing else."""
+        """Append the event; if the disk is full, the line is lost and the run continues."""
         with contextlib.suppress(OSError, ValueError):
             self._stream.write(to_json(event) + "\n")
             self._stream.flush()

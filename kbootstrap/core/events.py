@@ -1,13 +1,13 @@
-"""The event stream: everything that a long command does, as data. Views draw it; the event log keeps it.
+"""The event stream: the actions of a long command as data. Views display it; the event log records it.
 
-One event becomes one JSON object of one line (`to_json`). The format has a version; readers ignore fields
-and types that they do not know. Fields that are None are left out.
+Each event is written as one JSON object on one line (`to_json`). The format is versioned; readers ignore
+unknown fields and types. Fields that are None are omitted.
 
 | type       | fields used                                  | meaning                                       |
 |------------|----------------------------------------------|-----------------------------------------------|
 | phase      | cluster, phase, status, seconds              | a part of the command begins or ends          |
 | step       | cluster, node, step, status, seconds, detail | one action on one node, or on one resource    |
-| progress   | cluster, node, step, done, total, unit       | how far a long step is, in `unit`             |
+| progress   | cluster, node, step, done, total, unit       | the progress of a long step, in `unit`        |
 | log        | cluster, node, detail                        | a line of a tool's output, for the log only   |
 | diagnostic | detail                                       | a problem was reported                        |
 | result     | status, seconds, detail                      | the last event: how the command ended         |
@@ -27,7 +27,7 @@ VERSION = 1
 
 
 class Type(enum.StrEnum):
-    """What kind of thing happened."""
+    """The type of an event."""
 
     PHASE = "phase"
     STEP = "step"
@@ -38,7 +38,7 @@ class Type(enum.StrEnum):
 
 
 class Status(enum.StrEnum):
-    """Where a phase, a step or the command stands."""
+    """The status of a phase, a step or the command."""
 
     STARTED = "started"
     DONE = "done"
@@ -49,7 +49,7 @@ class Status(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One thing that happened. `time` is UTC; `seconds` is how long a finished phase or step took."""
+    """One event. `time` is UTC; `seconds` is the duration of a finished phase or step."""
 
     type: Type
     cluster: str | None = None
@@ -66,11 +66,11 @@ class Event:
 
 
 Emit = Callable[[Event], None]
-"""Where events go. Called from the event loop's thread; must not block and must not raise."""
+"""Receives events. Called from the event loop's thread; must not block and must not raise."""
 
 
 def to_json(event: Event) -> str:
-    """Write an event as one line of JSON, without the newline."""
+    """Return an event as one line of JSON, without the newline."""
     fields = {name: value for name, value in asdict(event).items() if value is not None}
     fields["time"] = event.time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if event.seconds is not None:
@@ -79,12 +79,12 @@ def to_json(event: Event) -> str:
 
 
 def nowhere(_event: Event) -> None:
-    """Drop the event: for callers that do not watch."""
+    """Discard the event, for callers without a view."""
 
 
 @contextlib.contextmanager
 def phase(emit: Emit, name: str, cluster: str | None = None) -> Iterator[None]:
-    """Say that a phase begins, and how and after how long it ended."""
+    """Report the beginning and the end of a phase, with its result and duration."""
     begun = time.monotonic()
     emit(Event(type=Type.PHASE, cluster=cluster, phase=name, status=Status.STARTED))
     try:

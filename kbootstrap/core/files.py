@@ -1,4 +1,4 @@
-"""The one door for writing files on the operator's machine: atomic, with a mode, never half of a file."""
+"""Writes files on the operator's machine: atomically, with an explicit mode. All writes go through here."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from kbootstrap.core.errors import Locked, PrerequisiteMissing
 
 
 def write(path: Path, content: str | bytes, *, mode: int = 0o644) -> None:
-    """Put `content` at `path` in one step: readers see the old file or the new one.
+    """Write `content` to `path` atomically: readers see either the old file or the new one.
 
-    Parent folders are made with mode 0700 when the file is private (no bits for group and others), else by
-    the umask. A symbolic link is followed, so that the file behind it is the one that changes.
+    Parent folders are created with mode 0700 when the file is private (no bits for group and others), else
+    according to the umask. A symbolic link is followed, so that its target changes.
 
-    Raises `PrerequisiteMissing` when the disk is full or the place may not be written.
+    Raises `PrerequisiteMissing` when the disk is full or the path is not writable.
     """
     target = path.resolve()
     data = content.encode() if isinstance(content, str) else content
@@ -42,7 +42,7 @@ def write(path: Path, content: str | bytes, *, mode: int = 0o644) -> None:
 
 
 def write_if_changed(path: Path, content: str | bytes, *, mode: int = 0o644) -> bool:
-    """Write only when bytes or mode differ; return whether it was needed."""
+    """Write only when content or mode differ; return whether the file was written."""
     data = content.encode() if isinstance(content, str) else content
     with contextlib.suppress(OSError):
         if path.read_bytes() == data and path.stat().st_mode & 0o777 == mode:
@@ -53,10 +53,11 @@ def write_if_changed(path: Path, content: str | bytes, *, mode: int = 0o644) -> 
 
 @contextlib.contextmanager
 def locked(path: Path, *, wait: float, holder: str = "another process") -> Iterator[None]:
-    """Hold an advisory lock on `path` (made when missing, mode 0600); `wait` is seconds.
+    """Hold an advisory lock on `path` (created when missing, mode 0600); `wait` is seconds.
 
-    `holder` describes this process and is kept in the file for the process that has to wait. The lock dies
-    with the process that holds it. Raises `Locked`, naming the holder, when it cannot be had in time.
+    `holder` describes this process and is written to the file, so that a waiting process can report it. The
+    lock is released when its process ends. Raises `Locked`, with the holder, when it cannot be acquired in
+    time.
     """
     end = time.monotonic() + wait
     handle = _open(path)
@@ -66,7 +67,7 @@ def locked(path: Path, *, wait: float, holder: str = "another process") -> Itera
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if _is_at(handle, path):
                     break
-                # Its holder has removed the file: the lock of an unlinked file protects nothing.
+                # The holder has removed the file, and a lock on an unlinked file protects nothing.
                 unlinked, handle = handle, _open(path)
                 os.close(unlinked)
             except BlockingIOError:
@@ -93,7 +94,7 @@ def _open(path: Path) -> int:
 
 
 def _is_at(handle: int, path: Path) -> bool:
-    """Return whether an open file is still the one at `path`."""
+    """Return whether an open file is still the file at `path`."""
     try:
         return os.path.samestat(os.fstat(handle), path.stat())
     except OSError:

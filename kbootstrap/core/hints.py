@@ -1,4 +1,4 @@
-"""What known words in failures of other programs mean: the form of such a table's rows."""
+"""Hints for known error messages of other programs: the row type of the hint tables."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Raised = type[CredentialsRefused | Locked | PrerequisiteMissing | TofuFailed]
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """`pattern` is searched in summary and detail; `error` is what the command raises for it.
+    """`pattern` is searched in summary and detail; `error` is the class that the command raises.
 
-    `passing`: it failed because others did the same at the same moment; worth one more try at once.
+    `passing`: the failure is transient, caused by concurrent operations; one immediate retry is useful.
     """
 
     pattern: re.Pattern[str]
@@ -25,5 +25,5 @@ class Hint:
 
 
 def hint(pattern: str, code: str, text: str, error: Raised = TofuFailed, *, passing: bool = False) -> Hint:
-    """Make a row; upper and lower case are the same."""
+    """Return a row; the pattern is case-insensitive."""
     return Hint(re.compile(pattern, re.IGNORECASE), code, text, error, passing)

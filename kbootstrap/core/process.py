@@ -1,7 +1,7 @@
-"""The one door for processes on the operator's machine.
+"""Runs processes on the operator's machine. All processes are started here.
 
-Every process runs in its own session: Ctrl-C in the terminal reaches kbootstrap alone, which then asks the
-process to stop (SIGINT once, as OpenTofu wants it), waits, and only then kills the whole group.
+Every process runs in its own session, so Ctrl-C in the terminal reaches only kbootstrap. kbootstrap then
+sends SIGINT once (as OpenTofu expects), waits, and finally kills the whole process group.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LINE_LIMIT = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A process that ended: `status` is its exit status, negative for the number of a signal."""
+    """A finished process: `status` is its exit status, or the negative number of a signal."""
 
     argv: tuple[str, ...]
     status: int
@@ -35,13 +35,13 @@ class Finished:
 
     @property
     def tail(self) -> str:
-        """The last lines of what it said, stderr preferred: evidence for an error message."""
+        """The last lines of its output, preferably of stderr: evidence for an error message."""
         said = self.stderr.strip() or self.stdout.strip()
         return "\n".join(said.splitlines()[-20:])
 
 
 class Runner(Protocol):
-    """What rooms need of processes; tests pass their own."""
+    """Interface for running processes; tests pass their own implementation."""
 
     async def run(
         self,
@@ -56,14 +56,14 @@ class Runner(Protocol):
         grace: float = 5.0,
         check: bool = True,
     ) -> Finished:
-        """Run `argv` to its end; `deadline` and `grace` are seconds.
+        """Run `argv` until it exits; `deadline` and `grace` are seconds.
 
-        `env` replaces the environment (None: inherits). `on_line` gets every line of stdout as it comes,
-        `on_error_line` of stderr, without the newline. When cancelled or past the deadline the process gets
-        SIGINT, then `grace` seconds, then SIGKILL with its whole group.
+        `env` replaces the environment (None: inherited). `on_line` receives every line of stdout as it is
+        printed, `on_error_line` every line of stderr, without the newline. On cancellation or after the
+        deadline the process receives SIGINT; after `grace` seconds its whole group receives SIGKILL.
 
-        A name without a slash is looked up on PATH; what cannot be started there (another processor, no
-        interpreter) is passed over. Raises `PrerequisiteMissing` when no program can be started,
+        A name without a slash is looked up on PATH; files that cannot be started (another processor, no
+        interpreter) are skipped. Raises `PrerequisiteMissing` when no program can be started,
         `DeadlinePassed`, and with `check` `KbootstrapError` when the status is not 0.
         """
 
@@ -71,7 +71,7 @@ class Runner(Protocol):
         """Find a program on PATH."""
 
     def places(self, program: str) -> tuple[Path, ...]:
-        """Find every program of this name on PATH, in its order."""
+        """Find all programs of this name on PATH, in the order of PATH."""
 
 
 class LocalRunner:
@@ -81,12 +81,12 @@ class LocalRunner:
         self._env = dict(os.environ if env is None else env)
 
     def which(self, program: str) -> Path | None:
-        """Find a program on the PATH of the environment that processes get."""
+        """Find a program on the PATH of the processes' environment."""
         found = shutil.which(program, path=self._env.get("PATH"))
         return Path(found) if found else None
 
     def places(self, program: str) -> tuple[Path, ...]:
-        """Find every program of this name on the PATH of the environment that processes get, each once."""
+        """Find all programs of this name on the PATH of the processes' environment, without duplicates."""
         return _places(program, self._env)
 
     async def run(
@@ -102,7 +102,7 @@ class LocalRunner:
         grace: float = 5.0,
         check: bool = True,
     ) -> Finished:
-        """Run `argv` to its end; see `Runner.run`."""
+        """Run `argv` until it exits; see `Runner.run`."""
         process = await _start(argv, cwd, dict(self._env if env is None else env), piped=stdin is not None)
         try:
             async with asyncio.timeout(deadline):
@@ -127,7 +127,7 @@ class LocalRunner:
 async def _start(
     argv: Sequence[str], cwd: Path | None, env: Mapping[str, str], *, piped: bool
 ) -> asyncio.subprocess.Process:
-    """Start the first program of that name that can be started; raises `PrerequisiteMissing`."""
+    """Start the first program of that name that can be started; `PrerequisiteMissing` if there is none."""
     found = () if "/" in argv[0] else _places(argv[0], env)
     failures: list[PrerequisiteMissing] = []
     for program in map(str, found or (argv[0],)):
@@ -159,7 +159,7 @@ def _places(program: str, env: Mapping[str, str]) -> tuple[Path, ...]:
 
 
 def _why(program: str, cwd: Path | None, error: OSError) -> str:
-    """Say in a sentence why a program could not be started."""
+    """Return a sentence that explains why a program could not be started."""
     if cwd is not None and not cwd.is_dir():
         return f"the folder {cwd}, in which {Path(program).name} would run, is not there"
     if isinstance(error, PermissionError):
@@ -174,7 +174,7 @@ def _why(program: str, cwd: Path | None, error: OSError) -> str:
 
 
 def _name(argv: Sequence[str]) -> str:
-    """Name a command in a message: the program and its verb, never all arguments."""
+    """Return the name of a command for messages: the program and its subcommand, never all arguments."""
     return " ".join([Path(argv[0]).name, *[a for a in argv[1:3] if not a.startswith("-")][:1]])
 
 

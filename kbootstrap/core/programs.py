@@ -1,4 +1,4 @@
-"""Finds a program that runs and is what its name says: of several on PATH, the first such one."""
+"""Finds the first program of a name on PATH that can be started and whose output identifies it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ANSWER = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The program to use, None where none is usable; `unusable` says what is wrong with those before it."""
+    """The program to use, None if none is usable; `unusable` has the reasons for rejecting earlier ones."""
 
     path: Path | None
     unusable: tuple[str, ...]
@@ -40,10 +40,10 @@ async def choose(runner: Runner, name: str, arguments: list[str], expected: str)
 
 
 async def kubectl(runner: Runner) -> Choice:
-    """Find kubectl. kbootstrap itself needs none."""
+    """Find kubectl. kbootstrap itself does not need it."""
     return await choose(runner, "kubectl", ["version", "--client", "--output=json"], r'"clientVersion"')
 
 
 async def openssh(runner: Runner) -> Choice:
-    """Find the client of OpenSSH: other clients have other options."""
+    """Find the OpenSSH client; other SSH clients have different options."""
     return await choose(runner, "ssh", ["-V"], "OpenSSH")

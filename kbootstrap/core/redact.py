@@ -1,4 +1,4 @@
-"""Secrets never leave: a registry of known secret values, and their replacement in any text."""
+"""Redaction: a registry of known secret values, and their replacement in any text."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 
 MASK = "••••"
 _SHORTEST = 6
-"""Shorter values would mask half of every text; nothing that we generate or read as a secret is shorter."""
+"""Minimum length. Shorter values would mask unrelated text; no generated or configured secret is shorter."""
 
 
 class Redactor:
-    """Knows the secrets of this run. Everything that is shown or written passes through `clean`.
+    """The secrets of this run. All text that is displayed or written passes through `clean`.
 
-    A secret registered later also protects text that is made later; so register before use. Private keys and
-    k3s tokens (`K10…::user:password`) are recognised by their form, even when they were not registered.
+    A secret is masked only after it is registered, so register it before use. Private keys and k3s tokens
+    (`K10…::user:password`) are recognised by their form, even when they are not registered.
     """
 
     _FORMS = re.compile(
@@ -27,7 +27,7 @@ class Redactor:
         self._secrets: list[str] = []
 
     def add(self, secret: str) -> str:
-        """Register a secret and return it, so that it can be used where it is read."""
+        """Register a secret and return it, for use in an expression."""
         value = secret.strip()
         if len(value) >= _SHORTEST and value not in self._secrets:
             self._secrets.append(value)

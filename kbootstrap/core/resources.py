@@ -1,4 +1,4 @@
-"""Where the packed data is: `schemas/` and `terraform-modules/`, in the wheel or in the checkout."""
+"""Locations of packaged data: `schemas/` and `terraform-modules/`, in the wheel or in the checkout."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def schemas() -> Path:
 
 
 def terraform_modules() -> Path:
-    """Return the folder with one sub-folder of modules for each provider."""
+    """Return the folder with one subfolder of modules per provider."""
     return _data("terraform-modules")

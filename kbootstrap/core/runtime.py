@@ -1,4 +1,4 @@
-"""What a command may use of this machine, gathered once: processes, environment, cache, secrets, events."""
+"""A command's access to this machine, created once: processes, environment, cache, secrets, events."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from kbootstrap.core.redact import Redactor
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Passed into every stage, so that tests pass their own and patch nothing.
+    """Passed to every stage, so that tests can pass their own instead of patching.
 
-    `tofu` is the program that the operator named, None to look for one.
+    `tofu` is the program that the operator configured; None: search for one.
     """
 
     runner: Runner

@@ -1,4 +1,4 @@
-"""Where a run keeps its files: `.kbootstrap/` beside the spec, one folder for each cluster.
+"""The workspace of a spec: the folder `.kbootstrap/` beside it, with one folder per cluster.
 
     .kbootstrap/                       0700
     ├── .gitignore                     contains "*"
@@ -7,15 +7,15 @@
     ├── <cluster>/                     the rendered root, `.terraform/` and the local state
     │   └── *.tf, terraform.tfstate
     └── <cluster>.run/
-        ├── spec                       name of the spec that the cluster is of
-        ├── started                    empty; an apply or adopt began to change something
+        ├── spec                       name of the spec that the cluster belongs to
+        ├── started                    empty; an apply or adopt has begun to make changes
         ├── lock                       held while a run changes the cluster
         ├── id_ed25519, id_ed25519.pub generated key (`local` provider)
         ├── known_hosts                pinned host keys
-        ├── destroying                 a destroy began: names of the buckets that it leaves
+        ├── destroying                 a destroy has begun: names of the buckets that it keeps
         └── kubeconfig                 0600
 
-Only the OpenTofu state is precious; everything else is found again or made again.
+Only the OpenTofu state cannot be recreated; everything else is discovered or generated again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from kbootstrap.core.errors import PrerequisiteMissing
 
 FOLDER = ".kbootstrap"
 _STATE = "terraform.tfstate"
-"""The state of the local backend: made by an `apply` of a version that noted nothing else."""
+"""The state of the local backend: the only trace of an `apply` by versions without the file `started`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class ClusterSpace:
 
     @property
     def run(self) -> Path:
-        """Every file of kbootstrap that is not HCL."""
+        """The folder of kbootstrap's other files."""
         return self.base / f"{self.cluster}.run"
 
     @property
@@ -56,10 +56,10 @@ class ClusterSpace:
         return self.run / "lock"
 
     def claim(self, spec: str, *, making: bool) -> None:
-        """Verify that the cluster is of the spec of this name; note it when the cluster is about to be made.
+        """Verify that the cluster belongs to the spec of this name; with `making`, record the name.
 
-        Two specs in one folder share its workspace. Raises `PrerequisiteMissing` (KB0405) when the cluster is
-        of another spec: working on it with this one would change, or destroy, the wrong cluster.
+        Two specs in one folder share its workspace. Raises `PrerequisiteMissing` (KB0405) when the cluster
+        belongs to another spec: the command would change, or destroy, the wrong cluster.
         """
         place = self.run / "spec"
         known = _text(place)
@@ -74,12 +74,12 @@ class ClusterSpace:
             files.write(place, f"{spec}\n")
 
     def start(self) -> None:
-        """Note that something of the cluster is about to be made: from now on it is missed in the spec."""
+        """Record that creation begins: from now on, removing the cluster from the spec is reported."""
         files.write_if_changed(self._started, "")
 
     @property
     def made(self) -> bool:
-        """Whether something of the cluster may exist; a plan alone makes nothing."""
+        """Whether resources of the cluster may exist; a plan alone creates none."""
         return any(path.exists() for path in (self._started, self.kubeconfig, self.root / _STATE))
 
     @property
@@ -88,7 +88,7 @@ class ClusterSpace:
 
     @property
     def private_key(self) -> Path:
-        """The generated SSH key; `.pub` beside it."""
+        """The generated SSH key; the public key is beside it, with the suffix `.pub`."""
         return self.run / "id_ed25519"
 
     @property
@@ -98,7 +98,7 @@ class ClusterSpace:
 
     @property
     def kubeconfig(self) -> Path:
-        """The admin kubeconfig of this cluster alone."""
+        """The admin kubeconfig of only this cluster."""
         return self.run / "kubeconfig"
 
 
@@ -110,19 +110,20 @@ class Workspace:
 
     @property
     def events(self) -> Path:
-        """Event logs; a run may be about several clusters."""
+        """The folder of event logs; one run may handle several clusters."""
         return self.base / "events"
 
     @classmethod
     def beside(cls, spec: Path) -> Workspace:
-        """Return the workspace of a spec file; nothing is made yet.
+        """Return the workspace of a spec file without creating it.
 
-        The folder is resolved: machines carry its name as their owner, and `../dev.yaml` is the same spec.
+        The path is resolved, because machines are labelled with it as their owner, and relative paths such as
+        `../dev.yaml` must give the same workspace.
         """
         return cls(spec.parent.resolve() / FOLDER)
 
     def make(self) -> None:
-        """Make the folder, private and unknown to git: it holds keys, kubeconfigs and states."""
+        """Create the folder, private and ignored by git: it contains keys, kubeconfigs and states."""
         try:
             self.base.mkdir(mode=0o700, exist_ok=True)
             if self.base.stat().st_mode & 0o077 and self.base.stat().st_uid == os.getuid():
@@ -137,7 +138,7 @@ class Workspace:
         return ClusterSpace(self.base, cluster)
 
     def left(self, spec: str, names: Collection[str]) -> tuple[str, ...]:
-        """Return the clusters of the spec of this name that were made from here and are not among `names`."""
+        """Return the clusters of this spec that were created from this workspace and are not in `names`."""
         places = sorted(self.base.glob("*.run/spec"))
         own = (place.parent.name.removesuffix(".run") for place in places if _text(place) == spec)
         return tuple(name for name in own if name not in names and self.of(name).made)

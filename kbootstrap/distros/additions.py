@@ -1,4 +1,4 @@
-"""What an infrastructure adds to its clusters' nodes, as data: distributions place it, providers say it."""
+"""Additions of an infrastructure to its clusters' nodes, defined by providers, installed by distributions."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 
 SECRET_NAMESPACE = "kube-system"  # noqa: S105 - a namespace
 UNINITIALIZED = "node.cloudprovider.kubernetes.io/uninitialized"
-"""The taint of a node that its cloud controller has not seen yet (Kubernetes: "Cloud Controller Manager
+"""The taint of a node that no cloud controller has initialised yet (Kubernetes: "Cloud Controller Manager
 Administration")."""
 
 
 @dataclass(frozen=True, slots=True)
 class Additions:
-    """What is added to the nodes of a cluster. Holds no secret.
+    """Additions to the nodes of a cluster. Contains no secrets.
 
-    `cloud_controller`: the infrastructure's own controller runs in the cluster, not the distribution's.
-    `manifests` are deployed by the servers, by file name. `images` are the images that nodes are sent, by
-    name and version; others are pulled. `secret` is the name of the Secret in `kube-system` that these need,
-    which the provider makes; `readers` is the label of pods that read it only when they start. `controller`
-    is the controller's workload in `kube-system`, as `kubectl logs` takes it.
+    `cloud_controller`: the infrastructure's cloud controller runs in the cluster instead of the
+    distribution's. `manifests` are deployed by the servers, by file name. `images` are the images that are
+    copied to nodes, by name and version; others are pulled. `secret` is the name of the Secret in
+    `kube-system` that the manifests need; the provider creates it. `readers` is the label of pods that read
+    it only at startup. `controller` is the controller's workload in `kube-system`, as for `kubectl logs`.
     """
 
     cloud_controller: bool = False
@@ -35,7 +35,7 @@ NOTHING = Additions()
 
 @dataclass(frozen=True, slots=True)
 class SecretContent:
-    """The content of such a Secret. `mark` is public: it shows later whether the Secret is still valid."""
+    """The content of the Secret. `mark` is public; it is used to check whether the Secret is still valid."""
 
     mark: str
     data: Mapping[str, str] = field(repr=False)

@@ -1,4 +1,4 @@
-"""What k3s and RKE2 share: they read the same keys, from files of the same form."""
+"""Code that k3s and RKE2 share: they read the same keys, from files of the same format."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from kbootstrap.spec.model import Cluster, Node, Snapshots
 
 STAMP = "/var/lib/kbootstrap/stamp"
 CGROUPS = tuple(map(CgroupController, ("cpu", "cpuset", "memory")))
-"""Controllers without which the agent ends (k3s source, `pkg/cgroups/cgroups_linux.go`, part of RKE2 too)."""
+"""Controllers that the agent requires (k3s source, `pkg/cgroups/cgroups_linux.go`, also part of RKE2)."""
 _SELF_LABELS = ("kubelet.kubernetes.io", "node.kubernetes.io")
-"""Namespaces of kubernetes.io in which a kubelet may label itself (Kubernetes: "NodeRestriction")."""
+"""Label prefixes of kubernetes.io that a kubelet may set on its own node (Kubernetes: "NodeRestriction")."""
 
 
 def paths(name: str, binary: str) -> Paths:
-    """Return the paths of a distribution; both keep the same layout below their own names."""
+    """Return the paths of a distribution; both use the same layout under their own names."""
     etc, data = f"/etc/rancher/{name}", f"/var/lib/rancher/{name}"
     return Paths(
         config=f"{etc}/config.yaml",
@@ -41,7 +41,7 @@ def paths(name: str, binary: str) -> Paths:
 
 
 def node_values(paths: Paths, node: Node) -> dict[str, Value]:
-    """Return the keys that every node has, server or agent."""
+    """Return the keys of every node, server or agent."""
     values: dict[str, Value] = {"node-name": node.name, "token-file": paths.token}
     address = node_ip(node)
     if address:
@@ -50,7 +50,7 @@ def node_values(paths: Paths, node: Node) -> dict[str, Value]:
 
 
 def server_values(paths: Paths, cluster: Cluster, tls_san: tuple[str, ...]) -> dict[str, Value]:
-    """Return the keys that every server has besides. They are the same on all servers, as they must be."""
+    """Return the additional keys of servers. They are the same on all servers, as required."""
     return {
         "agent-token-file": paths.agent_token,
         "cluster-cidr": str(cluster.kubernetes.pod_cidr),
@@ -62,9 +62,9 @@ def server_values(paths: Paths, cluster: Cluster, tls_san: tuple[str, ...]) -> d
 
 
 def snapshot_values(paths: Paths, snapshots: Snapshots) -> dict[str, Value]:
-    """Return the keys about snapshots of etcd, without credentials: those are in a file of their own.
+    """Return the keys for etcd snapshots, without credentials, which are in a separate file.
 
-    Endpoints outside of AWS are asked in path style (k3s source, `pkg/etcd/s3/s3.go`), so no key says it.
+    For endpoints outside AWS, path style is the default (k3s source, `pkg/etcd/s3/s3.go`), so no key sets it.
     """
     values: dict[str, Value] = {
         "etcd-snapshot-schedule-cron": snapshots.schedule,
@@ -84,7 +84,7 @@ def snapshot_values(paths: Paths, snapshots: Snapshots) -> dict[str, Value]:
 
 
 def modules() -> tuple[KernelModule, ...]:
-    """Return the kernel modules that any network needs (k3s source, `pkg/agent/syssetup`)."""
+    """Return the kernel modules that every pod network needs (k3s source, `pkg/agent/syssetup`)."""
     return (
         KernelModule("overlay", "the layers of images"),
         KernelModule("nf_conntrack", "Services: rules that follow connections"),
@@ -93,7 +93,7 @@ def modules() -> tuple[KernelModule, ...]:
 
 
 def folders(program: str) -> tuple[UsableFolder, ...]:
-    """Return the folders that files are written to, and that programs are started from."""
+    """Return the folders to which files are written and from which programs are started."""
     return (
         UsableFolder("/var/lib/rancher", ("ro", "noexec"), "programs and containers are started from it"),
         UsableFolder(program, ("ro", "noexec"), "the program is written to it, and started from it"),
@@ -102,7 +102,7 @@ def folders(program: str) -> tuple[UsableFolder, ...]:
 
 
 def node_ip(node: Node) -> str | None:
-    """Return the node's address when it is one, and not a host name."""
+    """Return the node's address if it is an IP address and not a host name."""
     try:
         return str(ipaddress.ip_address(str(node.address)))
     except ValueError:
@@ -110,14 +110,14 @@ def node_ip(node: Node) -> str | None:
 
 
 def may_register(label: str) -> bool:
-    """Return whether a node may set this label when it registers; others are set through the API."""
+    """Return whether a node may set this label at registration; other labels are set through the API."""
     namespace = label.rpartition("/")[0]
     reserved = namespace.endswith(("kubernetes.io", "k8s.io"))
     return not reserved or any(namespace == n or namespace.endswith(f".{n}") for n in _SELF_LABELS)
 
 
 def node_file(paths: Paths, node: Node) -> NodeFile:
-    """Return the drop-in with labels and taints. They count at registration only, so it needs no restart."""
+    """Return the drop-in with labels and taints. It is read only at registration, so it needs no restart."""
     labels: Mapping[str, str] = node.labels
     content = dump(
         {
@@ -131,7 +131,7 @@ def node_file(paths: Paths, node: Node) -> NodeFile:
 
 
 def manifest_files(paths: Paths, additions: Additions) -> list[NodeFile]:
-    """Return the manifests of a server, which detects changes of them."""
+    """Return the manifests of a server, which watches them for changes."""
     return [
         NodeFile(f"{paths.manifests}/{name}", f"{HEADER}{text}", 0o600, restart=False)
         for name, text in sorted(additions.manifests.items())
@@ -139,19 +139,19 @@ def manifest_files(paths: Paths, additions: Additions) -> list[NodeFile]:
 
 
 def join_file(paths: Paths, values: Mapping[str, Value], note: str) -> NodeFile:
-    """Return the join drop-in. It counts only until the node has joined, so it needs no restart."""
+    """Return the join drop-in. It is used only until the node has joined, so it needs no restart."""
     return NodeFile(paths.join, dump(values, note=note), 0o600, restart=False)
 
 
 def unit_text(
     *, description: str, documentation: str, role: Role, program: str, before: tuple[str, ...]
 ) -> str:
-    """Return a systemd unit without any argument but the role: everything else stands in the configuration.
+    """Return a systemd unit whose only argument is the role; everything else is in the configuration.
 
-    A server says `READY=1` once etcd has it as a voter and its API server answers `/readyz` (k3s source,
-    `pkg/cli/server/server.go`, `pkg/etcd/etcd.go` `Test`), hence `Type=notify`. An agent counts as started
-    when it runs: it retries for as long as it takes. Containers outlive the service (`KillMode=process`),
-    which manages their cgroups itself (`Delegate`).
+    A server reports `READY=1` once it is a voting member of etcd and its API server responds on `/readyz`
+    (k3s source, `pkg/cli/server/server.go`, `pkg/etcd/etcd.go` `Test`), hence `Type=notify`. An agent counts
+    as started when its process runs; it retries indefinitely. Containers keep running when the service stops
+    (`KillMode=process`); the service manages their cgroups itself (`Delegate`).
     """
     checks = "".join(f"ExecStartPre=-{command}\n" for command in before)
     return (

@@ -1,7 +1,7 @@
-"""Configuration files of k3s and RKE2: flat YAML, sorted, byte-stable, with a header that marks it as ours.
+"""Configuration files of k3s and RKE2: flat YAML, sorted, byte-stable, with a header that identifies them.
 
-A small emitter instead of a YAML library: the files hold only scalars and lists of strings, and reviewers
-read them in diffs, so the form must never move with a library's version.
+A small emitter replaces a YAML library: the files contain only scalars and lists of strings. They are
+reviewed as diffs, so their formatting must not depend on a library's version.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 HEADER = "# Written by kbootstrap from the spec. Changes made here are lost at the next `kbootstrap apply`.\n"
-"""First line of every file that kbootstrap writes; facts read the content of no other file."""
+"""First line of every file that kbootstrap writes; facts contain the content of only these files."""
 
 Value = str | int | bool | Sequence[str]
 
@@ -20,7 +20,7 @@ _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 
 
 def dump(values: Mapping[str, Value], note: str = "") -> str:
-    """Write a configuration file: header, `note` as a comment, keys in alphabetical order.
+    """Return the text of a configuration file: header, `note` as a comment, keys in alphabetical order.
 
     Lists keep their order; an empty list is written as `[]`.
     """

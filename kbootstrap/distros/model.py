@@ -1,9 +1,9 @@
-"""What differs between distributions, as one interface. Pure; nothing is run here.
+"""The interface of a Kubernetes distribution. Pure; nothing is executed here.
 
-Everything that names one distribution, or is only so with it, is asked here; no module outside of `distros/`
-names one (`tests/distros/test_literals.py`). A new distribution is a folder beside this file and a file in
-`schemas/distributions/`. Paths and keys: documentation of k3s and RKE2 ("Configuration file", "Server/agent
-configuration reference", "Air-gap install"); ports from their "Requirements" pages.
+Everything specific to a distribution is behind this interface; no module outside of `distros/` refers to one
+by name (`tests/distros/test_literals.py`). A new distribution is a folder beside this file and a file in
+`schemas/distributions/`. Sources of paths and keys: documentation of k3s and RKE2 ("Configuration file",
+"Server/agent configuration reference", "Air-gap install"); of ports: their "Requirements" pages.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from kbootstrap.spec.model import Cluster, Node
 
 Role = Literal["server", "agent"]
 Tool = Literal["kubectl", "ctr", "crictl", "server", "etcd-snapshot", "certificate"]
-"""What is asked of a distribution's programs: the last three are subcommands of its own."""
+"""Tools of a distribution; the last three are subcommands of the distribution's program."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeFile:
-    """A file on a node, owned by root. `restart` says whether the service must restart when it changes."""
+    """A file on a node, owned by root. `restart`: the service must be restarted when the file changes."""
 
     path: str
     content: str
@@ -36,43 +36,43 @@ class NodeFile:
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Where a distribution keeps its things on a node."""
+    """The paths of a distribution on a node."""
 
     config: str
-    """The configuration file that we write, without secrets: `/etc/rancher/<distro>/config.yaml`."""
+    """The configuration file that kbootstrap writes, without secrets: `/etc/rancher/<distro>/config.yaml`."""
     join: str
-    """Drop-in of the configuration that says how this node finds its cluster; decided from facts."""
+    """Configuration drop-in with the way this node joins its cluster; decided from facts."""
     token: str
-    """Our copy of the token that this node joins with (0600); named by `token-file` in the configuration."""
+    """kbootstrap's copy of the token with which this node joins (0600); `token-file` refers to it."""
     agent_token: str
-    """On servers: our copy of the agents' token (0600); named by `agent-token-file`."""
+    """On servers: kbootstrap's copy of the agents' token (0600); `agent-token-file` refers to it."""
     server_token: str
     """On servers: the full server token as the distribution writes it (`K10…::server:…`)."""
     server_agent_token: str
     """On servers: the full agent token as the distribution writes it."""
     etcd: str
-    """The folder of embedded etcd's data: exists on members only."""
+    """The data folder of embedded etcd; exists only on members."""
     kubeconfig: str
     """On servers: the admin kubeconfig."""
     binary: str
-    """The program. Its folder and that of `images` are what `FreeSpace` is about."""
+    """The program. `FreeSpace` refers to its folder and to that of `images`."""
     images: str
-    """Tarballs in this folder are imported when the service starts."""
+    """The service imports the image tarballs in this folder at startup."""
     manifests: str
-    """On servers: the folder whose manifests they deploy."""
+    """On servers: the folder of manifests to deploy automatically."""
     stamp: str
-    """Our own record of what was installed: hashes, one line each."""
+    """kbootstrap's record of the installed files: hashes, one per line."""
     snapshots: str
-    """On servers: the folder that snapshots of etcd are in."""
+    """On servers: the folder of etcd snapshots."""
     s3: str
-    """On servers: drop-in of the configuration with the keys of the bucket for snapshots (0600)."""
+    """On servers: configuration drop-in with the credentials of the snapshot bucket (0600)."""
     s3_ca: str
-    """On servers: the authority that the bucket's service is verified by."""
+    """On servers: the CA certificate that verifies the bucket's service."""
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A file that a version needs on its nodes. `name` as the vendor publishes it; `path` on the node."""
+    """A file that a version needs on its nodes. `name` is the vendor's file name; `path` is on the node."""
 
     name: str
     path: str
@@ -84,18 +84,18 @@ class Distribution(Protocol):
 
     name: str
     registration_port: int
-    """Where servers accept joins: 6443 for k3s, 9345 for RKE2."""
+    """The port on which servers accept joins: 6443 for k3s, 9345 for RKE2."""
     paths: Paths
     network: NetworkLeftovers
-    """What its network leaves on a machine."""
+    """Leftovers of the distribution's pod network on a machine."""
     uninstallers: tuple[str, ...]
-    """The vendor's scripts that take an installation away that is not ours."""
+    """The vendor's scripts that uninstall an installation that kbootstrap did not make."""
     program_folders: tuple[str, ...]
-    """Folders on a node with programs that the distribution unpacks: containerd, `ip`, `iptables`."""
+    """Folders on a node into which the distribution unpacks programs: containerd, `ip`, `iptables`."""
 
     @property
     def traits(self) -> DistributionTraits:
-        """What the language of specs knows: title, form of versions, whether it can be installed."""
+        """The traits in the spec language: title, form of versions, whether it can be installed."""
 
     def unit(self, role: Role) -> str:
         """Return the name of the systemd unit, with `.service`."""
@@ -104,19 +104,19 @@ class Distribution(Protocol):
         """Return the files of a version for `amd64` or `arm64`: the program first, then the images."""
 
     def release(self, version: str, arch: str) -> Release:
-        """Return what the vendor publishes: these files, and the list of their checksums."""
+        """Return the vendor's release: these files, and the list of their checksums."""
 
     def installed(self, artifacts: Mapping[str, str]) -> str:
-        """Return the installed version, empty for none; `artifacts` are versions by path, as in our stamp."""
+        """Return the installed version, or an empty string; `artifacts` are the stamp's versions by path."""
 
     def requirements(self, role: Role) -> Requirements:
-        """Return what a machine must have to become a node of this role."""
+        """Return the requirements for a machine to become a node of this role."""
 
     def command(self, tool: Tool, *arguments: str) -> tuple[str, ...]:
-        """Return the words of a command line on a node, as root.
+        """Return the arguments of a command line on a node, to run as root.
 
-        `ctr` and `crictl` get the path of their socket. `kubectl` has no kubeconfig yet: an administrator's
-        is `paths.kubeconfig`.
+        `ctr` and `crictl` get the path of their socket. `kubectl` gets no kubeconfig; the admin kubeconfig is
+        `paths.kubeconfig`.
         """
 
     def password_secret(self, node: str) -> str:
@@ -125,10 +125,10 @@ class Distribution(Protocol):
     def files(
         self, cluster: Cluster, node: Node, tls_san: tuple[str, ...], additions: Additions = NOTHING
     ) -> tuple[NodeFile, ...]:
-        """Return configuration and unit of one node: everything but secrets and the join drop-in."""
+        """Return configuration and unit of one node: everything except secrets and the join drop-in."""
 
     def join_file(self, *, role: Role, initial: bool, registration: str) -> NodeFile:
         """Return the join drop-in: `initial` for the member that founded the cluster, else `registration`.
 
-        `registration` is the URL that nodes join through.
+        `registration` is the URL through which nodes join.
         """

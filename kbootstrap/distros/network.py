@@ -1,4 +1,4 @@
-"""What the network of the pods leaves on a machine when the service is taken off it. Pure data.
+"""Leftovers of the pod network on a machine after the service is uninstalled. Pure data.
 
 Names of interfaces: flannel, `pkg/backend`; Calico, "Felix configuration" (`InterfacePrefix`). Chains are of
 kube-proxy and of the CNI plugins `portmap` and `firewall`.
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class NetworkLeftovers:
-    """What an uninstallation removes.
+    """The leftovers that an uninstallation removes.
 
-    `bridge`: what is attached to this interface goes with it. `links` are interfaces by their whole names,
-    `prefixes` the beginnings of names. `rules` and `sets` are extended regular expressions: lines of
-    `iptables-save`, and names of ipsets. `folders` hold the network's state.
+    `bridge`: interfaces attached to this bridge are removed with it. `links` are full names of interfaces,
+    `prefixes` are prefixes of names. `rules` and `sets` are extended regular expressions for lines of
+    `iptables-save` and names of ipsets. `folders` contain the network's state.
     """
 
     bridge: str

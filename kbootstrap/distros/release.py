@@ -1,4 +1,4 @@
-"""What vendors publish for a version: file names, their place, and the list of their checksums. Pure data."""
+"""A vendor's release of a version: file names, their location, and the list of checksums. Pure data."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a machine must have to become a node: the kinds of requirements. Each distribution has its own list.
+"""The kinds of requirements for a machine to become a node. Each distribution has its own list.
 
-`doctor`, the checks before an installation, facts and `docs/machines.md` all read that list. Pure data.
+`doctor`, the checks before an installation, facts and `docs/machines.md` all use that list. Pure data.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Place = Literal["data", "program"]
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """MiB of memory: `enough`, and `least`, with which an installation is refused."""
+    """MiB of memory: `enough` is recommended; below `least` an installation is refused."""
 
     enough: int
     least: int
@@ -22,7 +22,7 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class FreeSpace:
-    """MiB that must be free below `folder`; `place` says which of the distribution's folders it is."""
+    """MiB that must be free in `folder`; `place` identifies the distribution's folder."""
 
     place: Place
     folder: str
@@ -31,7 +31,7 @@ class FreeSpace:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A port that the node listens on. `peers` says which machines must reach it."""
+    """A port on which the node listens. `peers` are the machines that must be able to reach it."""
 
     number: int
     protocol: Literal["TCP", "UDP"]
@@ -41,10 +41,10 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program that must be in the search path of services. `package` installs it, on most systems.
+    """A program that must be in the PATH of services. `package` installs it on most systems.
 
-    `bundled`: the vendor's release brings its own; a build from source does not. `vital`: without it the
-    service ends; else only `purpose` is lost.
+    `bundled`: the vendor's release includes it; a build from source does not. `vital`: the service does not
+    run without it; otherwise only `purpose` is unavailable.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class KernelModule:
-    """A module that the kernel must have, built in or to load. `vital` as for programs."""
+    """A kernel module, built in or loadable. `vital` as for programs."""
 
     name: str
     purpose: str
@@ -65,14 +65,14 @@ class KernelModule:
 
 @dataclass(frozen=True, slots=True)
 class CgroupController:
-    """A controller of control groups that the kernel must offer."""
+    """A cgroup controller that the kernel must provide."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class UsableFolder:
-    """A folder whose file system must not have any of these mount options (`ro`, `noexec`)."""
+    """A folder whose file system must not be mounted with any of these options (`ro`, `noexec`)."""
 
     folder: str
     refused: tuple[str, ...]
@@ -94,7 +94,7 @@ def modules(needs: Iterable[Requirement]) -> tuple[KernelModule, ...]:
 
 
 def folders(needs: Iterable[Requirement]) -> tuple[UsableFolder, ...]:
-    """Return the folders of a list that must be usable."""
+    """Return the usable-folder requirements of a list."""
     return tuple(one for one in needs if isinstance(one, UsableFolder))
 
 

@@ -1,5 +1,6 @@
 """Hosts: SSH connections, commands and files on nodes, pinned host keys.
 
-`model` says what other rooms may ask for; `ssh` does it, `fake` pretends to, `pool` does it for many at once.
-`command` is the OpenSSH command line for people. Nothing is imported here: asyncssh is heavy.
+`model` defines the interface; `ssh` implements it, `fake` implements it for tests, and `pool` connects to
+many hosts at once. `command` builds the OpenSSH command line of `kbootstrap ssh`. Nothing is imported here,
+because importing asyncssh is slow.
 """

@@ -1,4 +1,4 @@
-"""What one attempt at a connection can end with besides an error of the tree. Light: nothing of asyncssh."""
+"""Results of one connection attempt that are not `KbootstrapError`s. Does not import asyncssh."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from kbootstrap.inventory.model import SshTarget
 
 
 class TryAgain(Exception):
-    """The host does not answer yet. `hint` is what to look at when it never does."""
+    """The host does not respond yet. `hint` is shown when it never does."""
 
     def __init__(self, cause: str, hint: str) -> None:
         super().__init__(cause)
@@ -15,9 +15,9 @@ class TryAgain(Exception):
 
 
 class WrongKey(Exception):
-    """The host shows another key than the expected ones; `shown` is it, as `type base64`.
+    """The host presented an unexpected key; `shown` is that key, as `type base64`.
 
-    It is empty where the key was refused for another reason, which `why` says: it is revoked, or its
+    `shown` is empty where the key was rejected for another reason, given in `why`: the key is revoked, or its
     certificate has expired.
     """
 
@@ -28,6 +28,6 @@ class WrongKey(Exception):
 
 
 def where(target: SshTarget) -> str:
-    """Write where a host is reached: `10.0.0.5:22 through bastion 203.0.113.4:22`."""
+    """Return the address of a host for messages: `10.0.0.5:22 through bastion 203.0.113.4:22`."""
     place = f"[{target.host}]:{target.port}" if ":" in target.host else f"{target.host}:{target.port}"
     return f"{place} through bastion {where(target.jump)}" if target.jump else place

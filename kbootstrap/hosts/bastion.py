@@ -11,17 +11,17 @@ import asyncssh
 from kbootstrap.inventory.model import SshTarget
 
 AT_ONCE = 10
-"""Connections being made through one bastion at a time. Hosts, bastions and the networks between them limit
+"""Concurrent connection attempts through one bastion. Hosts, bastions and the networks between them limit
 new connections (sshd: `MaxStartups 10:30:100`); a few at a time are not slower."""
 _CLOSE_WAIT = 2.0
-"""Seconds for the farewell."""
+"""Seconds for closing a connection."""
 
 Open = Callable[[SshTarget, asyncssh.SSHClientConnection | None], Awaitable[asyncssh.SSHClientConnection]]
-"""Connects to a bastion, through the given connection to the bastion before it, if there is one."""
+"""Connects to a bastion, through the given connection to the previous bastion, if any."""
 
 
 class TunnelLease:
-    """The use of a bastion, from the first attempt at a host until the host is closed."""
+    """Reference-counted use of a bastion, from the first attempt to reach a host until the host is closed."""
 
     def __init__(self, tunnels: Tunnels, target: SshTarget, opening: Open) -> None:
         self._tunnels = tunnels
@@ -33,12 +33,12 @@ class TunnelLease:
         self.gate = asyncio.Semaphore(AT_ONCE)
 
     def taken(self) -> TunnelLease:
-        """Count one more user."""
+        """Increment the number of users."""
         self._users += 1
         return self
 
     async def connection(self) -> asyncssh.SSHClientConnection:
-        """Return the connection to the bastion; made on first use, and again when it is gone."""
+        """Return the connection to the bastion; opened on first use, and reopened when it is lost."""
         if self._task is None or (self._task.done() and _unusable(self._task)):
             self._task = asyncio.create_task(self._connect())
         return await asyncio.shield(self._task)
@@ -48,7 +48,7 @@ class TunnelLease:
         return await self._open(self._target, outer)
 
     async def release(self) -> None:
-        """Count one user less; the last one closes the connection."""
+        """Decrement the number of users; the last one closes the connection."""
         self._users -= 1
         if self._users > 0:
             return
@@ -68,13 +68,13 @@ class Tunnels:
         self._leases: dict[SshTarget, TunnelLease] = {}
 
     def lease(self, target: SshTarget) -> TunnelLease:
-        """Take part in the connection to a bastion; the caller releases it."""
+        """Acquire a share of the connection to a bastion; the caller releases it."""
         if target not in self._leases:
             self._leases[target] = TunnelLease(self, target, self._open)
         return self._leases[target].taken()
 
     def drop(self, target: SshTarget, lease: TunnelLease) -> None:
-        """Forget a lease that is not used."""
+        """Remove a lease that is no longer used."""
         if self._leases.get(target) is lease:
             del self._leases[target]
 

@@ -1,4 +1,4 @@
-"""The OpenSSH command line for `kbootstrap ssh`: user, keys, pins, bastion as our own connections. Pure."""
+"""The OpenSSH command line for `kbootstrap ssh`: same user, keys, pins and bastion as kbootstrap's. Pure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ def ssh_argv(
 ) -> list[str]:
     """Return the argument list that opens a shell on `target`, or runs `command` there.
 
-    The host key must be pinned in `known_hosts` already (connecting once with our own client does it), else
-    ssh refuses. The user's ssh configuration is left out (`-F none`): it was read when the target was made.
-    The words of `command` are joined with spaces and given to the remote shell, as `ssh` does it.
+    The host key must already be pinned in `known_hosts` (a connection with kbootstrap's client pins it), else
+    ssh refuses to connect. The user's ssh configuration is not used (`-F none`), because it is already
+    included in `target`. The words of `command` are joined with spaces and passed to the remote shell, as
+    `ssh` does.
     """
     remote = [" ".join(command)] if command else []
     return [program, *_options(target, known_hosts, program), "--", target.host, *remote]
@@ -40,7 +41,7 @@ def _options(target: SshTarget, known_hosts: Path, program: str) -> list[str]:
         *("-o", "LogLevel=ERROR"),
     ]
     if target.jump is not None:
-        # ProxyJump cannot carry the bastion's own alias and keys; a proxy command can. `%` is ssh's own sign.
+        # ProxyJump has no options for the bastion's alias and keys, ProxyCommand does. ssh expands `%`.
         inner = _options(target.jump, known_hosts, program)
         through = shlex.join([program, *inner]).replace("%", "%%")
         options += ["-o", f"ProxyCommand={through} -W '[%h]:%p' -- {shlex.quote(target.jump.host)}"]

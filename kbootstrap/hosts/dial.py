@@ -1,4 +1,4 @@
-"""One attempt at one SSH connection, and what its failure means: try again, or stop."""
+"""One attempt to open an SSH connection, and the classification of its failure: retry, or stop."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CIPHERS = (
     "aes128-ctr",
     "aes256-ctr",
 )
-"""Fastest first: AES-GCM costs 2.3 s of processor time for 1 GB here, chacha20 5.5 s."""
+"""Fastest first: AES-GCM takes 2.3 s of processor time for 1 GB, chacha20 5.5 s."""
 _KEY_TYPES = (
     "ssh-ed25519",
     "ecdsa-sha2-nistp256",
@@ -36,11 +36,11 @@ _CERTIFICATES = tuple(f"{kind}-cert-v01@openssh.com" for kind in _KEY_TYPES)
 _PROHIBITED = 1
 """SSH_OPEN_ADMINISTRATIVELY_PROHIBITED (RFC 4254, section 5.1)."""
 _KEEPALIVE_INTERVAL = 10.0
-"""Seconds between keepalives; after three without an answer the connection counts as lost."""
+"""Seconds between keepalives; after three without a reply the connection is considered lost."""
 
 
 class _Client(asyncssh.SSHClient):
-    """Notes what the server shows before and during the login."""
+    """Records the host key and the banner that the server sends before and during login."""
 
     def __init__(self, *, first_contact: bool) -> None:
         self._first_contact = first_contact
@@ -48,19 +48,19 @@ class _Client(asyncssh.SSHClient):
         self.banner = ""
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
-        """Take any key on first contact; called for keys that are not among the expected ones."""
+        """Accept any key on first contact; called for keys that are not among the expected ones."""
         del host, addr, port
         self.shown = key_text(key)
         return self._first_contact
 
     def auth_banner_received(self, msg: str, lang: str) -> None:
-        """Keep what the server says: "system is booting up", for example."""
+        """Keep the server's message, for example "system is booting up"."""
         del lang
         self.banner = " ".join(msg.split())
 
 
 def key_text(key: asyncssh.SSHKey) -> str:
-    """Write a public key as `type base64`."""
+    """Return a public key as `type base64`."""
     return " ".join(key.export_public_key("openssh").decode().split()[:2])
 
 
@@ -73,10 +73,10 @@ async def dial(
     tunnel: asyncssh.SSHClientConnection | None,
     limit: float,
 ) -> tuple[asyncssh.SSHClientConnection, str]:
-    """Connect and log in within `limit` seconds; return the connection and the key that the host showed.
+    """Connect and log in within `limit` seconds; return the connection and the host's key.
 
-    A certificate that no authority accepts leaves the plain key, as with OpenSSH. Raises `TryAgain`,
-    `WrongKey`, `CredentialsRefused`, and `HostUnreachable` where trying again cannot help.
+    If no authority accepts the host's certificate, its plain key is used, as in OpenSSH. Raises `TryAgain`,
+    `WrongKey`, `CredentialsRefused`, and `HostUnreachable` where a retry cannot help.
     """
     once = partial(_dial, target, name=name, expected=expected, offer=offer, tunnel=tunnel, limit=limit)
     if expected.authorities:
@@ -134,7 +134,7 @@ async def _dial(
 
 
 def _readable(keys: Sequence[str]) -> list[asyncssh.SSHKey]:
-    """Return the keys of kinds that are known here; a file may have others."""
+    """Return the keys of types that asyncssh supports; a file may contain others."""
     found = []
     for key in keys:
         with contextlib.suppress(asyncssh.KeyImportError):
@@ -143,7 +143,7 @@ def _readable(keys: Sequence[str]) -> list[asyncssh.SSHKey]:
 
 
 def _key_types(keys: Sequence[str]) -> list[str]:
-    """Ask for the types of the expected keys first: a host with several keys then shows a known one."""
+    """Return the key types to request, expected ones first, so that the host presents a known key."""
     known = {key.split()[0] for key in keys}
     if "ssh-rsa" in known:
         known |= {"rsa-sha2-512", "rsa-sha2-256"}

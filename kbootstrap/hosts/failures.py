@@ -1,4 +1,4 @@
-"""The errors of this room, worded in one place, so that the real hosts and the fake ones say the same."""
+"""The errors of this package in one place, so that real and fake hosts report the same texts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FULL = ("No space left on device", "Disk quota exceeded", "File too large", "Fi
 
 
 def show_command(command: str, redactor: Redactor) -> str:
-    """Name a command in a message: its first line, shortened, without secrets."""
+    """Return the name of a command for messages: its first line, shortened, without secrets."""
     lines = [line.strip() for line in redactor.clean(command).strip().splitlines() if line.strip()]
     first = lines[0] if lines else ""
     if len(first) > _SHOWN:
@@ -22,7 +22,7 @@ def show_command(command: str, redactor: Redactor) -> str:
 
 
 def command_failed(host: str, command: str, output: Output, redactor: Redactor) -> InstallFailed:
-    """Make the error for a command whose status is not 0."""
+    """Return the error for a command whose status is not 0."""
     return InstallFailed(
         f"on {host}, `{show_command(command, redactor)}` failed with exit status {output.status}",
         detail=redactor.clean(output.tail) or None,
@@ -33,7 +33,7 @@ def command_failed(host: str, command: str, output: Output, redactor: Redactor) 
 
 
 def not_started(host: str, what: str, output: Output, redactor: Redactor) -> HostUnreachable:
-    """Make the error for a command that the host did not run; `output` is what came instead."""
+    """Return the error for a command that the host did not run; `output` is what the host sent instead."""
     return HostUnreachable(
         f"{host} did not run {what}: its login shell or sudo ended with status {output.status} before it",
         detail=redactor.clean(output.tail) or None,
@@ -44,7 +44,7 @@ def not_started(host: str, what: str, output: Output, redactor: Redactor) -> Hos
 
 
 def deadline_passed(host: str, what: str, deadline: float, said: str = "") -> DeadlinePassed:
-    """Make the error for something that did not end in time; `said` is its output so far, redacted."""
+    """Return the error for an exceeded deadline; `said` is the output so far, redacted."""
     return DeadlinePassed(
         f"on {host}, {what} did not end within {deadline:g} s",
         detail=said or None,
@@ -55,9 +55,9 @@ def deadline_passed(host: str, what: str, deadline: float, said: str = "") -> De
 
 
 def stalled(host: str, destination: str, done: int, size: int, seconds: float) -> DeadlinePassed:
-    """Make the error for a file that arrives no further; `done` and `size` are bytes."""
+    """Return the error for a stalled file transfer; `done` and `size` are bytes."""
     return DeadlinePassed(
-        f"on {host}, the transfer of {destination} stands still for {seconds:g} s, at {show_bytes(done)} of "
+        f"on {host}, the transfer of {destination} has stalled for {seconds:g} s, at {show_bytes(done)} of "
         f"{show_bytes(size)}",
         hint="the machine answers and takes nothing more: its disk may hang (dmesg, iostat), or something on "
         f"the way does: kbootstrap ssh {host}",
@@ -67,7 +67,7 @@ def stalled(host: str, destination: str, done: int, size: int, seconds: float) -
 
 
 def connection_lost(host: str, during: str, cause: str) -> HostUnreachable:
-    """Make the error for a connection that ended while it was in use."""
+    """Return the error for a connection that was lost during use."""
     return HostUnreachable(
         f"the SSH connection to {host} broke during {during}: {cause}",
         hint="check that the machine runs, then run the same command again: it resumes where it stopped",
@@ -77,7 +77,7 @@ def connection_lost(host: str, during: str, cause: str) -> HostUnreachable:
 
 
 def put_failed(host: str, destination: str, size: int, output: Output, redactor: Redactor) -> InstallFailed:
-    """Make the error for a file that could not be placed, from what the receiving script said."""
+    """Return the error for a file that could not be written, from the output of the receiving script."""
     said = [line for line in output.stderr.splitlines() if line.strip()]
     free = next((int(line.split()[1]) * 1024 for line in said if line.startswith(FREE)), None)
     detail = redactor.clean("\n".join(line for line in said if not line.startswith(FREE))) or None
@@ -99,7 +99,7 @@ def put_failed(host: str, destination: str, size: int, output: Output, redactor:
 def no_space(
     host: str, destination: str, needed: int, free: int | None, detail: str | None = None
 ) -> InstallFailed:
-    """Make the error for a full disk; `needed` and `free` are bytes."""
+    """Return the error for a full disk; `needed` and `free` are bytes."""
     left = f", {show_bytes(free)} are free" if free is not None else ""
     return InstallFailed(
         f"no space left on {host} for {destination}: {show_bytes(needed)} are needed{left}",
@@ -111,7 +111,7 @@ def no_space(
 
 
 def show_bytes(count: int) -> str:
-    """Write a number of bytes for people: `140.2 MiB`."""
+    """Return a number of bytes in a readable unit: `140.2 MiB`."""
     if count < 1024:
         return f"{count} bytes"
     value = float(count)

@@ -1,4 +1,4 @@
-"""Hosts for tests: a function answers the commands, everything that was asked for is recorded.
+"""Fake hosts for tests: a function answers the commands, and all calls are recorded.
 
     def answer(call: Run) -> Output:
         return output("active") if "is-active" in call.command else output(status=1)
@@ -6,7 +6,7 @@
     connector = FakeConnector(answer)
     host = await connector.connect(machine, deadline=5)
 
-Errors, deadlines and `check` behave as with real hosts.
+Errors, deadlines and `check` behave as on real hosts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from kbootstrap.inventory.model import Machine
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A command that was asked for. `stdin` is b"" where none was given."""
+    """A recorded command. `stdin` is b"" if none was given."""
 
     host: str
     command: str
@@ -35,7 +35,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """A file that was asked for."""
+    """A recorded file transfer."""
 
     host: str
     destination: str
@@ -45,7 +45,7 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Hang:
-    """An answer: `seconds` pass before `then` is said (None: never ends)."""
+    """An answer: `then` is returned after `seconds` (None: never)."""
 
     seconds: float | None = None
     then: Output | Exception | Drop = Output(0, "", "")  # noqa: RUF009 - frozen
@@ -53,7 +53,7 @@ class Hang:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """An answer: the connection breaks, now and for every later call."""
+    """An answer: the connection is lost, for this and every later call."""
 
 
 Answer = Output | Exception | Hang | Drop
@@ -61,7 +61,7 @@ Handler = Callable[[Run], Answer]
 
 
 def output(stdout: str = "", *, status: int = 0, stderr: str = "") -> Output:
-    """Make an answer."""
+    """Return an answer."""
     return Output(status, stdout, stderr)
 
 
@@ -72,10 +72,10 @@ def succeed(_call: Run) -> Output:
 
 @dataclass(slots=True)
 class FakeHost:
-    """A machine without a machine.
+    """An in-memory `Host`.
 
-    `files` holds what was placed, by path; `modes` their modes. `free` is the space of its disk in bytes
-    (None: endless). `calls` are all commands and files in order. Set `broken` to let the connection break.
+    `files` has the written files by path, `modes` their modes. `free` is the free disk space in bytes (None:
+    unlimited). `calls` are all commands and files in order. Set `broken` to simulate a lost connection.
     """
 
     name: str
@@ -90,13 +90,13 @@ class FakeHost:
 
     @property
     def commands(self) -> list[str]:
-        """Every command so far."""
+        """All commands so far."""
         return [call.command for call in self.calls if isinstance(call, Run)]
 
     async def run(
         self, command: str, *, deadline: float, stdin: bytes | None = None, check: bool = True
     ) -> Output:
-        """Answer as the handler says; see `Host.run`."""
+        """Return the handler's answer; see `Host.run`."""
         call = Run(self.name, command, stdin or b"", deadline)
         self.calls.append(call)
         shown = f"`{failures.show_command(command, self.redactor)}`"
@@ -128,7 +128,7 @@ class FakeHost:
         deadline: float,
         progress: Transferred | None = None,
     ) -> None:
-        """Keep the file; see `Host.put`."""
+        """Store the file; see `Host.put`."""
         del deadline
         data = content if isinstance(content, bytes) else await asyncio.to_thread(content.read_bytes)
         self.calls.append(Put(self.name, destination, data, mode))
@@ -144,7 +144,7 @@ class FakeHost:
             progress(len(data), len(data))
 
     async def close(self) -> None:
-        """Note that the connection was ended."""
+        """Record that the connection was closed."""
         self.closed = True
 
     def _must_be_open(self, during: str) -> None:
@@ -155,10 +155,10 @@ class FakeHost:
 
 
 class FakeConnector:
-    """Opens fake hosts; the same machine always gives the same host, so that its files stay.
+    """Opens fake hosts; the same machine always gives the same host, so that its files persist.
 
-    `refusals` are the errors that machines answer with, by node name: one error for always, or a list that is
-    used up, one for each attempt. `hanging` names the machines that never answer.
+    `refusals` are errors to raise on connecting, by node name: one error for all attempts, or a list with one
+    error per attempt. `hanging` names the machines that never respond.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class FakeConnector:
         self.attempts: list[str] = []
 
     async def connect(self, machine: Machine, *, deadline: float) -> FakeHost:
-        """Give the host of a machine; see `Connector.connect`."""
+        """Return the host of a machine; see `Connector.connect`."""
         name = machine.name
         self.attempts.append(name)
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""A command's output between two marks: what the login shell and its start files print is left out. Pure.
+"""Extracts a command's output from between two marks, without output of the login shell's start files. Pure.
 
     *** welcome ***                         from ~/.bashrc, /etc/profile.d, a ForceCommand
     kbootstrap-begin 5f0c…                  the command starts; on stdout and on stderr
@@ -22,10 +22,10 @@ END = "kbootstrap-end"
 
 @dataclass(frozen=True, slots=True)
 class Framed:
-    """What came over a command's channels.
+    """The data received on a command's channels.
 
-    `output` is the command's own where it `started`, else everything: the reason stands there. `ended`: its
-    end was seen; without it the output may be cut.
+    `output` is the command's own output if it `started`, else everything, which contains the reason. `ended`:
+    the end mark was received; without it the output may be truncated.
     """
 
     output: Output
@@ -34,7 +34,7 @@ class Framed:
 
 
 def unframe(stdout: Bounded, stderr: Bounded, *, mark: str, status: int) -> Framed:
-    """Cut the command's own output out of both channels; `status` is what the login shell returned."""
+    """Extract the command's own output from both channels; `status` is the login shell's exit status."""
     out, err = stdout.text, stderr.text
     _, begun, said = out.partition(f"{BEGIN} {mark}\n")
     if not begun:

@@ -1,7 +1,7 @@
-"""Which private keys are offered to a host: those that are named, else the SSH agent's and the user's own.
+"""Selects the private keys to offer to a host: the configured ones, else the SSH agent's and the user's own.
 
-Checked before anything is sent, because a server only ever says "permission denied": files that do not exist,
-that others may read, or that need a passphrase.
+Missing files, files readable by others, and keys that need a passphrase are detected before connecting,
+because a server only reports "permission denied".
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DEFAULTS = ("id_ed25519", "id_ecdsa", "id_rsa")
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The key pairs to offer, how to name them when all are refused, and what could not be used."""
+    """The key pairs to offer, their names for error messages, and the keys that could not be used."""
 
     pairs: tuple[asyncssh.SSHKeyPair, ...]
     tried: tuple[str, ...]
@@ -33,10 +33,10 @@ class Offer:
 
 @asynccontextmanager
 async def offered(target: SshTarget, *, name: str, env: Mapping[str, str]) -> AsyncIterator[Offer]:
-    """Gather the keys for `target`; keys of the agent can be used until the context ends.
+    """Collect the keys for `target`; keys of the agent can be used until the context ends.
 
-    `env` is where SSH_AUTH_SOCK and HOME are read. Raises `CredentialsRefused` when there is nothing to
-    offer, or when a named key cannot be used.
+    SSH_AUTH_SOCK and HOME are read from `env`. Raises `CredentialsRefused` when there is no key to offer, or
+    when a configured key cannot be used.
     """
     agent, note = await _agent({**env, "SSH_AUTH_SOCK": target.agent} if target.agent else env)
     try:
@@ -94,7 +94,7 @@ def _usual(held: list[asyncssh.SSHKeyPair], env: Mapping[str, str], note: str) -
 
 
 def _preferred(paths: Sequence[Path], held: list[asyncssh.SSHKeyPair], name: str) -> Offer:
-    """Offer the keys that can be used, then the agent's others, as OpenSSH does without `IdentitiesOnly`."""
+    """Offer the usable keys, then the agent's other keys, as OpenSSH does without `IdentitiesOnly`."""
     pairs: list[asyncssh.SSHKeyPair] = []
     tried: list[str] = []
     skipped: list[str] = []
@@ -134,9 +134,9 @@ def _named(paths: Sequence[Path], held: list[asyncssh.SSHKeyPair], name: str) ->
 
 
 def public_half(path: Path) -> asyncssh.SSHKey | None:
-    """Return the public key in a file; None where it holds something else, a private key for example.
+    """Return the public key in a file; None where it contains something else, such as a private key.
 
-    A named public key selects the agent's key of which it is the half (ssh_config(5), IdentityFile).
+    A configured public key selects the matching private key of the agent (ssh_config(5), IdentityFile).
     """
     try:
         if b"PRIVATE KEY" in path.read_bytes():
@@ -214,7 +214,7 @@ def _why(error: Exception) -> str:
 
 
 async def usual_public_keys(env: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the public keys (`type base64`) of the SSH agent and of ~/.ssh, and what could not be used."""
+    """Return the public keys (`type base64`) of the SSH agent and of ~/.ssh, and the unusable ones."""
     agent, note = await _agent(env)
     try:
         offer = _usual(list(await agent.get_keys()) if agent else [], env, note)
@@ -226,6 +226,6 @@ async def usual_public_keys(env: Mapping[str, str]) -> tuple[tuple[str, ...], tu
 
 
 def _line(blob: bytes) -> str:
-    """Write a public key as files have it; the key says its own type (RFC 4253, 6.6)."""
+    """Return a public key in the format of key files; its data contains its type (RFC 4253, 6.6)."""
     kind = blob[4 : 4 + int.from_bytes(blob[:4], "big")].decode("ascii")
     return f"{kind} {base64.b64encode(blob).decode('ascii')}"

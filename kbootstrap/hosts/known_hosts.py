@@ -1,7 +1,7 @@
-"""Our own file of pinned host keys, in the format of OpenSSH's `known_hosts`.
+"""kbootstrap's file of pinned host keys, in the format of OpenSSH's `known_hosts`.
 
-A line is `<alias> <type> <base64> instance=<id>`: the alias is the node's name (addresses are used again,
-names are not), the comment says which machine had the key. `ssh -o UserKnownHostsFile=FILE
+A line is `<alias> <type> <base64> instance=<id>`. The alias is the node's name (addresses are reused, names
+are not); the comment identifies the machine that had the key. `ssh -o UserKnownHostsFile=FILE
 -o HostKeyAlias=NODE` reads the same file. Format: sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT".
 """
 
@@ -20,13 +20,13 @@ from kbootstrap.core import files
 from kbootstrap.core.errors import PrerequisiteMissing
 
 _LOCK_WAIT = 20.0
-"""Seconds. Another process holds the lock for milliseconds only."""
+"""Seconds. Other processes hold the lock only for milliseconds."""
 _INSTANCE = "instance="
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """The host keys (`type base64`) that the machine `instance` had under the name `alias`."""
+    """The host keys (`type base64`) of the machine `instance` under the name `alias`."""
 
     alias: str
     instance: str
@@ -34,25 +34,25 @@ class Pin:
 
 
 def fingerprint(key: str) -> str:
-    """Write a public key (`type base64`) as `ssh-keygen -l` does: `SHA256:… (ssh-ed25519)`."""
+    """Return the fingerprint of a public key (`type base64`) as `ssh-keygen -l`: `SHA256:… (ssh-ed25519)`."""
     kind, blob = key.split()[:2]
     digest = hashlib.sha256(base64.b64decode(blob)).digest()
     return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')} ({kind})"
 
 
 def same_key(one: str, other: str) -> bool:
-    """Return whether two public keys are equal, whatever comments follow them."""
+    """Return whether two public keys are equal, ignoring comments."""
     return one.split()[:2] == other.split()[:2]
 
 
 class KnownHosts:
-    """The pin file at `path`; made with mode 0600 when the first key is pinned."""
+    """The pin file at `path`; created with mode 0600 when the first key is pinned."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def pin(self, alias: str) -> Pin | None:
-        """Return what is pinned for a name; raises `PrerequisiteMissing` for a file that makes no sense."""
+        """Return the pin of a name; raises `PrerequisiteMissing` for an invalid file."""
         wanted = host_pattern(alias)
         keys: list[str] = []
         instance = ""
@@ -67,13 +67,13 @@ class KnownHosts:
         return Pin(alias, instance, tuple(keys)) if keys else None
 
     def store(self, pin: Pin) -> None:
-        """Pin the keys of a machine, in place of all others of its name."""
+        """Pin the keys of a machine, replacing all other keys of its name."""
         comment = _INSTANCE + quote(pin.instance, safe="/:@._-")
         new = [f"{host_pattern(pin.alias)} {' '.join(key.split()[:2])} {comment}" for key in pin.keys]
         self._replace(pin.alias, new)
 
     def forget(self, alias: str) -> None:
-        """Drop every key of a name; the file may be absent."""
+        """Remove all keys of a name; the file may be absent."""
         if self.path.exists():
             self._replace(alias, [])
 
@@ -112,5 +112,5 @@ class KnownHosts:
 
 
 def host_pattern(alias: str) -> str:
-    """Return the alias as it stands in the file: lower case, as OpenSSH looks it up, no signs of its own."""
+    """Return the alias as written in the file: lower case, as in OpenSSH, without pattern characters."""
     return re.sub(r"[^a-z0-9.:_@\[\]-]", "_", alias.lower())

@@ -1,4 +1,4 @@
-"""What the rest of kbootstrap may ask of a machine. `ssh.py` does it for real, `fake.py` for tests."""
+"""The interface to machines. `ssh.py` implements it over SSH, `fake.py` for tests."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from kbootstrap.inventory.model import Machine
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a command on a host printed. `status` is its exit status.
+    """The output of a command on a host. `status` is its exit status.
 
-    Nothing else is in it: what a login shell or its start files print is left out. `cut`: stdout was so long
-    that a part of its middle is missing; a line says so there.
+    Output of the login shell's start files is excluded. `cut`: stdout was too long, and its middle is
+    replaced by a line that says so.
     """
 
     status: int
@@ -35,7 +35,7 @@ Transferred = Callable[[int, int], None]
 
 
 class Host(Protocol):
-    """One connection to one machine. Commands run as root (through sudo where the user is not root)."""
+    """One connection to one machine. Commands run as root (through sudo if the user is not root)."""
 
     name: str
 
@@ -58,14 +58,14 @@ class Host(Protocol):
         deadline: float,
         progress: Transferred | None = None,
     ) -> None:
-        """Place a file, owned by root, in one step: sent beside the destination, then renamed over it.
+        """Write a file, owned by root, atomically: sent to a temporary file beside it, then renamed.
 
-        Parent folders are made. `content` is the bytes, or a local file to stream. Raises as `run`, and
-        `InstallFailed` with "no space left" said plainly when the disk is full.
+        Parent folders are created. `content` is the bytes, or a local file to stream. Raises as `run`, and
+        `InstallFailed` with "no space left" in its message when the disk is full.
         """
 
     async def close(self) -> None:
-        """End the connection; never raises."""
+        """Close the connection; never raises."""
 
 
 class Connector(Protocol):
@@ -74,6 +74,6 @@ class Connector(Protocol):
     async def connect(self, machine: Machine, *, deadline: float) -> Host:
         """Connect, retrying while the machine boots, until `deadline` seconds have passed.
 
-        Raises `HostUnreachable` (with the last cause), `HostKeyChanged`, or `CredentialsRefused` at once when
-        the machine answers and refuses every key.
+        Raises `HostUnreachable` (with the last cause) or `HostKeyChanged`, and `CredentialsRefused`
+        immediately when the machine responds and rejects every key.
         """

@@ -1,8 +1,8 @@
-"""Host keys that an operator knows: a file in OpenSSH's `known_hosts` format, read as OpenSSH reads it. Pure.
+"""Host keys from the operator: a file in OpenSSH's `known_hosts` format, interpreted like OpenSSH does. Pure.
 
 Format: sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT": names, addresses, patterns with `*` and `?`, negation with
-`!`, `[host]:port`, hashed names, the markers `@cert-authority` and `@revoked`. Differences to asyncssh's
-reader: a pattern such as `*` hides no plain line, and networks (`10.0.0.0/8`) are no patterns.
+`!`, `[host]:port`, hashed names, the markers `@cert-authority` and `@revoked`. Unlike asyncssh's reader, a
+pattern such as `*` does not hide lines with plain names, and networks (`10.0.0.0/8`) are not patterns.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MARKERS = ("@cert-authority", "@revoked")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One key (`type base64`): `marker` is one of OpenSSH's, or empty; `hosts` is the field as it stands."""
+    """One key (`type base64`): `marker` is one of OpenSSH's, or empty; `hosts` is the unparsed field."""
 
     marker: str
     hosts: str
@@ -30,7 +30,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class KnownKeys:
-    """What is known of one host: its keys, authorities whose host certificates count, and revoked keys."""
+    """The known keys of one host: its own, those of accepted certificate authorities, and revoked ones."""
 
     keys: tuple[str, ...] = ()
     authorities: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class KnownKeys:
 
 
 def parse(text: str) -> tuple[Line, ...]:
-    """Read a file; raises `ValueError` for a line that is none of the format."""
+    """Parse a file; raises `ValueError` for an invalid line."""
     return tuple(_lines(text))
 
 
@@ -51,20 +51,20 @@ def _lines(text: str) -> Iterator[Line]:
         if marker and marker not in _MARKERS:
             raise ValueError(f"line {number} has the unknown marker {marker}")
         if len(fields) < 3:
-            raise ValueError(f"line {number} is cut")
+            raise ValueError(f"line {number} is truncated")
         hosts, kind, blob = fields[:3]
         try:
             base64.b64decode(blob, validate=True)
         except binascii.Error:
-            continue  # as OpenSSH: a key that cannot be read is none
+            continue  # like OpenSSH, which ignores unreadable keys
         yield Line(marker, hosts, f"{kind} {blob}")
 
 
 def look_up(lines: Iterable[Line], host: str, port: int = _PORT) -> KnownKeys:
-    """Return what the file says about a host.
+    """Return the file's keys of a host.
 
-    On another port than 22 `[host]:port` is looked up first. Lines of the host without a port count too, for
-    kinds of keys that the first look found none of (sshconnect.c, "checking without port identifier").
+    For a port other than 22, `[host]:port` is looked up first. Lines of the host without a port are used for
+    key types that the first lookup did not find (sshconnect.c, "checking without port identifier").
     """
     lines = tuple(lines)
     plain = _find(lines, host)
@@ -91,7 +91,7 @@ def _find(lines: Iterable[Line], name: str) -> KnownKeys:
 
 
 def matches(hosts: str, name: str) -> bool:
-    """Return whether the first field of a line is about a name; the case of letters does not matter."""
+    """Return whether the first field of a line matches a name; case-insensitive."""
     if hosts.startswith("|"):
         return _hashed(hosts, name.lower())
     found = False

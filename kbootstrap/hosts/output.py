@@ -1,13 +1,13 @@
-"""A command's output in bounded memory: its beginning and its end are kept, the middle is dropped."""
+"""A command's output in bounded memory: the beginning and the end are kept, the middle is dropped."""
 
 from __future__ import annotations
 
 KEPT = 4 * 1024 * 1024
-"""Bytes kept of the beginning, and again of the end. Facts of a node are some kilobytes."""
+"""Bytes kept of the beginning, and the same number of the end. Facts of a node are a few kilobytes."""
 
 
 class Bounded:
-    """Collects bytes; `text` has a line in place of what was dropped."""
+    """Collects bytes; in `text`, a line replaces the dropped part."""
 
     def __init__(self, kept: int = KEPT) -> None:
         self._kept = kept
@@ -16,7 +16,7 @@ class Bounded:
         self._dropped = 0
 
     def add(self, data: bytes) -> None:
-        """Take the next bytes."""
+        """Append bytes."""
         room = self._kept - len(self._head)
         self._head += data[:room]
         self._tail += data[room:] if room else data
@@ -25,13 +25,13 @@ class Bounded:
 
     @property
     def dropped(self) -> int:
-        """How many bytes of the middle are missing in `text`."""
+        """The number of bytes that are missing from the middle of `text`."""
         self._trim()
         return self._dropped
 
     @property
     def text(self) -> str:
-        """What was collected, decoded; bytes that are not UTF-8 are replaced."""
+        """The collected bytes, decoded; invalid UTF-8 is replaced."""
         self._trim()
         middle = f"\n[… {self._dropped} bytes left out …]\n".encode() if self._dropped else b""
         return (bytes(self._head) + middle + bytes(self._tail)).decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""Which host key a machine must show, decided from what is known about it. Pure.
+"""Decides which host keys a machine may present. Pure.
 
 | pin, same instance | trusted keys given | pin, other instance | result                                    |
 |--------------------|--------------------|---------------------|-------------------------------------------|
@@ -8,7 +8,7 @@
 | no                 | no                 | yes                 | any key; pinned for the new machine       |
 | no                 | no                 | none                | any key; pinned on first contact          |
 
-A pin goes before what the provider says now: keys do not change while the machine is the same.
+A pin takes precedence over the provider's current information: the keys of a machine do not change.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ Source = Literal["trusted", "pinned", "new machine", "first contact"]
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The keys that a machine may show, and where that knowledge is from.
+    """The keys that a machine may present, and the source of that information.
 
-    `authorities` are keys whose host certificates are taken too; with neither, whatever it shows first is.
+    Host certificates signed by `authorities` are accepted too. With neither keys nor authorities, the first
+    key that the machine presents is accepted.
     """
 
     keys: tuple[str, ...]
@@ -38,8 +39,8 @@ class Expected:
 def expect(
     *, instance: str, trusted: tuple[str, ...], pin: Pin | None, authorities: tuple[str, ...] = ()
 ) -> Expected:
-    """Decide what to expect of the machine `instance`."""
-    if authorities:  # a host with certificates may change its keys, so a pin says nothing
+    """Return the keys to expect from the machine `instance`."""
+    if authorities:  # a host with certificates may change its keys, so a pin is not meaningful
         return Expected(trusted, "trusted", authorities)
     if pin is not None and pin.instance == instance:
         return Expected(pin.keys, "pinned")
@@ -49,7 +50,7 @@ def expect(
 
 
 def to_pin(expected: Expected, *, alias: str, instance: str, shown: str, pin: Pin | None) -> Pin | None:
-    """Return what must be pinned after a connection that showed the key `shown`; None: nothing changes."""
+    """Return the pin to store after a connection to a host with the key `shown`; None: no change."""
     keys = (*expected.keys, shown) if expected.authorities or not expected.keys else expected.keys
     wanted = Pin(alias, instance, tuple(dict.fromkeys(" ".join(key.split()[:2]) for key in keys)))
     if pin is not None and pin.instance == instance and set(pin.keys) == set(wanted.keys):
@@ -58,7 +59,7 @@ def to_pin(expected: Expected, *, alias: str, instance: str, shown: str, pin: Pi
 
 
 def say(expected: Expected, shown: str) -> str:
-    """Say in an event why a key is pinned now."""
+    """Return the event text that explains why a key is pinned."""
     why = {
         "trusted": "known from the provider",
         "pinned": "known from an earlier run",
@@ -71,7 +72,7 @@ def say(expected: Expected, shown: str) -> str:
 def refuse(
     expected: Expected, *, name: str, where: str, alias: str, shown: str, file: Path, why: str = ""
 ) -> HostKeyChanged:
-    """Make the error for a host that shows a key other than the expected ones; `why` where none is shown."""
+    """Return the error for a host with an unexpected key; `why` is the reason if no key was presented."""
     if not shown:
         return HostKeyChanged(
             f"{name} ({where}) shows a host key that is not accepted: {why}",

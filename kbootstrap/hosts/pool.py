@@ -1,4 +1,4 @@
-"""Connections to many hosts at once: opened in parallel, closed together, and every failure reported."""
+"""Connections to many hosts: opened in parallel, closed together, with a report of every failure."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from kbootstrap.hosts.model import Connector, Host
 from kbootstrap.inventory.model import Machine
 
 _AT_ONCE = 50
-"""Connections that are being made at the same time: key exchange costs this machine's processor."""
+"""Concurrent connection attempts; limited because key exchange uses this machine's processor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """Open connections, and why the other machines could not be reached; both by node name."""
+    """Open connections, and the failures of the other machines; both by node name."""
 
     hosts: dict[str, Host]
     failures: dict[str, KbootstrapError]
@@ -27,9 +27,9 @@ class Reached:
 async def reach_all(
     connector: Connector, machines: Iterable[Machine], *, deadline: float
 ) -> AsyncIterator[Reached]:
-    """Connect to all machines and give those that answered beside the failures; close all in the end.
+    """Connect to all machines and yield the open connections and the failures; close all at the end.
 
-    `deadline` is seconds, for every machine the same.
+    `deadline` is in seconds and applies to each machine.
     """
     hosts, failures = await _connect(connector, machines, deadline)
     try:
@@ -42,11 +42,11 @@ async def reach_all(
 async def connect_all(
     connector: Connector, machines: Iterable[Machine], *, deadline: float
 ) -> AsyncIterator[dict[str, Host]]:
-    """Connect to all machines and give the hosts by node name; close all of them in the end.
+    """Connect to all machines and yield the hosts by node name; close all of them at the end.
 
-    `deadline` is seconds, for every machine the same. When some cannot be reached, all attempts come to their
-    end first; then one error names every failing host with its cause: `HostKeyChanged` before
-    `CredentialsRefused` before `HostUnreachable` where they differ.
+    `deadline` is in seconds and applies to each machine. When some cannot be reached, all attempts are
+    completed first; then one error lists every failed host with its cause. If the causes differ, its class is
+    `HostKeyChanged` before `CredentialsRefused` before `HostUnreachable`.
     """
     async with reach_all(connector, machines, deadline=deadline) as reached:
         if reached.failures:
@@ -88,7 +88,7 @@ async def _close(hosts: dict[str, Host]) -> None:
 
 
 def summary(failures: dict[str, KbootstrapError]) -> KbootstrapError:
-    """Make one error of several, by node name; a single one stays as it is."""
+    """Combine several errors, by node name, into one; a single error is returned unchanged."""
     errors = list(failures.values())
     if len(errors) == 1:
         return errors[0]
@@ -112,5 +112,5 @@ def summary(failures: dict[str, KbootstrapError]) -> KbootstrapError:
 
 
 def _named(name: str, message: str) -> str:
-    """Begin a message with the node's name, where it does not already."""
+    """Prefix a message with the node's name, unless it already begins with it."""
     return message if message.startswith(f"{name} (") else f"{name}: {message}"

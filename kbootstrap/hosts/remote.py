@@ -1,7 +1,7 @@
-"""The shell texts that run on hosts. Pure.
+"""The shell scripts that run on hosts. Pure.
 
-They need what every Debian, Ubuntu, RHEL or SUSE host has: sh, coreutils, grep; sudo where the user is not
-root. The user's login shell may be any: it starts `sh`, and does nothing else.
+They require only what every Debian, Ubuntu, RHEL or SUSE host has: sh, coreutils, grep; and sudo if the user
+is not root. Any login shell works, because it only starts `sh`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pathlib import PurePosixPath
 from kbootstrap.hosts import frame
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""sudo's `secure_path` lacks /usr/local/bin on RHEL and SUSE, and k3s is there."""
+"""sudo's `secure_path` lacks /usr/local/bin on RHEL and SUSE, where k3s is installed."""
 MARK = "KBOOTSTRAP_RUN"
-"""Environment variable that marks every process of one command, so that all can be found and ended."""
+"""Environment variable that marks every process of one command, so that all can be found and terminated."""
 HASH_LENGTH = 64
 """Characters of a SHA-256 in hexadecimal, sent after the file's bytes."""
 _SMALL = 1024 * 1024
-"""Bytes. For smaller files free space is not asked for first (root may use the reserve that `df` hides), and
-`openssl` is not tried for the checksum (it is seven times as fast as coreutils, where it is installed)."""
+"""Bytes. For smaller files, free space is not checked in advance (root may use the reserve that `df` hides),
+and `openssl` is not used for the checksum (it is seven times as fast as coreutils, if installed)."""
 
 
 _STARTER = (
@@ -30,35 +30,35 @@ _STARTER = (
     'sh -c "$text"; status=$?; '
     f'echo "{frame.END} ${MARK} $status"; exit $status'
 )
-"""Reads a script from the first line of stdin, and runs it between two marks (`frame.py`); the rest of stdin
-is the script's. `read` takes no byte past the line. It holds nothing that any login shell changes inside
-single quotes: no quote, no backslash (fish), no `!` and no line break (tcsh)."""
+"""Reads a script from the first line of stdin, and runs it between two marks (`frame.py`); the script gets
+the rest of stdin. `read` consumes no byte after the line. The text contains no character that a login shell
+interprets inside single quotes: no quote, no backslash (fish), no `!` and no line break (tcsh)."""
 
 
 _ESCAPES = {byte: f"\\0{byte:03o}" for byte in (*range(32), ord("\\"), *range(127, 256))}
-"""Bytes that do not stand for themselves, as `printf %b` takes them."""
+"""Bytes that are escaped, in the notation of `printf %b`."""
 
 
 def wrap(*, mark: str, deadline: float, sudo: bool) -> str:
-    """Return the command line that runs a script with `sh` as root, at most some seconds past `deadline`.
+    """Return the command line that runs a script with `sh` as root, until a few seconds after `deadline`.
 
-    It is the same for every script and for every login shell: what is run comes over stdin (`feed`). We end
-    commands ourselves when their deadline has passed; `timeout` is for the case that the connection is gone
-    by then. The process group gets TERM, and KILL 5 s later.
+    It is the same for every script and every login shell: the script is sent over stdin (`feed`). kbootstrap
+    terminates commands when their deadline has passed; `timeout` does so if the connection is lost by then.
+    The process group receives TERM, and KILL 5 s later.
     """
     line = f"env {MARK}={mark} timeout -k 5 {math.ceil(deadline) + 3} sh -c '{_STARTER}'"
     return f"sudo -n {line}" if sudo else line
 
 
 def feed(command: str) -> bytes:
-    """Return the line that `wrap` reads first: the script, in a form that survives, and its length."""
+    """Return the first line of stdin for `wrap`: the length of the script, and the script in escaped form."""
     script = f"PATH={_PATH}\nLC_ALL=C\nexport PATH LC_ALL\n{command}"
     text = script.rstrip().encode().decode("latin-1").translate(_ESCAPES)
     return f"{len(text)} {text}\n".encode()
 
 
 def end(mark: str, *, sudo: bool) -> str:
-    """Return the command line that ends every process of the command with this mark, for any shell."""
+    """Return the command line that terminates all processes of the command with this mark, for any shell."""
     found = f'grep -lsz "^{MARK}={mark}$" /proc/[0-9]*/environ | cut -d/ -f3'
     line = f"sh -c 'for p in $({found}); do kill -TERM \"$p\"; done'"
     return f"sudo -n {line}" if sudo else line
@@ -74,7 +74,7 @@ class PutStatus:
 
 
 FREE = "kbootstrap-free-kib "
-"""The script writes this and the number of free KiB to stderr when it could not write."""
+"""The script prints this and the number of free KiB to stderr when it cannot write the file."""
 
 _RECEIVE = """\
 free() {{ df -Pk "$dir" | {{ read -r _; read -r _ _ _ kib _; echo "{free}${{kib:-0}}" >&2; }}; }}
@@ -98,12 +98,12 @@ chown 0:0 "$tmp" && chmod {mode:04o} "$tmp" && mv -f "$tmp" {destination} || exi
 
 
 def receive(destination: str, *, size: int, mode: int) -> str:
-    """Return the script that reads a file of `size` bytes and its SHA-256 from stdin, and places it.
+    """Return the script that reads a file of `size` bytes and its SHA-256 from stdin, and writes it.
 
-    The bytes go to a temporary file beside the destination, which is renamed over it only when its checksum
-    is right. An interrupted transfer leaves nothing: the checksum is missing, and the temporary file is
-    removed on exit; one that a killed shell left behind is removed by the next transfer to the same place.
-    (A signal comes twice, from us and from `timeout`: the second one must not end `rm`.)
+    The bytes are written to a temporary file beside the destination, which replaces the destination only if
+    its checksum is correct. An interrupted transfer leaves nothing: the checksum is missing, and the
+    temporary file is removed on exit. The next transfer to the same path removes leftovers of a killed shell.
+    A signal may arrive twice, from kbootstrap and from `timeout`; the second must not terminate `rm`.
     """
     path = PurePosixPath(destination)
     return _RECEIVE.format(

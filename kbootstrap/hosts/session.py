@@ -1,4 +1,4 @@
-"""A real host: commands and files over one SSH connection."""
+"""The SSH implementation of `Host`: commands and files over one SSH connection."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from kbootstrap.hosts.model import Output, Transferred
 from kbootstrap.hosts.output import Bounded
 
 _CHANNELS = 8
-"""Commands at a time on one connection; sshd's MaxSessions is 10, and ending a command needs one more."""
+"""Concurrent commands on one connection; sshd's MaxSessions is 10, and terminating a command needs one."""
 _REFUSED_PAUSE = 0.05
 """Seconds."""
 _CHUNK = 256 * 1024
-"""Bytes. Larger pieces are slower: asyncssh copies what is left of a piece for every packet of 32 KiB."""
+"""Bytes. Larger chunks are slower: asyncssh copies the rest of a chunk for every packet of 32 KiB."""
 _STALL = 180.0
-"""Seconds in which a file that is sent may stand still: the machine lives, and its disk does not write. Slow
-disks make pauses of a minute, and sixteen transfers over 1 MB/s move a piece every 4 s."""
+"""Seconds without progress before a transfer counts as stalled: the machine responds, but its disk does not
+write. Slow disks pause for up to a minute, and sixteen transfers over 1 MB/s send a chunk every 4 s."""
 _END_WAIT = 2.0
-"""Seconds for ending a command on the host; if the connection hangs, `timeout` on the host does it later."""
+"""Seconds to terminate a command; if the connection hangs, `timeout` on the host terminates it later."""
 
 Feed = Callable[["asyncssh.SSHWriter[bytes]"], Awaitable[None]]
 
@@ -61,7 +61,7 @@ class SshHost:
     async def run(
         self, command: str, *, deadline: float, stdin: bytes | None = None, check: bool = True
     ) -> Output:
-        """Run a shell command line; see `Host.run`. At most 4 MiB of each end of its output are kept."""
+        """Run a shell command line; see `Host.run`. At most 4 MiB of each end of the output are kept."""
         shown = failures.show_command(command, self._redactor)
 
         async def feed(writer: asyncssh.SSHWriter[bytes]) -> None:
@@ -85,7 +85,7 @@ class SshHost:
         deadline: float,
         progress: Transferred | None = None,
     ) -> None:
-        """Place a file; see `Host.put`. One command on the host, the file is read once."""
+        """Write a file; see `Host.put`. One command on the host; the file is read once."""
         size = len(content) if isinstance(content, bytes) else _size(content)
 
         async def feed(writer: asyncssh.SSHWriter[bytes]) -> None:
@@ -104,7 +104,7 @@ class SshHost:
                     progress(done, size)
             if (
                 done == size
-            ):  # else the file changed during the transfer: without a checksum nothing is placed
+            ):  # else the file changed during the transfer; without a checksum the host discards it
                 writer.write(digest.hexdigest().encode())
 
         began = time.monotonic()
@@ -116,12 +116,12 @@ class SshHost:
         self._log(f"placed {destination}: {failures.show_bytes(size)} in {took:.1f} s")
 
     async def login(self, *, limit: float) -> Output | None:
-        """Find out in `limit` seconds whether commands run as root; None: they do, else what came instead."""
+        """Check within `limit` seconds that commands run as root; None: they do, else the received output."""
         framed = await self._perform("true", _nothing, deadline=limit, what="the first command")
         return None if framed.ended else framed.output
 
     async def close(self) -> None:
-        """End the connection, and the one to the bastion when it was the last through it."""
+        """Close the connection, and the bastion's connection if this was its last user."""
         release, self._release = self._release, None
         self._connection.close()
         with contextlib.suppress(TimeoutError, OSError, asyncssh.Error):
@@ -132,7 +132,7 @@ class SshHost:
             await release()
 
     async def _execute(self, command: str, feed: Feed, *, deadline: float, what: str) -> Output:
-        """Return the command's output; raises `HostUnreachable` where it never ran, or its output is cut."""
+        """Return the command's output; `HostUnreachable` if it did not run or its output is incomplete."""
         framed = await self._perform(command, feed, deadline=deadline, what=what)
         output = framed.output
         if not framed.started:
@@ -170,13 +170,13 @@ class SshHost:
         status = process.returncode
         if status is None:
             raise self._lost(what, None)
-        # A negative number is a signal; shells write it as 128 and the signal's number.
+        # A negative number is a signal; shells report it as 128 plus the signal's number.
         return unframe(stdout, stderr, mark=mark, status=status if status >= 0 else 128 - status)
 
     async def _open(self, line: str) -> asyncssh.SSHClientProcess[bytes]:
-        """Start a command, trying again while sshd refuses one more session: it still counts ended ones.
+        """Start a command; retry while sshd refuses another session, because it still counts closed ones.
 
-        A refused session has run nothing. Hosts with a small MaxSessions get one command after the other.
+        A refused session has run nothing. On hosts with a small MaxSessions, commands run one after another.
         """
         while True:
             try:
@@ -191,7 +191,7 @@ class SshHost:
         return failures.connection_lost(self.name, what, self._redactor.clean(cause))
 
     async def _end(self, process: asyncssh.SSHClientProcess[bytes] | None, mark: str) -> None:
-        """End a command that is still running, as far as that can be done quickly."""
+        """Terminate a command that is still running, without waiting long."""
         if process is None or self._connection.is_closed():
             return
         with contextlib.suppress(TimeoutError, OSError, asyncssh.Error):
@@ -207,7 +207,7 @@ async def _nothing(_writer: asyncssh.SSHWriter[bytes]) -> None:
 
 
 async def _write(writer: asyncssh.SSHWriter[bytes], script: bytes, feed: Feed) -> None:
-    # A command may end without reading everything; its status says more than the broken pipe.
+    # A command may exit without reading all input; its status is more informative than the broken pipe.
     with contextlib.suppress(BrokenPipeError):
         writer.write(script)
         await feed(writer)
@@ -227,14 +227,14 @@ def _size(path: Path) -> int:
 
 
 def _pieces(content: bytes | Path, size: int) -> Iterator[bytes]:
-    """Cut the content into pieces. Files are read in the event loop: threads cost more than they save."""
+    """Yield the content in chunks. Files are read in the event loop, because threads would be slower."""
     if isinstance(content, bytes):
         for start in range(0, size, _CHUNK):
             yield content[start : start + _CHUNK]
         return
     try:
         with content.open("rb", buffering=0) as stream:
-            # One byte past the size shows that a file has grown; without an end it could grow for ever.
+            # One extra byte shows that the file has grown; a growing file must not be read forever.
             while piece := stream.read(min(_CHUNK, size + 1 - stream.tell())):
                 yield piece
     except OSError as error:

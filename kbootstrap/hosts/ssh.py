@@ -1,4 +1,4 @@
-"""Opens real connections: retries while machines boot, verifies host keys always, goes through bastions."""
+"""Opens SSH connections: retries while machines boot, always verifies host keys, supports bastions."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from kbootstrap.hosts.attempt import TryAgain, WrongKey, where
 from kbootstrap.hosts.known_hosts import KnownHosts
 from kbootstrap.inventory.model import Endpoint, Machine, SshTarget
 
-if TYPE_CHECKING:  # asyncssh takes 0.2 s to import: only when a connection is made
+if TYPE_CHECKING:  # asyncssh takes 0.2 s to import, so it is imported only when a connection is opened
     import asyncssh
 
     from kbootstrap.hosts.bastion import TunnelLease, Tunnels
     from kbootstrap.hosts.session import SshHost
 
 _ATTEMPT = 15.0
-"""Seconds for one attempt at a connection, login included; a busy single-core machine needs up to 3."""
+"""Seconds for one connection attempt, including login; a busy single-core machine needs up to 3."""
 _ATTEMPT_BEHIND = 6.0
-"""Seconds for one attempt through a bastion: few at a time are made, dead hosts must not block others."""
+"""Seconds for one attempt through a bastion: attempts are limited, and dead hosts must not block others."""
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 3.0
-"""Seconds between two attempts; the pause grows from the first to the longest."""
+"""Seconds between two attempts; the pause grows from the first value to the second."""
 STEP = "connect"
 
 
 class SshConnector:
     """Connects to machines; see `kbootstrap.hosts.model.Connector`.
 
-    `known_hosts` is the file with our pins. `env` is where SSH_AUTH_SOCK and HOME are read (None: this
-    process's). `attempt` is the longest that one attempt at a connection takes, in seconds.
-    Events: `step` events named "connect", waiting with the cause, then done; "host key" when one is pinned.
+    `known_hosts` is the file of pinned keys. SSH_AUTH_SOCK and HOME are read from `env` (None: this process's
+    environment). `attempt` is the timeout of one connection attempt in seconds.
+    Events: `step` events named "connect", waiting with the cause, then done; "host key" when a key is pinned.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class SshConnector:
         self._tunnels: Tunnels | None = None
 
     async def connect(self, machine: Machine, *, deadline: float) -> SshHost:
-        """Connect; see `Connector.connect`. Machines behind one bastion share the connection to it."""
+        """Connect; see `Connector.connect`. Machines behind the same bastion share the connection to it."""
         from kbootstrap.hosts.bastion import Tunnels
 
         if self._tunnels is None:
@@ -76,10 +76,10 @@ class SshConnector:
 
     @asynccontextmanager
     async def reach_endpoint(self, endpoint: Endpoint, jump: SshTarget | None) -> AsyncIterator[Endpoint]:
-        """Give an endpoint that answers on this machine; without `jump` it is `endpoint` itself.
+        """Yield an endpoint that is reachable from this machine; without `jump` it is `endpoint` itself.
 
-        Else it is a port of the loopback address, forwarded through the bastion for as long as the context
-        lasts. Raises `HostUnreachable`.
+        With `jump` it is a port of the loopback address, forwarded through the bastion until the context
+        ends. Raises `HostUnreachable`.
         """
         from kbootstrap.hosts.bastion import Tunnels
 
@@ -161,7 +161,7 @@ class SshConnector:
     async def _login(
         self, machine: Machine, tunnel: asyncssh.SSHClientConnection | None, limit: float
     ) -> asyncssh.SSHClientConnection:
-        """Connect once with a verified host key, and pin what is new."""
+        """Connect once with a verified host key, and pin a new key."""
         from kbootstrap.hosts.dial import dial
         from kbootstrap.hosts.keys import offered
 
@@ -201,7 +201,7 @@ class SshConnector:
     async def _open_bastion(
         self, target: SshTarget, outer: asyncssh.SSHClientConnection | None
     ) -> asyncssh.SSHClientConnection:
-        """Connect to a bastion once; waiting connections try again."""
+        """Connect to a bastion once; the waiting connections retry."""
         name = f"bastion {target.key_alias}"
         machine = Machine(name, target.host, target, target.instance, target.host_keys)
         try:
@@ -210,7 +210,7 @@ class SshConnector:
             raise TryAgain(f"{machine.name}: {error.cause}", error.hint) from error
 
     async def _become_root(self, host: SshHost, target: SshTarget, limit: float) -> None:
-        """Make sure that sudo needs no password; raises `CredentialsRefused`, or `TryAgain` during boot."""
+        """Verify that sudo needs no password; raises `CredentialsRefused`, or `TryAgain` during boot."""
         if target.user == "root":
             return
         try:

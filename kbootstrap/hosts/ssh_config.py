@@ -1,10 +1,10 @@
-"""The user's own SSH configuration, for machines that exist: what `ssh HOST` reaches, kbootstrap reaches.
+"""The user's SSH configuration, for existing machines: kbootstrap can reach what `ssh HOST` can reach.
 
-OpenSSH reads its files itself (`ssh -G`), so that Include, Match, tokens and canonical names mean what they
-mean to it. Taken over are HostName, Port, User, IdentityFile, IdentitiesOnly, IdentityAgent, ProxyJump,
-ProxyCommand and HostKeyAlias; what the spec says goes before.
+OpenSSH itself evaluates the files (`ssh -G`), so that Include, Match, tokens and canonical names have their
+usual meaning. HostName, Port, User, IdentityFile, IdentitiesOnly, IdentityAgent, ProxyJump, ProxyCommand and
+HostKeyAlias are used; the spec takes precedence.
 
-Made machines do not use it: their addresses are new, and a `Host *` meant for others must not change them.
+It is not used for machines that kbootstrap creates: a `Host *` for other machines must not affect them.
 """
 
 from __future__ import annotations
@@ -21,22 +21,23 @@ from kbootstrap.inventory.model import SshTarget
 
 SYSTEM = Path("/etc/ssh/ssh_config")
 _HOPS = 8
-"""Bastions in a row; more is a configuration that jumps through itself."""
+"""Maximum number of chained bastions; more indicate a configuration that jumps through itself."""
 _PORT = 22
 _DEADLINE = 30.0
 """Seconds. `Match exec` may run a program."""
 _NAME = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:-]*")
-"""Hosts that OpenSSH is asked about: `%h` of a ProxyCommand or `Match exec` goes to a shell."""
+"""Host names that may be passed to OpenSSH: `%h` of a ProxyCommand or `Match exec` is passed to a shell."""
 _UNSET = "kbootstrap-unset"
-"""A user that only appears where no file sets one: OpenSSH keeps the first value that it finds."""
+"""A placeholder that shows that no file sets a user: OpenSSH uses the first value that it finds."""
 _LAST = f"Host *\nUser {_UNSET}\nIdentityFile none\n"
 
 
 @dataclass(frozen=True, slots=True)
 class HostQuery:
-    """What the spec says about how to reach a machine; `port` 0 and `user` "" leave it to the configuration.
+    """The spec's settings for reaching a machine; with `port` 0 and `user` "" the configuration decides.
 
-    `default_user` is the user where neither of them names one. `jump` goes before a ProxyJump.
+    `default_user` is used if neither the spec nor the configuration sets a user. `jump` takes precedence over
+    ProxyJump.
     """
 
     alias: str
@@ -49,15 +50,15 @@ class HostQuery:
 
 
 def usual_files(env: Mapping[str, str]) -> tuple[Path, ...]:
-    """Return the files that OpenSSH reads, the user's first."""
+    """Return the files that OpenSSH reads, the user's file first."""
     home = env.get("HOME")
     return (*([Path(home, ".ssh", "config")] if home else ()), SYSTEM)
 
 
 class SshConfig:
-    """The configuration files `files`, as the OpenSSH client of this machine reads them; earlier ones win.
+    """The configuration in `files`, as evaluated by this machine's OpenSSH client; earlier files win.
 
-    Without such a client, or without files, nothing is taken from them.
+    Without that client, or without files, no settings are used.
     """
 
     def __init__(self, runner: Runner, files: Sequence[Path], env: Mapping[str, str]) -> None:
@@ -82,7 +83,7 @@ class SshConfig:
         if self._program is None or not _NAME.fullmatch(wanted.host):
             return own
         said = await self._ask(wanted.host, wanted.port, wanted.user)
-        if not wanted.user and said["user"] == [_UNSET]:  # `Match user` asks for the one that logs in
+        if not wanted.user and said["user"] == [_UNSET]:  # `Match user` is evaluated for the login user
             said = {**await self._ask(wanted.host, wanted.port, user), "user": [user]}
         found = {key: values[0] for key, values in said.items()}
         own = replace(
@@ -106,7 +107,7 @@ class SshConfig:
         return own
 
     def _identities(self, words: Sequence[str], target: SshTarget, original: str) -> tuple[Path, ...]:
-        """Return the files of IdentityFile that are there; a public half stands for a key of the agent."""
+        """Return the existing files of IdentityFile; a public key selects a key of the agent."""
         found = []
         for word in words:
             text = self._expanded(word, target, original)
@@ -128,7 +129,7 @@ class SshConfig:
         return before
 
     async def _ask(self, host: str, port: int, user: str) -> dict[str, list[str]]:
-        """Return what `ssh -G` says, by key in lower case."""
+        """Return the output of `ssh -G`, by key in lower case."""
         options = [*(["-p", str(port)] if port else []), *(["-l", user] if user else [])]
         text = "".join(f'Include "{path}"\n' for path in self._files) + _LAST
         done = await self._runner.run(
@@ -150,7 +151,7 @@ class SshConfig:
         return said
 
     def _expanded(self, text: str, target: SshTarget, original: str) -> str:
-        """Fill in the tokens of IdentityFile and ProxyCommand (ssh_config(5), TOKENS)."""
+        """Expand the tokens of IdentityFile and ProxyCommand (ssh_config(5), TOKENS)."""
         tokens = {
             "%": "%",
             "d": self._env.get("HOME", "~"),
@@ -167,7 +168,7 @@ class SshConfig:
 
 
 def _agent(word: str) -> str:
-    """Return the socket of the agent; empty for the usual one."""
+    """Return the socket of the agent; empty for the default one."""
     return "" if word == "SSH_AUTH_SOCK" else word
 
 
@@ -181,7 +182,7 @@ def _local_user(env: Mapping[str, str]) -> str:
 
 
 def _split(place: str) -> tuple[str, int]:
-    """Cut `host`, `host:port` and `[address]:port`; port 0 where none is written."""
+    """Split `host`, `host:port` and `[address]:port`; port 0 if none is given."""
     if place.startswith("["):
         host, _, rest = place[1:].partition("]")
         port = rest.removeprefix(":")

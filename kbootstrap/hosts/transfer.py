@@ -1,4 +1,4 @@
-"""A file from a host, whole or not at all: sent in pieces, its length and checksum verified."""
+"""Downloads a file from a host completely or not at all: in chunks, with length and checksum verified."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from kbootstrap.core.errors import InstallFailed
 from kbootstrap.hosts.model import Host
 
 _PIECE_MIB = 4
-"""Size of one piece; as base64 it fits into what is kept of a command's output (`output.py`)."""
+"""Size of one chunk; its base64 form fits into the kept part of a command's output (`output.py`)."""
 
 
 async def fetch(host: Host, path: str, *, deadline: float) -> bytes:
-    """Return the content of a file on a host; `deadline` in seconds, for all of it.
+    """Return the content of a file on a host; `deadline` in seconds, for the whole file.
 
-    Raises as `Host.run`, and `InstallFailed` (KB0712) when what arrived is not what the host has.
+    Raises as `Host.run`, and `InstallFailed` (KB0712) when the received content differs from the host's.
     """
     until, quoted = time.monotonic() + deadline, shlex.quote(path)
     said = (await host.run(f"stat -c %s {quoted} && sha256sum < {quoted}", deadline=deadline)).stdout

@@ -1,1 +1,1 @@
-"""The inventory room: machines as they were made, and how they are reached."""
+"""The inventory: the created machines, and how to reach them."""

@@ -1,7 +1,7 @@
-"""The outputs of a root as one contract: every file of machines gives its own, and they are joined here.
+"""The outputs of a root as one contract: each pool's file has its own output, and they are merged here.
 
-`kbootstrap` stands in `outputs.tf`, `kbootstrap_control_plane` and `kbootstrap_pool_<name>` in the files of
-these machines, so that a new pool touches no other file. What comes out is what `schemas/output.json` says.
+The output `kbootstrap` is in `outputs.tf`; `kbootstrap_control_plane` and `kbootstrap_pool_<name>` are in the
+files of these pools, so that a new pool changes no other file. The result conforms to `schemas/output.json`.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from collections.abc import Mapping
 from typing import Any
 
 NAME = "kbootstrap"
-"""The output that says which cluster it is."""
+"""The output that identifies the cluster."""
 MACHINES = f"{NAME}_"
-"""How the names of outputs begin that are machines, by node name."""
+"""Prefixes of the outputs that contain machines by node name."""
 
 
 def joined(outputs: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the outputs with all machines in `kbootstrap.nodes`.
 
-    Roots of earlier versions have them there already. Without `kbootstrap` the machines belong to no cluster
-    yet: a run was interrupted before the cluster existed, or during its removal, and there is nothing to
-    connect to yet.
+    Roots of earlier versions already have them there. If `kbootstrap` is missing, the machines do not belong
+    to a cluster: a run was interrupted before the cluster existed, or during its removal, and there is
+    nothing to connect to.
     """
     rest = {name: value for name, value in outputs.items() if not name.startswith(MACHINES)}
     made = rest.get(NAME)

@@ -1,4 +1,4 @@
-"""Machines as they were made: where they answer, and what they must prove to be."""
+"""The created machines: their addresses, and the identities that they must prove."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from kbootstrap.core.errors import KbootstrapError
 class SshTarget:
     """How to reach one machine by SSH.
 
-    `key_alias` is the name under which its host key is pinned (the node's: addresses are used again,
-    names are not). `identities` are private keys to offer; empty means the SSH agent and the user's defaults.
-    `jump` is the bastion to go through. `instance` and `host_keys` are those of a bastion, as in `Machine`.
-    `authorities` are keys whose certificates for the host are taken too, `revoked` keys that never are.
+    `key_alias` is the name under which its host key is pinned (the node's name, because addresses are reused
+    and names are not). `identities` are private keys to offer; if empty, the SSH agent and the user's default
+    keys are used. `jump` is the bastion. `instance` and `host_keys` are set for bastions, as in `Machine`.
+    `authorities` are keys whose host certificates are accepted; `revoked` are keys that are never accepted.
 
-    What only the user's OpenSSH configuration says: `identities_only`, False where those that cannot be used
-    are passed over and the agent's other keys are offered too; `proxy_command`, through whose input and
-    output the machine is reached; `agent`, the socket of an SSH agent, or `none`; `known_as`, the name under
-    which an operator's `known_hosts` has the machine's key, where that is not `host`.
+    Settings from the user's OpenSSH configuration only: `identities_only`: if False, unusable identities are
+    skipped and the agent's other keys are offered too; `proxy_command`: the command whose input and output
+    connect to the machine; `agent`: the socket of an SSH agent, or `none`; `known_as`: the name of the
+    machine in the operator's `known_hosts`, if it is not `host`.
     """
 
     key_alias: str
@@ -42,12 +42,12 @@ class SshTarget:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One machine that the provider made, or that exists.
+    """One machine that the provider created, or an existing one.
 
-    `name` is the node's name. `instance` is the provider's identity of the machine: a new one means a new
-    machine under the old name, whose host key may differ. `host_keys` are the public keys (`type base64`)
-    known from a trusted place, else empty: first contact pins them. `volumes` are the identities of its extra
-    volumes by name: the machine shows them in the serial numbers of its disks.
+    `name` is the node's name. `instance` is the provider's ID of the machine: a new ID means a new machine
+    under the old name, whose host key may differ. `host_keys` are the public keys (`type base64`) from a
+    trusted source; if empty, they are pinned on first contact. `volumes` are the IDs of its extra volumes by
+    name, which the machine reports as serial numbers of its disks.
     """
 
     name: str
@@ -60,10 +60,10 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the Kubernetes API answers: `host` and `port` from one side's point of view.
+    """The address of the Kubernetes API: `host` and `port`, as seen from nodes or from operators.
 
-    `server_name` is the name or address that the certificate must carry, where it is not `host`: an address
-    that is only known once it was made stands in no certificate.
+    `server_name` is the name or address in the certificate, if it is not `host`: an address that is only
+    known after creation is not in the certificate.
     """
 
     host: str
@@ -72,18 +72,18 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        """The address as Kubernetes clients want it."""
+        """The URL for Kubernetes clients."""
         return f"https://{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """All machines of a cluster, by node name, and both faces of its API endpoint.
+    """All machines of a cluster, by node name, and its internal and external API endpoints.
 
-    `internal` is the registration address that nodes use, `external` what operators use; `tls_san` are all
-    names and addresses that the API's certificate must carry. `absent` are machines that are missing here,
-    each with why: they are gone, or stopped while nothing was to be started. `jump` is the bastion through
-    which the API must be asked from here, where `external` is an address behind it.
+    `internal` is the registration address that nodes use, `external` the address that operators use;
+    `tls_san` are all names and addresses that the API's certificate must contain. `absent` are missing
+    machines, each with the reason: deleted, or stopped while the command may not start machines. `jump` is
+    the bastion through which operators reach the API, if `external` is an address behind it.
     """
 
     cluster: str

@@ -1,16 +1,16 @@
-"""kubeconfig: the admin kubeconfig of a cluster, in a file of its own and in the operator's files.
+"""kubeconfig: the admin kubeconfig of a cluster, in a separate file and merged into the operator's files.
 
 | module   | what                                                         |
 |----------|--------------------------------------------------------------|
-| paths    | which files, and the names of our entries (kubectl's rules)  |
-| tree     | YAML text as nodes with their places in it                   |
-| read     | one file: its text, and where its entries stand              |
-| emit     | our entries as text that every reader understands alike      |
+| paths    | file locations and names of entries (kubectl's rules)        |
+| tree     | YAML text as nodes with their positions                      |
+| read     | one file: its text, and the positions of its entries         |
+| emit     | entries as text that every YAML parser reads alike           |
 | edit     | changes of the text by position                              |
-| verify   | after a change: what is not ours says what it said           |
+| verify   | verifies that a change left all other entries unchanged      |
 | lock     | kubectl's lock file                                          |
-| write    | atomic, 0600                                                 |
-| admin    | what a server gives us, renamed; the cluster's own copy      |
-| merge    | into the operator's files                                    |
-| remove   | out of them again                                            |
+| write    | atomic writes, mode 0600                                     |
+| admin    | the server's admin kubeconfig, renamed; the cluster's copy   |
+| merge    | merges a cluster into the operator's files                   |
+| remove   | removes a cluster from the operator's files                  |
 """

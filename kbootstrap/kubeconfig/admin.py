@@ -1,4 +1,4 @@
-"""The admin kubeconfig of a server: k3s and RKE2 write it with names and an address of their own."""
+"""The admin kubeconfig of a server: k3s and RKE2 write it with fixed names and a local address."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kbootstrap.kubeconfig.write import write_text
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a kubeconfig needs to know about one cluster, under the name that we give it."""
+    """The kubeconfig entries of one cluster, under the name that kbootstrap gives it."""
 
     name: str
     cluster: Mapping[str, Value]
@@ -30,7 +30,7 @@ class Access:
         return self.cluster if section == "clusters" else self.user
 
     def entry(self, section: Section) -> Mapping[str, Value]:
-        """Return this cluster's item in a list, as kubectl orders its fields."""
+        """Return this cluster's item in a list, with the fields in kubectl's order."""
         content = self.content(section)
         if section == "users":
             return {"name": self.name, FIELDS[section]: content}
@@ -38,10 +38,10 @@ class Access:
 
 
 def access(admin: str, name: str, endpoint: Endpoint) -> Access:
-    """Take cluster and user of the current context out of admin kubeconfig text.
+    """Extract cluster and user of the current context from the text of an admin kubeconfig.
 
-    `name` becomes the name of all entries, `endpoint` is the API as operators reach it. Raises
-    `InstallFailed` (KB1005) when the text is no complete kubeconfig.
+    `name` becomes the name of all entries; `endpoint` is the operators' API endpoint. Raises `InstallFailed`
+    (KB1005) when the text is not a complete kubeconfig.
     """
     try:
         source = parse(admin, Path("the server's admin kubeconfig"))
@@ -59,7 +59,7 @@ def access(admin: str, name: str, endpoint: Endpoint) -> Access:
 
 
 def own_copy(admin: str, name: str, endpoint: Endpoint) -> str:
-    """Return a kubeconfig of this cluster alone."""
+    """Return a kubeconfig with only this cluster."""
     this = access(admin, name, endpoint)
     text = ""
     for section in FIELDS:
@@ -68,12 +68,12 @@ def own_copy(admin: str, name: str, endpoint: Endpoint) -> str:
 
 
 def write_own_copy(path: Path, admin: str, name: str, endpoint: Endpoint) -> None:
-    """Write a kubeconfig of this cluster alone (0600): what `ClusterSpace.kubeconfig` holds."""
+    """Write a kubeconfig with only this cluster (0600), for `ClusterSpace.kubeconfig`."""
     write_text(path, own_copy(admin, name, endpoint))
 
 
 def data(node: YamlNode) -> Value:
-    """Return the value of a node; what is not quoted stays so."""
+    """Return the value of a node; unquoted scalars stay unquoted."""
     node = node.resolved
     if node.kind == "scalar":
         return Plain(node.value) if node.plain else node.value

@@ -1,7 +1,8 @@
-"""Edits of kubeconfig text by position: what is not ours stays byte for byte.
+"""Edits kubeconfig text by position: all other entries stay the same, byte for byte.
 
-Each function takes text and returns text. Indentation, line breaks and style (block, or flow as in JSON) are
-those of the file. What cannot be edited in this way, such as a list that is an alias, raises `Uneditable`.
+Each function takes text and returns text. Edits follow the file's indentation, line breaks and style (block,
+or flow as in JSON). Text that cannot be edited this way, such as a list that is an alias, raises
+`Uneditable`.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ _COMMENT = re.compile(r"([ \t]*)#[^\n]*(?:\n|$)")
 
 
 class Uneditable(ValueError):
-    """Text in which this edit has no place; the argument says what is in its way."""
+    """Text that does not allow this edit; the argument is the reason."""
 
 
 def put_entry(text: str, section: Section, entry: Mapping[str, Value]) -> str:
-    """Add an entry to the end of a list; the list, and a file that holds nothing, are made when missing."""
+    """Append an entry to a list; the list is created when missing, also in an empty file."""
     tree = parse(text)
     if tree.root is None:
         tree = parse(_appended(text, _HEADER))
@@ -52,7 +53,7 @@ def put_entry(text: str, section: Section, entry: Mapping[str, Value]) -> str:
 
 
 def set_value(text: str, place: tuple[Section, str], path: tuple[str, ...], new: Value) -> str:
-    """Set what stands at `path` in the first entry of that list and name."""
+    """Set the value at `path` in the first entry of that name in a list."""
     tree = parse(text)
     node = named(_root(tree), *place)
     if node is None:
@@ -123,7 +124,7 @@ def _add_to_root(tree: Tree, key: str, value: str | list[Mapping[str, Value]]) -
 
 
 def _add_key(tree: Tree, node: YamlNode, key: str, value: Value) -> str:
-    """Add a key to a map, as its first."""
+    """Add a key to a map, as its first key."""
     text = tree.text
     if node.null:
         return _replaced(text, node, flow({key: value}))
@@ -138,7 +139,7 @@ def _add_key(tree: Tree, node: YamlNode, key: str, value: Value) -> str:
 
 
 def _set(tree: Tree, node: YamlNode, new: Value) -> str:
-    """Write another value in the place of one; a map in block style stays one."""
+    """Replace a value; a map in block style keeps its style."""
     text = tree.text
     own_line = not text[_line_start(text, node.start) : node.start].strip()
     if isinstance(new, str):
@@ -159,7 +160,7 @@ def _replaced(text: str, node: YamlNode, new: str) -> str:
 
 
 def _without_flow(tree: Tree, sequence: YamlNode, own: YamlNode) -> str:
-    """Take an item out of a flow list, with one of the commas beside it."""
+    """Remove an item from a flow list, with one adjacent comma."""
     text = tree.text
     index = next(i for i, one in enumerate(sequence.values()) if one is own)
     following = sequence.items[index + 1][1].start if index + 1 < len(sequence.items) else sequence.end
@@ -189,7 +190,7 @@ def _insert_lines(text: str, place: int, lines: list[str], column: int) -> str:
 
 
 def _after(text: str, end: int, column: int) -> int:
-    """Return where the line after a value begins; comments that are indented further than it belong to it."""
+    """Return the start of the line after a value; following comments with deeper indentation belong to it."""
     if not (end == 0 or text[end - 1] == "\n"):
         found = text.find("\n", end)
         end = len(text) if found < 0 else found + 1
@@ -199,7 +200,7 @@ def _after(text: str, end: int, column: int) -> int:
 
 
 def _dash_column(tree: Tree) -> int:
-    """Return the column of list items in this file: that of its first list."""
+    """Return the column of list items in this file, taken from its first list."""
     root = _root(tree)
     for section in FIELDS:
         found = root.pair(section)

@@ -1,4 +1,4 @@
-"""Our own entries as YAML text that every reader understands alike: in doubt a text is quoted as in JSON."""
+"""Entries as YAML text that every parser reads alike: in case of doubt, a string is quoted as in JSON."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import re
 from collections.abc import Mapping, Sequence
 
 Value = str | Mapping[str, "Value"] | Sequence["Value"]
-"""What an entry holds. Values that are no text (`true`, numbers) are `Plain`."""
+"""The content of an entry. Values that are not strings (`true`, numbers) are `Plain`."""
 
 _SAFE = re.compile(r"[A-Za-z][A-Za-z0-9+/=_.-]*(?::[A-Za-z0-9+/=_.-]+)*")
-"""Begins with a letter, so it is no number; a colon is inside a word, so it is no key."""
+"""Begins with a letter, so it is not a number; a colon is inside a word, so it is not a key."""
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
-"""What YAML 1.1 reads as something else than a text (yaml.org/type)."""
+"""Scalars that YAML 1.1 does not read as strings (yaml.org/type)."""
 
 
 class Plain(str):
-    """A scalar as it stands in a file, unquoted."""
+    """A scalar as written in a file, unquoted."""
 
     __slots__ = ()
 
 
 def scalar(value: str) -> str:
-    """Write a text for block style, on one line."""
+    """Return a string for block style, on one line."""
     if isinstance(value, Plain):
         return str(value)
     if value == "":
@@ -33,7 +33,7 @@ def scalar(value: str) -> str:
 
 
 def flow(value: Value) -> str:
-    """Write a value on one line, as JSON, which is YAML too."""
+    """Return a value on one line as JSON, which is also YAML."""
     if isinstance(value, Plain):
         return str(value)
     if isinstance(value, str):
@@ -44,7 +44,7 @@ def flow(value: Value) -> str:
 
 
 def block(value: Mapping[str, Value]) -> list[str]:
-    """Write a map in block style, as kubectl does; return its lines."""
+    """Return the lines of a map in block style, as kubectl writes it."""
     lines: list[str] = []
     for key, one in value.items():
         if isinstance(one, str):
@@ -58,6 +58,6 @@ def block(value: Mapping[str, Value]) -> list[str]:
 
 
 def item(value: Mapping[str, Value]) -> list[str]:
-    """Write a map as an item of a list in block style; return its lines."""
+    """Return the lines of a map as an item of a list in block style."""
     first, *rest = block(value)
     return [f"- {first}", *(f"  {line}" for line in rest)]

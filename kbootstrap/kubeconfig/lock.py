@@ -1,7 +1,7 @@
-"""kubectl's lock of a kubeconfig: the file `<kubeconfig>.lock`, made only when it is not there.
+"""kubectl's lock of a kubeconfig: the file `<kubeconfig>.lock`, created only if it does not exist.
 
-Source: client-go, `clientcmd` (`lockFile`: exclusive create beside the file as it was named, removed after
-the write). kubectl gives up at once; we wait a moment, because a write takes milliseconds.
+Source: client-go, `clientcmd` (`lockFile`: exclusive creation beside the path as given, removed after the
+write). kubectl fails immediately; kbootstrap waits briefly, because a write takes milliseconds.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ WAIT = 5.0
 def locked(path: Path, *, wait: float = WAIT) -> Iterator[None]:
     """Hold the lock of the kubeconfig at `path`; `wait` is seconds.
 
-    A lock that a killed kbootstrap left behind is taken over: the file says which process made it. Raises
-    `Locked` (KB1004) when somebody else's stays, `PrerequisiteMissing` (KB1003) when the folder is read-only.
+    A lock that a killed kbootstrap process left behind is taken over: the file contains the process ID. Raises
+    `Locked` (KB1004) when the lock of another program remains, `PrerequisiteMissing` (KB1003) when the folder
+    is read-only.
     """
     lock = path.with_name(f"{path.name}.lock")
     end = time.monotonic() + wait
@@ -55,7 +56,7 @@ def _take(lock: Path) -> bool:
         raise _not_writable(lock, "its folder is a file") from None
     except OSError as error:
         raise _not_writable(lock, error.strerror or str(error)) from error
-    with contextlib.suppress(OSError):  # a full disk: the lock counts, its text does not
+    with contextlib.suppress(OSError):  # the lock is valid without its text, for example on a full disk
         os.write(handle, f"kbootstrap {os.getpid()} on {os.uname().nodename}\n".encode())
     os.close(handle)
     return True

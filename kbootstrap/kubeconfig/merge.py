@@ -1,4 +1,4 @@
-"""Merging a cluster into the operator's kubeconfig: everything that is not ours stays as it is."""
+"""Merges a cluster into the operator's kubeconfig; all other entries stay unchanged."""
 
 from __future__ import annotations
 
@@ -20,16 +20,15 @@ from kbootstrap.kubeconfig.write import write
 def merge_into(
     paths: Sequence[Path], admin: str, name: str, endpoint: Endpoint, *, switch: bool, wait: float = WAIT
 ) -> tuple[Path, ...]:
-    """Put the cluster of an admin kubeconfig into the operator's files; return the files that changed.
+    """Add the cluster of an admin kubeconfig to the operator's files; return the files that changed.
 
-    `paths` is kubectl's search list (`search_list`), `name` the name of our entries (`entry_name`),
-    `endpoint` the API as operators reach it. With `switch`, and where no file has a current context, kubectl
-    talks to this cluster afterwards. Entries of ours that exist are renewed where they are; the namespace
-    that the operator chose for our context is kept. `wait` (seconds) bounds the wait for each file's lock.
-    Blocks.
+    `paths` is kubectl's search list (`search_list`), `name` the name of the entries (`entry_name`),
+    `endpoint` the operators' API endpoint. With `switch`, or if no file has a current context, this cluster
+    becomes the current context. Existing entries of this cluster are updated in place; the namespace that the
+    operator set for its context is kept. `wait` (seconds) limits the wait for each file's lock. Blocks.
 
     Raises `PrerequisiteMissing` (KB1001, KB1002, KB1003, KB1006), `Locked` (KB1004), `InstallFailed`
-    (KB1005); what could not be changed is as it was.
+    (KB1005); files that could not be changed are left as they were.
     """
     this = access(admin, name, endpoint)
     found = [read(path) for path in paths]
@@ -66,7 +65,7 @@ def _merged(document: Kubeconfig, this: Access, sections: Sequence[Section], *, 
 
 
 def _renewed(text: str, section: Section, this: Access, entry: YamlNode) -> str:
-    """Give an entry that exists the content of now, where it is another; what is added to a context stays."""
+    """Update an existing entry if its content differs; additional fields of a context are kept."""
     place, field, content = (section, this.name), FIELDS[section], this.content(section)
     there = entry.get(field)
     found = data(there) if there else {}

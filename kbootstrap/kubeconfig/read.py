@@ -1,4 +1,4 @@
-"""Reading kubeconfig files: their text, and where in it the entries stand."""
+"""Reads kubeconfig files: their text, and the positions of the entries in it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from kbootstrap.kubeconfig.tree import parse as parse_tree
 
 Section = Literal["clusters", "users", "contexts"]
 FIELDS: dict[Section, str] = {"clusters": "cluster", "users": "user", "contexts": "context"}
-"""The lists of a kubeconfig, and the field in which an item of each holds its content beside `name`."""
+"""The lists of a kubeconfig, each with the field of its items that holds the content beside `name`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kubeconfig:
-    """One kubeconfig file, or one that does not exist yet; `root` is None where it holds nothing."""
+    """One kubeconfig file, which may not exist yet; `root` is None if it is empty."""
 
     path: Path
     text: str
@@ -29,28 +29,28 @@ class Kubeconfig:
 
     @property
     def current_context(self) -> str:
-        """The name of the context that kubectl uses, or an empty text."""
+        """The name of the current context, or an empty string."""
         found = self.root.get("current-context") if self.root else None
         return "" if found is None or found.null else found.value
 
     def entries(self, section: Section) -> Iterator[YamlNode]:
-        """Go through the items of a list; a missing or empty list has none."""
+        """Yield the items of a list; a missing or empty list has none."""
         yield from entries(self.root, section)
 
     def find(self, section: Section, name: str) -> YamlNode | None:
-        """Return the item of that name, None where there is none."""
+        """Return the item of that name, or None."""
         return named(self.root, section, name)
 
 
 def entries(root: YamlNode | None, section: Section) -> Iterator[YamlNode]:
-    """Go through the items of a list of a kubeconfig."""
+    """Yield the items of a list of a kubeconfig."""
     found = root.get(section) if root else None
     for value in found.values() if found else ():
         yield value.resolved
 
 
 def named(root: YamlNode | None, section: Section, name: str) -> YamlNode | None:
-    """Return the first item of that name, None where there is none."""
+    """Return the first item of that name, or None."""
     for entry in entries(root, section):
         found = entry.get("name")
         if found is not None and found.kind == "scalar" and found.value == name:
@@ -59,14 +59,14 @@ def named(root: YamlNode | None, section: Section, name: str) -> YamlNode | None
 
 
 def read(path: Path) -> Kubeconfig:
-    """Read a kubeconfig; a missing or empty file is an empty one.
+    """Read a kubeconfig; a missing file counts as empty.
 
     Raises `PrerequisiteMissing` with KB1001 (cannot be read) or KB1002 (not a kubeconfig).
     """
     try:
         if path.is_fifo():
             raise OSError(errno.EINVAL, "it is a pipe, not a file")
-        text = path.read_bytes().decode("utf-8")  # line breaks stay what they are
+        text = path.read_bytes().decode("utf-8")  # line breaks are kept
     except FileNotFoundError:
         text = ""
     except UnicodeDecodeError as error:

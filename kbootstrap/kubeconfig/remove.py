@@ -1,4 +1,4 @@
-"""Taking a cluster out of the operator's kubeconfig again."""
+"""Removes a cluster from the operator's kubeconfig."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from kbootstrap.kubeconfig.write import write
 def remove(paths: Sequence[Path], name: str, *, wait: float = WAIT) -> tuple[Path, ...]:
     """Remove every entry called `name` from all files; return the files that changed.
 
-    A current context that was ours becomes empty: kubectl then asks, instead of talking to another cluster.
-    Files without our entries are not even locked. `wait` is seconds, for each file's lock. Blocks.
+    A current context of that name is cleared, so that kubectl reports an error instead of using another
+    cluster. Files without such entries are not locked. `wait` is seconds, for each file's lock. Blocks.
 
     Raises `PrerequisiteMissing` (KB1001, KB1002, KB1003, KB1006) and `Locked` (KB1004).
     """

@@ -1,7 +1,7 @@
-"""YAML text as nodes that know where they stand in it, so that an edit can leave every other byte as it is.
+"""YAML text as nodes with their positions, so that an edit can leave all other bytes unchanged.
 
-Scalars are kept as they are written. They are not resolved: kubectl reads YAML 1.1, most libraries read 1.2,
-and `namespace: 695e0514` is a number for some of them.
+Scalars are kept as written and not resolved: kubectl reads YAML 1.1, most libraries read 1.2, and
+`namespace: 695e0514` is a number for some of them.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 
 @dataclass(slots=True)
 class YamlNode:
-    """A value: `text[start:end]` of the file, without comments and line breaks after it.
+    """A value: `text[start:end]` of the file, without following comments and line breaks.
 
-    `items` are the pairs of a map as (key, value), those of a list as (None, value). `inner` is where the
-    first item of a flow collection may stand. The `target` of an alias is the node with the anchor.
+    `items` are the items of a map as (key, value), and of a list as (None, value). `inner` is the position for
+    the first item of a flow collection. The `target` of an alias is the node with the anchor.
     """
 
     kind: Literal["scalar", "map", "list", "alias"]
@@ -31,29 +31,29 @@ class YamlNode:
     flow: bool = False
     inner: int = 0
     mark: str = ""
-    """Anchor and tag, as they are written."""
+    """Anchor and tag, as written."""
     items: list[tuple[YamlNode | None, YamlNode]] = field(default_factory=list)
     target: YamlNode | None = None
 
     @property
     def resolved(self) -> YamlNode:
-        """The node itself, or the one that an alias refers to."""
+        """The node itself, or the target of an alias."""
         return self.target or self
 
     @property
     def null(self) -> bool:
-        """Whether it is written as null, or not at all."""
+        """Whether the value is null or omitted."""
         return self.kind == "scalar" and self.plain and self.value in _NULL
 
     def pair(self, name: str) -> tuple[YamlNode, YamlNode] | None:
-        """Return key and value that the map itself has under this name."""
+        """Return the key and value of this name in the map itself."""
         for key, value in self.items:
             if key is not None and key.kind == "scalar" and key.value == name:
                 return key, value
         return None
 
     def get(self, name: str) -> YamlNode | None:
-        """Return the value of a key, also one that comes through `<<`, with aliases resolved."""
+        """Return the value of a key, including keys merged by `<<`, with aliases resolved."""
         if found := self.pair(name):
             return found[1].resolved
         if merged := self.pair("<<"):
@@ -64,24 +64,24 @@ class YamlNode:
         return None
 
     def values(self) -> Iterator[YamlNode]:
-        """Go through the values of a map or list, as they are written."""
+        """Yield the values of a map or list, as written."""
         for _, value in self.items:
             yield value
 
 
 @dataclass(slots=True)
 class Tree:
-    """A parsed file; `root` is None where it holds nothing."""
+    """A parsed file; `root` is None if it is empty."""
 
     text: str
     root: YamlNode | None
 
     def dash(self, item: YamlNode) -> int:
-        """Return where the dash of a list's item stands."""
+        """Return the position of the dash of a list item."""
         return max(place for place in self._tokens("BlockEntryToken") if place <= item.start)
 
     def commas(self) -> list[int]:
-        """Return where commas between items stand."""
+        """Return the positions of commas between items."""
         return list(self._tokens("FlowEntryToken"))
 
     def _tokens(self, kind: str) -> Iterator[int]:
@@ -91,7 +91,7 @@ class Tree:
 
 
 class Refused(ValueError):
-    """Text that is no single map without repeated keys; `line` counts from 1."""
+    """Text that is not a single map without repeated keys; `line` counts from 1."""
 
     def __init__(self, line: int, why: str) -> None:
         super().__init__(why)
@@ -99,13 +99,13 @@ class Refused(ValueError):
 
 
 def parse(text: str) -> Tree:
-    """Parse text; raises `Refused`, and what ruamel.yaml raises."""
+    """Parse text; raises `Refused`, and the exceptions of ruamel.yaml."""
     yaml = YAML(typ="safe", pure=True)
     return Tree(text, _build(yaml.parse(text), text))
 
 
 def _build(events: Iterator[Any], text: str) -> YamlNode | None:
-    """Put the nodes of all events together; no recursion, because files may be nested deeply."""
+    """Build the node tree from all events; without recursion, because files may be deeply nested."""
     anchors: dict[str, YamlNode] = {}
     stack: list[tuple[YamlNode, list[YamlNode]]] = []
     root: YamlNode | None = None
@@ -168,12 +168,12 @@ def _close(node: YamlNode, children: list[YamlNode], event: Any, text: str) -> N
         node.end = event.end_mark.index
     elif node.items:
         last = node.items[-1][1]
-        # A value that is not written has no place of its own in a list.
+        # An omitted value has no position of its own in a list.
         node.end = last.end if last.start < last.end else len(text[: last.end].rstrip())
 
 
 def _place_of_nothing(key: YamlNode, value: YamlNode, text: str) -> None:
-    """Put a value that is not written right after the colon of its key."""
+    """Set the position of an omitted value to directly after the colon of its key."""
     if value.start == value.end and value.kind == "scalar":
         colon = text.find(":", key.end, value.start + 1)
         value.start = value.end = colon + 1 if colon >= 0 else value.start

@@ -1,4 +1,4 @@
-"""Compares kubeconfig text before and after an edit: others' entries must say what they said."""
+"""Compares kubeconfig text before and after an edit: all other entries must be unchanged."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _HEADER = ("apiVersion", "kind")
 
 
 def edited(document: Kubeconfig, name: str, change: Callable[[Kubeconfig], str]) -> str:
-    """Return the changed text of a file; `name` is that of our entries.
+    """Return the changed text of a file; `name` is the name of kbootstrap's entries.
 
-    Raises `PrerequisiteMissing` (KB1006) where the change has no place in this file, or would touch others'
-    entries.
+    Raises `PrerequisiteMissing` (KB1006) if the file does not allow the change, or if other entries would
+    change.
     """
     try:
         text = change(document)
@@ -35,7 +35,7 @@ def edited(document: Kubeconfig, name: str, change: Callable[[Kubeconfig], str])
 
 
 def _others(root: YamlNode | None, name: str, *, new: bool) -> list[_Meaning]:
-    """Return what the file says beside our entries, in its order."""
+    """Return the meaning of all other content of the file, in the file's order."""
     found: list[_Meaning] = []
     for key, value in root.items if root else ():
         label = key.value if key is not None else ""
@@ -55,7 +55,7 @@ def _named(entry: YamlNode) -> str | None:
 
 
 def _meaning(node: YamlNode) -> _Meaning:
-    """Return what a node says, as it is written: its scalars are not resolved."""
+    """Return the content of a node with its scalars as written, not resolved."""
     items = tuple((_meaning(key) if key is not None else (), _meaning(value)) for key, value in node.items)
     return node.kind, node.value, node.plain, node.mark, items
 

@@ -1,4 +1,4 @@
-"""Writing kubeconfig files: only when something changed, atomic, 0600, for the owner that they had."""
+"""Writes kubeconfig files: only if changed, atomically, with mode 0600, keeping the owner."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.kubeconfig.read import Kubeconfig
 
 MODE = 0o600
-"""Whoever reads the file is administrator of the clusters in it."""
+"""Read access to the file gives administrator access to its clusters."""
 
 
 def write(document: Kubeconfig, text: str) -> bool:
-    """Write a file's new text and tell whether it was needed. The caller holds the lock.
+    """Write a file's new text if it differs; return whether it was written. The caller holds the lock.
 
-    Raises `PrerequisiteMissing` (KB1003); the file is then as it was.
+    Raises `PrerequisiteMissing` (KB1003); the file is then unchanged.
     """
     if text == document.text:
         return False
@@ -26,7 +26,7 @@ def write(document: Kubeconfig, text: str) -> bool:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write kubeconfig text to `path` in one step; a symbolic link stays and its target changes."""
+    """Write kubeconfig text to `path` atomically; a symbolic link is kept and its target changes."""
     try:
         owner = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""HCL addresses as tofu writes them: `module.pool_web.terraform_data.node["production-web-1"]`.
+"""HCL addresses in OpenTofu's notation: `module.pool_web.terraform_data.node["production-web-1"]`.
 
 Form: "Resource Addressing" in the documentation of OpenTofu. Instance keys are numbers or quoted strings.
 """
@@ -13,7 +13,7 @@ _PART = re.compile(r'\.?[^.\["]+|\["(?:[^"\\]|\\.)*"\]|\[\d+\]|.')
 
 
 def prefixes(address: str) -> Iterator[str]:
-    """Yield the address and everything that contains it, the longest first.
+    """Yield the address and all enclosing addresses, the longest first.
 
     `module.a.b.c["k"]` gives itself, `module.a.b.c`, `module.a.b`, `module.a`, `module`.
     """
@@ -23,7 +23,7 @@ def prefixes(address: str) -> Iterator[str]:
 
 
 def key(address: str) -> str | None:
-    """Return the last `for_each` key of an address, None where there is none."""
+    """Return the last `for_each` key of an address, or None."""
     for part in reversed(_PART.findall(address)):
         if part.startswith('["'):
             try:
@@ -35,14 +35,15 @@ def key(address: str) -> str | None:
 
 
 def node(address: str, cluster: str) -> str | None:
-    """Return the node that a resource belongs to: its key, when that has the form of a node's name.
+    """Return the node that a resource belongs to: its key, if that has the form of a node name.
 
-    What a node has several of is keyed `node/name`. Also finds nodes that the spec no longer has.
+    Resources of which a node has several are keyed `node/name`. Also finds nodes that are no longer in the
+    spec.
     """
     found = (key(address) or "").partition("/")[0]
     return found if is_node(found, cluster) else None
 
 
 def is_node(name: str, cluster: str) -> bool:
-    """Return whether a name has the form of those that nodes of a cluster get."""
+    """Return whether a name has the form of a cluster's node names."""
     return re.fullmatch(rf"{re.escape(cluster)}-.+-[1-9]\d*", name) is not None

@@ -1,4 +1,4 @@
-r"""Writes HCL that `tofu fmt` would not touch: the rendered root is made of these few pieces.
+r"""Generates HCL that `tofu fmt` leaves unchanged. Rendered roots consist of these elements.
 
     document(
         Comment("The agents of pool web."),
@@ -32,13 +32,13 @@ gives
       }
     }
 
-Each mapping of a body is one group of attributes; groups and blocks are set apart by a blank line. A comment
-belongs to what follows it. Order is kept. Values are data: `${` and `%{` in strings are escaped; what must be
-evaluated is a `Raw` expression.
+Each mapping of a body is one group of attributes; groups and blocks are separated by a blank line. A comment
+belongs to the following element. Order is preserved. Values are data: `${` and `%{` in strings are escaped;
+expressions to evaluate are `Raw`.
 
 Formatting rules: `hclwrite/format.go` of github.com/hashicorp/hcl. The equals signs of neighbouring
-attributes of one line each are aligned; an attribute of several lines, a comment or a blank line ends the
-neighbourhood. String syntax: HCL native syntax specification, "Template Expressions".
+single-line attributes are aligned; a multi-line attribute, a comment or a blank line ends the group. String
+syntax: HCL native syntax specification, "Template Expressions".
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ from typing import TypeAlias
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 _PLAIN_KEY = re.compile(r"(?!(?:for|null|true|false)\Z)[A-Za-z_][A-Za-z0-9_]*\Z")
 _WIDTH = 90
-"""Columns. A list of plain values that is longer gets one line for each."""
+"""Columns. A longer list of plain values is written with one value per line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """An HCL expression of one line, written as it is: `Raw("module.network.id")`."""
+    """A single-line HCL expression, written unchanged: `Raw("module.network.id")`."""
 
     text: str
 
@@ -67,12 +67,12 @@ class Raw:
 
 
 Value: TypeAlias = "bool | int | float | str | Raw | Sequence[Value] | Mapping[str, Value] | None"
-"""What an attribute can be. Mappings become objects, sequences tuples."""
+"""The value of an attribute. Mappings become objects, sequences tuples."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """Lines that begin with `#`; belongs to what follows it."""
+    """Lines that begin with `#`; belongs to the following element."""
 
     text: str
 
@@ -89,23 +89,23 @@ class Block:
 
 
 Item = Mapping[str, Value] | Block | Comment
-"""A part of a body or a document: a group of attributes, a block, a comment."""
+"""An element of a body or a document: a group of attributes, a block, a comment."""
 
 
 def document(*items: Item) -> str:
-    """Return the text of a file, with a newline at its end; the empty string for no items."""
+    """Return the text of a file, with a trailing newline; the empty string for no items."""
     return "".join(f"{line}\n" for line in _body(items))
 
 
 def value(data: Value) -> str:
-    """Return `data` as an HCL expression; one that needs several lines begins at column 0."""
+    """Return `data` as an HCL expression; a multi-line expression begins at column 0."""
     return "\n".join(_value(data))
 
 
 def quote(text: str, *, ascii_only: bool = False) -> str:
     """Return `text` as a quoted HCL string that evaluates to `text`.
 
-    HCL brings strings to Unicode normal form C. With `ascii_only` everything else is escaped, so that one
+    HCL normalises strings to Unicode NFC. With `ascii_only` all other characters are escaped, so that one
     character takes one column.
     """
     out: list[str] = []
@@ -114,7 +114,7 @@ def quote(text: str, *, ascii_only: bool = False) -> str:
         if char in "$%" and following[:1] == "{":
             out.append(char * 2)
         elif char in "$%" and following == f"{char}{{":
-            # The sign before an escaped one would be taken as part of the escape.
+            # A `$` or `%` before an escaped one would be parsed as part of the escape.
             out.append(f"\\u{ord(char):04x}")
         elif char in _ESCAPES:
             out.append(_ESCAPES[char])
@@ -166,7 +166,7 @@ def _key(key: str) -> str:
 
 
 def _pairs(pairs: Mapping[str, Value], key: Callable[[str], str]) -> list[str]:
-    """Write `key = value` lines, aligned within each run of neighbours of one line."""
+    """Return `key = value` lines, aligned within each run of single-line attributes."""
     lines: list[str] = []
     run: list[tuple[str, str]] = []
 

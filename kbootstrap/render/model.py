@@ -1,4 +1,4 @@
-"""A rendered tree as data: file names and bytes, and which line of the spec each resource came from."""
+"""A rendered tree as data: file names and contents, and the source of each resource in the spec."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class RenderedRoot:
 
     `modules` are the names of the modules that it uses, below `terraform-modules/`.
     `provenance` maps HCL addresses (`module.pool_web.terraform_data.node["production-web-1"]`, or any prefix
-    of one, `module.pool_web`) to the place in the spec that caused them; the longest prefix wins.
+    of one, `module.pool_web`) to their source in the spec; the longest prefix wins.
     `providers` are the names of OpenTofu's providers that must be installed (`openstack`).
     """
 

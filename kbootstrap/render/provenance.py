@@ -1,4 +1,4 @@
-"""From what tofu speaks of, an address or a line of HCL, back to the line of the spec that caused it."""
+"""Traces an HCL address or a line of HCL back to the line of the spec from which it was rendered."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ class Provenance:
 
     @classmethod
     def of(cls, root: RenderedRoot, files: Mapping[str, str], cluster: str, source: SourceMap) -> Provenance:
-        """Make it from a root and the assembled tree (`RenderedTree.files`), where lines count."""
+        """Return the provenance of a root; line numbers refer to the assembled tree (`RenderedTree.files`)."""
         own = {name: files[f"{cluster}/{name}"] for name in root.files}
         return cls(root.provenance, own, source)
 
     def path(self, address: str) -> SpecPath | None:
-        """Return the place in the spec that caused `address`; the longest known prefix wins."""
+        """Return the spec path from which `address` was rendered; the longest known prefix wins."""
         return next((self._places[part] for part in prefixes(address) if part in self._places), None)
 
     def address(self, file: str, line: int) -> str | None:
-        """Return the address of the block that holds a line (from 1) of a rendered file of this root."""
+        """Return the address of the block that contains a line (from 1) of a rendered file of this root."""
         for first, last, address in self._blocks.get(file.removeprefix("./"), ()):
             if first <= line <= last:
                 return address
         return None
 
     def span(self, path: SpecPath | None) -> Span | None:
-        """Return where a place of the spec is written: its key, or the first line of a list item."""
+        """Return the span of a spec path: its key, or the first line of a list item."""
         return self._source.key(path) if path and self._source else None
 
 
 NOWHERE = Provenance({}, {}, None)
-"""For roots that come from no spec."""
+"""For roots without a spec."""
 
 
 def _blocks(text: str) -> tuple[tuple[int, int, str], ...]:
-    """Find the top-level blocks of a fmt-clean file: first line, last line, address."""
+    """Return the top-level blocks of a formatted file: first line, last line, address."""
     found: list[tuple[int, int, str]] = []
     start: tuple[int, str] | None = None
     for number, line in enumerate(text.splitlines(), 1):
@@ -64,7 +64,7 @@ def _blocks(text: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def _address(kind: str, first: str | None, second: str | None) -> str:
-    """Write a block's address as tofu does: `resource "a" "b"` is `a.b`, `module "m"` is `module.m`."""
+    """Return a block's address as in OpenTofu: `resource "a" "b"` is `a.b`, `module "m"` is `module.m`."""
     names = [name for name in (first, second) if name]
     shown = {"resource": [], "variable": ["var"]}.get(kind, [kind])
     return ".".join([*shown, *names])

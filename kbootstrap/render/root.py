@@ -1,4 +1,4 @@
-"""What the rendered roots of all providers share."""
+"""The common parts of the rendered roots of all providers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kbootstrap.spec.states import backend_settings
 from kbootstrap.spec.topology import nodes
 
 API_PORT = 6443
-"""Where Kubernetes servers answer on their own addresses, with k3s and RKE2 alike."""
+"""The port of the Kubernetes API on servers, for both k3s and RKE2."""
 
 
 def module_name(cluster: Cluster, pool: Pool) -> str:
@@ -23,7 +23,7 @@ def module_name(cluster: Cluster, pool: Pool) -> str:
 
 
 def nodes_by_pool(cluster: Cluster, lock: Lock) -> Mapping[str, tuple[Node, ...]]:
-    """Return the wanted nodes of every pool that has some. ValueError for a lock without their blocks."""
+    """Return the desired nodes of every non-empty pool. ValueError if the lock has no blocks for them."""
     groups = itertools.groupby(nodes(cluster, lock), lambda node: node.pool)
     return {pool: tuple(found) for pool, found in groups}
 
@@ -35,7 +35,7 @@ def api_ports(cluster: Cluster) -> list[int]:
 
 
 def backend(spec: Spec, cluster: Cluster) -> str:
-    """Return `backend.tf`: where the cluster's state is kept, and how it is encrypted."""
+    """Return `backend.tf`: the location of the cluster's state, and its encryption."""
     body: list[Item] = [Block("backend", spec.state.backend, body=backend_settings(spec, cluster))]
     if spec.state.passphrase is not None:
         body.append(_encryption())
@@ -43,7 +43,7 @@ def backend(spec: Spec, cluster: Cluster) -> str:
 
 
 def ssh_keys_variable() -> Block:
-    """Return the variable that has the keys of operators; `Provider.prepare` gives its value."""
+    """Return the variable for the operators' keys; `Provider.prepare` returns its value."""
     return Block(
         "variable",
         "ssh_authorized_keys",
@@ -56,7 +56,7 @@ def ssh_keys_variable() -> Block:
 
 
 def outputs(spec: Spec, cluster: Cluster, own: Mapping[str, Value] | None = None) -> str:
-    """Return `outputs.tf`: the contract of `schemas/output.json`. `own` is what only this provider gives."""
+    """Return `outputs.tf`: the contract of `schemas/output.json`. `own` are provider-specific values."""
     return document(
         Comment("What kbootstrap reads back: schemas/output.json. Each pool's file gives its own machines."),
         Block(
@@ -77,7 +77,7 @@ def outputs(spec: Spec, cluster: Cluster, own: Mapping[str, Value] | None = None
 
 
 def machines(cluster: Cluster, pool: Pool) -> Block:
-    """Return the output of one pool's machines, or of the control plane's, for that pool's own file."""
+    """Return the output with the machines of one pool or of the control plane, for that pool's file."""
     name = module_name(cluster, pool)
     who = "the control plane" if pool is cluster.control_plane else f"pool {pool.name}"
     return Block(
@@ -88,9 +88,9 @@ def machines(cluster: Cluster, pool: Pool) -> Block:
 
 
 def moves(cluster: Cluster) -> Mapping[str, str]:
-    """Return `moved.tf`, where pools were renamed: their machines stay what they are under the new name.
+    """Return `moved.tf`, if pools were renamed: their machines are kept under the new name.
 
-    One step for each former name, so that a state from before any of them finds its way.
+    One `moved` block per former name, so that a state with any of the former names is migrated.
     """
     blocks: list[Item] = []
     for pool in cluster.pools:
@@ -104,8 +104,8 @@ def moves(cluster: Cluster) -> Mapping[str, str]:
 
 
 def _encryption() -> Block:
-    """Return how state and plans are encrypted; kbootstrap adds the passphrase, which stands in no file."""
-    # Without `enforced`: that would also forbid reading a state from before encryption, once, on demand.
+    """Return the encryption of state and plans; kbootstrap adds the passphrase, which is never in a file."""
+    # `enforced` is not set: it would also prevent the one-time migration of an unencrypted state.
     method: dict[str, Value] = {"method": Raw("method.aes_gcm.state")}
     return Block(
         "encryption",

@@ -1,4 +1,4 @@
-"""The files that the roots of all providers have, and where in the spec their resources come from."""
+"""The files that the roots of all providers have, and the sources of their resources in the spec."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from kbootstrap.spec.model import Cluster, Node, Pool, Spec, pool_path
 def skeleton(
     spec: Spec, cluster: Cluster, pool_file: Callable[[Pool], str], own: Mapping[str, Value] | None = None
 ) -> tuple[dict[str, str], dict[str, SpecPath]]:
-    """Return the files that every root has, and where in the spec each HCL address of theirs comes from.
+    """Return the files that every root has, and the source of each HCL address in the spec.
 
-    `pool_file` renders the file of a pool or of the control plane, `own` are outputs that only this provider
-    gives. A provider adds its files, and places where it knows better.
+    `pool_file` renders the file of a pool or of the control plane; `own` are provider-specific outputs. A
+    provider adds its own files, and more precise sources.
     """
     base: SpecPath = ("clusters", cluster.name)
     files = {
@@ -39,7 +39,7 @@ def skeleton(
 def of_nodes(
     cluster: Cluster, wanted: Mapping[str, Sequence[Node]], resources: Iterable[str]
 ) -> dict[str, SpecPath]:
-    """Return the place in the spec of what each node has one of; `resources` are `TYPE.NAME`."""
+    """Return the sources of the resources that each node has one of; `resources` are `TYPE.NAME`."""
     kinds = tuple(resources)
     return {
         instance(f"module.{module_name(cluster, pool)}.{kind}", node.name): pool_path(cluster, pool)

@@ -1,8 +1,8 @@
-"""Writes a rendered tree to a folder, and compares one with it.
+"""Writes a rendered tree to a folder, and compares a folder with a tree.
 
-We note the hash of every file that we write in `.kbootstrap-rendered.json` of that folder. So we know our own
-files again: those that are no longer rendered are removed, those that were edited are not overwritten,
-and everything else in the folder (state, `.terraform/`, a README) is left alone.
+The hash of every written file is recorded in `.kbootstrap-rendered.json` in that folder. It identifies files
+written by kbootstrap: files that are no longer rendered are removed, edited files are not overwritten, and
+all other files in the folder (state, `.terraform/`, a README) are left unchanged.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing
 from kbootstrap.render.model import RenderedTree
 
 RECORD = ".kbootstrap-rendered.json"
-"""For each file that we wrote, SHA-256 of its content. Two hashes: a run was killed between old and new."""
+"""SHA-256 of the content of each written file. Two hashes: a run was killed while replacing the file."""
 
 _Record = dict[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A file that is not as it would be rendered now.
+    """A file that differs from its current rendering.
 
-    `missing`: not there · `stale`: rendered from an older spec · `edited`: changed by hand ·
-    `extra`: rendered before, no longer. `diff` is a unified diff from what is there to what would be.
+    `missing`: does not exist · `stale`: rendered from an older spec · `edited`: changed by hand ·
+    `extra`: no longer rendered. `diff` is a unified diff from the file to its rendering.
     """
 
     path: str
@@ -43,25 +43,25 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What `write` did, by path relative to the folder."""
+    """The result of `write`, by path relative to the folder."""
 
     changed: tuple[str, ...]
     removed: tuple[str, ...]
 
 
 def check(tree: RenderedTree, out: Path, *, whole: bool = True) -> tuple[Difference, ...]:
-    """Compare `tree` with the folder `out`, changing nothing; sorted by path.
+    """Compare `tree` with the folder `out` without changing it; sorted by path.
 
-    `whole` False: the tree is a part (some clusters); files of other clusters and modules are no difference.
+    `whole` False: the tree is partial (some clusters); files of other clusters and modules are ignored.
     """
     return tuple(_differences(tree, out, _load(out), whole=whole))
 
 
 def write(tree: RenderedTree, out: Path, *, whole: bool = True, force: bool = False) -> Written:
-    """Make the folder `out` equal to `tree`; `whole` as in `check`.
+    """Update the folder `out` to match `tree`; `whole` as in `check`.
 
-    Raises `KbootstrapError` (KB0502) and changes nothing when files were edited by hand, unless
-    `force`. Each file is replaced in one step; a killed run leaves nothing that the next one cannot finish.
+    Raises `KbootstrapError` (KB0502) without changes if files were edited by hand, unless `force`. Each file
+    is replaced atomically; the next run can complete the work of a killed run.
     """
     with _alone(out):
         record = _load(out)
@@ -109,16 +109,16 @@ def _differences(tree: RenderedTree, out: Path, record: _Record, *, whole: bool)
 
 
 def _obsolete(tree: RenderedTree, record: _Record, *, whole: bool) -> set[str]:
-    """Return our files that are no longer rendered; of a part of the spec only in folders that it renders.
+    """Return written files that are no longer rendered; for a partial tree, only in its own folders.
 
-    A cluster that left the spec keeps its root: `destroy` needs it.
+    The root of a cluster that was removed from the spec is kept, because `destroy` needs it.
     """
     folders = {_folder(path) for path in tree.files}
     return {path for path in record if path not in tree.files and (whole or _folder(path) in folders)}
 
 
 def _folder(path: str) -> tuple[str, ...]:
-    """Return what a file belongs to: a cluster, or one module (`modules/<provider>/<module>`)."""
+    """Return the folder of a file: a cluster, or one module (`modules/<provider>/<module>`)."""
     parts = tuple(path.split("/"))
     return parts[:3] if parts[0] == "modules" else parts[:1]
 
@@ -134,7 +134,7 @@ def _diff(path: str, there: bytes | None, wanted: str | None) -> str:
 
 
 def _remove(out: Path, path: str) -> None:
-    """Remove a file and the folders that it leaves empty."""
+    """Remove a file and the folders that become empty."""
     target = out / path
     try:
         target.unlink(missing_ok=True)
@@ -187,7 +187,7 @@ def _count(items: list[Difference]) -> str:
 
 @contextlib.contextmanager
 def _alone(out: Path) -> Iterator[None]:
-    """Let one process at a time write below `out`: clusters of one spec share modules and the record."""
+    """Allow one process at a time to write below `out`: a spec's clusters share modules and the record."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         handle = os.open(out, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 TOOLS = ("tofu", "terraform")
 WITH_BOTH = {"test_tofu.py", "test_state.py", "test_state_servers.py", "test_pins.py"}
 """Modules about the tool itself. Elsewhere it is OpenTofu, or that of `--tool`."""
-PATIENCE = 5400
+PATIENCE = 3000
 """Seconds until a test is stopped that waits for real parts."""
 ORDER = (
     "day_two/test_upgrade.py",
@@ -45,6 +45,12 @@ ORDER = (
     "test_local_provider.py",
     "test_tofu.py",
     "test_ci_templates.py",
+    "test_openstack_volumes.py",
+    "test_openstack.py",
+    "test_openstack_variants.py",
+    "test_openstack_vip.py",
+    "test_openstack_faults.py",
+    "test_state.py",
 )
 """Chapters in their order; and the longest first, so that two workers end at about the same time."""
 

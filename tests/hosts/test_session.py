@@ -259,7 +259,7 @@ async def test_a_transfer_that_stands_still_fails_long_before_its_deadline(
     for group in groups:
         os.killpg(group, signal.SIGSTOP)
     try:
-        with pytest.raises(DeadlinePassed, match=r"stands still for 0\.5 s, at .* of 61\.0 MiB") as caught:
+        with pytest.raises(DeadlinePassed, match=r"has stalled for 0\.5 s, at .* of 61\.0 MiB") as caught:
             await task
     finally:
         for group in groups:

@@ -1,1 +1,1 @@
-"""Builds from source, for places that reach package registries and no release servers."""
+"""Builds from source, for networks that can reach package registries but no release servers."""

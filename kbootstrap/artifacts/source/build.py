@@ -1,7 +1,7 @@
-"""The build from source as a list of steps, and the two files of the vendor that come out of it.
+"""The build from source as a list of steps. It produces the two files that the vendor publishes.
 
-Only modules, compilers and packages are downloaded, never a release: for places that reach a Go module proxy
-but not the release servers.
+Only modules, compilers and packages are downloaded, never a release. This serves networks that can reach a Go
+module proxy but not the release servers.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from kbootstrap.core.events import Emit
 from kbootstrap.core.process import Runner
 
 PARTS = ("shim", "runc", "cni")
-"""Steps that make the programs inside the self-extracting one."""
+"""Steps that build the programs inside the self-extracting program."""
 ADDONS = ("coredns", "local-path-provisioner", "metrics-server")
-"""Steps that make what is in the image tarball."""
+"""Steps that build the content of the image tarball."""
 _FORMAT = "1"
-"""Changes when the code below makes other files from the same recipes."""
+"""Increased when the code below produces different files from the same recipes."""
 
 
 class SourceBuild:
-    """Builds for this machine's architecture; nothing is checked before a build is asked for."""
+    """Builds for this machine's architecture; requirements are checked only when a build starts."""
 
     def __init__(self, runner: Runner, cache: Path, env: Mapping[str, str], emit: Emit) -> None:
         self._runner = runner
@@ -44,7 +44,7 @@ class SourceBuild:
         self._go = Go(runner, cache, env, emit)
 
     async def distribution(self, wanted: DistributionRecipe, arch: str, folder: Path) -> None:
-        """Build the program and the air-gap tarball into `folder`, named as the vendor names them."""
+        """Build the program and the air-gap tarball into `folder`, under the vendor's file names."""
         title, name = f"{wanted.family.name} {wanted.version}", wanted.family.program
         machine.check_architecture(arch, title)
         go = await self._go.version(recipe.FOLDER / wanted.folder)
@@ -163,10 +163,10 @@ class SourceBuild:
 
 
 def fingerprint(distribution: str, version: str) -> str | None:
-    """Return a SHA-256 over everything that a build of a version is made from; None without a recipe.
+    """Return a SHA-256 over all inputs of the build of a version; None without a recipe.
 
-    Sources, their pinned sums, flags and names of images: the same on every machine with the same kbootstrap.
-    Not the compilers of a machine and its busybox, which make other bytes of the same sources.
+    Inputs are sources, their pinned checksums, flags and names of images: the same on every machine with the
+    same kbootstrap. A machine's compilers and busybox are excluded; they differ between machines.
     """
     wanted = recipe.distribution(distribution, version)
     if wanted is None:
@@ -175,7 +175,7 @@ def fingerprint(distribution: str, version: str) -> str | None:
     folders = sorted({"pause", "bundle", wanted.folder, *(f for step in steps for f in step.folders)})
     named = [repr(replace(step, title="", seconds=0)) for step in steps]
     images_by_name = sorted(wanted.images.items())
-    # Lock files keep the result: the name of the class in it is that of the first version of kbootstrap.
+    # Lock files contain the result, so it keeps the class name of the first version of kbootstrap.
     own = repr(replace(wanted, seconds=0, images={})).replace(
         type(wanted).__name__, distribution.capitalize()
     )
@@ -184,7 +184,7 @@ def fingerprint(distribution: str, version: str) -> str | None:
 
 
 def _files(wanted: DistributionRecipe, arch: str) -> tuple[str, str]:
-    """Return the names that the vendor gives to the program and to the images."""
+    """Return the vendor's file names of the program and of the images."""
     program, images = distros.find(wanted.family.name).artifacts(wanted.version, arch)
     return program.name, images.name
 
@@ -219,7 +219,7 @@ def addon_images(wanted: DistributionRecipe, made: Made, applets: list[str]) -> 
 
 
 def _versions(wanted: DistributionRecipe, go: str) -> tuple[str, ...]:
-    """Linker flags that set the versions of the programs; k3s refuses to start without the Go version."""
+    """Return linker flags that set the programs' versions; k3s refuses to start without the Go version."""
     own = f"{wanted.family.module}/pkg/version"
     values = {
         f"{own}.Version": wanted.version,

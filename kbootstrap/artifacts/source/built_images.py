@@ -1,7 +1,7 @@
 """Obtains images that nodes would otherwise pull from a registry: from the cache, else built from source.
 
-A registry is not asked: where one is reachable, the nodes pull. So this is for nodes that reach none, where
-the spec says so.
+No registry is contacted: where one is reachable, the nodes pull the images themselves. This module serves
+nodes that cannot reach a registry, where the spec says so.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ async def obtain_image(
 ) -> Kept:
     """Return the verified archive of an image for `amd64` or `arm64`.
 
-    `folder` is the cache. Raises `PrerequisiteMissing` for what a build needs (KB0905 to KB0910), and
-    `KbootstrapError` for a wrong checksum (KB0903) or a build that fails (KB0911).
+    `folder` is the cache. Raises `PrerequisiteMissing` for missing build requirements (KB0905 to KB0910), and
+    `KbootstrapError` for a wrong checksum (KB0903) or a failed build (KB0911).
     """
     env = os.environ if env is None else env
     root = folder or cache.root(env)

@@ -1,7 +1,7 @@
-"""The Go toolchain: builds with pinned sums, in caches of our own, and what its failures mean.
+"""The Go toolchain: builds with pinned checksums in separate caches, and explanations of its errors.
 
-`-mod=readonly` with complete go.sum files: a module whose sum is not in the recipe stops the build. The sum
-database is then never asked, and no setting of the user can take the check away.
+`-mod=readonly` with complete go.sum files: a module whose checksum is not in the recipe stops the build. The
+checksum database is therefore never queried, and no setting of the user can disable the check.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ANSWER = 60.0
 """Seconds for Go to print its version."""
 C_HINT = "on Debian and Ubuntu: apt-get install build-essential pkg-config libseccomp-dev"
 _OLDEST = (1, 21)
-"""From 1.21 on Go fetches the newer toolchain that a module asks for (https://go.dev/doc/toolchain)."""
+"""Since 1.21, Go downloads the newer toolchain that a module requires (https://go.dev/doc/toolchain)."""
 _SUMS = re.compile(r"missing go\.sum entry|checksum mismatch|SECURITY ERROR|updates to go\.(mod|sum) needed")
 _NETWORK = re.compile(
     r"dial tcp|no such host|i/o timeout|connection refused|TLS handshake|proxyconnect|: 4\d\d |: 5\d\d "
@@ -29,7 +29,7 @@ _NETWORK = re.compile(
 
 
 class Go:
-    """One Go toolchain with our flags; `cache` is kbootstrap's cache folder."""
+    """One Go toolchain with kbootstrap's flags; `cache` is kbootstrap's cache folder."""
 
     def __init__(self, runner: Runner, cache: Path, env: Mapping[str, str], emit: Emit) -> None:
         self._runner = runner
@@ -48,13 +48,13 @@ class Go:
     async def version(self, folder: Path) -> str:
         """Return the version of the toolchain that builds the module in `folder`, `go1.26.1`.
 
-        Raises `PrerequisiteMissing` when there is no Go, or one that is too old.
+        Raises `PrerequisiteMissing` when Go is missing or too old.
         """
         self._program = await self._find()
         return (await self._run(["go", "env", "GOVERSION"], cwd=folder)).stdout.strip()
 
     async def _find(self) -> str:
-        """Return the first Go on PATH that runs and is new enough."""
+        """Return the first Go on PATH that runs and is recent enough."""
         places = self._runner.places("go")
         if not places:
             raise PrerequisiteMissing(
@@ -102,17 +102,17 @@ class Go:
         await self._run([*argv, "-o", str(output), package], cwd=folder, env=env, what=output.name)
 
     async def sources(self, folder: Path, package: str) -> tuple[Path, Path]:
-        """Download the module that has `package`; return the module's folder and the package's folder.
+        """Download the module that contains `package`; return the module's folder and the package's folder.
 
-        `folder` holds the go.mod and go.sum that pin it. The folders belong to the module cache: copy, never
-        change.
+        `folder` contains the go.mod and go.sum that pin it. The returned folders belong to the module cache:
+        copy them, never change them.
         """
         argv = ["go", "list", "-find", "-f", "{{.Module.Dir}}\n{{.Dir}}", package]
         said = (await self._run(argv, cwd=folder, what=package)).stdout.splitlines()
         return Path(said[0]), Path(said[1])
 
     async def replace(self, folder: Path, module: str, copy: str) -> None:
-        """Let the go.mod in `folder` use a copy of a module that lies below it."""
+        """Make the go.mod in `folder` use a copy of a module in a folder below it."""
         await self._run(["go", "mod", "edit", f"-replace={module}=./{copy}"], cwd=folder)
 
     async def _run(
@@ -137,7 +137,7 @@ class Go:
 
 
 def explained(finished: Finished, what: str, cache: Path) -> KbootstrapError:
-    """Say what a failed run of Go means for the operator."""
+    """Return the error for a failed run of Go, with an explanation for the operator."""
     text, tail = finished.stderr, finished.tail
     if "no space left on device" in text:
         return disk_full(cache)

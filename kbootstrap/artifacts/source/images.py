@@ -1,7 +1,7 @@
-"""Container images without an engine: static programs packed as one `docker save` tarball.
+"""Builds container images without a container engine: static programs packed as a `docker save` tarball.
 
-The format is the one of `docker save` (image specification v1.2: `manifest.json`, one configuration and the
-layers of each image), which containerd imports. The same programs give the same bytes.
+The format is that of `docker save` (image specification v1.2: `manifest.json`, and for each image one
+configuration and its layers), which containerd imports. The same programs give the same bytes.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ ACCOUNTS: Mapping[str, Entry] = {
     "etc": Folder(),
     "tmp": Folder(mode=0o1777),
 }
-"""What programs expect of any root file system."""
+"""Files that programs expect in every root file system."""
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One image of one layer. `config` is the part of the same name in the image's configuration."""
+    """One image with one layer. `config` is the `config` object of the image's configuration."""
 
     tag: str
     files: Mapping[str, Entry]

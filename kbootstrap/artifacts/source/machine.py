@@ -1,4 +1,4 @@
-"""What a build from source needs of this machine, checked before it starts, all at once."""
+"""Requirements of a build from source on this machine, all checked before it starts."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from kbootstrap.core.process import Runner
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 _GIB = 1024**3
 _COLD = 9 * _GIB
-"""Bytes that the first build of k3s takes below the cache: Go's caches 8 GB, the steps 1 GB."""
+"""Bytes that the first build of k3s needs in the cache: Go's caches 8 GB, the steps 1 GB."""
 _WARM = 5 * _GIB
-"""Bytes for a further version when Go's caches are filled."""
+"""Bytes that another version needs when Go's caches are filled."""
 _ELF_INTERPRETER = b"/lib64/ld-linux"
 _ELF_MACHINE = slice(18, 20)
-"""Bytes of an ELF header that say for which processor it is (elf(5), `e_machine`)."""
+"""The processor field of an ELF header (elf(5), `e_machine`)."""
 
 
 def architecture() -> str:
-    """Return this machine's architecture as vendors write it: `amd64`, `arm64`, else what the kernel says."""
+    """Return this machine's architecture as vendors name it: `amd64`, `arm64`, else the kernel's name."""
     return _ARCHITECTURES.get(platform.machine(), platform.machine())
 
 
 def check_architecture(arch: str, what: str) -> None:
-    """Refuse to build for another architecture than this machine's."""
+    """Reject a build for an architecture other than this machine's."""
     if arch != architecture():
         raise PrerequisiteMissing(
             f"{what} for {arch} cannot be built from source on this {architecture()} machine",
@@ -40,7 +40,7 @@ def check_architecture(arch: str, what: str) -> None:
 
 
 def check_space(cache: Path) -> None:
-    """Refuse to start a long build that the disk cannot take."""
+    """Reject a build for which the disk has too little space."""
     needed = _WARM if (cache / "go" / "build").is_dir() else _COLD
     existing = next(folder for folder in (cache, *cache.parents) if folder.exists())
     free = shutil.disk_usage(existing).free
@@ -53,7 +53,7 @@ def check_space(cache: Path) -> None:
 
 
 async def c_compiler(runner: Runner, env: Mapping[str, str]) -> str:
-    """Return the C compiler, after checking for it and for what runc links against."""
+    """Return the C compiler, after checking that it and the libraries of runc are installed."""
     compiler = env.get("CC") or "gcc"
     missing = []
     if not await _runs(runner, [compiler.split()[0], "--version"]):
@@ -83,7 +83,7 @@ async def _runs(runner: Runner, argv: list[str]) -> bool:
 
 
 async def busybox(runner: Runner, target: Path) -> None:
-    """Put a static busybox at `target`: the one on this machine, else out of Debian's package."""
+    """Write a static busybox to `target`: from this machine, else from Debian's package."""
     for found in runner.places("busybox"):
         if _is_static(found):
             _install(found, target)
@@ -105,7 +105,7 @@ async def busybox(runner: Runner, target: Path) -> None:
 
 
 def _is_static(program: Path) -> bool:
-    """Return whether a program needs no libraries; a script, and one for another processor, do not count."""
+    """Return whether a program is statically linked; False for scripts and for other processors."""
     with program.open("rb") as file, Path(sys.executable).open("rb") as own:
         head, machine = file.read(4096), own.read(_ELF_MACHINE.stop)[_ELF_MACHINE]
     foreign = head.startswith(b"\x7fELF") and head[_ELF_MACHINE] not in (b"", machine)

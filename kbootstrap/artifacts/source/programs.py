@@ -1,7 +1,7 @@
-"""One Go program as a step of the workshop: its pinned sources, what is changed in a copy of them, the build.
+"""One Go program as a build step: pinned sources, edits in a copy of them, and the build.
 
-Where a program uses C it is linked statically, so that it runs on nodes with any C library. Names are then
-resolved by Go (`netgo`, or `godebug netdns=go` in the recipe): the C library's resolver cannot be linked in.
+A program that uses C is linked statically, so that it runs on nodes with any C library. Go then resolves host
+names (`netgo`, or `godebug netdns=go` in the recipe), because the C library's resolver cannot be linked in.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from kbootstrap.artifacts.source.workshop import BuildStep, Made
 from kbootstrap.core.errors import KbootstrapError
 
 FORMAT = "1"
-"""Changes when the code below makes another program from the same recipe."""
+"""Increased when the code below produces a different program from the same recipe."""
 
 
 def step(go: Go, wanted: GoStep, arch: str, version: str) -> BuildStep:
-    """Describe the build of one program; `version` is the Go toolchain's."""
+    """Return the build step of one program; `version` is that of the Go toolchain."""
 
     async def make(_made: Made, folder: Path) -> None:
         work = folder / "source"
@@ -50,7 +50,7 @@ def step(go: Go, wanted: GoStep, arch: str, version: str) -> BuildStep:
 
 
 def as_package(source: Path, target: Path) -> None:
-    """Copy a Go program's folder as a package whose `Main` is its former `main`; tests are left out."""
+    """Copy a Go program's folder as a package, with `main` renamed to `Main` and without tests."""
     name = source.name.replace("-", "")
     target.mkdir()
     for path in sorted(source.glob("*.go")):
@@ -62,16 +62,16 @@ def as_package(source: Path, target: Path) -> None:
 
 
 def copy_tree(source: Path, target: Path) -> None:
-    """Copy a module out of the module cache, whose files may be read-only."""
+    """Copy a module from the module cache, whose files may be read-only."""
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("*_test.go", "docs", "tests", "testdata"))
     for path in [target, *target.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def apply_edit(folder: Path, edit: Edit) -> None:
-    """Replace a text in a copied source file.
+    """Replace text in a copied source file.
 
-    Raises `KbootstrapError` (KB0911) when it is not there as often as the recipe says.
+    Raises `KbootstrapError` (KB0911) when the number of occurrences differs from the recipe.
     """
     path = folder / edit.file
     text = path.read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent / "recipes"
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A text of a file that is replaced in a copy; `times` is how often it must be there."""
+    """A replacement in a copied file; `times` is the required number of occurrences."""
 
     file: str
     old: str
@@ -34,14 +34,14 @@ class Copied:
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """A program that becomes a package of ours; `source` is the recipe folder that pins its module."""
+    """A program that is copied as a package; `source` is the recipe folder that pins its module."""
 
     source: str
     package: str
 
     @property
     def name(self) -> str:
-        """The name that the program is called by."""
+        """The name under which the program is started."""
         return self.package.rsplit("/", 1)[-1]
 
 
@@ -70,10 +70,10 @@ class GoStep:
 
 @dataclass(frozen=True, slots=True)
 class DistributionFamily:
-    """What the versions of a distribution have in common.
+    """The properties that all versions of a distribution share.
 
-    `module` is its Go module, `program` the name of the program inside the archive, `links` the names that it
-    is called by. `containerd` is the package that containerd reports to be of; `tags` are build tags.
+    `module` is its Go module, `program` the name of the program inside the archive, `links` the names of the
+    links to it. `containerd` is the package that containerd reports as its own; `tags` are build tags.
     """
 
     name: str
@@ -86,9 +86,9 @@ class DistributionFamily:
 
 @dataclass(frozen=True, slots=True)
 class DistributionRecipe:
-    """A version of a distribution that can be built. `images` maps the addons to the names in its manifests.
+    """A version of a distribution that can be built. `images` maps addons to image names in its manifests.
 
-    `family` is what all versions of the distribution share.
+    `family` has the properties that all versions of the distribution share.
     """
 
     family: DistributionFamily = field(repr=False)
@@ -111,18 +111,18 @@ class TofuProvider:
 
     @property
     def program(self) -> str:
-        """The file name of its program, as registries and mirrors have it."""
+        """The file name of its program in registries and mirrors."""
         return f"terraform-provider-{self.source.rpartition('/')[2]}_v{self.version}"
 
     @property
     def step(self) -> str:
-        """The name of the step that builds it, and of its place in the cache."""
+        """The name of the step that builds it, and of its folder in the cache."""
         return f"provider-{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltImage:
-    """An image of one program that can be built; `entrypoint` is where the program lies in it."""
+    """An image of one program that can be built; `entrypoint` is the program's path in the image."""
 
     name: str
     version: str
@@ -131,7 +131,7 @@ class BuiltImage:
 
     @property
     def tag(self) -> str:
-        """The name that manifests ask for."""
+        """The image name that manifests refer to."""
         return f"{self.repository}:{self.version}"
 
     @property
@@ -212,12 +212,12 @@ def image_versions(name: str) -> tuple[str, ...]:
 
 
 def tofu_version() -> str:
-    """Return the version of OpenTofu that kbootstrap gets when none is on the machine."""
+    """Return the version of OpenTofu that kbootstrap obtains when the machine has none."""
     return str(_load()["tofu"]["version"])
 
 
 def provider(name: str) -> TofuProvider:
-    """Return one of OpenTofu's providers; KeyError for one without a recipe (`provider_names`)."""
+    """Return one of OpenTofu's providers; KeyError for a provider without a recipe (`provider_names`)."""
     return TofuProvider(name=name, **_load()["providers"][name])
 
 
@@ -227,7 +227,7 @@ def provider_names() -> tuple[str, ...]:
 
 
 def digest(*folders: str) -> str:
-    """Return a hash over every file of recipe folders: a changed recipe is another step."""
+    """Return a hash over all files of recipe folders, so that a changed recipe changes the step's key."""
     total = hashlib.sha256()
     for folder in folders:
         for path in sorted((FOLDER / folder).rglob("*")):

@@ -1,8 +1,8 @@
-"""Runs the steps of a build, each once: what a step made is kept under a key of everything that went into it.
+"""Runs the steps of a build, each once. The result of a step is cached under a key of all its inputs.
 
-    <cache>/build/<step>/<key>/    what the step made, with a manifest of hashes
+    <cache>/build/<step>/<key>/    the result of the step, with a manifest of hashes
 
-An interrupted build resumes at the step it was in; versions share the steps that they have in common.
+An interrupted build resumes at the interrupted step. Versions share their common steps.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ from kbootstrap.artifacts.progress import Narrator, about
 from kbootstrap.core.events import Emit
 
 Made = Mapping[str, Path]
-"""For each step that ended, by name: the folder with what it made."""
+"""The result folder of each finished step, by name."""
 Make = Callable[[Made, Path], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class BuildStep:
-    """One step. `inputs` is everything that changes its result, beside the steps that it `needs`.
+    """One step. `inputs` is everything that changes its result, apart from the steps that it `needs`.
 
-    `seconds` is the wall time to expect. `make` gets the folders of earlier steps and an empty one to fill.
+    `seconds` is the expected wall time. `make` receives the folders of earlier steps and an empty folder to
+    fill.
     """
 
     name: str
@@ -41,7 +42,7 @@ class BuildStep:
 
 
 class Workshop:
-    """Makes steps in order below `<cache>/build`."""
+    """Runs steps in order below `<cache>/build`."""
 
     def __init__(self, folder: Path, emit: Emit, what: str) -> None:
         self._folder = folder
@@ -49,7 +50,7 @@ class Workshop:
         self._what = what
 
     async def run(self, steps: Sequence[BuildStep]) -> Made:
-        """Make every step that is not kept; one process at a time builds."""
+        """Run every step whose result is not cached; one process at a time builds."""
         keys = keys_of(steps)
         narrator = Narrator(self._emit, f"build {self._what} from source")
         async with cache.held(self._folder / "lock", narrator.waiting):
@@ -64,7 +65,7 @@ class Workshop:
             before, begun = 0, time.monotonic()
             for number, step in enumerate(todo, 1):
                 title = f"build {step.title} ({number} of {len(todo)})"
-                # Slower than reckoned so far: then the rest most likely is too.
+                # If the steps so far were slower than estimated, the remaining ones most likely are too.
                 pace = max(1.0, (time.monotonic() - begun) / before) if before else 1.0
                 with self._ticking(narrator, before, step.seconds, total, pace):
                     made[step.name] = await self._make(step, keys[step.name], made, title)
@@ -91,9 +92,9 @@ class Workshop:
     def _ticking(
         self, narrator: Narrator, before: int, expected: int, total: int, pace: float
     ) -> Iterator[None]:
-        """Report the progress of the whole build while a step runs, as far as the clock can know it.
+        """Report the estimated progress of the whole build while a step runs.
 
-        `pace` is how many seconds one reckoned second takes on this machine.
+        `pace` is the ratio of actual to estimated seconds on this machine.
         """
         loop = asyncio.get_running_loop()
         begun = loop.time()
@@ -114,7 +115,7 @@ class Workshop:
 
 
 def reckon(spent: float, expected: int, pace: float) -> tuple[int, str]:
-    """Return how many of a step's `expected` seconds are done after `spent`, and a note when it runs late."""
+    """Return the finished part of a step's `expected` seconds after `spent`, and a note when it is late."""
     done = spent / pace
     if done <= expected:
         return int(done), ""
@@ -122,7 +123,7 @@ def reckon(spent: float, expected: int, pace: float) -> tuple[int, str]:
 
 
 def keys_of(steps: Sequence[BuildStep]) -> dict[str, str]:
-    """Return the key of each step: a hash over its inputs and over the keys of the steps that it needs."""
+    """Return the key of each step: a hash over its inputs and the keys of the steps that it needs."""
     keys: dict[str, str] = {}
     for step in steps:
         parts = [step.name, *step.inputs, *(keys[name] for name in step.needs)]

@@ -1,4 +1,4 @@
-"""What `kbootstrap explain KBnnnn` says: one entry per code, in a file per group beside this one."""
+"""The texts of `kbootstrap explain KBnnnn`: one entry per code, one file per group in this folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from importlib import resources
 
 @dataclass(frozen=True, slots=True)
 class CodeEntry:
-    """One code: `text` is plain text of a few lines that says what it means and what to do."""
+    """One code: `text` is plain text of a few lines with the meaning and the remedy."""
 
     code: str
     title: str
@@ -20,7 +20,7 @@ class CodeEntry:
 
 @functools.cache
 def all_codes() -> Mapping[str, CodeEntry]:
-    """Return every code in order; the files are read once, when first asked for."""
+    """Return all codes in order; the files are read once, on first use."""
     entries: dict[str, CodeEntry] = {}
     for file in resources.files(__package__).iterdir():
         if file.name.endswith(".toml"):
@@ -30,10 +30,10 @@ def all_codes() -> Mapping[str, CodeEntry]:
 
 
 def explain(code: str) -> CodeEntry | None:
-    """Return what a code means, None for one that does not exist; upper and lower case are the same."""
+    """Return the entry of a code, None if it does not exist; case-insensitive."""
     return all_codes().get(code.upper())
 
 
 def title(code: str) -> str:
-    """Return the title of a code; KeyError for one that does not exist."""
+    """Return the title of a code; KeyError if it does not exist."""
     return all_codes()[code].title

@@ -41,7 +41,7 @@ class K3s:
 
     @property
     def traits(self) -> DistributionTraits:
-        """What the language of specs knows of it."""
+        """The distribution's traits in the spec language."""
         return traits(self.name)
 
     def unit(self, role: Role) -> str:
@@ -58,7 +58,7 @@ class K3s:
         )
 
     def release(self, version: str, arch: str) -> Release:
-        """Return what the vendor publishes (release pages of github.com/k3s-io/k3s)."""
+        """Return the vendor's release (release pages of github.com/k3s-io/k3s)."""
         names = tuple(artifact.name for artifact in self.artifacts(version, arch))
         return Release("k3s-io/k3s", version, names, f"sha256sum-{arch}.txt")
 
@@ -71,7 +71,7 @@ class K3s:
         return REQUIREMENTS[role]
 
     def command(self, tool: Tool, *arguments: str) -> tuple[str, ...]:
-        """Return the words of a command line: every tool is a subcommand that knows its socket."""
+        """Return the arguments of a command line: every tool is a subcommand that knows its socket."""
         return (self.paths.binary, tool, *arguments)
 
     def password_secret(self, node: str) -> str:
@@ -121,10 +121,10 @@ class K3s:
 
 
 def _with_cloud_controller(values: dict[str, Value], role: Role) -> dict[str, Value]:
-    """Leave nodes and Services to the infrastructure's controller.
+    """Configure the infrastructure's cloud controller in place of k3s's own.
 
-    k3s's own controller would also answer for Services of type LoadBalancer (`servicelb`). It passes
-    `cloud-provider=external` to kubelets only for its own.
+    k3s's controller would also handle Services of type LoadBalancer (`servicelb`). k3s passes
+    `cloud-provider=external` to kubelets only for its own controller.
     """
     kubelet = values.get("kubelet-arg", ())
     changed: dict[str, Value] = {"kubelet-arg": [*cast("Sequence[str]", kubelet), "cloud-provider=external"]}

@@ -1,4 +1,4 @@
-"""`profile: cis` on k3s, which has no such switch: what its "CIS Hardening Guide" asks for."""
+"""`profile: cis` on k3s, which has no such option: the settings that its "CIS Hardening Guide" requires."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ rules:
 
 
 def values(role: Role) -> dict[str, Value]:
-    """Return the keys of config.yaml that the guide asks for."""
+    """Return the keys of config.yaml that the guide requires."""
     kubelet = ["streaming-connection-idle-timeout=5m", f"tls-cipher-suites={_CIPHERS}"]
     common: dict[str, Value] = {"kubelet-arg": kubelet, "protect-kernel-defaults": True}
     if role == "agent":
@@ -77,7 +77,7 @@ def values(role: Role) -> dict[str, Value]:
 
 
 def files(role: Role) -> list[NodeFile]:
-    """Return the files that those keys refer to, and the kernel settings that the kubelet checks."""
+    """Return the files that these keys refer to, and the kernel settings that the kubelet checks."""
     sysctl = NodeFile("/etc/sysctl.d/90-kubelet.conf", _SYSCTL, 0o644)
     unit = "k3s" if role == "server" else "k3s-agent"
     apply = NodeFile(

@@ -1,4 +1,4 @@
-"""What k3s needs of a machine. Source where nothing else is said: docs.k3s.io, "Requirements"."""
+"""Requirements of k3s for a machine. Source, unless noted otherwise: docs.k3s.io, "Requirements"."""
 
 from __future__ import annotations
 

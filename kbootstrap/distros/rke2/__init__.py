@@ -1,7 +1,7 @@
 """RKE2: a tarball unpacked below /usr/local, units `rke2-server` and `rke2-agent`, joins on port 9345.
 
 Sources: docs.rke2.io, "Server/Agent Configuration Reference", "Air-Gap Install" (tarball method), "CIS
-Hardening Guide". Rendered now; installing it is for a later release.
+Hardening Guide". Its files are rendered; installation is planned for a later release.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _OWN: dict[Tool, tuple[str, ...]] = {
     "ctr": (f"{_DATA}/bin/ctr", "--address", "/run/k3s/containerd/containerd.sock"),
     "crictl": (f"{_DATA}/bin/crictl", "--config", f"{_DATA}/agent/etc/crictl.yaml"),
 }
-"""Programs of its runtime image, with the sockets that they need (docs.rke2.io, "CLI tools")."""
+"""Programs of RKE2's runtime image, with the sockets that they need (docs.rke2.io, "CLI tools")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Rke2:
 
     @property
     def traits(self) -> DistributionTraits:
-        """What the language of specs knows of it."""
+        """The distribution's traits in the spec language."""
         return traits(self.name)
 
     def unit(self, role: Role) -> str:
@@ -55,7 +55,7 @@ class Rke2:
         return _UNITS[role]
 
     def artifacts(self, version: str, arch: str) -> tuple[Artifact, ...]:
-        """Return the program's tarball and the images (core and canal), as the vendor names them."""
+        """Return the program's tarball and the images (core and canal), under the vendor's names."""
         del version
         images = f"rke2-images.linux-{arch}.tar.zst"
         return (
@@ -64,7 +64,7 @@ class Rke2:
         )
 
     def release(self, version: str, arch: str) -> Release:
-        """Return what the vendor publishes (release pages of github.com/rancher/rke2)."""
+        """Return the vendor's release (release pages of github.com/rancher/rke2)."""
         names = tuple(artifact.name for artifact in self.artifacts(version, arch))
         return Release("rancher/rke2", version, names, f"sha256sum-{arch}.txt")
 
@@ -77,7 +77,7 @@ class Rke2:
         return REQUIREMENTS[role]
 
     def command(self, tool: Tool, *arguments: str) -> tuple[str, ...]:
-        """Return the words of a command line: RKE2 has no subcommands for `kubectl`, `ctr` and `crictl`."""
+        """Return the arguments of a command line: RKE2 has no subcommands `kubectl`, `ctr` and `crictl`."""
         return (*_OWN.get(tool, (self.paths.binary, tool)), *arguments)
 
     def password_secret(self, node: str) -> str:
@@ -90,7 +90,7 @@ class Rke2:
         """Return configuration and unit of one node.
 
         RKE2 always encrypts secrets, so there is no key for it. With `profile: cis` it checks kernel settings
-        and the user `etcd` before it starts, and exits when they are missing: both are made just before.
+        and the user `etcd` at startup, and exits if they are missing; the unit creates both before the start.
         """
         hardened = cluster.kubernetes.profile == "cis"
         values = common.node_values(self.paths, node)
@@ -159,7 +159,7 @@ vm.panic_on_oom=0
 
 
 def _known(component: str) -> bool:
-    """Return whether a name of `disable` is one of RKE2's packaged charts; k3s has others."""
+    """Return whether a name in `disable` is one of RKE2's packaged charts; those of k3s differ."""
     return component.startswith("rke2-")
 
 

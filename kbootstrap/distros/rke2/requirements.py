@@ -1,4 +1,4 @@
-"""What RKE2 needs of a machine. Source where nothing else is said: docs.rke2.io, "Requirements"."""
+"""Requirements of RKE2 for a machine. Source, unless noted otherwise: docs.rke2.io, "Requirements"."""
 
 from __future__ import annotations
 

@@ -46,5 +46,5 @@ def test_a_lost_state_comes_back_around_what_runs(cluster: Lab) -> None:
     cluster.run("apply", "-y", "spec.yaml")
     assert "kept" in cluster.kubectl("get", "configmap", "-o", "name")
     cluster.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
-    assert "knows everything" in cluster.run("adopt", "-y", "spec.yaml").stderr
+    assert "contains all of its resources" in cluster.run("adopt", "-y", "spec.yaml").stderr
     assert machines() == before
