@@ -1,4 +1,4 @@
-"""What some infrastructures can do and others cannot: each is an attribute of `Provider`, None by default."""
+"""Optional capabilities of an infrastructure. Each is an attribute of `Provider`, None by default."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from kbootstrap.providers.context import ClusterDefinition, ProviderContext
 
 
 class ClusterAddons(Protocol):
-    """Programs of the infrastructure that run inside the cluster: cloud controller, storage driver."""
+    """Components of the infrastructure that run inside the cluster: cloud controller, storage driver."""
 
     def additions(self, definition: ClusterDefinition) -> Additions:
-        """Return what is added to the nodes; pure and byte-stable, without secrets."""
+        """Return what is added to the nodes. Pure and byte-stable; contains no secrets."""
 
     async def valid_credentials(self, context: ProviderContext) -> frozenset[str]:
         """Return the marks of Secrets whose credential is still valid.
 
-        Asked only where the additions want a Secret.
+        Called only if the additions need a Secret.
         """
 
     async def make_secret(self, context: ProviderContext) -> SecretContent:
-        """Make the Secret that the additions want, with its own credential in the infrastructure.
+        """Create the Secret that the additions need, with its own credential in the infrastructure.
 
-        Removes earlier credentials of the cluster. Asked only where no Secret has a valid credential.
+        Removes earlier credentials of the cluster. Called only if no Secret has a valid credential.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class ExistingResource:
-    """A resource of a cluster that exists: its HCL `address`, and its `name`.
+    """An existing resource of a cluster: its HCL `address` and its `name`.
 
-    `id` is the identity that the state must have for it; empty where any will do.
+    `id` is the ID that the state must have for it; empty if any ID is valid.
     """
 
     address: str
@@ -43,10 +43,10 @@ class ExistingResource:
 
 @dataclass(frozen=True, slots=True)
 class Adoptable:
-    """The resources of a cluster that exist and can be imported into a new state.
+    """The existing resources of a cluster that can be imported into a new state.
 
-    With `environment` OpenTofu creates none of them, and records them as created. `strangers` are machines of
-    the cluster that the spec does not name, `problems` say what differs from the spec.
+    With `environment` set, OpenTofu records them as created without creating them. `strangers` are machines
+    of the cluster that the spec does not name. `problems` describe differences from the spec.
     """
 
     things: tuple[ExistingResource, ...]
@@ -59,29 +59,29 @@ class Adoption(Protocol):
     """Import of existing resources after the state is lost."""
 
     async def find(self, context: ProviderContext) -> Adoptable:
-        """Return what exists of the cluster; changes nothing."""
+        """Return the existing resources of the cluster. Read-only."""
 
 
 class ExistingMachines(Protocol):
-    """Machines that the spec lists: OpenTofu never runs, and only the configuration of nodes is rendered."""
+    """Machines that the spec lists. OpenTofu does not run; only the configuration of nodes is rendered."""
 
     def outputs(self, definition: ClusterDefinition) -> Mapping[str, Any]:
         """Return the machines in the form of the output contract (`schemas/output.json`); pure."""
 
 
 class InPlaceFreeze(Protocol):
-    """Keeping machines as they are while others of the same plan are replaced."""
+    """Keeps machines unchanged while other machines of the same plan are replaced."""
 
     def freeze(self, definition: ClusterDefinition, machines: Mapping[str, Mapping[str, Any]]) -> str:
-        """Return HCL that overrides the root's, so that these machines do not change; pure.
+        """Return an HCL override file that keeps these machines unchanged. Pure.
 
-        `machines` are the attributes of each in OpenTofu's state, by node. Empty where no change of the spec
-        could reach them.
+        `machines` has the attributes of each machine in the OpenTofu state, by node. The result is empty if
+        no change of the spec affects them.
         """
 
 
 class Location(Protocol):
-    """Infrastructures of which there are several places: a cloud has regions."""
+    """Infrastructures with several locations, such as the regions of a cloud."""
 
     async def describe(self, context: ProviderContext) -> str:
-        """Return in words where the cluster's infrastructure is, for the plan."""
+        """Return a description of the location of the cluster's infrastructure, for the plan."""

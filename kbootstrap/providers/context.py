@@ -1,4 +1,4 @@
-"""The one argument of a provider: a cluster as spec and lock define it, and access to this machine."""
+"""The argument of provider methods: the cluster as defined by spec and lock, and access to this machine."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from kbootstrap.spec.model import Cluster, Node, Spec
 
 @dataclass(frozen=True, slots=True)
 class ClusterDefinition:
-    """What spec and lock say about one cluster. Methods that take this and no more are pure.
+    """The definition of one cluster by spec and lock. Methods that take only this argument are pure.
 
-    `nodes` are those that the spec wants.
+    `nodes` are the desired nodes.
     """
 
     spec: Spec
@@ -30,10 +30,10 @@ class ClusterDefinition:
 
 @dataclass(frozen=True, slots=True)
 class ProviderContext(ClusterDefinition):
-    """The cluster, and what a provider may use of this machine; passed in, so that tests need no patching.
+    """The cluster definition, and what a provider uses of this machine. Tests pass their own.
 
-    `cache` is kbootstrap's cache folder (`~/.cache/kbootstrap`), `env` the environment variables, `space` the
-    cluster's folders.
+    `cache` is the cache folder of kbootstrap (`~/.cache/kbootstrap`), `env` the environment variables,
+    `space` the cluster's folders.
     """
 
     runner: Runner
@@ -45,5 +45,5 @@ class ProviderContext(ClusterDefinition):
 
 
 def define(spec: Spec, cluster: Cluster, lock: Lock) -> ClusterDefinition:
-    """Return the definition of a cluster. ValueError for a lock without the addresses of its pools."""
+    """Return the definition of a cluster. Raises ValueError if the lock has no addresses for its pools."""
     return ClusterDefinition(spec, cluster, lock, topology.nodes(cluster, lock))

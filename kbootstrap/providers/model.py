@@ -1,8 +1,8 @@
-"""The provider contract: what kbootstrap needs of an infrastructure, and nothing more.
+"""The provider contract: the operations that kbootstrap needs from an infrastructure.
 
 A provider is a folder `providers/<name>/` with `PROVIDER` in its `__init__.py`, a schema
 `schemas/providers/<name>.json`, and modules in `terraform-modules/<name>/`. It is found by its name (`find`);
-no list names it. docs/decisions/0050 gives the reasons for this form.
+there is no registration. docs/decisions/0050 explains the design.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from kbootstrap.spec.model import Cluster, Spec
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of `doctor`: what was checked, whether it is good, and what to do when it is not.
+    """One line of `doctor`: the check, its result, and the remedy if it failed.
 
-    `ok` None means: could not be checked, or a warning.
+    `ok` is None for a warning, or if the check could not run.
     """
 
     name: str
@@ -44,10 +44,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class DestroyPreview:
-    """What `destroy` would remove, to be shown before it asks.
+    """What `destroy` would remove. It is shown before the confirmation.
 
-    `place` says where it is ("in project shop of mycloud"); `things` are names by kind ("machines"), `remark`
-    is a sentence about how the removal goes.
+    `place` is the location ("in project shop of mycloud"), `things` has names by kind ("machines"), and
+    `remark` is a sentence about the removal.
     """
 
     place: str
@@ -56,23 +56,23 @@ class DestroyPreview:
 
 
 class Provisioning(Enum):
-    """What is known of a node's machine from outside."""
+    """The provisioning state of a node's machine, as the infrastructure shows it."""
 
     ABSENT = auto()
     UNPROVISIONED = auto()
-    """There is a machine, and nothing was ever installed on it."""
+    """The machine exists, and nothing was ever installed on it."""
     PROVISIONED = auto()
     UNKNOWN = auto()
-    """Not asked for, or not visible from outside: such a machine is never replaced without being drained."""
+    """Not requested, or not visible to the infrastructure. Such a machine is drained before replacement."""
 
 
 @dataclass(frozen=True, slots=True)
 class MachineState:
-    """What `Provider.inspect` found out about one machine, or about another resource that can be missing.
+    """The state of one machine, or of another resource that can be missing, from `Provider.inspect`.
 
-    `gone` says why the real thing no longer exists ("the cloud has no machine web-1"); `replace` are the HCL
-    addresses that OpenTofu must replace therefore. `fault` says, in the infrastructure's words, why the
-    machine could not be created.
+    `gone` gives the reason if the real resource no longer exists ("the cloud has no machine web-1");
+    `replace` has the HCL addresses that OpenTofu must then replace. `fault` is the error message of the
+    infrastructure if it could not create the machine.
     """
 
     provisioning: Provisioning = Provisioning.UNKNOWN
@@ -82,27 +82,27 @@ class MachineState:
 
     @property
     def unprovisioned(self) -> bool:
-        """Whether certainly nothing of a cluster is lost with this machine."""
+        """Whether this machine certainly holds no data of a cluster."""
         return self.provisioning in {Provisioning.ABSENT, Provisioning.UNPROVISIONED}
 
 
 class OrphanPhase(Enum):
-    """When `Provider.remove_orphans` is called, and so what counts as an orphan."""
+    """When `Provider.remove_orphans` is called. The phase defines what counts as an orphan."""
 
     BEFORE_CREATE = auto()
-    """What an interrupted run created, and the state does not know (`known`). What may be in use stays, and
-    so does every machine."""
+    """Resources of an interrupted run that are not in the state (`known`). Machines and resources that may be
+    in use are kept."""
     AFTER_REMOVAL = auto()
-    """What OpenTofu would leave of the machines of nodes that have left their cluster (`names`). The state
-    still knows them, so the next run resumes an interrupted one here."""
+    """Machines of removed nodes (`names`) that OpenTofu does not delete. They are still in the state, so the
+    next run resumes an interrupted removal."""
     BEFORE_DESTROY = auto()
-    """What the cluster itself created and what would hold its infrastructure; then as BEFORE_CREATE."""
+    """Resources that the cluster itself created and that block the deletion; then as BEFORE_CREATE."""
     AFTER_DESTROY = auto()
-    """What belongs to the cluster and is in no state."""
+    """Resources of the cluster that are in no state."""
 
 
 class Provider(Protocol):
-    """One infrastructure. Providers inherit from this class for the defaults of its attributes."""
+    """One infrastructure. Providers inherit the default attributes of this class."""
 
     name: str
     traits: ProviderTraits = ProviderTraits()
@@ -115,35 +115,35 @@ class Provider(Protocol):
 
     @abstractmethod
     def render(self, definition: ClusterDefinition) -> RenderedRoot:
-        """Return the cluster's root; pure and byte-stable."""
+        """Return the root module of the cluster. Pure and byte-stable."""
 
     @abstractmethod
     def validate(self, spec: Spec, cluster: Cluster) -> tuple[Diagnostic, ...]:
-        """Return what the schema cannot say about this cluster's settings; pure.
+        """Return the problems with this cluster's settings that the schema cannot express. Pure.
 
         Called before the lock file is read.
         """
 
     @abstractmethod
     async def pin(self, context: ProviderContext, *, upgrade: bool = False, making: bool = True) -> Lock:
-        """Return the lock with everything pinned that only the infrastructure knows (the ID of an image).
+        """Return the lock with pins for everything that only the infrastructure knows (the ID of an image).
 
-        Existing pins stay, but with `upgrade` they are looked up again. With `making` False no machine will
-        be created: what is not pinned may be anything that renders, and the infrastructure is not asked.
+        Existing pins are kept; with `upgrade` they are looked up again. With `making` False no machine will
+        be created: missing pins may get placeholders, and the infrastructure is not queried.
         """
 
     @abstractmethod
     async def check(self, context: ProviderContext) -> tuple[Check, ...]:
-        """Look at what this provider needs on this machine and in the cloud, changing nothing."""
+        """Check what this provider needs on this machine and in the infrastructure. Read-only."""
 
     @abstractmethod
     async def prepare(self, context: ProviderContext, *, making: bool = True) -> Mapping[str, str]:
-        """Provide what a plan needs (image, keys) and return the environment that OpenTofu needs.
+        """Provide what a plan needs (image, keys) and return the environment for OpenTofu.
 
-        That is `TF_VAR_*`, and where the credentials are. `making` False: no machine will be created
-        (`status`, `destroy`); only the variables are wanted. Raises `PrerequisiteMissing`, or `SpecInvalid`
-        with a diagnostic for everything that the infrastructure cannot give, before anything is created.
-        Quick when everything is there.
+        The environment has `TF_VAR_*` and the location of the credentials. With `making` False no machine
+        will be created (`status`, `destroy`), and only the environment is returned. Before anything is
+        created, raises `PrerequisiteMissing`, or `SpecInvalid` with a diagnostic for each request that the
+        infrastructure cannot fulfill. Returns quickly if nothing is missing.
         """
 
     @abstractmethod
@@ -155,13 +155,12 @@ class Provider(Protocol):
         names: Collection[str] = (),
         faults: bool = False,
     ) -> Mapping[str, MachineState]:
-        """Return the state of machines by node name, of other resources by HCL address; changes nothing.
+        """Return the state of machines by node name, of other resources by HCL address. Read-only.
 
-        Each argument costs requests of its own, and what is not asked for is unknown in the result:
-        `outputs` asks which resources of the state are gone (for those that OpenTofu cannot refresh, or only
-        while it plans), `names` whether these nodes have a machine on which anything was installed, `faults`
-        why machines could not be created, where the infrastructure does not say it in the answer that
-        OpenTofu gets.
+        Each argument requires its own requests. What is not requested is unknown in the result:
+        `outputs` requests the resources of the state that no longer exist (those that OpenTofu refreshes only
+        while it plans, or not at all), `names` whether these nodes have a machine with an installation,
+        `faults` why machines could not be created, if the infrastructure does not report it to OpenTofu.
         """
 
     @abstractmethod
@@ -173,16 +172,16 @@ class Provider(Protocol):
         starting: bool = True,
         tolerate_missing: Collection[str] = (),
     ) -> Inventory:
-        """Read the output contract (`outputs["kbootstrap"]`) and find out how to reach the machines.
+        """Return the connections to the machines of the output contract (`outputs["kbootstrap"]`).
 
-        Starts machines that are stopped, and raises `HostUnreachable` for a machine that does not exist,
-        unless its node is in `tolerate_missing` because it is about to be removed. With `starting` False
-        nothing is started. `Inventory.absent` has what cannot be reached.
+        Starts stopped machines. Raises `HostUnreachable` for a machine that does not exist, unless its node
+        is in `tolerate_missing` because it will be removed. With `starting` False nothing is started.
+        `Inventory.absent` has the unreachable machines.
         """
 
     @abstractmethod
     async def destroy_preview(self, context: ProviderContext) -> DestroyPreview:
-        """Return what of the cluster holds data or serves clients, including what Kubernetes created."""
+        """Return the resources that hold data or serve clients, including those that Kubernetes created."""
 
     @abstractmethod
     async def remove_orphans(
@@ -193,8 +192,8 @@ class Provider(Protocol):
         known: Collection[str] = (),
         names: Collection[str] = (),
     ) -> None:
-        """Remove what belongs to the cluster and OpenTofu does not remove; `phase` says which.
+        """Remove resources of the cluster that OpenTofu does not remove, as defined by `phase`.
 
-        `known` are the IDs in the state, given before something is created or destroyed; `names` are the
-        nodes whose machines go, given after their removal from the cluster.
+        `known` has the IDs in the state, in the phases before creation and deletion. `names` are the nodes
+        whose machines are removed, in the phase after their removal from the cluster.
         """

@@ -1,4 +1,4 @@
-"""What differs between infrastructures and is no behaviour: data that the core reads instead of names."""
+"""Data about an infrastructure. The core reads these traits instead of comparing provider names."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from kbootstrap.render.traits import NO_TRAITS, ResourceTraits
 class ProviderTraits:
     """The traits of one infrastructure.
 
-    `switches_context`: `apply` makes the cluster kubectl's current one, for clusters of one person on one
-    machine. `hints` say what words of this infrastructure in failures of OpenTofu mean; the first match
-    counts. `resources` are the roles of what its modules create. `delete_machine` is a command line that
-    deletes the machine `{name}`, for hints; empty where there is none.
+    `switches_context`: `apply` makes the cluster the current context of kubectl; meant for clusters on the
+    operator's own machine. `hints` explain error messages of this infrastructure in failures of OpenTofu; the
+    first match applies. `resources` are the roles of the resources that its modules create. `delete_machine`
+    is a command that deletes the machine `{name}`, for hints; empty if there is none.
     """
 
     switches_context: bool = False

@@ -1,12 +1,12 @@
-"""SSH host keys in the console log of a machine: what cloud-init prints when it has made them. Pure.
+"""Parses SSH host keys in the console log of a machine. cloud-init prints them after it generates them. Pure.
 
     -----BEGIN SSH HOST KEY KEYS-----
     ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI… root@production-control-plane-1
     -----END SSH HOST KEY KEYS-----
 
-The log comes from the hypervisor, so nobody between here and the machine can change it. Source: cloud-init,
-module `keys_to_console` and tools/write-ssh-key-fingerprints. Other lines may stand between these (the
-kernel writes to the same console), and time stamps or the program's name before them.
+The log comes from the hypervisor, so the network between here and the machine cannot change it. Source:
+cloud-init, module `keys_to_console` and tools/write-ssh-key-fingerprints. Other lines may be between these
+(the kernel writes to the same console), and each line may start with a time stamp or the program's name.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _DONE = re.compile(r"[Cc]loud-init v\. \S+ finished at ")
 
 
 def host_keys(log: str) -> tuple[str, ...]:
-    """Return the keys (`type base64`) of the last complete block; empty where there is none yet.
+    """Return the keys (`type base64`) of the last complete block; empty if there is none yet.
 
-    A key that does not begin with its own type is no key: the line was cut or mixed with another one.
+    A key that does not begin with its own type is ignored: the line is truncated or mixed with another.
     """
     blocks = _BLOCK.findall(log)
     if not blocks:
@@ -33,12 +33,12 @@ def host_keys(log: str) -> tuple[str, ...]:
 
 
 def finished(log: str) -> bool:
-    """Return whether cloud-init is through: what it has not printed by now, it will not print."""
+    """Return whether cloud-init has finished. It prints nothing more after that."""
     return _DONE.search(log) is not None
 
 
 def _whole(kind: str, blob: str) -> bool:
-    """Look into the key (RFC 4253, 6.6): fields with their lengths, the first one is the type again."""
+    """Return whether the key is complete (RFC 4253, 6.6): length-prefixed fields, first the type."""
     try:
         data = base64.b64decode(blob, validate=True)
     except (ValueError, binascii.Error):

@@ -1,4 +1,4 @@
-"""What is open to every address because the spec does not limit it. Pure."""
+"""Services that are open to every address because the spec does not restrict them. Pure."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from ipaddress import IPv4Network
 from kbootstrap.core.diagnostics import Diagnostic, Severity
 from kbootstrap.spec.model import Cluster, Spec
 
-EVERYBODY = "0.0.0.0/0"
-"""Who may reach API and SSH where the spec names no networks: both still ask for a key."""
+ALL_ADDRESSES = "0.0.0.0/0"
+"""The allowed range of API and SSH if the spec sets none. Both still require authentication."""
 
 
 def ranges(cidrs: Iterable[IPv4Network]) -> list[str]:
-    """Return networks as text; every address where there are none."""
-    return [str(cidr) for cidr in cidrs] or [EVERYBODY]
+    """Return the networks as text; the range of all addresses if there are none."""
+    return [str(cidr) for cidr in cidrs] or [ALL_ADDRESSES]
 
 
 def warnings(spec: Spec, cluster: Cluster, firewall: str) -> Iterator[Diagnostic]:
-    """Warn where a cloud's firewall lets every address reach API or SSH; no cluster is refused for it.
+    """Warn if the cloud's firewall allows every address to reach API or SSH.
 
-    `firewall` is what the cloud calls it ("security groups").
+    `firewall` is the cloud's name for it ("security groups").
     """
-    doors = (("api", "the API", cluster.api.allowed_cidrs), ("ssh", "SSH", cluster.ssh.allowed_cidrs))
-    for key, name, allowed in doors:
+    services = (("api", "the API", cluster.api.allowed_cidrs), ("ssh", "SSH", cluster.ssh.allowed_cidrs))
+    for key, name, allowed in services:
         if not allowed:
             yield Diagnostic(
                 "KB0355",
-                f"No `{key}.allowed_cidrs` says who may reach {name} of cluster {cluster.name}, so the "
-                f"{firewall} let everybody in.",
-                f"Write `allowed_cidrs:` with the networks that operators come from, or [{EVERYBODY}] where "
-                "everybody is meant.",
+                f"`{key}.allowed_cidrs` is not set for cluster {cluster.name}, so the {firewall} allow every "
+                f"address to reach {name}.",
+                f"Set `allowed_cidrs:` to the networks of the operators, or to [{ALL_ADDRESSES}] for all "
+                "addresses.",
                 spec.source.key(("clusters", cluster.name, key)),
                 severity=Severity.WARNING,
             )

@@ -1,8 +1,8 @@
-"""Host keys of new machines, from their console logs; only where nothing is pinned for the machine yet.
+"""Host keys of new machines, from their console logs. Only machines without a pinned key are read.
 
-cloud-init prints them at the end of the first boot. A cloud may not show consoles, an image may not print
-keys, and the log of an old machine may have lost its beginning: then first contact pins what it shows. A
-cloud that fails to show a console is asked again, and ends no command.
+cloud-init prints the keys at the end of the first boot. A cloud may not provide console logs, an image may
+not print keys, and the log of an old machine may be truncated: then the first SSH connection pins the key. A
+failed request for a console log is repeated, and never fails a command.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from kbootstrap.providers.cloud.console import finished, host_keys
 from kbootstrap.providers.context import ProviderContext
 
 WAIT = 120.0
-"""Seconds from the first look until a machine must have printed its keys; small machines need 85."""
+"""Seconds to wait for the keys of a machine, from the first request; small machines need 85."""
 _POLL = 3.0
 _STEP = "host key"
 
 
 class NoConsole(Enum):
-    """Stands for a console log that the cloud did not give."""
+    """The cloud returned no console log."""
 
     REFUSED = auto()
-    """There is none, or it may not be seen: asking again would not help."""
+    """There is none, or access is denied: another request would not help."""
     FAILED = auto()
-    """The cloud could not show it this time."""
+    """A temporary failure of the cloud."""
 
 
 Console = Callable[[str], Awaitable[str | NoConsole]]
-"""Returns the console log of a machine by its ID; empty while there is none yet."""
+"""Returns the console log of a machine by its ID; empty if there is none yet."""
 
 
 async def known_from_console(
     context: ProviderContext, machines: Mapping[str, str], console: Console, *, wait: bool
 ) -> dict[str, tuple[str, ...]]:
-    """Return the host keys of machines (names by ID) that have no pin yet, by ID.
+    """Return the host keys of machines (names by ID) that have no pinned key yet, by ID.
 
-    With `wait` their first boot is waited for; without it the log is read once.
+    With `wait`, waits for their first boot; otherwise reads the log once.
     """
     pins = KnownHosts(context.space.known_hosts)
     new = {one: name for one, name in machines.items() if not _pinned(pins, name, one)}
@@ -64,7 +64,7 @@ async def _keys(
         log = await console(one)
         late = time.monotonic() >= end
         if log is NoConsole.FAILED and late:
-            report("the cloud fails to show the console; the first contact pins the host key", Status.SKIPPED)
+            report("the cloud returned no console log; the first contact pins the host key", Status.SKIPPED)
             return ()
         if log is NoConsole.REFUSED:
             return ()
@@ -73,7 +73,7 @@ async def _keys(
         if keys or finished(text) or late:
             return keys
         if not reported:
-            report("the machine boots; its console will show the host keys", Status.WAITING)
+            report("waiting for the host keys in the console log while the machine boots", Status.WAITING)
             reported = True
         await asyncio.sleep(_POLL)
 

@@ -1,4 +1,4 @@
-"""The inventory of a cluster in a cloud: from the output contract, and what the cloud shows of machines."""
+"""The inventory of a cluster in a cloud, from the output contract and the machines that the cloud lists."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ SSH_PORT = 22
 
 
 def bastion_name(cluster: Cluster) -> str:
-    """Return the name of a bastion that is a machine of its own."""
+    """Return the name of a dedicated bastion machine."""
     return f"{cluster.name}-bastion"
 
 
-def instances(cluster: Cluster, made: Mapping[str, Any]) -> dict[str, str]:
-    """Return the machines of the output contract: names by ID, including a bastion of its own."""
-    found = {node["instance"]: name for name, node in made["nodes"].items()}
-    bastion = made.get("bastion")
+def instances(cluster: Cluster, contract: Mapping[str, Any]) -> dict[str, str]:
+    """Return the machines of the output contract, including a dedicated bastion: names by ID."""
+    found = {node["instance"]: name for name, node in contract["nodes"].items()}
+    bastion = contract.get("bastion")
     if bastion:
         found.setdefault(bastion["instance"], bastion_name(cluster))
     return found
 
 
 def verify(absent: Mapping[str, KbootstrapError], tolerate_missing: Collection[str]) -> None:
-    """Raise the first error of a machine that must be there; `absent` are errors by name."""
+    """Raise the first error of a required machine. `absent` has errors by name."""
     if missing := [error for name, error in absent.items() if name not in tolerate_missing]:
         raise missing[0]
 
 
 def inventory(
     context: ProviderContext,
-    made: Mapping[str, Any],
+    contract: Mapping[str, Any],
     *,
     user: str,
     absent: Mapping[str, KbootstrapError],
     host_keys: Mapping[str, tuple[str, ...]],
 ) -> Inventory:
-    """Return how to reach the machines: through the bastion, where there is one.
+    """Return the connections to the machines, through the bastion if there is one.
 
-    `made` is `outputs["kbootstrap"]`, `user` logs in to nodes, `absent` are the errors of machines that
-    cannot be reached, by name, `host_keys` the keys that are known from a trusted place, by ID.
+    `contract` is `outputs["kbootstrap"]`, `user` logs in to nodes, `absent` has the errors of unreachable
+    machines by name, `host_keys` has keys from a trusted source by ID.
     """
-    cluster, nodes = context.cluster, made["nodes"]
-    internal = Endpoint(**made["endpoint"]["internal"])
+    cluster, nodes = context.cluster, contract["nodes"]
+    internal = Endpoint(**contract["endpoint"]["internal"])
     names = served_names(cluster, internal)
-    bastion: Mapping[str, Any] | None = made.get("bastion")
+    bastion: Mapping[str, Any] | None = contract.get("bastion")
     identity = named_identity(context)
     identities = (identity,) if identity else ()
-    aliases = instances(cluster, made)
+    aliases = instances(cluster, contract)
     alone = bastion is not None and aliases[bastion["instance"]] not in nodes
     jump = None
     if bastion:
@@ -71,7 +71,7 @@ def inventory(
 
     def machine(name: str, node: Mapping[str, Any]) -> Machine:
         one = node["instance"]
-        # SSH from outside is let in at a node only where that is the bastion (module `security`).
+        # A node accepts SSH from outside only if it is the bastion (module `security`).
         public = node.get("public_address") if jump and not alone else None
         through = None if public else jump
         target = SshTarget(name, public or node["address"], SSH_PORT, user, identities, through)
@@ -82,17 +82,17 @@ def inventory(
         cluster.name,
         {name: machine(name, node) for name, node in nodes.items() if name not in absent},
         internal,
-        _external(made["endpoint"]["external"], internal, names),
+        _external(contract["endpoint"]["external"], internal, names),
         names,
         {name: error for name, error in absent.items() if name in nodes},
     )
 
 
-def _external(told: Mapping[str, Any], internal: Endpoint, names: Collection[str]) -> Endpoint:
-    """Return the operators' side of the API, verified by the registration address.
+def _external(endpoint: Mapping[str, Any], internal: Endpoint, names: Collection[str]) -> Endpoint:
+    """Return the external API endpoint. Its certificate is verified against the registration address.
 
-    The certificate has no name that is known only once it was created: a floating IP, or the DNS name of a
-    load balancer.
+    The certificate does not contain names that are known only after creation: a floating IP, or the DNS name
+    of a load balancer.
     """
-    external = Endpoint(**told)
+    external = Endpoint(**endpoint)
     return external if external.host in names else Endpoint(external.host, external.port, internal.host)

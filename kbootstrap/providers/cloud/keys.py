@@ -1,4 +1,4 @@
-"""SSH keys that a spec names: the private one to log in with, and the public ones that machines accept."""
+"""SSH keys of a spec: the private key for logins, and the public keys that machines accept."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from kbootstrap.spec.references import Reader
 
 
 def named_identity(context: ProviderContext) -> Path | None:
-    """Return the private key that the spec names; None where it names none.
+    """Return the private key of the spec; None if it sets none.
 
-    One that stands in the environment is kept in a file (0600). Raises `CredentialsRefused` when what the
-    spec names is not there.
+    A key from the environment is written to a file (0600). Raises `CredentialsRefused` if the key of the spec
+    does not exist.
     """
     named = context.cluster.ssh.private_key
     if named is None:
@@ -30,7 +30,7 @@ def named_identity(context: ProviderContext) -> Path | None:
 
 
 def public_keys(context: ProviderContext, own: Path | None) -> list[str]:
-    """Return every public key that may log in: that of the private key `own`, then those of the spec."""
+    """Return all authorized public keys: that of the private key `own`, then those of the spec."""
     first = [public_key(own)] if own else []
     reader = _reader(context)
     others = (
@@ -42,7 +42,7 @@ def public_keys(context: ProviderContext, own: Path | None) -> list[str]:
 
 
 def public_key(private: Path) -> str:
-    """Return the public half: the file itself, the `.pub` file beside it, or computed."""
+    """Return the public key: from the file itself, from the `.pub` file beside it, or derived."""
     import asyncssh
 
     from kbootstrap.hosts.keys import public_half
@@ -58,7 +58,7 @@ def public_key(private: Path) -> str:
     except (OSError, asyncssh.KeyImportError) as error:
         raise CredentialsRefused(
             f"the private key {private} cannot be read: {error}",
-            hint=f"for a key with a passphrase put the public one beside it ({beside})",
+            hint=f"for a key with a passphrase, put the public key beside it ({beside})",
             code="KB0609",
         ) from error
 

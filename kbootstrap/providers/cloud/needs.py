@@ -1,4 +1,4 @@
-"""What the machines of a cluster take of a project's quotas: sums, less what is there already. Pure."""
+"""The quota that the missing machines of a cluster need. Pure."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from kbootstrap.providers.cloud.inventory import bastion_name
 from kbootstrap.spec.model import Cluster, Pool, pool_path
 
 OF_MACHINES = ("instances", "cores", "ram", "volumes", "gigabytes")
-"""Resources that machines take; the others belong to the cluster as a whole."""
+"""Resources of machines; all others belong to the cluster as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flavor:
-    """What a machine of a flavor takes: virtual cores, memory in MiB, root disk in GiB."""
+    """The resources of a flavor: virtual cores, memory in MiB, root disk in GiB."""
 
     cores: int
     ram: int
@@ -24,9 +24,9 @@ class Flavor:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """What a cluster has already: the names of its machines, and the number of every other resource.
+    """The existing resources of a cluster: the names of its machines, and the count of every other resource.
 
-    `volumes` are the sizes (GiB) of extra volumes by name: they stay when their machine is gone.
+    `volumes` has the sizes (GiB) of extra volumes by name. They are kept if their machine is deleted.
     """
 
     machines: frozenset[str] = frozenset()
@@ -45,10 +45,10 @@ class Requirements:
 
 
 def machines(cluster: Cluster, *, boot: int | None, bastion: str | None) -> tuple[Requirements, ...]:
-    """Return every machine of a cluster. Pools that grow count as they begin.
+    """Return all machines of a cluster. Autoscaled pools count with their initial size.
 
-    `boot` is the size of boot volumes (GiB) where machines have such, `bastion` the flavor of a bastion that
-    is a machine of its own.
+    `boot` is the size of boot volumes (GiB) if machines have them, `bastion` the flavor of a dedicated
+    bastion machine.
     """
     found = [
         Requirements(
@@ -68,10 +68,10 @@ def machines(cluster: Cluster, *, boot: int | None, bastion: str | None) -> tupl
 def needs(
     every: Sequence[Requirements], others: Mapping[str, int], flavors: Mapping[str, Flavor], present: Present
 ) -> dict[str, int]:
-    """Return how much of each resource must still be created; nothing is 0 in it.
+    """Return how much of each resource must still be created. Contains no zero values.
 
-    `every` are all machines, `others` the sums of everything that is no part of a machine. Flavors that the
-    cloud does not have count as nothing: a finding of its own names them.
+    `every` are all machines, `others` the totals of resources outside machines. Flavors that the cloud does
+    not have count as zero: a separate finding reports them.
     """
     nothing = Flavor(0, 0, 0)
     missing = [machine for machine in every if machine.name not in present.machines]
@@ -91,7 +91,7 @@ def needs(
 
 
 def largest(cluster: Cluster, name: str, flavors: Mapping[str, Flavor], boot: int | None) -> SpecPath:
-    """Return the pool that takes most of a resource; the cluster for what no pool takes."""
+    """Return the spec path of the pool that uses most of a resource, or of the cluster if no pool uses it."""
     if name not in OF_MACHINES:
         return ("clusters", cluster.name)
     boots = (boot,) if boot else ()

@@ -1,6 +1,6 @@
-"""The SSH keys of a cluster in a cloud: those that the spec names, else those of this operator.
+"""The SSH keys of a cluster in a cloud: those of the spec, otherwise those of this operator.
 
-No key is generated: the machines belong to a team and outlive the folder that a generated key would be in.
+No key is generated: the machines belong to a team, and a generated key would be lost with its folder.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from kbootstrap.providers.context import ProviderContext
 
 
 async def authorized_keys(context: ProviderContext, *, optional: bool) -> list[str]:
-    """Return every public key that may log in to new machines.
+    """Return all authorized public keys of new machines.
 
-    Where the spec names none, those of the SSH agent and of ~/.ssh: otherwise no login would be possible.
-    `optional`: the cloud itself puts a key on the machines, so there may be none. Raises `CredentialsRefused`
-    (KB1108) where there is none at all.
+    If the spec sets none, returns the keys of the SSH agent and of ~/.ssh. With `optional` there may be none,
+    because the cloud itself puts a key on the machines. Raises `CredentialsRefused` (KB1108) if no key is
+    found.
     """
     named = public_keys(context, named_identity(context))
     if named or optional:
@@ -26,9 +26,9 @@ async def authorized_keys(context: ProviderContext, *, optional: bool) -> list[s
     if found:
         return list(found)
     raise CredentialsRefused(
-        f"no SSH key may log in to the machines of cluster {context.cluster.name}: the spec names none, and "
-        "there is none here",
-        hint="write `ssh: {authorized_keys: [{file: ~/.ssh/id_ed25519.pub}]}` into the spec, or make a key: "
+        f"no SSH key may log in to the machines of cluster {context.cluster.name}: the spec sets none, and "
+        "neither the SSH agent nor ~/.ssh has one",
+        hint="add `ssh: {authorized_keys: [{file: ~/.ssh/id_ed25519.pub}]}` to the spec, or generate a key: "
         "`ssh-keygen -t ed25519`",
         detail="\n".join(skipped) or None,
         code="KB1108",

@@ -1,7 +1,7 @@
-"""Findings about a project before anything is created in it; what each cloud looks at is its own.
+"""Findings about a project before anything is created in it. Each cloud provider runs its own checks.
 
-Every finding is a line of `doctor`, and where it is a problem also a diagnostic at the line of the spec that
-causes it. What cannot be looked at is a warning and stops nothing.
+Every finding is a line of `doctor`. A problem is also a diagnostic at the line of the spec that causes it. A
+check that cannot run is a warning and does not stop `apply`.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ TITLES = {
     "volumes": "volumes",
     "gigabytes": "volume storage",
 }
-"""Resources that machines take, in words; a cloud adds its own."""
+"""Display names of the resources of machines. Each cloud provider adds its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: `problem` is what stops `apply`, None where all is well."""
+    """The result of one check. `problem` stops `apply`; None if there is none."""
 
     check: Check
     problem: Diagnostic | None = None
@@ -37,9 +37,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """One resource: `limit` is None where there is none, `used` where the cloud does not tell it.
+    """One resource. `limit` is None if there is no limit, `used` if the cloud does not report it.
 
-    `known` is False where the cloud told nothing at all.
+    `known` is False if the cloud reports neither.
     """
 
     name: str
@@ -48,22 +48,22 @@ class Quota:
     known: bool = True
 
     def fits(self, needed: int) -> bool:
-        """Return whether so many more are allowed."""
+        """Return whether the limit allows so many more."""
         return self.limit is None or (self.used or 0) + needed <= self.limit
 
 
 def good(name: str, found: str) -> Finding:
-    """Return a finding that all is well."""
+    """Return a finding without a problem."""
     return Finding(Check(name, ok=True, found=found))
 
 
-def doubtful(name: str, found: str, help_: str = "") -> Finding:
-    """Return a warning: it stops nothing."""
+def warning(name: str, found: str, help_: str = "") -> Finding:
+    """Return a warning; it does not stop `apply`."""
     return Finding(Check(name, ok=None, found=found, help=help_))
 
 
 def bad(name: str, found: str, help_: str, code: str, summary: str, spec: Spec, path: SpecPath) -> Finding:
-    """Return a problem at the place of the spec that causes it."""
+    """Return a problem at the spec path that causes it."""
     reason = f"{name.removeprefix('quota: ').capitalize()}: {found}."
     return Finding(
         Check(name, ok=False, found=found, help=help_),
@@ -72,11 +72,11 @@ def bad(name: str, found: str, help_: str, code: str, summary: str, spec: Spec, 
 
 
 def refuse(cluster: Cluster, findings: Sequence[Finding], *others: Diagnostic | None) -> None:
-    """Raise `SpecInvalid` with everything that stops `apply`; before anything is created."""
+    """Raise `SpecInvalid` with all problems, before anything is created."""
     found = [one for one in (*(finding.problem for finding in findings), *others) if one is not None]
     if found:
         raise SpecInvalid(
-            f"the cloud cannot make cluster {cluster.name} as the spec says; nothing was made",
+            f"the cloud cannot create cluster {cluster.name} as specified; nothing was created",
             diagnostics=in_order(found),
         )
 
@@ -93,8 +93,8 @@ def flavors(
 ) -> Iterator[Finding]:
     """Compare the flavors of all machines with those that the cloud has.
 
-    `bastion` is the place in the spec of a flavor that no pool has, `list_command` shows all flavors. One
-    without a disk of its own is a warning where no boot volumes are wanted.
+    `bastion` is the spec path for a flavor that no pool uses, `list_command` lists all flavors. A flavor
+    without a disk is a warning if there are no boot volumes.
     """
     places: dict[str, SpecPath] = {}
     for pool in (cluster.control_plane, *cluster.pools):
@@ -104,28 +104,28 @@ def flavors(
     missing = [name for name in places if name not in known]
     for name in missing:
         near = difflib.get_close_matches(name, known, n=5, cutoff=0.5) or sorted(known)[:5]
-        help_ = f"there are: {', '.join(near)}; `{list_command}` shows all"
-        yield bad("flavors", f"{name} is not there", help_, code, "Flavor not found", spec, places[name])
+        help_ = f"available: {', '.join(near)}; `{list_command}` lists all"
+        yield bad("flavors", f"{name} does not exist", help_, code, "Flavor not found", spec, places[name])
     small = [name for name, flavor in known.items() if name in places and flavor.disk == 0]
     if small and not any(machine.boot for machine in every):
-        help_ = "write `boot_volume: {size_gib: 20}`, or choose a flavor with a disk"
-        yield doubtful("flavors", f"{', '.join(small)} has no disk, and no boot volume is wanted", help_)
+        help_ = "set `boot_volume: {size_gib: 20}`, or choose a flavor with a disk"
+        yield warning("flavors", f"{', '.join(small)} has no disk, and no boot volume is set", help_)
     elif not missing:
         yield good("flavors", ", ".join(places))
 
 
 def quota(title: str, unit: str, needed: int, row: Quota) -> Check:
-    """Return the line about one quota; not `ok` where the need does not fit."""
+    """Return the check of one quota; not `ok` if the needed amount exceeds it."""
     name, amount = f"quota: {title}", f"{needed}{' ' if unit else ''}{unit} more needed"
     if not row.known:
         help_ = "the web interface of the cloud may show it"
-        found = f"{amount}; the cloud does not tell the quota"
+        found = f"{amount}; the cloud does not report the quota"
         return Check(name, ok=None, found=found, help=help_)
     limit = "no limit" if row.limit is None else f"limit {row.limit}"
     found = f"{amount}, {row.used if row.used is not None else '?'} used, {limit}"
     if row.fits(needed):
         return Check(name, ok=True, found=found)
-    help_ = f"ask the cloud for more {title}, remove what is not needed, or make the cluster smaller"
+    help_ = f"request a larger quota for {title}, delete unused resources, or make the cluster smaller"
     return Check(name, ok=False, found=found, help=help_)
 
 
@@ -138,9 +138,9 @@ def quotas(
     *,
     code: str,
 ) -> Iterator[Finding]:
-    """Compare what is needed with what the project may still have; a resource without a row is passed over.
+    """Compare the needed amounts with the quotas of the project. A resource without a row is skipped.
 
-    `places` say where in the spec the need for each resource comes from.
+    `places` has the spec path that causes the need for each resource.
     """
     for name, number in needed.items():
         row, title = rows.get(name), titles[name]

@@ -1,4 +1,4 @@
-"""Waiting for what a cloud does by itself, in a thread that ends once its result is no longer wanted."""
+"""Waits for operations of a cloud, in a thread that stops when its caller is cancelled."""
 
 from __future__ import annotations
 
@@ -11,35 +11,36 @@ from kbootstrap.core.errors import DeadlinePassed, Interrupted
 
 T = TypeVar("T")
 GONE = 240.0
-"""Seconds for one resource to be gone; load balancers need up to a minute each on busy clouds."""
+"""Seconds for the deletion of one resource; load balancers need up to a minute each on busy clouds."""
 POLL = 2.0
-"""Seconds between two looks."""
+"""Seconds between two requests."""
 
 
-class Pass:
-    """One pass over resources. Python cannot end a thread, so this one looks whether it still shall go on.
+class CancellableWait:
+    """Loops and waits that stop on cancellation. Python cannot end a thread, so the thread checks an event.
 
-    `stopped` is set when its caller gives up: after Ctrl-C or a deadline nothing more is removed or started.
+    `stopped` is set when the caller is cancelled: after Ctrl-C or a deadline nothing more is deleted or
+    started.
     """
 
     def __init__(self, stopped: threading.Event) -> None:
         self._stopped = stopped
 
     def each(self, things: Iterable[T]) -> Iterator[T]:
-        """Go through things; raises `Interrupted` before the next one once it shall not go on."""
+        """Iterate over things. Raises `Interrupted` before the next one after cancellation."""
         for thing in things:
             self.check()
             yield thing
 
     def check(self) -> None:
-        """Raise `Interrupted` once it shall not go on."""
+        """Raise `Interrupted` after cancellation."""
         if self._stopped.is_set():
-            raise Interrupted("nobody waits for the cloud any more")
+            raise Interrupted("the operation in the cloud was cancelled")
 
-    def settled(self, look: Callable[[], Any], busy: Iterable[str], end: float | None = None) -> Any:  # noqa: ANN401 - any resource
-        """Return a resource as soon as its state is none of `busy`; None where it is gone.
+    def until_settled(self, look: Callable[[], Any], busy: Iterable[str], end: float | None = None) -> Any:  # noqa: ANN401 - any resource
+        """Return a resource as soon as its state is none of `busy`; None if it no longer exists.
 
-        At `end` (monotonic; after `GONE` by default) it is returned as it is.
+        At `end` (monotonic; after `GONE` by default) returns it in its current state.
         """
         end, states = end or time.monotonic() + GONE, frozenset(busy)
         while True:
@@ -48,15 +49,15 @@ class Pass:
                 return now
             self._pause()
 
-    def gone(self, kind: str, things: Iterable[Any], look: Callable[[str], Any]) -> None:
-        """Wait until things are gone; `look` gets an ID. Raises `DeadlinePassed` (KB1134) with names."""
+    def until_deleted(self, kind: str, things: Iterable[Any], look: Callable[[str], Any]) -> None:
+        """Wait until things are deleted; `look` takes an ID. Raises `DeadlinePassed` (KB1134) with names."""
         end, left = time.monotonic() + GONE, list(things)
         while left := [thing for thing in left if (now := look(thing.id)) is not None and not deleted(now)]:
             if time.monotonic() >= end:
                 names = ", ".join(f"{thing.name or thing.id}" for thing in left)
                 raise DeadlinePassed(
-                    f"the cloud did not remove within {GONE:.0f} s: {kind} {names}",
-                    hint="run `kbootstrap destroy` again; it resumes where it stopped",
+                    f"the cloud did not delete within {GONE:.0f} s: {kind} {names}",
+                    hint="run `kbootstrap destroy` again; it resumes the deletion",
                     code="KB1134",
                 )
             self._pause()
@@ -67,10 +68,10 @@ class Pass:
 
 
 def state(thing: Any) -> str:  # noqa: ANN401 - a resource of any kind
-    """Return the state that tells whether a resource may be changed; in upper case."""
+    """Return the state that determines whether a resource can be changed, in upper case."""
     return str(getattr(thing, "provisioning_status", None) or getattr(thing, "status", None)).upper()
 
 
 def deleted(thing: Any) -> bool:  # noqa: ANN401 - a resource of any kind
-    """Return whether a resource that the cloud still shows is gone."""
+    """Return whether a resource that the cloud still lists is deleted."""
     return state(thing) in {"DELETED", "SOFT_DELETED"}

@@ -1,19 +1,19 @@
-"""The `local` provider: nodes are containers on this machine, made with Docker or Podman.
+"""The `local` provider: nodes are containers on this machine, created with Docker or Podman.
 
 | module         | part                                                                     |
 |----------------|--------------------------------------------------------------------------|
-| `render`       | the rendered root                                                        |
-| `engine`       | which engine is there, and what it is like                               |
-| `options`      | what a node needs to run systemd and kubelet with this engine            |
-| `image`        | the node image, made from `node/`                                        |
-| `containers`   | containers and networks as the engine tells of them                      |
-| `claims`       | names, ports and addresses that somebody else uses                       |
+| `render`       | the rendered root module                                                 |
+| `engine`       | detects the container engine and its properties                          |
+| `options`      | options of the engine that nodes need to run systemd and kubelet         |
+| `image`        | the node image, built from `node/`                                       |
+| `containers`   | client for containers and networks of the engine                         |
+| `claims`       | checks that names, ports and addresses are free                          |
 | `keys`         | the SSH key                                                              |
-| `machines`     | inventory, drift, cleanup                                                |
-| `adoption`     | what is there although no state knows it                                 |
+| `machines`     | inventory, missing resources, cleanup                                    |
+| `adoption`     | finds existing resources after the state is lost                         |
 | `checks`       | lines of `doctor`                                                        |
-| `hints`        | what the engine's words in failures of OpenTofu mean                     |
-| `provider`     | the contract of `providers/model.py`                                     |
+| `hints`        | explains error messages of the engine in failures of OpenTofu            |
+| `provider`     | implements the contract of `providers/model.py`                          |
 """
 
 from __future__ import annotations

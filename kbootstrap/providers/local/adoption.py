@@ -1,7 +1,7 @@
-"""What the engine has of a cluster that no state knows: containers and network, found by names and marks.
+"""Finds containers and the network of a cluster that are in no state, by names and labels.
 
-The mark `kbootstrap.instance` of each is the ID that the state had for it. Nothing is made: the scripts of
-the modules leave alone what `KBOOTSTRAP_ADOPT` names.
+The label `kbootstrap.instance` of each is its ID in the lost state. Nothing is created: the scripts of the
+modules skip the names in `KBOOTSTRAP_ADOPT`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from kbootstrap.spec.model import CONTROL_PLANE, Cluster, Node, Spec
 from kbootstrap.spec.topology import endpoint_address
 
 VARIABLE = "KBOOTSTRAP_ADOPT"
-"""Names of containers and networks that exist, with blanks between them."""
+"""Names of existing containers and networks, separated by spaces."""
 
 
 async def find(context: ProviderContext, containers: Containers) -> Adoptable:
-    """Look at what is there."""
+    """Return the existing containers and the network of the cluster."""
     spec, cluster, nodes = context.spec, context.cluster, context.nodes
     owner, own = str(context.space.root), endpoint_name(cluster)
     marked = await containers.labelled({SPEC: spec.name, CLUSTER: cluster.name})
@@ -32,7 +32,7 @@ async def find(context: ProviderContext, containers: Containers) -> Adoptable:
     things = [*network[0], *_endpoint(there.get(own)), *_nodes(cluster, nodes, there)]
     wanted = {node.name: str(node.address) for node in nodes} | {own: str(endpoint_address(cluster))}
     problems = [
-        f"{name} has the address {', '.join(sorted(one.addresses))}, and the spec gives it {wanted[name]}"
+        f"{name} has the address {', '.join(sorted(one.addresses))}, and the spec assigns {wanted[name]}"
         for name, one in there.items()
         if name in wanted and one.addresses and wanted[name] not in one.addresses
     ]
@@ -53,7 +53,7 @@ async def _network(
         return [], []
     wrong = cluster.network is not None and cluster.network.cidr not in found.subnets
     have = ", ".join(map(str, found.subnets))
-    problems = [f"the network {name} is {have}, and the spec wants another one"] if wrong else []
+    problems = [f"the network {name} is {have}, and the spec defines another range"] if wrong else []
     mark = found.labels.get(INSTANCE, "")
     return [ExistingResource("module.network.terraform_data.network", name, mark)] if mark else [], problems
 

@@ -1,4 +1,4 @@
-"""Capabilities of the kernel that a node may have: those that Docker 20.10 knows.
+"""Kernel capabilities that a node may have: those that Docker 20.10 supports.
 
 kubelet, systemd and CNI plugins need none of the later ones (PERFMON, BPF, CHECKPOINT_RESTORE).
 """
@@ -51,7 +51,7 @@ NAMES = (
 
 
 def available(*, elsewhere: bool) -> tuple[str, ...]:
-    """Return those of this machine's bounding set (`/proc/self/status`); all for an engine elsewhere."""
+    """Return this machine's bounding set (`/proc/self/status`); all capabilities for a remote engine."""
     status = Path("/proc/self/status")
     if elsewhere or not status.is_file():
         return NAMES

@@ -1,4 +1,4 @@
-"""Lines of `doctor` about this machine: engine, image, port, room."""
+"""Checks of `doctor` for this machine: engine, image, port, disk, memory."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from kbootstrap.spec.model import Cluster
 GIB = 1024**3
 _SERVER = 1.2
 _AGENT = 0.5
-"""GiB of memory that a node takes: measured with k3s 1.32 and its packaged components."""
+"""GiB of memory that a node uses: measured with k3s 1.32 and its packaged components."""
 _DISK = 2.0
-"""GiB of disk that a node takes: program, images unpacked, etcd."""
+"""GiB of disk that a node uses: program, unpacked images, etcd."""
 _INSTANCES = 32
 """inotify instances that a node uses (systemd, kubelet, containerd, pods); Linux allows 128 by default."""
 
 
 async def check(context: ProviderContext) -> tuple[Check, ...]:
-    """Look, and change nothing."""
+    """Return the checks. Read-only."""
     cluster = context.cluster
     try:
         engine = await detect(cluster.provider.settings.get("engine"), context)
@@ -50,7 +50,7 @@ async def _image(engine: Engine, context: ProviderContext) -> Check:
         return Check("node image", ok=True, found=name)
     mmdebstrap = context.runner.which("mmdebstrap") is not None and os.geteuid() == 0
     ways = "pulled base image or Debian packages" if mmdebstrap else "pulled base image"
-    return Check("node image", ok=None, found="not made yet", help=f"`apply` makes it once ({ways})")
+    return Check("node image", ok=None, found="not built yet", help=f"`apply` builds it once ({ways})")
 
 
 async def _port(engine: Engine, context: ProviderContext) -> Check:
@@ -62,22 +62,22 @@ async def _port(engine: Engine, context: ProviderContext) -> Check:
         return Check("API port", ok=True, found=f"{port}, used by {own}")
     chosen = cluster.provider.settings.get("api_port")
     if chosen is None:
-        return Check("API port", ok=True, found="chosen by names; verified by `plan`")
+        return Check("API port", ok=True, found="derived from names; verified by `plan`")
     if await asyncio.to_thread(free, chosen):
         return Check("API port", ok=True, found=f"{chosen} is free")
-    return Check("API port", ok=False, found=f"{chosen} is taken", help="choose another `api_port`")
+    return Check("API port", ok=False, found=f"{chosen} is in use", help="choose another `api_port`")
 
 
 def _disk(engine: Engine, nodes: int) -> Check:
     folder = Path(engine.storage)
     if engine.remote or not folder.is_dir():
-        return Check("disk", ok=None, found="inside the engine's own machine")
+        return Check("disk", ok=None, found="on the virtual machine of the engine")
     have, need = shutil.disk_usage(folder).free / GIB, _DISK * nodes
     return Check(
         "disk",
         ok=have >= need,
-        found=f"{have:.0f} GiB free in {folder}; {nodes} nodes take about {need:.0f}",
-        help="" if have >= need else f"free some room (`{engine.command} system df` shows what takes it)",
+        found=f"{have:.0f} GiB free in {folder}; {nodes} nodes need about {need:.0f}",
+        help="" if have >= need else f"free disk space (`{engine.command} system df` shows what uses it)",
     )
 
 
@@ -87,13 +87,13 @@ def _memory(cluster: Cluster, engine: Engine) -> Check:
     return Check(
         "memory",
         ok=True if have >= need else None,
-        found=f"{have:.0f} GiB; this cluster takes about {need:.1f}",
-        help="" if have >= need else "use fewer nodes, or give the engine's machine more memory",
+        found=f"{have:.0f} GiB; this cluster needs about {need:.1f}",
+        help="" if have >= need else "use fewer nodes, or give the machine of the engine more memory",
     )
 
 
 def _inotify(engine: Engine, nodes: int) -> tuple[Check, ...]:
-    """Warn where nodes cannot raise the limit themselves."""
+    """Warn if nodes cannot raise the limit themselves."""
     limit = Path("/proc/sys/fs/inotify/max_user_instances")
     if engine.remote or not engine.rootless or not limit.is_file():
         return ()
@@ -104,7 +104,7 @@ def _inotify(engine: Engine, nodes: int) -> tuple[Check, ...]:
         Check(
             "inotify",
             ok=None,
-            found=f"{have} instances for each user; {nodes} nodes may need {need}",
-            help=f"`sudo sysctl fs.inotify.max_user_instances={max(need, 512)}` before pods need more",
+            found=f"{have} instances per user; {nodes} nodes may need {need}",
+            help=f"raise the limit: `sudo sysctl fs.inotify.max_user_instances={max(need, 512)}`",
         ),
     )

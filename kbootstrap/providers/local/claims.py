@@ -1,4 +1,4 @@
-"""What must be free before a cluster can be made here: names, addresses, the API's port."""
+"""Checks that names, addresses and the API port are free before a cluster is created on this machine."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def network_name(spec: str, cluster: str) -> str:
 
 
 def node_names(cluster: Cluster) -> tuple[str, ...]:
-    """Return the names of all nodes; addresses play no part, so no lock is needed."""
+    """Return the names of all nodes. They do not depend on addresses, so no lock is needed."""
     pools = (cluster.control_plane, *cluster.pools)
     return tuple(f"{cluster.name}-{p.born}-{n}" for p in pools for n in range(1, p.nodes + 1))
 
 
 async def verify(context: ProviderContext, containers: Containers) -> None:
-    """Raise `PrerequisiteMissing` for the first thing that somebody else uses."""
+    """Raise `PrerequisiteMissing` for the first name, address or port that is in use elsewhere."""
     owner = str(context.space.root)
     spec, cluster = context.spec, context.cluster
     await _names(spec, cluster, containers, owner)
@@ -44,9 +44,10 @@ async def verify(context: ProviderContext, containers: Containers) -> None:
 
 
 def belongs(labels: Mapping[str, str], spec: str, cluster: str, owner: str) -> bool:
-    """Return whether a container or network is this cluster's.
+    """Return whether a container or network belongs to this cluster.
 
-    A cluster whose folder is gone belongs to whoever makes it again: the folder was moved, or deleted.
+    If the owner's folder no longer exists (it was moved or deleted), the cluster belongs to the folder that
+    creates it again.
     """
     marked = labels.get(OWNER, owner)
     return (labels.get(SPEC), labels.get(CLUSTER)) == (spec, cluster) and (
@@ -100,8 +101,8 @@ async def _port(containers: Containers, context: ProviderContext) -> None:
         return
     holder = await _port_holder(port, containers, context)
     raise PrerequisiteMissing(
-        f"port {port} of this machine, where the API of cluster {cluster.name} must answer, is taken{holder}",
-        hint="stop what uses the port, or choose another one: `provider: {local: {api_port: PORT}}`",
+        f"port {port} of this machine, which the API of cluster {cluster.name} needs, is in use{holder}",
+        hint="stop the program that uses the port, or set another one: `provider: {local: {api_port: PORT}}`",
         code="KB0606",
     )
 
@@ -118,15 +119,15 @@ def free(port: int) -> bool:
 
 
 async def _port_holder(port: int, containers: Containers, context: ProviderContext) -> str:
-    """Name who listens: a container, or the process where `ss` may see it."""
+    """Return what listens on the port: a container, or a process if `ss` can show it."""
     for container in await containers.all():
         if container.running and port in container.ports.values():
             return f" by the container {container.name}"
     if context.runner.which("ss"):
         argv = ["ss", "-Hltnp", f"sport = :{port}"]
-        with contextlib.suppress(KbootstrapError):  # one that cannot be run only names no process
-            told = await context.runner.run(argv, deadline=_ASK, check=False)
-            if found := re.search(r'\(\("([^"]+)",pid=(\d+)', told.stdout):
+        with contextlib.suppress(KbootstrapError):  # without `ss` the process stays unknown
+            result = await context.runner.run(argv, deadline=_ASK, check=False)
+            if found := re.search(r'\(\("([^"]+)",pid=(\d+)', result.stdout):
                 return f" by {found[1]} (process {found[2]})"
     return ""
 

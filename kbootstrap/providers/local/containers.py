@@ -1,4 +1,4 @@
-"""Containers and networks, as both engines tell of them (`inspect`)."""
+"""Client for containers and networks of both engines (`inspect`)."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ CLUSTER = "kbootstrap.cluster"
 NODE = "kbootstrap.node"
 INSTANCE = "kbootstrap.instance"
 OWNER = "kbootstrap.owner"
-"""Labels. OWNER is the folder of the cluster's root: two checkouts of one spec are two owners."""
+"""Labels. OWNER is the folder of the cluster's root module: two checkouts of one spec are two owners."""
 
 _NOT_THERE = re.compile("could not find|could not be found|no such file|not found", re.IGNORECASE)
-"""What `cp` of Docker and Podman says of a file that is not in the container."""
+"""Errors of `cp` in Docker and Podman for a file that does not exist."""
 _ASK = 60.0
 _ACT = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container. `ports` maps the container's TCP ports to those of the loopback address.
+    """One container. `ports` maps the container's TCP ports to ports of the loopback address.
 
-    `addresses` are those that it has, or was told to have while it is stopped.
+    `addresses` are its current addresses, and those configured for it while it is stopped.
     """
 
     name: str
@@ -51,7 +51,7 @@ class EngineNetwork:
 
 
 class Containers:
-    """Asks one engine, and tells it to do things. Names and filters are as its command line has them."""
+    """Runs commands of one engine. Names and filters have the format of its command line."""
 
     def __init__(self, engine: Engine, runner: Runner) -> None:
         self.engine = engine
@@ -60,81 +60,81 @@ class Containers:
     async def named(self, names: Iterable[str]) -> dict[str, Container]:
         """Return those of `names` that exist, by name."""
         wanted = set(names)
-        told = await self._tell("ps", "--all", "--format", "{{.Names}}", deadline=_ASK)
-        there = [name for name in told.split() if name in wanted]
+        output = await self._run("ps", "--all", "--format", "{{.Names}}", deadline=_ASK)
+        there = [name for name in output.split() if name in wanted]
         return {container.name: container for container in await self._inspect(there)}
 
     async def labelled(self, labels: Mapping[str, str]) -> tuple[Container, ...]:
         """Return every container that has all of `labels`."""
-        told = await self._tell("ps", "--all", "--quiet", "--no-trunc", *_filters(labels), deadline=_ASK)
-        return await self._inspect(told.split())
+        output = await self._run("ps", "--all", "--quiet", "--no-trunc", *_filters(labels), deadline=_ASK)
+        return await self._inspect(output.split())
 
     async def all(self) -> tuple[Container, ...]:
         """Return every container of the engine."""
         return await self.labelled({})
 
     async def start(self, names: Iterable[str]) -> None:
-        """Start containers that exist; those that run are left alone."""
+        """Start existing containers. Running containers are not changed."""
         wanted = list(names)
         if wanted:
-            await self._tell("start", *wanted, deadline=_ACT)
+            await self._run("start", *wanted, deadline=_ACT)
 
     async def read(self, name: str, path: str) -> str:
-        """Return a file of a running container; empty when it is not there."""
+        """Return a file of a running container; empty if it does not exist."""
         argv = [self.engine.program, "exec", name, "cat", path]
-        told = await self._runner.run(argv, deadline=_ASK, check=False)
-        return told.stdout if told.status == 0 else ""
+        result = await self._runner.run(argv, deadline=_ASK, check=False)
+        return result.stdout if result.status == 0 else ""
 
     async def append(self, container: str, path: str, content: bytes) -> None:
-        """Add to a file of a running container."""
+        """Append to a file of a running container."""
         script = ["sh", "-c", 'cat >> "$1"', "sh", path]
         argv = [self.engine.program, "exec", "--interactive", container, *script]
         await self._runner.run(argv, deadline=_ASK, stdin=content)
 
     async def has(self, container: str, path: str) -> bool:
-        """Return whether a container, running or not, has a file."""
+        """Return whether a running or stopped container has a file."""
         argv = [self.engine.program, "cp", f"{container}:{path}", "-"]
-        told = await self._runner.run(argv, deadline=_ASK, check=False)
-        if told.status == 0:
+        result = await self._runner.run(argv, deadline=_ASK, check=False)
+        if result.status == 0:
             return True
-        if _NOT_THERE.search(told.stderr):
+        if _NOT_THERE.search(result.stderr):
             return False
         raise KbootstrapError(
-            f"{self.engine.command} cannot tell whether the container {container[:12]} has {path}",
-            hint=f"look at the container with `{self.engine.command} inspect {container[:12]}`",
-            detail=told.tail or None,
+            f"{self.engine.command} cannot determine whether the container {container[:12]} has {path}",
+            hint=f"inspect the container with `{self.engine.command} inspect {container[:12]}`",
+            detail=result.tail or None,
         )
 
     async def remove(self, ids: Iterable[str]) -> None:
         """Remove containers with their anonymous volumes."""
         wanted = list(ids)
         if wanted:
-            # Podman would wait ten seconds for a clean stop first; Docker does not.
+            # Without this option Podman waits ten seconds for a clean stop; Docker does not.
             now = ["--time=0"] if self.engine.command == "podman" else []
-            await self._tell("rm", "--force", "--volumes", *now, *wanted, deadline=_ACT)
+            await self._run("rm", "--force", "--volumes", *now, *wanted, deadline=_ACT)
 
     async def networks(self) -> tuple[EngineNetwork, ...]:
         """Return every network of the engine."""
-        ids = (await self._tell("network", "ls", "--quiet", deadline=_ASK)).split()
+        ids = (await self._run("network", "ls", "--quiet", deadline=_ASK)).split()
         if not ids:
             return ()
         argv = [self.engine.program, "network", "inspect", *ids]
-        told = await self._runner.run(argv, deadline=_ASK, check=False)
-        return tuple(_network(item) for item in _items(told.stdout))
+        result = await self._runner.run(argv, deadline=_ASK, check=False)
+        return tuple(_network(item) for item in _items(result.stdout))
 
     async def remove_network(self, name: str) -> None:
         """Remove a network."""
-        await self._tell("network", "rm", name, deadline=_ACT)
+        await self._run("network", "rm", name, deadline=_ACT)
 
     async def _inspect(self, names: list[str]) -> tuple[Container, ...]:
         if not names:
             return ()
-        # What went away in between is an error beside the answer about the others.
+        # A container that was deleted in between is an error, but the output still has the others.
         argv = [self.engine.program, "container", "inspect", *names]
-        told = await self._runner.run(argv, deadline=_ASK, check=False)
-        return tuple(_container(item) for item in _items(told.stdout))
+        result = await self._runner.run(argv, deadline=_ASK, check=False)
+        return tuple(_container(item) for item in _items(result.stdout))
 
-    async def _tell(self, *arguments: str, deadline: float) -> str:
+    async def _run(self, *arguments: str, deadline: float) -> str:
         return (await self._runner.run([self.engine.program, *arguments], deadline=deadline)).stdout
 
 
@@ -168,12 +168,12 @@ def _container(item: Mapping[str, Any]) -> Container:
 
 def _addresses(item: Mapping[str, Any]) -> Iterator[str]:
     for joined in ((item.get("NetworkSettings") or {}).get("Networks") or {}).values():
-        told = (joined.get("IPAMConfig") or {}).get("IPv4Address")
-        yield from filter(None, (joined.get("IPAddress"), told))
+        configured = (joined.get("IPAMConfig") or {}).get("IPv4Address")
+        yield from filter(None, (joined.get("IPAddress"), configured))
 
 
 def _network(item: Mapping[str, Any]) -> EngineNetwork:
-    """Read Docker's form (`Name`, `IPAM`) and Podman's (`name`, `subnets`)."""
+    """Parse the format of Docker (`Name`, `IPAM`) or of Podman (`name`, `subnets`)."""
     configs = (item.get("IPAM") or {}).get("Config") or item.get("subnets") or ()
     written = (str(config.get("Subnet") or config.get("subnet") or "") for config in configs)
     found = (ip_network(text, strict=False) for text in written if text)

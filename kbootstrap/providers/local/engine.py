@@ -1,4 +1,4 @@
-"""Finds the container engine of this machine and what it is like."""
+"""Detects the container engine of this machine and its properties."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from kbootstrap.providers.context import ProviderContext
 Name = Literal["docker", "podman"]
 NAMES: tuple[Name, ...] = ("docker", "podman")
 _ANSWER = 20.0
-"""Seconds. A sleeping Podman machine or a daemon started by its socket needs some."""
+"""Seconds. A sleeping Podman machine or a socket-activated daemon needs some time."""
 _START = {
     "docker": "start it (Linux: `sudo systemctl start docker`; elsewhere: open Docker Desktop)",
-    "podman": "see what `podman info` says (macOS and Windows: `podman machine start`)",
+    "podman": "run `podman info` for the reason (macOS and Windows: `podman machine start`)",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """An engine that answers. `cgroup` is 1 or 2; `storage` its folder of images and containers.
+    """A running engine. `cgroup` is 1 or 2; `storage` is its folder of images and containers.
 
-    `remote` says that containers run in another machine than this process (Docker Desktop, Podman machine, or
-    a daemon named by DOCKER_HOST). `identity` changes when what works with it may have changed. `path` is
-    the program where the first of its name on PATH cannot be used, else empty.
+    `remote`: containers run on another machine than this process (Docker Desktop, Podman machine, or a daemon
+    set by DOCKER_HOST). `identity` changes if the options that work with the engine may have changed. `path`
+    is the program if the first one with its name on PATH cannot be used, otherwise empty.
     """
 
     command: Name
@@ -45,7 +45,7 @@ class Engine:
 
     @property
     def program(self) -> str:
-        """What is run."""
+        """The program to run."""
         return self.path or self.command
 
     def __str__(self) -> str:
@@ -53,9 +53,10 @@ class Engine:
 
 
 async def detect(setting: str | None, context: ProviderContext) -> Engine:
-    """Return the engine to use: the spec's setting, else KBOOTSTRAP_ENGINE, else what made this cluster.
+    """Return the engine to use: of the spec, of KBOOTSTRAP_ENGINE, or the one that created this cluster.
 
-    Where nobody says anything, the first that answers, Docker before Podman. Raises `PrerequisiteMissing`.
+    If none is set, returns the first engine that responds, Docker before Podman. Raises
+    `PrerequisiteMissing`.
     """
     chosen = _chosen(setting, context)
     if chosen:
@@ -71,18 +72,18 @@ async def detect(setting: str | None, context: ProviderContext) -> Engine:
     if failures:
         raise failures[0]
     raise PrerequisiteMissing(
-        "no container engine is on this machine: neither docker nor podman is on PATH",
+        "this machine has no container engine: neither docker nor podman is on PATH",
         hint="install one of them (Debian and Ubuntu: `sudo apt install docker.io`, or `podman`)",
         code="KB0601",
     )
 
 
 def remember(engine: Engine, space: ClusterSpace) -> None:
-    """Keep which engine makes this cluster, so that a second engine on the machine does not take over."""
-    files.write_if_changed(_memory(space), f"{engine.command}\n")
+    """Record the engine of this cluster, so that later runs use it even if another engine is installed."""
+    files.write_if_changed(_record(space), f"{engine.command}\n")
 
 
-def _memory(space: ClusterSpace) -> Path:
+def _record(space: ClusterSpace) -> Path:
     return space.run / "engine"
 
 
@@ -91,8 +92,8 @@ def _chosen(setting: str | None, context: ProviderContext) -> Name | None:
         ("provider.local.engine", setting if setting != "auto" else None),
         ("KBOOTSTRAP_ENGINE", context.env.get("KBOOTSTRAP_ENGINE")),
     ]
-    if _memory(context.space).is_file():
-        sources.append((str(_memory(context.space)), _memory(context.space).read_text("utf-8").strip()))
+    if _record(context.space).is_file():
+        sources.append((str(_record(context.space)), _record(context.space).read_text("utf-8").strip()))
     for where, value in sources:
         if not value or value == "auto":
             continue
@@ -100,8 +101,8 @@ def _chosen(setting: str | None, context: ProviderContext) -> Name | None:
             if value == name:
                 return name
         raise PrerequisiteMissing(
-            f"{where} names the container engine '{value}', which kbootstrap does not know",
-            hint="it knows docker and podman",
+            f"{where} has the value '{value}', which is not a supported container engine",
+            hint="supported engines: docker, podman",
             code="KB0601",
         )
     return None
@@ -117,7 +118,7 @@ async def _ask(name: Name, runner: Runner) -> Engine:
     places = runner.places(name)
     failures: list[PrerequisiteMissing] = []
     for place in places:
-        # The first one is known by its name, so that nothing changes where it works.
+        # The usual case: run the engine by its name.
         program = name if len(places) == 1 else str(place)
         try:
             found = await _ask_program(name, program, runner)
@@ -130,10 +131,10 @@ async def _ask(name: Name, runner: Runner) -> Engine:
 
 async def _ask_program(name: Name, program: str, runner: Runner) -> Engine:
     try:
-        told = await runner.run([program, "info", "--format", "{{json .}}"], deadline=_ANSWER, check=False)
+        result = await runner.run([program, "info", "--format", "{{json .}}"], deadline=_ANSWER, check=False)
     except DeadlinePassed as error:
         raise PrerequisiteMissing(
-            f"{name} did not answer within {_ANSWER:.0f} s", hint=_START[name], code="KB0602"
+            f"{name} did not respond within {_ANSWER:.0f} s", hint=_START[name], code="KB0602"
         ) from error
     except PrerequisiteMissing as error:
         raise PrerequisiteMissing(
@@ -143,27 +144,27 @@ async def _ask_program(name: Name, program: str, runner: Runner) -> Engine:
             code="KB0601",
         ) from error
     try:
-        info = json.loads(told.stdout)
+        info = json.loads(result.stdout)
     except ValueError:
         info = None
     if not isinstance(info, dict):
         info = {}
-    trouble = "\n".join(info.get("ServerErrors") or ()) or (told.tail if told.status else "")
-    if trouble or not info:
-        raise _no_answer(name, trouble)
+    error_text = "\n".join(info.get("ServerErrors") or ()) or (result.tail if result.status else "")
+    if error_text or not info:
+        raise _no_answer(name, error_text)
     return _podman(info) if name == "podman" or "host" in info else _docker(info)
 
 
-def _no_answer(name: Name, said: str) -> PrerequisiteMissing:
-    if "permission denied" in said.lower():
+def _no_answer(name: Name, output: str) -> PrerequisiteMissing:
+    if "permission denied" in output.lower():
         return PrerequisiteMissing(
-            f"this user may not talk to {name}",
+            f"this user has no permission to connect to {name}",
             hint="run `sudo usermod -aG docker $USER` and log in again, or use rootless Docker or Podman",
-            detail=said,
+            detail=output,
             code="KB0603",
         )
     return PrerequisiteMissing(
-        f"{name} is installed, but does not answer", hint=_START[name], detail=said or None, code="KB0602"
+        f"{name} is installed, but does not respond", hint=_START[name], detail=output or None, code="KB0602"
     )
 
 

@@ -1,4 +1,4 @@
-"""What words of Docker and Podman in failures of OpenTofu mean, as a table: the first that matches counts.
+"""Explains error messages of Docker and Podman in failures of OpenTofu. The first match applies.
 
 Wording: libnetwork and the daemon of Docker, netavark and Podman.
 """
@@ -13,14 +13,14 @@ HINTS = (
         r"port is already allocated|ports are not available"
         r"|(?:listen|bind|port).{0,80}address already in use",
         "KB0513",
-        "Stop what uses the port, or choose another one in the spec (`provider.local.api_port`).",
+        "Stop the program that uses the port, or set another one in the spec (`provider.local.api_port`).",
         PrerequisiteMissing,
     ),
     hint(
         r"cannot connect to the docker daemon|docker daemon running|cannot connect to podman"
         r"|(?:docker|podman): (?:command )?not found|connect to the docker (?:daemon|api)",
         "KB0512",
-        "Start the container engine, then run the same command again; `kbootstrap doctor` looks at it.",
+        "Start the container engine, then run the same command again; `kbootstrap doctor` checks it.",
         PrerequisiteMissing,
     ),
     hint(
@@ -34,11 +34,11 @@ HINTS = (
         r"name .{0,120}already in use|is already in use by container|network with name .{0,80}already exists"
         r"|daemon: address already in use|address .{0,60}already allocated",
         "KB0517",
-        "Something else has a name or address of this cluster. Remove it, or rename the cluster.",
+        "A name or address of this cluster is in use. Remove the other resource, or rename the cluster.",
     ),
     hint(
         r"no such image",
         "KB0511",
-        "Check the name in the spec against what the engine has.",
+        "Compare the name in the spec with the images of the engine.",
     ),
 )

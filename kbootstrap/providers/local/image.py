@@ -1,8 +1,8 @@
-"""The node image: made once from `node/`, named by the hash of what it is made of, kept by the engine.
+"""The node image: built once from `node/`, tagged with the hash of its sources, stored by the engine.
 
-Two ways lead to the same image: a Dockerfile, where its base image can be pulled, and Debian packages
-(mmdebstrap), where only a package mirror is in reach. The file system that mmdebstrap makes is kept in our
-cache too, so that another engine, or a fresh one, need not build again.
+There are two ways to build the same image: from a Dockerfile if its base image can be pulled, and from Debian
+packages (mmdebstrap) if only a package mirror is reachable. The file system from mmdebstrap is also cached,
+so that another or a new engine does not need to build it again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from kbootstrap.core.events import Status
 from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.local import rootfs
 from kbootstrap.providers.local.engine import Engine
-from kbootstrap.providers.local.progress import log_lines, tell
+from kbootstrap.providers.local.progress import log_lines, report
 
 NODE = Path(__file__).parent / "node"
 REPOSITORY = "kbootstrap-node"
@@ -33,13 +33,13 @@ _CHANGES = (
     "ENV container=docker LANG=C.UTF-8",
     "EXPOSE 22",
 )
-"""What the Dockerfile says of the image itself. The stop signal is given at `run`: import cannot set it."""
+"""The image settings of the Dockerfile. The stop signal is set by `run`: import cannot set it."""
 
 
 def sources() -> dict[str, tuple[bytes, int]]:
-    """Return what the image is made of: content and mode by path below `node/`.
+    """Return the sources of the image: content and mode by path below `node/`.
 
-    Modes follow from the place, because a wheel does not keep them.
+    The modes are derived from the paths, because a wheel does not preserve them.
     """
     found: dict[str, tuple[bytes, int]] = {}
     for path in sorted(NODE.rglob("*")):
@@ -66,26 +66,26 @@ async def exists(engine: Engine, context: ProviderContext) -> bool:
 
 
 async def ensure(engine: Engine, context: ProviderContext) -> str:
-    """Return the image's name; make it when the engine does not have it.
+    """Return the name of the image; build it if the engine does not have it.
 
-    Two runs at once make it once. Raises `PrerequisiteMissing` where no way is open.
+    Concurrent runs build it once. Raises `PrerequisiteMissing` if it cannot be built.
     """
     name = image_name()
     if await exists(engine, context):
         return name
     started = time.monotonic()
-    tell(context, Status.STARTED, f"making {name} for {engine}; once, a minute or two")
+    report(context, Status.STARTED, f"building {name} for {engine}; needed once, takes a minute or two")
     try:
         async with held(
-            context.cache / "local" / "image.lock", lambda who: tell(context, Status.WAITING, who)
+            context.cache / "local" / "image.lock", lambda holder: report(context, Status.WAITING, holder)
         ):
             if not await exists(engine, context):
                 await _make(engine, name, context)
     except BaseException:
-        tell(context, Status.FAILED, None)
+        report(context, Status.FAILED, None)
         raise
-    tell(context, Status.DONE, name, time.monotonic() - started)
-    await _forget_older(engine, name, context)
+    report(context, Status.DONE, name, time.monotonic() - started)
+    await _remove_older(engine, name, context)
     return name
 
 
@@ -102,20 +102,20 @@ async def _make(engine: Engine, name: str, context: ProviderContext) -> None:
                 return
             kept = await rootfs.make(name, build, why, context)
         changes = [part for change in _CHANGES for part in ("--change", change)]
-        tell(context, Status.WAITING, f"importing it into {engine.command}")
+        report(context, Status.WAITING, f"importing the image into {engine.command}")
         await context.runner.run([engine.program, "import", *changes, str(kept), name], deadline=_IMPORT)
 
 
 async def _build(engine: Engine, name: str, build: Path, context: ProviderContext) -> str:
-    """Build from the Dockerfile; return why it cannot be done, empty when it was."""
-    there = await context.runner.run([engine.program, "image", "inspect", BASE], deadline=_ASK, check=False)
+    """Build from the Dockerfile. Return the reason of a failure; empty on success."""
+    base = await context.runner.run([engine.program, "image", "inspect", BASE], deadline=_ASK, check=False)
     try:
-        if there.status:
-            tell(context, Status.WAITING, f"pulling {BASE}")
+        if base.status:
+            report(context, Status.WAITING, f"pulling {BASE}")
             pulled = await context.runner.run([engine.program, "pull", BASE], deadline=_PULL, check=False)
             if pulled.status:
                 return pulled.tail
-        tell(context, Status.WAITING, "building it from its Dockerfile")
+        report(context, Status.WAITING, "building the image from its Dockerfile")
         argv = [engine.program, "build", "--tag", name, str(build)]
         built = await context.runner.run(argv, deadline=_BUILD, check=False, on_line=log_lines(context))
     except DeadlinePassed as error:
@@ -123,11 +123,11 @@ async def _build(engine: Engine, name: str, build: Path, context: ProviderContex
     return built.tail if built.status else ""
 
 
-async def _forget_older(engine: Engine, name: str, context: ProviderContext) -> None:
-    """Remove images of earlier versions; one that a container uses stays (the engine refuses)."""
+async def _remove_older(engine: Engine, name: str, context: ProviderContext) -> None:
+    """Remove images of earlier versions. The engine keeps an image that a container uses."""
     argv = [engine.program, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", REPOSITORY]
-    told = await context.runner.run(argv, deadline=_ASK, check=False)
-    for line in told.stdout.split():
+    listed = await context.runner.run(argv, deadline=_ASK, check=False)
+    for line in listed.stdout.split():
         if line.removeprefix("localhost/") != name and line.removeprefix("localhost/").startswith(
             f"{REPOSITORY}:"
         ):

@@ -1,4 +1,4 @@
-"""The SSH key of a cluster: the one that the spec names, else one that is generated for it."""
+"""The SSH key of a cluster: the key of the spec, otherwise a generated one."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from kbootstrap.providers.local.claims import belongs, endpoint_name
 from kbootstrap.providers.local.containers import CLUSTER, NODE, SPEC, Containers
 
 AUTHORIZED_KEYS = "/etc/ssh/authorized_keys/kbootstrap"
-"""Who may log in to a node: written by `terraform-modules/local/nodes`, read by sshd of the node image."""
+"""The authorized keys of a node: written by `terraform-modules/local/nodes`, read by sshd of the image."""
 
 
 def identity(context: ProviderContext) -> Path:
-    """Return the private key to log in with; see `named_identity`."""
+    """Return the private key for logins; see `named_identity`."""
     return named_identity(context) or context.space.private_key
 
 
 def authorized_keys(context: ProviderContext) -> list[str]:
-    """Return every public key that may log in, our own first; generates it when it is not there."""
+    """Return all authorized public keys, the cluster's own first. Generates the own key if it is missing."""
     if context.cluster.ssh.private_key is None:
         _generate(context.space.private_key)
     return public_keys(context, identity(context))
 
 
 async def replace_lost(context: ProviderContext, containers: Containers) -> None:
-    """Where the generated key is gone and nodes exist, make another one and let it in through the engine.
+    """If the generated key is lost and nodes exist, generate another key and authorize it through the engine.
 
-    It is kept last: a run that is killed before makes one more.
+    The key is saved last: if the run is killed before, the next run generates another one.
     """
     spec, cluster, private = context.spec, context.cluster, context.space.private_key
     if cluster.ssh.private_key is not None or private.is_file():
@@ -44,12 +44,12 @@ async def replace_lost(context: ProviderContext, containers: Containers) -> None
     public, secret = _generated()
     await containers.start(one.id for one in nodes if not one.running)
     await asyncio.gather(*(containers.append(one.id, AUTHORIZED_KEYS, public) for one in nodes))
-    _keep(private, public, secret)
+    _save(private, public, secret)
 
 
 def _generate(private: Path) -> None:
     if not private.is_file():
-        _keep(private, *_generated())
+        _save(private, *_generated())
 
 
 def _generated() -> tuple[bytes, bytes]:
@@ -59,6 +59,6 @@ def _generated() -> tuple[bytes, bytes]:
     return key.export_public_key(), key.export_private_key()
 
 
-def _keep(private: Path, public: bytes, secret: bytes) -> None:
+def _save(private: Path, public: bytes, secret: bytes) -> None:
     files.write(private.with_name(f"{private.name}.pub"), public, mode=0o644)
     files.write(private, secret, mode=0o600)

@@ -1,4 +1,4 @@
-"""The machines of a cluster as the engine has them: how to reach them, what is gone, what is left over."""
+"""The containers of a cluster: connections, missing resources, and cleanup."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
 NETWORK = "module.network.terraform_data.network"
 ENDPOINT = "module.endpoint.terraform_data.endpoint"
 _BOOT = 30.0
-"""Seconds in which a node must have made its host key; it takes less than one on an idle machine."""
+"""Seconds for a node to generate its host key; it takes less than one on an idle machine."""
 
 
 async def missing(
     cluster: Cluster, outputs: Mapping[str, Any], containers: Containers
 ) -> dict[str, MachineState]:
-    """Return containers and the network that do not exist, or are others than the state knows."""
-    made = outputs.get("kbootstrap")
-    if not made:
+    """Return containers and the network that are missing, or that differ from those in the state."""
+    contract = outputs.get("kbootstrap")
+    if not contract:
         return {}
     engine = containers.engine.command
     found: dict[str, MachineState] = {}
-    network = made["network"]["name"]
+    network = contract["network"]["name"]
     if network not in {there.name for there in await containers.networks()}:
         found[NETWORK] = MachineState(gone=f"{engine} has no network {network}", replace=(NETWORK,))
-    nodes: Mapping[str, Any] = made["nodes"]
+    nodes: Mapping[str, Any] = contract["nodes"]
     own = endpoint_name(cluster)
     there = await containers.named((*nodes, own))
     modules = {pool.born: module_name(cluster, pool) for pool in (cluster.control_plane, *cluster.pools)}
@@ -49,7 +49,7 @@ async def missing(
         if reason and node["pool"] in modules:
             address = instance(f"module.{modules[node['pool']]}.terraform_data.node", name)
             found[name] = MachineState(gone=reason, replace=(address,))
-    if reason := _gone(own, made["endpoint"].get("instance"), there.get(own), engine):
+    if reason := _gone(own, contract["endpoint"].get("instance"), there.get(own), engine):
         found[ENDPOINT] = MachineState(gone=reason, replace=(ENDPOINT,))
     return found
 
@@ -58,12 +58,12 @@ def _gone(name: str, wanted: str | None, there: Container | None, engine: str) -
     if there is None:
         return f"{engine} has no container {name}"
     if wanted and there.labels.get(INSTANCE) != wanted:
-        return f"the container {name} is not the one that was made"
+        return f"the container {name} is not the one in the state"
     return None
 
 
 async def provisioning(names: Collection[str], containers: Containers) -> dict[str, Provisioning]:
-    """Return of each node whether its container carries the stamp of an installation."""
+    """Return for each node whether its container has the stamp file of an installation."""
     there = await containers.named(names)
     installed = [await containers.has(container.id, STAMP) for container in there.values()]
     found = {
@@ -81,13 +81,14 @@ async def inventory(
     starting: bool = True,
     tolerate_missing: Collection[str] = (),
 ) -> Inventory:
-    """Return how to reach the machines; starts those that are stopped.
+    """Return the connections to the machines. Starts stopped containers.
 
-    Raises `HostUnreachable` for a container that is gone, or that does not boot. Without `starting` nothing
-    is changed, and such machines are in `absent`, as those of `tolerate_missing` always are.
+    Raises `HostUnreachable` for a container that does not exist or does not boot. Without `starting` nothing
+    is changed, and such machines are in `absent`. Missing machines in `tolerate_missing` are
+    always in `absent`.
     """
-    made, cluster = outputs["kbootstrap"], context.cluster
-    wanted = (*made["nodes"], endpoint_name(cluster))
+    contract, cluster = outputs["kbootstrap"], context.cluster
+    wanted = (*contract["nodes"], endpoint_name(cluster))
     there = await containers.named(wanted)
     gone = {name: _missing(name) for name in wanted if name not in there}
     stopped = [name for name, container in there.items() if not container.running]
@@ -97,15 +98,15 @@ async def inventory(
         await containers.start(needed)
         there = await containers.named(wanted)
         stopped = [name for name in stopped if name in tolerate_missing]
-    absent: dict[str, KbootstrapError] = {name: gone[name] for name in made["nodes"] if name in gone}
-    absent |= {name: _stopped(name) for name in stopped if name in made["nodes"]}
+    absent: dict[str, KbootstrapError] = {name: gone[name] for name in contract["nodes"] if name in gone}
+    absent |= {name: _stopped(name) for name in stopped if name in contract["nodes"]}
     key = identity(context)
 
     async def machine(name: str, address: str) -> Machine | None:
         try:
             port = there[name].ports.get(22)
             if port is None:
-                raise _silent(name, containers)
+                raise _not_booting(name, containers)
             target = SshTarget(key_alias=name, host="127.0.0.1", port=port, user=USER, identities=(key,))
             return Machine(name, address, target, there[name].id, (await _host_key(name, containers),))
         except HostUnreachable as error:
@@ -115,9 +116,9 @@ async def inventory(
             return None
 
     found = await asyncio.gather(
-        *(machine(name, node["address"]) for name, node in made["nodes"].items() if name not in absent)
+        *(machine(name, node["address"]) for name, node in contract["nodes"].items() if name not in absent)
     )
-    internal, external = (Endpoint(**made["endpoint"][side]) for side in ("internal", "external"))
+    internal, external = (Endpoint(**contract["endpoint"][side]) for side in ("internal", "external"))
     return Inventory(
         cluster.name, {m.name: m for m in found if m}, internal, external, certificate_names(cluster), absent
     )
@@ -125,7 +126,10 @@ async def inventory(
 
 def _missing(name: str) -> HostUnreachable:
     return HostUnreachable(
-        f"the container {name} is gone", hint="`kbootstrap apply` makes it again", host=name, code="KB0610"
+        f"the container {name} does not exist",
+        hint="`kbootstrap apply` creates it again",
+        host=name,
+        code="KB0610",
     )
 
 
@@ -134,29 +138,29 @@ def _stopped(name: str) -> HostUnreachable:
 
 
 async def _host_key(name: str, containers: Containers) -> str:
-    """Read the host key from inside the container: a trusted place, so it can be pinned."""
+    """Read the host key from inside the container. This source is trusted, so the key can be pinned."""
     end = time.monotonic() + _BOOT
     while True:
         fields = (await containers.read(name, HOST_KEY)).split()
         if len(fields) >= 2:
             return " ".join(fields[:2])
         if time.monotonic() > end:
-            raise _silent(name, containers)
+            raise _not_booting(name, containers)
         await asyncio.sleep(0.1)
 
 
-def _silent(name: str, containers: Containers) -> HostUnreachable:
+def _not_booting(name: str, containers: Containers) -> HostUnreachable:
     engine = containers.engine.command
     return HostUnreachable(
         f"the container {name} does not boot",
-        hint=f"look at it with `{engine} logs {name}` and `{engine} exec {name} systemctl --failed`",
+        hint=f"inspect it with `{engine} logs {name}` and `{engine} exec {name} systemctl --failed`",
         host=name,
         code="KB0611",
     )
 
 
 async def destroy_preview(context: ProviderContext, containers: Containers) -> DestroyPreview:
-    """Return the names of the nodes' containers."""
+    """Return the names of the nodes with containers."""
     found = await containers.labelled(_marks(context))
     names = sorted({one.labels[NODE] for one in found if one.labels.get(NODE)})
     engine = containers.engine.command
@@ -164,12 +168,12 @@ async def destroy_preview(context: ProviderContext, containers: Containers) -> D
 
 
 async def remove_nodes(context: ProviderContext, names: Collection[str], containers: Containers) -> None:
-    """Remove the containers of these nodes, those of this cluster only."""
+    """Remove the containers of these nodes, only of this cluster."""
     found = await containers.labelled(_marks(context))
     await containers.remove(one.id for one in found if one.labels.get(NODE) in names)
 
 
-async def remove_strangers(context: ProviderContext, containers: Containers) -> None:
+async def remove_unlisted_nodes(context: ProviderContext, containers: Containers) -> None:
     """Remove the containers of nodes that belong to no pool of the spec."""
     cluster = context.cluster
     pools = (cluster.control_plane, *cluster.pools)
@@ -180,7 +184,7 @@ async def remove_strangers(context: ProviderContext, containers: Containers) -> 
 
 
 async def remove_all(context: ProviderContext, containers: Containers) -> None:
-    """Remove containers and networks of this cluster that no state knows (a run was killed)."""
+    """Remove containers and networks of this cluster that are in no state (after a killed run)."""
     marks = _marks(context)
     left = await containers.labelled(marks)
     await containers.remove(container.id for container in left)

@@ -1,8 +1,8 @@
-"""What a node needs to run systemd and kubelet: tried once for each engine, then remembered.
+"""Container options that a node needs to run systemd and kubelet: tried once for each engine, then cached.
 
-First `--privileged`, which is what every comparable tool uses. Where the engine refuses it (containers inside
-machines that lack a capability), the same is spelt out: the capabilities that there are, and each mask
-lifted. Refusals are told apart by the words of runc and crun; each adds its remedy until a node boots.
+The first attempt is `--privileged`, as in comparable tools. If the engine refuses it (inside a machine that
+lacks a capability), the options are listed explicitly: the available capabilities, and no masks. The error
+messages of runc and crun select the remedies, which are added until a node boots.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from kbootstrap.providers.local.capabilities import available
 from kbootstrap.providers.local.engine import Engine
 
 _VERSION = 2
-"""Part of the memory's key: raise it when other options are tried."""
+"""Part of the cache key: increase it when the attempted options change."""
 _TRIES = 6
 _START = 60.0
 _BOOT = 20.0
-"""Seconds. A node boots in one, on a busy machine in five."""
+"""Seconds. A node boots in one second, on a busy machine in five."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Options for `run`: `every` container needs the first, a `node` the others besides."""
+    """Options for `run`: `every` applies to all containers, `node` additionally to nodes."""
 
     every: tuple[str, ...]
     node: tuple[str, ...]
 
 
 def always(engine: Engine) -> tuple[str, ...]:
-    """Return what every node has, whatever the engine allows.
+    """Return the options of every node, for any engine.
 
-    Data of Kubernetes is in a volume, because overlayfs cannot stand on overlayfs. Modules of the kernel are
-    shown where they are on this machine, so that the node may load what kube-proxy and flannel use.
+    Kubernetes data is in a volume, because overlayfs cannot be stacked on overlayfs. The kernel modules of
+    this machine are mounted, so that the node can load those that kube-proxy and flannel use.
     """
     found = [
         "--tmpfs=/run",
@@ -57,69 +57,73 @@ def always(engine: Engine) -> tuple[str, ...]:
     if Path("/lib/modules").is_dir() and not engine.remote:
         found.append("--volume=/lib/modules:/lib/modules:ro")
     if engine.command == "podman":
-        # Podman would otherwise arrange cgroup mounts for systemd in ways that differ by version.
+        # Otherwise Podman sets up cgroup mounts for systemd, differently in each version.
         found.append("--systemd=false")
     return tuple(found)
 
 
 async def options(engine: Engine, image: str, context: ProviderContext) -> Options:
-    """Return the options; tries them when nothing is remembered for this engine.
+    """Return the options; tries them if the cache has none for this engine.
 
-    Raises `PrerequisiteMissing` when no node boots.
+    Raises `PrerequisiteMissing` if no node boots.
     """
-    memory = context.cache / "local" / f"options-{_key(engine)}.json"
+    cached = context.cache / "local" / f"options-{_key(engine)}.json"
     try:
-        kept = json.loads(memory.read_text("utf-8"))
+        kept = json.loads(cached.read_text("utf-8"))
         found = Options(tuple(map(str, kept["every"])), tuple(map(str, kept["node"])))
     except (OSError, ValueError, TypeError, KeyError):
-        found = await _try(engine, image, context)
-        files.write(memory, json.dumps(asdict(found)))
+        found = await _find_options(engine, image, context)
+        files.write(cached, json.dumps(asdict(found)))
     return replace(found, node=(*always(engine), *found.node))
 
 
-async def _try(engine: Engine, image: str, context: ProviderContext) -> Options:
-    power: tuple[str, ...] = ("--privileged",)
+async def _find_options(engine: Engine, image: str, context: ProviderContext) -> Options:
+    privileges: tuple[str, ...] = ("--privileged",)
     remedies: dict[str, tuple[str, ...]] = {}
-    said = ""
+    output = ""
     for _ in range(_TRIES):
         every = tuple(option for remedy in remedies.values() for option in remedy)
-        said = await _boot(engine, (*always(engine), *every, *power), image, context.runner)
-        if not said:
-            return Options(every, power)
-        remedy = next((name for name, (words, _) in _REMEDIES.items() if re.search(words, said)), None)
+        output = await _boot(engine, (*always(engine), *every, *privileges), image, context.runner)
+        if not output:
+            return Options(every, privileges)
+        remedy = next((name for name, (pattern, _) in _REMEDIES.items() if re.search(pattern, output)), None)
         if remedy and remedy not in remedies:
             remedies[remedy] = _REMEDIES[remedy][1]()
-        elif power == ("--privileged",):
-            power = _explicit(engine)
+        elif privileges == ("--privileged",):
+            privileges = _explicit(engine)
         else:
             break
     raise PrerequisiteMissing(
         f"{engine} cannot start a container that may run systemd and kubelet",
-        hint="the engine's own words are above; `kbootstrap explain KB0605` says what nodes need",
-        detail=said,
+        hint="see the error message of the engine; `kbootstrap explain KB0605` describes what nodes need",
+        detail=output,
         code="KB0605",
     )
 
 
 async def _boot(engine: Engine, chosen: tuple[str, ...], image: str, runner: Runner) -> str:
-    """Boot a node for a moment; return why it does not, empty when it does."""
+    """Boot a test node. Return the reason of a failure; empty on success."""
     name = f"kbootstrap-try-{secrets.token_hex(4)}"
     argv = [engine.program, "run", "--detach", "--tty", "--name", name, "--pull=never", "--network=none"]
     try:
-        told = await runner.run([*argv, *chosen, image], deadline=_START, check=False)
-        if told.status:
-            return told.tail or "no reason given"
+        result = await runner.run([*argv, *chosen, image], deadline=_START, check=False)
+        if result.status:
+            return result.tail or "no reason given"
         end = time.monotonic() + _BOOT
         while time.monotonic() < end:
             await asyncio.sleep(0.2)
             look = [engine.program, "exec", name, "systemctl", "is-active", "ssh.service"]
-            told = await runner.run(look, deadline=_START, check=False)
-            if told.stdout.strip() == "active":
+            result = await runner.run(look, deadline=_START, check=False)
+            if result.stdout.strip() == "active":
                 return ""
-            if "not running" in told.stderr or "stopped" in told.stderr or "state improper" in told.stderr:
+            if (
+                "not running" in result.stderr
+                or "stopped" in result.stderr
+                or "state improper" in result.stderr
+            ):
                 break
-        told = await runner.run([engine.program, "logs", name], deadline=_START, check=False)
-        return told.tail or "systemd does not start, and says nothing"
+        result = await runner.run([engine.program, "logs", name], deadline=_START, check=False)
+        return result.tail or "systemd does not start, and logs nothing"
     finally:
         await asyncio.shield(
             runner.run([engine.program, "rm", "--force", "--volumes", name], deadline=_START, check=False)
@@ -127,7 +131,7 @@ async def _boot(engine: Engine, chosen: tuple[str, ...], image: str, runner: Run
 
 
 def _explicit(engine: Engine) -> tuple[str, ...]:
-    """Spell `--privileged` out, without the capabilities that this machine does not have."""
+    """Return `--privileged` as explicit options, without capabilities that this machine lacks."""
     unmask = "systempaths=unconfined" if engine.command == "docker" else "unmask=ALL"
     return (
         *(f"--cap-add={name}" for name in available(elsewhere=engine.remote)),
@@ -138,9 +142,9 @@ def _explicit(engine: Engine) -> tuple[str, ...]:
 
 
 def _limits() -> tuple[str, ...]:
-    """Return limits that need no right to raise them: those of this process.
+    """Return the limits of this process, which need no privilege to set.
 
-    Podman lowers its own limit of processes to `kernel.pid_max`, and what it starts cannot get more.
+    Podman lowers its own process limit to `kernel.pid_max`, and its containers cannot get more.
     """
     most = [resource.getrlimit(limit)[1] for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC)]
     nofile, nproc = (1048576 if value < 0 else value for value in most)
@@ -152,13 +156,13 @@ def _limits() -> tuple[str, ...]:
 
 _REMEDIES: dict[str, tuple[str, Callable[[], tuple[str, ...]]]] = {
     "limits": (r"rlimit|RLIMIT", _limits),
-    # crun refuses machines with both cgroup versions mounted; runc, where installed, does not.
+    # crun does not support machines with both cgroup versions mounted; runc does.
     "runtime": (r"cgroups in hybrid mode", lambda: ("--runtime=runc",)),
 }
 
 
 def _key(engine: Engine) -> str:
-    """Return a name for what the answer depends on: the engine, this process's rights, our own version."""
+    """Return the cache key: a hash of the engine, the privileges of this process, and `_VERSION`."""
     status = Path("/proc/self/status")
     rights = re.findall(r"CapBnd:\s*(\w+)", status.read_text()) if status.is_file() else []
     text = f"{_VERSION} {engine.identity} {rights} {_limits()}"

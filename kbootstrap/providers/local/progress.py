@@ -1,4 +1,4 @@
-"""How making the node image is told: one step, with what it is at, and the tools' output for the log."""
+"""Reports the progress of the node image: one step with details, and the output of tools for the log."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from kbootstrap.core.process import OnLine
 from kbootstrap.providers.context import ProviderContext
 
 STEP = "node image"
-_WORTH_TELLING = ("downloading", "extracting", "installing", "creating")
+_REPORTED = ("downloading", "extracting", "installing", "creating")
 
 
-def tell(context: ProviderContext, status: Status, detail: str | None, seconds: float | None = None) -> None:
-    """Say where the step stands; `seconds` is how long it took, when it is done."""
+def report(
+    context: ProviderContext, status: Status, detail: str | None, seconds: float | None = None
+) -> None:
+    """Report the status of the step. `seconds` is its duration, once it is done."""
     cluster = context.space.cluster
     context.emit(
         Event(type=Type.STEP, cluster=cluster, step=STEP, status=status, seconds=seconds, detail=detail)
@@ -19,12 +21,12 @@ def tell(context: ProviderContext, status: Status, detail: str | None, seconds: 
 
 
 def log_lines(context: ProviderContext) -> OnLine:
-    """Return what puts a tool's lines into the log; mmdebstrap's own (`I: …`) say what it is at."""
+    """Return a function that logs the output lines of a tool. Lines of mmdebstrap (`I: …`) are progress."""
 
     def line(text: str) -> None:
-        said = text.removeprefix("I: ").rstrip(".")
-        if said != text and said.startswith(_WORTH_TELLING):
-            tell(context, Status.WAITING, said)
+        message = text.removeprefix("I: ").rstrip(".")
+        if message != text and message.startswith(_REPORTED):
+            report(context, Status.WAITING, message)
             return
         detail = context.redactor.clean(text)
         context.emit(Event(type=Type.LOG, cluster=context.space.cluster, step=STEP, detail=detail))

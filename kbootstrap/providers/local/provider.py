@@ -1,4 +1,4 @@
-"""The provider contract, carried out by the other modules of this folder."""
+"""Implements the provider contract with the other modules of this folder."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from kbootstrap.spec.model import Cluster, Spec
 
 
 class LocalAdoption:
-    """Containers that exist come into a new state."""
+    """Imports existing containers into a new state."""
 
     async def find(self, context: ProviderContext) -> Adoptable:
-        """Return the cluster's containers and its network."""
+        """Return the containers and the network of the cluster."""
         return await adoption.find(context, await _containers(context))
 
 
@@ -51,11 +51,11 @@ class Local(Provider):
     adoption = LocalAdoption()
 
     def render(self, definition: ClusterDefinition) -> RenderedRoot:
-        """Return the cluster's root; pure and byte-stable."""
+        """Return the root module of the cluster. Pure and byte-stable."""
         return render(definition.spec, definition.cluster, definition.lock)
 
     def validate(self, spec: Spec, cluster: Cluster) -> tuple[Diagnostic, ...]:  # noqa: ARG002 (the contract's)
-        """Return nothing: the schema says everything about the settings."""
+        """Return nothing: the schema covers all settings."""
         return ()
 
     async def pin(
@@ -65,15 +65,15 @@ class Local(Provider):
         upgrade: bool = False,  # noqa: ARG002 (the contract's)
         making: bool = True,  # noqa: ARG002
     ) -> Lock:
-        """Return the lock as it is: nothing is looked up."""
+        """Return the lock unchanged: there is nothing to pin."""
         return context.lock
 
     async def check(self, context: ProviderContext) -> tuple[Check, ...]:
-        """Look at engine, image, port and room."""
+        """Check engine, image, port, disk and memory."""
         return await checks.check(context)
 
     async def prepare(self, context: ProviderContext, *, making: bool = True) -> Mapping[str, str]:
-        """Make image and key, verify that names, addresses and port are free; return the root's variables."""
+        """Build the image, generate the key, verify names, addresses and port; return the variables."""
         engine = await detect(context.cluster.provider.settings.get("engine"), context)
         name = image.image_name()
         chosen = Options((), ())
@@ -90,7 +90,7 @@ class Local(Provider):
             "node_options": chosen.node,
             "labels": {OWNER: str(context.space.root)},
         }
-        # The state keeps the name. Where an unusable program of that name comes first, PATH leads past it.
+        # The state has only the name of the program. PATH starts with its folder if needed.
         path = context.env.get("PATH", os.defpath)
         search = {"PATH": f"{Path(engine.path).parent}{os.pathsep}{path}"} if engine.path else {}
         return {
@@ -105,9 +105,9 @@ class Local(Provider):
         *,
         outputs: Mapping[str, Any] | None = None,
         names: Collection[str] = (),
-        faults: bool = False,  # noqa: ARG002 (the engine's own words are in OpenTofu's diagnostics)
+        faults: bool = False,  # noqa: ARG002 (OpenTofu's diagnostics have the engine's messages)
     ) -> Mapping[str, MachineState]:
-        """Return containers and networks that are gone, and whether nodes carry anything of a cluster."""
+        """Return missing containers and networks, and whether nodes have an installation."""
         if not outputs and not names:
             return {}
         containers = await _containers(context)
@@ -124,7 +124,7 @@ class Local(Provider):
         starting: bool = True,
         tolerate_missing: Collection[str] = (),
     ) -> Inventory:
-        """Return how to reach the machines; starts those that are stopped."""
+        """Return the connections to the machines. Starts stopped containers."""
         return await machines.inventory(
             context,
             outputs,
@@ -145,14 +145,14 @@ class Local(Provider):
         known: Collection[str] = (),  # noqa: ARG002 (the contract's)
         names: Collection[str] = (),
     ) -> None:
-        """Remove containers and networks that carry the cluster's labels and that OpenTofu would leave."""
+        """Remove containers and networks with the cluster's labels that OpenTofu does not remove."""
         match phase:
             case OrphanPhase.BEFORE_CREATE:
-                return  # the state has the name of a container before the container is created
-            case OrphanPhase.AFTER_REMOVAL:  # a pool that left the spec has no provisioners any more
+                return  # the state records the name of a container before it is created
+            case OrphanPhase.AFTER_REMOVAL:  # a pool removed from the spec has no provisioners
                 await machines.remove_nodes(context, names, await _containers(context))
-            case OrphanPhase.BEFORE_DESTROY:  # containers of such pools hold the network
-                await machines.remove_strangers(context, await _containers(context))
+            case OrphanPhase.BEFORE_DESTROY:  # containers of such pools block the network
+                await machines.remove_unlisted_nodes(context, await _containers(context))
             case OrphanPhase.AFTER_DESTROY:
                 await machines.remove_all(context, await _containers(context))
 

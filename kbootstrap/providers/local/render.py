@@ -1,4 +1,4 @@
-"""The rendered root of a local cluster: values here, logic in `terraform-modules/local/`."""
+"""Renders the root module of a local cluster: only values. The logic is in `terraform-modules/local/`."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ ENGINE = (
     "node_options = list(string)",
     "labels = map(string)",
 )
-"""Fields of `var.engine`, as the modules' engine.tf explains them."""
+"""Fields of `var.engine`; see engine.tf of the modules."""
 _SHARED = {"engine": Raw("var.engine"), "cluster": Raw("local.cluster")}
 
 
 def render(spec: Spec, cluster: Cluster, lock: Lock) -> RenderedRoot:
-    """Return the cluster's root; pure and byte-stable. ValueError for a lock without the pools' blocks."""
+    """Return the root module. Pure and byte-stable. Raises ValueError if the lock lacks the pools' blocks."""
     wanted = nodes_by_pool(cluster, lock)
     files, places = skeleton(spec, cluster, lambda pool: _pool(cluster, pool, wanted.get(pool.name, ())))
     files |= {

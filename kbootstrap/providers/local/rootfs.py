@@ -1,4 +1,4 @@
-"""The node's file system from Debian packages: mmdebstrap makes it, our cache keeps it."""
+"""Builds the node's file system from Debian packages with mmdebstrap, and caches it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from kbootstrap.providers.local.progress import log_lines
 
 SUITE = "bookworm"
 _DEADLINE = 1800.0
-_LEFT_OUT = ("doc", "man", "locale", "info", "lintian", "bug")
+_EXCLUDED = ("doc", "man", "locale", "info", "lintian", "bug")
 
 
 def kept(image: str, cache: Path) -> Path | None:
-    """Return the tarball that belongs to an image name, when it is there and whole."""
+    """Return the cached tarball of an image name, if it exists and its checksum matches."""
     path = _path(image, cache)
     checksum = path.with_suffix(".sha256")
     if not path.is_file() or not checksum.is_file():
@@ -27,11 +27,11 @@ def kept(image: str, cache: Path) -> Path | None:
 
 
 async def make(image: str, sources: Path, why: str, context: ProviderContext) -> Path:
-    """Make the tarball from the sources in `sources`; `why` tells why no base image was used.
+    """Build the tarball from `sources`. `why` is the reason why no base image was used.
 
     Needs mmdebstrap and root. Raises `PrerequisiteMissing`.
     """
-    _needed(why, context)
+    _require_tools(why, context)
     path = _path(image, context.cache)
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".part.tar")
@@ -41,8 +41,8 @@ async def make(image: str, sources: Path, why: str, context: ProviderContext) ->
         )
         if done.status:
             raise PrerequisiteMissing(
-                "the node image could not be made from Debian packages",
-                hint="is a Debian mirror in reach, and is there room on the disk?",
+                "the node image could not be built from Debian packages",
+                hint="check that a Debian mirror is reachable and that the disk has free space",
                 detail=done.tail,
                 code="KB0604",
             )
@@ -56,23 +56,23 @@ async def make(image: str, sources: Path, why: str, context: ProviderContext) ->
     return path
 
 
-def _needed(why: str, context: ProviderContext) -> None:
+def _require_tools(why: str, context: ProviderContext) -> None:
     missing = ""
     if context.runner.which("mmdebstrap") is None:
         missing = "mmdebstrap is not installed (`sudo apt install mmdebstrap`)"
     elif os.geteuid() != 0:
-        missing = "making it from Debian packages needs root"
+        missing = "building it from Debian packages needs root"
     if missing:
         raise PrerequisiteMissing(
-            f"the node image cannot be made: its base image could not be pulled, and {missing}",
-            hint="let the engine reach its registry, or run once as root on Debian with mmdebstrap installed",
+            f"the node image cannot be built: its base image could not be pulled, and {missing}",
+            hint="give the engine access to its registry, or run once as root on Debian with mmdebstrap",
             detail=why,
             code="KB0604",
         )
 
 
 def _command(sources: Path, target: Path) -> list[str]:
-    """Return the call of mmdebstrap; hooks see the new root as `$1` (mmdebstrap(1), HOOKS)."""
+    """Return the mmdebstrap command. Hooks get the new root folder as `$1` (mmdebstrap(1), HOOKS)."""
     packages = ",".join((sources / "packages").read_text("utf-8").split())
     return [
         "mmdebstrap",
@@ -81,7 +81,7 @@ def _command(sources: Path, target: Path) -> list[str]:
         f"--include={packages}",
         '--aptopt=Acquire::Languages "none"',
         "--dpkgopt=force-unsafe-io",
-        *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in _LEFT_OUT),
+        *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in _EXCLUDED),
         f"--customize-hook=sync-in {sources / 'overlay'} /",
         f"--customize-hook=upload {sources / 'setup'} /tmp/setup",
         '--customize-hook=chroot "$1" sh /tmp/setup',
@@ -93,7 +93,7 @@ def _command(sources: Path, target: Path) -> list[str]:
 
 
 def _mirrors() -> list[str]:
-    """On the same Debian release use the machine's own mirrors, else mmdebstrap's default."""
+    """Return the machine's own mirrors on the same Debian release; otherwise mmdebstrap uses its default."""
     try:
         release = platform.freedesktop_os_release()
     except OSError:

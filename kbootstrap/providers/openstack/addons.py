@@ -1,8 +1,8 @@
-"""What runs inside clusters in OpenStack: cloud controller, storage driver, kube-vip, as manifests. Pure.
+"""Manifests of components inside OpenStack clusters: cloud controller, storage driver, kube-vip. Pure.
 
-The first two are of cloud-provider-openstack, whose minor version is that of Kubernetes. They get the
-cluster's name in the cloud, by which `cleanup` finds what they made, and read the Secret that `credential`
-makes.
+The first two are from cloud-provider-openstack, which has the minor version of Kubernetes. They get the
+cluster's name in the cloud, by which `cleanup` finds the resources that they created, and read the Secret
+that `credential` creates.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from kbootstrap.spec.topology import endpoint_address
 CONTROLLER = "openstack-cloud-controller-manager"
 SECRET = "cloud-config"  # noqa: S105 - a name
 READERS = f"kbootstrap/reads={SECRET}"
-"""The label that pods have in the manifests when they read the Secret once, at their start."""
+"""The label of pods that read the Secret only when they start."""
 VERSIONS = {"1.31": "v1.31.2", "1.32": "v1.32.0", "1.33": "v1.33.1", "1.34": "v1.34.1"}
 """Minor version of Kubernetes to the release of cloud-provider-openstack for it."""
 _REPOSITORY = "registry.k8s.io/provider-os"
 _VIP, _VIP_VERSION = "ghcr.io/kube-vip/kube-vip", "v0.8.9"
 _WITHOUT_TOPOLOGY = (1, 32)
-"""From here on the storage driver has `--with-topology` (cmd/cinder-csi-plugin/main.go)."""
+"""From this version on, the storage driver has `--with-topology` (cmd/cinder-csi-plugin/main.go)."""
 
 
 def additions(spec: Spec, cluster: Cluster) -> Additions:
-    """Return what the addons that the spec asks for put on the nodes."""
+    """Return the additions to the nodes for the addons of the spec."""
     chosen, version = settings(cluster), _version(cluster)
     shared = _virtual_ip(cluster)
     if not chosen.needs_credential or version is None:
@@ -59,16 +59,16 @@ def additions(spec: Spec, cluster: Cluster) -> Additions:
 
 
 def problems(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Yield what keeps an addon from working with this version of Kubernetes."""
+    """Yield problems that prevent an addon from working with this version of Kubernetes."""
     chosen, version = settings(cluster), _version(cluster)
     base = ("clusters", cluster.name, "provider", "openstack")
     key = "cloud_controller" if chosen.cloud_controller else "block_storage"
     if chosen.needs_credential and version is None:
         yield Diagnostic(
             "KB0361",
-            "OpenStack's controller and storage driver are of one minor version with Kubernetes, and none "
-            f"is known for {cluster.kubernetes.version}.",
-            f"Choose Kubernetes {', '.join(VERSIONS)}, or delete the key and install them yourself.",
+            "OpenStack's controller and storage driver must have the minor version of Kubernetes, and no "
+            f"release is known for {cluster.kubernetes.version}.",
+            f"Use Kubernetes {', '.join(VERSIONS)}, or delete the key and install them yourself.",
             spec.source.key((*base, key)),
         )
     elif (
@@ -80,13 +80,13 @@ def problems(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
         yield Diagnostic(
             "KB0361",
             f"There is no recipe to build {CONTROLLER} {version} from source.",
-            "Write `image: pull`, or choose another version of Kubernetes.",
+            "Set `image: pull`, or use another version of Kubernetes.",
             spec.source.key((*base, key)),
         )
 
 
 def _virtual_ip(cluster: Cluster) -> dict[str, str]:
-    """Return kube-vip, which asks the cloud for nothing: the servers' ports let the address through."""
+    """Return kube-vip. It needs no access to the cloud API: the servers' ports allow the address."""
     if cluster.api.endpoint != "virtual_ip":
         return {}
     values = {"version": _VIP_VERSION, "repository": _VIP, "address": str(endpoint_address(cluster))}
@@ -99,7 +99,7 @@ def _version(cluster: Cluster) -> str | None:
 
 
 def _authorities(chosen: CloudController) -> dict[str, str]:
-    """Return the nodes' certificate authorities as a volume: an image that is built here has none."""
+    """Return the nodes' certificate authorities as a volume: an image built by kbootstrap contains none."""
     if chosen.image == "pull":
         return {"mount": "", "volume": ""}
     mount = ("- name: authorities", "  mountPath: /etc/ssl/certs", "  readOnly: true")

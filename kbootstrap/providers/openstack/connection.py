@@ -1,4 +1,4 @@
-"""The one door to a cloud's API: openstacksdk in a thread, with deadlines, and failures as our own errors."""
+"""The only access to a cloud's API: openstacksdk in a thread, with deadlines and translated errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kbootstrap.core.redact import Redactor
 from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.openstack.credentials import CredentialSource, region_config, source
 from kbootstrap.providers.openstack.entry_failures import opening
-from kbootstrap.providers.openstack.failures import is_slow, late, translate
+from kbootstrap.providers.openstack.failures import deadline_passed, is_slow, translate
 from kbootstrap.providers.openstack.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ASK = 150.0
-"""Seconds that one question may take altogether: pages of a list, and a second try after a request that
-was not answered (`API_TIMEOUT`)."""
+"""Seconds for one query in total: all pages of a list, and one retry after a request timed out
+(`API_TIMEOUT`)."""
 INSTALL = "pip install 'kbootstrap[openstack]'"
 
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """A project of a cloud, logged in. `region` is empty where nobody named one."""
+    """A project of a cloud, logged in. `region` is empty if none is set."""
 
     sdk: Connection
     source: CredentialSource
@@ -39,23 +39,23 @@ class Cloud:
     project: str
     redactor: Redactor
     stopped: threading.Event = field(default_factory=threading.Event)
-    """Set once nobody waits for a question any more: its thread must then do nothing more by itself."""
+    """Set when a query is cancelled: its thread must then not change anything more."""
 
     @property
     def where(self) -> str:
-        """Say where this is: credentials, project, region."""
+        """A description: credentials, project, region."""
         region = f", region {self.region}" if self.region else ""
         return f"{self.source}, project {self.project}{region}"
 
     async def ask(self, what: str, question: Callable[[Connection], T], *, seconds: float = ASK) -> T:
-        """Return what `question` finds out; it blocks, so it gets a thread.
+        """Run `question` in a thread and return its result.
 
         `what` completes "the API could not …". Raises `CredentialsRefused`, `PrerequisiteMissing`, or
-        `DeadlinePassed`. A question must end with lists, not with generators, which ask later, and must bear
-        being asked twice: an API that let one request wait for too long gets a second chance, once.
+        `DeadlinePassed`. A question must return lists, not generators, which send requests later. It must be
+        repeatable: if a request times out, the question is retried once.
         """
 
-        def patiently() -> T:
+        def with_retry() -> T:
             try:
                 return question(self.sdk)
             except Exception as error:
@@ -64,7 +64,7 @@ class Cloud:
                 return question(self.sdk)
 
         try:
-            return await _ask(what, patiently, str(self.source), self.redactor, seconds)
+            return await _ask(what, with_retry, str(self.source), self.redactor, seconds)
         except (asyncio.CancelledError, DeadlinePassed):
             self.stopped.set()
             raise
@@ -72,37 +72,37 @@ class Cloud:
 
 @asynccontextmanager
 async def connected(chosen: Settings, context: ProviderContext) -> AsyncIterator[Cloud]:
-    """Log in; the connection lives as long as the context.
+    """Log in; the connection is closed at the end of the context.
 
-    Raises `PrerequisiteMissing` (KB1100) where openstacksdk is not installed, `CredentialsRefused`, and
+    Raises `PrerequisiteMissing` (KB1100) if openstacksdk is not installed, `CredentialsRefused`, and
     `PrerequisiteMissing` for a region that the cloud does not have.
     """
     found = source(chosen, context)
     redactor = context.redactor
-    as_ours = partial(opening, what="log in", found=found, redactor=redactor)
-    sdk = await asyncio.to_thread(as_ours, partial(_open, found, chosen, context))
+    translated = partial(opening, what="log in", found=found, redactor=redactor)
+    sdk = await asyncio.to_thread(translated, partial(_open, found, chosen, context))
     try:
         log_in = partial(_log_in, sdk, found, redactor)
-        yield await _ask("log in", partial(as_ours, log_in), str(found), redactor, ASK)
+        yield await _ask("log in", partial(translated, log_in), str(found), redactor, ASK)
     finally:
         await asyncio.to_thread(sdk.close)
 
 
 def _open(found: CredentialSource, chosen: Settings, context: ProviderContext) -> Connection:
-    """Import the SDK (two seconds) and make a connection; nothing is sent yet."""
+    """Import the SDK (two seconds) and create a connection. Sends no request."""
     try:
         from openstack.connection import Connection
     except ImportError as error:
         raise PrerequisiteMissing(
             "the openstack provider needs openstacksdk, which is not installed",
-            hint=f"install it beside kbootstrap: {INSTALL}",
+            hint=f"install it in the environment of kbootstrap: {INSTALL}",
             code="KB1100",
         ) from error
     return Connection(config=region_config(found, chosen, context))
 
 
 def _log_in(sdk: Connection, found: CredentialSource, redactor: Redactor) -> Cloud:
-    """Get a token and look whether the catalogue has the region."""
+    """Get a token and verify that the catalogue has the region."""
     access = cast("BaseIdentityPlugin", sdk.session.auth).get_access(sdk.session)
     redactor.add(access.auth_token or "")
     region = sdk.config.get_region_name() or ""
@@ -110,12 +110,14 @@ def _log_in(sdk: Connection, found: CredentialSource, redactor: Redactor) -> Clo
     regions = sorted({name for e in endpoints if (name := e.get("region_id") or e.get("region"))})
     if region and regions and region not in regions:
         raise PrerequisiteMissing(
-            f"{found} has no region '{region}'", hint=f"it has: {', '.join(regions)}", code="KB1106"
+            f"{found} has no region '{region}'",
+            hint=f"available regions: {', '.join(regions)}",
+            code="KB1106",
         )
     if not endpoints:
         raise PrerequisiteMissing(
-            f"the credentials of {found} belong to no project: the cloud shows no services",
-            hint="name the project (`project_name` and its domain) in clouds.yaml, or OS_PROJECT_NAME",
+            f"the credentials of {found} belong to no project: the cloud lists no services",
+            hint="set the project (`project_name` and its domain) in clouds.yaml, or OS_PROJECT_NAME",
             code="KB1106",
         )
     return Cloud(sdk, found, region, access.project_name or access.project_id or "", redactor)
@@ -128,9 +130,9 @@ async def _ask(what: str, question: Callable[[], T], where: str, redactor: Redac
     except KbootstrapError:
         raise
     except TimeoutError as error:
-        raise late(what=what, where=where, seconds=seconds) from error
+        raise deadline_passed(what=what, where=where, seconds=seconds) from error
     except Exception as error:
-        ours = translate(error, what=what, where=where, redactor=redactor)
-        if ours is None:
+        known = translate(error, what=what, where=where, redactor=redactor)
+        if known is None:
             raise
-        raise ours from error
+        raise known from error

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def console(cloud: Cloud) -> Console:
-    """Return what reads the console log of a server."""
+    """Return a function that reads the console log of a server."""
 
     async def read(server: str) -> str | NoConsole:
-        return await cloud.ask("show the console of a machine", lambda sdk: _log(sdk, server))
+        return await cloud.ask("return the console log of a machine", lambda sdk: _log(sdk, server))
 
     return read
 
@@ -29,7 +29,7 @@ def _log(sdk: Connection, server: str) -> str | NoConsole:
     try:
         return str(sdk.compute.get_server_console_output(server).get("output") or "")
     except HttpException as error:
-        # 409 while the machine is built; the others where there is no console, or it may not be seen.
+        # 409 while the machine is built; the others if there is no console, or access is denied.
         if error.status_code in {403, 404, 501}:
             return NoConsole.REFUSED
         if error.status_code == 409:
@@ -37,5 +37,5 @@ def _log(sdk: Connection, server: str) -> str | NoConsole:
         if (error.status_code or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return NoConsole.FAILED
         raise
-    except ConnectFailure:  # too late, most often
+    except ConnectFailure:  # usually a timeout
         return NoConsole.FAILED

@@ -1,8 +1,8 @@
-"""The credential that a cluster has of its own: made for it, kept in nothing but a Secret of the cluster.
+"""The credential of a cluster: created for it, and stored only in a Secret of the cluster.
 
-An application credential of Keystone, restricted, with the roles that the work needs and no others. It
-belongs to the user whose credentials made it. Its name is the cluster's in the cloud; its secret is told only
-when it is made, so a Secret that is lost means another credential.
+It is a restricted application credential of Keystone with only the required roles. It belongs to the user
+whose credentials created it, and has the cluster's name in the cloud. Keystone returns its secret only at
+creation, so a new credential is created if the Secret is lost.
 """
 
 from __future__ import annotations
@@ -33,50 +33,50 @@ _MOUNT = "/etc/config"
 """Where the manifests mount the Secret."""
 _RESTRICTED = (
     "use an unrestricted application credential (`openstack application credential create --unrestricted`) "
-    "or a password for the run that makes or removes the cluster"
+    "or a password for the run that creates or destroys the cluster"
 )
 
 
 async def valid_credentials(cloud: Cloud, spec: Spec, cluster: Cluster) -> frozenset[str]:
-    """Return the marks of Secrets whose credential exists and whose settings are those of the spec."""
+    """Return the marks of Secrets whose credential exists and whose settings match the spec."""
 
     def look(sdk: Connection) -> frozenset[str]:
         found = _of_cluster(sdk, spec, cluster)
         return frozenset(_mark(one.id, _lines(sdk, cluster)) for one in found)
 
-    return await cloud.ask("tell its application credentials", look)
+    return await cloud.ask("list its application credentials", look)
 
 
 async def make(cloud: Cloud, spec: Spec, cluster: Cluster) -> SecretContent:
-    """Make a credential, and remove earlier ones of this cluster.
+    """Create a credential, and remove earlier ones of this cluster.
 
-    Raises `CredentialsRefused` (KB1128) where these credentials may not make one.
+    Raises `CredentialsRefused` (KB1128) if the operator's credentials may not create one.
     """
 
     def create(sdk: Connection) -> SecretContent:
         earlier = _of_cluster(sdk, spec, cluster)
         lines = _lines(sdk, cluster)
-        for one in earlier:  # a user has each name once
-            _removed(sdk, one)
-        made = _created(
+        for one in earlier:  # names are unique per user
+            _delete(sdk, one)
+        created = _create(
             sdk, owner(spec, cluster), _marks(spec, cluster), _roles(_token(sdk).role_names or ())
         )
-        cloud.redactor.add(made.secret)
+        cloud.redactor.add(created.secret)
         files, config = _with_authority(sdk, lines)
         credential = [
-            f'application-credential-id = "{made.id}"',
-            f'application-credential-secret = "{made.secret}"',
+            f'application-credential-id = "{created.id}"',
+            f'application-credential-secret = "{created.secret}"',
         ]
         text = "\n".join([config[0], *credential, *config[1:], ""])
-        return SecretContent(_mark(made.id, lines), {"cloud.conf": text, **files})
+        return SecretContent(_mark(created.id, lines), {"cloud.conf": text, **files})
 
-    return await cloud.ask("make an application credential", create)
+    return await cloud.ask("create an application credential", create)
 
 
 async def problem(cloud: Cloud, spec: Spec, cluster: Cluster) -> Diagnostic | None:
-    """Return what stands in the way of making the credential, where one must be made.
+    """Return the problem that prevents creating the credential, if one is needed.
 
-    A token tells whether it is of a restricted application credential, which may not make others.
+    The token shows whether it is from a restricted application credential, which may not create others.
     """
     if not settings(cluster).needs_credential:
         return None
@@ -84,48 +84,48 @@ async def problem(cloud: Cloud, spec: Spec, cluster: Cluster) -> Diagnostic | No
     def look(sdk: Connection) -> bool:
         return restricted(sdk) and not _of_cluster(sdk, spec, cluster)
 
-    if not await cloud.ask("tell its application credentials", look):
+    if not await cloud.ask("list its application credentials", look):
         return None
     key = "cloud_controller" if settings(cluster).cloud_controller else "block_storage"
     return Diagnostic(
         "KB1128",
-        f"The cluster gets an application credential of its own, and {cloud.source} is a restricted one, "
-        "which may not make others.",
+        f"The cluster needs its own application credential, and {cloud.source} is a restricted one, which "
+        "may not create others.",
         f"{_RESTRICTED[0].upper()}{_RESTRICTED[1:]}.",
         spec.source.key(("clusters", cluster.name, "provider", "openstack", key)),
     )
 
 
 def restricted(sdk: Connection) -> bool:
-    """Return whether the connection is that of a restricted application credential."""
+    """Return whether the connection uses a restricted application credential."""
     token: dict[str, Any] = getattr(_token(sdk), "_data", {}).get("token", {})
     return bool((token.get("application_credential") or {}).get("restricted"))
 
 
 def remove(sdk: Connection, spec: Spec, cluster: Cluster) -> tuple[str, ...]:
-    """Remove the cluster's credential; return the names of what was removed.
+    """Remove the cluster's credential; return the removed names.
 
-    Raises `CredentialsRefused` (KB1128) where these credentials may not.
+    Raises `CredentialsRefused` (KB1128) if the operator's credentials may not remove it.
     """
     found = _of_cluster(sdk, spec, cluster)
     for one in found:
-        _removed(sdk, one)
+        _delete(sdk, one)
     return tuple(one.name for one in found)
 
 
 def _of_cluster(sdk: Connection, spec: Spec, cluster: Cluster) -> list[ApplicationCredential]:
-    """Return those of this user's credentials that are the cluster's, in this project."""
+    """Return the application credentials of this user for the cluster, in this project."""
     project, marks = sdk.session.get_project_id(), _marks(spec, cluster)
     found = _keystone(sdk).application_credentials(_user(sdk))
     return [one for one in found if one.description == marks and one.project_id in {None, project}]
 
 
 def _marks(spec: Spec, cluster: Cluster) -> str:
-    """Return the description, by which it is found: names of two specs can be the same."""
+    """Return the description that identifies it: names of two specs can be the same."""
     return mark(spec, cluster)
 
 
-def _created(sdk: Connection, name: str, marks: str, roles: Collection[str]) -> ApplicationCredential:
+def _create(sdk: Connection, name: str, marks: str, roles: Collection[str]) -> ApplicationCredential:
     from openstack.exceptions import ForbiddenException
 
     try:
@@ -137,10 +137,10 @@ def _created(sdk: Connection, name: str, marks: str, roles: Collection[str]) -> 
             unrestricted=False,
         )
     except ForbiddenException as error:
-        raise _forbidden("make an application credential for the cluster") from error
+        raise _forbidden("create an application credential for the cluster") from error
 
 
-def _removed(sdk: Connection, one: ApplicationCredential) -> None:
+def _delete(sdk: Connection, one: ApplicationCredential) -> None:
     from openstack.exceptions import ForbiddenException
 
     try:
@@ -154,7 +154,7 @@ def _forbidden(what: str) -> CredentialsRefused:
 
 
 def _roles(held: Collection[str]) -> tuple[str, ...]:
-    """Return the roles that are passed on: the needed ones, all where the cloud names them otherwise."""
+    """Return the roles of the credential: the required ones, or all if the cloud has other role names."""
     wanted = tuple(role for role in ROLES if role in held)
     return wanted if "member" in wanted else tuple(sorted(held))
 
@@ -172,7 +172,7 @@ def _user(sdk: Connection) -> str:
 
 
 def _lines(sdk: Connection, cluster: Cluster) -> list[str]:
-    """Return cloud.conf without the credential: what the spec and the cloud say."""
+    """Return cloud.conf without the credential, from the spec and the cloud."""
     chosen, config = settings(cluster), sdk.config
     verify = config.config.get("verify", True)
     lines = ["[Global]", f'auth-url = "{config.config["auth"]["auth_url"]}"']
@@ -185,7 +185,7 @@ def _lines(sdk: Connection, cluster: Cluster) -> list[str]:
 
 
 def _load_balancer(sdk: Connection, chosen: Settings) -> list[str]:
-    """Return the section for load balancers. An empty provider leaves the choice to Octavia."""
+    """Return the section for load balancers. With an empty provider, Octavia chooses one."""
     balancer = chosen.load_balancer
     lines = ["[LoadBalancer]", f'lb-provider = "{balancer.provider or ""}"']
     if balancer.flavor:
@@ -197,7 +197,7 @@ def _load_balancer(sdk: Connection, chosen: Settings) -> list[str]:
 
 
 def _with_authority(sdk: Connection, lines: list[str]) -> tuple[dict[str, str], list[str]]:
-    """Add the certificate authority of a cloud that has one of its own, which nodes do not know."""
+    """Add the private certificate authority of the cloud, if it has one: nodes do not trust it."""
     authority = sdk.config.config.get("cacert")
     if not authority:
         return {}, lines
@@ -206,5 +206,5 @@ def _with_authority(sdk: Connection, lines: list[str]) -> tuple[dict[str, str], 
 
 
 def _mark(credential: str, lines: list[str]) -> str:
-    """Return what tells later whether a Secret is still good; nothing in it is secret."""
+    """Return the mark by which a later run checks whether a Secret is still valid. It is not secret."""
     return f"{credential}.{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()[:12]}"

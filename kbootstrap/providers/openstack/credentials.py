@@ -1,9 +1,8 @@
-"""Which credentials a cluster uses: an entry of clouds.yaml, or the OS_* environment.
+"""The credentials of a cluster: an entry of clouds.yaml, or the OS_* environment.
 
-The SDK and the Terraform provider look for clouds.yaml in different places (the provider in the folder of
-its root). So it is looked for here, once, and both are told the path. Order of places:
-OS_CLIENT_CONFIG_FILE, beside the spec, the current folder, ~/.config/openstack, /etc/openstack (openstacksdk,
-"Configuration").
+The SDK and the Terraform provider search clouds.yaml in different places (the provider in the folder of its
+root module). So it is searched here once, and both get the path. Search order: OS_CLIENT_CONFIG_FILE, beside
+the spec, the current folder, ~/.config/openstack, /etc/openstack (openstacksdk, "Configuration").
 """
 
 from __future__ import annotations
@@ -22,21 +21,21 @@ if TYPE_CHECKING:
     from openstack.config.cloud_region import CloudRegion
 
 API_TIMEOUT = 60
-"""Seconds that one request may take, where clouds.yaml says nothing (`api_timeout`)."""
+"""Seconds for one request, if clouds.yaml does not set `api_timeout`."""
 _SELECTORS = frozenset(
     {"OS_CLOUD", "OS_REGION_NAME", "OS_CLIENT_CONFIG_FILE", "OS_CLIENT_SECURE_FILE", "OS_CLOUD_NAME"}
 )
-"""Variables that choose, and are no credentials themselves."""
+"""Variables that select credentials, but are not credentials themselves."""
 _SECRETS = ("password", "application_credential_secret", "token", "passcode", "access_token", "client_secret")
 _HINT = (
-    "name an entry of clouds.yaml in the spec (`provider.openstack.cloud`) or in OS_CLOUD, or load the "
+    "set an entry of clouds.yaml in the spec (`provider.openstack.cloud`) or in OS_CLOUD, or load the "
     "project's openrc file (OS_AUTH_URL, OS_USERNAME, …) into this shell"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class CredentialSource:
-    """Where the credentials are: `cloud` is the entry of `file`, or None for the environment."""
+    """The location of the credentials: `cloud` is the entry of `file`, or None for the environment."""
 
     cloud: str | None
     file: Path | None
@@ -49,12 +48,12 @@ class CredentialSource:
 
 
 def source(chosen: Settings, context: ProviderContext) -> CredentialSource:
-    """Find the credentials; raises `CredentialsRefused` where there are none."""
+    """Find the credentials. Raises `CredentialsRefused` if there are none."""
     cloud = chosen.cloud or context.env.get("OS_CLOUD")
     if cloud is None:
         if not any(name.startswith("OS_") and name not in _SELECTORS for name in context.env):
             raise CredentialsRefused(
-                "there are no credentials for OpenStack: the spec names no cloud, and OS_* is not set",
+                "there are no credentials for OpenStack: the spec sets no cloud, and OS_* is not set",
                 hint=_HINT,
                 code="KB1101",
             )
@@ -63,14 +62,14 @@ def source(chosen: Settings, context: ProviderContext) -> CredentialSource:
     named = context.env.get("OS_CLIENT_CONFIG_FILE")
     if named and not Path(named).is_file():
         raise CredentialsRefused(
-            f"OS_CLIENT_CONFIG_FILE names {named}, which is not there", hint=_HINT, code="KB1101"
+            f"OS_CLIENT_CONFIG_FILE is {named}, which does not exist", hint=_HINT, code="KB1101"
         )
     file = Path(named).absolute() if named else _first("clouds", places)
     if file is None:
-        looked = ", ".join(str(place) for place in places)
+        searched = ", ".join(str(place) for place in places)
         raise CredentialsRefused(
-            f"the cloud '{cloud}' is wanted, and there is no clouds.yaml",
-            hint=f"download it from the cloud's web interface and put it into one of these folders: {looked}",
+            f"there is no clouds.yaml for the cloud '{cloud}'",
+            hint=f"download it from the cloud's web interface into one of these folders: {searched}",
             code="KB1101",
         )
     secure = context.env.get("OS_CLIENT_SECURE_FILE")
@@ -78,26 +77,26 @@ def source(chosen: Settings, context: ProviderContext) -> CredentialSource:
 
 
 def variables(found: CredentialSource, chosen: Settings, env: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment by which OpenTofu's provider finds the same credentials. No secrets.
+    """Return the environment with which OpenTofu's provider finds the same credentials. No secrets.
 
-    The provider fills what an entry of clouds.yaml leaves out from OS_*, which the SDK does not read then. So
-    the variables of another project's openrc are made empty, which counts as not set.
+    The provider completes an entry of clouds.yaml from OS_* variables, which the SDK ignores in this case. So
+    the variables, which may be of another project's openrc, are set to empty, which counts as not set.
     """
-    told: dict[str, str] = {}
+    result: dict[str, str] = {}
     if found.cloud is not None:
-        told |= {name: "" for name in env if name.startswith("OS_") and name not in _SELECTORS}
-        told |= {"OS_CLIENT_CONFIG_FILE": str(found.file)}
-        told |= {"OS_CLIENT_SECURE_FILE": str(found.secure)} if found.secure else {}
-        told |= {"OS_CLOUD": found.cloud} if chosen.cloud is None else {}
+        result |= {name: "" for name in env if name.startswith("OS_") and name not in _SELECTORS}
+        result |= {"OS_CLIENT_CONFIG_FILE": str(found.file)}
+        result |= {"OS_CLIENT_SECURE_FILE": str(found.secure)} if found.secure else {}
+        result |= {"OS_CLOUD": found.cloud} if chosen.cloud is None else {}
     elif "OS_AUTH_URL" not in env and chosen.profile:
-        told["OS_AUTH_URL"] = chosen.profile.auth_url
-    return told
+        result["OS_AUTH_URL"] = chosen.profile.auth_url
+    return result
 
 
 def region_config(found: CredentialSource, chosen: Settings, context: ProviderContext) -> CloudRegion:
-    """Read the credentials into the SDK's configuration; secrets become known to the redactor.
+    """Load the credentials into the SDK's configuration, and add the secrets to the redactor.
 
-    Blocks. Raises `CredentialsRefused` for an entry that is missing or not complete, and
+    Blocks. Raises `CredentialsRefused` for an entry that is missing or incomplete, and
     `PrerequisiteMissing` for a clouds.yaml that cannot be read.
     """
     from keystoneauth1.exceptions import ClientException
@@ -122,9 +121,9 @@ def region_config(found: CredentialSource, chosen: Settings, context: ProviderCo
             config = OpenStackConfig(config_files=files, secure_files=secure, **common)
             entry = config.cloud_config["clouds"].get(found.cloud, {})
             if region and "regions" not in entry:
-                # The entry's own region is a default here, and the only one for the SDK.
+                # For the SDK the entry's region is the only one; here it is a default.
                 entry["region_name"] = region
-        with warnings.catch_warnings():  # the SDK warns of a profile, and goes on without it
+        with warnings.catch_warnings():  # the SDK only warns of an invalid profile
             warnings.simplefilter("error", ConfigurationWarning)
             bare = config.get_one(cloud=found.cloud, validate=False, **extra)
         for name in _SECRETS:
@@ -136,13 +135,13 @@ def region_config(found: CredentialSource, chosen: Settings, context: ProviderCo
     except ConfigurationWarning as error:
         raise CredentialsRefused(
             f"the credentials in {found} are not usable: {str(error).rstrip('.')}",
-            hint="take `profile:` out of the entry and write `auth_url:` below `auth:` there, or correct it",
+            hint="remove `profile:` from the entry and set `auth_url:` below `auth:`, or correct the profile",
             code="KB1101",
         ) from error
     except (SDKException, ClientException, TypeError, AttributeError, KeyError, ValueError) as error:
         raise CredentialsRefused(
             f"the credentials in {found} are not usable: {context.redactor.clean(str(error)).rstrip('.')}",
-            hint=f"{found.file} has the clouds: {', '.join(clouds) or 'none'}" if found.file else _HINT,
+            hint=f"clouds in {found.file}: {', '.join(clouds) or 'none'}" if found.file else _HINT,
             code="KB1101",
         ) from error
 
@@ -156,7 +155,7 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
 
 
 def entries(found: CredentialSource) -> Mapping[str, Any]:
-    """Return the entries of clouds.yaml as written; `PrerequisiteMissing` where it is no such file."""
+    """Return the entries of clouds.yaml as written. Raises `PrerequisiteMissing` for an invalid file."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -167,8 +166,8 @@ def entries(found: CredentialSource) -> Mapping[str, Any]:
         return {str(name): entry for name, entry in content.items()}
     except (OSError, YAMLError, KeyError, TypeError, ValueError) as error:
         raise PrerequisiteMissing(
-            f"{found.file} cannot be read, or has no clouds",
-            hint="take a new copy of clouds.yaml from the cloud's web interface",
+            f"{found.file} cannot be read, or has no `clouds`",
+            hint="download clouds.yaml again from the cloud's web interface",
             code="KB1102",
         ) from error
 

@@ -1,4 +1,4 @@
-"""From exceptions of openstacksdk and keystoneauth to ours, with the cause and what to do."""
+"""Translates exceptions of openstacksdk and keystoneauth into errors with a cause and a hint."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from kbootstrap.core.errors import CredentialsRefused, DeadlinePassed, Kbootstra
 from kbootstrap.core.redact import Redactor
 
 Kind = Literal["refused", "forbidden", "slow", "away", "missing", "incomplete", "answered", "file"]
-_AGAIN = "run the same command again; when it repeats, the cloud's status page may say more"
+_AGAIN = "run the same command again; if the error persists, check the cloud's status page"
 
 
 @dataclass(frozen=True, slots=True)
-class _Saying:
-    """How a kind of failure is told; `{what}` completes "could not", `{where}` names the credentials."""
+class _FailureText:
+    """The text of a kind of failure. `{what}` completes "could not", `{where}` names the credentials."""
 
     error: type[CredentialsRefused | PrerequisiteMissing]
     code: str
@@ -24,80 +24,80 @@ class _Saying:
     hint: str
 
 
-_SAYINGS: dict[Kind, _Saying] = {
-    "refused": _Saying(
+_TEXTS: dict[Kind, _FailureText] = {
+    "refused": _FailureText(
         CredentialsRefused,
         "KB1103",
         "OpenStack refused the credentials of {where}",
-        "the password is wrong, or the application credential or token has expired: renew it, then try "
+        "the password is wrong, or the application credential or token has expired: renew it, then run "
         "`openstack token issue`",
     ),
-    "forbidden": _Saying(
+    "forbidden": _FailureText(
         CredentialsRefused,
         "KB1104",
         "the credentials of {where} may not {what}",
         "the user needs the role `member` in the project; an application credential needs it too",
     ),
-    "slow": _Saying(
+    "slow": _FailureText(
         PrerequisiteMissing,
         "KB1105",
-        "the OpenStack API of {where} does not answer in time: it was asked to {what}",
+        "the OpenStack API of {where} does not respond in time; the request was to {what}",
         _AGAIN,
     ),
-    "away": _Saying(
+    "away": _FailureText(
         PrerequisiteMissing,
         "KB1105",
-        "the OpenStack API of {where} cannot be reached: it was asked to {what}",
+        "the OpenStack API of {where} cannot be reached; the request was to {what}",
         "check the auth URL, this machine's network (proxy, VPN), and the cloud's status page",
     ),
-    "missing": _Saying(
+    "missing": _FailureText(
         PrerequisiteMissing,
         "KB1106",
-        "{where} has no service that could {what}",
+        "{where} has no service to {what}",
         "the service is not part of this cloud or region: check `region`",
     ),
-    "incomplete": _Saying(
+    "incomplete": _FailureText(
         CredentialsRefused,
         "KB1101",
         "the credentials of {where} are not complete",
-        "`openstack token issue` tells whether they work",
+        "verify them with `openstack token issue`",
     ),
-    "file": _Saying(
+    "file": _FailureText(
         PrerequisiteMissing,
         "KB1109",
-        "a file that the connection of {where} needs cannot be used: the API was asked to {what}",
-        "look at the certificate files that clouds.yaml or OS_* name (`cacert`, `cert`, `key`)",
+        "a file that the connection of {where} needs cannot be used; the request was to {what}",
+        "check the certificate files in clouds.yaml or OS_* (`cacert`, `cert`, `key`)",
     ),
-    "answered": _Saying(
+    "answered": _FailureText(
         PrerequisiteMissing, "KB1107", "the OpenStack API of {where} could not {what}", _AGAIN
     ),
 }
 
 
 def translate(error: Exception, *, what: str, where: str, redactor: Redactor) -> KbootstrapError | None:
-    """Return our error for one of the SDK's; None for what is none of it (a bug).
+    """Return the error for an exception of the SDK; None for any other exception (a bug).
 
-    `what` says what was asked ("list the servers"), `where` whose credentials were used.
+    `what` is the request ("list the servers"), `where` the credentials.
     """
     kind = _kind(error)
     if kind is None:
         return None
-    saying = _SAYINGS[kind]
-    return saying.error(
-        saying.message.format(what=what, where=where),
-        hint=saying.hint,
-        detail=redactor.clean(_words(error)),
-        code=saying.code,
+    text = _TEXTS[kind]
+    return text.error(
+        text.message.format(what=what, where=where),
+        hint=text.hint,
+        detail=redactor.clean(_message(error)),
+        code=text.code,
     )
 
 
 def is_slow(error: Exception) -> bool:
-    """Return whether a request was sent and not answered in time; by another one it may be."""
+    """Return whether a request timed out; a retry can succeed."""
     return _kind(error) == "slow"
 
 
-def late(*, what: str, where: str, seconds: float) -> DeadlinePassed:
-    """Return the error for a question that took too long altogether."""
+def deadline_passed(*, what: str, where: str, seconds: float) -> DeadlinePassed:
+    """Return the error for a query that exceeded its total time."""
     return DeadlinePassed(
         f"the OpenStack API of {where} did not {what} within {seconds:.0f} s", hint=_AGAIN, code="KB1105"
     )
@@ -119,14 +119,14 @@ def _kind(error: Exception) -> Kind | None:
         ((keystone.ConnectionError, keystone.DiscoveryFailure, RequestException), "away"),
         ((keystone.AuthPluginException, keystone.AuthorizationFailure), "incomplete"),
         ((keystone.ClientException, sdk.SDKException), "answered"),
-        # requests says so of a file of certificates that is not there, or is none.
+        # requests raises it for a certificate file that is missing or invalid.
         ((OSError,), "file"),
     )
     return next((kind for classes, kind in by_class if isinstance(error, classes)), None)
 
 
-def _words(error: Exception) -> str:
-    """Return what an exception says, on few lines; pages that proxies send are cut to their text."""
+def _message(error: Exception) -> str:
+    """Return the message of an exception, shortened; HTML pages of proxies are reduced to their text."""
     text = re.sub(r"<[^>]+>", " ", f"{error}" or type(error).__name__)
     lines = [" ".join(line.split()) for line in text.splitlines()]
     return "\n".join(line for line in lines if line)[:600]

@@ -1,7 +1,7 @@
-"""The image of a cluster's nodes: its name is resolved once, and its ID kept in the lock file.
+"""The image of a cluster's nodes: its name is resolved once, and its ID is pinned in the lock file.
 
-Clouds rebuild images under the same name and hide the old builds, so a name means another image every few
-weeks. What was pinned stays until somebody asks for a newer one (`kbootstrap lock --upgrade image`).
+Clouds rebuild images under the same name and hide the old builds, so a name refers to another image every few
+weeks. The pin is kept until it is upgraded (`kbootstrap lock --upgrade image`).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 async def pin(cloud: Cloud, spec: Spec, cluster: Cluster) -> Pin:
-    """Resolve the name of the cluster's image: the newest active build of exactly this name wins.
+    """Resolve the name of the cluster's image to the newest active build with exactly this name.
 
-    Raises `SpecInvalid` (KB1120) at the line of the spec where there is none.
+    Raises `SpecInvalid` (KB1120) at the line of the spec if there is none.
     """
     name = settings(cluster).image_name
     if name is None:
@@ -38,14 +38,14 @@ async def pin(cloud: Cloud, spec: Spec, cluster: Cluster) -> Pin:
     if found:
         states = sorted({"hidden" if image.is_hidden else image.status for image in found})
         reason = (
-            f"Every image `{name}` of the cloud is {' or '.join(states)}, so no machine can be made of it."
+            f"Every image `{name}` of the cloud is {' or '.join(states)}, so it cannot be used for machines."
         )
     names = await cloud.ask("list its images", _active_names)
     close = difflib.get_close_matches(name, names, n=4, cutoff=0.4)
     problem = Diagnostic(
         "KB1120",
         reason,
-        f"There are: {', '.join(close or names[:8]) or 'none'}. `openstack image list` shows all; names are "
+        f"Available: {', '.join(close or names[:8]) or 'none'}. `openstack image list` lists all; names are "
         "case-sensitive.",
         spec.source.value(("clusters", cluster.name, "provider", "openstack", "image", "name")),
     )
@@ -55,13 +55,13 @@ async def pin(cloud: Cloud, spec: Spec, cluster: Cluster) -> Pin:
 
 
 def newest(images: Iterable[Image]) -> Image | None:
-    """Return the newest of those that machines can be made of."""
+    """Return the newest usable image."""
     usable = [image for image in images if image.status == "active" and not image.is_hidden]
     return max(usable, key=lambda image: (image.created_at or "", image.id), default=None)
 
 
 def named(sdk: Connection, name: str) -> list[Image]:
-    """Return all images of a name, hidden ones too."""
+    """Return all images with a name, including hidden ones."""
     seen = [*sdk.image.images(name=name), *sdk.image.images(name=name, is_hidden=True)]
     return list({image.id: image for image in seen}.values())
 

@@ -1,4 +1,4 @@
-"""The machines of a cluster as the cloud has them: how to reach them, and what is wrong with them."""
+"""The machines of a cluster in the cloud: connections and faults."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _RUNNING = frozenset({"ACTIVE"})
 _COMING = frozenset({"BUILD", "REBOOT", "HARD_REBOOT", "PASSWORD", "MIGRATING", "RESIZE", "VERIFY_RESIZE"})
-"""States in which a machine runs, or will by itself (Compute API, "Servers", server status)."""
+"""States from which a machine becomes ACTIVE by itself (Compute API, "Servers", server status)."""
 
 
 async def inventory(
@@ -34,13 +34,13 @@ async def inventory(
     starting: bool = True,
     tolerate_missing: Collection[str] = (),
 ) -> Inventory:
-    """Return how to reach the machines; starts those that are shut off.
+    """Return the connections to the machines. Starts machines that are shut off.
 
-    Raises `HostUnreachable` for a machine that is gone or broken. Without `starting` nothing is changed, and
-    such machines are in `absent`, as those of `tolerate_missing` always are.
+    Raises `HostUnreachable` for a machine that does not exist or has failed. Without `starting` nothing is
+    changed, and such machines are in `absent`. Those in `tolerate_missing` are always in `absent`.
     """
-    made = outputs["kbootstrap"]
-    wanted = instances(context.cluster, made)
+    contract = outputs["kbootstrap"]
+    wanted = instances(context.cluster, contract)
     seen = await states(cloud, wanted)
     stopped = {
         one: name for one, name in wanted.items() if seen.get(one) in {"SHUTOFF", "PAUSED", "SUSPENDED"}
@@ -55,11 +55,11 @@ async def inventory(
         verify(absent, tolerate_missing)
     there = {one: name for one, name in wanted.items() if name not in absent}
     keys = await known_from_console(context, there, console(cloud), wait=starting)
-    return build(context, made, user=ssh_user(context.cluster), absent=absent, host_keys=keys)
+    return build(context, contract, user=ssh_user(context.cluster), absent=absent, host_keys=keys)
 
 
 async def faults(cloud: Cloud, context: ProviderContext) -> dict[str, str]:
-    """Return the fault of every machine in the state ERROR, by name. Only asked alone a machine tells it."""
+    """Return the fault of each machine in the state ERROR, by name. Server lists do not have faults."""
 
     def broken(sdk: Connection) -> dict[str, str]:
         found = [
@@ -67,33 +67,33 @@ async def faults(cloud: Cloud, context: ProviderContext) -> dict[str, str]:
             for s in sdk.compute.servers(status="ERROR")
             if marked(context.spec, context.cluster, s.metadata)
         ]
-        told = {server.name: sdk.compute.get_server(server.id).fault or {} for server in found}
-        return {name: str(fault["message"]) for name, fault in told.items() if fault.get("message")}
+        details = {server.name: sdk.compute.get_server(server.id).fault or {} for server in found}
+        return {name: str(fault["message"]) for name, fault in details.items() if fault.get("message")}
 
-    return await cloud.ask("say what is wrong with machines", broken)
+    return await cloud.ask("return the faults of machines", broken)
 
 
 def _missing(name: str, state: str | None) -> HostUnreachable | None:
-    """Return why a machine in this state cannot be reached; None for one that runs, or soon will."""
+    """Return the error for a machine in this state; None if it runs or is starting."""
     if state is not None and state in _RUNNING | _COMING:
         return None
     if state in GONE | {None}:
         return HostUnreachable(
-            f"the machine {name} is gone from the cloud",
-            hint="`kbootstrap plan` shows what would be made again",
+            f"the machine {name} does not exist in the cloud",
+            hint="`kbootstrap plan` shows which resources would be created again",
             host=name,
             code="KB1130",
         )
     if state == "ERROR":
         return HostUnreachable(
-            f"the machine {name} is broken: the cloud shows it as ERROR",
-            hint=f"`openstack server show {name}` tells the fault; delete the machine to have it made again",
+            f"the machine {name} has failed: the cloud reports ERROR",
+            hint=f"`openstack server show {name}` shows the fault; delete the machine to recreate it",
             host=name,
             code="KB1131",
         )
     return HostUnreachable(
-        f"the machine {name} does not run: the cloud shows it as {state}",
-        hint=f"`kbootstrap apply` starts one that is shut off; else `openstack server show {name}` says more",
+        f"the machine {name} does not run: the cloud reports {state}",
+        hint=f"`kbootstrap apply` starts a machine that is shut off; see also `openstack server show {name}`",
         host=name,
         code="KB1132",
     )

@@ -1,6 +1,6 @@
-"""Services, volume types and existing resources that a spec names: whether the cloud has them.
+"""Checks that the cloud has the services, volume types and existing resources of a spec.
 
-OpenTofu would find out as well, after it has created half of the cluster.
+OpenTofu would fail too, but only after it has created a part of the cluster.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 BALANCERS, VOLUMES = "load-balancer", "block-storage"
 _TYPES = {BALANCERS: (BALANCERS,), VOLUMES: (VOLUMES, "volumev3", "block-store", "volume")}
-"""Services, and the types under which catalogues have them (OpenStack service types authority)."""
+"""Services and their types in catalogues (OpenStack service types authority)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What the cloud has of it. `volume_types` and `providers` are None where it does not tell.
+    """The resources of the cloud. `volume_types` and `providers` are None if the cloud does not list them.
 
-    `existing` has, by key of the spec, what is wrong with that resource, empty where nothing is.
+    `existing` has the problem with each existing resource by key of the spec; empty if there is none.
     """
 
     services: frozenset[str] = frozenset({BALANCERS, VOLUMES})
@@ -40,7 +40,7 @@ class Named:
 
 
 def services(sdk: Connection) -> frozenset[str]:
-    """Return those of the services above that the token's catalogue has, in this region. Blocks."""
+    """Return the services above that are in the token's catalogue for this region. Blocks."""
     access = cast("BaseIdentityPlugin", sdk.session.auth).get_access(sdk.session)
     region = sdk.config.get_region_name()
     types = {
@@ -53,34 +53,36 @@ def services(sdk: Connection) -> frozenset[str]:
 
 
 def look_named(sdk: Connection, cluster: Cluster, there: frozenset[str]) -> Named:
-    """Ask for what the spec of a cluster names; `there` are the services that can be asked. Blocks."""
+    """Query the resources that the spec names; `there` are the available services. Blocks."""
     chosen = settings(cluster)
     types = providers = None
     if volume_types(cluster) and VOLUMES in there:
-        types = _told(lambda: tuple(sorted(str(one.name) for one in sdk.block_storage.types())))
+        types = _if_permitted(lambda: tuple(sorted(str(one.name) for one in sdk.block_storage.types())))
     if chosen.load_balancer.provider and BALANCERS in there:
-        providers = _told(lambda: tuple(sorted(str(one.name) for one in sdk.load_balancer.providers())))
+        providers = _if_permitted(
+            lambda: tuple(sorted(str(one.name) for one in sdk.load_balancer.providers()))
+        )
     return Named(there, types, providers, _existing(sdk, chosen.existing) if chosen.existing else {})
 
 
 def judge_named(spec: Spec, cluster: Cluster, named: Named) -> Iterator[Finding]:
-    """Compare what the spec names with what the cloud has; pure."""
+    """Compare the resources that the spec names with those of the cloud. Pure."""
     yield from _services(spec, cluster, named)
     yield from _listed(spec, volume_types(cluster), named.volume_types, _VOLUME_TYPE)
     provider = settings(cluster).load_balancer.provider
     places = {provider: setting(cluster, "load_balancer", "provider")} if provider else {}
     yield from _listed(spec, places, named.providers, _PROVIDER)
-    for key, wrong in named.existing.items():
-        if wrong:
-            help_ = "`openstack network list`, `openstack subnet list` and `openstack router list` show them"
+    for key, problem in named.existing.items():
+        if problem:
+            help_ = "`openstack network list`, `openstack subnet list` and `openstack router list` list them"
             path = setting(cluster, "existing", key)
-            yield bad("existing", wrong, help_, "KB1111", "ExistingNames resource not found", spec, path)
+            yield bad("existing", problem, help_, "KB1111", "Existing resource not found", spec, path)
     if named.existing and not any(named.existing.values()):
         yield good("existing", ", ".join(named.existing))
 
 
 def volume_types(cluster: Cluster) -> dict[str, SpecPath]:
-    """Return the volume types that the spec names, each with its first place."""
+    """Return the volume types in the spec, each with its first spec path."""
     chosen = settings(cluster)
     found: dict[str, SpecPath] = {}
     if chosen.boot_volume and chosen.boot_volume.type:
@@ -102,14 +104,14 @@ def _listed(
     spec: Spec,
     wanted: Mapping[str, SpecPath],
     there: tuple[str, ...] | None,
-    words: tuple[str, str, str, str],
+    texts: tuple[str, str, str, str],
 ) -> Iterator[Finding]:
-    """Yield a finding for each name that a list of the cloud lacks, or one for all of them."""
-    name, code, summary, listed = words
+    """Yield a finding for each missing name, or one finding for all names."""
+    name, code, summary, listed = texts
     missing = [one for one in wanted if there is not None and one not in there]
     for one in missing:
         help_ = f"{listed}: {', '.join(there or ()) or 'none'}"
-        yield bad(name, f"{one} is not there", help_, code, summary, spec, wanted[one])
+        yield bad(name, f"{one} does not exist", help_, code, summary, spec, wanted[one])
     if wanted and not missing:
         yield Finding(Check(name, ok=None if there is None else True, found=", ".join(wanted)))
 
@@ -119,26 +121,26 @@ def _services(spec: Spec, cluster: Cluster, named: Named) -> Iterator[Finding]:
     if BALANCERS not in named.services:
         found = "the cloud has no load balancer service (Octavia)"
         if kind(cluster) == "load_balancer":
-            help_ = "write `api: {endpoint: virtual_ip}`: then the servers share an address by themselves"
+            help_ = "set `api: {endpoint: virtual_ip}`: then the servers share an address without it"
             yield bad("load balancers", found, help_, "KB1112", summary, spec, _endpoint(spec, cluster))
         if cluster.load_balancers:
-            help_ = "take `ingress.load_balancers` out, or choose a region that has the service"
+            help_ = "remove `ingress.load_balancers`, or choose a region that has the service"
             path: SpecPath = ("clusters", cluster.name, "ingress", "load_balancers")
             yield bad("load balancers", found, help_, "KB1112", summary, spec, path)
     if VOLUMES not in named.services and (path := _volume_place(cluster)):
         found = "the cloud has no volume service (Cinder)"
-        help_ = "use flavors with a disk, and take volumes out of the spec"
+        help_ = "use flavors with a disk, and remove volumes from the spec"
         yield bad("volumes", found, help_, "KB1112", summary, spec, path)
 
 
 def _endpoint(spec: Spec, cluster: Cluster) -> SpecPath:
-    """Return where the load balancer of the API comes from: it is the default for several servers."""
+    """Return the spec path that causes the API load balancer: it is the default for several servers."""
     path: SpecPath = ("clusters", cluster.name, "api", "endpoint")
     return path if spec.source.written(path) else (*pool_path(cluster, cluster.control_plane), "nodes")
 
 
 def _volume_place(cluster: Cluster) -> SpecPath:
-    """Return the first place of the spec that needs volumes, nothing where none does."""
+    """Return the first spec path that needs volumes; empty if there is none."""
     chosen = settings(cluster)
     if chosen.boot_volume:
         return setting(cluster, "boot_volume")
@@ -149,12 +151,12 @@ def _volume_place(cluster: Cluster) -> SpecPath:
 
 
 def setting(cluster: Cluster, *keys: str) -> SpecPath:
-    """Return the place of a setting below `provider.openstack`."""
+    """Return the spec path of a setting below `provider.openstack`."""
     return ("clusters", cluster.name, "provider", "openstack", *keys)
 
 
 def _existing(sdk: Connection, wanted: ExistingNames) -> dict[str, str]:
-    """Return what is wrong with each existing resource that the spec names. Blocks."""
+    """Return the problem with each existing resource in the spec; empty if there is none. Blocks."""
     found: dict[str, str] = {}
     network = None
     if wanted.network:
@@ -168,25 +170,25 @@ def _existing(sdk: Connection, wanted: ExistingNames) -> dict[str, str]:
         within = {"network_id": network.id} if network else {}
         subnet, found[key] = _one("subnet", sdk.network.find_subnet, name, **within)
         if network and subnet and subnet.network_id != network.id:
-            found[key] = f"the subnet {name} is not one of the network {wanted.network}"
+            found[key] = f"the subnet {name} does not belong to the network {wanted.network}"
     if wanted.router:
         _, found["router"] = _one("router", sdk.network.find_router, wanted.router)
     return found
 
 
 def _one(what: str, find: Callable[..., Any], name: str, **within: str) -> tuple[Any, str]:
-    """Return the resource of a name or an ID, and what is wrong with it."""
+    """Return the resource with a name or an ID, and the problem with it."""
     from openstack.exceptions import DuplicateResource
 
     try:
         resource = find(name, ignore_missing=True, **within)
     except DuplicateResource:
-        return None, f"there are several things of kind {what} that are called {name}; name the ID instead"
-    return resource, "" if resource else f"the {what} {name} is not there"
+        return None, f"several resources of type {what} have the name {name}; use the ID instead"
+    return resource, "" if resource else f"the {what} {name} does not exist"
 
 
-def _told(question: Callable[[], T]) -> T | None:
-    """Return the answer; None where the service does not let this user ask."""
+def _if_permitted(question: Callable[[], T]) -> T | None:
+    """Return the result; None if the service does not permit the request."""
     from openstack.exceptions import SDKException
 
     try:

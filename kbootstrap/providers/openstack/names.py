@@ -1,9 +1,9 @@
-"""Names in the cloud: everything of a cluster is called after its spec and itself, and carries both as marks.
+"""Names, tags and metadata of a cluster's resources. All of them contain the names of spec and cluster.
 
-A project may hold many clusters, also of other people, so nothing is ever found by the cluster's name alone.
-Kubernetes' own resources are named by the programs that make them: `kube_service_<cluster-name>_…` by the
-cloud controller (cloud-provider-openstack, pkg/util/util.go), volumes carry
-`cinder.csi.openstack.org/cluster` (pkg/csi/cinder). Whoever installs them gives both the name
+A project may contain clusters of several teams, so no resource is identified by the cluster's name alone.
+Resources of Kubernetes are named by the components that create them: `kube_service_<cluster-name>_…` by the
+cloud controller (cloud-provider-openstack, pkg/util/util.go), and volumes have the metadata
+`cinder.csi.openstack.org/cluster` (pkg/csi/cinder). Both components must be configured with the cluster name
 `owner()` (docs/openstack.md).
 """
 
@@ -20,41 +20,41 @@ SPEC, CLUSTER = "kbootstrap.spec", "kbootstrap.cluster"
 """Keys of metadata: servers, volumes."""
 CSI_CLUSTER = "cinder.csi.openstack.org/cluster"
 SERVICE_ADDRESS = "Floating IP for Kubernetes external service"
-"""How the cloud controller describes a floating IP that it made; one without it was reserved by somebody
+"""The description of floating IPs that the cloud controller created; a user reserved all others
 (cloud-provider-openstack, pkg/openstack/loadbalancer.go)."""
 
 
 def owner(spec: Spec, cluster: Cluster) -> str:
-    """Return the name that a cluster has in the cloud: `exponent-production`."""
+    """Return the name of a cluster in the cloud: `exponent-production`."""
     return f"{spec.name}-{cluster.name}"
 
 
 def metadata(spec: Spec, cluster: Cluster) -> dict[str, str]:
-    """Return the marks of servers and volumes."""
+    """Return the metadata of servers and volumes."""
     return {SPEC: spec.name, CLUSTER: cluster.name}
 
 
 def mark(spec: Spec, cluster: Cluster) -> str:
-    """Return what descriptions of networks, ports and the like end with (`local.mark` of the modules).
+    """Return the suffix of the descriptions of networks, ports and the like (`local.mark` of the modules).
 
-    They have it from the first moment. Tags come seconds later, and a run may be cut between the two.
+    The description is set at creation. Tags are set seconds later, and a run may be interrupted in between.
     """
     return f"kbootstrap {spec.name}/{cluster.name}"
 
 
 def ours(spec: Spec, cluster: Cluster, thing: Any) -> bool:  # noqa: ANN401 - any resource of the SDK
-    """Return whether a network, port, load balancer or the like is this cluster's."""
+    """Return whether a network, port, load balancer or the like belongs to this cluster."""
     tags = frozenset(f"{key}={value}" for key, value in metadata(spec, cluster).items())
     return tags <= frozenset(thing.tags or ()) or (thing.description or "").endswith(mark(spec, cluster))
 
 
 def marked(spec: Spec, cluster: Cluster, found: Mapping[str, str] | None) -> bool:
-    """Return whether metadata are those of this cluster."""
+    """Return whether the metadata is that of this cluster."""
     return all((found or {}).get(key) == value for key, value in metadata(spec, cluster).items())
 
 
 def group_names(spec: Spec, cluster: Cluster) -> frozenset[str]:
-    """Return the names of its server groups, which carry no marks: `<spec>-<cluster>-<pool>-<n>`."""
+    """Return the names of its server groups, which have no tags: `<spec>-<cluster>-<pool>-<n>`."""
     pools = (cluster.control_plane, *cluster.pools)
     return frozenset(
         f"{owner(spec, cluster)}-{pool.born}-{number}"
@@ -64,5 +64,5 @@ def group_names(spec: Spec, cluster: Cluster) -> frozenset[str]:
 
 
 def made_by_kubernetes(spec: Spec, cluster: Cluster, load_balancer: str) -> bool:
-    """Return whether a load balancer's name is one that this cluster's controller gives."""
+    """Return whether a load balancer has a name from this cluster's controller."""
     return load_balancer.startswith(f"kube_service_{owner(spec, cluster)}_")

@@ -1,8 +1,8 @@
-"""What a cluster takes of a project's quotas: sums per resource, less what is there already. Pure.
+"""The quota that a cluster still needs: totals per resource, minus existing resources. Pure.
 
-The sums are those of `terraform-modules/openstack/`. What Neutron adds to a network or group counts only
-while that is still to be made, because clouds differ in it: DHCP ports (two is the usual number of agents,
-`dhcp_agents_per_network`; OVN makes one or none) and the first rules.
+The totals follow `terraform-modules/openstack/`. Resources that Neutron adds to a network or group count only
+if the network or group does not exist yet, because clouds differ: DHCP ports (two is the usual number of
+agents, `dhcp_agents_per_network`; OVN creates one or none) and the default rules.
 """
 
 from __future__ import annotations
@@ -23,51 +23,51 @@ from kbootstrap.spec.model import Cluster, Pool
 
 _DHCP = 2
 _RULES = 9
-"""Rows of the table in the module `security` besides those of the API and SSH."""
+"""Rules in the table of the module `security`, without those of API and SSH."""
 _EGRESS = 2
-"""Rules with which Neutron begins each group."""
+"""Default rules that Neutron adds to each group."""
 
 
 def machines(cluster: Cluster) -> tuple[Requirements, ...]:
-    """Return every machine of a cluster, the bastion too. Pools that grow count as they begin."""
+    """Return all machines of a cluster, including the bastion. Autoscaled pools have their initial size."""
     bastion = settings(cluster).bastion
     own = bastion.flavor if isinstance(bastion, BastionMachine) else None
     return every(cluster, boot=boot_size(cluster), bastion=own)
 
 
 def boot_size(cluster: Cluster) -> int | None:
-    """Return the size of boot volumes in GiB; None where flavors bring the disk."""
+    """Return the size of boot volumes in GiB; None if flavors have a disk."""
     volume = settings(cluster).boot_volume
     return volume.size_gib if volume else None
 
 
 def needs(cluster: Cluster, flavors: Mapping[str, Flavor], present: Present) -> dict[str, int]:
-    """Return how much of each resource must still be made; nothing is 0 in it."""
+    """Return how much of each resource must still be created. Contains no zero values."""
     return sums(machines(cluster), _others(cluster, present), flavors, present)
 
 
 def group_members(cluster: Cluster) -> int:
-    """Return the largest number of machines in one server group; 0 where there are no groups."""
+    """Return the largest number of machines in one server group; 0 if there are no groups."""
     return max((min(pool.nodes, GROUP_MEMBERS) for pool in _grouped(cluster)), default=0)
 
 
 def _others(cluster: Cluster, present: Present) -> dict[str, int]:
-    """Return the sums of everything that is no part of a machine."""
+    """Return the totals of all resources outside machines."""
     chosen, endpoint = settings(cluster), kind(cluster)
-    made = chosen.existing is None or chosen.existing.network is None
-    router = made and (chosen.existing is None or chosen.existing.router is None)
+    new_network = chosen.existing is None or chosen.existing.network is None
+    router = new_network and (chosen.existing is None or chosen.existing.router is None)
     balancers = int(endpoint == "load_balancer") + len(cluster.load_balancers)
     shared = int(endpoint == "virtual_ip")
     on_server = chosen.bastion == "server" or endpoint == "floating_ip"
     bastion = isinstance(chosen.bastion, BastionMachine)
-    dhcp = _DHCP * int(made and not present.counts.get("networks"))
+    dhcp = _DHCP * int(new_network and not present.counts.get("networks"))
     groups = 2 + int(bastion)
     new_groups = max(groups - present.counts.get("security_groups", 0), 0)
     return {
-        "networks": int(made),
-        "subnets": 2 * int(made),
+        "networks": int(new_network),
+        "subnets": 2 * int(new_network),
         "routers": int(router),
-        "ports": len(machines(cluster)) + balancers + shared + 2 * int(made) + dhcp,
+        "ports": len(machines(cluster)) + balancers + shared + 2 * int(new_network) + dhcp,
         "floating_ips": int(on_server) + int(bastion) + balancers + shared,
         "security_groups": groups,
         "security_group_rules": _rules(cluster) + _EGRESS * new_groups,
@@ -77,7 +77,7 @@ def _others(cluster: Cluster, present: Present) -> dict[str, int]:
 
 
 def _rules(cluster: Cluster) -> int:
-    """Count the ingress rules; a range that two rows name for one port is one rule, as in the module."""
+    """Count the ingress rules. Equal ranges for one port are one rule, as in the module."""
     chosen, known = settings(cluster), cluster.network
     nodes, servers = ({str(known.cidr)}, {str(known.control_plane)}) if known else ({"nodes"}, {"servers"})
     more_ports = int(find_distribution(cluster.kubernetes.distribution).registration_port != API_PORT)

@@ -1,4 +1,4 @@
-"""Starts machines that somebody shut off."""
+"""Starts machines that are shut off."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from kbootstrap.core.events import Event, Status, Type
-from kbootstrap.providers.cloud.waiting import Pass
+from kbootstrap.providers.cloud.waiting import CancellableWait
 from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.openstack.connection import Cloud
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from openstack.connection import Connection
 
 _START = 180.0
-"""Seconds in which a machine must run again; a slow hypervisor needs one minute."""
+"""Seconds for a machine to start; a slow hypervisor needs one minute."""
 
 
 async def start(cloud: Cloud, stopped: Mapping[str, str], context: ProviderContext) -> None:
-    """Start machines (names by server ID) and wait until the cloud says that they run."""
-    one = Pass(cloud.stopped)
+    """Start machines (names by server ID) and wait until the cloud reports them as ACTIVE."""
+    wait = CancellableWait(cloud.stopped)
 
     def starting(sdk: Connection) -> None:
         for server in stopped:
-            one.check()
+            wait.check()
             state = sdk.compute.get_server(server).status
             if state == "PAUSED":
                 sdk.compute.unpause_server(server)
@@ -35,7 +35,7 @@ async def start(cloud: Cloud, stopped: Mapping[str, str], context: ProviderConte
             found = sdk.compute.get_server(server)
             if found.status != "ACTIVE":
                 sdk.compute.wait_for_server(
-                    found, status="ACTIVE", interval=2, wait=int(_START), callback=lambda _: one.check()
+                    found, status="ACTIVE", interval=2, wait=int(_START), callback=lambda _: wait.check()
                 )
 
     cluster = context.space.cluster

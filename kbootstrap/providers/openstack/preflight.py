@@ -1,7 +1,7 @@
-"""Looks at a project before anything is made in it: what the spec names must be there, and room for it.
+"""Checks a project before anything is created: named resources must exist, and quotas must suffice.
 
-Every finding is a line of `doctor`, and where it is a problem also a diagnostic at the line of the spec that
-causes it. What cannot be looked at is a warning and stops nothing.
+Every finding is a line of `doctor`. A problem is also a diagnostic at the line of the spec that causes it. A
+check that cannot run is a warning and does not stop `apply`.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from openstack.connection import Connection
 
 _GATHER = 300.0
-"""Seconds for all questions together, about thirty requests."""
+"""Seconds for all queries together, about thirty requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the cloud told, for `judge`."""
+    """Facts from the cloud, for `judge`. `strangers` are networks with its name but without its tags."""
 
     known: KnownResources
     present: Present
@@ -50,7 +50,7 @@ class Facts:
 
 
 async def gather(cloud: Cloud, spec: Spec, cluster: Cluster, lock: Lock, *, brief: bool) -> Facts | None:
-    """Ask the cloud; with `brief`, None for a cluster that lacks nothing."""
+    """Query the cloud. With `brief`, returns None if no resource of the cluster is missing."""
 
     def everything(sdk: Connection) -> Facts | None:
         there = services(sdk)
@@ -67,11 +67,11 @@ async def gather(cloud: Cloud, spec: Spec, cluster: Cluster, lock: Lock, *, brie
         found_quotas = read(sdk, asked) if wanted else None
         return Facts(known, present, strangers, found_quotas, look_named(sdk, cluster, there))
 
-    return await cloud.ask("show what is in the project", everything, seconds=_GATHER)
+    return await cloud.ask("list the resources of the project", everything, seconds=_GATHER)
 
 
 def judge(spec: Spec, cluster: Cluster, facts: Facts) -> tuple[Finding, ...]:
-    """Compare what is wanted with what the cloud told; pure."""
+    """Compare the spec with the facts from the cloud. Pure."""
     return (
         *_image(spec, cluster, facts),
         *_flavors(spec, cluster, facts.known),
@@ -87,14 +87,12 @@ def judge(spec: Spec, cluster: Cluster, facts: Facts) -> tuple[Finding, ...]:
 def _image(spec: Spec, cluster: Cluster, facts: Facts) -> Iterator[Finding]:
     image, path = facts.known.image, _path(cluster, "image")
     if image.status == "active":
-        note = ", hidden by the cloud by now" if image.hidden else ""
+        note = ", hidden by the cloud" if image.hidden else ""
         yield good("image", f"{image.name} ({image.id}){note}")
         return
     what = f"{image.name} ({image.id})" if image.id else image.name
-    found = f"{what} is {image.status}" if image.status else f"{what} is not there"
-    help_ = (
-        "`openstack image list` shows what is there; `kbootstrap lock --upgrade image` pins the newest build"
-    )
+    found = f"{what} is {image.status}" if image.status else f"{what} does not exist"
+    help_ = "`openstack image list` lists all images; `kbootstrap lock --upgrade image` pins the newest build"
     yield bad("image", found, help_, "KB1120", "Image not usable", spec, path)
 
 
@@ -122,7 +120,7 @@ def _external(spec: Spec, cluster: Cluster, known: KnownResources) -> Iterator[F
     path = _path(cluster, "external_network")
     yield bad(
         "external network",
-        f"{wanted} is not there",
+        f"{wanted} does not exist",
         help_,
         "KB1122",
         "External network not found",
@@ -136,7 +134,7 @@ def _zones(spec: Spec, cluster: Cluster, known: KnownResources) -> Iterator[Find
     missing = [zone for zone in wanted if zone not in known.zones]
     if missing and known.zones:
         help_ = f"zones of this cloud: {', '.join(known.zones)}"
-        found, path = f"{', '.join(missing)} is not there", _path(cluster, "availability_zones")
+        found, path = f"{', '.join(missing)} does not exist", _path(cluster, "availability_zones")
         yield bad("zones", found, help_, "KB1123", "Availability zone not found", spec, path)
     elif wanted:
         yield Finding(Check("zones", ok=True if known.zones else None, found=", ".join(wanted)))
@@ -149,19 +147,19 @@ def _key_pair(spec: Spec, cluster: Cluster, known: KnownResources) -> Iterator[F
     if known.key_pair:
         yield good("key pair", wanted)
         return
-    help_ = f"`openstack keypair create --public-key ~/.ssh/id_ed25519.pub {wanted}` makes it; key pairs "
-    help_ += "belong to one user"
+    help_ = f"`openstack keypair create --public-key ~/.ssh/id_ed25519.pub {wanted}` creates it; key "
+    help_ += "pairs belong to one user"
     path = _path(cluster, "key_pair")
-    yield bad("key pair", f"{wanted} is not there", help_, "KB1124", "Key pair not found", spec, path)
+    yield bad("key pair", f"{wanted} does not exist", help_, "KB1124", "Key pair not found", spec, path)
 
 
 def _names(spec: Spec, cluster: Cluster, strangers: tuple[str, ...]) -> Iterator[Finding]:
     if strangers:
         help_ = (
-            "give the cluster or the spec another name, or remove the network if nobody needs it: a run that "
-            "was killed together with OpenTofu can leave one behind"
+            "give the cluster or the spec another name, or delete the network if it is unused: it can be a "
+            "leftover of a killed run"
         )
-        found = f"the network {', '.join(strangers)} has this cluster's name and is not kbootstrap's"
+        found = f"the network {', '.join(strangers)} has this cluster's name, but not its tags"
         path = ("clusters", cluster.name)
         yield bad("names", found, help_, "KB1125", "Name is taken in the project", spec, path)
 
@@ -174,7 +172,7 @@ def _quotas(spec: Spec, cluster: Cluster, facts: Facts, found: Quotas) -> Iterat
     members, most = group_members(cluster), found.group_members
     if members and most is not None and members > most:
         text = f"{members} machines in a group needed, limit {most}"
-        help_ = "ask the cloud for more members of a server group, or use `anti_affinity: none`"
+        help_ = "request a larger quota for members of a server group, or use `anti_affinity: none`"
         path = _anti_affinity(cluster)
         yield bad("quota: group members", text, help_, "KB1126", "Server groups are too small", spec, path)
 

@@ -1,4 +1,4 @@
-"""What the cloud has of a cluster: found by its marks, server groups by their names."""
+"""Finds the existing resources of a cluster by tags and metadata, and server groups by name."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from openstack.connection import Connection
 
 _NEUTRONS = frozenset({"network:dhcp", "network:distributed"})
-"""Owners of ports that Neutron makes in every network, in numbers of its own."""
+"""Owners of the ports that Neutron itself creates in every network."""
 
 _INTERFACE = "_interface"
-"""In the owner of a router's port in a subnet: `network:router_interface`, `…_interface_distributed`,
-`network:ha_router_replicated_interface`; its port outside is `network:router_gateway`."""
+"""Part of the owner of a router's port in a subnet: `network:router_interface`, `…_interface_distributed`,
+`network:ha_router_replicated_interface`; the external port is `network:router_gateway`."""
 
 
 @dataclass(frozen=True, slots=True)
 class PresentResources:
-    """Resources of one cluster, as the SDK gives them; `strangers` have its names, and are not marked so."""
+    """Resources of one cluster, as SDK objects. `strangers` are networks with its name, without its tags."""
 
     servers: tuple[Any, ...]
     networks: tuple[Any, ...]
@@ -37,10 +37,10 @@ class PresentResources:
     volumes: tuple[Any, ...]
     strangers: tuple[Any, ...]
     interfaces: tuple[Any, ...] = ()
-    """Ports by which its routers are in subnets; only `unnoted` tells them."""
+    """Ports of its routers in subnets; only set by `unrecorded`."""
 
     def present(self) -> Present:
-        """Return the numbers that `needs` takes off."""
+        """Return the counts that `needs` subtracts."""
         groups = [group.security_group_rules or () for group in self.security_groups]
         rules = sum(rule.get("direction") != "egress" for group in groups for rule in group)
         ports = sum(port.device_owner not in _NEUTRONS for port in self.ports)
@@ -58,17 +58,17 @@ class PresentResources:
         volumes = {volume.name: volume.size for volume in self.volumes}
         return Present(frozenset(server.name for server in self.servers), counts, volumes)
 
-    def unnoted(self, ours: Callable[[Any], bool], known: Collection[str]) -> PresentResources:
-        """Return what is certainly ours, not among the IDs `known`, and in nobody's use.
+    def unrecorded(self, ours: Callable[[Any], bool], known: Collection[str]) -> PresentResources:
+        """Return unused resources that certainly belong to the cluster and are not among the IDs `known`.
 
-        Never a machine or a volume.
+        Does not include machines and volumes.
         """
 
         def lost(things: Iterable[Any]) -> tuple[Any, ...]:
             return tuple(thing for thing in things if thing.id not in known and ours(thing))
 
-        lived_in = {p.network_id for p in self.ports if (p.device_owner or "").startswith("compute:")}
-        networks = tuple(network for network in lost(self.networks) if network.id not in lived_in)
+        in_use = {p.network_id for p in self.ports if (p.device_owner or "").startswith("compute:")}
+        networks = tuple(network for network in lost(self.networks) if network.id not in in_use)
         routers = {router.id for router in self.routers}
         inside = {network.id for network in networks}
         return PresentResources(
@@ -94,7 +94,7 @@ class PresentResources:
 def find(
     sdk: Connection, spec: Spec, cluster: Cluster, *, balancers: bool, storage: bool = True
 ) -> PresentResources:
-    """Look for everything of a cluster; `balancers` False leaves Octavia out, `storage` Cinder. Blocks."""
+    """Find all resources of a cluster. `balancers` False skips Octavia, `storage` False Cinder. Blocks."""
     name, project = owner(spec, cluster), sdk.session.get_project_id()
     groups = group_names(spec, cluster)
 

@@ -1,4 +1,4 @@
-"""What the schema cannot say about a cluster's settings. Pure: nothing is asked of the cloud."""
+"""Validates a cluster's settings beyond the schema. Pure: sends no requests to the cloud."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.spec.rules_names import pools
 
 LONGEST_NAME = 41
-"""Characters of a spec's and a cluster's name: they stand in tags, `kbootstrap.cluster=production`, and
-Neutron's tags have at most 60 (Networking API v2, "Standard attributes tag extension")."""
+"""Maximum length of a spec's or cluster's name. It is part of tags, `kbootstrap.cluster=production`, and
+Neutron's tags have at most 60 characters (Networking API v2, "Standard attributes tag extension")."""
 LAST_PORT = 2767
-"""The last port of a load balancer whose node port, 30000 more, is one (Kubernetes: 30000 to 32767,
+"""The largest port of a load balancer: 30000 is added for the node port (Kubernetes: 30000 to 32767,
 `--service-node-port-range`)."""
 _ZONES = tuple(
     f"{prefix}.kubernetes.io/{name}"
@@ -22,13 +22,13 @@ _ZONES = tuple(
 )
 """Labels that the cloud controller sets on every node (Kubernetes: "Cloud Controller Manager")."""
 _CINDER_ZONE = "topology.cinder.csi.openstack.org/zone"
-"""The label by which Cinder's driver finds nodes of a volume's zone; another value stops its registration."""
-_MADE = ("mtu", "dns_servers")
-"""Keys of a network that is made."""
+"""The label by which Cinder's driver finds nodes in a volume's zone; other values break its registration."""
+_NEW_NETWORK_KEYS = ("mtu", "dns_servers")
+"""Keys that apply only to a network that kbootstrap creates."""
 
 
 def problems(spec: Spec, cluster: Cluster) -> tuple[Diagnostic, ...]:
-    """Return everything that does not fit together in `provider.openstack` of this cluster."""
+    """Return all contradictions in `provider.openstack` of this cluster."""
     return (
         *_external_network(spec, cluster),
         *_existing(spec, cluster),
@@ -42,9 +42,9 @@ def _external_network(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
     if settings(cluster).external_network is None:
         yield Diagnostic(
             "KB0350",
-            "Floating IPs and the router's gateway come from an external network, and neither "
-            "`external_network` nor a profile names one.",
-            "Write `external_network:` with a name that `openstack network list --external` shows.",
+            "Floating IPs and the router's gateway need an external network, and neither `external_network` "
+            "nor a profile sets one.",
+            "Set `external_network:` to a name from `openstack network list --external`.",
             spec.source.key(_base(cluster)),
         )
 
@@ -60,36 +60,36 @@ def _existing(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
     }
     missing = [name for name, value in subnets.items() if value is None]
     if existing.network is not None and missing:
-        yield _not_fitting(
+        yield _contradiction(
             spec,
             (*base, "network"),
-            f"An existing network comes with its subnets, and {_both(missing)} is missing.",
-            "Name both subnets of it, or delete `network`.",
+            f"An existing network needs both of its subnets, and {_both(missing)} is missing.",
+            "Set both subnets, or delete `network`.",
         )
     if existing.network is None:
         for name, value in subnets.items():
             if value is not None:
-                yield _not_fitting(
+                yield _contradiction(
                     spec,
                     (*base, name),
                     f"`{name}` is part of an existing network, and `network` is missing.",
-                    "Name the network too, or delete the subnet.",
+                    "Set the network too, or delete the subnet.",
                 )
     if existing.network is not None:
-        for name in _MADE:
+        for name in _NEW_NETWORK_KEYS:
             if spec.source.written((*_base(cluster), name)):
-                yield _not_fitting(
+                yield _contradiction(
                     spec,
                     (*_base(cluster), name),
-                    f"`{name}` is for a network that is made, and this cluster uses an existing one.",
-                    "Delete the key; set it in the cloud where it belongs to that network.",
+                    f"`{name}` applies only to a new network, and this cluster uses an existing one.",
+                    "Delete the key; change the existing network in the cloud instead.",
                 )
     if existing.control_plane_subnet is not None and existing.control_plane_subnet == existing.agents_subnet:
-        yield _not_fitting(
+        yield _contradiction(
             spec,
             (*base, "agents_subnet"),
-            "The control plane and the agents need two subnets: their firewall rules tell them apart by it.",
-            "Name another subnet.",
+            "The control plane and the agents need different subnets, because firewall rules depend on them.",
+            "Set another subnet.",
         )
 
 
@@ -98,8 +98,8 @@ def _names(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
         if len(name) > LONGEST_NAME:
             yield Diagnostic(
                 "KB0352",
-                f"`{name}` has {len(name)} characters. It stands in tags of networks, where there is room "
-                f"for {LONGEST_NAME}.",
+                f"`{name}` has {len(name)} characters. It is part of network tags, which allow at most "
+                f"{LONGEST_NAME}.",
                 "Shorten the name.",
                 spec.source.key(path),
             )
@@ -111,8 +111,8 @@ def _ports(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
             if port > LAST_PORT:
                 yield Diagnostic(
                     "KB0354",
-                    f"Port p of a load balancer goes to node port 30000 + p, and {port} would be "
-                    f"{30000 + port}: node ports end at 32767.",
+                    f"Port p of a load balancer uses node port 30000 + p, and {port} would be "
+                    f"{30000 + port}: the largest node port is 32767.",
                     f"Choose a port up to {LAST_PORT}.",
                     spec.source.value(
                         (
@@ -136,7 +136,7 @@ def _both(names: list[str]) -> str:
     return " and ".join(f"`{name}`" for name in names)
 
 
-def _not_fitting(spec: Spec, path: SpecPath, reason: str, help_: str) -> Diagnostic:
+def _contradiction(spec: Spec, path: SpecPath, reason: str, help_: str) -> Diagnostic:
     return Diagnostic("KB0351", reason, help_, spec.source.key(path))
 
 
@@ -150,7 +150,7 @@ def _labels(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
         for key in sorted(owners.keys() & pool.labels.keys()):
             yield Diagnostic(
                 "KB0362",
-                f"{owners[key]} sets `{key}` from what the cloud says about the machine.",
-                "Delete it: pods can use the value that is there. A label of your own has another domain.",
+                f"{owners[key]} sets `{key}` from the properties of the machine in the cloud.",
+                "Delete it: pods can use the existing value. For your own label, use another domain.",
                 spec.source.key((*path, "labels", key)),
             )

@@ -1,4 +1,4 @@
-"""What is known of clouds, so that their users need to type less. What is not certain is left out.
+"""Defaults for known clouds. Only verified values are included.
 
 Sources: the clouds' own documentation, and measurements through their APIs in September and October 2026.
 """
@@ -14,8 +14,8 @@ from types import MappingProxyType
 class Profile:
     """One cloud. Everything can be overridden in the spec.
 
-    `s3_endpoints` are URLs of the object storage by its own regions. `s3_region` is what requests are signed
-    for; None: the region itself. `s3_path_style`: the bucket must stand in the path, not in the host name.
+    `s3_endpoints` has the URLs of the object storage by its regions. `s3_region` is the region in signatures;
+    None: the region of the endpoint. `s3_path_style`: the bucket must be in the path, not in the host name.
     `s3_locking`: conditional writes (`If-None-Match`) work, which OpenTofu's lock file needs.
     """
 
@@ -38,8 +38,8 @@ INFOMANIAK = Profile(
     ),
     s3_region="us-east-1",
 )
-"""One identity service for both regions. S3: a host name with the bucket in it is refused, requests must be
-signed for us-east-1, conditional writes answer 501."""
+"""One identity service for both regions. S3: requests with the bucket in the host name are rejected,
+requests must be signed for us-east-1, conditional writes return 501."""
 
 OVH = Profile(
     name="ovh",
@@ -49,8 +49,8 @@ OVH = Profile(
         {name: f"https://s3.{name}.io.cloud.ovh.net" for name in ("gra", "sbg", "de", "rbx", "eu-west-par")}
     ),
 )
-"""Europe and Canada; the United States have an identity service of their own, auth.cloud.ovh.us. S3 has
-regions of its own (machines in GRA11, buckets in gra); conditional writes do not work."""
+"""Europe and Canada; the United States have a separate identity service, auth.cloud.ovh.us. S3 has
+its own regions (machines in GRA11, buckets in gra); conditional writes do not work."""
 
 PROFILES: Mapping[str, Profile] = MappingProxyType({one.name: one for one in (INFOMANIAK, OVH)})
-"""All profiles, by the name that the spec's `profile` has."""
+"""All profiles, by their name in the spec (`profile`)."""

@@ -1,4 +1,4 @@
-"""The provider contract, carried out by the other modules of this folder."""
+"""Implements the provider contract with the other modules of this folder."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.spec.pins import ImagePin
 
 UNKNOWN = "unknown"
-"""Stands for the ID of an image that nobody has looked up, where no machine will be made."""
+"""Placeholder for an image ID that was not looked up, because no machine will be created."""
 
 
 class CloudPrograms:
     """Cloud controller, storage driver and kube-vip in the cluster."""
 
     def additions(self, definition: ClusterDefinition) -> Additions:
-        """Return the manifests of those that the spec wants."""
+        """Return the manifests of the components that the spec enables."""
         return addons.additions(definition.spec, definition.cluster)
 
     async def valid_credentials(self, context: ProviderContext) -> frozenset[str]:
@@ -56,24 +56,24 @@ class CloudPrograms:
             return await credential.valid_credentials(cloud, context.spec, context.cluster)
 
     async def make_secret(self, context: ProviderContext) -> SecretContent:
-        """Make an application credential for the cluster, and a cloud.conf with it."""
+        """Create an application credential for the cluster, and a cloud.conf with it."""
         async with _cloud(context) as cloud:
             return await credential.make(cloud, context.spec, context.cluster)
 
 
 class CloudLocation:
-    """Which cloud, and which region of it (`capabilities.Location`)."""
+    """The cloud and its region (`capabilities.Location`)."""
 
     async def describe(self, context: ProviderContext) -> str:
-        """Return the credentials and the region that plan and apply work with."""
+        """Return the credentials and the region that plan and apply use."""
         return str(await asyncio.to_thread(resolve, settings(context.cluster), context))
 
 
 class FlavorFreeze:
-    """Machines keep the flavor that they have."""
+    """Keeps the current flavor of machines."""
 
     def freeze(self, definition: ClusterDefinition, machines: Mapping[str, Mapping[str, Any]]) -> str:
-        """Return HCL beside the root's with the flavor of each machine."""
+        """Return an HCL override file with the current flavor of each machine."""
         return freeze(definition.cluster, definition.lock, machines)
 
 
@@ -87,11 +87,11 @@ class OpenStack(Provider):
     location = CloudLocation()
 
     def render(self, definition: ClusterDefinition) -> RenderedRoot:
-        """Return the cluster's root; pure and byte-stable."""
+        """Return the root module of the cluster. Pure and byte-stable."""
         return render(definition.spec, definition.cluster, definition.lock)
 
     def validate(self, spec: Spec, cluster: Cluster) -> tuple[Diagnostic, ...]:
-        """Return what the schema cannot say about this cluster's settings; pure."""
+        """Return the problems with this cluster's settings that the schema cannot express. Pure."""
         return (
             *problems(spec, cluster),
             *addons.problems(spec, cluster),
@@ -100,7 +100,7 @@ class OpenStack(Provider):
         )
 
     async def pin(self, context: ProviderContext, *, upgrade: bool = False, making: bool = True) -> Lock:
-        """Pin the image: its name is looked up where there is no pin yet, or with `upgrade`."""
+        """Pin the image: its name is looked up if there is no pin yet, or with `upgrade`."""
         lock, cluster = context.lock, context.cluster
         name = settings(cluster).image_name
         if name is None or (lock.image_id(cluster.name, name) and not upgrade):
@@ -111,22 +111,22 @@ class OpenStack(Provider):
             return lock.with_image(cluster.name, await images.pin(cloud, context.spec, cluster))
 
     async def check(self, context: ProviderContext) -> tuple[Check, ...]:
-        """Look at credentials, at everything that the spec names, and at the quotas."""
+        """Check the credentials, all resources that the spec names, and the quotas."""
         spec, cluster = context.spec, context.cluster
         try:
             async with _cloud(context) as cloud:
                 login = Check("OpenStack", ok=True, found=cloud.where)
                 facts = await preflight.gather(cloud, spec, cluster, context.lock, brief=False)
-                unable = await credential.problem(cloud, spec, cluster)
+                problem = await credential.problem(cloud, spec, cluster)
         except KbootstrapError as error:
             return (Check("OpenStack", ok=False, found=error.message, help=error.hint or ""),)
-        own = (_own_credential(unable),) if settings(cluster).needs_credential else ()
+        own = (_own_credential(problem),) if settings(cluster).needs_credential else ()
         if facts is None:
             return (login, *own)
         return (login, *own, *(finding.check for finding in preflight.judge(spec, cluster, facts)))
 
     async def prepare(self, context: ProviderContext, *, making: bool = True) -> Mapping[str, str]:
-        """Verify that the cloud has what new machines need; return the root's variables."""
+        """Verify that the cloud has the resources that new machines need; return the root's variables."""
         spec, cluster = context.spec, context.cluster
         chosen = settings(cluster)
         found = await asyncio.to_thread(resolve, chosen, context)
@@ -135,8 +135,8 @@ class OpenStack(Provider):
             keys = await authorized_keys(context, optional=chosen.key_pair is not None)
             async with _cloud(context) as cloud:
                 facts = await preflight.gather(cloud, spec, cluster, context.lock, brief=True)
-                unable = await credential.problem(cloud, spec, cluster)
-            refuse(cluster, preflight.judge(spec, cluster, facts) if facts is not None else (), unable)
+                problem = await credential.problem(cloud, spec, cluster)
+            refuse(cluster, preflight.judge(spec, cluster, facts) if facts is not None else (), problem)
         return {
             **variables(found.source, chosen, context.env),
             **found.variables(),
@@ -151,9 +151,9 @@ class OpenStack(Provider):
         names: Collection[str] = (),
         faults: bool = False,
     ) -> Mapping[str, MachineState]:
-        """Return machines that are gone, that never ran, or that are in the state ERROR.
+        """Return machines that no longer exist, that never ran, or that are in the state ERROR.
 
-        Raises `PrerequisiteMissing` (KB1133) where nothing of the state is in this project.
+        Raises `PrerequisiteMissing` (KB1133) if nothing of the state is in this project.
         """
         if not (outputs or names or faults):
             return {}
@@ -168,14 +168,14 @@ class OpenStack(Provider):
         starting: bool = True,
         tolerate_missing: Collection[str] = (),
     ) -> Inventory:
-        """Return how to reach the machines; starts those that are shut off."""
+        """Return the connections to the machines. Starts machines that are shut off."""
         async with _cloud(context) as cloud:
             return await machines.inventory(
                 cloud, context, outputs, starting=starting, tolerate_missing=tolerate_missing
             )
 
     async def destroy_preview(self, context: ProviderContext) -> DestroyPreview:
-        """Return machines, load balancers of Services, volumes of claims, and the project they are in."""
+        """Return machines, load balancers of Services, volumes of claims, and their project."""
         async with _cloud(context) as cloud:
             return await cleanup.destroy_preview(cloud, context)
 
@@ -185,24 +185,24 @@ class OpenStack(Provider):
         phase: OrphanPhase,
         *,
         known: Collection[str] = (),
-        names: Collection[str] = (),  # noqa: ARG002 (OpenTofu leaves nothing of a machine)
+        names: Collection[str] = (),  # noqa: ARG002 (OpenTofu removes machines completely)
     ) -> None:
-        """Remove what Kubernetes created, and what interrupted runs left.
+        """Remove resources that Kubernetes created, and those of interrupted runs.
 
-        Before `destroy` the cluster's credential goes first: from then on nothing in it can create anything.
+        Before `destroy` the cluster's credential is removed first, so that its components cannot create more.
         """
         if phase is OrphanPhase.AFTER_REMOVAL:
             return
         async with _cloud(context) as cloud:
             match phase:
                 case OrphanPhase.BEFORE_CREATE:
-                    await cleanup.unnoted(cloud, context, known)
+                    await cleanup.remove_unrecorded(cloud, context, known)
                 case OrphanPhase.BEFORE_DESTROY:
                     await cleanup.revoke(cloud, context)
-                    await cleanup.before(cloud, context)
-                    await cleanup.unnoted(cloud, context, known)
+                    await cleanup.before_destroy(cloud, context)
+                    await cleanup.remove_unrecorded(cloud, context, known)
                 case OrphanPhase.AFTER_DESTROY:
-                    await cleanup.after(cloud, context)
+                    await cleanup.after_destroy(cloud, context)
 
 
 @asynccontextmanager
@@ -211,7 +211,7 @@ async def _cloud(context: ProviderContext) -> AsyncIterator[Cloud]:
         yield cloud
 
 
-def _own_credential(unable: Diagnostic | None) -> Check:
-    if unable is None:
-        return Check("application credential", ok=True, found="the cluster can have one of its own")
-    return Check("application credential", ok=False, found=unable.reason, help=unable.help or "")
+def _own_credential(problem: Diagnostic | None) -> Check:
+    if problem is None:
+        return Check("application credential", ok=True, found="can be created for the cluster")
+    return Check("application credential", ok=False, found=problem.reason, help=problem.help or "")

@@ -1,4 +1,4 @@
-"""What a project may have and what it has, as its cloud tells: one row for each resource."""
+"""Limits and usage of a project, as reported by its cloud: one row for each resource."""
 
 from __future__ import annotations
 
@@ -39,19 +39,20 @@ _NETWORK = (
 
 @dataclass(frozen=True, slots=True)
 class Quotas:
-    """All rows, and how many machines one server group may have (None: no limit)."""
+    """All rows, and the maximum number of machines in one server group (None: no limit)."""
 
     rows: dict[str, Quota]
     group_members: int | None
 
 
 def read(sdk: Connection, wanted: Collection[str]) -> Quotas:
-    """Ask for what is wanted, and for no service that the cluster does not use. Blocks.
+    """Read the quotas of `wanted`, only from services that the cluster uses. Blocks.
 
-    A service that does not tell its quotas has rows without numbers; what is too much, it will say itself.
+    If a service does not report its quotas, its rows have no numbers. The service then rejects what exceeds
+    them.
     """
     project = sdk.session.get_project_id() or ""
-    absolute = _told(lambda: sdk.compute.get_limits().absolute)
+    absolute = _if_reported(lambda: sdk.compute.get_limits().absolute)
     rows = [_unknown(name) for name in _COMPUTE]
     if absolute is not None:
         rows = [
@@ -61,17 +62,17 @@ def read(sdk: Connection, wanted: Collection[str]) -> Quotas:
             _row("server_groups", absolute.server_groups, absolute.server_groups_used),
         ]
     if not set(_NETWORK).isdisjoint(wanted):
-        rows += _told(lambda: _network(sdk, project)) or [_unknown(name) for name in _NETWORK]
+        rows += _if_reported(lambda: _network(sdk, project)) or [_unknown(name) for name in _NETWORK]
     if not {"volumes", "gigabytes"}.isdisjoint(wanted):
-        rows += _told(lambda: _volumes(sdk)) or [_unknown("volumes"), _unknown("gigabytes")]
+        rows += _if_reported(lambda: _volumes(sdk)) or [_unknown("volumes"), _unknown("gigabytes")]
     if "load_balancers" in wanted:
-        rows.append(_told(lambda: _load_balancers(sdk, project)) or _unknown("load_balancers"))
+        rows.append(_if_reported(lambda: _load_balancers(sdk, project)) or _unknown("load_balancers"))
     members = absolute.server_group_members if absolute is not None else None
     return Quotas({row.name: row for row in rows}, members if members is not None and members >= 0 else None)
 
 
-def _told(question: Callable[[], T]) -> T | None:
-    """Return the answer; None where the service refuses or fails to give one."""
+def _if_reported(question: Callable[[], T]) -> T | None:
+    """Return the result; None if the service rejects or fails the request."""
     from openstack.exceptions import HttpException
 
     try:
@@ -91,12 +92,12 @@ def _volumes(sdk: Connection) -> list[Quota]:
 def _load_balancers(sdk: Connection, project: str) -> Quota:
     limit = sdk.load_balancer.get_quota(project).load_balancers
     listed = sdk.load_balancer.load_balancers(project_id=project)
-    # Administrators may get those of every project all the same.
+    # For administrators the list may still have those of all projects.
     return _row("load_balancers", limit, sum(load.project_id in {None, project} for load in listed))
 
 
 def _network(sdk: Connection, project: str) -> list[Quota]:
-    """Read Neutron's quotas; the numbers in use are an extension (`quota_details`) that old clouds lack."""
+    """Read Neutron's quotas. The usage is an extension (`quota_details`) that old clouds lack."""
     from openstack.exceptions import NotFoundException
 
     try:
@@ -107,10 +108,10 @@ def _network(sdk: Connection, project: str) -> list[Quota]:
     return [_detail(name, getattr(details, name)) for name in _NETWORK]
 
 
-def _detail(name: str, told: Any) -> Quota:  # noqa: ANN401 - JSON
-    if not isinstance(told, dict):
+def _detail(name: str, detail: Any) -> Quota:  # noqa: ANN401 - JSON
+    if not isinstance(detail, dict):
         return _unknown(name)
-    return _row(name, told.get("limit"), int(told.get("used", 0)) + int(told.get("reserved", 0)))
+    return _row(name, detail.get("limit"), int(detail.get("used", 0)) + int(detail.get("reserved", 0)))
 
 
 def _count(sdk: Connection, name: str, project: str) -> int:

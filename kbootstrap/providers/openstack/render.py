@@ -1,4 +1,4 @@
-"""The rendered root of a cluster in OpenStack: values here, logic in `terraform-modules/openstack/`."""
+"""Renders the root module of an OpenStack cluster. The logic is in `terraform-modules/openstack/`."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from kbootstrap.spec.model import Cluster, Spec
 MODULES = ("openstack/network", "openstack/security", "openstack/endpoint", "openstack/nodes")
 BASTION, INGRESS, STORAGE = "openstack/bastion", "openstack/ingress", "openstack/storage"
 SOURCE, VERSION = "terraform-provider-openstack/openstack", ">= 1.54.1, < 4.0.0"
-"""The provider, and its versions in which every argument of the modules means the same."""
+"""The Terraform provider, and its versions that are compatible with the modules."""
 
 
 def render(spec: Spec, cluster: Cluster, lock: Lock) -> RenderedRoot:
-    """Return the cluster's root; pure and byte-stable.
+    """Return the root module of the cluster. Pure and byte-stable.
 
-    Raises `SpecInvalid` (KB0353) where the image is named and the lock pins no ID for it. ValueError for a
-    lock without the pools' blocks.
+    Raises `SpecInvalid` (KB0353) if the image is set by name and the lock has no ID for it, and ValueError if
+    the lock lacks the pools' blocks.
     """
     chosen = settings(cluster)
     nodes = nodes_by_pool(cluster, lock)
@@ -60,7 +60,7 @@ def render(spec: Spec, cluster: Cluster, lock: Lock) -> RenderedRoot:
 
 
 def freeze(cluster: Cluster, lock: Lock, machines: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return HCL beside the root's that keeps machines (attributes by node) at the flavor that they have."""
+    """Return an HCL override file that keeps the current flavor of machines (attributes by node)."""
     nodes = nodes_by_pool(cluster, lock)
     blocks = []
     for pool in (cluster.control_plane, *cluster.pools):
@@ -78,7 +78,7 @@ def _versions() -> str:
 
 
 def _provider(chosen: Settings) -> dict[str, Value]:
-    """Say which cloud; without one the OS_* environment speaks."""
+    """Return the settings of the Terraform provider. Without a cloud it uses the OS_* environment."""
     named = {"cloud": chosen.cloud, "region": chosen.region}
     return {key: value for key, value in named.items() if value is not None}
 
@@ -107,7 +107,7 @@ def _outputs(cluster: Cluster) -> dict[str, Value]:
 
 
 def _bastion(cluster: Cluster) -> Value:
-    """Return what SSH goes through: a machine, the first server, or nothing."""
+    """Return the SSH bastion: a machine, the first server, or None."""
     chosen = settings(cluster).bastion
     if chosen == "none":
         return None

@@ -1,4 +1,4 @@
-"""The parts of the root that are machines: what all of them share, the pools, a bastion."""
+"""Renders the machines of the root module: shared values, pools, bastion."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kbootstrap.spec.topology import endpoint_address
 
 
 def shared(spec: Spec, cluster: Cluster, lock: Lock) -> str:
-    """Return `cluster.tf`: names, and what every machine is made of."""
+    """Return `cluster.tf`: names, and values that all machines share."""
     chosen = settings(cluster)
     volume = chosen.boot_volume
     machine: list[Item] = [
@@ -45,7 +45,7 @@ def image_id(spec: Spec, cluster: Cluster, lock: Lock) -> str:
         problem = Diagnostic(
             "KB0353",
             f"The lock file has no ID for image {chosen.image_name} of cluster {cluster.name}, and rendering "
-            "asks nothing of the network.",
+            "does not use the network.",
             f"Run `kbootstrap lock {spec.path}` once, and commit the lock file.",
             spec.source.value(("clusters", cluster.name, "provider", "openstack", "image", "name")),
         )
@@ -70,12 +70,12 @@ def pool(cluster: Cluster, wanted: Pool, nodes: Sequence[Node]) -> str:
             module_name(cluster, wanted),
             body=[
                 {"source": "../modules/openstack/nodes", "cluster": Raw("local.cluster")},
-                _connected(subnet, group),
+                _network_settings(subnet, group),
                 *([{"shared_addresses": [str(endpoint_address(cluster))]}] if server and shares else []),
                 about,
                 {"nodes": {node.name: _node(cluster, node) for node in nodes}},
                 *([{"volumes": volumes}] if (volumes := _volumes(wanted)) else []),
-                _made_of(),
+                _machine_settings(),
             ],
         ),
         machines(cluster, wanted),
@@ -83,7 +83,7 @@ def pool(cluster: Cluster, wanted: Pool, nodes: Sequence[Node]) -> str:
 
 
 def frozen(cluster: Cluster, wanted: Pool, nodes: Sequence[Node], flavors: Mapping[str, str]) -> Block:
-    """Return the block that overrides a pool's, so that nodes keep these flavors."""
+    """Return the override block of a pool that keeps these flavors of nodes."""
     kept = {name: {"flavor": flavor} for name, flavor in flavors.items()}
     every = {node.name: {**_node(cluster, node), **kept.get(node.name, {})} for node in nodes}
     return Block("module", module_name(cluster, wanted), body=[{"nodes": every}])
@@ -98,30 +98,30 @@ def bastion(cluster: Cluster, chosen: BastionMachine) -> str:
             "bastion",
             body=[
                 {"source": "../modules/openstack/bastion", "cluster": Raw("local.cluster")},
-                _connected("control_plane", "bastion"),
+                _network_settings("control_plane", "bastion"),
                 {"flavor": chosen.flavor},
-                _made_of(),
+                _machine_settings(),
             ],
         ),
     )
 
 
 def _node(cluster: Cluster, node: Node) -> dict[str, Value]:
-    """Describe one node; the first server has a floating IP where API or SSH arrive there."""
-    arrives = settings(cluster).bastion == "server" or cluster.api.endpoint == "floating_ip"
-    public = node.role == "server" and node.ordinal == 1 and arrives
+    """Return one node. The first server has a floating IP if it serves API or SSH."""
+    exposed = settings(cluster).bastion == "server" or cluster.api.endpoint == "floating_ip"
+    public = node.role == "server" and node.ordinal == 1 and exposed
     return {"address": str(node.address), **({"public": True} if public else {})}
 
 
 def _volumes(wanted: Pool) -> dict[str, Value]:
-    """Describe the pool's extra volumes; where they are mounted is no matter of the cloud."""
+    """Return the pool's extra volumes. Mount points are not part of the infrastructure."""
     return {
         volume.name: {"size_gib": volume.size_gib, **({"type": volume.type} if volume.type else {})}
         for volume in wanted.volumes
     }
 
 
-def _connected(subnet: str, group: str) -> dict[str, Value]:
+def _network_settings(subnet: str, group: str) -> dict[str, Value]:
     return {
         "network": Raw("module.network.network"),
         "subnet_id": Raw(f"module.network.subnets.{subnet}"),
@@ -130,7 +130,7 @@ def _connected(subnet: str, group: str) -> dict[str, Value]:
     }
 
 
-def _made_of() -> dict[str, Value]:
+def _machine_settings() -> dict[str, Value]:
     return {
         "image_id": Raw("local.image_id"),
         "boot_volume": Raw("local.boot_volume"),

@@ -1,4 +1,4 @@
-"""The parts of the root besides the machines: network, security groups, the API's endpoint, ingress."""
+"""Renders the parts of the root module besides machines: network, security groups, API endpoint, ingress."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def network(cluster: Cluster) -> str:
     if chosen.mtu is not None:
         body.append({"mtu": chosen.mtu})
     if chosen.existing is not None:
-        body.append({"existing": _given(asdict(chosen.existing))})
+        body.append({"existing": _without_none(asdict(chosen.existing))})
     return document(Block("module", "network", body=body))
 
 
@@ -57,7 +57,7 @@ def security(cluster: Cluster) -> str:
 
 def endpoint(cluster: Cluster, servers: Sequence[Node]) -> str:
     """Return `endpoint.tf`."""
-    chosen, made = settings(cluster), kind(cluster)
+    chosen, endpoint_kind = settings(cluster), kind(cluster)
     body: list[Item] = [
         {"source": "../modules/openstack/endpoint", "cluster": Raw("local.cluster")},
         {
@@ -65,24 +65,24 @@ def endpoint(cluster: Cluster, servers: Sequence[Node]) -> str:
             "subnet_id": Raw("module.network.subnets.control_plane"),
             "external_network": Raw("module.network.external_network"),
         },
-        {"kind": made, "address": str(endpoint_address(cluster)), "ports": api_ports(cluster)},
+        {"kind": endpoint_kind, "address": str(endpoint_address(cluster)), "ports": api_ports(cluster)},
     ]
-    if made == "virtual_ip":
+    if endpoint_kind == "virtual_ip":
         body.append({"network": Raw("module.network.network")})
-    if made == "floating_ip":
+    if endpoint_kind == "floating_ip":
         body.append({"public_address": Raw(f"{first_server(cluster)}.public_address")})
-    if made == "load_balancer":
+    if endpoint_kind == "load_balancer":
         body += [
             {"servers": {node.name: str(node.address) for node in servers}},
             {"allowed_cidrs": ranges(cluster.api.allowed_cidrs)},
         ]
-        if octavia := _given(asdict(chosen.load_balancer)):
+        if octavia := _without_none(asdict(chosen.load_balancer)):
             body.append({"octavia": octavia})
     return document(Block("module", "endpoint", body=body))
 
 
 def ingress(cluster: Cluster, balancer: LoadBalancer) -> str:
-    """Return the file of one public load balancer. Its members are the pool's nodes, whichever these are."""
+    """Return the file of one public load balancer. Its members are the current nodes of the pool."""
     pool = next(pool for pool in cluster.pools if pool.name == balancer.pool)
     nodes = f"module.{module_name(cluster, pool)}.nodes"
     body: list[Item] = [
@@ -97,13 +97,13 @@ def ingress(cluster: Cluster, balancer: LoadBalancer) -> str:
             "members": Raw(f"{{ for name, node in {nodes} : name => node.address }}"),
         },
     ]
-    if octavia := _given(asdict(settings(cluster).load_balancer)):
+    if octavia := _without_none(asdict(settings(cluster).load_balancer)):
         body.append({"octavia": octavia})
     return document(Block("module", f"ingress_{balancer.name}", body=body))
 
 
 def kind(cluster: Cluster) -> str:
-    """Return how the API is reached: one of `MADE_ENDPOINTS`, or `named` for somebody else's."""
+    """Return the type of the API endpoint: one of `MADE_ENDPOINTS`, or `named` for an existing one."""
     chosen = cluster.api.endpoint or "floating_ip"
     return chosen if chosen in MADE_ENDPOINTS else "named"
 
@@ -119,5 +119,5 @@ def _network(cluster: Cluster) -> Network:
     return cluster.network
 
 
-def _given(values: dict[str, Value]) -> dict[str, Value]:
+def _without_none(values: dict[str, Value]) -> dict[str, Value]:
     return {key: value for key, value in values.items() if value is not None}

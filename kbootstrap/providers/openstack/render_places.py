@@ -1,4 +1,4 @@
-"""Where each resource of the root came from: what goes wrong with it is shown at that line of the spec."""
+"""Maps resources of the root module to spec paths, so that failures are shown at the line of the spec."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OF_A_VOLUME = ("openstack_blockstorage_volume_v3.volume", "openstack_compute_vo
 
 
 def own_places(cluster: Cluster, nodes: Mapping[str, Sequence[Node]]) -> dict[str, SpecPath]:
-    """Return the places in the spec of HCL addresses, or of prefixes, that are not those of every root."""
+    """Return the spec paths of HCL addresses or prefixes that are specific to this provider."""
     base: SpecPath = ("clusters", cluster.name)
     provider: SpecPath = (*base, "provider", "openstack")
     found: dict[str, SpecPath] = {
@@ -41,8 +41,8 @@ def own_places(cluster: Cluster, nodes: Mapping[str, Sequence[Node]]) -> dict[st
     for name, key in (("control-plane", "control_plane_subnet"), ("agents", "agents_subnet")):
         address = "module.network.data.openstack_networking_subnet_v2.existing"
         found[instance(address, name)] = (*provider, "existing", key)
-        made = "module.network.openstack_networking_subnet_v2.subnet"
-        found[instance(made, name)] = (*base, "network", name.replace("-", "_"))
+        new = "module.network.openstack_networking_subnet_v2.subnet"
+        found[instance(new, name)] = (*base, "network", name.replace("-", "_"))
     for index, bucket in enumerate(cluster.buckets):
         found["module.storage"] = (*base, "buckets")
         resource = "module.storage.openstack_objectstorage_container_v1.bucket"
@@ -64,7 +64,7 @@ def own_places(cluster: Cluster, nodes: Mapping[str, Sequence[Node]]) -> dict[st
 
 
 def _rules(cluster: Cluster, base: SpecPath) -> dict[str, SpecPath]:
-    """Lead the rules of operators' ranges to these; keys as in the security module's table."""
+    """Map the rules of `allowed_cidrs` to their spec paths. Keys are those of the security module's table."""
     rule = "module.security.openstack_networking_secgroup_rule_v2.rule"
     bastion = settings(cluster).bastion
     groups = {"server": ("control_plane",), "none": ("control_plane", "agents")}

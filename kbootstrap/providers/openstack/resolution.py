@@ -1,9 +1,9 @@
-"""What the SDK and OpenTofu's provider read differently, resolved once and given to both.
+"""Settings that the SDK and OpenTofu's provider read differently, resolved once and passed to both.
 
-The SDK is asked first, since it knows `regions:`, values per region, profiles and `interface:`. The provider
-(1.54, `gophercloud/utils`, `terraform/auth/config.go`) takes no region where an entry has only `regions:`,
-and then the first endpoint of the catalogue; it never reads `interface:`; and it looks for relative files of
-certificates in the folder of its root. What it finds in these variables counts more, or fills the gap.
+The SDK resolves them: it supports `regions:`, values per region, profiles and `interface:`. The provider
+(1.54, `gophercloud/utils`, `terraform/auth/config.go`) uses no region if an entry has only `regions:`, and
+then the first endpoint of the catalogue. It ignores `interface:`, and it resolves relative paths of
+certificates in the folder of its root module. These variables override its values or complete them.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _FILES = {"cacert": "OS_CACERT", "cert": "OS_CERT", "key": "OS_KEY"}
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Where a cluster is: `region` is empty where none is named; `files` are absolute paths by variable.
+    """The location of a cluster. `region` is empty if none is set; `files` has absolute paths by variable.
 
-    `read` has what OpenTofu's provider reads by itself: the auth URL and the region.
+    `read` has the values that OpenTofu's provider reads by itself: the auth URL and the region.
     """
 
     source: CredentialSource
@@ -47,25 +47,25 @@ class Resolved:
         return f"{cloud}{region}{interface}"
 
     def variables(self) -> dict[str, str]:
-        """Return the environment by which OpenTofu's provider works with the same. No secrets.
+        """Return the environment with which OpenTofu's provider uses the same settings. No secrets.
 
-        What it reads in the same way by itself is left out.
+        Settings that it reads in the same way by itself are omitted.
         """
         auth_url, region = self.read
-        told = {
+        candidates = {
             "OS_AUTH_URL": self.auth_url if self.auth_url != auth_url else "",
             "OS_REGION_NAME": self.region if self.region != region else "",
             "OS_ENDPOINT_TYPE": self.interface if self.interface != _PUBLIC else "",
             "OS_INSECURE": "true" if self.insecure else "",
             **self.files,
         }
-        return {name: value for name, value in told.items() if value}
+        return {name: value for name, value in candidates.items() if value}
 
 
 def resolve(chosen: Settings, context: ProviderContext) -> Resolved:
-    """Read the credentials' settings as the SDK does; nothing is sent. Blocks (the SDK is imported).
+    """Resolve the settings as the SDK does, without requests. Blocks (imports the SDK).
 
-    Raises as `region_config`.
+    Raises the errors of `region_config`.
     """
     found = source(chosen, context)
     config = opening(

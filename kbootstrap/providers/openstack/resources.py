@@ -1,4 +1,4 @@
-"""What the cloud has of the things that a spec names: image, flavors, external networks, zones, key pair."""
+"""Resources of the cloud that a spec refers to: image, flavors, external networks, zones, key pair."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CloudImage:
-    """The image that machines get; `status` is empty, and `id` may be, where there is none."""
+    """The image of machines. If it does not exist, `status` is empty, and `id` may be empty."""
 
     name: str
     id: str
@@ -28,7 +28,7 @@ class CloudImage:
 
 @dataclass(frozen=True, slots=True)
 class KnownResources:
-    """What the cloud told. `zones` is empty where it does not tell; `key_pair`: the named one is there."""
+    """Resources of the cloud. `zones` is empty if it does not list them; `key_pair`: the key pair exists."""
 
     image: CloudImage
     flavors: Mapping[str, Flavor]
@@ -38,7 +38,7 @@ class KnownResources:
 
 
 def look(sdk: Connection, cluster: Cluster, lock: Lock) -> KnownResources:
-    """Ask for everything that the spec of a cluster names. Blocks."""
+    """Query all resources that the spec of a cluster refers to. Blocks."""
     chosen = settings(cluster)
     networks = list(sdk.network.networks(is_router_external=True))
     pair = chosen.key_pair is None or sdk.compute.find_keypair(chosen.key_pair) is not None
@@ -52,7 +52,7 @@ def look(sdk: Connection, cluster: Cluster, lock: Lock) -> KnownResources:
 
 
 def _image(sdk: Connection, cluster: Cluster, lock: Lock) -> CloudImage:
-    """Look for the pinned image; without a pin, for what `apply` would pin."""
+    """Find the pinned image; without a pin, the image that `apply` would pin."""
     from openstack.exceptions import NotFoundException
 
     chosen = settings(cluster)
@@ -76,7 +76,7 @@ def _flavors(sdk: Connection) -> dict[str, Flavor]:
 
 
 def _zones(sdk: Connection) -> tuple[str, ...]:
-    """Return the zones that take machines; empty where the cloud does not show them."""
+    """Return the available zones; empty if the cloud does not list them."""
     from openstack.exceptions import HttpException
 
     try:

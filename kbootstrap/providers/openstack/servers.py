@@ -1,4 +1,4 @@
-"""The states of servers, told apart from those that the project does not have."""
+"""Reads the states of servers, and detects servers that the project does not have."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ if TYPE_CHECKING:
 
 GONE = frozenset({"DELETED", "SOFT_DELETED"})
 UNKNOWN = "UNKNOWN"
-"""What stands for the state of a server that the cloud fails to show."""
+"""The state of a server that the cloud fails to return."""
 
 
 async def states(cloud: Cloud, wanted: Collection[str]) -> dict[str, str]:
     """Return the states of servers by ID, without those that the project does not have.
 
-    A list leaves out servers whose part of the cloud (cell) is down; so whatever it lacks is asked for alone.
+    A list omits servers whose cell is down, so missing servers are requested individually.
     """
 
     def ask(sdk: Connection) -> dict[str, str]:
         found = {server.id: str(server.status) for server in sdk.compute.servers() if server.id in wanted}
         missing = sorted(set(wanted) - set(found))
-        return found | {one: state for one in missing if (state := alone(sdk, one))}
+        return found | {one: state for one in missing if (state := state_of(sdk, one))}
 
     return await cloud.ask("list the machines", ask)
 
 
-def alone(sdk: Connection, one: str) -> str | None:
-    """Return the state of one server; `UNKNOWN` where the cloud fails to say, None for one of no such ID."""
+def state_of(sdk: Connection, one: str) -> str | None:
+    """Return the state of one server: `UNKNOWN` if the cloud cannot return it, None if it is missing."""
     from openstack.exceptions import HttpException, NotFoundException
 
     try:
@@ -42,6 +42,6 @@ def alone(sdk: Connection, one: str) -> str | None:
         if (error.status_code or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return UNKNOWN
         raise
-    # Administrators are shown the servers of every project.
+    # For administrators the list has the servers of all projects.
     ours = server.project_id in {None, sdk.session.get_project_id()}
     return str(server.status) if ours else None

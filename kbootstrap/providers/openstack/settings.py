@@ -1,4 +1,4 @@
-"""The settings of a cluster below `provider.openstack`, as data; what its profile knows is filled in."""
+"""The settings of a cluster below `provider.openstack`, with the defaults of its profile."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from kbootstrap.providers.openstack.profiles import PROFILES, Profile
 from kbootstrap.spec.model import Cluster
 
 DEFAULT_USER = "kbootstrap"
-"""The user that machines get when the spec's `ssh.user` names none."""
+"""The user of machines if the spec does not set `ssh.user`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExistingNames:
-    """Names or IDs of what is used instead of making it. A network comes with both subnets (`problems`)."""
+    """Names or IDs of existing resources to use. A network needs both subnets (`problems`)."""
 
     network: str | None
     control_plane_subnet: str | None
@@ -25,7 +25,7 @@ class ExistingNames:
 
 @dataclass(frozen=True, slots=True)
 class BootVolume:
-    """The volume that nodes boot from: its size in GiB, its type or None for the cloud's default."""
+    """The boot volume of nodes: its size in GiB, and its type, or None for the cloud's default."""
 
     size_gib: int
     type: str | None
@@ -33,14 +33,14 @@ class BootVolume:
 
 @dataclass(frozen=True, slots=True)
 class BastionMachine:
-    """A machine of its own that SSH goes through."""
+    """A dedicated SSH bastion."""
 
     flavor: str
 
 
 @dataclass(frozen=True, slots=True)
 class OctaviaSettings:
-    """How Octavia makes load balancers; None leaves it to the cloud. `flavor` is an ID."""
+    """Settings of Octavia load balancers; None uses the cloud's default. `flavor` is an ID."""
 
     provider: str | None
     flavor: str | None
@@ -48,24 +48,24 @@ class OctaviaSettings:
 
 @dataclass(frozen=True, slots=True)
 class CloudController:
-    """OpenStack's controller in the cluster: nodes pull its image, or are sent one that is built here."""
+    """OpenStack's controller in the cluster: nodes pull its image, or kbootstrap builds and copies it."""
 
     image: Literal["pull", "build"]
 
 
 @dataclass(frozen=True, slots=True)
 class BlockStorage:
-    """Volumes of claims; their type, or None for the cloud's default."""
+    """Volumes of claims: their type, or None for the cloud's default."""
 
     type: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that `provider.openstack` says. Exactly one of `image_name` and `image_id` is set.
+    """All settings of `provider.openstack`. Exactly one of `image_name` and `image_id` is set.
 
-    `external_network` and `dns_servers` are the profile's where the spec has none; the network is None only
-    where `problems` refuses the cluster. `mtu` is in bytes.
+    `external_network` and `dns_servers` default to those of the profile; the network is None only if
+    `problems` rejects the cluster. `mtu` is in bytes.
     """
 
     cloud: str | None
@@ -87,7 +87,7 @@ class Settings:
 
     @property
     def needs_credential(self) -> bool:
-        """Whether something in the cluster asks the cloud by itself."""
+        """Whether a component in the cluster accesses the cloud API."""
         return self.cloud_controller is not None or self.block_storage is not None
 
 
@@ -116,7 +116,7 @@ def settings(cluster: Cluster) -> Settings:
 
 
 def ssh_user(cluster: Cluster) -> str:
-    """Return the user of every machine: cloud-init makes it where the image has none of this name."""
+    """Return the user of all machines. cloud-init creates it if the image does not have it."""
     return cluster.ssh.user or DEFAULT_USER
 
 

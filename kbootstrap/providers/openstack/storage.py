@@ -1,4 +1,4 @@
-"""What is known of a cloud's object storage, where OpenTofu's state is kept in it."""
+"""Known limits of a cloud's object storage as a backend for the OpenTofu state."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kbootstrap.spec.states import s3_endpoint
 
 
 def lock_problems(spec: Spec) -> Iterator[Diagnostic]:
-    """Refuse a lock file in a storage that is known to have no conditional writes: each run would fail."""
+    """Reject a lock file in a storage without conditional writes: each run would fail."""
     host = urlsplit(s3_endpoint(spec) or "").hostname
     if not host or not spec.state.settings.get("use_lockfile"):
         return
@@ -21,7 +21,8 @@ def lock_problems(spec: Spec) -> Iterator[Diagnostic]:
         if host in hosts and not profile.s3_locking:
             yield Diagnostic(
                 "KB0358",
-                f"Object storage of {profile.name} has no conditional writes: OpenTofu's lock file fails.",
-                "Delete `use_lockfile`, and let only one place run apply.",
+                f"Object storage of {profile.name} does not support conditional writes, which the lock file "
+                "of OpenTofu needs.",
+                "Delete `use_lockfile`, and run apply from only one machine.",
                 spec.source.key(("state", "backend", "s3", "use_lockfile")),
             )

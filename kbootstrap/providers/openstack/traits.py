@@ -1,4 +1,4 @@
-"""What the resources of `terraform-modules/openstack/` are to a cluster, and the words of the cloud."""
+"""The roles of the resources of `terraform-modules/openstack/`, and hints for error messages."""
 
 from __future__ import annotations
 

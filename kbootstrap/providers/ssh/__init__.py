@@ -1,10 +1,10 @@
-"""The `ssh` provider: machines that exist, bare metal or of another cloud. No HCL, no OpenTofu.
+"""The `ssh` provider: existing machines, bare metal or in a cloud. Needs no HCL and no OpenTofu.
 
 | module     | part                                                               |
 |------------|--------------------------------------------------------------------|
 | `keys`     | host keys from the operator's own known_hosts file                 |
-| `machines` | the machines as the spec names them, and how to reach them         |
-| `provider` | the contract of `providers/model.py`                               |
+| `machines` | the machines that the spec lists, and their connections            |
+| `provider` | implements the contract of `providers/model.py`                    |
 """
 
 from __future__ import annotations

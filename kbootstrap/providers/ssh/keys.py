@@ -1,7 +1,7 @@
-"""Host keys that the operator knows: read from the file that `known_hosts` of the spec names.
+"""Host keys from the file that `known_hosts` of the spec names.
 
-The file decides, also against a pin of ours: it is part of a machine's identity (see `_identity`), so a file
-that says something else is a new machine, whose key must be in it.
+The file takes precedence over a pinned key. Its keys are part of a machine's identity (see `_identity`): a
+changed key in the file means a new machine, whose key must be in the file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PORT = 22
 
 
 class Trust:
-    """What the operator's file knows, where the spec names one. Raises `CredentialsRefused` for a bad one."""
+    """The host keys of the spec's known_hosts file, if set. Raises `CredentialsRefused` if it is invalid."""
 
     def __init__(self, context: ProviderContext) -> None:
         self._context = context
@@ -30,9 +30,9 @@ class Trust:
         self._lines = _read(FromFile(named["file"]), context) if named else None
 
     def known(self, target: SshTarget, address: str) -> SshTarget:
-        """Return a target with its keys and its identity, and so every bastion on the way to it.
+        """Return the target with its keys and its identity, also for each bastion in front of it.
 
-        `address` identifies the machine; how SSH gets there may change.
+        `address` identifies the machine; the SSH route may change.
         """
         found = KnownKeys()
         if self._lines is not None:
@@ -49,7 +49,7 @@ class Trust:
         )
 
     def lacking(self, target: SshTarget) -> Iterator[str]:
-        """Yield the names of those, from the first bastion to the machine, that the file does not know."""
+        """Yield the names of hosts without a key in the file, from the first bastion to the machine."""
         if self._lines is None:
             return
         if target.jump is not None:
@@ -65,26 +65,26 @@ def _read(file: FromFile, context: ProviderContext) -> tuple[Line, ...]:
         return parse(text)
     except ValueError as error:
         raise CredentialsRefused(
-            f"the file {reader.path(file)}, which the spec names for host keys, makes no sense: {error}",
-            hint="each line is a name or address, a type and a key, as ssh-keyscan prints them",
+            f"the file {reader.path(file)}, which the spec names for host keys, cannot be parsed: {error}",
+            hint="each line has a name or address, a key type and a key, as ssh-keyscan prints them",
             code="KB0650",
         ) from error
 
 
 def unknown(names: Collection[str]) -> PrerequisiteMissing:
-    """Make the error for machines whose key the file does not have."""
+    """Return the error for machines whose key is not in the file."""
     return PrerequisiteMissing(
-        f"known_hosts of the spec has no key of {', '.join(names)}",
-        hint="add their lines (ssh-keyscan ADDRESS prints them; compare with what the machine's console "
-        "says), or take known_hosts out of the spec to pin keys on first contact",
+        f"the known_hosts file of the spec has no key for {', '.join(names)}",
+        hint="add their lines (ssh-keyscan ADDRESS prints them; compare them with the machine's console), or "
+        "remove known_hosts from the spec to pin keys on first contact",
         code="KB0651",
     )
 
 
 def _identity(alias: str, address: str, known: KnownKeys, context: ProviderContext) -> str:
-    """Return what identifies a machine: its address, and its keys where the operator's file has them.
+    """Return the identity of a machine: its address, and its keys if the operator's file has them.
 
-    Without a file whatever was pinned for the address stays.
+    Without a file, the pinned identity for the address is kept.
     """
     keys = sorted((*known.keys, *(f"@cert-authority {key}" for key in known.authorities)))
     if keys:

@@ -1,4 +1,4 @@
-"""The machines that a spec names: their outputs, and how they are reached."""
+"""The machines that a spec lists: their outputs and their connections."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from kbootstrap.spec.model import HostSpec
 from kbootstrap.spec.topology import endpoint_address
 
 USER = "root"
-"""The user where neither the spec nor the OpenSSH configuration names one."""
+"""The user if neither the spec nor the OpenSSH configuration sets one."""
 API_PORT = 6443
 """Port of the Kubernetes API (docs.k3s.io and docs.rke2.io, "Requirements")."""
 
 
 def outputs(definition: ClusterDefinition) -> Mapping[str, Any]:
-    """Return the output contract (`schemas/output.json`); a machine is identified by its address alone."""
+    """Return the output contract (`schemas/output.json`). A machine is identified by its address."""
     cluster = definition.cluster
     endpoint = {"host": str(endpoint_address(cluster)), "port": API_PORT}
     hosts = {host.name: host for pool in (cluster.control_plane, *cluster.pools) for host in pool.hosts}
@@ -54,12 +54,12 @@ def _ssh(host: HostSpec) -> Mapping[str, Any]:
 
 
 async def inventory(
-    context: ProviderContext, made: Mapping[str, Any], tolerate_missing: Collection[str] = ()
+    context: ProviderContext, contract: Mapping[str, Any], tolerate_missing: Collection[str] = ()
 ) -> Inventory:
-    """Return how to reach the machines; none of them is asked.
+    """Return the connections to the machines, without connecting to them.
 
-    Raises `PrerequisiteMissing` where `known_hosts` of the spec lacks a machine, unless it is in
-    `tolerate_missing`: then it is absent.
+    Raises `PrerequisiteMissing` if `known_hosts` of the spec lacks a machine. A machine in
+    `tolerate_missing` is reported as absent instead.
     """
     cluster = context.cluster
     settings = cluster.provider.settings
@@ -74,8 +74,8 @@ async def inventory(
     bastion = settings.get("bastion")
     jump = None
     if bastion is not None:
-        who, alias = bastion.get("user") or user, f"{cluster.name}-bastion"
-        wanted = HostQuery(alias, bastion["host"], bastion.get("port", 0), who, USER, identities)
+        login, alias = bastion.get("user") or user, f"{cluster.name}-bastion"
+        wanted = HostQuery(alias, bastion["host"], bastion.get("port", 0), login, USER, identities)
         jump = trust.known(await config.target(wanted), bastion["host"])
 
     async def reach(name: str, node: Mapping[str, Any]) -> SshTarget:
@@ -84,7 +84,7 @@ async def inventory(
         wanted = HostQuery(name, host, own.get("port", port), user, USER, identities, through)
         return trust.known(await config.target(wanted), node["address"])
 
-    nodes: Mapping[str, Mapping[str, Any]] = made["nodes"]
+    nodes: Mapping[str, Mapping[str, Any]] = contract["nodes"]
     targets = await asyncio.gather(*(reach(name, node) for name, node in nodes.items()))
     machines: dict[str, Machine] = {}
     absent: dict[str, KbootstrapError] = {}
@@ -99,11 +99,11 @@ async def inventory(
         machines[name] = Machine(name, nodes[name]["address"], ssh, ssh.instance, ssh.host_keys)
     if missing:
         raise unknown(list(dict.fromkeys(missing)))
-    endpoint = Endpoint(**made["endpoint"]["external"])
+    endpoint = Endpoint(**contract["endpoint"]["external"])
     return Inventory(
         cluster.name,
         machines,
-        Endpoint(**made["endpoint"]["internal"]),
+        Endpoint(**contract["endpoint"]["internal"]),
         endpoint,
         certificate_names(cluster),
         absent,
@@ -112,7 +112,7 @@ async def inventory(
 
 
 def _private(host: str) -> bool:
-    """Return whether this is an address that only its own network leads to."""
+    """Return whether this is a private IPv4 address."""
     try:
         return IPv4Address(host).is_private
     except AddressValueError:

@@ -1,4 +1,4 @@
-"""The provider contract, carried out by the other modules of this folder; most of it has nothing to do."""
+"""Implements the provider contract. Most operations do nothing: kbootstrap does not manage these machines."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from kbootstrap.render.model import RenderedRoot
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster, Spec
 
-# ruff: noqa: ARG002 - arguments as the contract has them
+# ruff: noqa: ARG002 - arguments of the contract
 
 
 class SpecMachines:
     """The machines that the spec lists."""
 
     def outputs(self, definition: ClusterDefinition) -> Mapping[str, Any]:
-        """Return the machines as the spec names them."""
+        """Return the machines that the spec lists."""
         return machines.outputs(definition)
 
 
 class Ssh(Provider):
-    """Machines that exist."""
+    """Existing machines."""
 
     name = "ssh"
     existing_machines = SpecMachines()
 
     def render(self, definition: ClusterDefinition) -> RenderedRoot:
-        """Return a root without files."""
+        """Return a root module without files."""
         return RenderedRoot({}, (), {})
 
     def validate(self, spec: Spec, cluster: Cluster) -> tuple[Diagnostic, ...]:
-        """Return nothing: the schema says everything about the settings."""
+        """Return nothing: the schema covers all settings."""
         return ()
 
     async def pin(self, context: ProviderContext, *, upgrade: bool = False, making: bool = True) -> Lock:
-        """Return the lock as it is: nothing is looked up."""
+        """Return the lock unchanged: there is nothing to pin."""
         return context.lock
 
     async def check(self, context: ProviderContext) -> tuple[Check, ...]:
-        """Return nothing: `doctor` itself connects to machines that exist."""
+        """Return nothing: `doctor` itself connects to existing machines."""
         return ()
 
     async def prepare(self, context: ProviderContext, *, making: bool = True) -> Mapping[str, str]:
@@ -59,7 +59,7 @@ class Ssh(Provider):
         names: Collection[str] = (),
         faults: bool = False,
     ) -> Mapping[str, MachineState]:
-        """Return nothing: no machine is created, and what one carries is seen over SSH only."""
+        """Return nothing: no machine is created, and the contents of a machine are visible only over SSH."""
         return {}
 
     async def inventory(
@@ -70,18 +70,18 @@ class Ssh(Provider):
         starting: bool = True,
         tolerate_missing: Collection[str] = (),
     ) -> Inventory:
-        """Return how to reach the machines; kbootstrap cannot start them."""
+        """Return the connections to the machines. kbootstrap cannot start them."""
         return await machines.inventory(context, outputs["kbootstrap"], tolerate_missing)
 
     async def destroy_preview(self, context: ProviderContext) -> DestroyPreview:
-        """Return the machines that the cluster is taken off."""
+        """Return the machines from which the cluster is removed."""
         pools = (context.cluster.control_plane, *context.cluster.pools)
         names = tuple(host.name for pool in pools for host in pool.hosts)
         return DestroyPreview(
             "from its machines",
             {"machines": names},
-            "The machines stay: Kubernetes, its data and everything that kbootstrap put there are taken off "
-            "them. A machine that carries something else is left alone.",
+            "The machines are kept: Kubernetes, its data and all files of kbootstrap are removed from them. "
+            "A machine that runs something else is not changed.",
         )
 
     async def remove_orphans(
@@ -92,4 +92,4 @@ class Ssh(Provider):
         known: Collection[str] = (),
         names: Collection[str] = (),
     ) -> None:
-        """Do nothing: the cluster has nothing besides its machines."""
+        """Do nothing: the cluster has no resources besides its machines."""

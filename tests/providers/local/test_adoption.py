@@ -62,7 +62,9 @@ async def test_a_folder_that_exists_keeps_what_is_its_own(tmp_path: Path) -> Non
 async def test_what_differs_from_the_spec_is_told(tmp_path: Path) -> None:
     found = await look(tmp_path, answers(item(SERVER, "i1"), item("c-old-1", "o"), cidr="10.2.0.0/16"))
     assert found.strangers == ("c-old-1",)
-    assert found.problems == ("the network kbootstrap-s-c is 10.2.0.0/16, and the spec wants another one",)
+    assert found.problems == (
+        "the network kbootstrap-s-c is 10.2.0.0/16, and the spec defines another range",
+    )
 
     told = answers(item(SERVER, "i1"))
     inspect = told["docker container inspect"]
@@ -78,7 +80,7 @@ async def test_what_differs_from_the_spec_is_told(tmp_path: Path) -> None:
 
     found = await look(tmp_path, {**told, "docker container inspect": moved})
     assert len(found.problems) == 1
-    assert f"{SERVER} has the address 10.1.0.99, and the spec gives it 10.1.0." in found.problems[0]
+    assert f"{SERVER} has the address 10.1.0.99, and the spec assigns 10.1.0." in found.problems[0]
 
 
 async def test_a_key_that_was_lost_is_made_again_and_let_in(tmp_path: Path) -> None:

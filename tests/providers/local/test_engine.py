@@ -49,7 +49,7 @@ async def test_a_cluster_does_not_move_when_its_engine_is_down(tmp_path: Path) -
     here = context(FakeRunner({**BOTH, "docker info": json.dumps(DOWN)}), tmp_path)
     here.space.run.mkdir(parents=True)
     (here.space.run / "engine").write_text("docker\n")
-    with pytest.raises(PrerequisiteMissing, match="docker is installed, but does not answer"):
+    with pytest.raises(PrerequisiteMissing, match="docker is installed, but does not respond"):
         await detect(None, here)
 
 

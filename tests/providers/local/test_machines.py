@@ -73,7 +73,7 @@ async def test_what_is_gone_or_another_is_to_be_replaced(tmp_path: Path) -> None
     assert found == {
         "module.network.terraform_data.network": "docker has no network kbootstrap-s-c",
         SERVER_ADDRESS: GONE,
-        WEB_ADDRESS: "the container c-web-1 is not the one that was made",
+        WEB_ADDRESS: "the container c-web-1 is not the one in the state",
         "module.endpoint.terraform_data.endpoint": "docker has no container c-api",
     }
 
@@ -118,14 +118,14 @@ async def test_a_look_starts_nothing_and_tells_what_is_absent(tmp_path: Path) ->
     assert not runner.said("docker start")
     assert not found.machines
     assert {name: error.message for name, error in found.absent.items()} == {
-        "c-control-plane-1": "the container c-control-plane-1 is gone",
+        "c-control-plane-1": "the container c-control-plane-1 does not exist",
         "c-web-1": "the container c-web-1 is stopped",
     }
 
 
 async def test_a_machine_that_is_gone_is_named(tmp_path: Path) -> None:
     runner = FakeRunner({**containers(API, SERVER), **KEY})
-    with pytest.raises(HostUnreachable, match="c-web-1 is gone") as caught:
+    with pytest.raises(HostUnreachable, match="c-web-1 does not exist") as caught:
         await inventory(context(runner, tmp_path), OUTPUTS, Containers(engine(), runner))
     assert (caught.value.host, caught.value.code) == ("c-web-1", "KB0610")
 
@@ -175,5 +175,5 @@ async def test_blank_is_what_is_not_there_or_has_no_stamp() -> None:
 
 async def test_an_engine_that_does_not_tell_is_not_taken_for_blank() -> None:
     answers: dict[str, Answer] = {**containers(WEB), "docker cp": (1, "the daemon has a bad day")}
-    with pytest.raises(KbootstrapError, match="cannot tell"):
+    with pytest.raises(KbootstrapError, match="cannot determine"):
         await provisioning(["c-web-1"], Containers(engine(), FakeRunner(answers)))

@@ -10,7 +10,7 @@ import pytest
 
 from kbootstrap.core.errors import DeadlinePassed, Interrupted, KbootstrapError
 from kbootstrap.providers.cloud import waiting
-from kbootstrap.providers.cloud.waiting import Pass
+from kbootstrap.providers.cloud.waiting import CancellableWait
 from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.model import OrphanPhase
 from kbootstrap.providers.openstack import PROVIDER, cleanup
@@ -253,7 +253,7 @@ def test_load_balancers_are_removed_when_their_state_lets_them(
     octavia = SimpleNamespace(find_load_balancer=find, delete_load_balancer=delete)
     sdk: Any = SimpleNamespace(load_balancer=octavia)
     load: Any = SimpleNamespace(id="a", name="l", vip_port_id=None)
-    cleanup._balancers(sdk, [load], lambda *_: None, Pass(threading.Event()))
+    cleanup._remove_load_balancers(sdk, [load], lambda *_: None, CancellableWait(threading.Event()))
     assert deleted == (["a"] if asked else [])
 
 
@@ -266,7 +266,7 @@ async def test_a_thread_that_nobody_waits_for_removes_nothing(
             await found.ask("answer", lambda _: found.stopped.wait(5), seconds=0.05)
         assert found.stopped.is_set()
         with pytest.raises(Interrupted):
-            await cleanup.after(found, context)
+            await cleanup.after_destroy(found, context)
         with pytest.raises(Interrupted):
             await start(found, {"id-prod-web-1": "prod-web-1"}, context)
     assert not [asked for asked in cloud.requests if asked.startswith("DELETE") or "action" in asked]

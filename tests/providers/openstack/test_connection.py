@@ -102,16 +102,16 @@ async def refused(context: ProviderContext, more: str = "") -> KbootstrapError:
 async def test_nothing_is_there(tmp_path: Path) -> None:
     error = await refused(provider_context(tmp_path))
     assert isinstance(error, CredentialsRefused)
-    assert error.message == "the cloud 'lab' is wanted, and there is no clouds.yaml"
+    assert error.message == "there is no clouds.yaml for the cloud 'lab'"
     named = await refused(provider_context(tmp_path, {"OS_CLIENT_CONFIG_FILE": "/nowhere/clouds.yaml"}))
-    assert named.message == "OS_CLIENT_CONFIG_FILE names /nowhere/clouds.yaml, which is not there"
+    assert named.message == "OS_CLIENT_CONFIG_FILE is /nowhere/clouds.yaml, which does not exist"
 
 
 async def test_another_cloud(cloud: FakeCloud, tmp_path: Path) -> None:
     (tmp_path / "clouds.yaml").write_text(cloud.clouds_yaml().replace('"lab"', '"work"'))
     error = await refused(provider_context(tmp_path))
     assert (error.exit_code, error.code) == (4, "KB1101")
-    assert error.hint == f"{tmp_path / 'clouds.yaml'} has the clouds: work"
+    assert error.hint == f"clouds in {tmp_path / 'clouds.yaml'}: work"
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ async def test_wrong_password(cloud: FakeCloud, tmp_path: Path) -> None:
 async def test_wrong_region(context: ProviderContext) -> None:
     error = await refused(context, "region: three")
     assert (error.exit_code, error.code) == (5, "KB1106")
-    assert error.hint == "it has: one, two"
+    assert error.hint == "available regions: one, two"
 
 
 async def test_nobody_answers(tmp_path: Path, cloud: FakeCloud) -> None:
@@ -259,7 +259,7 @@ async def test_a_question_is_asked_again_once(
         assert await found.ask("list the machines", lambda sdk: list(sdk.compute.servers())) == []
         assert not cloud.stalls
         cloud.stalls = [1.0, 1.0]
-        with pytest.raises(PrerequisiteMissing, match="does not answer in time"):
+        with pytest.raises(PrerequisiteMissing, match="does not respond in time"):
             await found.ask("list the machines", lambda sdk: list(sdk.compute.servers()))
 
 

@@ -55,11 +55,11 @@ async def test_nobody_is_asked_where_nothing_is_made(context: ProviderContext, c
         ([image("x", "Debian 13", "2026")], "The cloud has no image `Debian 12`."),
         (
             [image("x", "Debian 12", "2026", hidden=True)],
-            "Every image `Debian 12` of the cloud is hidden, so no machine can be made of it.",
+            "Every image `Debian 12` of the cloud is hidden, so it cannot be used for machines.",
         ),
         (
             [image("x", "Debian 12", "2026", status="killed")],
-            "Every image `Debian 12` of the cloud is killed, so no machine can be made of it.",
+            "Every image `Debian 12` of the cloud is killed, so it cannot be used for machines.",
         ),
     ],
 )

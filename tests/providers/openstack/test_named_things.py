@@ -49,7 +49,7 @@ async def checks(spec: Spec, context: ProviderContext) -> dict[str, tuple[bool |
 
 
 async def refused(spec: Spec, context: ProviderContext) -> tuple[Diagnostic, ...]:
-    with pytest.raises(SpecInvalid, match="nothing was made") as caught:
+    with pytest.raises(SpecInvalid, match="nothing was created") as caught:
         await PROVIDER.prepare(of(context, spec))
     return caught.value.diagnostics
 

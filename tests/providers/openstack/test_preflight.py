@@ -95,7 +95,7 @@ async def test_one_thing_is_wrong(
     change(cloud)
     seen = await lines(spec, context)
     assert [name for name, (ok, _) in seen.items() if ok is False] == [line]
-    with pytest.raises(SpecInvalid, match="nothing was made") as caught:
+    with pytest.raises(SpecInvalid, match="nothing was created") as caught:
         await PROVIDER.prepare(of(context, spec))
     (problem,) = caught.value.diagnostics
     assert problem.code == code
@@ -122,7 +122,7 @@ async def test_everything_is_told_at_once(context: ProviderContext, cloud: FakeC
 async def test_a_deleted_build_of_the_image(context: ProviderContext) -> None:
     lock = Lock(images={"prod": ImagePin("Debian 12", "img-0")})
     seen = await lines(openstack(), context, lock)
-    assert seen["image"] == (False, "Debian 12 (img-0) is not there")
+    assert seen["image"] == (False, "Debian 12 (img-0) does not exist")
 
 
 async def test_old_clouds_do_not_tell_what_is_used(context: ProviderContext, cloud: FakeCloud) -> None:
@@ -156,7 +156,7 @@ async def test_a_quota_that_cannot_be_read_stops_nothing(
     cloud.failures[path] = (403, "not for you")
     ok, found = (await lines(spec, context))[f"quota: {title}"]
     assert ok is None
-    assert found.endswith("more needed; the cloud does not tell the quota")
+    assert found.endswith("more needed; the cloud does not report the quota")
     await PROVIDER.prepare(of(context, spec))
 
 

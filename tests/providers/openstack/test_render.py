@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from kbootstrap.core.errors import SpecInvalid
-from kbootstrap.providers.cloud.exposure import EVERYBODY
+from kbootstrap.providers.cloud.exposure import ALL_ADDRESSES
 from kbootstrap.providers.openstack.render import freeze, render
 from kbootstrap.spec.lock import Lock, allocate
 from kbootstrap.spec.pins import ImagePin
@@ -113,10 +113,10 @@ def test_octavias_provider_decides_who_meets_the_nodes() -> None:
 
 
 def test_everybody_may_come_where_nobody_is_named() -> None:
-    assert root().files["security.tf"].count(f'["{EVERYBODY}"]') == 2
+    assert root().files["security.tf"].count(f'["{ALL_ADDRESSES}"]') == 2
     named = root(more=", api: {allowed_cidrs: [203.0.113.0/24]}, ssh: {allowed_cidrs: [10.8.0.0/16]}")
     assert '["203.0.113.0/24"]' in named.files["endpoint.tf"]
-    assert EVERYBODY not in named.files["security.tf"]
+    assert ALL_ADDRESSES not in named.files["security.tf"]
 
 
 def test_settings_reach_the_files() -> None:

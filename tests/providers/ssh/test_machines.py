@@ -219,5 +219,5 @@ async def test_known_hosts_has_bastions_of_the_configuration_too(tmp_path: Path)
     folder = home(tmp_path)
     (tmp_path / "known_hosts").write_text(f"[10.0.0.*]:2201,[198.51.100.7]:2203 {key()}\n")
     settings = "{known_hosts: {file: known_hosts}, bastion: {host: 198.51.100.7}}"
-    with pytest.raises(PrerequisiteMissing, match=r"no key of outer \(outer\)$"):
+    with pytest.raises(PrerequisiteMissing, match=r"no key for outer \(outer\)$"):
         await found(tmp_path, settings, HOME=folder)
