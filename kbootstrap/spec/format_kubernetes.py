@@ -1,4 +1,4 @@
-"""Versions, labels, taints, schedules, and what else stands on nodes."""
+"""Formats of versions, labels, taints, schedules, paths and public keys."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _PUBLIC_KEY = re.compile(
 _PERCENTAGE = re.compile(r"[1-9]\d?%|100%", re.ASCII)
 _WHOLE = 100
 _OPTIONS = re.compile(r"""(?:[^\s"]|"(?:\\.|[^"\\])*")+[ \t]+""")
-"""Matches what may stand before a key in authorized_keys (sshd(8), "AUTHORIZED_KEYS FILE FORMAT")."""
+"""Matches the options before a key in authorized_keys (sshd(8), "AUTHORIZED_KEYS FILE FORMAT")."""
 
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
 def kubernetes_version(value: str) -> Flaw | None:
-    """Accept full versions of any distribution, as its releases are named."""
+    """Accept full versions of any distribution, in the form of its release names."""
     if distributions.of_version(value):
         return None
     summary = "Not a full version"
@@ -92,7 +92,7 @@ def taint(value: str) -> Flaw | None:
 
 
 def label_key(value: str) -> Flaw | None:
-    """Accept keys of labels that the spec may set: a name, with a domain before it where wanted."""
+    """Accept keys of labels that the spec may set: a name with an optional domain prefix."""
     if owner := system_labels.LABELS.get(value):
         return Flaw(
             "KB0362",
@@ -103,7 +103,7 @@ def label_key(value: str) -> Flaw | None:
 
 
 def _qualified_name(value: str) -> Flaw | None:
-    """Accept what Kubernetes accepts as the key of a label or taint."""
+    """Accept valid Kubernetes keys of labels and taints."""
     prefix, slash, name = value.rpartition("/")
     good = _LABEL_NAME.fullmatch(name) and (not slash or (len(prefix) <= 253 and NODE.fullmatch(prefix)))
     if good:
@@ -159,7 +159,7 @@ def absolute_path(value: str) -> Flaw | None:
 
 
 def public_key(value: str) -> Flaw | None:
-    """Accept one public key as it stands in authorized_keys."""
+    """Accept one public key in the format of authorized_keys."""
     if is_private_key(value):
         return Flaw(
             "KB0210",
@@ -187,13 +187,13 @@ def public_key(value: str) -> Flaw | None:
 
 
 def authorized_key(line: str) -> Flaw | None:
-    """Accept a line of an authorized_keys file: a public key, with options before it where wanted."""
+    """Accept a line of an authorized_keys file: a public key with optional options before it."""
     options = None if _PUBLIC_KEY.fullmatch(line) else _OPTIONS.match(line)
     return public_key(line[options.end() :] if options else line)
 
 
 def _is_whole(kind: str, text: str) -> bool:
-    """Verify that a key has all its fields, the first of them its type (RFC 4253, section 6.6)."""
+    """Return whether a key has all its fields, the first being its type (RFC 4253, section 6.6)."""
     try:
         blob = base64.b64decode(text, validate=True)
     except ValueError:

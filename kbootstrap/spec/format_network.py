@@ -1,4 +1,4 @@
-"""Networks, addresses, endpoints and URLs."""
+"""Formats of networks, addresses, endpoints and URLs."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def url(value: str) -> Flaw | None:
     if _URL.fullmatch(value):
         return None
     more = " Passwords never stand in the spec." if "@" in value else ""
-    # The value is not shown: it may hold a password.
+    # The value is not shown, because it may contain a password.
     return Flaw(
         "KB0210",
         f"This is not `https://host/path` without user, query and fragment.{more}",

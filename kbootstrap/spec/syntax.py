@@ -1,4 +1,4 @@
-"""YAML's events, and its syntax errors in words of people."""
+"""YAML events, and diagnostics for YAML syntax errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kbootstrap.core.diagnostics import Diagnostic, Related, Span
 
 
 class YamlError(Exception):
-    """What ruamel.yaml raised, or a bug in it that a strange text found."""
+    """An exception of ruamel.yaml, including internal errors on unusual input."""
 
     def __init__(self, cause: Exception) -> None:
         super().__init__(str(cause))
@@ -21,7 +21,7 @@ class YamlError(Exception):
 
 
 def events(text: str) -> Iterator[Any]:
-    """Yield the events of a text; raises `YamlError` where it is no YAML."""
+    """Yield the events of a text; raises `YamlError` if it is not YAML."""
     try:
         yield from YAML(typ="safe", pure=True).parse(text)
     except (
@@ -34,15 +34,15 @@ def events(text: str) -> Iterator[Any]:
         TypeError,
         RecursionError,
     ) as error:
-        # ruamel.yaml meets a few broken texts with errors that are not its own.
+        # For some invalid texts, ruamel.yaml raises exceptions of other classes.
         raise YamlError(error) from None
 
 
 _Mark = Any
-"""A place of ruamel.yaml, or None: `line` and `column` from 0."""
+"""A position of ruamel.yaml, or None: `line` and `column` count from 0."""
 _Words = tuple[str, str, str, str]
 
-# What ruamel says → code, summary, reason, help. The first match counts; `context` and `problem` are joined.
+# ruamel's message → code, summary, reason, help. The first match is used; `context` and `problem` are joined.
 _TABLE: tuple[tuple[str, _Words], ...] = (
     (
         r"character '\\t'",
@@ -121,7 +121,7 @@ _OTHER: _Words = (
 
 
 def explain(error: YamlError, name: str, lines: Sequence[str]) -> Diagnostic:
-    """Turn a syntax error into a diagnostic with its place."""
+    """Convert a syntax error into a diagnostic with its location."""
     cause = error.cause
     if not isinstance(cause, MarkedYAMLError):
         code, summary, reason, help_ = _OTHER
