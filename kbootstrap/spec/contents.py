@@ -139,7 +139,7 @@ def _public_keys(text: str) -> str | None:
     lines = list(_lines(text))
     for number, line in lines:
         if flaw := authorized_key(line):
-            return f"line {number} is no public key: {flaw.reason[0].lower()}{flaw.reason[1:].rstrip('.')}"
+            return f"line {number} is not a public key: {flaw.reason[0].lower()}{flaw.reason[1:].rstrip('.')}"
     return None if lines else "there is no key in it"
 
 
@@ -148,7 +148,7 @@ def _identity(text: str) -> str | None:
     lines = [line for _, line in _lines(text)]
     if any(map(is_private_key, lines)) or (lines and authorized_key(lines[0]) is None):
         return None
-    return "it is no SSH key in a known format"
+    return "it is not an SSH key in a known format"
 
 
 def _host_keys(text: str) -> str | None:

@@ -277,7 +277,7 @@ class _Composer:
         self.diagnostics.append(
             Diagnostic(
                 "KB0107",
-                f"`{key}` stands twice in the same map, and only one of the two values could count.",
+                f"`{key}` appears twice in the same map, and only one of the two values could count.",
                 "Delete one of them, or merge the two values into one.",
                 span,
                 "again here",

@@ -56,7 +56,7 @@ def percentage(value: str) -> Flaw | None:
         help_ = f"Write {quote(number + '%')}, or the number of nodes without quotes."
     else:
         help_ = "Write `25%`, or a number of nodes such as `2`."
-    return Flaw("KB0359", f"{quote(value)} is no percentage from 1% to 100%.", help_)
+    return Flaw("KB0359", f"{quote(value)} is not a percentage from 1% to 100%.", help_)
 
 
 def taint(value: str) -> Flaw | None:
@@ -73,7 +73,7 @@ def taint(value: str) -> Flaw | None:
     if effect not in EFFECTS:
         meant = close(effect, EFFECTS)
         help_ = f"Did you mean `{meant}`?" if meant else f"Write one of {', '.join(EFFECTS)}."
-        return Flaw("KB0342", f"{quote(effect)} is no effect.", help_, summary=summary)
+        return Flaw("KB0342", f"{quote(effect)} is not an effect.", help_, summary=summary)
     key, _, content = body.partition("=")
     if _qualified_name(key) is not None or (content and not _LABEL_NAME.fullmatch(content)):
         return Flaw(
@@ -110,7 +110,7 @@ def _qualified_name(value: str) -> Flaw | None:
         return None
     return Flaw(
         "KB0343",
-        f"{quote(value)} is no key of a label: at most 63 letters, digits, `-`, `_`, `.`, and a domain with "
+        f"{quote(value)} is not a label key: at most 63 letters, digits, `-`, `_`, `.`, and a domain with "
         "a slash before it.",
         "Write `tier` or `example.org/tier`.",
     )
@@ -122,7 +122,7 @@ def label_value(value: str) -> Flaw | None:
         return None
     return Flaw(
         "KB0343",
-        f"{quote(value)} is no value of a label: at most 63 letters, digits, `-`, `_`, `.`, beginning and "
+        f"{quote(value)} is not a label value: at most 63 letters, digits, `-`, `_`, `.`, beginning and "
         "ending with a letter or digit.",
         "Shorten it, or replace the other characters by dashes.",
     )

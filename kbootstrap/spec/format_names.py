@@ -42,7 +42,7 @@ def bucket_name(value: str) -> Flaw | None:
     """Accept bucket names that S3 and Swift both accept."""
     if _BUCKET.fullmatch(value) and ".." not in value:
         return None
-    reason = f"{quote(value)} is no bucket name: 3 to 63 lower-case letters, digits, dashes and dots."
+    reason = f"{quote(value)} is not a bucket name: 3 to 63 lower-case letters, digits, dashes and dots."
     return Flaw("KB0301", reason, "Write a name such as `exponent-backups`.")
 
 
@@ -66,6 +66,6 @@ def user_name(value: str) -> Flaw | None:
         return None
     return Flaw(
         "KB0301",
-        f"{quote(value)} is no name of a Linux user.",
+        f"{quote(value)} is not a Linux user name.",
         "Write a name such as `debian`.",
     )

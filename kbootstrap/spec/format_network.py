@@ -30,7 +30,7 @@ def cidr(value: str) -> Flaw | None:
             )
         network = IPv4Network(value, strict=False)
     except ValueError:
-        reason = f"{quote(value)} is no IPv4 network such as `10.20.0.0/16`."
+        reason = f"{quote(value)} is not an IPv4 network such as `10.20.0.0/16`."
         if ":" in value:
             reason += " IPv6 is not supported yet."
         return Flaw(
@@ -53,7 +53,7 @@ def address(value: str) -> Flaw | None:
         except AddressValueError:
             return Flaw(
                 "KB0345",
-                f"{quote(value)} is no IPv4 address.",
+                f"{quote(value)} is not an IPv4 address.",
                 "Write four numbers from 0 to 255, such as `10.0.0.11`.",
             )
         return None
@@ -74,7 +74,7 @@ def ipv4(value: str) -> Flaw | None:
     more = " IPv6 is not supported yet." if ":" in value else ""
     return Flaw(
         "KB0345",
-        f"{quote(value)} is no IPv4 address.{more}",
+        f"{quote(value)} is not an IPv4 address.{more}",
         "Write four numbers from 0 to 255, such as `9.9.9.9`.",
     )
 

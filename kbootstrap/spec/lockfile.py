@@ -66,7 +66,7 @@ def _lock(root: Node) -> Lock:
     if not isinstance(version, Scalar) or version.value != VERSION:
         raise _Broken(f"`apiVersion: {VERSION}` is missing or another one.", (version or root).span)
     if unknown := sorted(top.keys() - _PARTS):
-        raise _Broken(f"`{unknown[0]}` is no part of a lock file.", top[unknown[0]].span)
+        raise _Broken(f"`{unknown[0]}` is not part of a lock file.", top[unknown[0]].span)
     addresses, images, artifacts, providers = (
         _map(top[part]) if part in top else {} for part in ("addresses", "images", "artifacts", "providers")
     )

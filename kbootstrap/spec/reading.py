@@ -44,7 +44,7 @@ def read(path: Path) -> bytes:
             errno.ENOENT: "there is no such file",
             errno.EISDIR: "it is a folder",
             errno.EACCES: "you may not read it",
-            errno.ENOTDIR: "a part of the path is no folder",
+            errno.ENOTDIR: "a part of the path is not a folder",
         }
         reason = reasons.get(error.errno or 0, error.strerror or "it cannot be opened")
     except ValueError:

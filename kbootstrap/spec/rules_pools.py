@@ -103,7 +103,7 @@ def version_of_distribution(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic
     number = cluster.kubernetes.version.partition("+")[0]
     yield Diagnostic(
         "KB0346",
-        f"{cluster.kubernetes.version} is no version of {wanted}: those end in `{form.first('')}`.",
+        f"{cluster.kubernetes.version} is not a version of {wanted}: those end in `{form.first('')}`.",
         f"Write `{form.first(number)}`, or change `distribution`.",
         spec.source.value((*base, "version")),
         related=(Related(span, "the distribution"),) if span and written else (),

@@ -100,7 +100,7 @@ def locked(spec: Spec) -> Iterator[Diagnostic]:
             "KB0357",
             "Two runs on different machines could change this state at once; kbootstrap's own lock holds for "
             "this machine only.",
-            "Write `use_lockfile: true` where the storage knows conditional writes (not all do: some answer "
+            "Write `use_lockfile: true` if the storage supports conditional writes (not all do: some answer "
             "501); else let only one place run apply."
             if other
             else "Write `use_lockfile: true` (OpenTofu or Terraform 1.10).",
@@ -111,7 +111,7 @@ def locked(spec: Spec) -> Iterator[Diagnostic]:
         yield Diagnostic(
             "KB0357",
             "Without `lock_address` two runs on different machines could change this state at once.",
-            "Write `lock_address` and `unlock_address`, if the server knows locks.",
+            "Write `lock_address` and `unlock_address`, if the server supports locks.",
             spec.source.key(base),
             severity=Severity.WARNING,
         )

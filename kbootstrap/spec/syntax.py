@@ -138,7 +138,7 @@ def explain(error: YamlError, name: str, lines: Sequence[str]) -> Diagnostic:
     span = _span(mark, name, lines)
     start = _span(cause.context_mark, name, lines)
     if any(part is not None and "\u00a0" in part.text for part in (span, start)):
-        help_ += " There is a no-break space (U+00A0) in the line, which is no space for YAML."
+        help_ += " There is a no-break space (U+00A0) in the line, which YAML does not read as a space."
     related = (Related(start, "begins here"),) if span and start and start.line != span.line else ()
     return Diagnostic(code, reason, help_, span, related=related, summary=summary)
 

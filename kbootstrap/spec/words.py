@@ -223,7 +223,7 @@ def unfit(  # noqa: PLR0911 - one diagnostic for each keyword of the schema
             double = next((item for index, item in enumerate(value) if item in value[:index]), "")
             return Diagnostic(
                 "KB0206",
-                f"{quote(inline(double))} stands twice in `{key}`.",
+                f"{quote(inline(double))} appears twice in `{key}`.",
                 "Delete one of them.",
                 span,
                 summary="Written twice in a list",
@@ -247,7 +247,7 @@ def _wrong_value(value: object, allowed: Sequence[Any], span: Span | None, key: 
     shown = quote(inline(value))
     return Diagnostic(
         "KB0203",
-        f"{shown} is no value of `{key}`; there are: {', '.join(str(a) for a in allowed)}.",
+        f"{shown} is not a value of `{key}`; there are: {', '.join(str(a) for a in allowed)}.",
         help_,
         span,
     )
