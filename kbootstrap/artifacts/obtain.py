@@ -67,7 +67,7 @@ async def obtain(
         if source is None:
             found = _recipe(distribution, version, arch, refusals)
             if pin and pin.recipe not in (None, fingerprint(distribution, version)):
-                narrator.waiting("the recipe is another one than the lock file has: kbootstrap lock shows it")
+                narrator.waiting("the recipe differs from the one in the lock file: kbootstrap lock shows it")
             await SourceBuild(runner, root, env, emit).distribution(found, arch, filled)
         return source or cache.BUILT
 

@@ -84,7 +84,7 @@ def put_failed(host: str, destination: str, size: int, output: Output, redactor:
     if output.status == PutStatus.NO_SPACE or any(text in output.stderr for text in _FULL):
         return no_space(host, destination, size, free, detail)
     if output.status == PutStatus.DAMAGED:
-        reason = "arrived damaged: its checksum on the machine is another one"
+        reason = "arrived damaged: its checksum on the machine differs"
     else:
         reason = f"could not be written (exit status {output.status})"
     return InstallFailed(

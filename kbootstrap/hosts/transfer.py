@@ -34,7 +34,7 @@ async def fetch(host: Host, path: str, *, deadline: float) -> bytes:
         try:
             piece = base64.b64decode(output.stdout, validate=True)
         except binascii.Error as error:
-            raise _damaged(host, path, "a piece of it is no base64") from error
+            raise _damaged(host, path, "a part of it is not base64") from error
         if not piece:
             break
         content += piece

@@ -106,5 +106,5 @@ def _broken(path: Path, why: str) -> PrerequisiteMissing:
     return PrerequisiteMissing(
         f"{path} is not a usable kubeconfig: {why}",
         code="KB1002",
-        hint=f"mend it (kubectl config view --kubeconfig {path} shows the same problem), or move it away",
+        hint=f"correct it (kubectl config view --kubeconfig {path} shows the same problem), or move it away",
     )

@@ -154,7 +154,7 @@ def _load(out: Path) -> _Record:
     with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
         found = json.loads(data)["files"]
         return {str(path): [str(h) for h in hashes] for path, hashes in found.items()}
-    return {}  # damaged: then every file that differs counts as edited, which loses nothing
+    return {}  # damaged: every file that differs then counts as edited, and nothing is lost
 
 
 def _save(out: Path, record: Mapping[str, list[str]], known: _Record | None) -> None:

@@ -1,1 +1,1 @@
-"""The spec room: YAML text to a frozen `Spec`, or to diagnostics with their places."""
+"""The spec: parses YAML text into a frozen `Spec`, or into diagnostics with their locations."""

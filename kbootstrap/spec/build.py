@@ -1,4 +1,4 @@
-"""From checked data to the frozen model. Defaults come from the schemas, derived values from `derive`."""
+"""Builds the frozen model from validated data. Defaults come from schemas, derived values from `derive`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Data = Mapping[str, Any]
 
 
 def spec(data: Data, clusters: tuple[Cluster, ...], path: Path, source: SourceMap) -> Spec:
-    """Return the spec around clusters that are built already."""
+    """Return the spec for clusters that are already built."""
     state = schemas.fill(data.get("state", {}), schemas.spec()["properties"]["state"])
     (backend,) = state["backend"].items()
     encryption = state.get("encryption")
@@ -47,7 +47,7 @@ def spec(data: Data, clusters: tuple[Cluster, ...], path: Path, source: SourceMa
 
 
 def cluster(spec_name: str, name: str, data: Data) -> Cluster:
-    """Return one cluster; `data` fits the schemas."""
+    """Return one cluster; `data` is valid according to the schemas."""
     data = schemas.fill(data, schemas.spec()["definitions"]["cluster"])
     ((provider, settings),) = data["provider"].items()
     settings = schemas.fill(settings, schemas.provider(provider), schemas.provider(provider))
@@ -120,9 +120,9 @@ def _pool(name: str, data: Data) -> Pool:
 
 
 def at_once(written: int | str, nodes: int) -> int:
-    """Return how many of a pool's nodes may be out of service: a number, or a share (`25%`) of them.
+    """Return how many of a pool's nodes may be unavailable, from a number or a percentage (`25%`).
 
-    A share is rounded down, as Kubernetes does it ("Max Unavailable" of Deployments), but never to zero.
+    A percentage is rounded down, as in Kubernetes ("Max Unavailable" of Deployments), but to at least one.
     """
     if isinstance(written, str):
         return max(1, nodes * int(written.removesuffix("%")) // 100)
@@ -130,7 +130,7 @@ def at_once(written: int | str, nodes: int) -> int:
 
 
 def taint(text: str) -> Taint:
-    """Return a taint from `key=value:Effect` or `key:Effect`; the syntax is checked already."""
+    """Return a taint from `key=value:Effect` or `key:Effect`; the syntax is already validated."""
     body, _, effect = text.rpartition(":")
     key, _, value = body.partition("=")
     return Taint(key, value, effect)  # type: ignore[arg-type] # the format check knows the effects

@@ -1,4 +1,4 @@
-"""The schema check: jsonschema finds what does not fit, and this says it in words of YAML."""
+"""Schema validation: jsonschema finds the errors, and this module describes them in terms of YAML."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from kbootstrap.spec.words import Failure
 
 _Check = Callable[[str], flaw.Flaw | None]
 _Validator = Callable[[schemas.Schema], Any]
-"""Makes jsonschema's validator of a schema."""
+"""Creates jsonschema's validator of a schema."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A diagnostic, and the path of the value that must be taken away to go on without it.
+    """A diagnostic, and the path of the value to remove so that further checks can continue.
 
-    `missing` names a key that the map at `path` needs and has not.
+    `missing` is a required key that the map at `path` lacks.
     """
 
     diagnostic: Diagnostic
@@ -30,7 +30,7 @@ class Problem:
 
 
 def check(data: schemas.Json, source: SourceMap) -> tuple[Problem, ...]:
-    """Return everything in the resolved data that the schemas do not allow."""
+    """Return all violations of the schemas in the resolved data."""
     found = list(_problems(data, schemas.spec(), source, ()))
     if not isinstance(data, dict):
         return tuple(found)
@@ -69,7 +69,7 @@ def _problems(
     failures = list(_validator()(schema).iter_errors(data))
     mistyped = {tuple(error.absolute_path) for error in failures if error.validator == "type"}
     for error in failures:
-        # What has the wrong type is not also out of bounds: one problem, said once.
+        # A value of the wrong type is not also reported as out of bounds.
         if error.validator == "type" or tuple(error.absolute_path) not in mistyped:
             yield from _explain(error, source, base)
 
@@ -91,9 +91,9 @@ def _explain(error: Failure, source: SourceMap, base: SpecPath) -> Iterator[Prob
     elif error.validator in {"anyOf", "oneOf"}:
         yield from _alternatives(error, source, base, path)
     elif error.validator == "pattern" and "format" in error.schema:
-        return  # For editors; the format says it better.
+        return  # For editors only; the format check gives a better message.
     else:
-        # The parent of a `$ref` is not in error.schema, the target is: enough for all words.
+        # error.schema is the target of a `$ref`, without its parent: sufficient for all messages.
         yield Problem(words.unfit(error, source.value(path), path), path)
 
 
@@ -118,7 +118,7 @@ def _missing(error: Failure, source: SourceMap, path: SpecPath) -> Iterator[Prob
 
 
 def _alternatives(error: Failure, source: SourceMap, base: SpecPath, path: SpecPath) -> Iterator[Problem]:
-    """Explain the one alternative that has the right type, else name the types of all."""
+    """Explain the only alternative of the right type, else list the types of all alternatives."""
     branches: dict[int, list[Failure]] = {}
     for inner in error.context:
         branches.setdefault(inner.schema_path[0], []).append(inner)
@@ -135,7 +135,7 @@ def _alternatives(error: Failure, source: SourceMap, base: SpecPath, path: SpecP
 
 @functools.cache
 def _validator() -> _Validator:
-    """Return jsonschema's draft-07 validator with our keywords and formats; imported when first needed."""
+    """Return jsonschema's draft-07 validator with custom keywords and formats; imported on first use."""
     import jsonschema
 
     checker = jsonschema.FormatChecker(formats=())

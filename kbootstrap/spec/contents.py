@@ -1,7 +1,7 @@
-"""The content of what a spec refers to, checked like text in the spec itself, before anything uses it.
+"""Validates the content of files and variables that a spec refers to, like text in the spec itself.
 
-What is missing is no problem here: a spec is also checked where its secrets are not. Diagnostics show no
-part of a value.
+Missing files and variables are not reported here, because a spec is also checked where its secrets are not
+available. Diagnostics never show any part of a value.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from kbootstrap.spec.model import Cluster, FromEnvironment, FromFile, Reference,
 from kbootstrap.spec.references import Reader, is_private_key
 
 _Check = Callable[[str], str | None]
-"""Returns what is wrong with a content, None for one that fits."""
+"""Returns what is wrong with a content, None if it is valid."""
 
 _KEY_LINE = r"^\s*(?:aws_)?{}(?:_id)?\s*[:=]\s*[\"']?([^\s\"']+)"
-"""Matches `access_key: …` and, as in files of AWS, `aws_access_key_id = …`."""
+"""Matches `access_key: …` and, as in AWS credentials files, `aws_access_key_id = …`."""
 _HOST_KEY = re.compile(
     r"(?:@(?:cert-authority|revoked)\s+)?\S+\s+(?:ssh|ecdsa|sk)-\S+\s+[A-Za-z0-9+/]{40,}={0,3}(?:\s.*)?"
 )
@@ -29,9 +29,9 @@ _HOST_KEY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Use:
-    """One reference: where it stands, what it is for, and what its content must be.
+    """One reference: its location, its purpose, and the required form of its content.
 
-    `public`: the content is no secret and goes to other machines.
+    `public`: the content is not a secret and is sent to other machines.
     """
 
     path: SpecPath
@@ -42,11 +42,11 @@ class _Use:
 
 
 def problems(spec: Spec, clusters: Iterable[Cluster], env: Mapping[str, str]) -> Iterator[Diagnostic]:
-    """Yield what is wrong with the content of files and variables that the spec names for these clusters."""
+    """Yield the problems in the content of files and variables to which these clusters refer."""
     for use in _uses(spec, clusters):
         reader = Reader(spec.path.parent, env, use.what, "KB0365")
         if isinstance(use.reference, FromFile) and not reader.path(use.reference).is_file():
-            continue  # missing, or a pipe that can be read only once
+            continue  # missing, or a pipe, which can be read only once
         span = spec.source.value(use.path)
         place = reader.place(use.reference)
         try:
@@ -71,7 +71,7 @@ def problems(spec: Spec, clusters: Iterable[Cluster], env: Mapping[str, str]) ->
 
 
 def bucket_keys(text: str) -> tuple[str, str]:
-    """Return the two keys of a bucket from the text of a file; an empty text for one that is missing."""
+    """Return the two keys of a bucket from the text of a file; an empty string for a missing key."""
     return _key_line(text, "access_key"), _key_line(text, "secret_key") or _key_line(
         text, "secret_access_key"
     )
@@ -129,7 +129,7 @@ def _of_snapshots(cluster: Cluster, base: SpecPath) -> Iterator[_Use]:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the lines that say something, with their numbers."""
+    """Yield the lines with content, with their numbers."""
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip() and not line.lstrip().startswith("#"):
             yield number, line.strip()
@@ -139,16 +139,16 @@ def _public_keys(text: str) -> str | None:
     lines = list(_lines(text))
     for number, line in lines:
         if flaw := authorized_key(line):
-            return f"line {number} is no public key: {flaw.reason[0].lower()}{flaw.reason[1:].rstrip('.')}"
+            return f"line {number} is not a public key: {flaw.reason[0].lower()}{flaw.reason[1:].rstrip('.')}"
     return None if lines else "there is no key in it"
 
 
 def _identity(text: str) -> str | None:
-    """Accept a private key, and a public one whose private half is in the SSH agent."""
+    """Accept a private key, or a public key whose private key is in the SSH agent."""
     lines = [line for _, line in _lines(text)]
     if any(map(is_private_key, lines)) or (lines and authorized_key(lines[0]) is None):
         return None
-    return "it is no SSH key in a known format"
+    return "it is not an SSH key in a known format"
 
 
 def _host_keys(text: str) -> str | None:

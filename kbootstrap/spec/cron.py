@@ -1,4 +1,4 @@
-"""The syntax of cron with five fields, as robfig/cron of k3s and RKE2 reads it (`cron.ParseStandard`)."""
+"""The syntax of cron with five fields, as parsed by robfig/cron in k3s and RKE2 (`cron.ParseStandard`)."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _MACROS = {
     "@hourly": "0 * * * *",
 }
 _BEGIN, _DAYS_SEEN = date(2024, 1, 1), 2922
-"""Eight years: every weekday meets every date of a month, also the 29th of February."""
+"""Eight years contain every combination of weekday and date, including the 29th of February."""
 _PART = re.compile(r"(\*|\?|[0-9a-z]{1,3}(-[0-9a-z]{1,3})?)(/[0-9]{1,3})?")
 
 
 def problem(schedule: str) -> str | None:
-    """Return why a schedule cannot be read, or None."""
+    """Return why a schedule is invalid, or None."""
     if schedule in _MACROS:
         return None
     fields = schedule.split()
@@ -48,9 +48,9 @@ def problem(schedule: str) -> str | None:
 
 
 def longest_gap(schedule: str) -> timedelta | None:
-    """Return the longest time from one moment of a schedule to the next, None for one that has no moments.
+    """Return the longest interval between two runs of a schedule, None if it never runs.
 
-    The schedule must be one without a `problem`. Changes of the clock (summer time) are not considered.
+    The schedule must be valid (`problem`). Daylight saving time is not considered.
     """
     fields = _MACROS.get(schedule, schedule).lower().split()
     minutes, hours, days, months, weekdays = (
@@ -60,7 +60,7 @@ def longest_gap(schedule: str) -> timedelta | None:
     times = sorted(60 * hour + minute for hour in hours for minute in minutes)
 
     def moments() -> Iterator[int]:
-        """Yield the minutes of all moments; of a day in between only the first and the last matter."""
+        """Yield the minutes of all runs; for a day in between, only the first and the last run matter."""
         for number in range(_DAYS_SEEN):
             day = _BEGIN + timedelta(days=number)
             on = (day.day in days, day.isoweekday() % 7 in weekdays)
@@ -77,7 +77,7 @@ def longest_gap(schedule: str) -> timedelta | None:
 
 
 def _starred(field: str) -> bool:
-    """Return whether a field says nothing about its days, as robfig/cron sees it: `*/2` says something."""
+    """Return whether a field does not restrict its days, as in robfig/cron: `*/2` is a restriction."""
     return any(re.fullmatch(r"[*?](/1)?", part) for part in field.split(","))
 
 

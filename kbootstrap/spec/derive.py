@@ -1,4 +1,4 @@
-"""Values that follow from names, so that they are the same on every machine and in every run."""
+"""Values derived from names, so that they are the same on every machine and in every run."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ NODE_MASK = 24
 
 
 def number(*names: str) -> int:
-    """Return a large number that depends on the names alone."""
+    """Return a large number that depends only on the names."""
     return int.from_bytes(hashlib.sha256("/".join(names).encode()).digest()[:8], "big")
 
 
 def network(spec: str, cluster: str) -> Network:
-    """Return the network of a cluster whose spec names none: `10.<128..223>.0.0/16`.
+    """Return the network of a cluster without one in the spec: `10.<128..223>.0.0/16`.
 
-    That part of 10.0.0.0/8 keeps clear of the low numbers that people choose by hand.
+    This part of 10.0.0.0/8 avoids the low numbers that are often chosen manually.
     """
     second = 128 + number(spec, cluster) % 96
     return Network(
@@ -34,6 +34,6 @@ def network(spec: str, cluster: str) -> Network:
 
 
 def api_port(spec: str, cluster: Cluster) -> int:
-    """Return the port on this machine where the API of a cluster answers (providers that publish one)."""
+    """Return the port on this machine that publishes the API of a cluster (for providers that publish it)."""
     chosen = cluster.provider.settings.get("api_port")
     return int(chosen) if chosen is not None else FIRST_PORT + number(spec, cluster.name) % PORTS

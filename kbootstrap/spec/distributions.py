@@ -1,7 +1,8 @@
-"""What the language knows of each Kubernetes distribution, as data: `schemas/distributions/<name>.json`.
+"""The spec language's traits of each Kubernetes distribution: `schemas/distributions/<name>.json` as data.
 
-Rules and formats ask here, since this room knows nothing of `distros/`, where the same traits are part of the
-`Distribution`. A new distribution is a new file; `enum` in `spec.json` is tested against the files.
+Rules and formats use this module, because this package does not import `distros/`, where the same traits are
+part of the `Distribution`. A new distribution is a new file; a test compares `enum` in `spec.json` with the
+files.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from kbootstrap.core import resources
 from kbootstrap.spec import schemas
 
 _NUMBER = r"v\d{1,3}\.\d{1,3}\.\d{1,3}(-(rc|alpha|beta)\d{0,3}(\.\d{1,3})?)?"
-"""The version of Kubernetes in the name of a release."""
+"""The Kubernetes version in the name of a release."""
 
 
 @dataclass(frozen=True, slots=True)
 class VersionForm:
-    """How releases are named: the version of Kubernetes, `mark`, and the vendor's own number."""
+    """The form of release names: the Kubernetes version, `mark`, and the vendor's own number."""
 
     mark: str
     example: str
@@ -35,7 +36,7 @@ class VersionForm:
         return re.fullmatch(self.pattern, version) is not None
 
     def first(self, number: str) -> str:
-        """Return the first release of a version of Kubernetes (`v1.32.0`)."""
+        """Return the first release of a Kubernetes version (`v1.32.0`)."""
         return f"{number}{self.mark}1"
 
 
@@ -57,7 +58,7 @@ def names() -> tuple[str, ...]:
 
 @functools.cache
 def traits(name: str) -> DistributionTraits:
-    """Return the traits of a distribution; KeyError where there is none of that name."""
+    """Return the traits of a distribution; KeyError if there is none of that name."""
     if name not in names():
         raise KeyError(name)
     raw = json.loads((resources.schemas() / "distributions" / f"{name}.json").read_text("utf-8"))
@@ -65,7 +66,7 @@ def traits(name: str) -> DistributionTraits:
 
 
 def default() -> DistributionTraits:
-    """Return the distribution of specs that name none."""
+    """Return the default distribution."""
     kubernetes = schemas.spec()["definitions"]["cluster"]["properties"]["kubernetes"]
     return traits(kubernetes["properties"]["distribution"]["default"])
 
@@ -76,5 +77,5 @@ def every() -> tuple[DistributionTraits, ...]:
 
 
 def of_version(version: str) -> DistributionTraits | None:
-    """Return the distribution that this is a full version of; None where it is none's."""
+    """Return the distribution to which this full version belongs, or None."""
     return next((one for one in every() if one.version.fits(version)), None)

@@ -1,7 +1,7 @@
-"""From text to a tree of nodes that know where they stand. YAML's events come from ruamel.yaml.
+"""Parses text into a tree of nodes with their locations. The YAML events come from ruamel.yaml.
 
-The tree is made here, not by ruamel's composer, so that duplicates, merge keys, alias bombs and endless
-nesting are found while reading, each with its places. Aliases share nodes; nothing changes a node later.
+The tree is built here, not by ruamel's composer, so that duplicate keys, merge keys, alias bombs and
+excessive nesting are detected while reading, with their locations. Aliases share nodes; nodes never change.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from kbootstrap.core.diagnostics import Diagnostic, Related, Span
 from kbootstrap.spec import reading, scalars, syntax
 
 DEPTH = 40
-"""Deepest nesting; the spec language needs 8."""
+"""Maximum nesting depth; the spec language needs 8."""
 VALUES = 100_000
-"""Most values after aliases are followed; a spec of 5,000 lines has about 15,000."""
+"""Maximum number of values with aliases expanded; a spec of 5,000 lines has about 15,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """A list. `size` counts the values inside, aliases followed."""
+    """A list. `size` is the number of values inside, with aliases expanded."""
 
     items: tuple[Node, ...]
     span: Span
@@ -39,7 +39,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A value of a map, with the place of its key."""
+    """A value of a map, with the location of its key."""
 
     key: Span
     value: Node
@@ -47,7 +47,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """A map, in the order of the file. `size` as for lists."""
+    """A map, in file order. `size` as for lists."""
 
     entries: dict[str, Entry]
     span: Span
@@ -56,24 +56,24 @@ class Map:
 
 Node = Scalar | Items | Map
 _Event = Any
-"""An event of ruamel.yaml; what it carries depends on its kind."""
+"""An event of ruamel.yaml; its attributes depend on its type."""
 _Mark = Any
-"""A place of ruamel.yaml: `line` and `column` from 0."""
+"""A position of ruamel.yaml: `line` and `column` count from 0."""
 
 
 def map_of(entries: dict[str, Entry], span: Span) -> Map:
-    """Return a map with its size counted."""
+    """Return a map with its size."""
     return Map(entries, span, 1 + sum(entry.value.size for entry in entries.values()))
 
 
 def _at_key(value: Node, key: Span) -> Node:
-    """Place a missing value at its key: the parser finds it in front of the next line."""
+    """Set the location of an omitted value to its key: the parser reports the start of the next line."""
     missing = isinstance(value, Scalar) and value.value is None and value.span.end_column <= value.span.column
     return Scalar(None, key) if missing else value
 
 
 class StopReading(Exception):
-    """Reading cannot go on; carries why."""
+    """Parsing cannot continue; contains the reason."""
 
     def __init__(self, diagnostic: Diagnostic) -> None:
         super().__init__(diagnostic.summary)
@@ -82,14 +82,14 @@ class StopReading(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What reading gave: `root` None when the text is no YAML at all."""
+    """The result of parsing: `root` is None if the text is not YAML."""
 
     root: Node | None
     diagnostics: tuple[Diagnostic, ...]
 
 
 def parse(text: str, name: str) -> Document:
-    """Read one YAML document; `name` stands in the spans. Never raises for what a text can contain."""
+    """Parse one YAML document; `name` is the file name in spans. Does not raise for any text."""
     composer = _Composer(text, name)
     try:
         root = composer.document()
@@ -100,7 +100,7 @@ def parse(text: str, name: str) -> Document:
 
 @dataclass(slots=True)
 class _Open:
-    """An anchor whose node is still being read."""
+    """An anchor whose node is not complete yet."""
 
     span: Span
 
@@ -120,7 +120,7 @@ class _Composer:
         self.events = syntax.events(self.text)
 
     def span(self, start: _Mark, end: _Mark) -> Span:
-        """Return the span between two marks of ruamel (they count from 0), cut at the end of its line."""
+        """Return the span between two marks of ruamel (from 0), truncated at the end of its line."""
         line = self.lines[start.line] if start.line < len(self.lines) else ""
         last = end.column if end.line == start.line else len(line)
         return Span(self.name, start.line + 1, start.column + 1, max(last, start.column) + 1, line)
@@ -277,7 +277,7 @@ class _Composer:
         self.diagnostics.append(
             Diagnostic(
                 "KB0107",
-                f"`{key}` stands twice in the same map, and only one of the two values could count.",
+                f"`{key}` appears twice in the same map, and only one of the two values could count.",
                 "Delete one of them, or merge the two values into one.",
                 span,
                 "again here",

@@ -1,4 +1,4 @@
-"""One schema for editors: the spec's, with the settings of every provider inside. Pure."""
+"""The schema for editors: the spec's schema, with the settings of all providers included. Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 from kbootstrap.spec import schemas
 
 FILE = "kbootstrap.schema.json"
-"""Where `init` points editors to, beside the spec."""
+"""The schema file to which `init` refers editors, beside the spec."""
 _OUTER = ("$schema", "$id", "$comment")
 
 
 def bundle() -> dict[str, Any]:
-    """Return a JSON Schema of draft 7 that refers to nothing outside of itself."""
+    """Return a self-contained JSON Schema of draft 7."""
     whole: dict[str, Any] = copy.deepcopy(dict(schemas.spec()))
     chosen = whole["definitions"]["cluster"]["properties"]["provider"]
     chosen["additionalProperties"] = False

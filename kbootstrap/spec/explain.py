@@ -1,8 +1,7 @@
-"""What `kbootstrap explain KEY` says, read out of the schemas. Pure.
+"""The explanations of `kbootstrap explain KEY`, from the schemas. Pure.
 
-A key is written as in the file, without the names that the user chooses: `clusters.pools.autoscaling.max`.
-Names and list positions may stand there too (`clusters.production.pools[0].nodes`), and `clusters.` may be
-left out.
+A key is written as in the file, without user-defined names: `clusters.pools.autoscaling.max`. Names and list
+indexes are allowed (`clusters.production.pools[0].nodes`), and `clusters.` may be omitted.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ from kbootstrap.spec.schemas import Schema
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Everything that the schema says about a key.
+    """The schema's information about a key.
 
-    `default` and `examples` are short YAML; `values` are the allowed values where they are few; `keys` are
-    the keys inside: name, type, first sentence.
+    `default` and `examples` are short YAML; `values` are the allowed values if there are few; `keys` are the
+    keys inside: name, type, first sentence.
     """
 
     path: str
@@ -41,7 +40,7 @@ class _Place:
 
 
 def explain_key(key: str) -> Explanation | None:
-    """Explain one key; the empty key is the whole spec. None for a key that does not exist."""
+    """Explain one key; the empty key is the whole spec. None if the key does not exist."""
     parts = _parts(key)
     if parts and parts[0] in schemas.spec()["definitions"]["cluster"]["properties"]:
         parts = ["clusters", *parts]
@@ -64,7 +63,7 @@ def explain_key(key: str) -> Explanation | None:
 
 
 def suggest(key: str) -> str | None:
-    """Return the full key that was probably meant by one that does not exist."""
+    """Return the full key that is closest to an unknown key."""
     parts = _parts(key)
     if not parts:
         return None
@@ -76,7 +75,7 @@ def suggest(key: str) -> str | None:
 
 
 def all_keys() -> Iterator[str]:
-    """Yield every key of the language in the order of the schema; without those of `defaults`."""
+    """Yield all keys of the language in the order of the schema, except those of `defaults`."""
     yield from _walk((), _Place(schemas.spec(), schemas.spec()))
 
 
@@ -102,7 +101,7 @@ def _find(parts: list[str]) -> _Place | None:
 
 
 def _step(place: _Place, part: str) -> _Place | None:
-    """Go one key down; a name that the user chooses is skipped, or stays where it is written."""
+    """Descend by one key; a user-defined name may be given or omitted."""
     inner = _inside(place)
     properties = _properties(inner)
     if part in properties:
@@ -116,7 +115,7 @@ def _step(place: _Place, part: str) -> _Place | None:
 
 
 def _inside(place: _Place) -> _Place:
-    """Return the place whose properties stand below a key: a list's items, the values of a map of names."""
+    """Return the place with the properties below a key: a list's items, the values of a map of names."""
     schema = place.schema
     below = schema.get("items") or _named(schema)
     return _Place(schemas.resolve(below, place.root), place.root) if below else place

@@ -1,4 +1,4 @@
-"""Versions, labels, taints, schedules, and what else stands on nodes."""
+"""Formats of versions, labels, taints, schedules, paths and public keys."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _PUBLIC_KEY = re.compile(
 _PERCENTAGE = re.compile(r"[1-9]\d?%|100%", re.ASCII)
 _WHOLE = 100
 _OPTIONS = re.compile(r"""(?:[^\s"]|"(?:\\.|[^"\\])*")+[ \t]+""")
-"""Matches what may stand before a key in authorized_keys (sshd(8), "AUTHORIZED_KEYS FILE FORMAT")."""
+"""Matches the options before a key in authorized_keys (sshd(8), "AUTHORIZED_KEYS FILE FORMAT")."""
 
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
 def kubernetes_version(value: str) -> Flaw | None:
-    """Accept full versions of any distribution, as its releases are named."""
+    """Accept full versions of any distribution, in the form of its release names."""
     if distributions.of_version(value):
         return None
     summary = "Not a full version"
@@ -56,7 +56,7 @@ def percentage(value: str) -> Flaw | None:
         help_ = f"Write {quote(number + '%')}, or the number of nodes without quotes."
     else:
         help_ = "Write `25%`, or a number of nodes such as `2`."
-    return Flaw("KB0359", f"{quote(value)} is no percentage from 1% to 100%.", help_)
+    return Flaw("KB0359", f"{quote(value)} is not a percentage from 1% to 100%.", help_)
 
 
 def taint(value: str) -> Flaw | None:
@@ -73,7 +73,7 @@ def taint(value: str) -> Flaw | None:
     if effect not in EFFECTS:
         meant = close(effect, EFFECTS)
         help_ = f"Did you mean `{meant}`?" if meant else f"Write one of {', '.join(EFFECTS)}."
-        return Flaw("KB0342", f"{quote(effect)} is no effect.", help_, summary=summary)
+        return Flaw("KB0342", f"{quote(effect)} is not an effect.", help_, summary=summary)
     key, _, content = body.partition("=")
     if _qualified_name(key) is not None or (content and not _LABEL_NAME.fullmatch(content)):
         return Flaw(
@@ -92,7 +92,7 @@ def taint(value: str) -> Flaw | None:
 
 
 def label_key(value: str) -> Flaw | None:
-    """Accept keys of labels that the spec may set: a name, with a domain before it where wanted."""
+    """Accept keys of labels that the spec may set: a name with an optional domain prefix."""
     if owner := system_labels.LABELS.get(value):
         return Flaw(
             "KB0362",
@@ -103,14 +103,14 @@ def label_key(value: str) -> Flaw | None:
 
 
 def _qualified_name(value: str) -> Flaw | None:
-    """Accept what Kubernetes accepts as the key of a label or taint."""
+    """Accept valid Kubernetes keys of labels and taints."""
     prefix, slash, name = value.rpartition("/")
     good = _LABEL_NAME.fullmatch(name) and (not slash or (len(prefix) <= 253 and NODE.fullmatch(prefix)))
     if good:
         return None
     return Flaw(
         "KB0343",
-        f"{quote(value)} is no key of a label: at most 63 letters, digits, `-`, `_`, `.`, and a domain with "
+        f"{quote(value)} is not a label key: at most 63 letters, digits, `-`, `_`, `.`, and a domain with "
         "a slash before it.",
         "Write `tier` or `example.org/tier`.",
     )
@@ -122,7 +122,7 @@ def label_value(value: str) -> Flaw | None:
         return None
     return Flaw(
         "KB0343",
-        f"{quote(value)} is no value of a label: at most 63 letters, digits, `-`, `_`, `.`, beginning and "
+        f"{quote(value)} is not a label value: at most 63 letters, digits, `-`, `_`, `.`, beginning and "
         "ending with a letter or digit.",
         "Shorten it, or replace the other characters by dashes.",
     )
@@ -159,7 +159,7 @@ def absolute_path(value: str) -> Flaw | None:
 
 
 def public_key(value: str) -> Flaw | None:
-    """Accept one public key as it stands in authorized_keys."""
+    """Accept one public key in the format of authorized_keys."""
     if is_private_key(value):
         return Flaw(
             "KB0210",
@@ -187,13 +187,13 @@ def public_key(value: str) -> Flaw | None:
 
 
 def authorized_key(line: str) -> Flaw | None:
-    """Accept a line of an authorized_keys file: a public key, with options before it where wanted."""
+    """Accept a line of an authorized_keys file: a public key with optional options before it."""
     options = None if _PUBLIC_KEY.fullmatch(line) else _OPTIONS.match(line)
     return public_key(line[options.end() :] if options else line)
 
 
 def _is_whole(kind: str, text: str) -> bool:
-    """Verify that a key has all its fields, the first of them its type (RFC 4253, section 6.6)."""
+    """Return whether a key has all its fields, the first being its type (RFC 4253, section 6.6)."""
     try:
         blob = base64.b64decode(text, validate=True)
     except ValueError:

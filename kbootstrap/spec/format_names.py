@@ -1,4 +1,4 @@
-"""Names: what may be written, and what kbootstrap makes of a name that is nearly right."""
+"""Formats of names, with corrections for invalid ones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def dns_label(value: str) -> Flaw | None:
 
 
 def node_name(value: str) -> Flaw | None:
-    """Accept names of nodes that exist: DNS labels, also several with dots."""
+    """Accept names of existing nodes: one or more DNS labels, separated by dots."""
     if len(value) <= 63 and NODE.fullmatch(value):
         return None
     reason = (
@@ -42,7 +42,7 @@ def bucket_name(value: str) -> Flaw | None:
     """Accept bucket names that S3 and Swift both accept."""
     if _BUCKET.fullmatch(value) and ".." not in value:
         return None
-    reason = f"{quote(value)} is no bucket name: 3 to 63 lower-case letters, digits, dashes and dots."
+    reason = f"{quote(value)} is not a bucket name: 3 to 63 lower-case letters, digits, dashes and dots."
     return Flaw("KB0301", reason, "Write a name such as `exponent-backups`.")
 
 
@@ -50,7 +50,7 @@ def env_name(value: str) -> Flaw | None:
     """Accept names of environment variables."""
     if _ENVIRONMENT.fullmatch(value):
         return None
-    # The value is not shown: people put the secret itself here.
+    # The value is not shown, because it may be the secret itself.
     return Flaw(
         "KB0210",
         "The name of an environment variable has letters, digits and underscores only; the secret itself "
@@ -66,6 +66,6 @@ def user_name(value: str) -> Flaw | None:
         return None
     return Flaw(
         "KB0301",
-        f"{quote(value)} is no name of a Linux user.",
+        f"{quote(value)} is not a Linux user name.",
         "Write a name such as `debian`.",
     )

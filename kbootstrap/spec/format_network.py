@@ -1,4 +1,4 @@
-"""Networks, addresses, endpoints and URLs."""
+"""Formats of networks, addresses, endpoints and URLs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def cidr(value: str) -> Flaw | None:
             )
         network = IPv4Network(value, strict=False)
     except ValueError:
-        reason = f"{quote(value)} is no IPv4 network such as `10.20.0.0/16`."
+        reason = f"{quote(value)} is not an IPv4 network such as `10.20.0.0/16`."
         if ":" in value:
             reason += " IPv6 is not supported yet."
         return Flaw(
@@ -53,7 +53,7 @@ def address(value: str) -> Flaw | None:
         except AddressValueError:
             return Flaw(
                 "KB0345",
-                f"{quote(value)} is no IPv4 address.",
+                f"{quote(value)} is not an IPv4 address.",
                 "Write four numbers from 0 to 255, such as `10.0.0.11`.",
             )
         return None
@@ -74,7 +74,7 @@ def ipv4(value: str) -> Flaw | None:
     more = " IPv6 is not supported yet." if ":" in value else ""
     return Flaw(
         "KB0345",
-        f"{quote(value)} is no IPv4 address.{more}",
+        f"{quote(value)} is not an IPv4 address.{more}",
         "Write four numbers from 0 to 255, such as `9.9.9.9`.",
     )
 
@@ -103,7 +103,7 @@ def url(value: str) -> Flaw | None:
     if _URL.fullmatch(value):
         return None
     more = " Passwords never stand in the spec." if "@" in value else ""
-    # The value is not shown: it may hold a password.
+    # The value is not shown, because it may contain a password.
     return Flaw(
         "KB0210",
         f"This is not `https://host/path` without user, query and fragment.{more}",

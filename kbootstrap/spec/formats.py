@@ -1,4 +1,4 @@
-"""The syntax of single values: what `format` means in the schemas. Each check returns a flaw or None."""
+"""The values of `format` in the schemas, each with its syntax check, which returns a flaw or None."""
 
 from __future__ import annotations
 
@@ -30,6 +30,6 @@ FORMATS: dict[str, Callable[[str], Flaw | None]] = {
 
 
 def fault(value: str, name: str | None) -> Flaw | None:
-    """Return what is wrong with a value of the format called `name`; None also for a format unknown here."""
+    """Return the flaw of a value of the format `name`; None if it is valid, or if the format is unknown."""
     check = FORMATS.get(name or "")
     return check(value) if check else None

@@ -1,4 +1,4 @@
-"""A spec file to a `Spec`, or to every problem of it at once: bytes, text, tree, defaults, schema, rules."""
+"""Loads a spec file into a `Spec`, or all its problems: bytes, text, tree, defaults, schema, rules."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from kbootstrap.spec.model import Cluster, SourceMap, Spec
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a file gave: a spec where it has no errors; all problems, in the order of the file."""
+    """The result of loading: a spec if there are no errors, and all problems in file order."""
 
     spec: Spec | None
     diagnostics: tuple[Diagnostic, ...]
 
     def checked(self, path: Path) -> Spec:
-        """Return the spec; raises `SpecInvalid` with all problems where there is none."""
+        """Return the spec; raises `SpecInvalid` with all problems if there is none."""
         if self.spec is None:
             count = len(errors(self.diagnostics))
             problems = "1 problem" if count == 1 else f"{count} problems"
@@ -30,14 +30,14 @@ class Loaded:
 
 
 def load(path: Path) -> Loaded:
-    """Read and check a spec file. Raises `WrongUsage` where the path is no readable file."""
+    """Read and check a spec file. Raises `WrongUsage` if the path is not a readable file."""
     data = reading.read(path)
     text = reading.decode(data, str(path))
     return _failed([text]) if isinstance(text, Diagnostic) else load_text(text, path)
 
 
 def load_text(text: str, path: Path) -> Loaded:
-    """Check the text of a spec; `path` stands in the spans, and the spec's relative paths begin beside it."""
+    """Check the text of a spec; `path` is used in spans, and relative paths are resolved from its folder."""
     read = document.parse(text, str(path))
     if read.root is None or isinstance(read.root, document.Scalar) or read.diagnostics:
         return _failed(read.diagnostics or [_empty(read.root, text, str(path))])
@@ -65,8 +65,8 @@ def load_text(text: str, path: Path) -> Loaded:
 
 
 def _clusters(data: dict[str, Any], broken: Iterable[SpecPath]) -> Iterator[Cluster]:
-    """Yield the clusters that fit the schema once they are mended: rules can look at them."""
-    # Settings of a provider are no matter of the rules.
+    """Yield the clusters that are valid after mending, for the rules."""
+    # Rules do not depend on a provider's settings.
     bad = {
         path[1]
         for path in broken

@@ -1,8 +1,9 @@
-"""The lock file beside a spec: `<spec>.lock.yaml`, committed. Pins what the spec alone cannot say.
+"""The lock file beside a spec: `<spec>.lock.yaml`, committed. Pins what the spec alone does not determine.
 
-That is the address blocks of pools: a node's address is computed from its pool's block, and the lock keeps
-blocks where they are when pools come and go, so that removing one pool moves no other. And what only the
-network knows (`pins.py`): IDs of images, checksums of artifacts, versions of OpenTofu's providers.
+It contains the address blocks of pools: a node's address is computed from its pool's block, and the lock
+keeps the blocks when pools are added or removed, so that removing one pool does not move another. It also
+contains data that was looked up (`pins.py`): IDs of images, checksums of artifacts, versions of OpenTofu's
+providers.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ from kbootstrap.spec.pins import (
 )
 
 ENDPOINT_HOST = 10
-"""The API endpoint's place in the control-plane subnet; servers follow."""
+"""The offset of the API endpoint in the control-plane subnet; servers follow."""
 FIRST = 11
-"""The first address of the agents' subnet that a block may take."""
+"""The offset of the first address in the agents' subnet that a block may use."""
 SMALLEST = 16
-"""Addresses in the smallest block, so that a pool may grow without a second one."""
+"""Addresses in the smallest block, so that a pool can grow without a second block."""
 SHARED = 128
-"""From this many addresses on, the last eighth of the agents' subnet is the provider's: for load balancers
-and other things that get an address automatically."""
+"""With at least this many addresses, the last eighth of the agents' subnet is reserved for the provider: for
+load balancers and other resources with automatically assigned addresses."""
 VERSION = "kbootstrap/v1alpha1"
 
 _HEADER = """\
@@ -47,7 +48,7 @@ _HEADER = """\
 
 @dataclass(frozen=True, slots=True)
 class AddressBlock:
-    """Consecutive addresses of the agents' subnet: `first` counts from its network address."""
+    """Consecutive addresses of the agents' subnet: `first` is an offset from its network address."""
 
     first: int
     size: int
@@ -62,10 +63,10 @@ class AddressBlock:
 class Lock:
     """The content of a lock file.
 
-    `addresses` has for each cluster, for each pool by its first name, its blocks in the order of ordinals.
-    `images` has the image of each cluster whose provider looks one up; it counts as long as the spec has the
-    same name. `artifacts` has what is installed on nodes, by distribution and version; `providers` those of
-    OpenTofu by their source (`terraform-provider-openstack/openstack`).
+    `addresses` maps clusters to pools (by their first name) to blocks, in the order of ordinals. `images` has
+    the image of each cluster whose provider looks one up; it applies as long as the spec has the same name.
+    `artifacts` has the files that are installed on nodes, by distribution and version; `providers` has
+    OpenTofu's providers by source (`terraform-provider-openstack/openstack`).
     """
 
     addresses: Mapping[str, Mapping[str, tuple[AddressBlock, ...]]] = field(default_factory=dict)
@@ -74,7 +75,7 @@ class Lock:
     providers: Mapping[str, ProviderPin] = field(default_factory=dict)
 
     def image_id(self, cluster: str, name: str) -> str | None:
-        """Return the pinned ID of a cluster's image; None where none is pinned, or one of another name."""
+        """Return the pinned ID of a cluster's image; None if no image of this name is pinned."""
         pinned = self.images.get(cluster)
         return pinned.id if pinned is not None and pinned.name == name else None
 
@@ -83,7 +84,7 @@ class Lock:
         return replace(self, images={**self.images, cluster: image})
 
     def artifact(self, distribution: str, version: str) -> ArtifactPin | None:
-        """Return what is pinned of a version that is installed on nodes; None where nothing is."""
+        """Return the pin of a version of a distribution, or None."""
         return self.artifacts.get(distribution, {}).get(version)
 
     def with_artifact(self, distribution: str, version: str, pin: ArtifactPin) -> Lock:
@@ -93,7 +94,7 @@ class Lock:
 
 
 def end(addresses: int) -> int:
-    """Return the first offset that no node has, in an agents' subnet with so many addresses."""
+    """Return the offset after the last node address in an agents' subnet of this size."""
     return addresses - 1 - (addresses // 8 if addresses >= SHARED else 0)
 
 
@@ -118,10 +119,10 @@ def dump(lock: Lock) -> str:
 
 
 def allocate(spec: Spec, lock: Lock) -> Lock:
-    """Return a lock with a place for every pool of the spec, and without pins that nothing needs any more.
+    """Return a lock with blocks for every pool of the spec, and without unused pins.
 
-    Blocks that exist and still fit stay; a pool that outgrew its blocks gets a further one; new pools take
-    the first free place, in the spec's order. Raises `SpecInvalid` where the agents' subnet has no room.
+    Existing blocks are kept if they still fit; a pool that outgrew its blocks gets an additional one; new
+    pools get the first free range, in the spec's order. Raises `SpecInvalid` if the agents' subnet is full.
     """
     problems: list[Diagnostic] = []
     addresses: dict[str, Mapping[str, tuple[AddressBlock, ...]]] = {}
@@ -145,7 +146,7 @@ def allocate(spec: Spec, lock: Lock) -> Lock:
 def place(
     cluster: Cluster, subnet: IPv4Network, known: Mapping[str, tuple[AddressBlock, ...]]
 ) -> tuple[dict[str, tuple[AddressBlock, ...]], tuple[Pool, ...]]:
-    """Return the blocks of every pool of one cluster, and the pools that found no room."""
+    """Return the blocks of every pool of one cluster, and the pools for which no block was free."""
     limit = end(subnet.num_addresses)
     blocks: dict[str, tuple[AddressBlock, ...]] = {}
     taken: list[AddressBlock] = []
@@ -154,7 +155,7 @@ def place(
         blocks[pool.born] = kept
         taken += kept
     born = {pool.born for pool in cluster.pools}
-    # Pools that go have their addresses until their machines are gone, which is after the new ones are there.
+    # Removed pools keep their addresses until their machines are deleted, after new machines are created.
     leaving = [block for name, blocks in known.items() if name not in born for block in blocks]
     failed = []
     for pool in cluster.pools:

@@ -1,4 +1,4 @@
-"""Reading `<spec>.lock.yaml`: people merge it by hand in git, so a broken one is shown like a broken spec."""
+"""Reads `<spec>.lock.yaml`. It may be merged by hand in git, so errors are reported like those of a spec."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class _Broken(Exception):
 
 
 def load(path: Path) -> Lock:
-    """Read a lock file; a missing one is an empty lock. Raises `SpecInvalid` for a broken one."""
+    """Read a lock file; a missing file is an empty lock. Raises `SpecInvalid` if it is invalid."""
     return read(path) if path.exists() else Lock()
 
 
 def read(path: Path) -> Lock:
-    """Read a lock file that exists. Raises `SpecInvalid` with diagnostics for a broken one."""
+    """Read an existing lock file. Raises `SpecInvalid` with diagnostics if it is invalid."""
     try:
         data = reading.read(path)
     except WrongUsage as error:
@@ -66,7 +66,7 @@ def _lock(root: Node) -> Lock:
     if not isinstance(version, Scalar) or version.value != VERSION:
         raise _Broken(f"`apiVersion: {VERSION}` is missing or another one.", (version or root).span)
     if unknown := sorted(top.keys() - _PARTS):
-        raise _Broken(f"`{unknown[0]}` is no part of a lock file.", top[unknown[0]].span)
+        raise _Broken(f"`{unknown[0]}` is not part of a lock file.", top[unknown[0]].span)
     addresses, images, artifacts, providers = (
         _map(top[part]) if part in top else {} for part in ("addresses", "images", "artifacts", "providers")
     )

@@ -1,7 +1,8 @@
-"""Mends a spec with problems so far that the rules can look at the rest: all problems are said at once.
+"""Mends an invalid spec so that the rules can check the rest, and all problems are reported at once.
 
-What does not fit the schema is taken away, and what is then missing gets a stand-in. Nothing mended is ever
-used for more than finding further problems; what only follows from mending is `doubtful` and not said.
+Values that violate the schema are removed, and missing required values are replaced by placeholders. A mended
+spec is only used to find further problems; findings that may result from mending are `doubtful` and not
+reported.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from kbootstrap.spec.check import Problem
 
 _LISTS_OF_MAPS = {"pools", "hosts", "volumes", "buckets", "load_balancers"}
 _NUMBER = "v0.0.0"
-"""The version of Kubernetes that stands in for a missing one."""
+"""The placeholder for a missing Kubernetes version."""
 
 
 def without(data: dict[str, Any], problems: Iterable[Problem]) -> dict[str, Any]:
-    """Return a copy without the values that have problems. Maps in lists stay: neighbours must not move."""
+    """Return a copy without the values that have problems. Maps in lists stay, so that indexes are stable."""
     kept = copy.deepcopy(data)
     for problem in problems:
         path = problem.path
@@ -39,7 +40,7 @@ def without(data: dict[str, Any], problems: Iterable[Problem]) -> dict[str, Any]
 
 
 def completed(data: dict[str, Any], problems: Iterable[Problem]) -> None:
-    """Put stand-ins for what is missing in the clusters of `data`, or take away what holds it."""
+    """Add placeholders for missing values in the clusters of `data`, or remove the enclosing values."""
     for problem in problems:
         cluster = _at(data, problem.path[:2])
         if problem.path[:1] == ("clusters",) and isinstance(cluster, dict):
@@ -47,7 +48,7 @@ def completed(data: dict[str, Any], problems: Iterable[Problem]) -> None:
 
 
 def doubtful(paths: Iterable[SpecPath]) -> Iterator[tuple[str, str]]:
-    """Yield each cluster and key whose absence, or kind, may only be due to what is wrong at these paths."""
+    """Yield each cluster and key whose absence or type may only result from problems at these paths."""
     for path in paths:
         if path[:1] != ("clusters",) or len(path) < 2:
             continue
@@ -66,7 +67,7 @@ def doubtful(paths: Iterable[SpecPath]) -> Iterator[tuple[str, str]]:
 def _complete(cluster: dict[str, Any], path: SpecPath, missing: str | None) -> None:
     key = path[0] if path else missing
     if key == "provider":
-        # Settings do not matter to the rules; which provider it is does, and then it is doubtful.
+        # Rules depend on the provider but not on its settings; a placeholder provider is doubtful.
         if len(path) < 2:
             cluster["provider"] = {schemas.providers()[0]: {}}
     elif key == "kubernetes":

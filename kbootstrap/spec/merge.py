@@ -1,4 +1,4 @@
-"""`defaults:` into clusters, and the tree of nodes into plain data with a `SourceMap`."""
+"""Merges `defaults:` into clusters, and converts the node tree into plain data with a `SourceMap`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _REFERENCE = {"env", "file"}
 
 
 def with_defaults(root: Map) -> Map:
-    """Return the document with `defaults:` merged into every cluster; `defaults` itself stays."""
+    """Return the document with `defaults:` merged into every cluster; `defaults` itself is kept."""
     defaults, clusters = root.entries.get("defaults"), root.entries.get("clusters")
     if defaults is None or clusters is None:
         return root
@@ -26,9 +26,9 @@ def with_defaults(root: Map) -> Map:
 
 
 def merge(base: Map, over: Map) -> Map:
-    """Merge two maps: maps key by key, everything else is replaced, null takes the default away.
+    """Merge two maps: maps key by key, everything else is replaced, null removes the default.
 
-    Maps that hold one choice (`provider`, `{env:}` or `{file:}`) are replaced when the choice is another one.
+    Maps with one choice (`provider`, `{env:}` or `{file:}`) are replaced if the choice differs.
     """
     entries = dict(base.entries)
     for key, entry in over.entries.items():
@@ -54,7 +54,7 @@ def _is_other_choice(key: str, base: Map, over: Map) -> bool:
 
 
 def flatten(root: Node) -> tuple[Json, SourceMap]:
-    """Return the plain data of a tree, and where each value and key was written."""
+    """Return the plain data of a tree, and the location of each value and key."""
     keys: dict[SpecPath, Span] = {}
     values: dict[SpecPath, Span] = {}
 

@@ -1,8 +1,8 @@
-"""The spec as frozen data: what the rest of kbootstrap reads. Made by `load`, never changed.
+"""The spec as frozen data, used by the rest of kbootstrap. Created by `load`, never changed.
 
-Values are checked and `defaults:` are merged in; every optional key has its default. What differs per
-infrastructure stays a mapping (`ProviderSpec.settings`, checked against `schemas/providers/<name>.json`) and
-is read by `providers/<name>/`, so that a new provider changes nothing here.
+Values are validated and `defaults:` are merged; every optional key has its default. Provider settings remain
+a mapping (`ProviderSpec.settings`, validated against `schemas/providers/<name>.json`) that only
+`providers/<name>/` reads, so that a new provider needs no change here.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ from typing import Any, Literal
 from kbootstrap.core.diagnostics import Span, SpecPath
 
 CONTROL_PLANE = "control-plane"
-"""The pool name of control-plane nodes; no other pool may have it."""
+"""The pool name of control-plane nodes; reserved."""
 
 
 @dataclass(frozen=True, slots=True)
 class FromEnvironment:
-    """A value that stands in an environment variable: `{env: NAME}`."""
+    """A value in an environment variable: `{env: NAME}`."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class FromFile:
-    """A value that stands in a file: `{file: PATH}`; relative to the spec, `~` is the home folder."""
+    """A value in a file: `{file: PATH}`; relative to the spec, `~` is the home folder."""
 
     path: str
 
 
 Reference = FromEnvironment | FromFile
-"""Where a secret, or anything else that must not stand in the spec, is read at run time."""
+"""The source of a secret, or of another value that must not be in the spec, read at run time."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderSpec:
-    """Which provider makes the machines, and its settings as plain JSON values."""
+    """The provider that creates the machines, and its settings as plain JSON values."""
 
     name: str
     settings: Mapping[str, Any]
@@ -47,7 +47,7 @@ class ProviderSpec:
 
 @dataclass(frozen=True, slots=True)
 class Kubernetes:
-    """What is installed on the nodes. `disable` names packaged components that are left out."""
+    """The Kubernetes installation on the nodes. `disable` names packaged components to omit."""
 
     distribution: str
     version: str
@@ -71,8 +71,8 @@ class Network:
 class ApiSettings:
     """How operators reach the Kubernetes API.
 
-    `endpoint` is `load_balancer`, `floating_ip`, `virtual_ip`, an address or a host name. Where nobody wrote
-    it, it is what the provider's schema says; None where that says nothing.
+    `endpoint` is `load_balancer`, `floating_ip`, `virtual_ip`, an address or a host name. If it is not in the
+    spec, it is the default in the provider's schema, or None if the schema has no default.
     """
 
     endpoint: str | None
@@ -90,16 +90,15 @@ class Volume:
 
     @property
     def folder(self) -> str:
-        """The path where it is mounted, without slashes that mean nothing."""
+        """The mount path, without redundant slashes."""
         return "/" + "/".join(part for part in self.mount.split("/") if part not in ("", "."))
 
 
 @dataclass(frozen=True, slots=True)
 class HostSpec:
-    """A machine that exists already (`ssh` provider).
+    """An existing machine (`ssh` provider).
 
-    `port` is where SSH answers, None: as the cluster's `ssh.port`. `ssh_host` is what SSH connects to, None:
-    `address`.
+    `port` is the SSH port, None: the cluster's `ssh.port`. `ssh_host` is the SSH host, None: `address`.
     """
 
     name: str
@@ -123,7 +122,7 @@ class Taint:
 
 @dataclass(frozen=True, slots=True)
 class Autoscaling:
-    """Bounds of a pool that grows and shrinks with its load."""
+    """Size limits of an autoscaled pool."""
 
     min: int
     max: int
@@ -131,12 +130,11 @@ class Autoscaling:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Nodes that are alike. The control plane is one too, with the name `control-plane`.
+    """A pool of identical nodes. The control plane is also a pool, with the name `control-plane`.
 
-    `nodes` is the wanted number; for an autoscaled pool its minimum. `hosts` is filled instead of made
-    machines by the `ssh` provider, and `nodes` is then their number. `max_unavailable` is a number of nodes,
-    also where the spec has a share. `renamed_from` has the names that the pool had before, the first one
-    first.
+    `nodes` is the desired number; for an autoscaled pool its minimum. With the `ssh` provider, `hosts` lists
+    existing machines, and `nodes` is their number. `max_unavailable` is a number of nodes, also if the spec
+    has a percentage. `renamed_from` has the pool's former names, oldest first.
     """
 
     name: str
@@ -153,7 +151,7 @@ class Pool:
 
     @property
     def born(self) -> str:
-        """The name under which its nodes are made: node names and addresses stay with it."""
+        """The pool's first name, on which node names and addresses are based."""
         return self.renamed_from[0] if self.renamed_from else self.name
 
     @property
@@ -166,7 +164,7 @@ class Pool:
 class SshSettings:
     """How operators reach the nodes.
 
-    `user` None leaves it to the provider; `private_key` None: the agent; `port` None: OpenSSH's.
+    `user` None: the provider's default; `private_key` None: the SSH agent; `port` None: OpenSSH's default.
     """
 
     user: str | None
@@ -180,7 +178,7 @@ class SshSettings:
 class S3:
     """A bucket of an S3 service; `credentials` names the variable prefix or the file.
 
-    `insecure` is plain HTTP; `ca` the authority that the service's certificate is verified by.
+    `insecure` is plain HTTP; `ca` the CA certificate that verifies the service.
     """
 
     bucket: str
@@ -194,9 +192,9 @@ class S3:
 
 @dataclass(frozen=True, slots=True)
 class Snapshots:
-    """When etcd snapshots are made (cron, five fields), how many are kept, and where they are copied.
+    """Schedule (cron, five fields), retention and upload of etcd snapshots.
 
-    `passphrase` encrypts the server token that is kept beside them.
+    `passphrase` encrypts the server token that is stored with them.
     """
 
     schedule: str
@@ -216,7 +214,7 @@ class LoadBalancer:
 
 @dataclass(frozen=True, slots=True)
 class BucketSettings:
-    """An object-storage container that belongs to the cluster; never deleted with it unless asked."""
+    """An object-storage container that belongs to the cluster; deleted with it only on request."""
 
     name: str
     versioning: bool
@@ -224,14 +222,14 @@ class BucketSettings:
 
 @dataclass(frozen=True, slots=True)
 class Artifacts:
-    """Where files of a version come from besides the vendor: a mirror's base URL."""
+    """An additional source of a version's files: a mirror's base URL."""
 
     mirror: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """One Kubernetes cluster. `network` is None where the provider's machines have their own addresses."""
+    """One Kubernetes cluster. `network` is None if the provider's machines have their own addresses."""
 
     name: str
     provider: ProviderSpec
@@ -250,7 +248,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class StateSettings:
-    """Where OpenTofu's state is kept: `backend` is its type (`local`, `s3`, …), `settings` are its own."""
+    """The storage of OpenTofu's state: `backend` is its type (`local`, `s3`, …), `settings` its settings."""
 
     backend: str
     settings: Mapping[str, Any]
@@ -258,10 +256,10 @@ class StateSettings:
 
 
 class SourceMap:
-    """From places in the resolved spec to places in the file.
+    """Maps paths in the resolved spec to locations in the file.
 
-    Values that came from `defaults:` or an anchor lead to where they were written; a value that is not
-    written leads to the nearest enclosing key that is.
+    Values from `defaults:` or an anchor map to the location where they are written; a value that is not
+    written maps to the nearest enclosing key that is.
     """
 
     def __init__(self, keys: Mapping[SpecPath, Span], values: Mapping[SpecPath, Span]) -> None:
@@ -269,20 +267,20 @@ class SourceMap:
         self._values = values
 
     def key(self, path: SpecPath) -> Span | None:
-        """Return the span of the key at `path`, else of the nearest written place around it."""
+        """Return the span of the key at `path`, else of the nearest enclosing written element."""
         return self._nearest(path, self._keys, self._values)
 
     def value(self, path: SpecPath) -> Span | None:
-        """Return the span of the value at `path`, else of the nearest written place around it."""
+        """Return the span of the value at `path`, else of the nearest enclosing written element."""
         return self._nearest(path, self._values, self._keys)
 
     def written(self, path: SpecPath) -> bool:
-        """Return whether a value is written at exactly this place (or in its defaults)."""
+        """Return whether a value is written at exactly this path (or in its defaults)."""
         return path in self._values
 
     @property
     def paths(self) -> tuple[SpecPath, ...]:
-        """Every written place, in the order of the file's resolved tree."""
+        """All written paths, in the order of the resolved tree."""
         return tuple(self._values)
 
     @staticmethod
@@ -307,7 +305,7 @@ class Spec:
     source: SourceMap = field(compare=False, repr=False)
 
     def cluster(self, name: str) -> Cluster:
-        """Return the cluster of that name; KeyError where there is none."""
+        """Return the cluster of that name; KeyError if there is none."""
         for cluster in self.clusters:
             if cluster.name == name:
                 return cluster
@@ -315,7 +313,7 @@ class Spec:
 
 
 def pool_path(cluster: Cluster, pool: Pool) -> SpecPath:
-    """Return where a pool stands in the resolved spec."""
+    """Return the path of a pool in the resolved spec."""
     if pool.name == CONTROL_PLANE:
         return ("clusters", cluster.name, "control_plane")
     return ("clusters", cluster.name, "pools", [p.name for p in cluster.pools].index(pool.name))
@@ -323,11 +321,11 @@ def pool_path(cluster: Cluster, pool: Pool) -> SpecPath:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One wanted node: `<cluster>-<pool>-<ordinal>`, ordinals from 1; or the name of an existing host.
+    """One desired node: `<cluster>-<pool>-<ordinal>`, ordinals from 1; or the name of an existing host.
 
-    A pool that was renamed keeps its first name there.
+    For a renamed pool, `<pool>` is its first name.
 
-    `address` is what other nodes reach it by; for made machines it is computed and static.
+    `address` is the address for other nodes; for created machines it is computed and static.
     """
 
     name: str

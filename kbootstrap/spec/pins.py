@@ -1,4 +1,4 @@
-"""What a lock file pins beside addresses: images, artifacts, OpenTofu's providers; how that is written."""
+"""The pins of a lock file other than addresses: images, artifacts, OpenTofu's providers; and their format."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.+/-]*")
 
 @dataclass(frozen=True, slots=True)
 class ImagePin:
-    """The image of a cluster: the name that was looked up, and the ID that it had."""
+    """The image of a cluster: the name that was looked up, and its ID at that time."""
 
     name: str
     id: str
@@ -20,11 +20,11 @@ class ImagePin:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactPin:
-    """One version of what is installed on nodes.
+    """One version of a distribution.
 
-    `published` has the SHA-256 of each file as its vendor, or the spec's mirror, publishes it; empty where
-    none answered when it was looked up. `recipe` is the SHA-256 of everything that a build from source is
-    made from; None where there is no recipe.
+    `published` has the SHA-256 of each file as published by the vendor or the spec's mirror; empty if neither
+    responded at the time of the lookup. `recipe` is the SHA-256 of all inputs of a build from source; None if
+    there is no recipe.
     """
 
     published: Mapping[str, str] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class ArtifactPin:
 
 @dataclass(frozen=True, slots=True)
 class ProviderPin:
-    """A provider of OpenTofu: its exact version, and the hashes (`h1:…`, `zh:…`) that packages may have."""
+    """A provider of OpenTofu: its exact version, and the accepted hashes (`h1:…`, `zh:…`) of its packages."""
 
     version: str
     hashes: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ Artifacts = Mapping[str, Mapping[str, ArtifactPin]]
 
 
 def used(artifacts: Artifacts, wanted: Iterable[tuple[str, str]]) -> dict[str, dict[str, ArtifactPin]]:
-    """Return those of the artifacts that are `wanted`, by distribution and version."""
+    """Return the artifacts that are `wanted`, by distribution and version."""
     found: dict[str, dict[str, ArtifactPin]] = {}
     for name, version in sorted(set(wanted)):
         if (pin := artifacts.get(name, {}).get(version)) is not None:
@@ -84,6 +84,6 @@ def dump_providers(providers: Mapping[str, ProviderPin]) -> str:
 
 
 def quoted(name: str) -> str:
-    """Quote names that YAML would read as something else than text (`1`, `null`, `true`, `1e3`)."""
+    """Quote names that YAML would not read as strings (`1`, `null`, `true`, `1e3`)."""
     reserved = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
     return name if _PLAIN.fullmatch(name) and name.lower() not in reserved else json.dumps(name)

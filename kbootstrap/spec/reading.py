@@ -1,4 +1,4 @@
-"""From a path to text: everything that can be wrong before YAML begins."""
+"""Reads the text of a spec file, with all checks before YAML parsing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kbootstrap.core.diagnostics import Diagnostic, Span
 from kbootstrap.core.errors import WrongUsage
 
 LIMIT = 1024 * 1024
-"""Largest spec in bytes. 1 MiB is about 30,000 lines; a larger file is another file given by mistake."""
+"""Largest spec in bytes. 1 MiB is about 30,000 lines; a larger file is most likely not a spec."""
 
 _MARKS = (
     (codecs.BOM_UTF32_LE, "UTF-32"),
@@ -21,7 +21,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "UTF-16"),
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
-# YAML 1.2, "Character Set"; besides, the line breaks that editors and YAML 1.1 count differently.
+# YAML 1.2, "Character Set", and the line breaks that editors and YAML 1.1 count differently.
 _FORBIDDEN = re.compile(
     "[^\\t\\n\\r\\x20-\\x7e\\xa0-\\u2027\\u202a-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]"
 )
@@ -31,7 +31,7 @@ _BREAK = re.compile(r"\r\n|\n|\r")
 def read(path: Path) -> bytes:
     """Return the bytes of a file, at most one more than `LIMIT`.
 
-    Raises `WrongUsage` for what is no readable file: the path on the command line is wrong.
+    Raises `WrongUsage` if it is not a readable file, because the path on the command line is wrong.
     """
     try:
         if _waits(path):
@@ -44,7 +44,7 @@ def read(path: Path) -> bytes:
             errno.ENOENT: "there is no such file",
             errno.EISDIR: "it is a folder",
             errno.EACCES: "you may not read it",
-            errno.ENOTDIR: "a part of the path is no folder",
+            errno.ENOTDIR: "a part of the path is not a folder",
         }
         reason = reasons.get(error.errno or 0, error.strerror or "it cannot be opened")
     except ValueError:
@@ -57,15 +57,15 @@ def read(path: Path) -> bytes:
 
 
 def _waits(path: Path) -> bool:
-    """Return whether opening a path may wait forever: a named pipe, but not one that is open already.
+    """Return whether opening a path may block forever: a named pipe, but not an already open one.
 
-    The pipes of a shell (`<(command)`, `/dev/stdin`) have no name of their own: theirs resolves to nothing.
+    A shell's pipes (`<(command)`, `/dev/stdin`) are unnamed; their path does not resolve to an existing file.
     """
     return stat.S_ISFIFO(path.stat().st_mode) and os.path.exists(os.path.realpath(path))  # noqa: PTH110
 
 
 def decode(data: bytes, name: str) -> str | Diagnostic:
-    """Return the text of a spec file called `name`, or why it is none."""
+    """Return the text of the spec file `name`, or a diagnostic if it is not valid text."""
     if len(data) > LIMIT:
         return Diagnostic(
             "KB0104",
@@ -101,7 +101,7 @@ def decode(data: bytes, name: str) -> str | Diagnostic:
 
 
 def lines(text: str) -> list[str]:
-    """Divide text into lines as YAML counts them."""
+    """Split text into lines as YAML counts them."""
     return _BREAK.split(text)
 
 

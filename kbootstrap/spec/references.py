@@ -1,4 +1,4 @@
-"""Reading what a spec only refers to: `{env: NAME}` and `{file: PATH}`."""
+"""Reads values to which a spec refers: `{env: NAME}` and `{file: PATH}`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kbootstrap.core.errors import CredentialsRefused
 from kbootstrap.spec.model import FromEnvironment, FromFile, Reference
 
 _LONGEST = 1024 * 1024
-"""Bytes. A bundle of every public certificate authority has 250 KB."""
+"""Bytes. A bundle of all public certificate authorities has 250 KB."""
 _PRIVATE_KEY = re.compile(
     r"PRIVATE KEY-----|BEGIN SSH2 ENCRYPTED PRIVATE KEY|^SSH PRIVATE KEY FILE FORMAT|^PuTTY-User-Key-File-"
     r"|^AGE-SECRET-KEY-"
@@ -25,7 +25,7 @@ _PRIVATE_KEY = re.compile(
 class Reader:
     """Reads references of one spec: `folder` is the spec's, `env` the environment.
 
-    `what` says in errors what they are for ("SSH"), `code` explains it.
+    In errors, `what` is their purpose ("SSH") and `code` the error code.
     """
 
     folder: Path
@@ -34,10 +34,10 @@ class Reader:
     code: str
 
     def text(self, reference: Reference, *, public: bool = False) -> str:
-        """Return the value; raises `CredentialsRefused` where it is not there.
+        """Return the value; raises `CredentialsRefused` if it is missing.
 
-        `public`: it goes to other machines, so a private key is refused (KB0364) before it is read any
-        further, and no part of it stands in the error.
+        `public`: the value is sent to other machines, so a private key is rejected (KB0364) before it is read
+        further, and no part of it is in the error.
         """
         if isinstance(reference, FromEnvironment):
             value = self.env.get(reference.name)
@@ -75,7 +75,7 @@ class Reader:
         return "".join(lines).replace("\r\n", "\n")
 
     def place(self, reference: Reference) -> str:
-        """Return the words for where the value stands: "the file …" or "the variable …"."""
+        """Return the description of the value's source: "the file …" or "the variable …"."""
         if isinstance(reference, FromEnvironment):
             return f"the variable {reference.name}"
         return f"the file {self.path(reference)}"
@@ -88,7 +88,7 @@ class Reader:
         )
 
     def path(self, reference: FromFile) -> Path:
-        """Resolve a path of the spec: `~` is the home folder, and relative means beside the spec."""
+        """Resolve a path of the spec: `~` is the home folder; relative paths begin in the spec's folder."""
         text = reference.path
         home = self.env.get("HOME")
         if home and (text == "~" or text.startswith("~/")):
@@ -97,5 +97,5 @@ class Reader:
 
 
 def is_private_key(line: str) -> bool:
-    """Recognise the line with which a private key begins."""
+    """Return whether a line is the first line of a private key."""
     return _PRIVATE_KEY.search(line) is not None

@@ -1,4 +1,4 @@
-"""Rules across fields: a table of small pure functions. Each yields diagnostics with their places."""
+"""Rules across fields: a table of small pure functions. Each yields diagnostics with their locations."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ _DOUBTFUL: dict[ClusterRule, str] = {
 
 
 def check(spec: Spec, doubtful: AbstractSet[tuple[str, str]] = frozenset()) -> list[Diagnostic]:
-    """Return what the rules find in every cluster and across clusters.
+    """Return the findings of the rules in every cluster and across clusters.
 
-    `doubtful` has clusters and keys that other problems took away: rules about them wait for the next run.
+    `doubtful` has clusters and keys that were removed because of other problems; their rules are skipped.
     """
     found = [
         diagnostic

@@ -16,7 +16,7 @@ def _together(spec: Spec) -> tuple[Cluster, ...]:
 
 
 def networks(spec: Spec) -> Iterator[Diagnostic]:
-    """Refuse two networks of one machine that share addresses."""
+    """Reject overlapping networks on one machine."""
     ordered = sorted(
         (c.network.cidr, index, c) for index, c in enumerate(_together(spec)) if c.network is not None
     )
@@ -36,7 +36,7 @@ def networks(spec: Spec) -> Iterator[Diagnostic]:
 
 
 def api_ports(spec: Spec) -> Iterator[Diagnostic]:
-    """Refuse two clusters whose API would answer on one port of this machine."""
+    """Reject two clusters whose API would use the same port of this machine."""
     ports: dict[int, list[Cluster]] = {}
     for cluster in _together(spec):
         ports.setdefault(derive.api_port(spec.name, cluster), []).append(cluster)

@@ -1,4 +1,4 @@
-"""Rules about names: reserved, too long, written twice."""
+"""Rules about names: reserved, too long, duplicate."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from kbootstrap.core.diagnostics import Diagnostic, Related, Span, SpecPath
 from kbootstrap.spec.model import CONTROL_PLANE, Cluster, Pool, Spec
 
 LONGEST_NODE = 63
-"""Longest node name in characters: it is a host name and the value of the label `kubernetes.io/hostname`."""
+"""Longest node name in characters: it is a host name and a label value (`kubernetes.io/hostname`)."""
 RESERVED_CLUSTERS = ("modules",)
 """The folder of shared modules in the workspace has this name."""
 
 
 def pools(cluster: Cluster) -> Iterator[tuple[Pool, SpecPath]]:
-    """Yield the control plane and every pool with its own path, also where names repeat."""
+    """Yield the control plane and every pool with its own path, even if names are duplicate."""
     yield cluster.control_plane, ("clusters", cluster.name, "control_plane")
     for index, pool in enumerate(cluster.pools):
         yield pool, ("clusters", cluster.name, "pools", index)
 
 
 def reserved(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse names that kbootstrap uses itself."""
+    """Reject names that kbootstrap uses itself."""
     for index, pool in enumerate(cluster.pools):
         if pool.name == CONTROL_PLANE:
             yield Diagnostic(
@@ -40,7 +40,7 @@ def reserved(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
 
 
 def node_names(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse node names that are too long."""
+    """Reject node names that are too long."""
     for pool, path in pools(cluster):
         longest = f"{cluster.name}-{pool.born}-{max(pool.capacity, 1)}"
         if not pool.hosts and len(longest) > LONGEST_NODE:
@@ -56,14 +56,14 @@ def node_names(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
 
 
 def duplicate_pools(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse two pools of one name."""
+    """Reject two pools of the same name."""
     base: SpecPath = ("clusters", cluster.name, "pools")
     places = [(pool.name, (*base, i, "name")) for i, pool in enumerate(cluster.pools)]
     yield from _twice(spec, places, "pool", "Nodes are named after their pool.")
 
 
 def former_names(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse a former name that a pool has now, or that another pool had: it would name the same nodes."""
+    """Reject a former name that another pool has or had, because it would refer to the same nodes."""
     base: SpecPath = ("clusters", cluster.name, "pools")
     taken: dict[str, SpecPath] = {CONTROL_PLANE: ("clusters", cluster.name, "control_plane")}
     taken |= {pool.name: (*base, i, "name") for i, pool in enumerate(cluster.pools)}
@@ -85,7 +85,7 @@ def former_names(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
 
 
 def duplicate_hosts(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse two hosts of one name or address in a cluster."""
+    """Reject two hosts of the same name or address in a cluster."""
     names: list[tuple[str, SpecPath]] = []
     addresses: list[tuple[str, SpecPath]] = []
     for pool, path in pools(cluster):
@@ -97,7 +97,7 @@ def duplicate_hosts(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
 
 
 def shared_hosts(spec: Spec) -> Iterator[Diagnostic]:
-    """Refuse a machine that is in two clusters."""
+    """Reject a machine that is in two clusters."""
     seen: dict[str, tuple[str, SpecPath]] = {}
     for cluster in spec.clusters:
         for pool, path in pools(cluster):
@@ -114,7 +114,7 @@ def shared_hosts(spec: Spec) -> Iterator[Diagnostic]:
 
 
 def duplicates_in_lists(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse two volumes, buckets or load balancers of one name."""
+    """Reject two volumes, buckets or load balancers of the same name."""
     base: SpecPath = ("clusters", cluster.name)
     for pool, path in pools(cluster):
         volumes = [(v.name, (*path, "volumes", i, "name")) for i, v in enumerate(pool.volumes)]
@@ -131,7 +131,7 @@ def duplicates_in_lists(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
 
 
 def colliding_nodes(spec: Spec) -> Iterator[Diagnostic]:
-    """Refuse clusters whose nodes would share names: `a` with pool `b-c`, and `a-b` with pool `c`."""
+    """Reject clusters whose nodes would share names: `a` with pool `b-c`, and `a-b` with pool `c`."""
     seen: dict[str, tuple[str, SpecPath]] = {}
     for cluster in spec.clusters:
         for pool, path in pools(cluster):

@@ -14,7 +14,7 @@ SMALLEST_PREFIX = 27
 
 
 def subnets_overlap(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse one subnet for the control plane and the agents: their rules differ."""
+    """Reject overlapping subnets for the control plane and the agents: their firewall rules differ."""
     network = cluster.network
     if network is not None and network.control_plane.overlaps(network.agents):
         yield _overlap(
@@ -28,7 +28,7 @@ def subnets_overlap(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
 
 
 def subnets_outside(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse a subnet that lies outside of the network."""
+    """Reject a subnet outside of the network."""
     network = cluster.network
     if network is None:
         return
@@ -46,7 +46,7 @@ def subnets_outside(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
 
 
 def control_plane_size(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse a control-plane subnet without room for the endpoint and all servers."""
+    """Reject a control-plane subnet that is too small for the endpoint and all servers."""
     if cluster.network is None:
         return
     subnet = cluster.network.control_plane
@@ -56,7 +56,7 @@ def control_plane_size(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
 
 
 def agents_size(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse an agents' subnet without room for a block per pool."""
+    """Reject an agents' subnet that is too small for a block per pool."""
     if cluster.network is None:
         return
     subnet = cluster.network.agents
@@ -81,7 +81,7 @@ def agents_size(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
 
 
 def pods_and_services(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse addresses that pods, services or nodes share."""
+    """Reject overlapping addresses of pods, services and nodes."""
     base: SpecPath = ("clusters", cluster.name)
     pods, services = cluster.kubernetes.pod_cidr, cluster.kubernetes.service_cidr
     pod_path, service_path = (*base, "kubernetes", "pod_cidr"), (*base, "kubernetes", "service_cidr")
@@ -109,7 +109,7 @@ def pods_and_services(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
 
 
 def pod_addresses(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse more nodes than there are parts of the pods' addresses."""
+    """Reject more nodes than the pods' addresses can be divided for."""
     pods = cluster.kubernetes.pod_cidr
     nodes = cluster.control_plane.capacity + sum(pool.capacity for pool in cluster.pools)
     room = 2 ** max(derive.NODE_MASK - pods.prefixlen, 0) if pods.prefixlen <= derive.NODE_MASK else 0
@@ -142,6 +142,6 @@ def _overlap(spec: Spec, reason: str, path: SpecPath, other: SpecPath, help_: st
 
 
 def _prefix_for(nodes: int) -> int:
-    """Return the prefix length of the smallest agents' subnet with room for so many addresses of nodes."""
+    """Return the prefix length of the smallest agents' subnet for this number of node addresses."""
     lengths = range(SMALLEST_PREFIX, 0, -1)
     return next(length for length in lengths if lock.end(2 ** (32 - length)) - lock.FIRST >= nodes)

@@ -11,7 +11,7 @@ from kbootstrap.spec.rules_names import pools
 
 
 def quorum(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse an even number of control-plane nodes: etcd survives no more than with one fewer."""
+    """Reject an even number of control-plane nodes: etcd tolerates no more failures than with one fewer."""
     count = cluster.control_plane.nodes
     if count % 2 == 0:
         key = "hosts" if cluster.control_plane.hosts else "nodes"
@@ -25,7 +25,7 @@ def quorum(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
 
 
 def autoscaling_bounds(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse a smallest size above the largest."""
+    """Reject a minimum size above the maximum."""
     for pool, path in pools(cluster):
         bounds = pool.autoscaling
         if bounds is not None and bounds.min > bounds.max:
@@ -40,7 +40,7 @@ def autoscaling_bounds(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
 
 
 def one_size(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse a size that is said twice."""
+    """Reject a pool with more than one key for its size."""
     for pool, path in pools(cluster):
         written = [key for key in ("nodes", "autoscaling", "hosts") if spec.source.written((*path, key))]
         for key in written[1:]:
@@ -56,7 +56,7 @@ def one_size(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
 
 
 def duplicate_taints(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse two taints of one key and effect: the kubelet does not start with them."""
+    """Reject two taints with the same key and effect: the kubelet does not start with them."""
     for pool, path in pools(cluster):
         first: dict[tuple[str, str], int] = {}
         for index, taint in enumerate(pool.taints):
@@ -76,7 +76,7 @@ def duplicate_taints(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
 
 
 def known_pools(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse a load balancer for a pool that does not exist."""
+    """Reject a load balancer for a pool that does not exist."""
     names = [pool.name for pool in cluster.pools]
     for index, balancer in enumerate(cluster.load_balancers):
         if balancer.pool not in names:
@@ -92,7 +92,7 @@ def known_pools(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
 
 
 def version_of_distribution(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse a version of another distribution."""
+    """Reject a version of another distribution."""
     wanted = cluster.kubernetes.distribution
     form = distributions.traits(wanted).version
     if form.fits(cluster.kubernetes.version):
@@ -103,7 +103,7 @@ def version_of_distribution(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic
     number = cluster.kubernetes.version.partition("+")[0]
     yield Diagnostic(
         "KB0346",
-        f"{cluster.kubernetes.version} is no version of {wanted}: those end in `{form.first('')}`.",
+        f"{cluster.kubernetes.version} is not a version of {wanted}: those end in `{form.first('')}`.",
         f"Write `{form.first(number)}`, or change `distribution`.",
         spec.source.value((*base, "version")),
         related=(Related(span, "the distribution"),) if span and written else (),

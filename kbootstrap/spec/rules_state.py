@@ -24,18 +24,18 @@ _SECRETS = {
     "http_auth": "CONSUL_HTTP_AUTH",
     "client_private_key_pem": "TF_HTTP_CLIENT_PRIVATE_KEY_PEM",
 }
-"""Settings that are secrets, and the variables that the backends read instead (OpenTofu, "Backend types")."""
+"""Secret settings, and the variables that the backends read instead (OpenTofu, "Backend types")."""
 _URLS = {
     "conn_str": "PG_CONN_STR or PGPASSWORD",
     **dict.fromkeys(("address", "lock_address", "unlock_address"), "TF_HTTP_USERNAME and TF_HTTP_PASSWORD"),
 }
-"""Settings with an address, in which a password may stand, and the variables for that."""
+"""Settings with an address, which may contain a password, and the variables for it."""
 _LOGIN = r"://[^/?#]*:[^/?#]*@|password="
 _UNLOCKED = ("use_lockfile", "dynamodb_table")
 
 
 def known(spec: Spec) -> Iterator[Diagnostic]:
-    """Refuse a backend that OpenTofu does not have."""
+    """Reject a backend that OpenTofu does not have."""
     name = spec.state.backend
     if name not in PLACES:
         close = get_close_matches(name, PLACES, n=1)
@@ -48,7 +48,7 @@ def known(spec: Spec) -> Iterator[Diagnostic]:
 
 
 def one_for_each_cluster(spec: Spec) -> Iterator[Diagnostic]:
-    """Refuse settings that would put the states of several clusters into one place."""
+    """Reject settings that would store the states of several clusters in one location."""
     name = spec.state.backend
     if name not in PLACES:
         return
@@ -75,7 +75,7 @@ def one_for_each_cluster(spec: Spec) -> Iterator[Diagnostic]:
 
 
 def no_secrets(spec: Spec) -> Iterator[Diagnostic]:
-    """Refuse secrets in the settings: they would be rendered, and committed."""
+    """Reject secrets in the settings: they would be rendered and committed."""
     base = ("state", "backend", spec.state.backend)
     for key, value in spec.state.settings.items():
         variable, what = _SECRETS.get(key), f"`{key}` is a secret"
@@ -91,7 +91,7 @@ def no_secrets(spec: Spec) -> Iterator[Diagnostic]:
 
 
 def locked(spec: Spec) -> Iterator[Diagnostic]:
-    """Warn where two people could write the state at once."""
+    """Warn if two runs could write the state at the same time."""
     settings = spec.state.settings
     base = ("state", "backend", spec.state.backend)
     if spec.state.backend == "s3" and not any(settings.get(key) for key in _UNLOCKED):
@@ -100,7 +100,7 @@ def locked(spec: Spec) -> Iterator[Diagnostic]:
             "KB0357",
             "Two runs on different machines could change this state at once; kbootstrap's own lock holds for "
             "this machine only.",
-            "Write `use_lockfile: true` where the storage knows conditional writes (not all do: some answer "
+            "Write `use_lockfile: true` if the storage supports conditional writes (not all do: some answer "
             "501); else let only one place run apply."
             if other
             else "Write `use_lockfile: true` (OpenTofu or Terraform 1.10).",
@@ -111,7 +111,7 @@ def locked(spec: Spec) -> Iterator[Diagnostic]:
         yield Diagnostic(
             "KB0357",
             "Without `lock_address` two runs on different machines could change this state at once.",
-            "Write `lock_address` and `unlock_address`, if the server knows locks.",
+            "Write `lock_address` and `unlock_address`, if the server supports locks.",
             spec.source.key(base),
             severity=Severity.WARNING,
         )

@@ -1,4 +1,4 @@
-"""Rules that follow from what a provider needs or cannot use (`x-kbootstrap` in its schema)."""
+"""Rules derived from the keys that a provider requires or does not support (`x-kbootstrap` in its schema)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kbootstrap.spec.rules_names import pools
 
 
 def network(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Ask for a network where the provider makes one, and refuse it where it cannot."""
+    """Require a network if the provider creates one, and reject it if the provider cannot."""
     path: SpecPath = ("clusters", cluster.name, "network")
     provider = cluster.provider.name
     trait = schemas.trait(provider, "network")
@@ -31,7 +31,7 @@ def network(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
 
 
 def flavor(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Ask for a flavor where machines are made of one, and refuse it elsewhere."""
+    """Require a flavor if the provider creates machines from flavors, and reject it otherwise."""
     provider = cluster.provider.name
     trait, command = schemas.trait(provider, "flavor"), schemas.list_flavors(provider)
     shown = f"; `{command}` shows them" if command else ""
@@ -51,7 +51,7 @@ def flavor(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
 
 
 def hosts(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Ask for hosts where machines exist already, and refuse them elsewhere."""
+    """Require hosts if the provider uses existing machines, and reject them otherwise."""
     provider = cluster.provider.name
     trait = schemas.trait(provider, "hosts")
     for pool, path in pools(cluster):
@@ -73,7 +73,7 @@ def hosts(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
 
 
 def endpoint(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse an endpoint that no provider creates."""
+    """Reject an endpoint that the provider does not create."""
     provider = cluster.provider.name
     if schemas.trait(provider, "hosts") == "required" and cluster.api.endpoint in topology.MADE_ENDPOINTS:
         yield Diagnostic(

@@ -22,15 +22,15 @@ _SYSTEM = (
     "/usr",
     "/var/run",
 )
-"""Folders of the operating system: nothing may be mounted on them, or below."""
+"""Folders of the operating system: no volume may be mounted on or below them."""
 _MACHINE = ("/var/lib/kbootstrap", "/var/lib/kubelet", "/var/lib/rancher")
-"""What belongs to one machine and its place in the cluster: a volume outlives the machine."""
+"""Folders with data of one machine and its membership in the cluster: a volume outlives the machine."""
 _WHOLE = ("/home", "/opt", "/root", "/srv", "/tmp", "/var", "/var/lib", "/var/log")  # noqa: S108
-"""Folders in which the system keeps things: below them is room for volumes."""
+"""Folders that the system uses itself: volumes may only be mounted below them."""
 
 
 def mounts(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse to hide what the system or the node itself needs, or another volume."""
+    """Reject mounts that would hide files of the system or the node, or another volume."""
     for pool, path in pools(cluster):
         seen: set[str] = set()
         for index, volume in enumerate(pool.volumes):

@@ -1,4 +1,4 @@
-"""Plain scalars to values, as the core schema of YAML 1.2 says (section 10.3.2): no `yes`, `on` or dates."""
+"""Resolves plain scalars by the core schema of YAML 1.2 (section 10.3.2): no `yes`, `on` or dates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _WORDS: dict[str, Plain] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
-# 18 digits are more than any setting needs and always fit; longer ones are read as floats.
+# 18 digits are more than any setting needs and always fit; longer numbers are read as floats.
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _BASED = re.compile(r"0o[0-7]{1,18}|0x[0-9a-fA-F]{1,15}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -33,7 +33,7 @@ def plain(text: str) -> Plain:
 
 
 def tagged(text: str, tag: str) -> Plain:
-    """Return the value of a scalar with a core tag (`!!str 1.30`); ValueError where it is another."""
+    """Return the value of a scalar with a core tag (`!!str 1.30`); ValueError if the value does not match."""
     if tag == f"{CORE}str":
         return text
     value = plain(text)

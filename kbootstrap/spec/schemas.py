@@ -1,4 +1,4 @@
-"""The JSON Schemas as data: the spec's own, and one per provider, found by file name in `schemas/`."""
+"""The JSON Schemas as data: the spec's schema, and one per provider, by file name in `schemas/`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal
 from kbootstrap.core import resources
 
 Json = Any
-"""Any JSON value: what a file holds before it is checked."""
+"""Any JSON value: the content of a file before validation."""
 Schema = Mapping[str, Any]
 
 
@@ -33,44 +33,44 @@ def provider(name: str) -> Schema:
 
 
 def trait(name: str, key: Literal["network", "flavor", "hosts"]) -> str:
-    """Return whether a provider has a key `optional`, `required` or `refused` (`x-kbootstrap`)."""
+    """Return whether a key is `optional`, `required` or `refused` with a provider (`x-kbootstrap`)."""
     return str(provider(name).get("x-kbootstrap", {}).get(key, "optional"))
 
 
 def list_flavors(name: str) -> str | None:
-    """Return the command line that lists a provider's flavors, for hints; None where there is none."""
+    """Return the command line that lists a provider's flavors, for hints, or None."""
     found = provider(name).get("x-kbootstrap", {}).get("list_flavors")
     return str(found) if found is not None else None
 
 
 def one_machine(name: str) -> bool:
-    """Return whether all clusters of a provider share the operator's machine: its networks and ports."""
+    """Return whether all clusters of a provider share the operator's machine, its networks and ports."""
     return bool(provider(name).get("x-kbootstrap", {}).get("one_machine", False))
 
 
 def endpoint(name: str, servers: int) -> str | None:
-    """Return the default of `api.endpoint` with a provider; None leaves it to the provider."""
+    """Return the default of `api.endpoint` with a provider; None: the provider decides."""
     kinds = provider(name).get("x-kbootstrap", {}).get("endpoint", {})
     found = kinds.get("one_server" if servers == 1 else "several_servers")
     return str(found) if found is not None else None
 
 
 def supports(name: str) -> frozenset[str] | None:
-    """Return the keys that a provider carries out besides those that all carry out, dotted, below a cluster.
+    """Return the dotted keys below a cluster that a provider supports in addition to the common ones.
 
-    `pools.` stands for pools and the control plane. None for a provider that is not there yet.
+    `pools.` stands for pools and the control plane. None for a provider that is not implemented yet.
     """
     keys = provider(name).get("x-kbootstrap", {}).get("supports")
     return frozenset(keys) if keys is not None else None
 
 
 def no_effect(name: str) -> Mapping[str, str]:
-    """Return the keys that make no sense with a provider, dotted as in `supports`, each with the reason."""
+    """Return the keys that have no effect with a provider, dotted as in `supports`, each with the reason."""
     return dict(provider(name).get("x-kbootstrap", {}).get("no_effect", {}))
 
 
 def resolve(schema: Schema, root: Schema | None = None) -> Schema:
-    """Follow `$ref` inside `root` (the spec's schema); keys beside it win: a description says more there."""
+    """Resolve `$ref` inside `root` (the spec's schema); keys beside it, such as `description`, win."""
     reference = schema.get("$ref")
     if reference is None:
         return schema

@@ -1,8 +1,8 @@
-"""Where the state of each cluster is kept: the backend's settings, with a place of its own for every cluster.
+"""The backend settings of each cluster's state, with a separate location for every cluster.
 
-Settings stay as the spec has them; `{spec}` and `{cluster}` in them are replaced. Where the spec does not
-say the place, it follows from the names, for backends whose place is a name and not an address. S3 storage
-that is not AWS gets the switches that it always needs (OpenTofu, "S3 backend": skip_… and use_path_style).
+Settings are taken from the spec; `{spec}` and `{cluster}` in them are replaced. If the spec does not set the
+location, it is derived from the names, for backends whose location is a name and not an address. S3 storage
+other than AWS gets the options that it always needs (OpenTofu, "S3 backend": skip_… and use_path_style).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PLACES: Mapping[str, tuple[str, str]] = {
     "cos": ("prefix", "{spec}/{cluster}"),
     "http": ("address", ""),
 }
-"""For each backend the setting that distinguishes states, and its default ("": the spec must say it)."""
+"""For each backend, the setting that distinguishes states, and its default ("": required in the spec)."""
 
 _NOT_AWS: Mapping[str, Any] = {
     "skip_credentials_validation": True,
@@ -37,7 +37,7 @@ _NOT_AWS: Mapping[str, Any] = {
 
 
 def backend_settings(spec: Spec, cluster: Cluster) -> dict[str, Any]:
-    """Return the settings of a cluster's backend, in the order in which they are written."""
+    """Return the settings of a cluster's backend, in the order in which they are rendered."""
     name, written = spec.state.backend, spec.state.settings
     if name == "local" and not written:
         return {}
@@ -52,15 +52,15 @@ def backend_settings(spec: Spec, cluster: Cluster) -> dict[str, Any]:
 
 
 def shared(spec: Spec) -> bool:
-    """Return whether several clusters of a spec would keep their states at one place."""
+    """Return whether several clusters of a spec would store their states in the same location."""
     found = [backend_settings(spec, cluster) for cluster in spec.clusters]
     path = str(spec.state.settings.get("path", ""))
-    apart = spec.state.backend == "local" and not path.startswith(("/", ".."))  # each in its own folder
+    apart = spec.state.backend == "local" and not path.startswith(("/", ".."))  # one folder per cluster
     return not apart and any(one in found[:number] for number, one in enumerate(found))
 
 
 def s3_endpoint(spec: Spec) -> str | None:
-    """Return the address of an S3 storage that is not AWS."""
+    """Return the address of an S3 storage other than AWS, or None."""
     if spec.state.backend != "s3":
         return None
     settings = spec.state.settings
@@ -71,7 +71,7 @@ def s3_endpoint(spec: Spec) -> str | None:
 
 def _s3(settings: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(settings)
-    if "endpoint" in found:  # the name that the backend had before 1.6
+    if "endpoint" in found:  # the setting's name before 1.6
         found["endpoints"] = {"s3": found.pop("endpoint")}
     if "endpoints" in found:
         found = {**found, **{key: value for key, value in _NOT_AWS.items() if key not in found}}

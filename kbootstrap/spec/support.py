@@ -1,9 +1,8 @@
-"""Keys of the language whose machinery does not exist yet. `plan` and `apply` refuse them at their line.
+"""Keys of the language that are not implemented for every provider. `plan` and `apply` reject them.
 
-The tables shrink as machinery is built; a row goes away together with the commit that makes its key work.
-What differs per provider stands in its schema (`x-kbootstrap`): `supports` are the rows that it carries out,
-`no_effect` are keys that make no sense with it, each with the reason. Whether a distribution can be installed
-is one of its own traits (`distributions.py`).
+A row is removed by the commit that implements its key. Differences between providers are in their schemas
+(`x-kbootstrap`): `supports` are the rows that a provider implements, `no_effect` are keys without effect,
+each with the reason. Whether a distribution can be installed is one of its traits (`distributions.py`).
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from kbootstrap.spec.rules_names import pools
 
 @dataclass(frozen=True, slots=True)
 class UnsupportedKey:
-    """One key below a cluster; `when` looks at the values."""
+    """One key below a cluster; `when` decides from the values whether the key is used."""
 
     path: SpecPath
     what: str
@@ -92,7 +91,7 @@ def _find(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
 
 
 def _judge(spec: Spec, provider: str, path: SpecPath, row: UnsupportedKey | PoolRow) -> Iterator[Diagnostic]:
-    """Say what is wrong with a key that was written, for one provider; nothing where that carries it out."""
+    """Yield the problem with a written key for one provider; nothing if the provider implements it."""
     if why := schemas.no_effect(provider).get(row.name):
         yield Diagnostic(
             "KB0403",

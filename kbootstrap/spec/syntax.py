@@ -1,4 +1,4 @@
-"""YAML's events, and its syntax errors in words of people."""
+"""YAML events, and diagnostics for YAML syntax errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kbootstrap.core.diagnostics import Diagnostic, Related, Span
 
 
 class YamlError(Exception):
-    """What ruamel.yaml raised, or a bug in it that a strange text found."""
+    """An exception of ruamel.yaml, including internal errors on unusual input."""
 
     def __init__(self, cause: Exception) -> None:
         super().__init__(str(cause))
@@ -21,7 +21,7 @@ class YamlError(Exception):
 
 
 def events(text: str) -> Iterator[Any]:
-    """Yield the events of a text; raises `YamlError` where it is no YAML."""
+    """Yield the events of a text; raises `YamlError` if it is not YAML."""
     try:
         yield from YAML(typ="safe", pure=True).parse(text)
     except (
@@ -34,15 +34,15 @@ def events(text: str) -> Iterator[Any]:
         TypeError,
         RecursionError,
     ) as error:
-        # ruamel.yaml meets a few broken texts with errors that are not its own.
+        # For some invalid texts, ruamel.yaml raises exceptions of other classes.
         raise YamlError(error) from None
 
 
 _Mark = Any
-"""A place of ruamel.yaml, or None: `line` and `column` from 0."""
+"""A position of ruamel.yaml, or None: `line` and `column` count from 0."""
 _Words = tuple[str, str, str, str]
 
-# What ruamel says → code, summary, reason, help. The first match counts; `context` and `problem` are joined.
+# ruamel's message → code, summary, reason, help. The first match is used; `context` and `problem` are joined.
 _TABLE: tuple[tuple[str, _Words], ...] = (
     (
         r"character '\\t'",
@@ -121,7 +121,7 @@ _OTHER: _Words = (
 
 
 def explain(error: YamlError, name: str, lines: Sequence[str]) -> Diagnostic:
-    """Turn a syntax error into a diagnostic with its place."""
+    """Convert a syntax error into a diagnostic with its location."""
     cause = error.cause
     if not isinstance(cause, MarkedYAMLError):
         code, summary, reason, help_ = _OTHER
@@ -138,7 +138,7 @@ def explain(error: YamlError, name: str, lines: Sequence[str]) -> Diagnostic:
     span = _span(mark, name, lines)
     start = _span(cause.context_mark, name, lines)
     if any(part is not None and "\u00a0" in part.text for part in (span, start)):
-        help_ += " There is a no-break space (U+00A0) in the line, which is no space for YAML."
+        help_ += " There is a no-break space (U+00A0) in the line, which YAML does not read as a space."
     related = (Related(start, "begins here"),) if span and start and start.line != span.line else ()
     return Diagnostic(code, reason, help_, span, related=related, summary=summary)
 

@@ -1,7 +1,7 @@
-"""Labels and taints of nodes that Kubernetes sets itself: a spec that sets them would break what reads them.
+"""Node labels and taints that Kubernetes manages: setting them in a spec would break their consumers.
 
 Sources: Kubernetes, "Well-Known Labels, Annotations and Taints"; kubelet, `updateDefaultLabels` (labels that
-it writes each time it registers); docs.k3s.io, "k3s server" (roles of servers).
+it writes at each registration); docs.k3s.io, "k3s server" (roles of servers).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LABELS: Mapping[str, str] = {
     "node-role.kubernetes.io/master": _SERVER,
     "node-role.kubernetes.io/etcd": _SERVER,
 }
-"""Label keys on every cluster, each with the component that sets it. Those of a cloud are the provider's."""
+"""Label keys on every cluster, each with the component that sets it. Providers add those of their cloud."""
 
 TAINTS: Mapping[str, str] = {
     **{
@@ -46,4 +46,4 @@ TAINTS: Mapping[str, str] = {
     "node.cloudprovider.kubernetes.io/uninitialized": _CLOUD,
     "node.cloudprovider.kubernetes.io/shutdown": _CLOUD,
 }
-"""Taint keys that a controller adds and removes by the node's condition."""
+"""Taint keys that a controller adds and removes according to the node's conditions."""

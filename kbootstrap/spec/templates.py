@@ -1,4 +1,4 @@
-"""First specs for `kbootstrap init`, one file per provider in `templates/`."""
+"""Initial specs for `kbootstrap init`, one file per provider in `templates/`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def template_names() -> tuple[str, ...]:
 
 
 def template(provider: str) -> str:
-    """Return the text of a first spec; raises `WrongUsage` for a provider without a template."""
+    """Return the text of an initial spec; raises `WrongUsage` for a provider without a template."""
     known = template_names()
     if provider not in known:
         meant = flaw.close(provider, known)

@@ -1,8 +1,8 @@
-"""The nodes that a cluster wants, with names and addresses. Pure: the spec and its lock say everything.
+"""The desired nodes of a cluster, with names and addresses. Pure: derived from the spec and its lock.
 
 Addresses in the control-plane subnet: a load balancer for the API is host 10, server n is host 10 + n. In the
-agents' subnet each pool has blocks (see `lock.py`), the first of them from host 11. Below that, and in the
-last eighth, is room for gateways and whatever else a provider puts there.
+agents' subnet each pool has blocks (see `lock.py`), beginning at host 11. The addresses below, and the last
+eighth, are reserved for gateways and other resources of the provider.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from kbootstrap.spec.lock import ENDPOINT_HOST, AddressBlock, Lock
 from kbootstrap.spec.model import Cluster, Network, Node, Pool
 
 MADE_ENDPOINTS = frozenset({"load_balancer", "floating_ip", "virtual_ip"})
-"""Values of `api.endpoint` that are made, not named."""
+"""Values of `api.endpoint` for which the provider creates the endpoint."""
 
 
 def endpoint_address(cluster: Cluster) -> IPv4Address | str:
-    """Return the address that nodes register with.
+    """Return the registration address of nodes.
 
-    That is what `api.endpoint` names, where it names something. Behind a floating IP it is the first server's
-    own address, else in a network the tenth one; for machines that exist the first one's own address.
-    ValueError for a cluster that has neither network nor hosts, which no loaded spec has.
+    It is the address or host name in `api.endpoint`, if given. With a floating IP it is the first server's
+    own address, else in a network the tenth address; for existing machines the first one's own address.
+    ValueError for a cluster without network and hosts, which a loaded spec never has.
     """
     if cluster.api.endpoint is not None and cluster.api.endpoint not in MADE_ENDPOINTS:
         return _address(cluster.api.endpoint)
@@ -38,7 +38,7 @@ def endpoint_address(cluster: Cluster) -> IPv4Address | str:
 def nodes(cluster: Cluster, lock: Lock) -> tuple[Node, ...]:
     """Return every node, servers first, then the pools in the spec's order.
 
-    The lock must have blocks for every pool (`lock.allocate`); ValueError where it has not.
+    The lock must have blocks for every pool (`lock.allocate`), else ValueError.
     """
     found = list(_pool_nodes(cluster, cluster.control_plane, lock))
     for pool in cluster.pools:

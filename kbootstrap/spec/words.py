@@ -1,4 +1,4 @@
-"""The wording of the schema check: types, values and keys in the terms of YAML."""
+"""The messages of the schema validation: types, values and keys in terms of YAML."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ _TYPES = {
 }
 _SECRET = {"passphrase", "credentials", "private_key"}
 _MAY_BE_SECRET = {"env-name", "url", "public-key"}
-"""Formats whose wrong values are not shown: people put a secret there by mistake."""
+"""Formats whose invalid values are not shown, because they may be secrets."""
 _YES_NO = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
 def type_name(name: str) -> str:
-    """Return a JSON type in words of YAML."""
+    """Return a JSON type in terms of YAML."""
     return _TYPES.get(name, "something else")
 
 
 def found(value: object) -> str:
-    """Return what a value is, in words of YAML."""
+    """Return the description of a value in terms of YAML."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -49,7 +49,7 @@ def found(value: object) -> str:
 
 
 def inline(value: object) -> str:
-    """Write a value as short YAML, for examples."""
+    """Return a value as short YAML, for examples."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {inline(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list):
@@ -75,7 +75,7 @@ def place(path: SpecPath) -> str:
 def unknown_key(
     key: str, known: Sequence[str], unused: Sequence[str], span: Span | None, path: SpecPath
 ) -> Diagnostic:
-    """Say that a key does not exist; the keys that are not used yet are likelier meant than others."""
+    """Return the diagnostic for an unknown key; suggestions prefer keys that are not in use yet."""
     meant = flaw.close(key, list(unused)) or flaw.close(key, list(known))
     where = show_path(_general(path)) or "a spec"
     help_ = f"Did you mean `{meant}`?" if meant else f"There are: {', '.join(known)}." if known else ""
@@ -93,7 +93,7 @@ def unknown_key(
 
 
 def missing_key(name: str, schema: Schema, span: Span | None, path: SpecPath) -> Diagnostic:
-    """Say that a key is missing, with an example of it."""
+    """Return the diagnostic for a missing key, with an example."""
     examples = schema.get("examples", ())
     example = f"{name}: {inline(examples[0])}" if examples else f"{name}: …"
     where = show_path(_general(path))
@@ -111,7 +111,7 @@ def missing_key(name: str, schema: Schema, span: Span | None, path: SpecPath) ->
 
 
 def wrong_type(error: Failure, types: Sequence[str], span: Span | None, path: SpecPath) -> Diagnostic:
-    """Say what was expected and what was found, but not the text of what should not stand there at all."""
+    """Return the diagnostic for a wrong type, without the text of values that may be secrets."""
     value, key = error.instance, _key(path)
     expected = " or ".join(type_name(name) for name in types)
     secret = isinstance(value, str) and key in _SECRET
@@ -136,7 +136,7 @@ def wrong_type(error: Failure, types: Sequence[str], span: Span | None, path: Sp
 
 
 def masked(span: Span | None) -> Span | None:
-    """Hide the text of a span in its own snippet: it may be a secret in the wrong place."""
+    """Mask the text of a span in its own snippet, because it may be a misplaced secret."""
     if span is None:
         return None
     before, after = span.text[: span.column - 1], span.text[span.end_column - 1 :]
@@ -168,7 +168,7 @@ def _type_help(  # noqa: PLR0911 - one line of help for each mistake
 
 
 def malformed(value: str, format_: str, span: Span | None) -> Diagnostic:
-    """Say what is wrong with the syntax of a value."""
+    """Return the diagnostic for invalid syntax of a value."""
     fault = formats.fault(value, format_)
     if format_ in _MAY_BE_SECRET:
         span = masked(span)
@@ -180,7 +180,7 @@ def malformed(value: str, format_: str, span: Span | None) -> Diagnostic:
 def unfit(  # noqa: PLR0911 - one diagnostic for each keyword of the schema
     error: Failure, span: Span | None, path: SpecPath
 ) -> Diagnostic:
-    """Say why one value does not fit; `error` is one of jsonschema's for a single keyword."""
+    """Return the diagnostic for one invalid value; `error` is jsonschema's error for a single keyword."""
     value, limit, key = error.instance, error.validator_value, _key(path)
     match error.validator:
         case "type":
@@ -223,7 +223,7 @@ def unfit(  # noqa: PLR0911 - one diagnostic for each keyword of the schema
             double = next((item for index, item in enumerate(value) if item in value[:index]), "")
             return Diagnostic(
                 "KB0206",
-                f"{quote(inline(double))} stands twice in `{key}`.",
+                f"{quote(inline(double))} appears twice in `{key}`.",
                 "Delete one of them.",
                 span,
                 summary="Written twice in a list",
@@ -247,7 +247,7 @@ def _wrong_value(value: object, allowed: Sequence[Any], span: Span | None, key: 
     shown = quote(inline(value))
     return Diagnostic(
         "KB0203",
-        f"{shown} is no value of `{key}`; there are: {', '.join(str(a) for a in allowed)}.",
+        f"{shown} is not a value of `{key}`; there are: {', '.join(str(a) for a in allowed)}.",
         help_,
         span,
     )
@@ -286,7 +286,7 @@ def _key(path: SpecPath) -> str:
 
 
 def _general(path: SpecPath) -> SpecPath:
-    """Leave names and list positions out: a fault in `defaults` then reads the same in all clusters."""
+    """Remove names and list indexes, so that a problem in `defaults` has the same text for all clusters."""
     if path[:1] == ("defaults",):
         path = path[1:] or ("cluster",)
     elif path[:1] == ("clusters",) and len(path) > 1:

@@ -133,7 +133,7 @@ async def test_a_build_by_another_recipe_is_told(
     pinned = source.fingerprint("k3s", BUILDABLE) if same else "0" * 64
     with pytest.raises(PrerequisiteMissing, match="needs Go"):  # it went on to the build
         await get(server, tmp_path, ArtifactPin({}, pinned), ear, BUILDABLE)
-    assert ("another one than the lock file" in ear.text) != same
+    assert ("differs from the one in the lock file" in ear.text) != same
 
 
 def test_the_recipe_is_the_same_everywhere_and_follows_what_is_built(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ _SERVERS = "the other servers"
 _EVERY: tuple[Requirement, ...] = (
     Port(10250, "TCP", _NODES, "kubelet: logs, exec, metrics"),
     Port(8472, "UDP", _NODES, "network of the pods (canal, VXLAN); closed to everything else"),
-    Port(9099, "TCP", "the node itself", "canal: whether it is well"),
+    Port(9099, "TCP", "the node itself", "canal: health checks"),
     # The unit unpacks the program with them.
     Program("tar", "tar", "unpacking the program"),
     Program("gzip", "gzip", "unpacking the program"),
