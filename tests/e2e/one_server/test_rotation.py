@@ -57,7 +57,9 @@ def test_tokens(cluster: Lab, port: int) -> None:
     # A snapshot of before is encrypted with the token of before, which is kept on the server.
     lab.kubectl("create", "configmap", "later")
     listed = json.loads(lab.run("snapshot", "list", "-o", "json").stdout)["snapshots"]
-    [kept] = [one["name"] for one in listed if one["name"].startswith("before")]
+    [kept] = {
+        one["name"] for one in listed if one["name"].startswith("before")
+    }  # on the server, in the bucket
     lab.run("snapshot", "restore", "-y", kept)
     assert {"first"} == {"first", "later"} & set(names(lab.kubectl("get", "configmap", "-o", "name")))
     wait_for("all is well", lambda: lab.run("status", path, code=None).returncode == 0)
