@@ -29,7 +29,8 @@ TEXTS = [
 ]  # fmt: skip
 """Scalars that kubectl takes for texts; YAML 1.1 and 1.2 disagree about some."""
 ODD = [
-    *TEXTS, "https://host:6443/path?q=1", "1.10", "0017", "yes", "on", "n", ".5", "1_000", "0x1F", "1e3", ".inf", "-1", "0o17", "9" * 30,
+    *TEXTS, "https://host:6443/a?q=1",
+    "1.10", "0017", "yes", "on", "n", ".5", "1_000", "0x1F", "1e3", ".inf", "-1", "0o17", "9" * 30,
 ]  # fmt: skip
 """What an operator's file may have, whatever kubectl says of it."""
 

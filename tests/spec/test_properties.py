@@ -24,8 +24,10 @@ PATH = Path("spec.yaml")
 names = st.from_regex(r"[a-z][a-z0-9]{0,9}", fullmatch=True)
 labels = st.dictionaries(names, names, max_size=3)
 taints = st.lists(
-    st.builds("{}={}:{}".format, names, names, st.sampled_from(["NoSchedule", "NoExecute"])), max_size=2
-)
+    st.tuples(names, names, st.sampled_from(["NoSchedule", "NoExecute"])),
+    max_size=2,
+    unique_by=lambda taint: (taint[0], taint[2]),  # a node has one value of a key and an effect
+).map(lambda all_of_them: ["{}={}:{}".format(*taint) for taint in all_of_them])
 share = st.integers(1, 5000) | st.builds("{}%".format, st.integers(1, 100))
 pool = st.fixed_dictionaries(
     {"nodes": st.integers(0, 20)}, optional={"labels": labels, "taints": taints, "max_unavailable": share}
