@@ -105,8 +105,8 @@ class Stack:
         return done.stderr
 
     def on_node(self, node: str, command: str, *, check: bool = True) -> str:
-        """Run a command on a node through `kbootstrap ssh`."""
-        words = ("ssh", "spec.yaml", node, "--", "sh", "-c", command)
+        """Run a command on a node through `kbootstrap ssh`, which gives it to a shell there."""
+        words = ("ssh", "spec.yaml", node, "--", command)
         return self.lab.run(*words, timeout=SOON, code=0 if check else None).stdout.strip()
 
     def nothing_to_do(self) -> None:
