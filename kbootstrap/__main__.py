@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         code = _report(Interrupted("interrupted", hint="run the same command again"))
     except BrokenPipeError:
-        # The reader of our output went away (`| head`): not a failure, and nobody is left to be told.
+        # The reader of the output closed it (`| head`): no failure, and there is no place for a message.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except Exception as error:

@@ -61,10 +61,10 @@ async def complete(chosen: Sequence[Context], *, upgrade: Collection[str] = ()) 
     lock, remarks = await _artifacts(chosen, chosen[0].lock, upgrade="artifacts" in upgrade)
     roots = [root.files[VERSIONS] for root in (one.root() for one in chosen) if root.providers]
     known = {} if "providers" in upgrade else lock.providers
-    providers, told = await look_up(roots, chosen[0].runtime, known)
+    providers, provider_remarks = await look_up(roots, chosen[0].runtime, known)
     whole = len(chosen) == len(chosen[0].spec.clusters)
     lock = replace(lock, providers=providers if whole else {**lock.providers, **providers})
-    return LookedUp(lock, (*remarks, *told))
+    return LookedUp(lock, (*remarks, *provider_remarks))
 
 
 async def _artifacts(chosen: Sequence[Context], lock: Lock, *, upgrade: bool) -> tuple[Lock, list[str]]:

@@ -50,10 +50,10 @@ def _found(plan: ClusterPlan) -> ClusterFindings:
 
 def _versions(nodes: Nodes) -> tuple[str, ...]:
     """Return the Kubernetes versions of nodes: as they report to the API, else as they were installed."""
-    told = {name: node.version for name, node in (nodes.api.nodes.items() if nodes.api else ())}
+    reported = {name: node.version for name, node in (nodes.api.nodes.items() if nodes.api else ())}
     installed = nodes.wanted.distro.installed
     there = {name: version for name, found in nodes.facts.items() if (version := installed(found.versions))}
-    return tuple(sorted({*({**there, **told}.values())}))
+    return tuple(sorted({*({**there, **reported}.values())}))
 
 
 def _unseen(plan: ClusterPlan) -> str | None:
@@ -63,5 +63,5 @@ def _unseen(plan: ClusterPlan) -> str | None:
     error = plan.unseen
     if not isinstance(error, NotRunning):
         return error.message
-    told = "; ".join((error.detail or error.message).splitlines())
-    return f"{told} ({error.hint})" if error.hint else told
+    words = "; ".join((error.detail or error.message).splitlines())
+    return f"{words} ({error.hint})" if error.hint else words

@@ -38,7 +38,7 @@ from kbootstrap.tofu.plan import PlanSummary
 
 @dataclass
 class RollingReplacement:
-    """One turnover of a cluster's nodes.
+    """One rolling replacement of a cluster's nodes.
 
     `planned` is all that may be done to the infrastructure, `seconds` how long the pods of a node may take to
     leave. Connections live as long as `stack`.

@@ -57,16 +57,16 @@ async def restore(
     saved: Saved, contexts: Sequence[Context], stack: AsyncExitStack
 ) -> tuple[ClusterPlan, ...]:
     """Return the plans of the file, ready for `apply_cluster`. Raises `PlanMoved` with all that moved."""
-    if told := [*_moved_sources(saved, contexts)]:
-        raise moved(told)
-    found, told = [], []
+    if moves := [*_moved_sources(saved, contexts)]:
+        raise moved(moves)
+    found, moves = [], []
     by_name = {one.name: one for one in saved.clusters}
     for context in contexts:
         plan, differences = await _again(by_name[context.cluster.name], context, stack)
         found.append(plan)
-        told += differences
-    if told:
-        raise moved(told)
+        moves += differences
+    if moves:
+        raise moved(moves)
     return tuple(found)
 
 
@@ -74,7 +74,7 @@ async def _again(
     saved: SavedCluster, context: Context, stack: AsyncExitStack
 ) -> tuple[ClusterPlan, list[str]]:
     """Look at the world again, without planning, and compare it with what was seen then."""
-    name, emit, told = saved.name, context.runtime.emit, []
+    name, emit, moves = saved.name, context.runtime.emit, []
     agreed = Agreed(saved.steps, frozenset(saved.new), saved.known)
     with phase(emit, "prepare", name):
         tofu = await prepare(context)
@@ -82,8 +82,8 @@ async def _again(
         verify_owner(context, outputs)
         gone = await missing_resources(context, outputs)
         if await tofu.state_identity() != saved.state:
-            told.append(f"the state of cluster {name} changed: another run applied changes since")
-        told += changed_names("resource", saved.gone, [*gone])
+            moves.append(f"the state of cluster {name} changed: another run applied changes since")
+        moves += changed_names("resource", saved.gone, [*gone])
     summary = PlanSummary((), (), ())
     if saved.plan is not None:
         files.write(tofu.root / PLAN_FILE, saved.plan, mode=0o600)
@@ -94,28 +94,28 @@ async def _again(
     asked = machines_made(summary)
     blank = await context.unprovisioned(asked) if asked else frozenset()
     removal = leaving(context, known, replaced_nodes(summary, gone, blank))
-    if saved.known and not told:
+    if saved.known and not moves:
         nodes, unseen = await look(context, outputs, stack, starting=True, removal=removal)
         if nodes:
-            told += agreed.differences(nodes.plan)
+            moves += agreed.differences(nodes.plan)
         else:
-            told.append(f"the nodes of cluster {name} no longer answer: {unseen and unseen.message}")
+            moves.append(f"the nodes of cluster {name} no longer answer: {unseen and unseen.message}")
     plan = ClusterPlan(
         context, tofu, summary, gone, nodes, saved.new, stack, unseen, known, blank, (), agreed, removal
     )
-    return plan, told
+    return plan, moves
 
 
 def _moved_sources(saved: Saved, contexts: Sequence[Context]) -> list[str]:
-    told = [f"the {name} changed" for name in changed_files(saved.sources, _sources(contexts[0]))]
-    rendered = () if told else changed_files(saved.rendered, _rendered(contexts))
+    moves = [f"the {name} changed" for name in changed_files(saved.sources, _sources(contexts[0]))]
+    rendered = () if moves else changed_files(saved.rendered, _rendered(contexts))
     if rendered:
         more = f" and {len(rendered) - _MOST} more files" if len(rendered) > _MOST else ""
         other = (
             "" if saved.version == kbootstrap.__version__ else f" (the plan was made with {saved.version})"
         )
-        told.append(f"the spec now renders differently{other}: {', '.join(rendered[:_MOST])}{more}")
-    return told
+        moves.append(f"the spec now renders differently{other}: {', '.join(rendered[:_MOST])}{more}")
+    return moves
 
 
 def _sources(context: Context) -> dict[str, str]:

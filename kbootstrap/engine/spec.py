@@ -24,8 +24,8 @@ def read_spec(path: Path, warn: Callable[[Sequence[Diagnostic]], None] | None = 
         raise SpecInvalid(f"{path} is not valid", diagnostics=loaded.diagnostics)
     if warn:
         own = (d for d in settings_problems(loaded.spec) if d.severity is Severity.WARNING)
-        if told := in_order([*loaded.diagnostics, *own]):
-            warn(told)
+        if warnings := in_order([*loaded.diagnostics, *own]):
+            warn(warnings)
     return loaded.spec
 
 

@@ -73,15 +73,15 @@ async def look_up(
     Raises `PrerequisiteMissing` without OpenTofu, where something must be looked up.
     """
     found: dict[str, ProviderPin] = {}
-    told: list[str] = []
+    remarks: list[str] = []
     for text in dict.fromkeys(versions):
         wanted = locked.sources(text)
         if any(source not in pins for source in wanted):
-            asked, remarks = await _ask(text, wanted, run)
+            asked, more = await _ask(text, wanted, run)
             found |= asked
-            told += remarks
+            remarks += more
         found |= {source: pins[source] for source in wanted if source in pins}
-    return found, tuple(told)
+    return found, tuple(remarks)
 
 
 async def _ask(
@@ -117,10 +117,10 @@ def _without_registry(
         raise error
     recipes = {one.source: one for one in map(provider, provider_names())}
     found = {source: ProviderPin(recipes[source].version) for source in wanted if source in recipes}
-    told = [
+    remarks = [
         f"no registry of providers answers: {source} is pinned to {found[source].version}, which can be built"
         if source in found
         else f"no registry of providers answers: the version of {source} stays open"
         for source in wanted
     ]
-    return found, tuple(told)
+    return found, tuple(remarks)

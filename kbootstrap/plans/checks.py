@@ -1,7 +1,7 @@
 """Plan checks: which nodes a plan of the infrastructure removes, and what is refused because of losses.
 
-A node leaves its cluster before its machine goes (`turnover.py`), so no plan that takes a machine away is
-ever carried out as a whole. Pure.
+A node leaves its cluster before its machine is removed (`engine/rolling_replacement.py`), so a plan that
+removes machines is never carried out as a whole. Pure.
 """
 
 from __future__ import annotations

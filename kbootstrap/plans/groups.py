@@ -14,8 +14,8 @@ def alike(nodes: Sequence[NodeEntry]) -> dict[tuple[str, ...], NodeEntry]:
     """
     groups: dict[object, list[NodeEntry]] = {}
     for node in nodes:
-        told = tuple((step.title, step.why, changed_lines(step)) for step in node.steps)
-        groups.setdefault((node.initial_server, node.leaves, told), []).append(node)
+        described = tuple((step.title, step.why, changed_lines(step)) for step in node.steps)
+        groups.setdefault((node.initial_server, node.leaves, described), []).append(node)
     return {tuple(node.node for node in group): group[0] for group in groups.values()}
 
 

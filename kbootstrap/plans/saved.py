@@ -65,14 +65,14 @@ def write(path: Path, saved: Saved) -> None:
     """Write the file, 0600, in one step."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        told: dict[str, Any] = {"version": VERSION, "kind": "saved-plan"}
-        told |= {"spec": saved.spec, "made_with": saved.version, "headline": saved.headline}
-        told |= {"sources": dict(saved.sources), "rendered": dict(saved.rendered)}
-        told["clusters"] = [
+        manifest: dict[str, Any] = {"version": VERSION, "kind": "saved-plan"}
+        manifest |= {"spec": saved.spec, "made_with": saved.version, "headline": saved.headline}
+        manifest |= {"sources": dict(saved.sources), "rendered": dict(saved.rendered)}
+        manifest["clusters"] = [
             {k: v for k, v in asdict(one).items() if k != "plan"} | {"planned": one.plan is not None}
             for one in saved.clusters
         ]
-        archive.writestr(MANIFEST, json.dumps(told, indent=1))
+        archive.writestr(MANIFEST, json.dumps(manifest, indent=1))
         for one in saved.clusters:
             if one.plan is not None:
                 archive.writestr(f"clusters/{one.name}.tfplan", one.plan)
@@ -83,18 +83,18 @@ def read(path: Path) -> Saved:
     """Read a file that is `recognised`. Raises `WrongUsage` (KB0420) for a damaged or a newer one."""
     try:
         with zipfile.ZipFile(path) as archive:
-            told = json.loads(archive.read(MANIFEST))
-            if told["version"] != VERSION:
+            manifest = json.loads(archive.read(MANIFEST))
+            if manifest["version"] != VERSION:
                 raise _broken(
-                    path, f"its format version is {told['version']}, and this kbootstrap reads {VERSION}"
+                    path, f"its format version is {manifest['version']}, and this kbootstrap reads {VERSION}"
                 )
-            clusters = tuple(_cluster(item, archive) for item in told["clusters"])
+            clusters = tuple(_cluster(item, archive) for item in manifest["clusters"])
         return Saved(
-            spec=str(told["spec"]),
-            version=str(told["made_with"]),
-            headline=str(told["headline"]),
-            sources=dict(told["sources"]),
-            rendered=dict(told["rendered"]),
+            spec=str(manifest["spec"]),
+            version=str(manifest["made_with"]),
+            headline=str(manifest["headline"]),
+            sources=dict(manifest["sources"]),
+            rendered=dict(manifest["rendered"]),
             clusters=clusters,
         )
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:

@@ -38,8 +38,8 @@ def failure(
     exit code.
     """
     halted = any(item.get("summary") == _HALTED for item in found)
-    told = [item for item in found if not _beside_the_point(item)]
-    diagnostics = translate(told, provenance, redactor, hints)
+    shown = [item for item in found if not _beside_the_point(item)]
+    diagnostics = translate(shown, provenance, redactor, hints)
     if halted:
         return Interrupted(
             f"{what}: it was stopped; its state is kept",
@@ -63,7 +63,7 @@ def with_faults(error: TofuFailed, faults: Mapping[str, str], hints: Sequence[Hi
     `faults` are these words by node name; the provider's tools often lose them.
     """
 
-    def told(diagnostic: Diagnostic) -> Diagnostic:
+    def explained(diagnostic: Diagnostic) -> Diagnostic:
         name = next((name for name in faults if f'.node["{name}"]' in diagnostic.reason), None)
         if name is None:
             return diagnostic
@@ -77,7 +77,7 @@ def with_faults(error: TofuFailed, faults: Mapping[str, str], hints: Sequence[Hi
             help=meant.help,
         )
 
-    diagnostics = tuple(told(diagnostic) for diagnostic in error.diagnostics)
+    diagnostics = tuple(explained(diagnostic) for diagnostic in error.diagnostics)
     first = next(iter(errors(diagnostics)), None)
     if first is None:
         return error

@@ -35,10 +35,10 @@ def plan_annotations(document: PlanDocument, links: Links) -> str:
     lines += _changes(changes, ("delete", "replace", "forget"), "warning", links)
     for cluster in document.clusters:
         if not cluster.empty and cluster.place:
-            told = f"{cluster.cluster}: nodes {nodes_text(cluster)}, Kubernetes {version_text(cluster)}"
-            told += f", {len(cluster.nodes)} with steps" if cluster.nodes else ""
+            message = f"{cluster.cluster}: nodes {nodes_text(cluster)}, Kubernetes {version_text(cluster)}"
+            message += f", {len(cluster.nodes)} with steps" if cluster.nodes else ""
             lines.append(
-                _command("notice", cluster.place.file, cluster.place.line, "kbootstrap plan", told, links)
+                _command("notice", cluster.place.file, cluster.place.line, "kbootstrap plan", message, links)
             )
     lines += _changes(changes, ("update",), "notice", links)
     return "".join(f"{line}\n" for line in lines)

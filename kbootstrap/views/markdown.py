@@ -108,12 +108,12 @@ def _danger(document: PlanDocument, links: Links) -> list[str]:
     ]
     drift = [_change(change, links) for cluster in document.clusters for change in cluster.drift]
     several = len(document.clusters) > 1
-    told = [
+    per_node = [
         f"- {code(_short(cluster.cluster))}: {prose(_short(text))}" if several else f"- {prose(_short(text))}"
         for cluster in document.clusters
         for text in orders(cluster)
     ]
-    parts = [*_listed("Removed and replaced", lines), *_listed("Node by node", told)]
+    parts = [*_listed("Removed and replaced", lines), *_listed("Node by node", per_node)]
     places = [
         f"- {code(_short(cluster.cluster))}: {prose(_short(cluster.location))}"
         for cluster in document.clusters
@@ -183,9 +183,9 @@ def _line(change: Change, links: Links) -> str:
     if change.place and change.kind != "create":
         file = links.path(change.place.file) if change.place.file else None
         place = f"  ({file}:{change.place.line})" if file else f"  ({change.place})"
-    told = "; ".join([text for text in (change.why, *change.effects) if text])
+    remarks = "; ".join([text for text in (change.why, *change.effects) if text])
     kind = f"{change.kind} " if change.kind != "create" else ""
-    return f"{_DIFF[change.kind]} {kind}{change.address}{f'  {told}' if told else ''}{place}"
+    return f"{_DIFF[change.kind]} {kind}{change.address}{f'  {remarks}' if remarks else ''}{place}"
 
 
 def _steps(node: NodeEntry) -> list[str]:

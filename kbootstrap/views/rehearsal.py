@@ -45,8 +45,8 @@ def show_rehearsal(done: Rehearsed, now: float, stream: TextIO, env: Mapping[str
         "namespaces": ", ".join(found.namespaces),
     }
     rows |= {f"{_NOUNS[kind]}s": ", ".join(names) for kind, names in found.workloads.items() if names}
-    told = {"Namespace", *found.workloads}
-    rows["also"] = ", ".join(count(found.counts[kind], _NOUNS[kind]) for kind in _NOUNS if kind not in told)
+    shown = {"Namespace", *found.workloads}
+    rows["also"] = ", ".join(count(found.counts[kind], _NOUNS[kind]) for kind in _NOUNS if kind not in shown)
     width = max(map(len, rows))
     for name, text in rows.items():
         head_of_row = Text(f"  {name:{width}}  ", style="bold")

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from kbootstrap.cluster.decide.desired import wanted
 from kbootstrap.cluster.state.model import (
+    INITIAL,
     ApiFacts,
     ApiNode,
     Installed,
@@ -108,7 +109,7 @@ def running(plan: Wanted, name: str, *, initial_server: bool | None = None) -> N
         token="short" if server and first else "full",
         token_ca=None if server and first else CA,
         agent_token=server,
-        join="founder" if server and first else plan.registration,
+        join=INITIAL if server and first else plan.registration,
         node_password=True,
     )
 

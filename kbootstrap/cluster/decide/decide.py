@@ -12,7 +12,7 @@ from kbootstrap.cluster.decide.membership import Membership, membership
 from kbootstrap.cluster.decide.removal import NO_REMOVALS, Removal
 from kbootstrap.cluster.decide.rotation import ROTATED, Rotation, rotation
 from kbootstrap.cluster.state import labels
-from kbootstrap.cluster.state.model import ApiFacts, ApiNode, NodeFacts, Wanted, WantedNode
+from kbootstrap.cluster.state.model import INITIAL, ApiFacts, ApiNode, NodeFacts, Wanted, WantedNode
 from kbootstrap.cluster.steps.api import GiveSecret, ReconcileNode, WaitKnown
 from kbootstrap.cluster.steps.base import ConvergeStep
 from kbootstrap.cluster.steps.files import StageFile, SwapFiles, WriteFile, WriteSecret
@@ -218,7 +218,7 @@ class _Node:
         """Return the join drop-in where it must be written. What a member has joined through is history."""
         have, url = self.facts.join, self._registration()
         if self.initial:
-            if have == "founder":
+            if have == INITIAL:
                 return None
             file, why = (
                 self._join_file(initial=True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from kbootstrap.cluster.state.model import NodeFacts, Wanted
+from kbootstrap.cluster.state.model import INITIAL, NodeFacts, Wanted
 from kbootstrap.core.diagnostics import Diagnostic
 
 
@@ -59,13 +59,13 @@ def _new(wanted: Wanted, facts: Mapping[str, NodeFacts], servers: list[NodeFacts
     Where none was, nothing distinguishes the servers; the first name in the spec is as good as any.
     """
     unit = wanted.distro.unit("server")
-    begun = [found for found in servers if found.join == "founder" and found.unit(unit).started]
+    begun = [found for found in servers if found.join == INITIAL and found.unit(unit).started]
     if len(begun) > 1:
         names = ", ".join(found.name for found in begun)
         return Membership(
             (), None, None, (_two_clusters(f"Each of {names} is starting a cluster of its own."),)
         )
-    chosen = [found for found in servers if found.join == "founder"]
+    chosen = [found for found in servers if found.join == INITIAL]
     initial_server = (begun or chosen or servers)[0].name
     return Membership((), initial_server, facts[initial_server].cluster_id, _strangers(wanted, facts, None))
 

@@ -16,7 +16,7 @@ _LONGEST = 120
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process, told apart from all others: also from one of the same number later, or in a container.
+    """A process, distinguishable from all others: also from one of the same number later, or in a container.
 
     `boot` is the kernel's random name of this start of the machine, `space` its PID namespace, `started` the
     process's start in clock ticks (field 22 of /proc/PID/stat). Empty where there is no /proc.

@@ -1,7 +1,7 @@
 """The lock of a cluster, for operators on different machines: a lease that its servers keep.
 
 A run takes it on all servers that it reaches, in the order of their names, and renews it while it works. Runs
-that reach any server in common meet there, and the second is told who was first. It lies in /run, so that it
+that reach any server in common meet there, and the second learns who was first. It lies in /run, so that it
 works without an API, without quorum and on a full disk; decision 0039 has the reasons.
 """
 

@@ -21,6 +21,7 @@ from kbootstrap.cluster.lock.lease import TTL
 from kbootstrap.cluster.state import certificates
 from kbootstrap.cluster.state.certificates import Certificate
 from kbootstrap.cluster.state.model import (
+    INITIAL,
     Installed,
     NodeFacts,
     TokenMarks,
@@ -291,11 +292,11 @@ def _words(line: str | None) -> frozenset[str] | None:
 
 
 def _join(text: str | None) -> str | None:
-    """Read the join drop-in: `founder`, a URL, or None where there is none of ours."""
+    """Read the join drop-in: `INITIAL`, a URL, or None where there is none of ours."""
     if text is None:
         return None
     found = re.search(r"^server: (\S+)$", text, re.MULTILINE)
-    return found.group(1).strip('"') if found else "founder"
+    return found.group(1).strip('"') if found else INITIAL
 
 
 def _snapshot(name: str, line: str) -> Snapshot | None:

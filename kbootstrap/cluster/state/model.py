@@ -16,6 +16,9 @@ from kbootstrap.distros.additions import NOTHING, UNINITIALIZED, Additions
 from kbootstrap.distros.model import Artifact, Distribution, NodeFile, Role
 from kbootstrap.spec.model import Taint
 
+INITIAL = "initial"
+"""The join drop-in of the server that starts the cluster: it names no other server."""
+
 
 @dataclass(frozen=True, slots=True)
 class UnitState:
@@ -114,7 +117,7 @@ class NodeFacts:
     `claimed` is the cluster that our stamp names; `traces` are paths of this distribution that exist, whoever
     made them; `others` names Kubernetes installations of another kind. `cluster_id` (servers) and `token_ca`
     (what the node joins with) are the public CA hash inside `K10` tokens. `join` is the join drop-in:
-    `founder`, a URL, or None. `restart_pending`: configuration was changed while the service ran, and it has
+    `INITIAL`, a URL, or None. `restart_pending`: configuration was changed while the service ran, and it has
     not restarted since. `removed_from_etcd`: kbootstrap was about to remove this server from etcd; whether it
     was removed, the API knows. `volumes` are the extra volumes of the spec, by name. `restoring` is the mark
     of a restore that has not finished. `lease` is the run that changes the cluster. `certificates` are those

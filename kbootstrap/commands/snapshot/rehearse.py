@@ -81,10 +81,10 @@ async def rehearse(
         try:
             await _remove(context, place)
         except KbootstrapError as error:  # what failed first matters more
-            told = (
+            detail = (
                 f"the rehearsal could not be removed completely: {error.message}; kbootstrap destroy {place}"
             )
-            context.runtime.emit(Event(type=Type.DIAGNOSTIC, cluster=context.cluster.name, detail=told))
+            context.runtime.emit(Event(type=Type.DIAGNOSTIC, cluster=context.cluster.name, detail=detail))
         raise
     return rehearsed
 

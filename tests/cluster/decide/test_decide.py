@@ -22,7 +22,7 @@ CASES = sorted((Path(__file__).parent / "cases").glob("*.json"))
 def show(plan: Plan) -> dict[str, Any]:
     """Write a plan as people read it."""
     return {
-        "founder": plan.initial_server,
+        "initial_server": plan.initial_server,
         "members": list(plan.members),
         "diagnostics": [f"{d.code} {d.severity}: {d.reason}" for d in plan.diagnostics],
         "steps": {n: [f"{s.title} ({s.why})" for s in steps] for n, steps in plan.steps.items()},
@@ -53,9 +53,9 @@ def test_refused_or_possible(path: Path) -> None:
             assert any(title.startswith("wait until the node is Ready") for title in titles)
 
 
-def test_order_of_servers_does_not_choose_the_founder() -> None:
+def test_order_of_servers_does_not_choose_the_initial_server() -> None:
     plan = desired(3, 0)
-    states = {"*": {}, "local-control-plane-3": {"is": "staged", "join": "founder"}}
+    states = {"*": {}, "local-control-plane-3": {"is": "staged", "join": "initial"}}
     assert decide(plan, facts(plan, states)).initial_server == "local-control-plane-3"
 
 

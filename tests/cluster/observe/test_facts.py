@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kbootstrap.cluster.observe.facts import gather, parse, script
-from kbootstrap.cluster.state.model import NodeFacts, VolumeFacts, WantedVolume
+from kbootstrap.cluster.state.model import INITIAL, NodeFacts, VolumeFacts, WantedVolume
 from kbootstrap.core.errors import InstallFailed, KbootstrapError
 from kbootstrap.distros import find, names
 from kbootstrap.hosts.fake import FakeHost, Run, output
@@ -34,7 +34,7 @@ def test_a_recorded_server() -> None:
     assert not facts.unit("k3s-agent.service").present
     assert not facts.unit("nonsense.service").started
     assert facts.claimed == "clroom"
-    assert facts.join == "founder"
+    assert facts.join == INITIAL
     assert facts.etcd
     assert facts.registered
     assert facts.token == "short"
