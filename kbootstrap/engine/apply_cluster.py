@@ -59,8 +59,9 @@ async def _encrypt_state(planned: ClusterPlan) -> None:
     """Write the state again, encrypted. OpenTofu writes it when it applies a plan, an empty one as well."""
     tofu = planned.tofu
     planfile = tofu.root / PLAN_FILE
-    if (await tofu.plan(planfile)).empty:
-        await tofu.apply(planfile)
+    made = await tofu.plan(planfile)
+    if made.empty:
+        await carry_out(planned.context, tofu, planfile, made)
 
 
 async def _change(planned: ClusterPlan) -> None:

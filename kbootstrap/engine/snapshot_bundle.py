@@ -10,15 +10,13 @@ from pathlib import Path
 from kbootstrap.cluster.observe.credentials import read_secret
 from kbootstrap.cluster.snapshots import remote
 from kbootstrap.cluster.snapshots.select import in_bucket, on_disk, pick
-from kbootstrap.cluster.snapshots.settings import read_passphrase
-from kbootstrap.cluster.snapshots.vault import Bundle, unlock
+from kbootstrap.cluster.snapshots.vault import Bundle
 from kbootstrap.cluster.state.snapshots import S3, Snapshot, ordered
-from kbootstrap.core.errors import CredentialsRefused, KbootstrapError, PrerequisiteMissing
-from kbootstrap.engine.connect import settings
+from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.observe import Nodes, observe_nodes
 from kbootstrap.engine.outputs import made_outputs
-from kbootstrap.engine.snapshots import SnapshotSource, bucket_of, token_files
+from kbootstrap.engine.snapshots import SnapshotSource, bucket_of, open_tokens, passphrase_of, token_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +77,4 @@ def _opened(context: Context, snapshot: Snapshot, kept: Mapping[str, bytes]) -> 
             "kbootstrap-token-….json of the same time into its folder",
             code="KB0890",
         )
-    snapshots, run = context.cluster.snapshots, context.runtime
-    if snapshots is None or snapshots.passphrase is None:
-        raise CredentialsRefused(
-            "the snapshot has an encrypted token beside it, and the spec names no passphrase",
-            hint="write `snapshots: {passphrase: {env: NAME}}`",
-            code="KB0872",
-        )
-    passphrase = read_passphrase(snapshots.passphrase, settings(context.spec, run), run.redactor)
-    where, content = next(iter(kept.items()))
-    opened = unlock(content, passphrase, where=where)
-    run.redactor.add(opened.server)
-    run.redactor.add(opened.agent)
-    return opened
+    return open_tokens(context, passphrase_of(context), kept)

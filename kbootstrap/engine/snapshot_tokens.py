@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from kbootstrap.cluster.converge import rotation as renewing
 from kbootstrap.cluster.snapshots import remote
-from kbootstrap.cluster.snapshots.settings import read_passphrase
-from kbootstrap.cluster.snapshots.vault import Bundle, unlock
-from kbootstrap.core.errors import CredentialsRefused
-from kbootstrap.engine.connect import settings
+from kbootstrap.cluster.snapshots.vault import Bundle
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.observe import Nodes
-from kbootstrap.engine.snapshots import SnapshotSource, token_files
+from kbootstrap.engine.snapshots import SnapshotSource, open_tokens, passphrase_of, token_files
 from kbootstrap.hosts.model import Host
 
 
@@ -40,26 +37,15 @@ async def _own_tokens(context: Context, nodes: Nodes) -> list[tuple[Host, Bundle
 async def _fitting_tokens(
     context: Context, nodes: Nodes, source: SnapshotSource, *, again: bool
 ) -> Bundle | None:
-    snapshots, run = context.cluster.snapshots, context.runtime
     own = next((own for _, own in await _own_tokens(context, nodes)), None)
     found = await token_files(context, source)
     if not found:
         kept = await _retired(context, nodes, source)
         return kept if kept and (again or own is None or own.server != kept.server) else None
-    if snapshots is None or snapshots.passphrase is None:
-        raise CredentialsRefused(
-            "the snapshot has an encrypted token beside it, and the spec names no passphrase",
-            hint="write `snapshots: {passphrase: {env: NAME}}`",
-            code="KB0872",
-        )
+    passphrase = passphrase_of(context)
     if own and own.name == next(iter(found)) and not again:
         return None
-    passphrase = read_passphrase(snapshots.passphrase, settings(context.spec, run), run.redactor)
-    where, content = next(iter(found.items()))
-    opened = unlock(content, passphrase, where=where)
-    run.redactor.add(opened.server)
-    run.redactor.add(opened.agent)
-    return opened
+    return open_tokens(context, passphrase, found)
 
 
 async def _retired(context: Context, nodes: Nodes, source: SnapshotSource) -> Bundle | None:

@@ -14,15 +14,16 @@ from kbootstrap.cluster.snapshots.bucket import Bucket, BucketObject
 from kbootstrap.cluster.snapshots.reporting import SnapshotStep
 from kbootstrap.cluster.snapshots.select import METADATA, in_bucket, kept_with, tokens_in
 from kbootstrap.cluster.snapshots.settings import read_authority, read_keys, read_passphrase
-from kbootstrap.cluster.snapshots.vault import PREFIX, SUFFIX, lock
+from kbootstrap.cluster.snapshots.vault import PREFIX, SUFFIX, Bundle, lock, unlock
 from kbootstrap.cluster.state.restore_mark import quoted
 from kbootstrap.cluster.state.snapshots import S3, Snapshot, made_at, ordered
 from kbootstrap.core import files
-from kbootstrap.core.errors import InstallFailed, KbootstrapError, PrerequisiteMissing
+from kbootstrap.core.errors import CredentialsRefused, InstallFailed, KbootstrapError, PrerequisiteMissing
 from kbootstrap.engine.connect import settings
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.observe import Nodes, observe_nodes
 from kbootstrap.engine.outputs import made_outputs
+from kbootstrap.spec.model import Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,30 @@ async def token_files(context: Context, source: SnapshotSource) -> Mapping[str, 
         return {}  # a file on a server is of the cluster that the server carries
     keys = tokens_in(await bucket.items(), source.snapshot.made)
     return {key.rpartition("/")[2]: await bucket.read(key) for key in keys}
+
+
+def passphrase_of(context: Context) -> Reference:
+    """Return where the spec names the passphrase of the tokens; raises `CredentialsRefused` (KB0872)."""
+    snapshots = context.cluster.snapshots
+    if snapshots is None or snapshots.passphrase is None:
+        raise CredentialsRefused(
+            "the snapshot has an encrypted token beside it, and the spec names no passphrase",
+            hint="write `snapshots: {passphrase: {env: NAME}}`",
+            code="KB0872",
+        )
+    return snapshots.passphrase
+
+
+def open_tokens(context: Context, passphrase: Reference, kept: Mapping[str, bytes]) -> Bundle:
+    """Return the content of the first of the token files, the likeliest; it must not be empty."""
+    run = context.runtime
+    where, content = next(iter(kept.items()))
+    opened = unlock(
+        content, read_passphrase(passphrase, settings(context.spec, run), run.redactor), where=where
+    )
+    run.redactor.add(opened.server)
+    run.redactor.add(opened.agent)
+    return opened
 
 
 async def see_servers(context: Context, stack: AsyncExitStack) -> Nodes:

@@ -40,11 +40,6 @@ def fingerprint(key: str) -> str:
     return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')} ({kind})"
 
 
-def same_key(one: str, other: str) -> bool:
-    """Return whether two public keys are equal, ignoring comments."""
-    return one.split()[:2] == other.split()[:2]
-
-
 class KnownHosts:
     """The pin file at `path`; created with mode 0600 when the first key is pinned."""
 

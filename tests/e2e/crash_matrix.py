@@ -29,7 +29,7 @@ from _pytest.outcomes import OutcomeException
 from tests.e2e.crash import Boundary, How, Living, boundaries, crash
 from tests.e2e.crash_results import Outcome, complete, key, next_seed, outcomes, report, sample, write
 from tests.e2e.lab import LONG, Lab, leftovers, program
-from tests.e2e.specs import NETWORK
+from tests.e2e.specs import local_spec
 
 C = "e2ecrash"
 S1 = f"{C}-control-plane-1"
@@ -49,18 +49,13 @@ LEAVING = (
 
 
 def spec(*, servers: int = 1, agents: int = 2, version: str = NEW) -> str:
-    return f"""\
-apiVersion: kbootstrap/v1alpha1
-name: e2e
-clusters:
-  {C}:
-    provider: {{local: {{}}}}
-    kubernetes: {{distribution: k3s, version: {version}}}
-    network: {NETWORK}
-    control_plane: {{nodes: {servers}}}
-    pools:
-      - {{name: web, nodes: {agents}}}
-"""
+    return local_spec(
+        C,
+        version=version,
+        encrypted=False,
+        servers=f"nodes: {servers}",
+        pools=f"      - {{name: web, nodes: {agents}}}\n",
+    )
 
 
 def names(servers: int, agents: int) -> set[str]:

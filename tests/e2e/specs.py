@@ -6,36 +6,51 @@ NETWORK = "{cidr: 10.X.0.0/16, control_plane: 10.X.0.0/24, agents: 10.X.4.0/22}"
 """`Lab.spec` writes the number of a free range for the X."""
 
 
+def local_spec(
+    cluster: str,
+    *,
+    pools: str,
+    name: str = "e2e",
+    version: str = "v1.32.0+k3s1",
+    encrypted: bool = True,
+    servers: str = "nodes: 1",
+    more: str = "",
+) -> str:
+    """Return the spec of one cluster of the `local` provider.
+
+    `pools` are the lines of the pools, `servers` the keys of the control plane, `more` the last lines.
+    """
+    encryption = ", secrets_encryption: true" if encrypted else ""
+    return f"""\
+apiVersion: kbootstrap/v1alpha1
+name: {name}
+clusters:
+  {cluster}:
+    provider: {{local: {{}}}}
+    kubernetes: {{distribution: k3s, version: {version}{encryption}}}
+    network: {NETWORK}
+    control_plane: {{{servers}}}
+    pools:
+{pools}{more}"""
+
+
 def small(
     cluster: str, *, name: str = "e2e", nodes: int = 1, labels: str = "", server_labels: str = ""
 ) -> str:
     """One server and some agents; labels are written `tier: web`."""
-    return f"""\
-apiVersion: kbootstrap/v1alpha1
-name: {name}
-clusters:
-  {cluster}:
-    provider: {{local: {{}}}}
-    kubernetes: {{distribution: k3s, version: v1.32.0+k3s1}}
-    network: {NETWORK}
-    control_plane: {{nodes: 1, labels: {{{server_labels}}}}}
-    pools:
-      - {{name: default, nodes: {nodes}, labels: {{{labels}}}}}
-"""
+    return local_spec(
+        cluster,
+        name=name,
+        encrypted=False,
+        servers=f"nodes: 1, labels: {{{server_labels}}}",
+        pools=f"      - {{name: default, nodes: {nodes}, labels: {{{labels}}}}}\n",
+    )
 
 
 def high_availability(cluster: str, *, name: str = "e2e") -> str:
     """Three servers and two agents in two subnets; one agent labelled and tainted."""
-    return f"""\
-apiVersion: kbootstrap/v1alpha1
-name: {name}
-clusters:
-  {cluster}:
-    provider: {{local: {{}}}}
-    kubernetes: {{distribution: k3s, version: v1.32.0+k3s1, secrets_encryption: true}}
-    network: {NETWORK}
-    control_plane: {{nodes: 3}}
-    pools:
-      - {{name: web, nodes: 1, labels: {{tier: web}}}}
-      - {{name: db, nodes: 1, labels: {{tier: db}}, taints: ["dedicated=db:NoSchedule"]}}
+    pools = """\
+      - {name: web, nodes: 1, labels: {tier: web}}
+      - {name: db, nodes: 1, labels: {tier: db}, taints: ["dedicated=db:NoSchedule"]}
 """
+    return local_spec(cluster, name=name, servers="nodes: 3", pools=pools)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.e2e.lab import Lab, engine
 from tests.e2e.prober import Probe
-from tests.e2e.specs import NETWORK
+from tests.e2e.specs import local_spec
 from tests.e2e.workloads import BOX
 
 C = "e2eday"
@@ -27,17 +27,7 @@ OTHERS = """\
 
 def spec(version: str = NEW, pools: str = WEB.format(nodes=2)) -> str:
     """Return the spec: three servers and these pools."""
-    return f"""\
-apiVersion: kbootstrap/v1alpha1
-name: e2e
-clusters:
-  {C}:
-    provider: {{local: {{}}}}
-    kubernetes: {{distribution: k3s, version: {version}, secrets_encryption: true}}
-    network: {NETWORK}
-    control_plane: {{nodes: 3}}
-    pools:
-{pools}"""
+    return local_spec(C, version=version, servers="nodes: 3", pools=pools)
 
 
 SHOP = f"""\

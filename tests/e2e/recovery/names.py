@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.e2e.bucket import snapshots
-from tests.e2e.specs import NETWORK
+from tests.e2e.specs import local_spec
 
 C = "e2ecover"
 SERVERS = [f"{C}-control-plane-{n}" for n in (1, 2, 3)]
@@ -12,15 +12,5 @@ NODES = {*SERVERS, f"{C}-default-1"}
 
 def spec(port: int) -> str:
     """Return the spec: three servers and one agent, whose snapshots go to the server at this port."""
-    return f"""\
-apiVersion: kbootstrap/v1alpha1
-name: e2e
-clusters:
-  {C}:
-    provider: {{local: {{}}}}
-    kubernetes: {{distribution: k3s, version: v1.32.0+k3s1, secrets_encryption: true}}
-    network: {NETWORK}
-    control_plane: {{nodes: 3}}
-    pools:
-      - {{name: default, nodes: 1}}
-{snapshots(port)}"""
+    pools = "      - {name: default, nodes: 1}\n"
+    return local_spec(C, servers="nodes: 3", pools=pools, more=snapshots(port))
