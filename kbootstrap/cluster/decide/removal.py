@@ -148,7 +148,7 @@ def problems(wanted: Wanted, removal: Removal, api: ApiFacts | None) -> Iterator
         yield Diagnostic(
             "KB0853",
             f"{_list(removal.names)} should go, and the Kubernetes API of {wanted.cluster} does not answer: "
-            "nobody can move the pods, and nobody knows which servers carry the data.",
+            "the pods cannot be moved, and it is not known which servers hold the data.",
             "make the cluster well first: kbootstrap status shows how it is; apply with the nodes as they "
             "were starts what is stopped",
         )

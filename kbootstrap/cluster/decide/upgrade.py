@@ -62,7 +62,7 @@ def problems(
         yield Diagnostic(
             "KB0856",
             f"The spec wants {wanted.version}, and {', '.join(sorted(removal.names))} should go or get a new "
-            "machine. When something fails then, nobody knows what it was.",
+            "machine. If the run fails, it is not clear which of the two changes caused it.",
             "apply one of the two changes first: write the old version, or the old machines, for now",
         )
     if others and not seen:

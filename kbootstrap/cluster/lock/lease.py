@@ -47,7 +47,7 @@ class Lease:
         self._renewing: asyncio.Task[None] | None = None
         self._lost: Holder | None = None
         self.forced = False
-        """Whether it may be taken from whoever has it."""
+        """Whether it may be taken from its present holder."""
 
     @property
     def held(self) -> bool:

@@ -2,7 +2,7 @@
 # The caller sets, before this text:
 #   act (take, keep, release) own (id of the caller) over (id that may be taken from) ttl (seconds); the other
 #   fields come on stdin. Prints the lease of somebody else and ends with 3, or prints `since` and ends with 0.
-# Times are seconds since this machine was started: nobody can set that clock, and /run lives as long.
+# Times are seconds since this machine was started: that clock cannot be set, and /run lasts as long.
 lease=/run/kbootstrap/lease
 umask 077
 mkdir -p /run/kbootstrap && exec 9>>"$lease.lock" && flock -w 10 9 || exit 4
@@ -15,7 +15,7 @@ since=$(date -u '+%Y-%m-%d %H:%M:%S')
 if [ "$id" = "$own" ]; then
     since=$(field since)
 elif [ -n "$id" ]; then
-    # Whoever holds it is told apart from whoever had it: `keep` of another id has been overtaken in any case.
+    # The present holder is not the one of before: `keep` with another id has lost the lease in any case.
     case $act in
         take) [ "$age" -ge "$ttl" ] || [ "$id" = "$over" ] || taken=yes ;;
         *) taken=yes ;;

@@ -46,7 +46,7 @@ signature() { # what is on a disk: blkid says 2 for nothing, and also for a disk
         *) echo unknown ;;
     esac
 }
-lacks_module() { # only where that can be told: not in a container, whose kernel is another machine's
+lacks_module() { # only where that is known: not in a container, whose kernel is another machine's
     if has "/sys/module/$1" || ! has "/lib/modules/$(uname -r)/modules.dep"; then return 1; fi
     command -v modprobe >/dev/null && ! modprobe -n -q "$1" 2>/dev/null
 }
@@ -128,7 +128,7 @@ fi
 echo "unit $server $(unit "$server")"
 echo "unit $agent $(unit "$agent")"
 
-# What is there of this distribution, whoever put it there; and of others.
+# What is there of this distribution, also where kbootstrap did not install it; and of others.
 for path in "$binary" "$config" "$etcd" "$data/agent"; do
     if has "$path"; then echo "trace $path"; fi
 done

@@ -112,20 +112,21 @@ class NodeFacts:
     """One machine as `gather` found it. Holds no secret.
 
     Sizes are MiB. `time` (UTC) is its clock at that moment, `clock_skew` the node's clock minus ours, in
-    seconds; one second means nothing. `cgroup_memory`: whether the kernel can limit memory. `files` has
-    the sha256 of every file of ours that is there, `texts` the content of those that begin with our header.
-    `claimed` is the cluster that our stamp names; `traces` are paths of this distribution that exist, whoever
-    made them; `others` names Kubernetes installations of another kind. `cluster_id` (servers) and `token_ca`
-    (what the node joins with) are the public CA hash inside `K10` tokens. `join` is the join drop-in:
-    `INITIAL`, a URL, or None. `restart_pending`: configuration was changed while the service ran, and it has
-    not restarted since. `removed_from_etcd`: kbootstrap was about to remove this server from etcd; whether it
-    was removed, the API knows. `volumes` are the extra volumes of the spec, by name. `restoring` is the mark
-    of a restore that has not finished. `lease` is the run that changes the cluster. `certificates` are those
-    of the server's and the agent's TLS folders, each file's own. `snapshot` is the newest of etcd on its
-    disk. `tokens` identifies its tokens. Of the distribution's requirements, `programs` are those in the
-    search path of services, `cgroups` the controllers of version 2, each None where that is not known;
-    `lacking_modules` are modules that the kernel certainly lacks; `mounts` has, by folder, those of the mount
-    options `ro` and `noexec` that its file system has. `listening` are TCP ports that a program listens on.
+    seconds; one second means nothing. `cgroup_memory`: whether the kernel can limit memory. `files` has the
+    sha256 of every file of ours that is there, `texts` the content of those that begin with our header.
+    `claimed` is the cluster that our stamp names; `traces` are existing paths of this distribution, from any
+    installation; `others` names Kubernetes installations of another kind. `cluster_id` (servers) and
+    `token_ca` (what the node joins with) are the public CA hash inside `K10` tokens. `join` is the join
+    drop-in: `INITIAL`, a URL, or None. `restart_pending`: configuration was changed while the service ran,
+    and it has not restarted since. `removed_from_etcd`: kbootstrap was about to remove this server from etcd;
+    whether it was removed, the API knows. `volumes` are the extra volumes of the spec, by name. `restoring`
+    is the mark of a restore that has not finished. `lease` is the run that changes the cluster.
+    `certificates` are those of the server's and the agent's TLS folders, each file's own. `snapshot` is the
+    newest of etcd on its disk. `tokens` identifies its tokens. Of the distribution's requirements, `programs`
+    are those in the search path of services, `cgroups` the controllers of version 2, each None where that is
+    not known; `lacking_modules` are modules that the kernel certainly lacks; `mounts` has, by folder, those
+    of the mount options `ro` and `noexec` that its file system has. `listening` are TCP ports that a program
+    listens on.
     """
 
     name: str
@@ -252,8 +253,8 @@ class Wanted:
     already, by name, and may be empty: then an artifact on a node is judged by its version alone.
     `additions` are the infrastructure's; `good` the marks of a Secret of theirs that needs nothing.
     `private` are files of servers with secrets, content by path: they stand in no plan. `machines` are those
-    that the cluster is to remember, by node name; none where the infrastructure knows them. `bundled` tells
-    of each architecture whose artifacts are on this machine whether they bring programs of their own, as the
+    that the cluster is to remember, by node name; none where the infrastructure knows them. `bundled` says
+    for each architecture whose artifacts are on this machine whether they bring programs of their own, as the
     vendor's do; builds from source do not.
     """
 
