@@ -8,18 +8,45 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kbootstrap.cluster.api import Api, ApiUnavailable
-from kbootstrap.cluster.state.model import ApiNode, Wanted
+from kbootstrap.cluster.converge.converge import converge
+from kbootstrap.cluster.converge.secrets import MakeSecret
+from kbootstrap.cluster.state.model import ApiNode, LocalFile, Wanted
 from kbootstrap.cluster.state.pods import Pod
+from kbootstrap.cluster.steps.plan import Plan
+from kbootstrap.core.events import Event
+from kbootstrap.core.redact import Redactor
 from kbootstrap.distros.additions import SecretContent
 from kbootstrap.hosts.fake import Answer, FakeHost, Run, output
 from kbootstrap.inventory.model import Endpoint
 from kbootstrap.spec.model import Taint
-from tests.cluster.world import CA
+from tests.cluster.world import CA, EXTERNAL
 
 SERVER_TOKEN = f"K10{CA}::server:5e11e75e11e75e11e7"
 AGENT_TOKEN = f"K10{CA}::node:a9e47a9e47a9e47a9e47"
 RAW_AGENT = "a9e47a9e47a9e47a9e47"
 KUBECONFIG = "apiVersion: v1\nclient-key-data: c2VjcmV0IGtleSBvZiB0aGUgYWRtaW4=\n"
+
+
+async def carry_out(
+    machines: Machines,
+    plan: Plan,
+    local: Mapping[str, LocalFile],
+    events: list[Event] | None = None,
+    redactor: Redactor | None = None,
+    make_secret: MakeSecret | None = None,
+) -> str:
+    """Carry out a plan on the machines; return what `converge` returns."""
+    return await converge(
+        plan,
+        machines.plan,
+        machines.hosts,
+        artifacts=local,
+        external=EXTERNAL,
+        redactor=redactor or Redactor(),
+        emit=(events if events is not None else []).append,
+        connect=machines.connect,
+        make_secret=make_secret,
+    )
 
 
 @dataclass

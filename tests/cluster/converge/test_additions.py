@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from kbootstrap.cluster.converge import readiness
-from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.desired import wanted
 from kbootstrap.cluster.state.model import LocalFile, Wanted
@@ -17,12 +16,11 @@ from kbootstrap.cluster.steps.api import GiveSecret, WaitKnown
 from kbootstrap.cluster.steps.base import Step
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import DeadlinePassed
-from kbootstrap.core.redact import Redactor
 from kbootstrap.distros import find
 from kbootstrap.distros.additions import UNINITIALIZED, Additions, SecretContent
 from kbootstrap.inventory.model import Inventory
 from kbootstrap.spec.model import Taint
-from tests.cluster.machines import Machines
+from tests.cluster.machines import Machines, carry_out
 from tests.cluster.world import EXTERNAL, INTERNAL, api, facts, running
 from tests.distros.samples import cluster, nodes
 
@@ -120,19 +118,6 @@ class Cloud:
         return SecretContent("new", {"cloud.conf": "it"})
 
 
-async def carry_out(machines: Machines, plan: Plan, cloud: Cloud, local: dict[str, LocalFile]) -> None:
-    await converge(
-        plan,
-        machines.plan,
-        machines.hosts,
-        artifacts=local,
-        external=EXTERNAL,
-        redactor=Redactor(),
-        connect=machines.connect,
-        make_secret=cloud,
-    )
-
-
 @pytest.fixture
 def local(tmp_path: Path) -> dict[str, LocalFile]:
     names = ("k3s", "k3s-airgap-images-amd64.tar.zst", "controller-v1.32.0-amd64.tar.zst")
@@ -143,7 +128,7 @@ def local(tmp_path: Path) -> dict[str, LocalFile]:
 
 async def test_the_secret_is_written_once_the_first_server_serves(local: dict[str, LocalFile]) -> None:
     machines, cloud = Machines(desired(3, 1)), Cloud()
-    await carry_out(machines, plan_of(machines.plan, {"*": {}}), cloud, local)
+    await carry_out(machines, plan_of(machines.plan, {"*": {}}), local, make_secret=cloud)
     log = machines.log
     assert log.index(f"serving {SERVER}") < log.index("secret cloud-config") < log.index(f"start {AGENT}")
     assert machines.secrets["cloud-config"].data == {"cloud.conf": "it"}
@@ -154,7 +139,9 @@ async def test_the_secret_is_written_once_the_first_server_serves(local: dict[st
 async def test_pods_start_again_where_a_secret_is_replaced(local: dict[str, LocalFile]) -> None:
     machines, cloud = Machines(desired()), Cloud()
     machines.secrets["cloud-config"] = SecretContent("m0", {})
-    await carry_out(machines, plan_of(machines.plan, {"*": {"is": "running"}}, "m0"), cloud, local)
+    await carry_out(
+        machines, plan_of(machines.plan, {"*": {"is": "running"}}, "m0"), local, make_secret=cloud
+    )
     assert machines.secrets["cloud-config"].mark == "new"
     assert machines.log[-2:] == ["delete pods reads=it", "close"]
 
@@ -167,7 +154,7 @@ async def test_a_secret_that_turns_out_to_be_good_is_left_alone(local: dict[str,
     assert kinds(plan, SERVER, GiveSecret) == ["GiveSecret"]
     for name in (SERVER, AGENT):
         machines._begin("start", name)
-    await carry_out(machines, plan, cloud, local)
+    await carry_out(machines, plan, local, make_secret=cloud)
     assert cloud.made == 0
 
 
@@ -177,7 +164,7 @@ async def test_a_controller_that_never_comes(
     monkeypatch.setattr(readiness, "KNOWN", 0.3)
     machines, cloud = Machines(desired(), taints=(UNKNOWN,)), Cloud()
     with pytest.raises(DeadlinePassed) as caught:
-        await carry_out(machines, plan_of(machines.plan, {"*": {}}), cloud, local)
+        await carry_out(machines, plan_of(machines.plan, {"*": {}}), local, make_secret=cloud)
     assert caught.value.code == "KB0826"
     assert "kubectl -n kube-system" in (caught.value.hint or "")
     assert "logs daemonset/controller" in (caught.value.hint or "")

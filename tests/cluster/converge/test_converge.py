@@ -10,7 +10,6 @@ import pytest
 
 from kbootstrap.cluster import deadlines
 from kbootstrap.cluster.converge import node_actions, readiness, watch
-from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.state.model import LocalFile, Wanted
 from kbootstrap.cluster.steps.files import StageFile
@@ -22,8 +21,8 @@ from kbootstrap.core.redact import Redactor
 from kbootstrap.distros.k3s import K3s
 from kbootstrap.hosts.fake import Drop, FakeHost, Hang, Put, Run, output
 from kbootstrap.hosts.model import Output
-from tests.cluster.machines import AGENT_TOKEN, KUBECONFIG, RAW_AGENT, SERVER_TOKEN, Machines
-from tests.cluster.world import EXTERNAL, api, desired, facts
+from tests.cluster.machines import AGENT_TOKEN, KUBECONFIG, RAW_AGENT, SERVER_TOKEN, Machines, carry_out
+from tests.cluster.world import api, desired, facts
 
 S1, S2, S3 = (f"local-control-plane-{i}" for i in (1, 2, 3))
 A1, A2 = (f"local-default-{i}" for i in (1, 2))
@@ -48,25 +47,6 @@ def local(tmp_path: Path) -> dict[str, LocalFile]:
 
 def plan_of(wanted: Wanted, states: Mapping[str, Any], seen: Mapping[str, Any] | None = None) -> Plan:
     return decide(wanted, facts(wanted, states), api(wanted, seen))
-
-
-async def carry_out(
-    machines: Machines,
-    plan: Plan,
-    local: Mapping[str, LocalFile],
-    events: list[Event] | None = None,
-    redactor: Redactor | None = None,
-) -> str:
-    return await converge(
-        plan,
-        machines.plan,
-        machines.hosts,
-        artifacts=local,
-        external=EXTERNAL,
-        redactor=redactor or Redactor(),
-        emit=(events if events is not None else []).append,
-        connect=machines.connect,
-    )
 
 
 async def test_a_new_cluster(local: dict[str, LocalFile]) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from kbootstrap.cluster.converge import readiness
-from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.converge.crash_loop import CrashLoop
 from kbootstrap.cluster.deadlines import FAILURES, STEADY
 from kbootstrap.cluster.decide.decide import decide
@@ -18,10 +17,9 @@ from kbootstrap.cluster.state.model import ApiNode, LocalFile, NodeFacts, UnitSt
 from kbootstrap.cluster.steps.membership import WaitReady
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import InstallFailed
-from kbootstrap.core.redact import Redactor
 from kbootstrap.hosts.fake import Answer, Run, output
-from tests.cluster.machines import Machines
-from tests.cluster.world import ACTIVE, EXTERNAL, api, desired, facts, running
+from tests.cluster.machines import Machines, carry_out
+from tests.cluster.world import ACTIVE, api, desired, facts, running
 
 S1, A1 = "local-control-plane-1", "local-default-1"
 JOURNAL = 'failed to set up masquerading: exec: "iptables": executable file not found in $PATH'
@@ -107,17 +105,9 @@ def restarts(begin: int) -> Iterator[str]:
         yield f"NRestarts={number}\nActiveState=activating\nSubState=auto-restart\n"
 
 
-async def carry_out(machines: Machines, plan: Plan, local: dict[str, LocalFile]) -> InstallFailed:
+async def failure(machines: Machines, plan: Plan, local: dict[str, LocalFile]) -> InstallFailed:
     with pytest.raises(InstallFailed) as caught:
-        await converge(
-            plan,
-            machines.plan,
-            machines.hosts,
-            artifacts=local,
-            external=EXTERNAL,
-            redactor=Redactor(),
-            connect=machines.connect,
-        )
+        await carry_out(machines, plan, local)
     return caught.value
 
 
@@ -143,7 +133,7 @@ async def test_a_new_node_ends_the_wait(
         failing=name,
         said=restarts(0),
     )
-    error = await carry_out(machines, decide(machines.plan, facts(machines.plan, {"*": {}})), local)
+    error = await failure(machines, decide(machines.plan, facts(machines.plan, {"*": {}})), local)
     assert (error.code, error.host) == ("KB0814", name)
     assert "is crash-looping" in error.message
     assert "iptables is not installed" in error.message
@@ -161,7 +151,7 @@ async def test_a_server_whose_starts_all_take_long(
         said=restarts(0),
         journal={S1: "no quorum"},
     )
-    error = await carry_out(machines, decide(machines.plan, facts(machines.plan, {"*": {}})), local)
+    error = await failure(machines, decide(machines.plan, facts(machines.plan, {"*": {}})), local)
     assert (error.code, error.host, error.detail) == ("KB0814", S1, "no quorum")
     assert machines.log.count(f"serving {S1}") == FAILURES + 1
 
@@ -188,7 +178,7 @@ async def test_the_next_apply_ends_at_once(
     (step,) = plan.steps[name]
     assert isinstance(step, WaitReady)
     assert step.looping
-    error = await carry_out(machines, plan, local)
+    error = await failure(machines, plan, local)
     assert (error.code, error.host) == ("KB0814", name)
     assert "restarted it 59 times" in error.message
 
@@ -200,15 +190,7 @@ async def test_one_that_was_mended_goes_on(
     monkeypatch.setattr("kbootstrap.cluster.converge.crash_loop.STEADY", 0.1)
     steady = iter(["NRestarts=59\nActiveState=active\nSubState=running\n"] * 1000)
     machines = Failing(desired(1, 1), failing=A1, said=steady)
-    await converge(
-        looping(machines, A1),
-        machines.plan,
-        machines.hosts,
-        artifacts=local,
-        external=EXTERNAL,
-        redactor=Redactor(),
-        connect=machines.connect,
-    )
+    await carry_out(machines, looping(machines, A1), local)
 
 
 @pytest.mark.parametrize(("begin", "code"), [(0, "KB0817"), (2, "KB0814")])
@@ -227,7 +209,7 @@ async def test_a_silent_api_of_a_server_that_fails(
     )
     monkeypatch.setattr(readiness, "RESTARTS", 0.0)
     machines.silent = True
-    error = await carry_out(machines, plan, local)
+    error = await failure(machines, plan, local)
     assert error.code == code
 
 

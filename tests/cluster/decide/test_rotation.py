@@ -13,7 +13,6 @@ import pytest
 
 from kbootstrap.cluster.converge import node_actions, watch
 from kbootstrap.cluster.converge import rotation as renewing
-from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.converge.tokens import NEXT, StagedTokens, Tokens
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.rotation import begin, pending, renewal
@@ -25,8 +24,8 @@ from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros import find
 from kbootstrap.hosts.fake import Answer, FakeHost, Put, Run, output
-from tests.cluster.machines import AGENT_TOKEN, RAW_AGENT, SERVER_TOKEN, Machines
-from tests.cluster.world import CA, EXTERNAL, api, desired, running
+from tests.cluster.machines import AGENT_TOKEN, RAW_AGENT, SERVER_TOKEN, Machines, carry_out
+from tests.cluster.world import CA, api, desired, running
 
 S1, S2, S3 = (f"local-control-plane-{i}" for i in (1, 2, 3))
 A1, A2 = (f"local-default-{i}" for i in (1, 2))
@@ -196,18 +195,6 @@ def machines(wanted: Wanted, *, ended: frozenset[str] = frozenset()) -> Machines
     return found
 
 
-async def carry_out(found: Machines, plan: Plan) -> str:
-    return await converge(
-        plan,
-        found.plan,
-        found.hosts,
-        artifacts={},
-        external=EXTERNAL,
-        redactor=Redactor(),
-        connect=found.connect,
-    )
-
-
 async def gone_on_with(*ended: str) -> Machines:
     """Go on with a rotation that the first server had activated when the others failed with the old token.
 
@@ -220,7 +207,7 @@ async def gone_on_with(*ended: str) -> Machines:
         facts[name] = replace(facts[name], units={"k3s.service": FAILING})
     for host in found.hosts.values():
         host.files[NEXT] = staged().text().encode()
-    await carry_out(found, decide(wanted, facts, api(wanted, {"*": {}})))
+    await carry_out(found, decide(wanted, facts, api(wanted, {"*": {}})), {})
     return found
 
 
@@ -229,7 +216,7 @@ async def test_servers_go_one_after_the_other_and_agents_last() -> None:
     found = machines(wanted)
     facts = facts_of(wanted, {S1: LAID, S2: LAID, S3: BEFORE})
     found.hosts[S1].files[NEXT] = found.hosts[S2].files[NEXT] = staged().text().encode()
-    await carry_out(found, decide(wanted, facts, api(wanted, {"*": {}})))
+    await carry_out(found, decide(wanted, facts, api(wanted, {"*": {}})), {})
     log = [line for line in found.log if line.split()[0] in {"activate", "restart", "serving", "keep"}]
     turn = [[f"restart {n}", f"serving {n}", f"keep {n}"] for n in (S1, S2, S3)]
     assert log == [f"activate {S1}", *turn[0], *turn[1], *turn[2], f"restart {A1}"]
@@ -255,7 +242,7 @@ async def test_a_server_that_refuses_changes_nothing_else() -> None:
     found.hosts[S1] = FakeHost(S1, refuse)
     plan = decide(wanted, facts_of(wanted, {S1: LAID, S2: LAID}), api(wanted, {"*": {}}))
     with pytest.raises(InstallFailed) as caught:
-        await carry_out(found, plan)
+        await carry_out(found, plan, {})
     assert caught.value.code == "KB0886"
     assert caught.value.detail == "etcd has no leader"
     assert not any("restart" in line for line in found.log)
@@ -292,7 +279,7 @@ async def test_the_kubeconfig_is_read_after_certificates_were_made_anew() -> Non
         return found.answer(call)
 
     found.hosts[S1] = FakeHost(S1, newer)
-    assert await carry_out(found, renewal(wanted, facts, None, (S1,))) == "new"
+    assert await carry_out(found, renewal(wanted, facts, None, (S1,)), {}) == "new"
     log = [line for line in found.log if not line.startswith(("connect", "close"))]
     assert log == [f"renew {S1}", f"restart {S1}", f"serving {S1}", f"renew {A1}", f"restart {A1}"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +9,15 @@ import pytest
 import zstandard
 
 from kbootstrap.cluster.converge import drain, node_actions, readiness, watch
-from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.removal import Removal
 from kbootstrap.cluster.state.model import LocalFile
 from kbootstrap.cluster.state.pods import Owner, Pod
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import DeadlinePassed, KbootstrapError
-from kbootstrap.core.redact import Redactor
 from kbootstrap.hosts.fake import Answer, FakeHost, Run
-from tests.cluster.machines import Machines
-from tests.cluster.world import EXTERNAL, api, desired, facts
+from tests.cluster.machines import Machines, carry_out
+from tests.cluster.world import api, desired, facts
 
 OLD, NEW = "v1.31.0+k3s1", "v1.32.0+k3s1"
 S1, S2, S3 = (f"local-control-plane-{i}" for i in (1, 2, 3))
@@ -118,18 +115,6 @@ def test_not_together_with_other_machines_nor_in_the_dark() -> None:
     both = decide(wanted, there, seen, removal=Removal({}, {A1: "agent"}))
     assert [problem.code for problem in both.diagnostics] == ["KB0856"]
     assert [problem.code for problem in decide(wanted, there, None).diagnostics] == ["KB0857"]
-
-
-async def carry_out(machines: Machines, plan: Plan, local: Mapping[str, LocalFile]) -> None:
-    await converge(
-        plan,
-        machines.plan,
-        machines.hosts,
-        artifacts=local,
-        external=EXTERNAL,
-        redactor=Redactor(),
-        connect=machines.connect,
-    )
 
 
 def machines_of(servers: int, agents: int) -> Machines:
