@@ -10,7 +10,6 @@ from kbootstrap.core.events import Emit
 from kbootstrap.core.process import Runner
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.workspace import ClusterSpace
-from kbootstrap.spec import topology
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster, Node, Spec
 
@@ -42,8 +41,3 @@ class ProviderContext(ClusterDefinition):
     space: ClusterSpace
     redactor: Redactor
     emit: Emit
-
-
-def define(spec: Spec, cluster: Cluster, lock: Lock) -> ClusterDefinition:
-    """Return the definition of a cluster. Raises ValueError if the lock has no addresses for its pools."""
-    return ClusterDefinition(spec, cluster, lock, topology.nodes(cluster, lock))

@@ -29,7 +29,7 @@ from kbootstrap.core.workspace import Workspace
 from kbootstrap.inventory.contract import joined
 from kbootstrap.inventory.model import Machine
 from kbootstrap.providers import find
-from kbootstrap.providers.context import ProviderContext, define
+from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.model import OrphanPhase
 from kbootstrap.render.tree import assemble, read_modules
 from kbootstrap.render.write import write
@@ -39,6 +39,7 @@ from kbootstrap.spec.model import Cluster, Spec
 from tests.e2e import ranges
 from tests.e2e.lab import LONG, SHORT, need, program
 from tests.e2e.specs import NETWORK
+from tests.providers.contexts import define
 
 LOCAL = find("local")
 FIRST = ("docker", "tofu")

@@ -20,7 +20,6 @@ from kbootstrap.plans.build import ClusterFindings, entry
 from kbootstrap.plans.checks import replaced_nodes
 from kbootstrap.plans.model import PlanDocument
 from kbootstrap.providers import find as find_provider
-from kbootstrap.providers.context import define
 from kbootstrap.render.provenance import Provenance
 from kbootstrap.render.tree import assemble, read_modules
 from kbootstrap.spec.load import load_text
@@ -28,6 +27,7 @@ from kbootstrap.spec.lock import Lock, allocate
 from kbootstrap.spec.pins import ImagePin
 from kbootstrap.spec.topology import nodes
 from kbootstrap.tofu.plan import summarise
+from tests.providers.contexts import define
 
 SPEC = """\
 apiVersion: kbootstrap/v1alpha1

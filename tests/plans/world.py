@@ -24,7 +24,6 @@ from kbootstrap.plans.build import ClusterFindings, entry
 from kbootstrap.plans.checks import machines_made, replaced_nodes
 from kbootstrap.plans.model import PlanDocument
 from kbootstrap.providers import find as find_provider
-from kbootstrap.providers.context import define
 from kbootstrap.render.model import RenderedRoot
 from kbootstrap.render.provenance import Provenance
 from kbootstrap.render.tree import assemble, read_modules
@@ -35,6 +34,7 @@ from kbootstrap.spec.topology import nodes
 from kbootstrap.tofu.plan import summarise
 from tests.cluster.world import api, running
 from tests.plans.changes import BASE
+from tests.providers.contexts import define
 
 RECORDED = Path(__file__).parent / "recorded"
 PATH = Path("shop.yaml")

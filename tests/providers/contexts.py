@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kbootstrap.providers.context import ProviderContext, define
+from kbootstrap.providers.context import ClusterDefinition, ProviderContext
+from kbootstrap.spec import topology
 from kbootstrap.spec.lock import Lock, allocate
 from kbootstrap.spec.model import Cluster, Spec
+
+
+def define(spec: Spec, cluster: Cluster, lock: Lock) -> ClusterDefinition:
+    """Return the definition of a cluster. Raises ValueError if the lock has no addresses for its pools."""
+    return ClusterDefinition(spec, cluster, lock, topology.nodes(cluster, lock))
 
 
 def of(

@@ -39,10 +39,9 @@ class Subject:
         return [node.name for node in self.context.nodes]
 
 
-def contract(context: ProviderContext, **more: object) -> dict[str, Any]:
-    """The output contract of a cluster whose machines all exist."""
-    host = {"host": "10.0.0.10", "port": 6443}
-    nodes = {
+def output_nodes(context: ProviderContext) -> dict[str, dict[str, Any]]:
+    """The nodes of the output contract, of a cluster whose machines all exist."""
+    return {
         node.name: {
             "role": node.role,
             "pool": node.pool,
@@ -51,8 +50,20 @@ def contract(context: ProviderContext, **more: object) -> dict[str, Any]:
         }
         for node in context.nodes
     }
+
+
+def contract(context: ProviderContext, **more: object) -> dict[str, Any]:
+    """The output contract of a cluster whose machines all exist."""
+    host = {"host": "10.0.0.10", "port": 6443}
     own = {"spec": context.spec.name, "cluster": context.cluster.name}
-    return {"kbootstrap": {**own, "endpoint": {"internal": host, "external": host}, "nodes": nodes, **more}}
+    return {
+        "kbootstrap": {
+            **own,
+            "endpoint": {"internal": host, "external": host},
+            "nodes": output_nodes(context),
+            **more,
+        }
+    }
 
 
 Making = Callable[[Path], AbstractContextManager[Subject]]

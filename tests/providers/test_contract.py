@@ -18,13 +18,13 @@ from kbootstrap.core.diagnostics import errors
 from kbootstrap.core.errors import HostUnreachable
 from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.providers import find, names
-from kbootstrap.providers.context import define
 from kbootstrap.providers.model import OrphanPhase, Provider, Provisioning
 from kbootstrap.render.address import key
 from kbootstrap.spec.load import load
 from kbootstrap.spec.lock import allocate
 from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.spec.topology import nodes
+from tests.providers.contexts import define
 from tests.providers.subject import Subject, subjects
 from tests.render.trees import pinned
 from tests.specs import SPECS

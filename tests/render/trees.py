@@ -13,7 +13,6 @@ from kbootstrap.core import resources
 from kbootstrap.distros.additions import NOTHING
 from kbootstrap.distros.model import NodeFile
 from kbootstrap.inventory.certificate import certificate_names
-from kbootstrap.providers.context import define
 from kbootstrap.providers.model import Provider
 from kbootstrap.render.model import RenderedRoot, RenderedTree
 from kbootstrap.render.tree import assemble, read_modules
@@ -23,6 +22,7 @@ from kbootstrap.spec.lockfile import load as load_lock
 from kbootstrap.spec.model import Spec
 from kbootstrap.spec.pins import ImagePin
 from kbootstrap.spec.topology import nodes
+from tests.providers.contexts import define
 from tests.specs import SPECS
 
 

@@ -18,6 +18,7 @@ from kbootstrap.providers.context import ProviderContext
 from tests.providers.contexts import of
 from tests.providers.openstack.cloud import openstack
 from tests.providers.openstack.conftest import provider_context
+from tests.providers.subject import output_nodes
 
 BALANCER = "api-1234.eu-west-2.lbu.example.net"
 INSIDE = "internal-api-1234.eu-west-2.lbu.example.net"
@@ -42,15 +43,7 @@ def made(context: ProviderContext, internal: str, external: str, **more: object)
             "internal": {"host": internal, "port": 6443},
             "external": {"host": external, "port": 6443},
         },
-        "nodes": {
-            node.name: {
-                "role": node.role,
-                "pool": node.pool,
-                "address": str(node.address),
-                "instance": f"id-{node.name}",
-            }
-            for node in context.nodes
-        },
+        "nodes": output_nodes(context),
         **more,
     }
 

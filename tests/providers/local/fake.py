@@ -12,11 +12,12 @@ from kbootstrap.core.events import Event, nowhere
 from kbootstrap.core.process import Finished, OnLine, Runner
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.workspace import Workspace
-from kbootstrap.providers.context import ProviderContext, define
+from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.local.engine import Engine
 from kbootstrap.spec.load import load
 from kbootstrap.spec.lock import Lock, allocate
 from kbootstrap.spec.model import Spec
+from tests.providers.contexts import define
 
 Answer = str | tuple[int, str] | Callable[[tuple[str, ...]], str | tuple[int, str]]
 

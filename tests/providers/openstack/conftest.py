@@ -9,8 +9,9 @@ from kbootstrap.core.events import nowhere
 from kbootstrap.core.process import LocalRunner
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.workspace import Workspace
-from kbootstrap.providers.context import ProviderContext, define
+from kbootstrap.providers.context import ProviderContext
 from kbootstrap.spec.lock import Lock, allocate
+from tests.providers.contexts import define
 from tests.providers.openstack.cloud import FakeCloud, openstack
 
 

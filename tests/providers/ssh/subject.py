@@ -10,10 +10,11 @@ from kbootstrap.core.events import nowhere
 from kbootstrap.core.process import LocalRunner
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.workspace import Workspace
-from kbootstrap.providers.context import ProviderContext, define
+from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.ssh import PROVIDER
 from kbootstrap.spec.load import load
 from kbootstrap.spec.lock import Lock
+from tests.providers.contexts import define
 from tests.providers.subject import Subject
 
 

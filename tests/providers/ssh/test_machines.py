@@ -16,10 +16,11 @@ from kbootstrap.core.workspace import Workspace
 from kbootstrap.hosts.known_hosts import KnownHosts, Pin
 from kbootstrap.hosts.pinning import expect
 from kbootstrap.inventory.model import Inventory
-from kbootstrap.providers.context import ProviderContext, define
+from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.ssh.machines import inventory, outputs
 from kbootstrap.spec.load import load
 from kbootstrap.spec.lock import Lock
+from tests.providers.contexts import define
 
 
 def key() -> str:
