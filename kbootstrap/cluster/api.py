@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from kbootstrap import distros
 from kbootstrap.cluster.deadlines import API, DELETING, OBSERVE, POLL, REQUEST
 from kbootstrap.cluster.decide.host_record import read_record
+from kbootstrap.cluster.state.api_facts import ApiFacts, ApiNode
 from kbootstrap.cluster.state.labels import ANNOTATION, LEAVING
-from kbootstrap.cluster.state.model import ApiFacts, ApiNode
 from kbootstrap.cluster.state.pods import Pod, read_pod
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.distros.additions import SECRET_NAMESPACE, SecretContent

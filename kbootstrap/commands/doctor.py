@@ -15,7 +15,8 @@ from kbootstrap.cluster.decide.desired import wanted
 from kbootstrap.cluster.decide.preflight import clock, preflight, programs
 from kbootstrap.cluster.decide.refusals import foreign
 from kbootstrap.cluster.observe.facts import gather
-from kbootstrap.cluster.state.model import NodeFacts, Wanted, WantedNode
+from kbootstrap.cluster.state.node_facts import NodeFacts
+from kbootstrap.cluster.state.wanted import Wanted, WantedNode
 from kbootstrap.core.diagnostics import Severity
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.core.programs import kubectl

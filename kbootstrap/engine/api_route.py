@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from kbootstrap.cluster.decide.removal import Removal
-from kbootstrap.cluster.state.model import NodeFacts
+from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.engine.context import Context
 from kbootstrap.inventory.model import Endpoint, Inventory, SshTarget
 from kbootstrap.render.root import API_PORT

@@ -10,7 +10,7 @@ from kbootstrap.artifacts.obtain import obtain
 from kbootstrap.artifacts.source.built_images import obtain_image
 from kbootstrap.artifacts.source.recipe import built_image
 from kbootstrap.cluster.converge.converge import converge
-from kbootstrap.cluster.state.model import LocalFile
+from kbootstrap.cluster.state.wanted import LocalFile
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.events import phase
 from kbootstrap.distros.additions import SecretContent

@@ -17,7 +17,9 @@ from kbootstrap.cluster.decide.removal import NO_REMOVALS, Removal
 from kbootstrap.cluster.observe.credentials import fetch_kubeconfig
 from kbootstrap.cluster.observe.facts import gather
 from kbootstrap.cluster.snapshots.settings import private_files
-from kbootstrap.cluster.state.model import ApiFacts, NodeFacts, Wanted
+from kbootstrap.cluster.state.api_facts import ApiFacts
+from kbootstrap.cluster.state.node_facts import NodeFacts
+from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import CredentialsRefused, HostUnreachable, KbootstrapError
 from kbootstrap.core.events import Event, Status, Type, phase

@@ -10,7 +10,10 @@ from typing import Any
 from kbootstrap.cluster.decide.host_record import removed_hosts
 from kbootstrap.cluster.decide.removal import Removal
 from kbootstrap.cluster.observe.facts import gather
-from kbootstrap.cluster.state.model import ApiFacts, NodeFacts, Recorded, Wanted
+from kbootstrap.cluster.state.api_facts import ApiFacts
+from kbootstrap.cluster.state.node_facts import NodeFacts
+from kbootstrap.cluster.state.recorded import Recorded
+from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.engine.context import Context
 from kbootstrap.hosts.model import Connector, Host

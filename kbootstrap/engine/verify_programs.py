@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from kbootstrap.cluster.decide.preflight import programs
-from kbootstrap.cluster.state.model import Wanted
+from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.files import StageFile
 from kbootstrap.core.diagnostics import Diagnostic, errors
 from kbootstrap.core.errors import InstallFailed

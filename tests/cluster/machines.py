@@ -10,8 +10,9 @@ from typing import Any
 from kbootstrap.cluster.api import Api, ApiUnavailable
 from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.converge.secrets import MakeSecret
-from kbootstrap.cluster.state.model import ApiNode, LocalFile, Wanted
+from kbootstrap.cluster.state.api_facts import ApiNode
 from kbootstrap.cluster.state.pods import Pod
+from kbootstrap.cluster.state.wanted import LocalFile, Wanted
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.events import Event
 from kbootstrap.core.redact import Redactor

@@ -9,16 +9,10 @@ from ipaddress import IPv4Network
 from typing import Any, Literal
 
 from kbootstrap.cluster.decide.desired import wanted
-from kbootstrap.cluster.state.model import (
-    INITIAL,
-    ApiFacts,
-    ApiNode,
-    Installed,
-    LocalFile,
-    NodeFacts,
-    UnitState,
-    Wanted,
-)
+from kbootstrap.cluster.state.api_facts import ApiFacts, ApiNode
+from kbootstrap.cluster.state.node_facts import INITIAL, Installed, NodeFacts
+from kbootstrap.cluster.state.unit import UnitState
+from kbootstrap.cluster.state.wanted import LocalFile, Wanted
 from kbootstrap.distros import find
 from kbootstrap.inventory.model import Endpoint, Inventory
 from kbootstrap.spec.model import Taint

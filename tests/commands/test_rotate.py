@@ -11,7 +11,7 @@ import pytest
 
 from kbootstrap.cluster.converge.tokens import NEXT, StagedTokens
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.state.model import TokenMarks
+from kbootstrap.cluster.state.node_facts import TokenMarks
 from kbootstrap.commands import rotate
 from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.core.events import nowhere

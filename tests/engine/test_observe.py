@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from kbootstrap.cluster.decide.removal import Removal
-from kbootstrap.cluster.state.model import NodeFacts, UnitState
+from kbootstrap.cluster.state.node_facts import NodeFacts
+from kbootstrap.cluster.state.unit import UnitState
 from kbootstrap.core.errors import HostUnreachable, KbootstrapError
 from kbootstrap.core.events import nowhere
 from kbootstrap.distros.model import Role

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from kbootstrap import distros
-from kbootstrap.cluster.state.model import ApiFacts, ApiNode, Recorded
+from kbootstrap.cluster.state.api_facts import ApiFacts, ApiNode
+from kbootstrap.cluster.state.recorded import Recorded
 from kbootstrap.core.errors import HostUnreachable, KbootstrapError, PrerequisiteMissing
 from kbootstrap.engine.removed_hosts import RemovedHosts, inspect_removed, recorded
 from kbootstrap.hosts.fake import Answer, FakeConnector, Run, output

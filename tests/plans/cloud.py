@@ -12,7 +12,7 @@ from typing import Any
 
 from kbootstrap.cluster.decide.order import order
 from kbootstrap.cluster.decide.removal import Removal
-from kbootstrap.cluster.state.model import WantedNode
+from kbootstrap.cluster.state.wanted import WantedNode
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.resources import terraform_modules
 from kbootstrap.engine.cluster_plan import forbidden

@@ -13,8 +13,9 @@ from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.desired import wanted
 from kbootstrap.cluster.decide.order import Order, order
 from kbootstrap.cluster.decide.removal import Removal
+from kbootstrap.cluster.state.api_facts import ApiNode
 from kbootstrap.cluster.state.labels import ANNOTATION, patch
-from kbootstrap.cluster.state.model import ApiNode, Wanted
+from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.resources import terraform_modules
 from kbootstrap.engine.cluster_plan import forbidden

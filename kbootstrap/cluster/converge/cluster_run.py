@@ -13,8 +13,8 @@ from kbootstrap.cluster.converge.tokens import Tokens
 from kbootstrap.cluster.converge.unpacked import Unpacked
 from kbootstrap.cluster.converge.watch import NodeWatch
 from kbootstrap.cluster.observe.credentials import await_kubeconfig
-from kbootstrap.cluster.state.model import LocalFile, Wanted
 from kbootstrap.cluster.state.pods import Workloads
+from kbootstrap.cluster.state.wanted import LocalFile, Wanted
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.redact import Redactor
 from kbootstrap.hosts.model import Host

@@ -28,7 +28,7 @@ from kbootstrap.cluster.converge.secrets import MakeSecret
 from kbootstrap.cluster.converge.tokens import Tokens
 from kbootstrap.cluster.deadlines import POLL, QUORUM
 from kbootstrap.cluster.observe.credentials import await_kubeconfig
-from kbootstrap.cluster.state.model import LocalFile, Wanted
+from kbootstrap.cluster.state.wanted import LocalFile, Wanted
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.cluster.steps.rotation import RenewCertificates, TokenStep
 from kbootstrap.cluster.steps.service import RestartService, StartService, WaitServing

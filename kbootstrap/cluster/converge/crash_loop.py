@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from kbootstrap.cluster.deadlines import FAILURES, STEADY
-from kbootstrap.cluster.state.model import UnitState
+from kbootstrap.cluster.state.unit import UnitState
 
 
 @dataclass(slots=True)

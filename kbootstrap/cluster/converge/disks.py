@@ -6,7 +6,7 @@ import shlex
 from pathlib import PurePosixPath
 
 from kbootstrap.cluster.deadlines import COMMAND, FORMAT, GROW
-from kbootstrap.cluster.state.model import WantedVolume
+from kbootstrap.cluster.state.wanted import WantedVolume
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.distros.model import NodeFile
 from kbootstrap.hosts.model import Host

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from kbootstrap.cluster.state.model import Wanted
+from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.machine import Claim
 from kbootstrap.cluster.steps.membership import WaitReady
 from kbootstrap.cluster.steps.plan import Plan

@@ -13,7 +13,8 @@ from kbootstrap.cluster.converge.crash_loop import CrashLoop
 from kbootstrap.cluster.deadlines import COMMAND, FAILURES, POLL, ROUND, SERVING, SNAPSHOT, STAGE, STEADY
 from kbootstrap.cluster.observe import journal
 from kbootstrap.cluster.observe.server_command import ask_server, refused
-from kbootstrap.cluster.state.model import LocalFile, Wanted, read_unit
+from kbootstrap.cluster.state.unit import read_unit
+from kbootstrap.cluster.state.wanted import LocalFile, Wanted
 from kbootstrap.cluster.steps.base import Step
 from kbootstrap.cluster.steps.machine import Claim
 from kbootstrap.cluster.steps.service import RestartService

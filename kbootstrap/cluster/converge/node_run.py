@@ -15,7 +15,8 @@ from kbootstrap.cluster.converge.readiness import await_known, await_ready
 from kbootstrap.cluster.converge.secrets import give
 from kbootstrap.cluster.converge.uninstall import uninstall
 from kbootstrap.cluster.decide.host_record import RECORD, entry
-from kbootstrap.cluster.state.model import Recorded, WantedVolume
+from kbootstrap.cluster.state.recorded import Recorded
+from kbootstrap.cluster.state.wanted import WantedVolume
 from kbootstrap.cluster.steps.membership import WaitWorkloads
 from kbootstrap.cluster.steps.run import Secret
 from kbootstrap.distros.model import Artifact, NodeFile

@@ -10,7 +10,7 @@ from kbootstrap.cluster.converge.crash_loop import CrashLoop
 from kbootstrap.cluster.converge.node_actions import NodeActions
 from kbootstrap.cluster.converge.watch import NodeWatch
 from kbootstrap.cluster.deadlines import KNOWN, READY, RESTARTS
-from kbootstrap.cluster.state.model import ApiNode
+from kbootstrap.cluster.state.api_facts import ApiNode
 from kbootstrap.core.errors import DeadlinePassed
 
 _PAUSE = 0.2

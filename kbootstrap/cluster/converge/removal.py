@@ -22,7 +22,7 @@ from kbootstrap.cluster.converge.reporting import StepReporter
 from kbootstrap.cluster.converge.uninstall import uninstall
 from kbootstrap.cluster.converge.watch import NodeWatch
 from kbootstrap.cluster.decide.host_record import RECORD, entry
-from kbootstrap.cluster.state.model import Recorded
+from kbootstrap.cluster.state.recorded import Recorded
 from kbootstrap.cluster.steps.base import RemovalStep
 from kbootstrap.cluster.steps.membership import Uncordon
 from kbootstrap.cluster.steps.removal import Cordon

@@ -10,7 +10,7 @@ from functools import partial
 from kbootstrap.cluster.api import Api, ApiUnavailable, patiently
 from kbootstrap.cluster.deadlines import API, FORGET, JOINED, POLL, RECONCILE
 from kbootstrap.cluster.state import labels
-from kbootstrap.cluster.state.model import ApiNode
+from kbootstrap.cluster.state.api_facts import ApiNode
 from kbootstrap.core.errors import DeadlinePassed
 from kbootstrap.spec.model import Taint
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from kbootstrap.cluster.state.certificates import Certificate, Kind
-from kbootstrap.cluster.state.model import NodeFacts
+from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.core.diagnostics import Diagnostic, Severity
 
 LEAF_WARNING, CA_WARNING = 90, 365

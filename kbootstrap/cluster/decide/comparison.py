@@ -9,8 +9,10 @@ from typing import Literal
 
 from kbootstrap.cluster.decide.certificates import first
 from kbootstrap.cluster.decide.drift import Drift, differences, waits
+from kbootstrap.cluster.state.api_facts import ApiFacts, ApiNode
 from kbootstrap.cluster.state.certificates import Certificate
-from kbootstrap.cluster.state.model import ApiFacts, ApiNode, NodeFacts, Wanted, WantedNode
+from kbootstrap.cluster.state.node_facts import NodeFacts
+from kbootstrap.cluster.state.wanted import Wanted, WantedNode
 from kbootstrap.cluster.steps.base import Step
 from kbootstrap.cluster.steps.plan import Plan
 

@@ -12,7 +12,9 @@ from kbootstrap.cluster.decide.membership import Membership, membership
 from kbootstrap.cluster.decide.removal import NO_REMOVALS, Removal
 from kbootstrap.cluster.decide.rotation import ROTATED, Rotation, rotation
 from kbootstrap.cluster.state import labels
-from kbootstrap.cluster.state.model import INITIAL, ApiFacts, ApiNode, NodeFacts, Wanted, WantedNode
+from kbootstrap.cluster.state.api_facts import ApiFacts, ApiNode
+from kbootstrap.cluster.state.node_facts import INITIAL, NodeFacts
+from kbootstrap.cluster.state.wanted import Wanted, WantedNode
 from kbootstrap.cluster.steps.api import GiveSecret, ReconcileNode, WaitKnown
 from kbootstrap.cluster.steps.base import ConvergeStep
 from kbootstrap.cluster.steps.files import StageFile, SwapFiles, WriteFile, WriteSecret

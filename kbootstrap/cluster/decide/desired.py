@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from kbootstrap.cluster.state.model import LocalFile, Wanted, WantedNode, WantedVolume
+from kbootstrap.cluster.state.wanted import LocalFile, Wanted, WantedNode, WantedVolume
 from kbootstrap.distros.additions import NOTHING, Additions
 from kbootstrap.distros.model import Artifact, Distribution
 from kbootstrap.inventory.model import Inventory, Machine

@@ -12,7 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from kbootstrap.cluster.state.model import ApiFacts, NodeFacts, Recorded, Wanted
+from kbootstrap.cluster.state.api_facts import ApiFacts
+from kbootstrap.cluster.state.node_facts import NodeFacts
+from kbootstrap.cluster.state.recorded import Recorded
+from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.api import NoteHosts
 from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.distros.model import Role

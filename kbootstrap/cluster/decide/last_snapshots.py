@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from kbootstrap.cluster.state.certificates import Certificate
-from kbootstrap.cluster.state.model import NodeFacts
+from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.cluster.state.snapshots import S3, Snapshot, ordered
 from kbootstrap.core.diagnostics import Diagnostic, Severity
 from kbootstrap.spec import cron

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from kbootstrap.cluster.state.model import INITIAL, NodeFacts, Wanted
+from kbootstrap.cluster.state.node_facts import INITIAL, NodeFacts
+from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.core.diagnostics import Diagnostic
 
 

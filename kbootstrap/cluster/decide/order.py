@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from kbootstrap.cluster.decide.removal import Removal
-from kbootstrap.cluster.state.model import WantedNode
+from kbootstrap.cluster.state.wanted import WantedNode
 
 TOGETHER = 4
 """Agents that leave for good at the same time: their pods need room on those that stay."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kbootstrap import distros
-from kbootstrap.cluster.state.model import NodeFacts, WantedNode
+from kbootstrap.cluster.state.node_facts import NodeFacts
+from kbootstrap.cluster.state.wanted import WantedNode
 from kbootstrap.core.diagnostics import Diagnostic, Severity
 from kbootstrap.distros.model import Distribution
 from kbootstrap.distros.requirements import (

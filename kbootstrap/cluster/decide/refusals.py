@@ -6,8 +6,10 @@ import re
 from collections.abc import Collection, Iterator
 
 from kbootstrap import distros
-from kbootstrap.cluster.state.model import ApiFacts, NodeFacts, Wanted, WantedNode
+from kbootstrap.cluster.state.api_facts import ApiFacts
+from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.cluster.state.restore_mark import REHEARSAL, Mark
+from kbootstrap.cluster.state.wanted import Wanted, WantedNode
 from kbootstrap.core.diagnostics import Diagnostic, Severity
 from kbootstrap.distros.model import Role
 

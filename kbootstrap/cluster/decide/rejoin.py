@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from kbootstrap.cluster.state.model import ApiFacts, NodeFacts
+from kbootstrap.cluster.state.api_facts import ApiFacts
+from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.cluster.steps.machine import Clean
 
 

@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from kbootstrap.cluster.state.model import ApiFacts, ApiNode, NodeFacts, Recorded, Wanted
+from kbootstrap.cluster.state.api_facts import ApiFacts, ApiNode
+from kbootstrap.cluster.state.node_facts import NodeFacts
+from kbootstrap.cluster.state.recorded import Recorded
+from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.base import RemovalStep
 from kbootstrap.cluster.steps.membership import ForgetNode
 from kbootstrap.cluster.steps.removal import (

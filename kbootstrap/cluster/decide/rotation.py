@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from kbootstrap.cluster.decide.certificates import first, until
-from kbootstrap.cluster.state.model import NodeFacts, TokenMarks, Wanted
+from kbootstrap.cluster.state.node_facts import NodeFacts, TokenMarks
+from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.base import ConvergeStep
 from kbootstrap.cluster.steps.membership import WaitReady
 from kbootstrap.cluster.steps.plan import Plan

@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterator, Mapping
 
 from kbootstrap.cluster.decide.removal import Removal
-from kbootstrap.cluster.state.model import ApiNode, NodeFacts, Wanted
+from kbootstrap.cluster.state.api_facts import ApiNode
+from kbootstrap.cluster.state.node_facts import NodeFacts
+from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.service import SaveSnapshot
 from kbootstrap.core.diagnostics import Diagnostic
 

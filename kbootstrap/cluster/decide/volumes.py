@@ -10,7 +10,8 @@ import hashlib
 import re
 from collections.abc import Iterator
 
-from kbootstrap.cluster.state.model import NodeFacts, VolumeFacts, WantedNode, WantedVolume
+from kbootstrap.cluster.state.node_facts import NodeFacts, VolumeFacts
+from kbootstrap.cluster.state.wanted import WantedNode, WantedVolume
 from kbootstrap.cluster.steps.volumes import FormatVolume, GrowVolume, MountVolume, VolumeStep
 from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.distros.config import HEADER

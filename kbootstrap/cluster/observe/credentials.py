@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 
 from kbootstrap.cluster.deadlines import API, COMMAND, POLL
-from kbootstrap.cluster.state.model import NodeFacts
+from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.core.errors import InstallFailed, KbootstrapError
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros.model import Distribution

@@ -20,18 +20,11 @@ from kbootstrap.cluster.lock.holder import holding
 from kbootstrap.cluster.lock.lease import TTL
 from kbootstrap.cluster.state import certificates
 from kbootstrap.cluster.state.certificates import Certificate
-from kbootstrap.cluster.state.model import (
-    INITIAL,
-    Installed,
-    NodeFacts,
-    TokenMarks,
-    UnitState,
-    VolumeFacts,
-    WantedVolume,
-    read_unit,
-)
+from kbootstrap.cluster.state.node_facts import INITIAL, Installed, NodeFacts, TokenMarks, VolumeFacts
 from kbootstrap.cluster.state.snapshots import Snapshot
 from kbootstrap.cluster.state.snapshots import parse as parse_snapshots
+from kbootstrap.cluster.state.unit import UnitState, read_unit
+from kbootstrap.cluster.state.wanted import WantedVolume
 from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.errors import InstallFailed, KbootstrapError
 from kbootstrap.distros import requirements as needs

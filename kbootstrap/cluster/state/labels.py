@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kbootstrap.cluster.state.model import ApiNode
+from kbootstrap.cluster.state.api_facts import ApiNode
 from kbootstrap.spec import system_labels
 from kbootstrap.spec.model import Taint
 

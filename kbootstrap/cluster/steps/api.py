@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kbootstrap.cluster.state.model import Recorded
+from kbootstrap.cluster.state.recorded import Recorded
 from kbootstrap.cluster.steps.base import ConvergeStep, Stage, Subject
 from kbootstrap.cluster.steps.run import ConvergeRun
 from kbootstrap.distros.additions import SECRET_NAMESPACE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from kbootstrap.cluster.state.model import Recorded
+from kbootstrap.cluster.state.recorded import Recorded
 from kbootstrap.cluster.steps.base import RemovalStep
 from kbootstrap.cluster.steps.run import RemovalRun
 

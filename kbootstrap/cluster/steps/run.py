@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Literal, Protocol
 
-from kbootstrap.cluster.state.model import Recorded, WantedVolume
+from kbootstrap.cluster.state.recorded import Recorded
+from kbootstrap.cluster.state.wanted import WantedVolume
 from kbootstrap.distros.model import Artifact, NodeFile
 from kbootstrap.spec.model import Taint
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kbootstrap.cluster.state.model import WantedVolume
+from kbootstrap.cluster.state.wanted import WantedVolume
 from kbootstrap.cluster.steps.base import ConvergeStep, Stage, Subject
 from kbootstrap.cluster.steps.run import ConvergeRun
 from kbootstrap.distros.model import NodeFile

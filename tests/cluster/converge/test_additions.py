@@ -11,7 +11,7 @@ import pytest
 from kbootstrap.cluster.converge import readiness
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.desired import wanted
-from kbootstrap.cluster.state.model import LocalFile, Wanted
+from kbootstrap.cluster.state.wanted import LocalFile, Wanted
 from kbootstrap.cluster.steps.api import GiveSecret, WaitKnown
 from kbootstrap.cluster.steps.base import Step
 from kbootstrap.cluster.steps.plan import Plan

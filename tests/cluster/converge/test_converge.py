@@ -11,7 +11,7 @@ import pytest
 from kbootstrap.cluster import deadlines
 from kbootstrap.cluster.converge import node_actions, readiness, watch
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.state.model import LocalFile, Wanted
+from kbootstrap.cluster.state.wanted import LocalFile, Wanted
 from kbootstrap.cluster.steps.files import StageFile
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import DeadlinePassed, HostUnreachable, InstallFailed, PrerequisiteMissing

@@ -13,7 +13,10 @@ from kbootstrap.cluster.converge import readiness
 from kbootstrap.cluster.converge.crash_loop import CrashLoop
 from kbootstrap.cluster.deadlines import FAILURES, STEADY
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.state.model import ApiNode, LocalFile, NodeFacts, UnitState
+from kbootstrap.cluster.state.api_facts import ApiNode
+from kbootstrap.cluster.state.node_facts import NodeFacts
+from kbootstrap.cluster.state.unit import UnitState
+from kbootstrap.cluster.state.wanted import LocalFile
 from kbootstrap.cluster.steps.membership import WaitReady
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import InstallFailed

@@ -13,7 +13,8 @@ import pytest
 from kbootstrap.cluster.converge import disks
 from kbootstrap.cluster.decide import volumes
 from kbootstrap.cluster.observe.facts import parse, script
-from kbootstrap.cluster.state.model import VolumeFacts, WantedVolume
+from kbootstrap.cluster.state.node_facts import VolumeFacts
+from kbootstrap.cluster.state.wanted import WantedVolume
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.distros import find
 from kbootstrap.hosts.fake import Answer, FakeHost, Put, Run, output

@@ -15,7 +15,7 @@ from kbootstrap.cluster.decide.certificates import ending, first, problems, unti
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.observe.facts import parse, script
 from kbootstrap.cluster.state.certificates import Certificate, read
-from kbootstrap.cluster.state.model import NodeFacts
+from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.core.diagnostics import Severity
 from kbootstrap.distros import find
 from tests.cluster.world import api, desired, facts

@@ -9,8 +9,10 @@ import pytest
 from kbootstrap.cluster.decide.comparison import NodeStatus, compare
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.drift import Drift
+from kbootstrap.cluster.state.api_facts import ApiFacts, ApiNode
 from kbootstrap.cluster.state.certificates import Certificate
-from kbootstrap.cluster.state.model import ApiFacts, ApiNode, NodeFacts, Wanted
+from kbootstrap.cluster.state.node_facts import NodeFacts
+from kbootstrap.cluster.state.wanted import Wanted
 from tests.cluster.world import api, desired, facts, running
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)

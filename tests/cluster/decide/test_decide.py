@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.state.model import LocalFile
+from kbootstrap.cluster.state.wanted import LocalFile
 from kbootstrap.cluster.steps.files import WriteFile
 from kbootstrap.cluster.steps.plan import Plan
 from tests.cluster.world import api, desired, facts

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from kbootstrap.cluster.decide.desired import wanted
-from kbootstrap.cluster.state.model import WantedVolume
+from kbootstrap.cluster.state.wanted import WantedVolume
 from kbootstrap.distros import find
 from kbootstrap.inventory.model import Inventory, Machine, SshTarget
 from kbootstrap.spec.model import Volume

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from kbootstrap.cluster.decide.drift import Drift, differences, waits
-from kbootstrap.cluster.state.model import WantedVolume
+from kbootstrap.cluster.state.wanted import WantedVolume
 from kbootstrap.cluster.steps.api import GiveSecret, WaitKnown
 from kbootstrap.cluster.steps.files import StageFile, SwapFiles, WriteFile
 from kbootstrap.cluster.steps.machine import Claim

@@ -13,7 +13,9 @@ from kbootstrap.cluster.converge.removal import NodeRemover
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.host_record import RECORD, entry, read_record, removed_hosts
 from kbootstrap.cluster.decide.removal import Removal
-from kbootstrap.cluster.state.model import ApiFacts, Recorded, Wanted
+from kbootstrap.cluster.state.api_facts import ApiFacts
+from kbootstrap.cluster.state.recorded import Recorded
+from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.api import NoteHosts
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.cluster.steps.removal import GiveBack, LeaveMachine

@@ -12,7 +12,7 @@ import pytest
 from kbootstrap.cluster.decide.last_snapshots import LastSnapshots, judge, problems
 from kbootstrap.cluster.observe.facts import parse, script
 from kbootstrap.cluster.state.certificates import Certificate
-from kbootstrap.cluster.state.model import NodeFacts
+from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.cluster.state.snapshots import Snapshot
 from kbootstrap.core.diagnostics import Severity
 from kbootstrap.distros import find

@@ -17,8 +17,11 @@ from kbootstrap.cluster.converge.tokens import NEXT, StagedTokens, Tokens
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.rotation import begin, pending, renewal
 from kbootstrap.cluster.observe.facts import parse, script
+from kbootstrap.cluster.state.api_facts import ApiNode
 from kbootstrap.cluster.state.certificates import Certificate
-from kbootstrap.cluster.state.model import ApiNode, NodeFacts, TokenMarks, UnitState, Wanted
+from kbootstrap.cluster.state.node_facts import NodeFacts, TokenMarks
+from kbootstrap.cluster.state.unit import UnitState
+from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.redact import Redactor

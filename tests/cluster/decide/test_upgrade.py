@@ -11,8 +11,8 @@ import zstandard
 from kbootstrap.cluster.converge import drain, node_actions, readiness, watch
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.removal import Removal
-from kbootstrap.cluster.state.model import LocalFile
 from kbootstrap.cluster.state.pods import Owner, Pod
+from kbootstrap.cluster.state.wanted import LocalFile
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import DeadlinePassed, KbootstrapError
 from kbootstrap.hosts.fake import Answer, FakeHost, Run

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from kbootstrap.cluster.decide import volumes
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.state.model import VolumeFacts, Wanted, WantedVolume
+from kbootstrap.cluster.state.node_facts import VolumeFacts
+from kbootstrap.cluster.state.wanted import Wanted, WantedVolume
 from kbootstrap.cluster.steps.base import Step
 from kbootstrap.cluster.steps.files import StageFile
 from kbootstrap.cluster.steps.volumes import MountVolume

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kbootstrap.cluster.observe.facts import gather, parse, script
-from kbootstrap.cluster.state.model import INITIAL, NodeFacts, VolumeFacts, WantedVolume
+from kbootstrap.cluster.state.node_facts import INITIAL, NodeFacts, VolumeFacts
+from kbootstrap.cluster.state.wanted import WantedVolume
 from kbootstrap.core.errors import InstallFailed, KbootstrapError
 from kbootstrap.distros import find, names
 from kbootstrap.hosts.fake import FakeHost, Run, output

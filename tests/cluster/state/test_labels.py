@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kbootstrap.cluster.state.api_facts import ApiNode
 from kbootstrap.cluster.state.labels import patch
-from kbootstrap.cluster.state.model import ApiNode
 from kbootstrap.spec.model import Taint
 from tests.cluster.world import taint
 

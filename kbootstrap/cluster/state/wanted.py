@@ -1,0 +1,87 @@
+"""What is wanted of a cluster's nodes: the desired state, as frozen data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kbootstrap.cluster.state.recorded import Recorded
+from kbootstrap.distros.additions import NOTHING, Additions
+from kbootstrap.distros.model import Artifact, Distribution, NodeFile, Role
+from kbootstrap.spec.model import Taint
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """A verified artifact on the operator's machine."""
+
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class WantedVolume:
+    """An extra volume: `id` as the provider gives it, empty while it is not made; `bytes` its size."""
+
+    name: str
+    id: str
+    mount: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class WantedNode:
+    """One node as the spec wants it. `at_once` is how many nodes of its pool may restart together.
+
+    `address` is its machine's, empty while there is none.
+    """
+
+    name: str
+    role: Role
+    pool: str
+    files: tuple[NodeFile, ...]
+    labels: Mapping[str, str]
+    taints: tuple[Taint, ...]
+    at_once: int = 1
+    volumes: tuple[WantedVolume, ...] = ()
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The cluster as the spec wants it. `registration` is the URL that nodes join through.
+
+    `artifacts` are those of the version for each architecture; `local` has those that are on this machine
+    already, by name, and may be empty: then an artifact on a node is judged by its version alone.
+    `additions` are the infrastructure's; `good` the marks of a Secret of theirs that needs nothing.
+    `private` are files of servers with secrets, content by path: they stand in no plan. `machines` are those
+    that the cluster is to remember, by node name; none where the infrastructure knows them. `bundled` says
+    for each architecture whose artifacts are on this machine whether they bring programs of their own, as the
+    vendor's do; builds from source do not.
+    """
+
+    cluster: str
+    version: str
+    registration: str
+    distro: Distribution
+    nodes: tuple[WantedNode, ...]
+    artifacts: Mapping[str, tuple[Artifact, ...]]
+    local: Mapping[str, LocalFile] = field(default_factory=dict)
+    additions: Additions = NOTHING
+    good: frozenset[str] = frozenset()
+    private: Mapping[str, str] = field(default_factory=dict, repr=False)
+    machines: Mapping[str, Recorded] = field(default_factory=dict)
+    bundled: Mapping[str, bool] = field(default_factory=dict)
+
+    @property
+    def servers(self) -> tuple[WantedNode, ...]:
+        """The control-plane nodes, in the order of the spec."""
+        return tuple(node for node in self.nodes if node.role == "server")
+
+    def node(self, name: str) -> WantedNode:
+        """Return the node of that name; KeyError where there is none."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise KeyError(name)
