@@ -31,7 +31,7 @@ ORDER = (
 )
 LEVELS = {name: level for level, names in enumerate(ORDER) for name in names}
 
-# The same inside the cluster room; `api` and `deadlines` are modules.
+# The same inside the cluster room; `deadlines` is a module.
 CLUSTER = (
     ("__init__", "deadlines", "lock"),
     ("state",),

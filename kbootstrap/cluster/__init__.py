@@ -4,8 +4,8 @@ In the order in which a command uses them:
 
     facts   = await gather(hosts, distro)                      observe/facts.py        one round trip per host
     wanted  = wanted(cluster, nodes, inventory, distro, ...)   decide/desired.py       pure
-    api     = connect(kubeconfig, endpoint)                    api.py                  when a server is up
-    seen    = await observe(api)                               api.py                  Node objects as data
+    api     = connect(kubeconfig, endpoint)                    api/http.py             when a server is up
+    seen    = await observe(api)                               api/observe.py          Node objects as data
     plan    = decide(wanted, facts, seen)                      decide/decide.py        pure; the steps
     await converge(plan, wanted, hosts, ...)                   converge/converge.py    carries the plan out
     text    = await fetch_kubeconfig(hosts, facts, distro, …)  observe/credentials.py  the admin kubeconfig

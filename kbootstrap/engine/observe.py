@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kbootstrap.cluster.api import connect as connect_api
-from kbootstrap.cluster.api import observe
+from kbootstrap.cluster.api.http import connect as connect_api
+from kbootstrap.cluster.api.observe import observe
 from kbootstrap.cluster.deadlines import OBSERVE, STARTING
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.desired import wanted

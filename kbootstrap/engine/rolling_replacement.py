@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
-from kbootstrap.cluster.api import Api
-from kbootstrap.cluster.api import connect as connect_api
+from kbootstrap.cluster.api.http import connect as connect_api
+from kbootstrap.cluster.api.model import Api
 from kbootstrap.cluster.converge.drain import await_workloads, cordon, workloads
 from kbootstrap.cluster.converge.removal import NodeRemover
 from kbootstrap.cluster.converge.reporting import StepReporter

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kbootstrap.cluster.api import Api, ApiUnavailable
+from kbootstrap.cluster.api.model import Api, ApiUnavailable
 from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.converge.secrets import MakeSecret
 from kbootstrap.cluster.state.api_facts import ApiNode

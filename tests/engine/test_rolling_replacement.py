@@ -132,7 +132,7 @@ async def test_who_has_begun_to_leave_is_not_given_back(machines: Machines) -> N
 
 
 async def test_a_silent_api_does_not_hide_why(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
-    from kbootstrap.cluster import api as module
+    from kbootstrap.cluster.api import observe as module
 
     monkeypatch.setattr(module, "API", 0.02)
     monkeypatch.setattr(module, "POLL", 0.005)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 from unittest import mock
 
-from kbootstrap.cluster import api
+from kbootstrap.cluster.api import observe as asking
 from kbootstrap.cluster.converge import converge as converging
 from kbootstrap.cluster.converge import drain, node_actions, readiness, reporting, watch
 from kbootstrap.cluster.lock import lease
@@ -22,7 +22,7 @@ from kbootstrap.cluster.observe import facts
 T = TypeVar("T")
 EPOCH = 1_700_000_000
 """What the clocks of all machines show at 0."""
-_TIMED = (converging, api, readiness, drain, facts, node_actions, lease, reporting, watch)
+_TIMED = (converging, asking, readiness, drain, facts, node_actions, lease, reporting, watch)
 """Modules that look at a clock while they wait."""
 
 

@@ -23,7 +23,7 @@ from unittest import mock
 import zstandard
 
 from kbootstrap.artifacts.cache import Kept
-from kbootstrap.cluster import api as real_api
+from kbootstrap.cluster.api import http as real_api
 from kbootstrap.cluster.lock.holder import Holder, Process
 from kbootstrap.cluster.lock.lease import Lease
 from kbootstrap.core.errors import HostUnreachable, KbootstrapError

@@ -1,4 +1,4 @@
-"""The Kubernetes API of a simulated fleet, in JSON, behind the real door (`cluster/api.py`)."""
+"""The Kubernetes API of a simulated fleet, in JSON, behind the real client (`cluster/api/http.py`)."""
 
 from __future__ import annotations
 

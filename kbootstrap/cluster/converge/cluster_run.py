@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kbootstrap.cluster.api import Api, Connect
+from kbootstrap.cluster.api.model import Api, Connect
 from kbootstrap.cluster.converge.node_actions import NodeActions
 from kbootstrap.cluster.converge.secrets import MakeSecret
 from kbootstrap.cluster.converge.tokens import Tokens

@@ -19,7 +19,8 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
-from kbootstrap.cluster.api import Connect, connect, preload_imports
+from kbootstrap.cluster.api.http import connect, preload_imports
+from kbootstrap.cluster.api.model import Connect
 from kbootstrap.cluster.converge.cluster_run import ClusterRun
 from kbootstrap.cluster.converge.executor import Executor
 from kbootstrap.cluster.converge.limits import Slots

@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from kbootstrap.cluster.api import Api, patiently
+from kbootstrap.cluster.api.model import Api
+from kbootstrap.cluster.api.observe import patiently
 from kbootstrap.cluster.deadlines import WORKLOADS
 from kbootstrap.cluster.state.labels import LEAVING
 from kbootstrap.cluster.state.pods import Pod, Workloads, on_node

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from kbootstrap.cluster.api import patiently
+from kbootstrap.cluster.api.observe import patiently
 from kbootstrap.cluster.converge import disks, rotation
 from kbootstrap.cluster.converge.cluster_run import ClusterRun
 from kbootstrap.cluster.converge.drain import await_workloads, uncordon, workloads

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from kbootstrap.cluster.api import ApiUnavailable
+from kbootstrap.cluster.api.model import ApiUnavailable
 from kbootstrap.cluster.converge.crash_loop import CrashLoop
 from kbootstrap.cluster.converge.node_actions import NodeActions
 from kbootstrap.cluster.converge.watch import NodeWatch

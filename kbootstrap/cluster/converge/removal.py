@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from kbootstrap.cluster.api import Api, patiently
+from kbootstrap.cluster.api.model import Api
+from kbootstrap.cluster.api.observe import patiently
 from kbootstrap.cluster.converge import drain
 from kbootstrap.cluster.converge.node_actions import hold_service, note_removed, stop_service
 from kbootstrap.cluster.converge.reporting import StepReporter

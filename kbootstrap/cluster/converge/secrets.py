@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 
-from kbootstrap.cluster.api import Api, patiently
+from kbootstrap.cluster.api.model import Api
+from kbootstrap.cluster.api.observe import patiently
 from kbootstrap.distros.additions import SecretContent
 
 MakeSecret = Callable[[], Awaitable[SecretContent]]

@@ -7,7 +7,8 @@ import time
 from collections.abc import Mapping
 from functools import partial
 
-from kbootstrap.cluster.api import Api, ApiUnavailable, patiently
+from kbootstrap.cluster.api.model import Api, ApiUnavailable
+from kbootstrap.cluster.api.observe import patiently
 from kbootstrap.cluster.deadlines import API, FORGET, JOINED, POLL, RECONCILE
 from kbootstrap.cluster.state import labels
 from kbootstrap.cluster.state.api_facts import ApiNode

@@ -17,7 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kbootstrap.cluster.api import connect, patiently
+from kbootstrap.cluster.api.http import connect
+from kbootstrap.cluster.api.observe import patiently
 from kbootstrap.cluster.converge.node_actions import NodeActions
 from kbootstrap.cluster.converge.reporting import StepReporter
 from kbootstrap.cluster.observe.credentials import await_kubeconfig

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kbootstrap.cluster.api import observe
+from kbootstrap.cluster.api.observe import observe
 from kbootstrap.cluster.converge.removal import NodeRemover
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.host_record import RECORD, entry, read_record, removed_hosts

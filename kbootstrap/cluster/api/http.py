@@ -1,40 +1,31 @@
-"""A thin asynchronous door to the Kubernetes API: Node objects, pods, `/readyz`, one Secret, one ConfigMap.
+"""Requests to the Kubernetes API over HTTPS.
 
-lightkube reads the kubeconfig and makes the connection; requests are plain JSON, which keeps the door
-narrow and patches exact. A Node's etcd membership is the condition `EtcdIsVoter` that k3s and RKE2 keep
-(every 15 s).
+lightkube reads the kubeconfig and makes the connection; requests are plain JSON, so that patches are exact.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
-import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from datetime import datetime
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from kbootstrap import distros
-from kbootstrap.cluster.deadlines import API, DELETING, OBSERVE, POLL, REQUEST
-from kbootstrap.cluster.decide.host_record import read_record
-from kbootstrap.cluster.state.api_facts import ApiFacts, ApiNode
-from kbootstrap.cluster.state.labels import ANNOTATION, LEAVING
+from kbootstrap.cluster.api.model import Api, ApiUnavailable
+from kbootstrap.cluster.api.objects import eviction_refusal, read_node
+from kbootstrap.cluster.deadlines import REQUEST
+from kbootstrap.cluster.state.api_facts import ApiNode
 from kbootstrap.cluster.state.pods import Pod, read_pod
-from kbootstrap.core.errors import InstallFailed
 from kbootstrap.distros.additions import SECRET_NAMESPACE, SecretContent
 from kbootstrap.inventory.model import Endpoint
-from kbootstrap.spec.model import Taint
 
 if TYPE_CHECKING:
     from lightkube.config.kubeconfig import SingleConfig
 
-T = TypeVar("T")
 FIELD_MANAGER = "kbootstrap"
 MARK = "kbootstrap/mark"
 """Annotation of a Secret of ours: public, says of what credential it is."""
-_VOTER = "EtcdIsVoter"
 _CONFIGS = f"/api/v1/namespaces/{SECRET_NAMESPACE}/configmaps"
 _SECRETS = f"/api/v1/namespaces/{SECRET_NAMESPACE}/secrets"
 _MERGE, _APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
@@ -44,60 +35,6 @@ _PATCH_REFUSED = (HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND)
 _EVICTION_REFUSED = (HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.INTERNAL_SERVER_ERROR)
 """Answers to an eviction: the pod is gone; a budget forbids it now; several budgets hold it ("API-initiated
 Eviction")."""
-
-
-class ApiUnavailable(InstallFailed):
-    """The Kubernetes API does not answer, or not usefully."""
-
-
-class Api(Protocol):
-    """What the cluster room needs of the Kubernetes API; tests pass their own.
-
-    Every call raises `ApiUnavailable` when the API does not answer, or not usefully.
-    """
-
-    async def ready(self) -> bool:
-        """Ask `/readyz` of whichever server answers."""
-
-    async def nodes(self) -> tuple[ApiNode, ...]:
-        """List the Node objects."""
-
-    async def patch_node(self, name: str, patch: Mapping[str, Any]) -> bool:
-        """Apply a JSON merge patch; False when another client changed (409) or deleted (404) it meanwhile."""
-
-    async def delete_node(self, name: str) -> None:
-        """Delete a Node object; one that is not there is fine."""
-
-    async def secret_mark(self, name: str) -> str | None:
-        """Return our mark on a Secret in `kube-system`, empty where it has none; None without a Secret."""
-
-    async def put_secret(self, name: str, content: SecretContent) -> None:
-        """Make a Secret in `kube-system`, or change it."""
-
-    async def delete_pods(self, label: str) -> None:
-        """Delete the pods in `kube-system` with a label, `key=value`; their owners make them again."""
-
-    async def delete_secret(self, name: str) -> None:
-        """Delete a Secret in `kube-system`; one that is not there is fine."""
-
-    async def config(self, name: str) -> Mapping[str, str]:
-        """Return what a ConfigMap in `kube-system` says; nothing where there is none."""
-
-    async def put_config(self, name: str, changes: Mapping[str, str | None]) -> None:
-        """Change entries of a ConfigMap in `kube-system`, which is made where there is none; None removes."""
-
-    async def pods(self, node: str | None = None) -> tuple[Pod, ...]:
-        """List the pods of a node, or of the cluster."""
-
-    async def evict(self, namespace: str, name: str) -> str:
-        """Ask for a pod to be moved away; return why that may not be now, empty where it may."""
-
-    async def close(self) -> None:
-        """Give connections back; never raises."""
-
-
-Connect = Callable[[str, Endpoint], Api]
-"""Opens the API: kubeconfig text, and the endpoint to use instead of the one that the text names."""
 
 
 def connect(kubeconfig: str, endpoint: Endpoint) -> Api:
@@ -115,45 +52,8 @@ def preload_imports() -> None:
     import ruamel.yaml  # noqa: F401
 
 
-async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
-    """Repeat a request until the API answers, up to `API` seconds: it may move, or etcd may elect a leader.
-
-    `ask` must be idempotent. Raises `ApiUnavailable` when that takes longer.
-    """
-    begun = time.monotonic()
-    while True:
-        try:
-            return await ask()
-        except ApiUnavailable:
-            if time.monotonic() - begun > API:
-                raise
-        await asyncio.sleep(POLL)
-
-
-async def observe(
-    api: Api, secret: str | None = None, record: str | None = None, *, patience: float = OBSERVE
-) -> ApiFacts | None:
-    """Return the nodes as the API reports them, the mark of `secret`, and the machines in `record`.
-
-    None when it does not answer within `patience` seconds. Nodes that are being deleted are waited for: until
-    then their machines are members of etcd, and a moment later they are not.
-    """
-    begun = time.monotonic()
-    while True:
-        try:
-            mark = await api.secret_mark(secret) if secret else None
-            machines = read_record(await api.config(record)) if record else {}
-            nodes = {node.name: node for node in await api.nodes()}
-            if time.monotonic() - begun > DELETING or not any(node.deleted for node in nodes.values()):
-                return ApiFacts(nodes, mark, machines)
-        except ApiUnavailable:
-            if time.monotonic() - begun > patience:
-                return None
-        await asyncio.sleep(POLL)
-
-
 class _HttpApi:
-    """The real door."""
+    """The Kubernetes API, reached with an admin kubeconfig."""
 
     def __init__(self, kubeconfig: str, endpoint: Endpoint) -> None:
         import httpx2
@@ -233,7 +133,7 @@ class _HttpApi:
         }
         path = f"/api/v1/namespaces/{namespace}/pods/{name}/eviction"
         answer = await self._ask("POST", path, body, form=_JSON, fine=_EVICTION_REFUSED)
-        return _refusal(answer)
+        return eviction_refusal(answer)
 
     async def close(self) -> None:
         with contextlib.suppress(*self._failures):
@@ -305,45 +205,3 @@ def _config(kubeconfig: str, endpoint: Endpoint) -> SingleConfig:
             code="KB0822",
         )
     return config
-
-
-def read_node(item: Mapping[str, Any]) -> ApiNode:
-    """Read a Node object."""
-    meta, spec, status = item["metadata"], item.get("spec", {}), item.get("status", {})
-    conditions = {c["type"]: c for c in status.get("conditions", ())}
-    ready = conditions.get("Ready", {})
-    voter = conditions.get(_VOTER)
-    taints = spec.get("taints", ())
-    return ApiNode(
-        name=meta["name"],
-        ready=ready.get("status") == "True",
-        version=status.get("nodeInfo", {}).get("kubeletVersion", ""),
-        labels=meta.get("labels", {}),
-        taints=tuple(Taint(t["key"], t.get("value", ""), t["effect"]) for t in taints),
-        addresses=tuple(a["address"] for a in status.get("addresses", ())),
-        applied=meta.get("annotations", {}).get(ANNOTATION),
-        leaving=LEAVING in meta.get("annotations", {}),
-        etcd=voter["status"] == "True" if voter else None,
-        resource_version=meta.get("resourceVersion", ""),
-        taint_times={f"{t['key']}:{t['effect']}": t["timeAdded"] for t in taints if "timeAdded" in t},
-        deleted="deletionTimestamp" in meta,
-        unschedulable=spec.get("unschedulable", False),
-        heartbeat=_epoch(ready.get("lastHeartbeatTime")),
-        reason="" if ready.get("status") == "True" else ready.get("message", ""),
-    )
-
-
-def _refusal(answer: Mapping[str, Any]) -> str:
-    """Return why an eviction may not be; empty for one that may, and for a pod that is gone."""
-    if answer.get("kind") != "Status" or answer.get("code") not in (
-        HTTPStatus.TOO_MANY_REQUESTS,
-        HTTPStatus.INTERNAL_SERVER_ERROR,
-    ):
-        return ""
-    causes = [cause.get("message", "") for cause in (answer.get("details") or {}).get("causes") or ()]
-    return " ".join(filter(None, (answer.get("message", ""), *causes)))
-
-
-def _epoch(text: str | None) -> int:
-    """Read a time of the API (RFC 3339); 0 where there is none."""
-    return int(datetime.fromisoformat(text).timestamp()) if text else 0

@@ -1,0 +1,1 @@
+"""The Kubernetes API of a cluster: Node objects, pods, `/readyz`, one Secret, one ConfigMap."""

@@ -1,0 +1,148 @@
+"""Requests to the API against a small HTTPS server."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from kbootstrap.cluster.api.http import connect
+from kbootstrap.cluster.api.model import ApiUnavailable
+from kbootstrap.cluster.api.observe import observe
+from kbootstrap.distros.additions import SecretContent
+from kbootstrap.inventory.model import Endpoint
+from tests.cluster.api.server import NODE, Server, at
+
+
+async def test_the_certificate_is_verified_by_the_name_that_the_endpoint_says(
+    server: Server, kubeconfig: str
+) -> None:
+    """An address that stands in no certificate, as a floating IP: `localhost` is not in this one."""
+    server.body = json.dumps({"items": [NODE]}).encode()
+    for name, good in ((None, False), ("127.0.0.1", True), ("10.9.0.10", False)):
+        api = connect(kubeconfig, Endpoint("localhost", server.port, name))
+        assert await api.ready() is good
+        if good:
+            assert len(await api.nodes()) == 1
+        else:
+            with pytest.raises(ApiUnavailable, match="does not answer correctly"):
+                await api.nodes()
+        await api.close()
+
+
+async def test_patch(server: Server, kubeconfig: str) -> None:
+    server.body = json.dumps(NODE).encode()
+    api = connect(kubeconfig, at(server))
+    assert await api.patch_node("cp-1", {"metadata": {"labels": {"a": None}}})
+    assert server.requests == [
+        'PATCH /api/v1/nodes/cp-1?fieldManager=kbootstrap HTTP/1.1 {"metadata": {"labels": {"a": null}}}'
+    ]
+    server.status = 409
+    assert not await api.patch_node("cp-1", {})
+    await api.close()
+
+
+async def test_delete(server: Server, kubeconfig: str) -> None:
+    api = connect(kubeconfig, at(server))
+    await api.delete_node("cp-1")
+    server.status = 404
+    await api.delete_node("cp-1")
+    await api.close()
+
+
+async def test_a_secret_is_made_or_changed_in_one_request(server: Server, kubeconfig: str) -> None:
+    api = connect(kubeconfig, at(server))
+    await api.put_secret("cloud-config", SecretContent("m1", {"cloud.conf": "[Global]"}))
+    [asked] = server.requests
+    path, _, body = asked.partition(" HTTP/1.1 ")
+    assert path == (
+        "PATCH /api/v1/namespaces/kube-system/secrets/cloud-config?fieldManager=kbootstrap&force=true"
+    )
+    assert json.loads(body) == {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "cloud-config", "annotations": {"kbootstrap/mark": "m1"}},
+        "type": "Opaque",
+        "stringData": {"cloud.conf": "[Global]"},
+    }
+    await api.close()
+
+
+async def test_a_refused_secret_is_reported_without_its_content(server: Server, kubeconfig: str) -> None:
+    server.status = 403
+    api = connect(kubeconfig, at(server))
+    with pytest.raises(ApiUnavailable) as caught:
+        await api.put_secret("cloud-config", SecretContent("m1", {"cloud.conf": "the secret"}))
+    assert "the secret" not in f"{caught.value}{caught.value.detail}"
+    await api.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "meta", "mark"),
+    [
+        (200, {"annotations": {"kbootstrap/mark": "m1"}}, "m1"),
+        (200, {"annotations": {"other": "x"}}, ""),
+        (200, {}, ""),
+        (404, {}, None),
+    ],
+)
+async def test_the_mark_of_a_secret(
+    server: Server, kubeconfig: str, status: int, meta: dict[str, Any], mark: str | None
+) -> None:
+    server.status, server.body = status, json.dumps({"metadata": meta}).encode()
+    api = connect(kubeconfig, at(server))
+    assert await api.secret_mark("cloud-config") == mark
+    await api.close()
+
+
+async def test_pods_are_deleted_by_label(server: Server, kubeconfig: str) -> None:
+    api = connect(kubeconfig, at(server))
+    await api.delete_pods("kbootstrap/reads=cloud-config")
+    assert server.requests == [
+        "DELETE /api/v1/namespaces/kube-system/pods?labelSelector=kbootstrap%2Freads%3Dcloud-config HTTP/1.1"
+    ]
+    await api.close()
+
+
+@pytest.mark.parametrize(("status", "body"), [(500, b"broken"), (403, b"no"), (200, b"<html>"), (404, b"")])
+async def test_useless_answers(server: Server, kubeconfig: str, status: int, body: bytes) -> None:
+    server.status, server.body = status, body
+    api = connect(kubeconfig, at(server))
+    with pytest.raises(ApiUnavailable) as caught:
+        await api.nodes()
+    assert caught.value.code == "KB0817"
+    assert await observe(api, patience=0.05) is None
+    await api.close()
+
+
+@pytest.mark.parametrize("text", ["", "{", "a: b", "clusters: [1]", "clusters: []\nusers: []", "- 1"])
+def test_no_kubeconfig(text: str) -> None:
+    with pytest.raises(ApiUnavailable) as caught:
+        connect(text, Endpoint("127.0.0.1", 1))
+    assert caught.value.code == "KB0822"
+
+
+async def test_a_config_map_is_read_and_changed(server: Server, kubeconfig: str) -> None:
+    server.body = json.dumps({"kind": "ConfigMap", "data": {"a": "b"}}).encode()
+    api = connect(kubeconfig, at(server))
+    assert await api.config("hosts") == {"a": "b"}
+    await api.put_config("hosts", {"a": None})
+    path = "/api/v1/namespaces/kube-system/configmaps"
+    assert server.requests == [
+        f"GET {path}/hosts HTTP/1.1",
+        f'PATCH {path}/hosts?fieldManager=kbootstrap HTTP/1.1 {{"data": {{"a": null}}}}',
+    ]
+    await api.close()
+
+
+async def test_a_config_map_that_is_not_there(server: Server, kubeconfig: str) -> None:
+    server.status = 404
+    api = connect(kubeconfig, at(server))
+    assert await api.config("hosts") == {}
+    with pytest.raises(ApiUnavailable, match="does not answer correctly"):  # nor may it be made here
+        await api.put_config("hosts", {"a": "b"})
+    request, _, body = server.requests[-1].partition(" HTTP/1.1 ")
+    assert request == "POST /api/v1/namespaces/kube-system/configmaps"
+    assert json.loads(body)["data"] == {"a": "b"}
+    await api.close()
