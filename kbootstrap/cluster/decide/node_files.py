@@ -1,0 +1,69 @@
+"""Decides which files of configuration are written on a node, and how it joins the cluster."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from kbootstrap.cluster.decide.node_case import NodeCase
+from kbootstrap.cluster.state.node_facts import INITIAL
+from kbootstrap.cluster.steps.files import WriteFile
+from kbootstrap.distros.model import NodeFile
+
+
+def steps(case: NodeCase) -> Iterator[WriteFile]:
+    """Yield a step for each file that is missing or differs."""
+    for file in case.node.files:
+        digest = hashlib.sha256(file.content.encode()).hexdigest()
+        if case.facts.files.get(file.path) != digest:
+            yield _write(case, file, "it differs from the spec" if case.has(file) else "it is not there")
+    join = _join(case)
+    if join:
+        yield join
+
+
+def restarts(case: NodeCase, written: WriteFile) -> bool:
+    """Return whether a running service must see this file; an agent asks its drop-in where the API is."""
+    join = case.distro.paths.join
+    return written.file.restart or (written.file.path == join and case.node.role == "agent")
+
+
+def _join(case: NodeCase) -> WriteFile | None:
+    """Return the join drop-in where it must be written. What a member has joined through is history."""
+    have, url = case.facts.join, _registration(case)
+    if case.initial:
+        if have == INITIAL:
+            return None
+        file, why = (
+            _join_file(case, initial=True),
+            "no server holds the cluster's data; this one initialises the cluster",
+        )
+    elif case.member:
+        if have is not None:
+            return None
+        alone = len(case.found.members) == 1
+        file, why = _join_file(case, initial=alone), "it is not there"
+    elif have == url:
+        return None
+    else:
+        file, why = _join_file(case, initial=False), f"it joins through {url}"
+    return _write(case, file, why)
+
+
+def _join_file(case: NodeCase, *, initial: bool) -> NodeFile:
+    return case.distro.join_file(role=case.node.role, initial=initial, registration=_registration(case))
+
+
+def _registration(case: NodeCase) -> str:
+    """Return the URL to join through: another member's where the cluster's leads to this very machine."""
+    url, port = case.wanted.registration, case.distro.registration_port
+    if case.node.role == "server" and url == f"https://{case.node.address}:{port}":
+        members = [node for node in case.wanted.servers if node.name in case.found.members]
+        others = [node.address for node in members if node.address not in ("", case.node.address)]
+        return f"https://{others[0]}:{port}" if others else url
+    return url
+
+
+def _write(case: NodeCase, file: NodeFile, why: str) -> WriteFile:
+    before = case.facts.texts.get(file.path)
+    return WriteFile(node=case.node.name, why=why, file=file, existed=case.has(file), before=before)
