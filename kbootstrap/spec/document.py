@@ -1,7 +1,7 @@
 """Parses text into a tree of nodes with their locations. The YAML events come from ruamel.yaml.
 
 The tree is built here, not by ruamel's composer, so that duplicate keys, merge keys, alias bombs and
-excessive nesting are detected while reading, with their locations. Aliases share nodes; nodes never change.
+excessive nesting are detected while reading, with their locations.
 """
 
 from __future__ import annotations
@@ -10,74 +10,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from kbootstrap.core.diagnostics import Diagnostic, Related, Span
+from kbootstrap.core.diagnostics import Diagnostic, Span
+from kbootstrap.spec import document_problems as problems
 from kbootstrap.spec import reading, scalars, syntax
+from kbootstrap.spec.document_problems import DEPTH, VALUES, StopReading
+from kbootstrap.spec.tree import Entry, Items, Map, Node, Scalar, map_of
 
-DEPTH = 40
-"""Maximum nesting depth; the spec language needs 8."""
-VALUES = 100_000
-"""Maximum number of values with aliases expanded; a spec of 5,000 lines has about 15,000."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    """One value."""
-
-    value: scalars.Plain
-    span: Span
-    size: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Items:
-    """A list. `size` is the number of values inside, with aliases expanded."""
-
-    items: tuple[Node, ...]
-    span: Span
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A value of a map, with the location of its key."""
-
-    key: Span
-    value: Node
-
-
-@dataclass(frozen=True, slots=True)
-class Map:
-    """A map, in file order. `size` as for lists."""
-
-    entries: dict[str, Entry]
-    span: Span
-    size: int
-
-
-Node = Scalar | Items | Map
 _Event = Any
 """An event of ruamel.yaml; its attributes depend on its type."""
 _Mark = Any
 """A position of ruamel.yaml: `line` and `column` count from 0."""
 
 
-def map_of(entries: dict[str, Entry], span: Span) -> Map:
-    """Return a map with its size."""
-    return Map(entries, span, 1 + sum(entry.value.size for entry in entries.values()))
-
-
 def _at_key(value: Node, key: Span) -> Node:
     """Set the location of an omitted value to its key: the parser reports the start of the next line."""
     missing = isinstance(value, Scalar) and value.value is None and value.span.end_column <= value.span.column
     return Scalar(None, key) if missing else value
-
-
-class StopReading(Exception):
-    """Parsing cannot continue; contains the reason."""
-
-    def __init__(self, diagnostic: Diagnostic) -> None:
-        super().__init__(diagnostic.summary)
-        self.diagnostic = diagnostic
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +73,6 @@ class _Composer:
         last = end.column if end.line == start.line else len(line)
         return Span(self.name, start.line + 1, start.column + 1, max(last, start.column) + 1, line)
 
-    def stop(
-        self, code: str, summary: str, reason: str, help_: str, span: Span, *more: Related
-    ) -> StopReading:
-        return StopReading(Diagnostic(code, reason, help_, span, related=more, summary=summary))
-
     def next(self) -> _Event:
         try:
             return next(self.events)
@@ -145,13 +88,7 @@ class _Composer:
         self.next()
         event = self.next()
         if type(event).__name__ != "StreamEndEvent":
-            raise self.stop(
-                "KB0108",
-                "Several documents in one file",
-                "A spec is one YAML document, and here a second one begins.",
-                "Delete the `---`, or put the second document into its own file.",
-                self.span(event.start_mark, event.end_mark),
-            )
+            raise problems.several_documents(self.span(event.start_mark, event.end_mark))
         return root
 
     def node(self, event: _Event, depth: int) -> Node:
@@ -159,17 +96,11 @@ class _Composer:
         span = self.span(event.start_mark, event.end_mark)
         self.count += 1
         if self.count > VALUES:
-            raise self.too_many(span)
+            raise problems.too_many(span)
         if kind == "AliasEvent":
             return self.alias(event.anchor, span)
         if depth > DEPTH:
-            raise self.stop(
-                "KB0110",
-                "Too deeply nested",
-                f"Maps and lists stand more than {DEPTH} levels deep inside each other here.",
-                "Look for brackets that are not closed, or for wrong indentation.",
-                span,
-            )
+            raise problems.too_deep(span)
         if event.anchor:
             self.anchors[event.anchor] = _Open(span)
         node: Node
@@ -179,42 +110,18 @@ class _Composer:
             self.check_tag(event, "map" if kind == "MappingStartEvent" else "seq", span)
             node = self.map(span, depth) if kind == "MappingStartEvent" else self.list(span, depth)
         if node.size > VALUES:
-            raise self.too_many(span)
+            raise problems.too_many(span)
         if event.anchor:
             self.anchors[event.anchor] = node
         return node
-
-    def too_many(self, span: Span) -> StopReading:
-        return self.stop(
-            "KB0110",
-            "Too many values",
-            f"With its aliases followed, this holds more than {VALUES:,} values.",
-            "Check the anchors and aliases (`&name`, `*name`) in it, or divide the spec.",
-            span,
-        )
 
     def alias(self, anchor: str, span: Span) -> Node:
         found = self.anchors.get(anchor)
         if found is None:
             names = [name for name, node in self.anchors.items() if not isinstance(node, _Open)]
-            known = f"It has: {', '.join(names)}. " if names else ""
-            raise self.stop(
-                "KB0109",
-                "Unknown anchor",
-                f"`*{anchor}` refers to an anchor that does not stand above it.",
-                f"{known}An anchor is written `&{anchor}` before the value; a text that begins with `*` "
-                "needs quotes.",
-                span,
-            )
+            raise problems.unknown_anchor(anchor, names, span)
         if isinstance(found, _Open):
-            raise self.stop(
-                "KB0109",
-                "Anchor inside itself",
-                f"`*{anchor}` refers to the value that it is a part of, which would never end.",
-                "Refer to another anchor, or write the value out.",
-                span,
-                Related(found.span, "the anchor"),
-            )
+            raise problems.anchor_inside_itself(anchor, span, found.span)
         return found
 
     def scalar(self, event: _Event, span: Span) -> Scalar:
@@ -248,7 +155,7 @@ class _Composer:
             if key is None:
                 continue
             if key in entries:
-                self.duplicate(key, node.span, entries[key].key)
+                self.diagnostics.append(problems.duplicate_key(key, node.span, entries[key].key))
                 continue
             entries[key] = Entry(node.span, _at_key(value, node.span))
         for other in merged:
@@ -258,47 +165,14 @@ class _Composer:
     def key(self, node: Node) -> str | None:
         if isinstance(node, Scalar) and isinstance(node.value, str):
             return node.value
-        written = node.span.text[node.span.column - 1 : node.span.end_column - 1]
-        self.diagnostics.append(
-            Diagnostic(
-                "KB0111",
-                "YAML reads this key as a number, true, false, nothing, a list or a map; keys of a spec are "
-                "text.",
-                f'Write it in quotes: "{written}".'
-                if isinstance(node, Scalar) and written
-                else "Write a name.",
-                node.span,
-                summary="Key is not text",
-            )
-        )
+        self.diagnostics.append(problems.key_not_text(node))
         return None
-
-    def duplicate(self, key: str, span: Span, first: Span) -> None:
-        self.diagnostics.append(
-            Diagnostic(
-                "KB0107",
-                f"`{key}` appears twice in the same map, and only one of the two values could count.",
-                "Delete one of them, or merge the two values into one.",
-                span,
-                "again here",
-                (Related(first, "first here"),),
-                summary="Key written twice",
-            )
-        )
 
     def merged(self, node: Node) -> tuple[Map, ...]:
         nodes = node.items if isinstance(node, Items) else (node,)
         maps = tuple(item for item in nodes if isinstance(item, Map))
         if len(maps) != len(nodes):
-            self.diagnostics.append(
-                Diagnostic(
-                    "KB0113",
-                    "`<<` puts the entries of another map here; this is something else.",
-                    "Refer to the anchor of a map (`<<: *name`) or to a list of them.",
-                    node.span,
-                    summary="`<<` needs a map",
-                )
-            )
+            self.diagnostics.append(problems.merge_needs_map(node.span))
         return maps
 
     def check_tag(self, event: _Event, kind: str | None, span: Span) -> None:
@@ -311,12 +185,6 @@ class _Composer:
         if tag not in {"", "!"} and tag not in allowed:
             raise self.bad_tag(event, span)
 
-    def bad_tag(self, event: _Event, span: Span) -> StopReading:
-        tag = str(event.tag).replace(scalars.CORE, "!!")
-        return self.stop(
-            "KB0112",
-            "Tag does not fit",
-            f"The tag `{tag[:60]}` is unknown here or does not fit its value; a spec is plain data.",
-            "Delete the tag; put quotes around a text that begins with `!`.",
-            span,
-        )
+    @staticmethod
+    def bad_tag(event: _Event, span: Span) -> StopReading:
+        return problems.bad_tag(str(event.tag).replace(scalars.CORE, "!!"), span)

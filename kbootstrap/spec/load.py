@@ -9,7 +9,8 @@ from typing import Any
 
 from kbootstrap.core.diagnostics import Diagnostic, Span, SpecPath, errors, in_order
 from kbootstrap.core.errors import SpecInvalid
-from kbootstrap.spec import build, check, document, mend, merge, reading, rules
+from kbootstrap.spec import build, check, document, mend, merge, reading, rules, tree
+from kbootstrap.spec.document_problems import VALUES
 from kbootstrap.spec.model import Cluster, SourceMap, Spec
 
 
@@ -39,10 +40,10 @@ def load(path: Path) -> Loaded:
 def load_text(text: str, path: Path) -> Loaded:
     """Check the text of a spec; `path` is used in spans, and relative paths are resolved from its folder."""
     read = document.parse(text, str(path))
-    if read.root is None or isinstance(read.root, document.Scalar) or read.diagnostics:
+    if read.root is None or isinstance(read.root, tree.Scalar) or read.diagnostics:
         return _failed(read.diagnostics or [_empty(read.root, text, str(path))])
-    root = merge.with_defaults(read.root) if isinstance(read.root, document.Map) else read.root
-    if root.size > document.VALUES:
+    root = merge.with_defaults(read.root) if isinstance(read.root, tree.Map) else read.root
+    if root.size > VALUES:
         return _failed([_too_many(root.span)])
     data, source = merge.flatten(root)
     problems = check.check(data, source)
@@ -98,8 +99,8 @@ def _failed(diagnostics: Iterable[Diagnostic]) -> Loaded:
     return Loaded(None, in_order(diagnostics))
 
 
-def _empty(root: document.Node | None, text: str, name: str) -> Diagnostic:
-    if isinstance(root, document.Scalar) and root.value is not None:
+def _empty(root: tree.Node | None, text: str, name: str) -> Diagnostic:
+    if isinstance(root, tree.Scalar) and root.value is not None:
         return Diagnostic(
             "KB0202",
             "A spec is a map, `key: value` lines, and this file is a single text.",
@@ -119,7 +120,7 @@ def _empty(root: document.Node | None, text: str, name: str) -> Diagnostic:
 def _too_many(span: Span) -> Diagnostic:
     return Diagnostic(
         "KB0110",
-        f"With `defaults:` in every cluster, the spec has more than {document.VALUES:,} values.",
+        f"With `defaults:` in every cluster, the spec has more than {VALUES:,} values.",
         "Divide it into several specs.",
         span,
         summary="Too many values",

@@ -8,9 +8,9 @@ from pathlib import Path
 from kbootstrap.core.diagnostics import Diagnostic, Span
 from kbootstrap.core.errors import SpecInvalid, WrongUsage
 from kbootstrap.spec import document, reading
-from kbootstrap.spec.document import Items, Map, Node, Scalar
 from kbootstrap.spec.lock import FIRST, VERSION, AddressBlock, Lock
 from kbootstrap.spec.pins import ArtifactPin, ImagePin, ProviderPin
+from kbootstrap.spec.tree import Items, Map, Node, Scalar
 
 _PARTS = {"apiVersion", "addresses", "images", "artifacts", "providers"}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
