@@ -17,7 +17,7 @@ from kbootstrap.plans import effects
 from kbootstrap.plans.causes import cause
 from kbootstrap.plans.checks import destroyed_network, is_machine
 from kbootstrap.plans.model import DANGER, Change, ClusterEntry, NodeEntry, Place, StepEntry
-from kbootstrap.spec.model import SourceMap
+from kbootstrap.spec.source_map import SourceMap
 from kbootstrap.tofu.plan import PlanSummary, ResourceChange
 
 _REASONS = {

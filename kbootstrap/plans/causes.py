@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kbootstrap.core.diagnostics import SpecPath
-from kbootstrap.spec.model import CONTROL_PLANE, SourceMap
+from kbootstrap.spec.model import CONTROL_PLANE
+from kbootstrap.spec.source_map import SourceMap
 from kbootstrap.tofu.plan import ResourceChange
 
 

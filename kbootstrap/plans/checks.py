@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 
 from kbootstrap.core.diagnostics import Diagnostic, SpecPath
 from kbootstrap.render.address import key
-from kbootstrap.spec.model import SourceMap
+from kbootstrap.spec.source_map import SourceMap
 from kbootstrap.tofu.plan import PlanSummary, ResourceChange
 
 _HEALING = frozenset({"replace_because_tainted", "replace_by_request"})

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from kbootstrap.core.diagnostics import Span, SpecPath
 from kbootstrap.render.address import prefixes
 from kbootstrap.render.model import RenderedRoot
-from kbootstrap.spec.model import SourceMap
+from kbootstrap.spec.source_map import SourceMap
 
 _BLOCK = re.compile(r'(?P<kind>\w+)(?: "(?P<first>[^"]*)")?(?: "(?P<second>[^"]*)")? \{')
 

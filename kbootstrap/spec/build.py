@@ -26,13 +26,13 @@ from kbootstrap.spec.model import (
     ProviderSpec,
     Reference,
     Snapshots,
-    SourceMap,
     Spec,
     SshSettings,
     StateSettings,
     Taint,
     Volume,
 )
+from kbootstrap.spec.source_map import SourceMap
 
 Data = Mapping[str, Any]
 

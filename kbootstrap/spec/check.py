@@ -9,7 +9,7 @@ from typing import Any
 
 from kbootstrap.core.diagnostics import Diagnostic, SpecPath
 from kbootstrap.spec import flaw, formats, schemas, words
-from kbootstrap.spec.model import SourceMap
+from kbootstrap.spec.source_map import SourceMap
 from kbootstrap.spec.words import Failure
 
 _Check = Callable[[str], flaw.Flaw | None]

@@ -11,7 +11,8 @@ from kbootstrap.core.diagnostics import Diagnostic, Span, SpecPath, errors, in_o
 from kbootstrap.core.errors import SpecInvalid
 from kbootstrap.spec import build, check, document, mend, merge, reading, rules, tree
 from kbootstrap.spec.document_problems import VALUES
-from kbootstrap.spec.model import Cluster, SourceMap, Spec
+from kbootstrap.spec.model import Cluster, Spec
+from kbootstrap.spec.source_map import SourceMap
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kbootstrap.core.diagnostics import Span, SpecPath
-from kbootstrap.spec.model import SourceMap
 from kbootstrap.spec.schemas import Json
+from kbootstrap.spec.source_map import SourceMap
 from kbootstrap.spec.tree import Entry, Items, Map, Node, Scalar, map_of
 
 _REFERENCE = {"env", "file"}

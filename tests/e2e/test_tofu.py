@@ -27,7 +27,7 @@ from kbootstrap.core.redact import MASK, Redactor
 from kbootstrap.render.hcl import Block, Raw, Value, document
 from kbootstrap.render.provenance import NOWHERE, Provenance
 from kbootstrap.render.write import write
-from kbootstrap.spec.model import SourceMap
+from kbootstrap.spec.source_map import SourceMap
 from kbootstrap.tofu.environment import environment
 from kbootstrap.tofu.find import find
 from kbootstrap.tofu.mirror import with_mirror

@@ -25,7 +25,7 @@ from kbootstrap.plans.checks import (
 )
 from kbootstrap.providers import find
 from kbootstrap.render.traits import ResourceTraits
-from kbootstrap.spec.model import SourceMap
+from kbootstrap.spec.source_map import SourceMap
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange, judged
 
 NODE = 'module.pool_web.terraform_data.node["c-web-1"]'

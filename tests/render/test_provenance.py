@@ -7,7 +7,7 @@ from kbootstrap.render.hcl import Block, Raw, document
 from kbootstrap.render.model import RenderedRoot
 from kbootstrap.render.provenance import NOWHERE, Provenance
 from kbootstrap.render.tree import assemble
-from kbootstrap.spec.model import SourceMap
+from kbootstrap.spec.source_map import SourceMap
 
 POOL: SpecPath = ("clusters", "dev", "pools", 0)
 ROOT = RenderedRoot(

@@ -10,7 +10,7 @@ from kbootstrap.plans.checks import (
     network_in_use,
 )
 from kbootstrap.render.traits import ResourceTraits
-from kbootstrap.spec.model import SourceMap
+from kbootstrap.spec.source_map import SourceMap
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange, judged
 
 CLOUD = ResourceTraits(

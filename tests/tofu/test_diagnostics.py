@@ -6,7 +6,7 @@ from kbootstrap.core.diagnostics import Diagnostic, Severity, Span
 from kbootstrap.core.redact import MASK, Redactor
 from kbootstrap.render.hcl import Block, document
 from kbootstrap.render.provenance import NOWHERE, Provenance
-from kbootstrap.spec.model import SourceMap
+from kbootstrap.spec.source_map import SourceMap
 from kbootstrap.tofu.diagnostics import read_text, translate
 
 POOL = ("clusters", "dev", "pools", 0)

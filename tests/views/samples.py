@@ -24,7 +24,7 @@ from kbootstrap.plans.build import ClusterFindings, entry
 from kbootstrap.plans.model import PlanDocument
 from kbootstrap.providers import find
 from kbootstrap.providers.model import Check
-from kbootstrap.spec.model import SourceMap
+from kbootstrap.spec.source_map import SourceMap
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange, judged
 from kbootstrap.views.explain import KeyFacts
 
