@@ -19,8 +19,8 @@ from kbootstrap.spec.references import Reader
 from kbootstrap.tofu import encryption
 from kbootstrap.tofu.environment import environment
 from kbootstrap.tofu.find import Binary, find
-from kbootstrap.tofu.run import LOCK_WAIT, Tofu
-from kbootstrap.tofu.settle import settled
+from kbootstrap.tofu.run import Tofu
+from kbootstrap.tofu.settle import LOCK_WAIT, settled
 
 PLAN_FILE = "kbootstrap.tfplan"
 """OpenTofu's plan, in the cluster's root."""

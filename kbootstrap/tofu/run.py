@@ -9,69 +9,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from dataclasses import replace as changed
 from pathlib import Path
 from typing import Any
 
 from kbootstrap.core import files
 from kbootstrap.core.diagnostics import Diagnostic
-from kbootstrap.core.errors import DeadlinePassed, KbootstrapError, Locked, TofuFailed
-from kbootstrap.core.events import Emit, nowhere
-from kbootstrap.core.hints import Hint
-from kbootstrap.core.process import Finished, Runner
-from kbootstrap.core.redact import Redactor
+from kbootstrap.core.errors import Locked, TofuFailed
+from kbootstrap.core.events import nowhere
 from kbootstrap.inventory.contract import joined
-from kbootstrap.render.provenance import NOWHERE, Provenance
-from kbootstrap.render.traits import NO_TRAITS, ResourceTraits
 from kbootstrap.tofu import initialised
-from kbootstrap.tofu.arguments import FLAG, build
-from kbootstrap.tofu.diagnostics import read_text, translate
-from kbootstrap.tofu.failure import failure
-from kbootstrap.tofu.find import Binary
-from kbootstrap.tofu.follow import followed, redirected
+from kbootstrap.tofu.arguments import FLAG
+from kbootstrap.tofu.commands import Commands
+from kbootstrap.tofu.diagnostics import translate
 from kbootstrap.tofu.plan import PlanSummary, summarise
-from kbootstrap.tofu.settle import settled
 from kbootstrap.tofu.stream import Stream
 
 _READ, _INIT, _PLAN, _APPLY = 120.0, 900.0, 1800.0, 7200.0
 """Deadlines in seconds. Clouds need minutes for a load balancer or a large flavor."""
-_GRACE = 60.0
-"""Seconds that a stopped tofu gets to end its requests and save the state."""
-_PATIENCE = {"apply": 1800.0, "destroy": 1800.0}
-"""The same for verbs that make or remove things. What is being made when tofu is stopped is finished first,
-as long as the cloud takes (a machine of the OpenStack provider: up to 30 minutes); killed before that, it is
-in no state."""
 FREEZE_FILE = "kbootstrap_override.tf"
 """What overrides the root while a part of a plan is made ("Override Files"); never there after a run."""
-LOCK_WAIT = 180
-"""Seconds to wait for another run: long enough for one whose kbootstrap was killed to finish alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tofu:
-    """OpenTofu or Terraform in `root`.
-
-    `env` is made by `environment()`. `emit` gets live events, `redactor` cleans all text, `provenance`
-    leads errors to the spec, `hints` say what words of the provider mean, `traits` what its resources are.
-
-    All calls raise `TofuFailed` with diagnostics, or `Locked`, `CredentialsRefused` and `PrerequisiteMissing`
-    where the failure is known to be one of these; `DeadlinePassed`; and `Interrupted` when another process
-    stopped tofu. When the caller is cancelled, the cancellation continues after tofu has ended.
-    """
-
-    root: Path
-    binary: Binary
-    runner: Runner
-    env: Mapping[str, str]
-    cluster: str
-    redactor: Redactor
-    emit: Emit = nowhere
-    provenance: Provenance = NOWHERE
-    hints: tuple[Hint, ...] = ()
-    traits: ResourceTraits = NO_TRAITS
+class Tofu(Commands):
+    """OpenTofu or Terraform in one root; `Commands` describes the fields and the errors."""
 
     async def init(self, *, force: bool = False) -> bool:
         """Prepare the root; return whether that was needed. `force` runs it in any case."""
@@ -80,16 +43,16 @@ class Tofu:
         plugins = Path(self.env["TF_PLUGIN_CACHE_DIR"])
         # The plugin cache is not safe for two inits at once ("Provider Plugin Cache").
         async with _turn(plugins / ".kbootstrap.lock", _INIT):  # also makes the folder
-            await self._text("init", "initialise", _INIT, input=False)
+            await self.text("init", "initialise", _INIT, input=False)
         initialised.remember(self.root, self.binary, self.env)
         return True
 
     async def validate(self) -> tuple[Diagnostic, ...]:
         """Return what tofu finds wrong with the root, warnings included; the root must be initialised."""
-        done = await self._run(
-            self._command("validate", json=FLAG), _READ, Stream(self.cluster, nowhere, self.redactor)
+        done = await self.run(
+            self.command("validate", json=FLAG), _READ, Stream(self.cluster, nowhere, self.redactor)
         )
-        found = self._json(done, "validate").get("diagnostics", ())
+        found = self.json_object(done, "validate").get("diagnostics", ())
         return translate(found, self.provenance, self.redactor, self.hints)
 
     async def plan(
@@ -114,7 +77,7 @@ class Tofu:
             "destroy": FLAG if destroy else None,
             "refresh": refresh,
             "input": False,
-            "lock_timeout": f"{LOCK_WAIT}s",
+            "lock_timeout": self.lock_timeout,
         }
         # Made before tofu writes to it, so that no other user can ever read it.
         files.write(out, b"", mode=0o600)
@@ -132,156 +95,95 @@ class Tofu:
 
     async def _plan(self, options: Mapping[str, Any]) -> None:
         try:
-            await self._stream("plan", "plan the changes of", _PLAN, **options)
+            await self.stream_events("plan", "plan the changes of", _PLAN, **options)
         except TofuFailed as error:
             if error.code != "KB0506":
                 raise
             initialised.forget(self.root)
             await self.init(force=True)
-            await self._stream("plan", "plan the changes of", _PLAN, **options)
+            await self.stream_events("plan", "plan the changes of", _PLAN, **options)
 
     async def show_plan(self, planfile: Path) -> Mapping[str, Any]:
         """Return a saved plan as tofu's JSON."""
-        return self._json(
-            await self._text("show", "read the plan of", _READ, str(planfile), json=FLAG), "read the plan of"
+        return self.json_object(
+            await self.text("show", "read the plan of", _READ, str(planfile), json=FLAG), "read the plan of"
         )
 
     async def state_identity(self) -> str:
         """Return which state this is and how old, as `lineage/serial`; empty where there is none."""
-        done = await self._text("state pull", "read the state of", _READ)
+        done = await self.text("state pull", "read the state of", _READ)
         if not done.stdout.strip():
             return ""
-        found = self._json(done, "read the state of")
+        found = self.json_object(done, "read the state of")
         return f"{found.get('lineage', '')}/{found.get('serial', '')}"
 
     async def state_text(self) -> str:
         """Return the whole state, deciphered; empty where there is none."""
-        return (await self._text("state pull", "read the state of", _READ)).stdout
+        return (await self.text("state pull", "read the state of", _READ)).stdout
 
     async def state_write(self, text: str) -> None:
         """Put a state in the place of the one that it was made of; its serial must be higher."""
-        await settled(self.root, LOCK_WAIT, self.cluster, self.emit)
+        await self.settled()
         place = self.root / ".terraform" / "kbootstrap-state.json"
         files.write(place, text, mode=0o600)
         try:
-            options = {"lock_timeout": f"{LOCK_WAIT}s"}
-            await self._text("state push", "write the state of", _READ, str(place), **options)
+            options = {"lock_timeout": self.lock_timeout}
+            await self.text("state push", "write the state of", _READ, str(place), **options)
         finally:
             _remove(place)
 
     async def apply(self, planfile: Path) -> None:
         """Carry out a saved plan."""
-        await self._stream(
-            "apply", "apply the changes of", _APPLY, str(planfile), input=False, lock_timeout=f"{LOCK_WAIT}s"
+        await self.stream_events(
+            "apply",
+            "apply the changes of",
+            _APPLY,
+            str(planfile),
+            input=False,
+            lock_timeout=self.lock_timeout,
         )
 
     async def destroy(self) -> None:
         """Destroy everything that the state has."""
-        await self._stream(
-            "destroy", "destroy", _APPLY, input=False, auto_approve=FLAG, lock_timeout=f"{LOCK_WAIT}s"
+        await self.stream_events(
+            "destroy", "destroy", _APPLY, input=False, auto_approve=FLAG, lock_timeout=self.lock_timeout
         )
 
     async def forget(self, addresses: Sequence[str]) -> None:
         """Take resources and modules out of the state; what they stand for stays where it is."""
-        await settled(self.root, LOCK_WAIT, self.cluster, self.emit)
-        options = {"lock_timeout": f"{LOCK_WAIT}s"}
-        await self._text("state rm", "take resources out of the state of", _READ, *addresses, **options)
+        await self.settled()
+        options = {"lock_timeout": self.lock_timeout}
+        await self.text("state rm", "take resources out of the state of", _READ, *addresses, **options)
 
     async def untaint(self, address: str) -> None:
         """Take a resource as made, although making it seemed to fail."""
-        await settled(self.root, LOCK_WAIT, self.cluster, self.emit)
-        options = {"lock_timeout": f"{LOCK_WAIT}s"}
-        await self._text("untaint", "mark a machine as created in the state of", _READ, address, **options)
+        await self.settled()
+        options = {"lock_timeout": self.lock_timeout}
+        await self.text("untaint", "mark a machine as created in the state of", _READ, address, **options)
 
     async def outputs(self) -> Mapping[str, Any]:
         """Return the values of all outputs, joined to the contract; empty where nothing was applied yet."""
-        await settled(self.root, LOCK_WAIT, self.cluster, self.emit)
-        done = await self._text("output", "read the outputs of", _READ, json=FLAG)
-        shown = self._json(done, "read the outputs of")
+        await self.settled()
+        done = await self.text("output", "read the outputs of", _READ, json=FLAG)
+        shown = self.json_object(done, "read the outputs of")
         return joined({name: item["value"] for name, item in shown.items()})
 
     async def state_ids(self) -> frozenset[str]:
         """Return the IDs of everything in the state."""
-        shown = self._json(
-            await self._text("show", "read the state of", _READ, json=FLAG), "read the state of"
+        shown = self.json_object(
+            await self.text("show", "read the state of", _READ, json=FLAG), "read the state of"
         )
         return frozenset(_ids(shown.get("values", {}).get("root_module", {})))
 
     async def state_list(self) -> tuple[str, ...]:
         """Return the addresses in the state; empty where there is no state."""
         try:
-            done = await self._text("state list", "list the state of", _READ)
+            done = await self.text("state list", "list the state of", _READ)
         except TofuFailed as error:
             if "No state file was found" in f"{error.detail} {error.diagnostics}":
                 return ()
             raise
         return tuple(line for line in done.stdout.splitlines() if line.strip())
-
-    def _command(self, verb: str, *arguments: str, **options: Any) -> list[str]:  # noqa: ANN401 (as `build`)
-        return build(self.binary.path, verb, *arguments, no_color=FLAG, **options)
-
-    async def _run(
-        self, command: Sequence[str], deadline: float, stream: Stream, grace: float = _GRACE
-    ) -> Finished:
-        return await self.runner.run(
-            command,
-            deadline=deadline,
-            cwd=self.root,
-            env=self.env,
-            on_line=stream.line,
-            on_error_line=stream.other,
-            grace=grace,
-            check=False,
-        )
-
-    async def _stream(self, verb: str, aim: str, deadline: float, *arguments: str, **options: Any) -> None:  # noqa: ANN401
-        """Run a command that speaks in JSON lines."""
-        await settled(self.root, LOCK_WAIT, self.cluster, self.emit)
-        stream = Stream(self.cluster, self.emit, self.redactor)
-        out = self.root / ".terraform" / f"kbootstrap-{verb}.log"
-        command = redirected(self._command(verb, *arguments, json=FLAG, **options), out)
-        try:
-            async with followed(out, stream.line):
-                done = await self._run(command, deadline, stream, _PATIENCE.get(verb, _GRACE))
-        except DeadlinePassed as error:
-            raise DeadlinePassed(
-                f"{self.binary.product} did not {aim} cluster {self.cluster} within {deadline:.0f} s"
-            ) from error
-        if done.status > 128:  # how a shell reports the signal that ended a program
-            done = changed(done, status=128 - done.status)
-        if done.status != 0:
-            raise self._failure(
-                aim,
-                stream.diagnostics or read_text("\n".join(stream.noise)),
-                done,
-                "\n".join(stream.noise[-20:]),
-            )
-
-    async def _text(self, verb: str, aim: str, deadline: float, *arguments: str, **options: Any) -> Finished:  # noqa: ANN401
-        """Run a command whose failures are text. What it prints may be secret and goes to no event."""
-        silent = Stream(self.cluster, nowhere, self.redactor)
-        done = await self._run(self._command(verb, *arguments, **options), deadline, silent)
-        if done.status != 0:
-            raise self._failure(aim, read_text(f"{done.stderr}\n{done.stdout}"), done)
-        return done
-
-    def _json(self, done: Finished, aim: str) -> dict[str, Any]:
-        try:
-            data = json.loads(done.stdout)
-        except ValueError:
-            data = None
-        if not isinstance(data, dict):
-            raise self._failure(aim, read_text(done.stderr), done)
-        return data
-
-    def _failure(
-        self, aim: str, found: Sequence[Mapping[str, Any]], done: Finished, said: str = ""
-    ) -> KbootstrapError:
-        """Make the error for a command that failed; `said` is what it printed besides diagnostics."""
-        what = f"{self.binary.product} could not {aim} cluster {self.cluster}"
-        return failure(
-            what, found, done.status, said or done.tail, self.provenance, self.redactor, self.hints
-        )
 
 
 def _ids(module: Mapping[str, Any]) -> Iterator[str]:

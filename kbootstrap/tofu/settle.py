@@ -18,6 +18,8 @@ from kbootstrap.core.events import Emit, Event, Status, Type
 from kbootstrap.tofu.follow import busy
 
 STEP = "wait for another run to release the state"
+LOCK_WAIT = 180
+"""Seconds to wait for another run: long enough for one whose kbootstrap was killed to finish alone."""
 _PAUSE = 0.2
 """Seconds between looks."""
 

@@ -328,12 +328,11 @@ async def test_tofu_finishes_when_kbootstrap_is_killed(place: Place, tool: str) 
     assert [e.status for e in place.seen.events if e.step == STEP] == [Status.WAITING, Status.DONE]
 
 
-async def test_two_runs_at_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kbootstrap.tofu.run.LOCK_WAIT", 1)
+async def test_two_runs_at_once(place: Place) -> None:
     task = asyncio.create_task(place.apply(gate=str(place.gate)))
     await place.seen.wait_for("begin dev-web-1")
     with pytest.raises(Locked) as caught:
-        await (await place.tofu()).plan(place.folder / "other")
+        await replace(await place.tofu(), lock_wait=1).plan(place.folder / "other")
     assert "Who:" in caught.value.diagnostics[0].reason
     assert not (place.folder / "other").exists()
     place.gate.touch()
