@@ -17,7 +17,7 @@ from kbootstrap.engine.context import Context, contexts, locked
 from kbootstrap.engine.infrastructure import Infrastructure
 from kbootstrap.engine.operator import Operator
 from kbootstrap.engine.outputs import verify_owner
-from kbootstrap.engine.prepare import PLAN_FILE, prepare
+from kbootstrap.engine.prepare import prepare
 from kbootstrap.engine.spec import choose, read_spec
 from kbootstrap.providers.capabilities import Adoptable
 from kbootstrap.tofu.adopted import ids, with_ids
@@ -134,9 +134,9 @@ def _verify(context: Context, found: Adoptable) -> None:
 async def _take_as_made(context: Context, tofu: Infrastructure, found: Adoptable) -> None:
     """Let OpenTofu note what the provider found, and nothing else; raises `PrerequisiteMissing` (KB0899)."""
     there = {thing.address: thing.id for thing in found.things}
-    planned = await tofu.plan(tofu.root / PLAN_FILE)
+    planned = await tofu.plan(tofu.planfile)
     if any(change.address not in there for change in planned.changes):  # what is missing is made by `apply`
-        planned = await tofu.plan(tofu.root / PLAN_FILE, targets=sorted(there))
+        planned = await tofu.plan(tofu.planfile, targets=sorted(there))
     wrong = [
         change.address
         for change in planned.changes
@@ -151,4 +151,4 @@ async def _take_as_made(context: Context, tofu: Infrastructure, found: Adoptable
             code="KB0899",
         )
     context.lease.verify()
-    await tofu.apply(tofu.root / PLAN_FILE)
+    await tofu.apply(tofu.planfile)

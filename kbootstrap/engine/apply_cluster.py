@@ -12,7 +12,7 @@ from kbootstrap.engine.infrastructure import carry_out, freeze_override
 from kbootstrap.engine.install import install, verify_allowed
 from kbootstrap.engine.kubeconfig import keep_kubeconfig
 from kbootstrap.engine.observe import Nodes, observe_nodes
-from kbootstrap.engine.prepare import PLAN_FILE, accepts_unencrypted
+from kbootstrap.engine.prepare import accepts_unencrypted
 from kbootstrap.engine.rolling_replacement import RollingReplacement
 from kbootstrap.plans.agreed import STALE, moved
 from kbootstrap.plans.checks import affected_nodes, is_remainder, unaffecting_targets
@@ -58,28 +58,28 @@ async def apply_cluster(planned: ClusterPlan, *, drain: float = DRAIN) -> Nodes:
 async def _encrypt_state(planned: ClusterPlan) -> None:
     """Write the state again, encrypted. OpenTofu writes it when it applies a plan, an empty one as well."""
     tofu = planned.tofu
-    planfile = tofu.root / PLAN_FILE
-    made = await tofu.plan(planfile)
+    made = await tofu.plan(tofu.planfile)
     if made.empty:
-        await carry_out(planned.context, tofu, planfile, made)
+        await carry_out(planned.context, tofu, made)
 
 
 async def _change(planned: ClusterPlan) -> None:
     """Carry the infrastructure's half out; where nodes go, only what belongs to none of them."""
     context, tofu, summary = planned.context, planned.tofu, planned.infrastructure
-    planfile = tofu.root / PLAN_FILE
     try:
         if planned.removal.names:
-            frozen = await freeze_override(context, tofu, planfile, planned.removal.replaced)
+            frozen = await freeze_override(context, tofu, planned.removal.replaced)
             for targets in unaffecting_targets(summary, planned.removal.names):
-                part = await tofu.plan(planfile, targets=targets, replace=sorted(planned.gone), frozen=frozen)
+                part = await tofu.plan(
+                    tofu.planfile, targets=targets, replace=sorted(planned.gone), frozen=frozen
+                )
                 if not is_remainder(summary, part):
                     raise moved([f"the infrastructure of cluster {context.cluster.name} needs other changes"])
                 if not affected_nodes(part, planned.removal.names):
-                    await carry_out(context, tofu, planfile, part)
+                    await carry_out(context, tofu, part)
                     return
             return
-        await carry_out(context, tofu, planfile, summary)
+        await carry_out(context, tofu, summary)
     except TofuFailed as error:
         if error.code == STALE and planned.agreed:
             raise moved([f"the state of cluster {context.cluster.name} changed"]) from error

@@ -45,7 +45,7 @@ async def destroy_cluster(
         )
         stay = note_destroy(context.space, found.values(), leaving=not with_buckets)
         if kept:
-            await tofu.forget(kept)
+            await tofu.state_remove(kept)
         context.lease.verify()
         await tofu.destroy()
         context.lease.forget()  # with the machines that kept it

@@ -1,6 +1,6 @@
-"""The infrastructure's half of a cluster whose machines exist: nothing of it is planned, made or removed.
+"""The infrastructure of a cluster whose machines exist: it is never planned, created or removed.
 
-`destroy` gives the machines back as they came: Kubernetes is taken off all of them at once.
+`destroy` uninstalls Kubernetes on all machines at once.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from kbootstrap.engine.connect import CONNECT, connector
 from kbootstrap.engine.context import Context
 from kbootstrap.hosts.model import Host
 from kbootstrap.render.provenance import NOWHERE, Provenance
+from kbootstrap.tofu.commands import PLAN_FILE
 from kbootstrap.tofu.plan import PlanSummary
 
 STEP = "uninstall"
@@ -29,12 +30,17 @@ STEP = "uninstall"
 
 @dataclass(frozen=True, slots=True)
 class ExistingInfrastructure:
-    """Answers what `infrastructure.Infrastructure` asks, for machines that exist."""
+    """Implements `infrastructure.Infrastructure` for existing machines."""
 
     root: Path
     machines: Mapping[str, Any]
-    give_back: Callable[[], Awaitable[None]]
+    uninstall_all: Callable[[], Awaitable[None]]
     provenance: Provenance = NOWHERE
+
+    @property
+    def planfile(self) -> Path:
+        """A file that never exists: there is no plan."""
+        return self.root / PLAN_FILE
 
     async def outputs(self) -> Mapping[str, Any]:
         """Return the machines that the spec names."""
@@ -48,7 +54,7 @@ class ExistingInfrastructure:
         targets: Sequence[str] = (),  # noqa: ARG002
         frozen: str = "",  # noqa: ARG002
     ) -> PlanSummary:
-        """Return that nothing is to be done."""
+        """Return an empty plan."""
         return PlanSummary((), (), ())
 
     async def show_plan(self, planfile: Path) -> Mapping[str, Any]:  # noqa: ARG002 (as `Infrastructure`)
@@ -59,17 +65,17 @@ class ExistingInfrastructure:
         """Do nothing."""
 
     async def destroy(self) -> None:
-        """Give the machines back."""
-        await self.give_back()
+        """Uninstall Kubernetes on the machines."""
+        await self.uninstall_all()
 
-    async def forget(self, addresses: Sequence[str]) -> None:
+    async def state_remove(self, addresses: Sequence[str]) -> None:
         """Do nothing."""
 
     async def untaint(self, address: str) -> None:
         """Do nothing."""
 
     async def state_identity(self) -> str:
-        """Return a name for these machines: others under the same names are another infrastructure."""
+        """Return a hash of the machines: other machines with the same names are another infrastructure."""
         return hashlib.sha256(json.dumps(self.machines, sort_keys=True).encode()).hexdigest()
 
     async def state_text(self) -> str:
@@ -89,16 +95,16 @@ class ExistingInfrastructure:
 
 
 def existing_infrastructure(context: Context, machines: Mapping[str, Any]) -> ExistingInfrastructure:
-    """Return the infrastructure of a cluster on these machines; its folder is made, as for every cluster."""
+    """Return the infrastructure of a cluster on these machines, and create the cluster's folder."""
     context.space.root.mkdir(exist_ok=True)
-    return ExistingInfrastructure(context.space.root, machines, partial(give_back, context, machines))
+    return ExistingInfrastructure(context.space.root, machines, partial(uninstall_all, context, machines))
 
 
-async def give_back(context: Context, machines: Mapping[str, Any]) -> None:
-    """Take the cluster off its machines.
+async def uninstall_all(context: Context, machines: Mapping[str, Any]) -> None:
+    """Uninstall Kubernetes on the machines of the cluster.
 
-    Nothing is begun before all of them answer. What fails on one does not stop the others; then the first
-    failure is raised.
+    Starts only when all machines answer. A failure on one does not stop the others; the first failure is
+    raised at the end.
     """
     from kbootstrap.hosts.pool import connect_all, summary
 
@@ -106,7 +112,7 @@ async def give_back(context: Context, machines: Mapping[str, Any]) -> None:
     try:
         async with connect_all(connector(context), inventory.machines.values(), deadline=CONNECT) as hosts:
             ended = await asyncio.gather(
-                *(_take_off(context, host) for host in hosts.values()), return_exceptions=True
+                *(_uninstall(context, host) for host in hosts.values()), return_exceptions=True
             )
     except HostKeyChanged:
         raise
@@ -122,7 +128,7 @@ async def give_back(context: Context, machines: Mapping[str, Any]) -> None:
         raise summary(found)
 
 
-async def _take_off(context: Context, host: Host) -> None:
+async def _uninstall(context: Context, host: Host) -> None:
     begun, emit = time.monotonic(), context.runtime.emit
 
     def tell(status: Status, detail: str | None = None) -> None:

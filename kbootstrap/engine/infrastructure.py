@@ -1,4 +1,4 @@
-"""The infrastructure's half of a cluster: what is asked of it, and how its part of a plan is carried out."""
+"""The infrastructure of a cluster: its interface, and how its part of a plan is applied."""
 
 from __future__ import annotations
 
@@ -20,76 +20,81 @@ from kbootstrap.tofu.plan import PlanSummary
 
 
 class Infrastructure(Protocol):
-    """What the engine asks of whatever holds a cluster's machines; `tofu.run.Tofu` says more about each.
+    """The infrastructure of one cluster, as the engine uses it.
 
-    `given.Given` answers for machines that exist.
+    `tofu.run.Tofu` implements it with OpenTofu, and describes each method. For existing machines, for which
+    OpenTofu does not run, `existing_machines.ExistingInfrastructure` implements it.
     """
 
     @property
     def root(self) -> Path:
-        """The cluster's folder."""
+        """The cluster's root folder."""
+
+    @property
+    def planfile(self) -> Path:
+        """The file of the current plan, in the root folder."""
 
     @property
     def provenance(self) -> Provenance:
-        """The way from addresses to the spec."""
+        """Maps resource addresses to locations in the spec."""
 
     async def outputs(self) -> Mapping[str, Any]:
-        """Return the outputs, empty where nothing was made."""
+        """Return the outputs; empty if nothing was applied yet."""
 
     async def plan(
         self, out: Path, *, replace: Sequence[str] = (), targets: Sequence[str] = (), frozen: str = ""
     ) -> PlanSummary:
-        """Make a plan, keep it at `out`, and return what it would do."""
+        """Create a plan, save it at `out`, and return a summary of its changes."""
 
     async def show_plan(self, planfile: Path) -> Mapping[str, Any]:
-        """Return a plan that was kept."""
+        """Return a saved plan."""
 
     async def apply(self, planfile: Path) -> None:
-        """Carry a plan out."""
+        """Apply a saved plan."""
 
     async def destroy(self) -> None:
-        """Remove everything."""
+        """Destroy all resources in the state."""
 
-    async def forget(self, addresses: Sequence[str]) -> None:
-        """Let go of things that stay."""
+    async def state_remove(self, addresses: Sequence[str]) -> None:
+        """Remove resources from the state, without destroying them."""
 
     async def untaint(self, address: str) -> None:
-        """Take a thing as made."""
+        """Untaint a resource, so that it is not replaced."""
 
     async def state_identity(self) -> str:
-        """Return what changes with every change."""
+        """Return an identity of the state that every change of the state changes."""
 
     async def state_text(self) -> str:
-        """Return the whole state, empty where there is none."""
+        """Return the state as text; empty if there is none."""
 
     async def state_write(self, text: str) -> None:
-        """Put a changed state in its place."""
+        """Replace the state."""
 
     async def state_ids(self) -> frozenset[str]:
-        """Return the IDs of everything that is known."""
+        """Return the IDs of all resources in the state."""
 
     async def state_list(self) -> tuple[str, ...]:
-        """Return the addresses of everything that is known."""
+        """Return the addresses of all resources in the state."""
 
 
-async def carry_out(context: Context, tofu: Infrastructure, planfile: Path, planned: PlanSummary) -> None:
-    """Apply the plan in `planfile`; `planned` is what it does.
+async def carry_out(context: Context, tofu: Infrastructure, planned: PlanSummary) -> None:
+    """Apply the plan in `tofu.planfile`; `planned` is its content.
 
-    Where machines failed that only came into each other's way, what is left is tried once more. What fails is
-    reported in the infrastructure's own words. Nothing is done without the cluster's lock, once it was taken.
+    If machines failed only because they were created at the same time, the remaining changes are retried
+    once. A failure is reported with the infrastructure's own message. Raises if the cluster's lock was lost.
     """
     hints = context.provider.traits.hints
     context.lease.verify()
     if planned.of("create", "replace"):
         await remove_orphans(context, tofu)
     try:
-        await tofu.apply(planfile)
+        await tofu.apply(tofu.planfile)
     except TofuFailed as error:
         faults = await _faults(context)
         if not faults:
             raise
         passing = all(lookup(words, hints).passing for words in faults.values())
-        if not (passing and is_remainder(planned, await tofu.plan(planfile))):
+        if not (passing and is_remainder(planned, await tofu.plan(tofu.planfile))):
             raise with_faults(error, faults, hints) from error
     else:
         return
@@ -103,23 +108,21 @@ async def carry_out(context: Context, tofu: Infrastructure, planfile: Path, plan
             )
         )
     try:
-        await tofu.apply(planfile)
+        await tofu.apply(tofu.planfile)
     except TofuFailed as error:
         raise with_faults(error, await _faults(context), hints) from error
 
 
-async def freeze_override(
-    context: Context, tofu: Infrastructure, planfile: Path, names: Collection[str]
-) -> str:
-    """Return HCL that keeps the machines of nodes as the plan in `planfile` found them.
+async def freeze_override(context: Context, tofu: Infrastructure, names: Collection[str]) -> str:
+    """Return HCL that keeps the machines of nodes as the plan in `tofu.planfile` found them.
 
-    A change of a whole pool then comes to one node after the other. A target alone would not do: OpenTofu
-    takes in what it depends on, with all instances of that. Empty where nothing can be held.
+    So a change of a whole pool reaches one node at a time. Targets alone are not sufficient: OpenTofu also
+    includes the dependencies of a target, with all their instances. Empty if no machine needs this.
     """
     freeze = context.provider.in_place_freeze
     if not names or freeze is None:
         return ""
-    shown, traits = await tofu.show_plan(planfile), context.provider.traits.resources
+    shown, traits = await tofu.show_plan(tofu.planfile), context.provider.traits.resources
     found = {
         name: item["change"].get("before") or {}
         for item in shown.get("resource_changes", ())
@@ -137,7 +140,7 @@ async def remove_orphans(context: Context, tofu: Infrastructure) -> None:
 
 
 async def _faults(context: Context) -> Mapping[str, str]:
-    """Return what the infrastructure says of machines that failed, by node; empty when it does not answer."""
+    """Return the errors of failed machines, by node; empty if the infrastructure does not answer."""
     with contextlib.suppress(KbootstrapError):  # the failure that is known matters more
         found = await context.provider.inspect(context.provider_context, faults=True)
         return {name: state.fault for name, state in found.items() if state.fault}

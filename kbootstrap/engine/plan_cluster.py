@@ -16,7 +16,7 @@ from kbootstrap.engine.context import Context
 from kbootstrap.engine.infrastructure import Infrastructure
 from kbootstrap.engine.observe import Nodes, observe_nodes, silent
 from kbootstrap.engine.outputs import missing_resources, state_lost, verify_owner
-from kbootstrap.engine.prepare import PLAN_FILE, prepare
+from kbootstrap.engine.prepare import prepare
 from kbootstrap.plans.checks import (
     destroyed_network,
     disruptive_updates,
@@ -48,7 +48,7 @@ async def plan_cluster(
         known: Mapping[str, Any] = outputs.get("kbootstrap", {}).get("nodes", {})
         recreate = {*gone, *await _machines(context, tofu, replace, known)}
     with phase(emit, "plan", cluster):
-        planning = asyncio.create_task(tofu.plan(tofu.root / PLAN_FILE, replace=sorted(recreate)))
+        planning = asyncio.create_task(tofu.plan(tofu.planfile, replace=sorted(recreate)))
         removal = leaving(context, known, replace)
         try:
             nodes, unseen = await look(
@@ -92,7 +92,7 @@ async def _corrected(
         for address in stopped:
             _report(context, f"{address} would be stopped by this change: it is replaced instead")
         recreate = {*recreate, *stopped}
-        summary = await tofu.plan(tofu.root / PLAN_FILE, replace=sorted(recreate))
+        summary = await tofu.plan(tofu.planfile, replace=sorted(recreate))
     return summary
 
 

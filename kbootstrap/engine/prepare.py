@@ -22,9 +22,6 @@ from kbootstrap.tofu.find import Binary, find
 from kbootstrap.tofu.run import Tofu
 from kbootstrap.tofu.settle import LOCK_WAIT, settled
 
-PLAN_FILE = "kbootstrap.tfplan"
-"""OpenTofu's plan, in the cluster's root."""
-
 
 async def prepare(context: Context, *, making: bool = True) -> Infrastructure:
     """Write the cluster's root, make ready what it needs, and return OpenTofu for it, initialised.

@@ -30,7 +30,6 @@ from kbootstrap.engine.context import Context
 from kbootstrap.engine.infrastructure import Infrastructure, carry_out, freeze_override
 from kbootstrap.engine.install import install, verify_allowed
 from kbootstrap.engine.observe import Nodes, observe_nodes, route_around_removed
-from kbootstrap.engine.prepare import PLAN_FILE
 from kbootstrap.plans.checks import affected_nodes, is_remainder, machines_of, resources_of
 from kbootstrap.providers.model import OrphanPhase
 from kbootstrap.tofu.plan import PlanSummary
@@ -73,7 +72,7 @@ class RollingReplacement:
         finally:
             await self._hang_up()
         with phase(emit, "infrastructure", cluster):
-            rest = await self.tofu.plan(self.tofu.root / PLAN_FILE)
+            rest = await self.tofu.plan(self.tofu.planfile)
             if not rest.empty:
                 await self._apply(rest)
         return self.nodes
@@ -91,7 +90,7 @@ class RollingReplacement:
             self.context.provider_context, OrphanPhase.AFTER_REMOVAL, names=names
         )
         if targets := resources_of(self.planned, [*names]):
-            made = await self.tofu.plan(self.tofu.root / PLAN_FILE, targets=targets)
+            made = await self.tofu.plan(self.tofu.planfile, targets=targets)
             if not affected_nodes(
                 made, self.nodes.removal.replaced
             ):  # else they go in the end, with the rest
@@ -119,11 +118,11 @@ class RollingReplacement:
         All of the plan, where the others are not concerned by it or can be frozen. Else the machines alone,
         and then what belongs to them: OpenTofu takes in what a target depends on, with all its instances.
         """
-        planfile, machines = self.tofu.root / PLAN_FILE, machines_of(self.planned, batch)
+        planfile, machines = self.tofu.planfile, machines_of(self.planned, batch)
         waiting = self.nodes.removal.names - {*batch}
         made = await self.tofu.plan(planfile, replace=machines)
         if affected_nodes(made, waiting) and (
-            frozen := await freeze_override(self.context, self.tofu, planfile, waiting)
+            frozen := await freeze_override(self.context, self.tofu, waiting)
         ):
             made = await self.tofu.plan(planfile, replace=machines, frozen=frozen)
         if not affected_nodes(made, waiting):
@@ -178,7 +177,7 @@ class RollingReplacement:
                 code="KB0421",
             )
         if not made.empty:
-            await carry_out(self.context, self.tofu, self.tofu.root / PLAN_FILE, made)
+            await carry_out(self.context, self.tofu, made)
 
     def _remover(self) -> NodeRemover:
         context = self.context

@@ -15,7 +15,7 @@ from kbootstrap.engine.cluster_plan import ClusterPlan, leaving
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.outputs import missing_resources, verify_owner
 from kbootstrap.engine.plan_cluster import look
-from kbootstrap.engine.prepare import PLAN_FILE, prepare
+from kbootstrap.engine.prepare import prepare
 from kbootstrap.engine.rendered import render
 from kbootstrap.plans.agreed import Agreed, changed_files, changed_names, digests, moved
 from kbootstrap.plans.checks import machines_made, replaced_nodes
@@ -49,7 +49,7 @@ async def _one(plan: ClusterPlan) -> SavedCluster:
         steps=digests(plan.nodes.plan) if plan.nodes else {},
         new=plan.new,
         known=plan.nodes is not None,
-        plan=(plan.tofu.root / PLAN_FILE).read_bytes() if changing else None,
+        plan=plan.tofu.planfile.read_bytes() if changing else None,
     )
 
 
@@ -86,8 +86,8 @@ async def _again(
         moves += changed_names("resource", saved.gone, [*gone])
     summary = PlanSummary((), (), ())
     if saved.plan is not None:
-        files.write(tofu.root / PLAN_FILE, saved.plan, mode=0o600)
-        shown, traits = await tofu.show_plan(tofu.root / PLAN_FILE), context.provider.traits.resources
+        files.write(tofu.planfile, saved.plan, mode=0o600)
+        shown, traits = await tofu.show_plan(tofu.planfile), context.provider.traits.resources
         summary = summarise(shown, name, tofu.provenance, traits)
     nodes, unseen = None, None
     known = outputs.get("kbootstrap", {}).get("nodes", {})

@@ -30,6 +30,8 @@ _PATIENCE = {"apply": 1800.0, "destroy": 1800.0}
 """The same for verbs that create or delete resources. A stopped tofu first finishes what it is creating, as
 long as the cloud takes (a machine of the OpenStack provider: up to 30 minutes). If it is killed before that,
 the resource exists and is in no state."""
+PLAN_FILE = "kbootstrap.tfplan"
+"""The plan of the current run, in the root."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,11 @@ class Commands:
     hints: tuple[Hint, ...] = ()
     traits: ResourceTraits = NO_TRAITS
     lock_wait: int = LOCK_WAIT
+
+    @property
+    def planfile(self) -> Path:
+        """The file of this run's plan."""
+        return self.root / PLAN_FILE
 
     async def settled(self) -> None:
         """Wait until no other run of this machine works in the root; raises as `settle.settled`."""

@@ -1,4 +1,4 @@
-"""Runs OpenTofu or Terraform in one cluster's root: init, plan, apply, destroy, and reading what is there.
+"""Runs OpenTofu or Terraform in one cluster's root: init, plan, apply, destroy, state and outputs.
 
 Cancelling a call sends SIGINT once. tofu then stops what it is doing and saves its state. When kbootstrap
 itself is killed, tofu finishes alone (see `follow.py`), and the next run waits for it (see `settle.py`). The
@@ -29,7 +29,7 @@ from kbootstrap.tofu.stream import Stream
 _READ, _INIT, _PLAN, _APPLY = 120.0, 900.0, 1800.0, 7200.0
 """Deadlines in seconds. Clouds need minutes for a load balancer or a large flavor."""
 FREEZE_FILE = "kbootstrap_override.tf"
-"""What overrides the root while a part of a plan is made ("Override Files"); never there after a run."""
+"""Overrides the root's HCL during one plan ("Override Files" of OpenTofu); removed afterwards."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Tofu(Commands):
     """OpenTofu or Terraform in one root; `Commands` describes the fields and the errors."""
 
     async def init(self, *, force: bool = False) -> bool:
-        """Prepare the root; return whether that was needed. `force` runs it in any case."""
+        """Initialise the root unless it already is; return whether `init` ran. `force` always runs it."""
         if not force and initialised.is_current(self.root, self.binary, self.env):
             return False
         plugins = Path(self.env["TF_PLUGIN_CACHE_DIR"])
@@ -48,7 +48,7 @@ class Tofu(Commands):
         return True
 
     async def validate(self) -> tuple[Diagnostic, ...]:
-        """Return what tofu finds wrong with the root, warnings included; the root must be initialised."""
+        """Return the errors and warnings of `validate`; the root must be initialised."""
         done = await self.run(
             self.command("validate", json=FLAG), _READ, Stream(self.cluster, nowhere, self.redactor)
         )
@@ -65,10 +65,10 @@ class Tofu(Commands):
         refresh: bool = True,
         frozen: str = "",
     ) -> PlanSummary:
-        """Make a plan, save it at `out` (0600: it holds variables) and return what it would do.
+        """Create a plan, save it at `out` (0600: it contains variables) and return a summary of its changes.
 
         `replace` and `targets` are addresses. `frozen` is HCL that overrides the root's for this plan alone.
-        When the plugins turn out to be gone, the root is initialised again, once.
+        If the provider plugins are missing, the root is initialised again, once.
         """
         options = {
             "out": str(out),
@@ -79,7 +79,7 @@ class Tofu(Commands):
             "input": False,
             "lock_timeout": self.lock_timeout,
         }
-        # Made before tofu writes to it, so that no other user can ever read it.
+        # Created before tofu writes to it, so that no other user can ever read it.
         files.write(out, b"", mode=0o600)
         _remove(self.root / FREEZE_FILE)
         if frozen:
@@ -110,7 +110,7 @@ class Tofu(Commands):
         )
 
     async def state_identity(self) -> str:
-        """Return which state this is and how old, as `lineage/serial`; empty where there is none."""
+        """Return the lineage and the serial of the state, as `lineage/serial`; empty if there is none."""
         done = await self.text("state pull", "read the state of", _READ)
         if not done.stdout.strip():
             return ""
@@ -118,11 +118,11 @@ class Tofu(Commands):
         return f"{found.get('lineage', '')}/{found.get('serial', '')}"
 
     async def state_text(self) -> str:
-        """Return the whole state, deciphered; empty where there is none."""
+        """Return the whole state, decrypted; empty if there is none."""
         return (await self.text("state pull", "read the state of", _READ)).stdout
 
     async def state_write(self, text: str) -> None:
-        """Put a state in the place of the one that it was made of; its serial must be higher."""
+        """Replace the state (`state push`); the serial of `text` must be higher than the current serial."""
         await self.settled()
         place = self.root / ".terraform" / "kbootstrap-state.json"
         files.write(place, text, mode=0o600)
@@ -133,7 +133,7 @@ class Tofu(Commands):
             _remove(place)
 
     async def apply(self, planfile: Path) -> None:
-        """Carry out a saved plan."""
+        """Apply a saved plan."""
         await self.stream_events(
             "apply",
             "apply the changes of",
@@ -144,39 +144,39 @@ class Tofu(Commands):
         )
 
     async def destroy(self) -> None:
-        """Destroy everything that the state has."""
+        """Destroy all resources in the state."""
         await self.stream_events(
             "destroy", "destroy", _APPLY, input=False, auto_approve=FLAG, lock_timeout=self.lock_timeout
         )
 
-    async def forget(self, addresses: Sequence[str]) -> None:
-        """Take resources and modules out of the state; what they stand for stays where it is."""
+    async def state_remove(self, addresses: Sequence[str]) -> None:
+        """Remove resources and modules from the state (`state rm`), without destroying them."""
         await self.settled()
         options = {"lock_timeout": self.lock_timeout}
-        await self.text("state rm", "take resources out of the state of", _READ, *addresses, **options)
+        await self.text("state rm", "remove resources from the state of", _READ, *addresses, **options)
 
     async def untaint(self, address: str) -> None:
-        """Take a resource as made, although making it seemed to fail."""
+        """Untaint a resource: its creation failed, but it works, and must not be replaced."""
         await self.settled()
         options = {"lock_timeout": self.lock_timeout}
-        await self.text("untaint", "mark a machine as created in the state of", _READ, address, **options)
+        await self.text("untaint", "untaint a resource in the state of", _READ, address, **options)
 
     async def outputs(self) -> Mapping[str, Any]:
-        """Return the values of all outputs, joined to the contract; empty where nothing was applied yet."""
+        """Return the values of all outputs, joined to the contract; empty if nothing was applied yet."""
         await self.settled()
         done = await self.text("output", "read the outputs of", _READ, json=FLAG)
         shown = self.json_object(done, "read the outputs of")
         return joined({name: item["value"] for name, item in shown.items()})
 
     async def state_ids(self) -> frozenset[str]:
-        """Return the IDs of everything in the state."""
+        """Return the IDs of all resources in the state."""
         shown = self.json_object(
             await self.text("show", "read the state of", _READ, json=FLAG), "read the state of"
         )
         return frozenset(_ids(shown.get("values", {}).get("root_module", {})))
 
     async def state_list(self) -> tuple[str, ...]:
-        """Return the addresses in the state; empty where there is no state."""
+        """Return the addresses of all resources in the state; empty if there is no state."""
         try:
             done = await self.text("state list", "list the state of", _READ)
         except TofuFailed as error:
@@ -202,7 +202,7 @@ def _remove(path: Path) -> None:
 
 @contextlib.asynccontextmanager
 async def _turn(lock: Path, wait: float) -> AsyncIterator[None]:
-    """Hold a lock between processes; waits up to `wait` seconds without holding up the event loop."""
+    """Hold a lock between processes; waits up to `wait` seconds without blocking the event loop."""
     end = asyncio.get_running_loop().time() + wait
     while True:
         with contextlib.ExitStack() as stack:

@@ -24,6 +24,11 @@ _PAUSE = 0.2
 """Seconds between looks."""
 
 
+def report_wait(emit: Emit, cluster: str, status: Status) -> None:
+    """Report the wait for another run's lock: `WAITING`, then `DONE` or `FAILED`."""
+    emit(Event(type=Type.STEP, cluster=cluster, step=STEP, status=status))
+
+
 async def settled(root: Path, wait: float, cluster: str, emit: Emit) -> None:
     """Return when no local process works in `root` or holds its local state, or after `wait` seconds.
 
@@ -33,13 +38,12 @@ async def settled(root: Path, wait: float, cluster: str, emit: Emit) -> None:
     state, folder = root / "terraform.tfstate", root / ".terraform"
     if not _held(state) and not busy(folder):
         return
-    emit(Event(type=Type.STEP, cluster=cluster, step=STEP, status=Status.WAITING))
+    report_wait(emit, cluster, Status.WAITING)
     loop = asyncio.get_running_loop()
     end = loop.time() + wait
     while (late := _held(state) or busy(folder)) and loop.time() < end:  # noqa: ASYNC110 (another process)
         await asyncio.sleep(_PAUSE)
-    status = Status.FAILED if late else Status.DONE
-    emit(Event(type=Type.STEP, cluster=cluster, step=STEP, status=status))
+    report_wait(emit, cluster, Status.FAILED if late else Status.DONE)
     if busy(folder) and not _held(state):
         raise Locked(
             f"a run of cluster {cluster} whose kbootstrap was killed is still running in {root}",

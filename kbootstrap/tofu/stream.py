@@ -11,7 +11,7 @@ from typing import Any
 from kbootstrap.core.events import Emit, Event, Status, Type
 from kbootstrap.core.redact import Redactor
 from kbootstrap.render.address import node
-from kbootstrap.tofu.settle import STEP
+from kbootstrap.tofu.settle import report_wait
 
 _STATUS = {"apply_start": Status.STARTED, "apply_complete": Status.DONE, "apply_errored": Status.FAILED}
 
@@ -58,7 +58,7 @@ class Stream:
             status = Status.FAILED if kind == "diagnostic" else Status.DONE
         else:
             return
-        self._emit(Event(type=Type.STEP, cluster=self._cluster, step=STEP, status=status))
+        report_wait(self._emit, self._cluster, status)
 
     def other(self, text: str) -> None:
         """Take a line of stderr, or one that is not JSON."""

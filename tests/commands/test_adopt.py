@@ -39,6 +39,7 @@ def state(**found: str) -> str:
 
 class _Tofu:
     root = Path("root")
+    planfile = root / "plan"
 
     def __init__(self, text: str, *plans: Sequence[tuple[str, Kind]]) -> None:
         self.text, self.plans = text, list(plans)

@@ -209,9 +209,9 @@ async def test_the_whole_way(place: Place) -> None:
     assert "CLI configuration" not in said
 
 
-async def test_what_is_forgotten_stays(place: Place) -> None:
+async def test_resources_removed_from_the_state_stay(place: Place) -> None:
     tofu = await place.apply()
-    await tofu.forget(["module.pool_web.terraform_data.first"])
+    await tofu.state_remove(["module.pool_web.terraform_data.first"])
     assert len(await tofu.state_list()) == 2
 
 

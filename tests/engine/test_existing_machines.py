@@ -11,7 +11,7 @@ import pytest
 from kbootstrap.core.errors import HostUnreachable, InstallFailed
 from kbootstrap.core.events import Event, Status
 from kbootstrap.engine import existing_machines as module
-from kbootstrap.engine.existing_machines import ExistingInfrastructure, existing_infrastructure, give_back
+from kbootstrap.engine.existing_machines import ExistingInfrastructure, existing_infrastructure, uninstall_all
 from kbootstrap.engine.infrastructure import Infrastructure
 from kbootstrap.hosts.fake import Answer, FakeConnector, Run, output
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
@@ -72,7 +72,7 @@ async def _back(folder: Path, answers: dict[str, Answer], monkeypatch: pytest.Mo
 
     monkeypatch.setattr(module, "connector", lambda _: FakeConnector(answer))
     try:
-        await give_back(context(folder, told), MACHINES)
+        await uninstall_all(context(folder, told), MACHINES)
     finally:
         told[:] = [event for event in told if event.status is not Status.STARTED]
     return told
@@ -95,7 +95,7 @@ async def test_a_failure_does_not_stop_the_others(tmp_path: Path, monkeypatch: p
     answers = {"a": output(status=1, stderr="busy"), "b": output("kbootstrap-uninstall removed\n")}
     monkeypatch.setattr(module, "connector", lambda _: FakeConnector(lambda call: answers[call.host]))
     with pytest.raises(InstallFailed, match="a"):
-        await give_back(context(tmp_path, told), MACHINES)
+        await uninstall_all(context(tmp_path, told), MACHINES)
     assert {(e.node, e.status) for e in told} >= {("a", Status.FAILED), ("b", Status.DONE)}
 
 
@@ -111,6 +111,6 @@ async def test_nothing_begins_while_a_machine_is_silent(
 
     monkeypatch.setattr(module, "connector", lambda _: FakeConnector(answer, refusals=silent))
     with pytest.raises(HostUnreachable, match="b is silent") as caught:
-        await give_back(context(tmp_path, []), MACHINES)
+        await uninstall_all(context(tmp_path, []), MACHINES)
     assert asked == []
     assert "remove it from the spec" in (caught.value.hint or "")

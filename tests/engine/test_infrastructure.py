@@ -1,4 +1,4 @@
-"""What is tried once more, and what is told instead."""
+"""Which failures are retried once, and which are reported."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ CHASED = (
     "Exceeded maximum number of retries. Exhausted all hosts available for retrying build failures for "
     "instance 8b771ef6-e31e-4e92-872c-a9a752550a8c."
 )
-PLANFILE = Path("planned")
 
 
 def change(kind: Kind, reason: str | None = None) -> PlanSummary:
@@ -33,7 +32,9 @@ def change(kind: Kind, reason: str | None = None) -> PlanSummary:
 
 
 class _Tofu:
-    """Fails as often as told."""
+    """Fails the given number of times."""
+
+    planfile = Path("planned")
 
     def __init__(self, failures: int, rest: PlanSummary) -> None:
         self.failures, self.rest = failures, rest
@@ -73,7 +74,7 @@ async def run(tofu: _Tofu, *faults: str) -> list[Event]:
         lease=SimpleNamespace(verify=lambda: None),
     )
     subject: Any = tofu
-    await carry_out(context, subject, PLANFILE, change("create"))
+    await carry_out(context, subject, change("create"))
     return events
 
 

@@ -32,7 +32,7 @@ NOTHING = PlanSummary((), (), ())
 
 
 class _Tofu:
-    root = Path()
+    planfile = Path("plan")
 
     async def plan(self, *_: object, **__: object) -> PlanSummary:
         return NOTHING
@@ -159,7 +159,7 @@ def machine(name: str, kind: Kind) -> ResourceChange:
 class _Pool:
     """OpenTofu for a pool that gets another flavor: without help everybody is changed at once."""
 
-    root = Path()
+    planfile = Path("plan")
 
     def __init__(self, frozen: str) -> None:
         self.held, self.applied = frozen, list[str]()

@@ -38,6 +38,7 @@ from kbootstrap.render.root import module_name
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.spec.topology import endpoint_address
+from kbootstrap.tofu.commands import PLAN_FILE
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange, judged
 from tests.fleet.machines import Machine
 from tests.fleet.world import World
@@ -166,6 +167,10 @@ class Tofu:
         self.context.space.root.mkdir(parents=True, exist_ok=True)
         return self.context.space.root
 
+    @property
+    def planfile(self) -> Path:
+        return self.root / PLAN_FILE
+
     async def outputs(self) -> Mapping[str, Any]:
         state = self.world.state
         if not any(".node[" in address for address in state):
@@ -254,7 +259,7 @@ class Tofu:
     async def destroy(self) -> None:
         raise NotImplementedError
 
-    async def forget(self, addresses: Sequence[str]) -> None:
+    async def state_remove(self, addresses: Sequence[str]) -> None:
         raise NotImplementedError
 
     async def untaint(self, address: str) -> None:

@@ -36,7 +36,7 @@ from kbootstrap.engine.infrastructure import Infrastructure, carry_out
 from kbootstrap.engine.install import fetch_artifacts, verify_allowed
 from kbootstrap.engine.kubeconfig import entries
 from kbootstrap.engine.observe import Nodes, observe_nodes
-from kbootstrap.engine.prepare import PLAN_FILE, prepare
+from kbootstrap.engine.prepare import prepare
 from kbootstrap.engine.snapshot_bundle import SnapshotBundle, fetch_bundle
 from kbootstrap.engine.spec import read_spec
 from kbootstrap.kubeconfig.admin import write_own_copy
@@ -104,7 +104,7 @@ async def _twin(context: Context, place: Path, provider: str) -> tuple[Context, 
             if error.code not in _TAKEN or number == len(places):
                 raise
         else:
-            return twin, tofu, await tofu.plan(tofu.root / PLAN_FILE)
+            return twin, tofu, await tofu.plan(tofu.planfile)
     raise PrerequisiteMissing("there are no free addresses for a temporary cluster", code="KB0608")
 
 
@@ -173,7 +173,7 @@ async def _bring_up(
     emit, cluster = twin.runtime.emit, twin.cluster.name
     async with AsyncExitStack() as stack:
         with phase(emit, "infrastructure", cluster):
-            await carry_out(twin, tofu, tofu.root / PLAN_FILE, planned)
+            await carry_out(twin, tofu, planned)
         nodes = await observe_nodes(twin, await tofu.outputs(), stack)
         verify_allowed(twin, nodes)
         with phase(emit, "restore", cluster):
