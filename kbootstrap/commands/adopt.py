@@ -120,8 +120,8 @@ def _verify(context: Context, found: Adoptable) -> None:
             code="KB0896",
         )
     problems = list(found.problems)
-    if found.strangers:
-        problems.append(f"the spec does not name {', '.join(found.strangers)}, which belong to the cluster")
+    if found.unexpected:
+        problems.append(f"the spec does not name {', '.join(found.unexpected)}, which belong to the cluster")
     if problems:
         raise PrerequisiteMissing(
             f"cluster {context.cluster.name} is not what the spec says: {'; '.join(problems)}",

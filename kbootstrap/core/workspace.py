@@ -55,8 +55,8 @@ class ClusterSpace:
         """The lock of a run on this machine."""
         return self.run / "lock"
 
-    def claim(self, spec: str, *, making: bool) -> None:
-        """Verify that the cluster belongs to the spec of this name; with `making`, record the name.
+    def claim(self, spec: str, *, creating: bool) -> None:
+        """Verify that the cluster belongs to the spec of this name; with `creating`, record the name.
 
         Two specs in one folder share its workspace. Raises `PrerequisiteMissing` (KB0405) when the cluster
         belongs to another spec: the command would change, or destroy, the wrong cluster.
@@ -70,7 +70,7 @@ class ClusterSpace:
                 f"was the spec renamed: destroy the cluster under the name '{known}' first",
                 code="KB0405",
             )
-        if making and not known:
+        if creating and not known:
             files.write(place, f"{spec}\n")
 
     def start(self) -> None:

@@ -153,5 +153,5 @@ def locked(context: Context) -> Iterator[None]:
     who = f"{user()}@{platform.node()}, process {os.getpid()}, since {now}"
     Workspace(context.space.base).make()
     with files.locked(context.space.lock, wait=0, holder=who):
-        context.space.claim(context.spec.name, making=False)
+        context.space.claim(context.spec.name, creating=False)
         yield

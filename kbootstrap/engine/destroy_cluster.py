@@ -31,7 +31,7 @@ async def destroy_cluster(
     """
     emit, cluster = context.runtime.emit, context.cluster.name
     with phase(emit, "prepare", cluster):
-        tofu = await prepare(context, making=False)
+        tofu = await prepare(context, creating=False)
         outputs = await tofu.outputs()
         await verify_there(context, outputs)
         await lock_nodes(context, outputs, stack)

@@ -15,7 +15,7 @@ from kbootstrap.render.address import node as node_of
 
 async def current_outputs(context: Context) -> Mapping[str, Any]:
     """Return the outputs, empty for a cluster that was never made; raises where its state was lost."""
-    outputs = await (await prepare(context, making=False)).outputs()
+    outputs = await (await prepare(context, creating=False)).outputs()
     verify_owner(context, outputs)
     if not outputs:
         names = [node.name for node in context.nodes]

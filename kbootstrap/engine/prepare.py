@@ -23,14 +23,14 @@ from kbootstrap.tofu.run import Tofu
 from kbootstrap.tofu.settle import LOCK_WAIT, settled
 
 
-async def prepare(context: Context, *, making: bool = True) -> Infrastructure:
-    """Write the cluster's root, make ready what it needs, and return OpenTofu for it, initialised.
+async def prepare(context: Context, *, creating: bool = True) -> Infrastructure:
+    """Write the cluster's root, provide what it needs, and return OpenTofu for it, initialised.
 
-    `making` False leaves out what only new machines need (the node image). Machines that exist need nothing.
+    `creating` False omits what only new machines need (the node image). Existing machines need nothing.
     """
     run, space = context.runtime, context.space
     Workspace(space.base).make()
-    space.claim(context.spec.name, making=making)
+    space.claim(context.spec.name, creating=creating)
     if (machines := context.existing_machines) is not None:
         return existing_infrastructure(context, machines)
     # Before anything is read: a killed run may still be creating resources.
@@ -38,9 +38,9 @@ async def prepare(context: Context, *, making: bool = True) -> Infrastructure:
     binary = await find(run.runner, run.env, run.cache, run.tofu)
     for why in binary.unusable:
         run.emit(Event(type=Type.LOG, cluster=context.cluster.name, detail=f"{binary} is used: {why}"))
-    lock = await context.provider.pin(context.provider_context, making=making)
+    lock = await context.provider.pin(context.provider_context, creating=creating)
     pinned = replace(context.provider_context, lock=lock)
-    variables = await context.provider.prepare(pinned, making=making)
+    variables = await context.provider.prepare(pinned, creating=creating)
     variables = {**variables, **_encryption(context, binary)}
     root = context.provider.render(pinned)
     rendered = assemble(

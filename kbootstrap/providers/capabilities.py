@@ -45,13 +45,13 @@ class ExistingResource:
 class Adoptable:
     """The existing resources of a cluster that can be imported into a new state.
 
-    With `environment` set, OpenTofu records them as created without creating them. `strangers` are machines
+    With `environment` set, OpenTofu records them as created without creating them. `unexpected` are machines
     of the cluster that the spec does not name. `problems` describe differences from the spec.
     """
 
     things: tuple[ExistingResource, ...]
     environment: Mapping[str, str]
-    strangers: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
 

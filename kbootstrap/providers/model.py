@@ -125,10 +125,10 @@ class Provider(Protocol):
         """
 
     @abstractmethod
-    async def pin(self, context: ProviderContext, *, upgrade: bool = False, making: bool = True) -> Lock:
+    async def pin(self, context: ProviderContext, *, upgrade: bool = False, creating: bool = True) -> Lock:
         """Return the lock with pins for everything that only the infrastructure knows (the ID of an image).
 
-        Existing pins are kept; with `upgrade` they are looked up again. With `making` False no machine will
+        Existing pins are kept; with `upgrade` they are looked up again. With `creating` False no machine will
         be created: missing pins may get placeholders, and the infrastructure is not queried.
         """
 
@@ -137,10 +137,10 @@ class Provider(Protocol):
         """Check what this provider needs on this machine and in the infrastructure. Read-only."""
 
     @abstractmethod
-    async def prepare(self, context: ProviderContext, *, making: bool = True) -> Mapping[str, str]:
+    async def prepare(self, context: ProviderContext, *, creating: bool = True) -> Mapping[str, str]:
         """Provide what a plan needs (image, keys) and return the environment for OpenTofu.
 
-        The environment has `TF_VAR_*` and the location of the credentials. With `making` False no machine
+        The environment has `TF_VAR_*` and the location of the credentials. With `creating` False no machine
         will be created (`status`, `destroy`), and only the environment is returned. Before anything is
         created, raises `PrerequisiteMissing`, or `SpecInvalid` with a diagnostic for each request that the
         infrastructure cannot fulfill. Returns quickly if nothing is missing.

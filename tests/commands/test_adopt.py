@@ -143,7 +143,7 @@ async def test_nothing_that_runs_is_changed(monkeypatch: pytest.MonkeyPatch, kin
     ("found", "code"),
     [
         (Adoptable((), {}), "KB0896"),
-        (Adoptable(FOUND.things, {}, strangers=("c-old-1",)), "KB0897"),
+        (Adoptable(FOUND.things, {}, unexpected=("c-old-1",)), "KB0897"),
         (Adoptable(FOUND.things, {}, problems=("c-web-1 has another address",)), "KB0897"),
     ],
 )

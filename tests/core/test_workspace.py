@@ -51,11 +51,11 @@ def test_a_workspace_is_not_made_where_no_spec_can_be(tmp_path: Path) -> None:
 
 def test_two_specs_in_a_folder_do_not_share_a_cluster(tmp_path: Path) -> None:
     cluster = Workspace.beside(tmp_path / "prod.yaml").of("main")
-    cluster.claim("dev", making=False)
-    cluster.claim("prod", making=True)
-    cluster.claim("prod", making=False)
+    cluster.claim("dev", creating=False)
+    cluster.claim("prod", creating=True)
+    cluster.claim("prod", creating=False)
     with pytest.raises(PrerequisiteMissing, match="of the spec 'prod', not of 'dev'") as caught:
-        cluster.claim("dev", making=False)
+        cluster.claim("dev", creating=False)
     assert caught.value.code == "KB0405"
 
 
@@ -64,7 +64,7 @@ def test_a_cluster_that_was_only_planned_is_not_missed(tmp_path: Path) -> None:
     workspace = Workspace.beside(tmp_path / "dev.yaml")
     for name in ("planned", "started", "older", "oldest", "kept"):
         space = workspace.of(name)
-        space.claim("dev", making=True)
+        space.claim("dev", creating=True)
         space.root.mkdir()
     workspace.of("started").start()
     workspace.of("older").kubeconfig.touch()

@@ -355,8 +355,8 @@ def _doors(gate: Gate, context: Context) -> Iterator[None]:
     """Put the world behind every door that leads out of the program."""
     redactor, folder = context.runtime.redactor, context.runtime.cache
 
-    async def prepare(context: Context, *, making: bool = True) -> infra.Tofu:
-        del making
+    async def prepare(context: Context, *, creating: bool = True) -> infra.Tofu:
+        del creating
         return infra.Tofu(gate.world, context, gate)
 
     async def obtain(_name: str, version: str, arch: str, **_options: object) -> Kept:

@@ -295,13 +295,13 @@ class Simulated(Provider):
     def validate(self, spec: Spec, cluster: Cluster) -> tuple[Diagnostic, ...]:
         return self._real.validate(spec, cluster)
 
-    async def pin(self, context: ProviderContext, *, upgrade: bool = False, making: bool = True) -> Lock:
+    async def pin(self, context: ProviderContext, *, upgrade: bool = False, creating: bool = True) -> Lock:
         return context.lock
 
     async def check(self, context: ProviderContext) -> tuple[Check, ...]:
         return ()
 
-    async def prepare(self, context: ProviderContext, *, making: bool = True) -> Mapping[str, str]:
+    async def prepare(self, context: ProviderContext, *, creating: bool = True) -> Mapping[str, str]:
         return {}
 
     async def inspect(

@@ -177,7 +177,7 @@ def test_traits_name_what_the_modules_create(subject: Subject) -> None:
 
 async def test_rendering_is_pure(subject: Subject) -> None:
     """Two times the same bytes, and nothing is asked; a pin that stands for any image is enough."""
-    lock = await subject.provider.pin(subject.context, making=False)
+    lock = await subject.provider.pin(subject.context, creating=False)
     context = replace(subject.context, lock=allocate(subject.context.spec, lock))
     first, second = subject.provider.render(context), subject.provider.render(context)
     assert (first.files, first.provenance) == (second.files, second.provenance)

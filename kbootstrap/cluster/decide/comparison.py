@@ -102,7 +102,7 @@ def compare(
     others = sorted({*seen, *facts, *silent} - {node.name for node in wanted.nodes})
     return (
         *rows,
-        *(_stranger(name, wanted, facts.get(name), seen.get(name), silent.get(name, "")) for name in others),
+        *(_unwanted(name, wanted, facts.get(name), seen.get(name), silent.get(name, "")) for name in others),
     )
 
 
@@ -157,7 +157,7 @@ def _service(facts: NodeFacts | None, name: str) -> str:
     return unit.active if unit.present else "absent"
 
 
-def _stranger(
+def _unwanted(
     name: str, wanted: Wanted, facts: NodeFacts | None, seen: ApiNode | None, silent: str
 ) -> NodeStatus:
     """Return the row of a node that the spec does not name (any more)."""

@@ -14,7 +14,7 @@ from kbootstrap.spec import cron
 from kbootstrap.spec.model import Snapshots
 
 _GRACE = timedelta(minutes=15)
-"""What making a snapshot and copying it may take after its moment."""
+"""The time that a snapshot and its copy may take after the scheduled moment."""
 
 
 @dataclass(frozen=True, slots=True)

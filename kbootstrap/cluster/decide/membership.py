@@ -50,7 +50,7 @@ def _existing(wanted: Wanted, facts: Mapping[str, NodeFacts], members: tuple[str
             members, None, None, (_two_clusters(f"These servers have different CAs: {groups}."),)
         )
     cluster_id = next(iter(ids), None)
-    problems = _strangers(wanted, facts, cluster_id) if cluster_id else ()
+    problems = _of_other_clusters(wanted, facts, cluster_id) if cluster_id else ()
     return Membership(members, None, cluster_id, problems)
 
 
@@ -68,10 +68,12 @@ def _new(wanted: Wanted, facts: Mapping[str, NodeFacts], servers: list[NodeFacts
         )
     chosen = [found for found in servers if found.join == INITIAL]
     initial_server = (begun or chosen or servers)[0].name
-    return Membership((), initial_server, facts[initial_server].cluster_id, _strangers(wanted, facts, None))
+    return Membership(
+        (), initial_server, facts[initial_server].cluster_id, _of_other_clusters(wanted, facts, None)
+    )
 
 
-def _strangers(
+def _of_other_clusters(
     wanted: Wanted, facts: Mapping[str, NodeFacts], cluster_id: str | None
 ) -> tuple[Diagnostic, ...]:
     """Return a diagnostic for each node that has joined another cluster than this one."""

@@ -23,7 +23,7 @@ class Snapshot:
 
 
 def parse(server: str, said: str) -> tuple[Snapshot, ...]:
-    """Read lines of `size mtime name`; k3s ends names with the time of making."""
+    """Read lines of `size mtime name`; k3s ends names with the time of creation."""
     rows = (line.split(" ", 2) for line in said.splitlines())
     return tuple(
         Snapshot(row[2], server, made_at(row[2], int(float(row[1]))), int(row[0]))

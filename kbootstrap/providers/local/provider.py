@@ -63,7 +63,7 @@ class Local(Provider):
         context: ProviderContext,
         *,
         upgrade: bool = False,  # noqa: ARG002 (the contract's)
-        making: bool = True,  # noqa: ARG002
+        creating: bool = True,  # noqa: ARG002
     ) -> Lock:
         """Return the lock unchanged: there is nothing to pin."""
         return context.lock
@@ -72,12 +72,12 @@ class Local(Provider):
         """Check engine, image, port, disk and memory."""
         return await checks.check(context)
 
-    async def prepare(self, context: ProviderContext, *, making: bool = True) -> Mapping[str, str]:
+    async def prepare(self, context: ProviderContext, *, creating: bool = True) -> Mapping[str, str]:
         """Build the image, generate the key, verify names, addresses and port; return the variables."""
         engine = await detect(context.cluster.provider.settings.get("engine"), context)
         name = image.image_name()
         chosen = Options((), ())
-        if making:
+        if creating:
             await claims.verify(context, Containers(engine, context.runner))
             await image.ensure(engine, context)
             chosen = await options(engine, name, context)

@@ -40,11 +40,14 @@ _GATHER = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Facts from the cloud, for `judge`. `strangers` are networks with its name but without its tags."""
+    """Facts from the cloud, for `judge`.
+
+    `untagged_networks` are networks with the cluster's name but without its tags.
+    """
 
     known: KnownResources
     present: Present
-    strangers: tuple[str, ...]
+    untagged_networks: tuple[str, ...]
     quotas: Quotas | None
     named: Named = field(default_factory=Named)
 
@@ -57,15 +60,15 @@ async def gather(cloud: Cloud, spec: Spec, cluster: Cluster, lock: Lock, *, brie
         balancers = "load_balancers" in needs(cluster, {}, Present()) and BALANCERS in there
         found: PresentResources = find(sdk, spec, cluster, balancers=balancers, storage=VOLUMES in there)
         present = found.present()
-        if brief and not found.strangers and not needs(cluster, {}, present):
+        if brief and not found.untagged_networks and not needs(cluster, {}, present):
             return None
         known = look(sdk, cluster, lock)
         wanted = needs(cluster, known.flavors, present)
-        strangers = tuple(f"{network.name} ({network.id})" for network in found.strangers)
+        untagged_networks = tuple(f"{network.name} ({network.id})" for network in found.untagged_networks)
         asked = wanted.keys() - ({"load_balancers"} if BALANCERS not in there else set())
         asked -= {"volumes", "gigabytes"} if VOLUMES not in there else set()
         found_quotas = read(sdk, asked) if wanted else None
-        return Facts(known, present, strangers, found_quotas, look_named(sdk, cluster, there))
+        return Facts(known, present, untagged_networks, found_quotas, look_named(sdk, cluster, there))
 
     return await cloud.ask("list the resources of the project", everything, seconds=_GATHER)
 
@@ -79,7 +82,7 @@ def judge(spec: Spec, cluster: Cluster, facts: Facts) -> tuple[Finding, ...]:
         *_zones(spec, cluster, facts.known),
         *_key_pair(spec, cluster, facts.known),
         *judge_named(spec, cluster, facts.named),
-        *_names(spec, cluster, facts.strangers),
+        *_names(spec, cluster, facts.untagged_networks),
         *(_quotas(spec, cluster, facts, facts.quotas) if facts.quotas else ()),
     )
 
@@ -153,13 +156,13 @@ def _key_pair(spec: Spec, cluster: Cluster, known: KnownResources) -> Iterator[F
     yield bad("key pair", f"{wanted} does not exist", help_, "KB1124", "Key pair not found", spec, path)
 
 
-def _names(spec: Spec, cluster: Cluster, strangers: tuple[str, ...]) -> Iterator[Finding]:
-    if strangers:
+def _names(spec: Spec, cluster: Cluster, untagged_networks: tuple[str, ...]) -> Iterator[Finding]:
+    if untagged_networks:
         help_ = (
             "give the cluster or the spec another name, or delete the network if it is unused: it can be a "
             "leftover of a killed run"
         )
-        found = f"the network {', '.join(strangers)} has this cluster's name, but not its tags"
+        found = f"the network {', '.join(untagged_networks)} has this cluster's name, but not its tags"
         path = ("clusters", cluster.name)
         yield bad("names", found, help_, "KB1125", "Name is taken in the project", spec, path)
 

@@ -23,7 +23,10 @@ _INTERFACE = "_interface"
 
 @dataclass(frozen=True, slots=True)
 class PresentResources:
-    """Resources of one cluster, as SDK objects. `strangers` are networks with its name, without its tags."""
+    """Resources of one cluster, as SDK objects.
+
+    `untagged_networks` are networks with the cluster's name but without its tags.
+    """
 
     servers: tuple[Any, ...]
     networks: tuple[Any, ...]
@@ -35,7 +38,7 @@ class PresentResources:
     server_groups: tuple[Any, ...]
     load_balancers: tuple[Any, ...]
     volumes: tuple[Any, ...]
-    strangers: tuple[Any, ...]
+    untagged_networks: tuple[Any, ...]
     interfaces: tuple[Any, ...] = ()
     """Ports of its routers in subnets; only set by `unrecorded`."""
 
@@ -82,7 +85,7 @@ class PresentResources:
             server_groups=(),
             load_balancers=lost(self.load_balancers),
             volumes=(),
-            strangers=(),
+            untagged_networks=(),
             interfaces=tuple(
                 port
                 for port in self.ports
@@ -129,5 +132,5 @@ def find(
         server_groups=tuple(group for group in sdk.compute.server_groups() if group.name in groups),
         load_balancers=own(load for load in loads if load.project_id == project),
         volumes=tuple(volume for volume in volumes if marked(spec, cluster, volume.metadata)),
-        strangers=tuple(n for n in named_networks if n.name == name and not ours(spec, cluster, n)),
+        untagged_networks=tuple(n for n in named_networks if n.name == name and not ours(spec, cluster, n)),
     )

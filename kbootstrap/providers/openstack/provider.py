@@ -99,13 +99,13 @@ class OpenStack(Provider):
             *exposure.warnings(spec, cluster, "security groups"),
         )
 
-    async def pin(self, context: ProviderContext, *, upgrade: bool = False, making: bool = True) -> Lock:
+    async def pin(self, context: ProviderContext, *, upgrade: bool = False, creating: bool = True) -> Lock:
         """Pin the image: its name is looked up if there is no pin yet, or with `upgrade`."""
         lock, cluster = context.lock, context.cluster
         name = settings(cluster).image_name
         if name is None or (lock.image_id(cluster.name, name) and not upgrade):
             return lock
-        if not making:
+        if not creating:
             return lock.with_image(cluster.name, ImagePin(name, UNKNOWN))
         async with _cloud(context) as cloud:
             return lock.with_image(cluster.name, await images.pin(cloud, context.spec, cluster))
@@ -125,13 +125,13 @@ class OpenStack(Provider):
             return (login, *own)
         return (login, *own, *(finding.check for finding in preflight.judge(spec, cluster, facts)))
 
-    async def prepare(self, context: ProviderContext, *, making: bool = True) -> Mapping[str, str]:
+    async def prepare(self, context: ProviderContext, *, creating: bool = True) -> Mapping[str, str]:
         """Verify that the cloud has the resources that new machines need; return the root's variables."""
         spec, cluster = context.spec, context.cluster
         chosen = settings(cluster)
         found = await asyncio.to_thread(resolve, chosen, context)
         keys: list[str] = []
-        if making:
+        if creating:
             keys = await authorized_keys(context, optional=chosen.key_pair is not None)
             async with _cloud(context) as cloud:
                 facts = await preflight.gather(cloud, spec, cluster, context.lock, brief=True)

@@ -39,7 +39,7 @@ class Ssh(Provider):
         """Return nothing: the schema covers all settings."""
         return ()
 
-    async def pin(self, context: ProviderContext, *, upgrade: bool = False, making: bool = True) -> Lock:
+    async def pin(self, context: ProviderContext, *, upgrade: bool = False, creating: bool = True) -> Lock:
         """Return the lock unchanged: there is nothing to pin."""
         return context.lock
 
@@ -47,7 +47,7 @@ class Ssh(Provider):
         """Return nothing: `doctor` itself connects to existing machines."""
         return ()
 
-    async def prepare(self, context: ProviderContext, *, making: bool = True) -> Mapping[str, str]:
+    async def prepare(self, context: ProviderContext, *, creating: bool = True) -> Mapping[str, str]:
         """Return nothing: OpenTofu does not run."""
         return {}
 

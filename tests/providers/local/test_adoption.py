@@ -47,7 +47,7 @@ async def test_what_exists_is_found_with_the_ids_that_it_carries(tmp_path: Path)
         f'module.pool_web.terraform_data.authorized_keys["{WEB}"]': "",
     }
     assert set(found.environment[VARIABLE].split()) == {"kbootstrap-s-c", "c-api", SERVER, WEB}
-    assert (found.strangers, found.problems) == ((), ())
+    assert (found.unexpected, found.problems) == ((), ())
 
 
 async def test_a_folder_that_exists_keeps_what_is_its_own(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ async def test_a_folder_that_exists_keeps_what_is_its_own(tmp_path: Path) -> Non
 
 async def test_what_differs_from_the_spec_is_told(tmp_path: Path) -> None:
     found = await look(tmp_path, answers(item(SERVER, "i1"), item("c-old-1", "o"), cidr="10.2.0.0/16"))
-    assert found.strangers == ("c-old-1",)
+    assert found.unexpected == ("c-old-1",)
     assert found.problems == (
         "the network kbootstrap-s-c is 10.2.0.0/16, and the spec defines another range",
     )

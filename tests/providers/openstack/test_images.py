@@ -44,7 +44,7 @@ async def test_a_pin_of_another_name_does_not_count(context: ProviderContext) ->
 
 
 async def test_nobody_is_asked_where_nothing_is_made(context: ProviderContext, cloud: FakeCloud) -> None:
-    lock = await PROVIDER.pin(context, making=False)
+    lock = await PROVIDER.pin(context, creating=False)
     assert lock.image_id("prod", "Debian 12") == UNKNOWN
     assert cloud.requests == []
 

@@ -273,8 +273,8 @@ async def test_a_state_of_another_project(
 
 async def test_blank(context: ProviderContext, cloud: FakeCloud) -> None:
     never = server("prod-web-1", status="ERROR") | {"OS-SRV-USG:launched_at": None}
-    stranger = server("prod-web-2") | {"metadata": {}}
-    cloud.things["compute/servers"] = [server("prod-control-plane-1"), never, stranger]
+    foreign = server("prod-web-2") | {"metadata": {}}
+    cloud.things["compute/servers"] = [server("prod-control-plane-1"), never, foreign]
     names = ["prod-control-plane-1", "prod-web-1", "prod-web-2", "prod-web-3"]
     assert await unprovisioned(context, names) == {"prod-web-1", "prod-web-2", "prod-web-3"}
 
@@ -296,6 +296,6 @@ async def test_a_machine_that_the_list_leaves_out_is_not_blank(
 async def test_faults(context: ProviderContext, cloud: FakeCloud) -> None:
     broken = server("prod-web-1", status="ERROR") | {"fault": {"message": "No valid host was found."}}
     silent = server("prod-web-3", status="ERROR")
-    stranger = server("prod-web-2", status="ERROR") | {"metadata": {}, "fault": {"message": "not ours"}}
-    cloud.things["compute/servers"] = [server("prod-control-plane-1"), broken, silent, stranger]
+    foreign = server("prod-web-2", status="ERROR") | {"metadata": {}, "fault": {"message": "not ours"}}
+    cloud.things["compute/servers"] = [server("prod-control-plane-1"), broken, silent, foreign]
     assert await faults(context) == {"prod-web-1": "No valid host was found."}

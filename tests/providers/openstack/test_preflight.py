@@ -230,7 +230,7 @@ async def test_one_machine_is_missing(context: ProviderContext, cloud: FakeCloud
 
 async def test_without_making_nobody_is_asked(context: ProviderContext, cloud: FakeCloud) -> None:
     spec = openstack()
-    told = await PROVIDER.prepare(of(context, spec), making=False)
+    told = await PROVIDER.prepare(of(context, spec), creating=False)
     assert told["TF_VAR_ssh_authorized_keys"] == "[]"
     assert cloud.requests == []
 

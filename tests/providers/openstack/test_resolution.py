@@ -86,12 +86,12 @@ def test_files_of_certificates_are_absolute(
     assert found.variables()["OS_INSECURE"] == "true"
 
 
-@pytest.mark.parametrize("making", [True, False])
-async def test_opentofu_gets_the_same(cloud: FakeCloud, tmp_path: Path, making: bool) -> None:
+@pytest.mark.parametrize("creating", [True, False])
+async def test_opentofu_gets_the_same(cloud: FakeCloud, tmp_path: Path, creating: bool) -> None:
     resolved(cloud, tmp_path, {"regions": ["two", "one"]})
     key = "    ssh: {authorized_keys: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + 43 * "A" + " anna]}\n"
     context = of(provider_context(tmp_path, {"OS_PASSWORD": "of another project"}), openstack(more=key))
-    told = await PROVIDER.prepare(context, making=making)
+    told = await PROVIDER.prepare(context, creating=creating)
     assert told["OS_REGION_NAME"] == "two"
     assert told["OS_PASSWORD"] == ""
     assert await PROVIDER.location.describe(context) == "cloud lab, region two"
