@@ -13,10 +13,18 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.e2e.lab import Lab, engine, need, program
+from tests.e2e.tofu_place import Place
 
 HERE = Path(__file__).parent
 TOOLS = ("tofu", "terraform")
-WITH_BOTH = {"test_tofu.py", "test_state.py", "test_state_servers.py", "test_pins.py"}
+WITH_BOTH = {
+    "test_tofu.py",
+    "test_tofu_interrupted.py",
+    "test_hcl.py",
+    "test_state.py",
+    "test_state_servers.py",
+    "test_pins.py",
+}
 """Modules about the tool itself. Elsewhere it is OpenTofu, or that of `--tool`."""
 PATIENCE = 3000
 """Seconds until a test is stopped that waits for real parts."""
@@ -44,6 +52,8 @@ ORDER = (
     "one_server/test_snapshots.py",
     "test_local_provider.py",
     "test_tofu.py",
+    "test_tofu_interrupted.py",
+    "test_hcl.py",
     "test_ci_templates.py",
     "test_openstack_volumes.py",
     "test_openstack.py",
@@ -99,6 +109,14 @@ def tool(request: pytest.FixtureRequest) -> str:
     found = program(name)
     need(found, f"{name} is not installed")
     return str(found)
+
+
+@pytest.fixture
+def place(tmp_path: Path, tool: str) -> Place:
+    """A small root, for tests of the tool itself."""
+    made = Place(tmp_path, tool)
+    made.write()
+    return made
 
 
 @pytest.fixture

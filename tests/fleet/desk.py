@@ -44,7 +44,8 @@ from tests.fleet import infra, kube
 from tests.fleet.clock import Clock
 from tests.fleet.commands import Shell
 from tests.fleet.machines import Machine
-from tests.fleet.world import Broken, World
+from tests.fleet.timeline import Broken
+from tests.fleet.world import World
 
 T = TypeVar("T")
 SSH, API = 0.05, 0.02

@@ -1,0 +1,36 @@
+"""The data of a simulated fleet, and what happens later."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+
+from tests.fleet.machines import Cluster, Machine
+
+
+class Broken(AssertionError):
+    """Something happened that must never happen."""
+
+
+@dataclass
+class Timeline:
+    """Everything that outlives a run. Plain data: it can be copied with pickle.
+
+    `endpoint` are the addresses of servers behind the registration address. `touched` says who was changed,
+    and by what. `watched` has, by pool, how many of these agents may be away at the same time.
+    """
+
+    now: float = 0.0
+    machines: dict[str, Machine] = field(default_factory=dict)
+    clusters: list[Cluster] = field(default_factory=list)
+    state: dict[str, dict[str, str]] = field(default_factory=dict)
+    endpoint: list[str] = field(default_factory=list)
+    touched: list[tuple[str, str]] = field(default_factory=list)
+    watched: dict[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
+    counter: int = 0
+    bumpy: float = 0.0
+    queue: list[tuple[float, int, str, str, int]] = field(default_factory=list)
+
+    def later(self, seconds: float, what: str, name: str, number: int = 0) -> None:
+        self.counter += 1
+        heapq.heappush(self.queue, (self.now + seconds, self.counter, what, name, number))
