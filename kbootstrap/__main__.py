@@ -1,4 +1,4 @@
-"""The program's entry: runs a command and turns every ending into an exit code and a message on stderr."""
+"""The program's entry: runs a command, and converts its result into an exit code and a message on stderr."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The command line: one module per command. Arguments in, exit code out; the work is in `pipeline.py`."""
+"""The command line: one module per command. Arguments in, exit code out; the work is in `commands/`."""

@@ -1,4 +1,4 @@
-"""What a shell completes: names out of the spec on the command line, or the one in this folder.
+"""Shell completion: names from the spec on the command line, or from the spec in this folder.
 
 The spec is only parsed, not checked: that takes a tenth of the time, and half-written specs have names too.
 Nothing here may fail: whatever cannot be read has no names.
@@ -67,7 +67,7 @@ def _clusters(spec: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _nodes(spec: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the names that nodes have: `<cluster>-<pool>-<number>`, of a renamed pool with its first name."""
+    """Yield the names of nodes: `<cluster>-<pool>-<number>`; for a renamed pool with its first name."""
     for name, body in _bodies(spec):
         servers = body.get("control_plane")
         own = [{**servers, "name": "control-plane"}] if isinstance(servers, Mapping) else []
@@ -78,7 +78,7 @@ def _nodes(spec: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _pools(spec: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the pools as commands take them: `<cluster>/<pool>`."""
+    """Yield the pools as arguments of commands: `<cluster>/<pool>`."""
     for name, body in _bodies(spec):
         for pool in _written(body):
             yield f"{name}/{pool.get('name')}"

@@ -1,4 +1,4 @@
-"""What to type after a change."""
+"""Suggests the next command after a change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kbootstrap.kubeconfig.paths import entry_name
 
 
 async def say_next_step(session: Session, plans: Sequence[ClusterPlan]) -> None:
-    """Say what there is now and what to type next."""
+    """Report the result, and suggest the next command."""
     changed = [plan for plan in plans if not plan.empty]
     if not session.human or not changed:
         return

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, so that they read the same everywhere."""
+"""Arguments and options that several commands share, so that all commands use the same ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def default_spec() -> Path:
-    """Return the spec that stands in this folder, for commands called without one."""
+    """Return the spec in this folder, for commands that are called without one."""
     for name in names.DEFAULT_SPECS:
         if Path(name).is_file():
             return Path(name)
@@ -25,7 +25,7 @@ def default_spec() -> Path:
 
 
 def spec_and_rest(words: tuple[str, ...]) -> tuple[Path, tuple[str, ...]]:
-    """Split `[SPEC] WORD...`: the spec of this folder where the first word is none."""
+    """Split `[SPEC] WORD...`; if the first word is not a spec, use the spec in this folder."""
     named = words[0].endswith((".yaml", ".yml")) or Path(words[0]).is_file()
     return (Path(words[0]), words[1:]) if named else (default_spec(), words)
 

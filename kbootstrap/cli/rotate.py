@@ -113,7 +113,7 @@ def _run(
     unlock: tuple[str, ...],
     events: Path | None,
 ) -> int:
-    """Plan the clusters, turn the plans into what is asked for, show, ask, and do it."""
+    """Plan the clusters, change the plans to a rotation, show them, ask, and carry them out."""
     from kbootstrap.cli.next_step import say_next_step
     from kbootstrap.cli.session import run
     from kbootstrap.commands.rotate import rotate

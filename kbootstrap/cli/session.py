@@ -1,4 +1,4 @@
-"""Runs one command's coroutine: event loop, view, event log, signals, and the question before changes."""
+"""Runs one command's coroutine: event loop, view, event log, signals, and the confirmation prompt."""
 
 from __future__ import annotations
 
@@ -56,15 +56,15 @@ class Session:
 
     @property
     def human(self) -> bool:
-        """Whether people read what goes to stderr."""
+        """Whether stderr is for people, not for programs."""
         return self.output != "json"
 
     def begin(self) -> None:
-        """Note that the command changes something from now on."""
+        """Record that the command changes something from now on."""
         self.changed = True
 
     def say(self, text: str) -> None:
-        """Report a sentence to people; programs get events only."""
+        """Print a sentence for people; programs get only events."""
         if self.human:
             with self.view.paused():
                 print(text, file=sys.stderr)
@@ -86,7 +86,7 @@ class Session:
             sys.stdout.write(plan_json(plan) + "\n")
 
     def show_destroy_preview(self, cluster: str, what: DestroyPreview) -> None:
-        """Show what of a cluster is about to be removed."""
+        """Show which resources of a cluster will be removed."""
         if self.human:
             from kbootstrap.views.destroy_preview import show_destroy_preview
 
@@ -103,7 +103,7 @@ class Session:
 
     @staticmethod
     def must_ask(without: str) -> None:
-        """Raise `Declined` where there is no terminal to ask on; `without` says what to do then.
+        """Raise `Declined` if there is no terminal for a prompt; `without` is the hint for that case.
 
         Called before any work, so that a run that could only end in that question ends at once.
         """
@@ -111,7 +111,7 @@ class Session:
             raise Declined("there is no terminal to ask on, and -y was not given", hint=without)
 
     async def ask(self, question: str, *, wanted: str | None = None) -> None:
-        """Ask before a change; `wanted` is a word that must be typed instead of yes. Raises `Declined`."""
+        """Ask for confirmation; `wanted` is a word that must be typed instead of yes. Raises `Declined`."""
         with self.view.paused():
             print(f"{question} ", end="", file=sys.stderr, flush=True)
             try:
@@ -151,7 +151,7 @@ def run(
     events: Path | None = None,
     quiet: bool = False,
 ) -> int:
-    """Run `work` to its end and return its exit code; every failure is shown here.
+    """Run `work` and return its exit code; every failure is displayed here.
 
     `spec` is the spec that the command is about, where it is about one. `logged`: a full event log is kept in
     its workspace; commands that only look keep none. `events` is a file for JSON Lines beside the terminal.
@@ -208,7 +208,7 @@ def _beside(events: Path | None, stack: contextlib.ExitStack) -> list[Emit]:
 
 
 async def _until_signal(work: Coroutine[Any, Any, int], session: Session) -> int:
-    """Let SIGTERM and SIGHUP end the work as Ctrl-C does: cleanly, and not in silence while that takes."""
+    """Let SIGTERM and SIGHUP end the work like Ctrl-C: cleanly, and with a message if that takes long."""
     task, me = asyncio.ensure_future(work), asyncio.current_task()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -243,7 +243,7 @@ def _failed(session: Session, begun: float, error: KbootstrapError) -> int:
 
 
 def _with_spec(hint: str, spec: Path | None) -> str:
-    """Add the spec to the commands in a hint; the code that raised it knew only the node."""
+    """Add the spec to the commands in a hint; the code that raised the error knew only the node."""
     if spec is None or spec in map(Path, DEFAULT_SPECS):
         return hint
     return hint.replace("kbootstrap ssh ", f"kbootstrap ssh {shlex.quote(str(spec))} ")

@@ -180,7 +180,7 @@ def _run(
     changing: bool = True,
     events: Path | None = None,
 ) -> int:
-    """Run a command about one cluster of a spec; `changing` is as `contexts` has it.
+    """Run a command about one cluster of a spec; `changing` as for `contexts`.
 
     `looking` shows no progress. What leaves the cluster alone has one document as JSON, instead of events.
     """

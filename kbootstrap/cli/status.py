@@ -88,11 +88,11 @@ class Look(Protocol):
     """Observes all clusters; a failure is raised, or reported in its place if `patient`."""
 
     async def __call__(self, *, patient: bool) -> Sequence[ClusterStatus]:
-        """Look once."""
+        """Observe once."""
 
 
 async def watching(look: Look, view: StatusWatch, interval: float) -> int:
-    """Look until the operator ends it; what goes wrong after the first look is shown and passes."""
+    """Observe until the operator stops it; later failures are shown and do not stop it."""
     from datetime import UTC, datetime
 
     from kbootstrap.core.errors import Interrupted

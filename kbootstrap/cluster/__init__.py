@@ -1,4 +1,4 @@
-"""What must happen on nodes so that they become, and stay, the cluster of the spec.
+"""Makes nodes a cluster that matches the spec, and keeps them so.
 
 In the order in which a command uses them:
 

@@ -1,4 +1,4 @@
-"""How long each step may take, in seconds, and why so long. Measured times are from `docs/` and our own runs.
+"""The deadline of each step, in seconds, and its reason. Measured times are from `docs/` and our own runs.
 
 A deadline is generous: it is there so that nothing hangs for ever, not to judge slow machines. A unit that
 is crash-looping ends its step earlier (`FAILURES`).

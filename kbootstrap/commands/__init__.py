@@ -1,1 +1,1 @@
-"""What each command does, from top to bottom; one module for each."""
+"""The commands: one module for each, in the order in which it works."""

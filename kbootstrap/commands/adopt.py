@@ -25,7 +25,7 @@ from kbootstrap.tofu.adopted import ids, with_ids
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """What came into the state: names of things, and those that the state knew already.
+    """The resources that were imported, and those that the state already had, by name.
 
     `stateless`: the machines exist by themselves, so that there is no state to lose.
     """
@@ -36,7 +36,7 @@ class Adopted:
 
 
 async def adopt(spec: Path, clusters: Iterable[str], run: Runtime, operator: Operator, *, yes: bool) -> None:
-    """Ask, and import what exists of the clusters, one after the other."""
+    """Ask, and import the existing resources of the clusters, one after the other."""
     loaded = read_spec(spec)
     chosen = contexts(loaded, choose(loaded, clusters), run)
     if not yes:
@@ -59,9 +59,9 @@ def _words(done: Adopted) -> str:
 
 
 async def adopt_cluster(context: Context, *, beginning: Callable[[], None]) -> Adopted:
-    """Take what exists of a cluster into its state. `beginning` is called before the state changes.
+    """Import the existing resources of a cluster. `beginning` is called before the state changes.
 
-    Raises `PrerequisiteMissing` where there is nothing to take (KB0896), or where what is there is not what
+    Raises `PrerequisiteMissing` if there are no resources (KB0896), or if they differ from what
     the spec says (KB0897).
     """
     if context.existing_machines is not None:
@@ -99,7 +99,7 @@ async def adopt_cluster(context: Context, *, beginning: Callable[[], None]) -> A
 
 
 async def _find(context: Context) -> Adoptable:
-    """Return what exists; raises `PrerequisiteMissing` (KB0895) where only an import by hand is possible."""
+    """Return the existing resources; raises `PrerequisiteMissing` (KB0895) without provider support."""
     if context.provider.adoption is None:
         raise PrerequisiteMissing(
             f"kbootstrap cannot import machines of the provider {context.provider.name} into a new state",
@@ -112,7 +112,7 @@ async def _find(context: Context) -> Adoptable:
 
 
 def _verify(context: Context, found: Adoptable) -> None:
-    """Raise where there is nothing, or where the state would say what is not so."""
+    """Raise if there are no resources, or if they differ from the spec."""
     if not any(thing.id for thing in found.things):
         raise PrerequisiteMissing(
             f"cluster {context.cluster.name} has no resources to import",
@@ -132,7 +132,7 @@ def _verify(context: Context, found: Adoptable) -> None:
 
 
 async def _take_as_made(context: Context, tofu: Infrastructure, found: Adoptable) -> None:
-    """Let OpenTofu note what the provider found, and nothing else; raises `PrerequisiteMissing` (KB0899)."""
+    """Let OpenTofu record exactly what the provider found; raises `PrerequisiteMissing` (KB0899)."""
     there = {thing.address: thing.id for thing in found.things}
     planned = await tofu.plan(tofu.planfile)
     if any(change.address not in there for change in planned.changes):  # what is missing is made by `apply`

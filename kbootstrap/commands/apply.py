@@ -1,4 +1,4 @@
-"""`kbootstrap apply`: brings the clusters to what the spec says, or does exactly what a saved plan says."""
+"""`kbootstrap apply`: makes the clusters match the spec, or carries out exactly a saved plan."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kbootstrap.plans.saved import Saved
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The plans that were carried out; `changed` whether there was anything to do."""
+    """The plans that were carried out; `changed`: there was something to do."""
 
     plans: tuple[ClusterPlan, ...]
     changed: bool
@@ -35,7 +35,7 @@ async def apply(
     unlock: Iterable[str] = (),
     saved: Saved | None = None,
 ) -> Applied:
-    """Plan, show, ask, and change one cluster after the other.
+    """Plan, show the plan, ask, and change one cluster after the other.
 
     With a `saved` plan exactly that is done, without a question. `drain` is how long (seconds) the pods of a
     node may take to leave it. `unlock` are clusters whose lock is taken from the run that holds it.

@@ -1,4 +1,4 @@
-"""`kbootstrap destroy`: shows what is lost, asks, and removes clusters one after the other."""
+"""`kbootstrap destroy`: shows what will be lost, asks, and removes clusters one after the other."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def destroy(
     with_buckets: bool,
     unlock: Iterable[str] = (),
 ) -> None:
-    """Remove the clusters, and with `with_buckets` their buckets where they are empty.
+    """Remove the clusters; `with_buckets`: also their buckets, if they are empty.
 
     `unlock` are clusters whose lock is taken from the run that holds it.
     """

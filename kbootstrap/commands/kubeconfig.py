@@ -30,7 +30,7 @@ async def kubeconfig(
 
 
 async def _of_cluster(context: Context, stack: AsyncExitStack, *, merge: bool) -> str:
-    """Return the admin kubeconfig as operators use it; keep our copy of it, and with `merge` theirs."""
+    """Return the admin kubeconfig for operators; write kbootstrap's copy, and with `merge` the operator's."""
     nodes = await observe_nodes(context, await made_outputs(context), stack, tolerant=True)
     if nodes.kubeconfig is None:
         raise HostUnreachable(

@@ -24,7 +24,7 @@ VERSIONS = "versions.tf"
 
 @dataclass(frozen=True, slots=True)
 class LookedUp:
-    """A lock with what was looked up, and remarks about what could not be."""
+    """A lock with the values that were looked up, and remarks about those that could not be."""
 
     lock: Lock
     remarks: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ class LookedUp:
 
 @dataclass(frozen=True, slots=True)
 class LockResult:
-    """How the lock file differs from what is pinned (a unified diff), and remarks about what could not be."""
+    """The changes of the lock file (a unified diff), and remarks about values that could not be looked up."""
 
     path: Path
     differences: str
@@ -53,7 +53,7 @@ async def lock(
 
 
 async def complete(chosen: Sequence[Context], *, upgrade: Collection[str] = ()) -> LookedUp:
-    """Return the lock of these clusters with a pin for all that they install, and for their providers.
+    """Return the lock of these clusters with pins for everything that they install, and for their providers.
 
     What is pinned stays, but for what `upgrade` names (`artifacts`, `providers`). A build's recipe is part of
     this kbootstrap and always the one that it has. A source that does not answer is no error: see `look_up`.

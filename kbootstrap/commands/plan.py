@@ -1,4 +1,4 @@
-"""`kbootstrap plan`: what `apply` would do, shown and saved; nothing is changed."""
+"""`kbootstrap plan`: shows and saves what `apply` would do; changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kbootstrap render`: writes what is reviewed, or compares a folder with it."""
+"""`kbootstrap render`: writes the files for review, or compares a folder with them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kbootstrap.render.write import check as compare
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What was written; `files` is how many files there are, `locked` whether the lock file changed too."""
+    """What was written; `files` is the number of files; `locked`: the lock file changed too."""
 
     written: Written
     files: int
@@ -25,7 +25,7 @@ class Rendered:
 
 
 def check(spec: Path, clusters: Sequence[str], out: Path, run: Runtime) -> Sequence[Difference]:
-    """Return how a folder differs from what the spec renders to; nothing is written."""
+    """Return how a folder differs from what the spec renders to. Writes nothing."""
     loaded = read_spec(spec)
     tree = rendered(contexts(loaded, choose(loaded, clusters), run))
     return compare(tree, out, whole=not clusters)

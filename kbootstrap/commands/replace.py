@@ -24,7 +24,7 @@ async def replace(
     drain: float,
     unlock: Iterable[str] = (),
 ) -> tuple[ClusterPlan, ...]:
-    """Plan, show, ask, and replace the machines; `nodes` are names, or pools as `CLUSTER/POOL`.
+    """Plan, show the plan, ask, and replace the machines; `nodes` are names, or pools as `CLUSTER/POOL`.
 
     `drain` is how long (seconds) the pods of a node may take to leave it.
     """

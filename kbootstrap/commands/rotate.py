@@ -1,4 +1,4 @@
-"""`kbootstrap rotate`: an `apply` with another plan, and new tokens staged on the servers before it.
+"""`kbootstrap rotate`: stages new tokens on the servers, then works like `apply` with another plan.
 
 New tokens are staged beside the old ones on every server first. From then on any plan changes to them, so the
 next run resumes an interrupted rotation, also when it is an `apply`.
@@ -39,7 +39,7 @@ async def rotate(
     yes: bool,
     unlock: Iterable[str] = (),
 ) -> tuple[ClusterPlan, ...]:
-    """Plan the clusters, `change` the plans to a rotation (`tokens`, `certificates`), show, ask, apply."""
+    """Plan the clusters, `change` the plans to a rotation (`tokens`, `certificates`), ask, and apply."""
     async with planned(spec, clusters, run, operator, changing=True, asking=not yes, unlock=unlock) as found:
         stop_all_refused(found)
         plans = tuple(map(change, found))
@@ -78,7 +78,7 @@ def certificates(plan: ClusterPlan, within: int | None) -> ClusterPlan:
 
 
 async def carry_out(plan: ClusterPlan) -> Nodes:
-    """Do what such a plan says, and write the kubeconfig again. Returns the nodes as `apply_cluster`."""
+    """Carry out such a plan, and write the kubeconfig again. Returns the nodes like `apply_cluster`."""
     nodes = plan.nodes
     if nodes and rotation.pending(nodes.facts):
         with phase(plan.context.runtime.emit, "tokens", plan.context.cluster.name):
@@ -87,7 +87,7 @@ async def carry_out(plan: ClusterPlan) -> Nodes:
 
 
 async def _lay(plan: ClusterPlan, nodes: Nodes) -> None:
-    """Put new tokens on every server, before anything is done with them; what lies there already stays."""
+    """Stage new tokens on every server before they are used; tokens that are already staged are kept."""
     context, redactor = plan.context, plan.context.runtime.redactor
     servers = [nodes.hosts[name] for name in nodes.plan.members]
     if StagedTokens.read(await first_secret(servers, NEXT), redactor):
@@ -104,7 +104,7 @@ async def _lay(plan: ClusterPlan, nodes: Nodes) -> None:
 
 
 def _settled(plan: ClusterPlan, what: str) -> Nodes:
-    """Return the nodes of a cluster that needs nothing, or only the end of a rotation of its tokens."""
+    """Return the nodes of a cluster that has no changes, or only those of an unfinished token rotation."""
     nodes, name = plan.nodes, plan.context.cluster.name
     stop_refused(plan)
     going_on = what == "tokens" and nodes is not None and rotation.pending(nodes.facts)
@@ -119,7 +119,7 @@ def _settled(plan: ClusterPlan, what: str) -> Nodes:
 
 
 def _left(plan: ClusterPlan) -> str | None:
-    """Say what an apply would do, one line for each machine and node."""
+    """Return what an apply would do, one line for each machine and node."""
     lines = [f"{one.kind} {one.address}" for one in plan.infrastructure.changes]
     steps = plan.nodes.plan.steps if plan.nodes else {}
     lines += [f"{name}: {', '.join(step.title for step in mine)}" for name, mine in steps.items()]

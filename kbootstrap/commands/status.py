@@ -1,4 +1,4 @@
-"""`kbootstrap status`: compares each cluster with the spec; nothing is changed or started."""
+"""`kbootstrap status`: compares each cluster with the spec. Read-only."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from kbootstrap.render.address import node as node_of
 
 @dataclass(frozen=True, slots=True)
 class ClusterStatus:
-    """One cluster. `endpoint` is the API's URL; `note` says why nothing else is known, empty where it is.
+    """One cluster. `endpoint` is the API's URL; `note` is the reason if nothing else is known.
 
     `made` False: it was never made. `drift` is what differs and belongs to no node, `diagnostics` what a plan
     says of the nodes. `holder` is the run that changes the cluster at this moment.
@@ -49,7 +49,7 @@ class ClusterStatus:
 
     @property
     def good(self) -> bool:
-        """Whether everything is as wanted, and snapshots are made as scheduled."""
+        """Whether everything matches the spec, and snapshots are created as scheduled."""
         return (
             bool(self.rows)
             and all(row.good for row in self.rows)
@@ -65,14 +65,14 @@ class ClusterStatus:
 
 @dataclass(frozen=True, slots=True)
 class Statuses:
-    """The clusters of a spec, and the exit code of what failed, 0 for nothing."""
+    """The clusters of a spec, and the exit code of the failures, 0 if there are none."""
 
     clusters: tuple[ClusterStatus, ...]
     failed: int = 0
 
     @property
     def good(self) -> bool:
-        """Whether everything is as wanted."""
+        """Whether everything matches the spec."""
         return not self.failed and all(cluster.good for cluster in self.clusters)
 
     @property
@@ -82,7 +82,7 @@ class Statuses:
 
 
 def chosen_clusters(spec: Path, clusters: Iterable[str], run: Runtime) -> tuple[Context, ...]:
-    """Return the clusters to look at; raises what is wrong with the spec or their names."""
+    """Return the clusters to observe; raises errors in the spec or in their names."""
     loaded = read_spec(spec)
     return contexts(loaded, choose(loaded, clusters), run, changing=False)
 
@@ -107,7 +107,7 @@ async def status(chosen: Sequence[Context], *, patient: bool = False) -> Statuse
 
 
 async def look(context: Context) -> ClusterStatus:
-    """Compare a cluster with its spec; what does not answer is reported after a short wait."""
+    """Compare a cluster with its spec; machines that do not answer are reported after a short wait."""
     name, provider = context.cluster.name, context.cluster.provider.name
     outputs = await current_outputs(context)
     if not outputs:
@@ -139,7 +139,7 @@ async def look(context: Context) -> ClusterStatus:
 async def _all(
     context: Context, outputs: Mapping[str, Any], stack: AsyncExitStack
 ) -> tuple[Nodes, Mapping[str, str], tuple[Collection[Snapshot], str]]:
-    """Look at nodes, infrastructure and bucket at once."""
+    """Observe nodes, infrastructure and bucket concurrently."""
     looks: tuple[Coroutine[Any, Any, Any], ...] = (
         observe_nodes(context, outputs, stack, tolerant=True),
         missing_resources(context, outputs),

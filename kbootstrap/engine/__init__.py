@@ -1,1 +1,1 @@
-"""What commands share: a cluster's context, its prepared root, what was observed, and changes of nodes."""
+"""Shared by the commands: a cluster's context, prepared root and observed nodes, and changes of nodes."""

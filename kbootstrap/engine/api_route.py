@@ -1,4 +1,4 @@
-"""Through which machine, and at which address, a run asks the Kubernetes API."""
+"""Chooses the address of the Kubernetes API for a run, and the machine to reach it through."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def servers_in_state(context: Context, facts: Mapping[str, NodeFacts], state: st
 def route_to_api(
     context: Context, inventory: Inventory, facts: Mapping[str, NodeFacts], removal: Removal
 ) -> tuple[Endpoint, SshTarget | None]:
-    """Return where the API is asked, and through which machine; pure.
+    """Return the API's address for this run, and the machine to reach it through; pure.
 
     That is where operators ask it. But a floating IP leads to the first server: while that is away, or about
     to go, another one that serves is asked, on itself.

@@ -56,7 +56,7 @@ async def apply_cluster(planned: ClusterPlan, *, drain: float = DRAIN) -> Nodes:
 
 
 async def _encrypt_state(planned: ClusterPlan) -> None:
-    """Write the state again, encrypted. OpenTofu writes it when it applies a plan, an empty one as well."""
+    """Write the state again, encrypted: OpenTofu writes it when it applies a plan, even an empty one."""
     tofu = planned.tofu
     made = await tofu.plan(tofu.planfile)
     if made.empty:
@@ -64,7 +64,7 @@ async def _encrypt_state(planned: ClusterPlan) -> None:
 
 
 async def _change(planned: ClusterPlan) -> None:
-    """Carry the infrastructure's half out; where nodes go, only what belongs to none of them."""
+    """Apply the infrastructure's part of the plan; if nodes leave, only what affects none of them."""
     context, tofu, summary = planned.context, planned.tofu, planned.infrastructure
     try:
         if planned.removal.names:

@@ -1,4 +1,4 @@
-"""Whether nodes need user-space programs of their own: builds from source bring none, releases do."""
+"""Whether nodes need installed programs: releases contain them, builds from source do not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kbootstrap.engine.context import Context
 
 
 def bundled_programs(context: Context) -> Mapping[str, bool]:
-    """Return, by architecture, whether the artifacts that are in the cache bring their own programs."""
+    """Return, by architecture, whether the artifacts in the cache contain these programs."""
     kubernetes = context.cluster.kubernetes
     found = {}
     for arch in ARCHITECTURES:

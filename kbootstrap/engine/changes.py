@@ -1,4 +1,4 @@
-"""What commands do around a change: the question before it, and the tokens kept after it."""
+"""Steps before and after a change: the confirmation, and storing the tokens of snapshots."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from kbootstrap.plans.words import names
 
 
 def stop_all_refused(plans: Sequence[ClusterPlan]) -> None:
-    """Raise where one of the plans must not be carried out."""
+    """Raise if one of the plans must not be carried out."""
     for plan in plans:
         stop_refused(plan)
 
 
 async def consent(operator: Operator, shown: PlanDocument) -> None:
-    """Ask before the plans are carried out. Losing servers requires typing the cluster's name."""
+    """Ask for confirmation of the plans. Losing servers requires typing the cluster's name."""
     pending = [cluster for cluster in shown.clusters if not cluster.empty]
     for cluster in pending:
         if cluster.servers_lost:
@@ -36,7 +36,7 @@ async def consent(operator: Operator, shown: PlanDocument) -> None:
 
 
 async def keep_snapshot_tokens(operator: Operator, context: Context, nodes: Nodes) -> None:
-    """Keep the tokens beside the snapshots; a bucket that does not answer is a warning, no failure."""
+    """Store the tokens beside the snapshots; a bucket that does not answer only causes a warning."""
     try:
         await keep_tokens(context, nodes)
     except KbootstrapError as error:

@@ -1,4 +1,4 @@
-"""Both halves of what `apply` would do to one cluster, and why it must not be done."""
+"""The plan of one cluster: infrastructure and nodes, and reasons to refuse it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from kbootstrap.tofu.plan import PlanSummary
 
 @dataclass(frozen=True, slots=True)
 class ClusterPlan:
-    """Both halves of what `apply` would do to one cluster.
+    """The plan of one cluster: infrastructure and nodes.
 
     `gone` are machines that were deleted outside of kbootstrap, each with the reason. `nodes` is None while
     no machine exists, while some must be created again first, or when they could not be reached: then
@@ -57,7 +57,7 @@ class ClusterPlan:
 
 
 def leaving(context: Context, known: Mapping[str, Any], replaced: Collection[str]) -> Removal:
-    """Return the nodes that the state knows and the spec does not want, and those to `replaced`; pure."""
+    """Return the nodes that leave: those in the state but not in the spec, and the `replaced` ones; pure."""
     wanted = {node.name for node in context.nodes}
     roles: dict[str, Role] = {
         name: "server" if node.get("role") == "server" else "agent" for name, node in known.items()
@@ -77,7 +77,7 @@ def forbidden(
     *,
     seen: bool,
 ) -> tuple[Diagnostic, ...]:
-    """Return why the infrastructure's half must not be carried out; pure.
+    """Return the reasons to refuse the infrastructure's part of the plan; pure.
 
     `known` are the nodes of the state, `blank` those on which nothing is installed; `seen` says whether the
     nodes could be observed.
@@ -93,7 +93,7 @@ def forbidden(
 
 
 def stop_refused(planned: ClusterPlan) -> None:
-    """Raise where the plan must not be carried out: `SpecInvalid`, or `InstallFailed` for its nodes."""
+    """Raise if the plan is refused: `SpecInvalid`, or `InstallFailed` for its nodes."""
     if planned.refusals:
         name = planned.context.cluster.name
         raise SpecInvalid(f"this change of cluster {name} is refused", diagnostics=planned.refusals)

@@ -25,7 +25,7 @@ QUICK_TIMEOUT = 15.0
 
 
 def settings(spec: Spec, run: Runtime) -> Reader:
-    """Return what reads the references of the spec's `snapshots:`."""
+    """Return the reader of the references in `snapshots:` of the spec."""
     return Reader(spec.path.parent, run.env, "snapshots", "KB0871")
 
 
@@ -35,7 +35,7 @@ def agents_of(context: Context) -> frozenset[str]:
 
 
 async def take_lease(context: Context, hosts: Mapping[str, Host], stack: AsyncExitStack) -> dict[str, Host]:
-    """Take the cluster's lease on its servers; return the hosts as those that need it from now on."""
+    """Take the cluster's lease on its servers; return the hosts, which refuse commands without it."""
     agents = agents_of(context)
     await context.lease.take({name: host for name, host in hosts.items() if name not in agents})
     stack.push_async_callback(context.lease.release)
@@ -43,7 +43,7 @@ async def take_lease(context: Context, hosts: Mapping[str, Host], stack: AsyncEx
 
 
 async def lock(context: Context, outputs: Mapping[str, Any], stack: AsyncExitStack) -> None:
-    """Take the cluster's lease on those servers that answer, where this run does not have it yet.
+    """Take the cluster's lease on the servers that answer, unless this run already holds it.
 
     For changes that begin before every node is observed: a machine is missing, or all are to be removed.
     """
@@ -62,7 +62,7 @@ async def lock(context: Context, outputs: Mapping[str, Any], stack: AsyncExitSta
 
 
 def connector(context: Context) -> SshConnector:
-    """Return what opens SSH connections to the cluster's machines, with the cluster's pins."""
+    """Return the connector for the cluster's machines, with the cluster's pinned host keys."""
     from kbootstrap.hosts.known_hosts import KnownHosts
     from kbootstrap.hosts.ssh import SshConnector
 

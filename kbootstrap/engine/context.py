@@ -36,7 +36,7 @@ from kbootstrap.spec.topology import nodes
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Everything that the stages of one cluster share."""
+    """The shared context of all stages of one cluster."""
 
     spec: Spec
     cluster: Cluster
@@ -50,7 +50,7 @@ class Context:
 
     @property
     def provider_context(self) -> ProviderContext:
-        """The argument of the provider's methods: this cluster, and what may be used of this machine."""
+        """The argument of the provider's methods: this cluster, and access to this machine."""
         run = self.runtime
         return ProviderContext(
             spec=self.spec,
@@ -66,18 +66,18 @@ class Context:
         )
 
     async def unprovisioned(self, names: Collection[str]) -> frozenset[str]:
-        """Return those nodes that have no machine, or one on which nothing was ever installed."""
+        """Return the nodes without a machine, or with one on which nothing was ever installed."""
         found = await self.provider.inspect(self.provider_context, names=names)
         return frozenset(name for name in names if name in found and found[name].unprovisioned)
 
     async def location(self) -> str:
-        """Return in words where the infrastructure is; empty where there is only one place."""
+        """Return the location of the infrastructure in words; empty if there is only one."""
         location = self.provider.location
         return await location.describe(self.provider_context) if location else ""
 
     @property
     def additions(self) -> Additions:
-        """What the infrastructure adds to the nodes."""
+        """The infrastructure's additions to the nodes."""
         addons = self.provider.addons
         return addons.additions(self.provider_context) if addons else NOTHING
 
@@ -88,7 +88,7 @@ class Context:
 
     @property
     def existing_machines(self) -> Mapping[str, Any] | None:
-        """The outputs of a cluster whose machines exist already; None where OpenTofu creates them."""
+        """The outputs of a cluster with existing machines; None if OpenTofu creates the machines."""
         existing = self.provider.existing_machines
         return existing.outputs(self.provider_context) if existing else None
 
@@ -100,7 +100,7 @@ class Context:
 def contexts(
     spec: Spec, clusters: Iterable[Cluster], runtime: Runtime, *, changing: bool = True
 ) -> tuple[Context, ...]:
-    """Return one context per cluster; refuse, for all of them together, what cannot be done yet.
+    """Return one context per cluster; raises once with the problems of all clusters.
 
     `changing` False: the command looks at what is there, or removes it. A key that came into the spec since
     and that this version cannot carry out does not stand in its way; a provider that it lacks does.
@@ -135,7 +135,7 @@ def contexts(
 
 
 def force_unlock(chosen: Iterable[Context], names: Iterable[str]) -> None:
-    """Let the runs of these clusters break the lock that another run holds; each must be chosen."""
+    """Allow this run to break another run's lock on these clusters; each must be chosen."""
     leases = {context.cluster.name: context.lease for context in chosen}
     for name in names:
         if name not in leases:
@@ -148,7 +148,7 @@ def force_unlock(chosen: Iterable[Context], names: Iterable[str]) -> None:
 
 @contextmanager
 def locked(context: Context) -> Iterator[None]:
-    """Hold the lock of a cluster while it is changed from this machine; it must be of this spec."""
+    """Hold the local lock of a cluster during a change; the cluster must belong to this spec."""
     now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
     who = f"{user()}@{platform.node()}, process {os.getpid()}, since {now}"
     Workspace(context.space.base).make()

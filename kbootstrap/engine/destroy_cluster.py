@@ -1,4 +1,4 @@
-"""Removes one cluster and everything that was made for it."""
+"""Removes one cluster and everything that was created for it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from kbootstrap.render.address import key
 async def destroy_cluster(
     context: Context, stack: AsyncExitStack, *, beginning: Callable[[], None], with_buckets: bool = False
 ) -> tuple[str, ...]:
-    """Remove the cluster and everything that was made for it, also what no state knows.
+    """Remove the cluster and everything that was created for it, including resources in no state.
 
     `beginning` is called right before the first thing is removed, and after a look whether it is there at
     all: other credentials show an empty cloud, in which everything seems to be removed already. Returns the

@@ -1,4 +1,4 @@
-"""A note in the workspace that a destroy has begun, and which buckets it leaves."""
+"""A record in the workspace that a destroy has begun, and of the buckets that it keeps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kbootstrap.core.workspace import ClusterSpace
 
 
 def note_destroy(space: ClusterSpace, buckets: Collection[str], *, leaving: bool) -> set[str]:
-    """Note that a removal begins, and which buckets it leaves; return them with those of one before it.
+    """Record that a destroy begins and which buckets it keeps; return them with those of an earlier one.
 
     `buckets` are those in the state. Buckets that stay are taken out of it first, so a removal that failed is
     the last to know them.
@@ -23,10 +23,10 @@ def note_destroy(space: ClusterSpace, buckets: Collection[str], *, leaving: bool
 
 
 def forget_destroy(space: ClusterSpace) -> None:
-    """Note that the cluster is made again."""
+    """Delete the record: the cluster is created again."""
     destroy_record(space).unlink(missing_ok=True)
 
 
 def destroy_record(space: ClusterSpace) -> Path:
-    """Return the file whose existence says that a destroy of this cluster has begun."""
+    """Return the file that exists if a destroy of this cluster has begun."""
     return space.run / "destroying"

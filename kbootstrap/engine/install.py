@@ -1,4 +1,4 @@
-"""Installs what the nodes' plan says: artifacts onto this machine, then the steps on nodes."""
+"""Carries out the nodes' plan: fetches artifacts to this machine, then runs the steps on nodes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kbootstrap.engine.verify_programs import verify_programs
 
 
 def verify_allowed(context: Context, nodes: Nodes) -> None:
-    """Stop where the nodes' plan was refused, before anything is changed where that is known before."""
+    """Raise if the nodes' plan was refused, before anything is changed."""
     if nodes.plan.refused:
         raise InstallFailed(
             f"cluster {context.cluster.name} cannot be changed to match the spec",
@@ -29,7 +29,7 @@ def verify_allowed(context: Context, nodes: Nodes) -> None:
 
 
 async def fetch_artifacts(context: Context, nodes: Nodes) -> Mapping[str, LocalFile]:
-    """Get the artifacts that the plan stages onto this machine, for every architecture that it needs."""
+    """Fetch the artifacts of the plan to this machine, for every architecture that it needs."""
     run, kubernetes = context.runtime, context.cluster.kubernetes
     found: dict[str, LocalFile] = {}
     with phase(run.emit, "artifacts", context.cluster.name):
@@ -57,7 +57,7 @@ async def fetch_artifacts(context: Context, nodes: Nodes) -> Mapping[str, LocalF
 
 
 async def install(context: Context, nodes: Nodes) -> str | None:
-    """Carry the nodes' plan out where it has steps; return a server's admin kubeconfig, if any."""
+    """Carry out the nodes' plan if it has steps; return a server's admin kubeconfig, if any."""
     if not nodes.plan.steps:
         return nodes.kubeconfig
     run = context.runtime
@@ -77,7 +77,7 @@ async def install(context: Context, nodes: Nodes) -> str | None:
 
 
 async def make_secret(context: Context) -> SecretContent:
-    """Make the Secret that the provider's additions want. ValueError for a provider without additions."""
+    """Create the Secret that the provider's additions need. ValueError for a provider without additions."""
     if context.provider.addons is None:
         raise ValueError(f"the provider {context.provider.name} has no additions")
     return await context.provider.addons.make_secret(context.provider_context)

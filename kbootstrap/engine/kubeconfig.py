@@ -19,7 +19,7 @@ def keep_kubeconfig(context: Context, text: str, endpoint: Endpoint, *, switch: 
 
 
 def entries(context: Context) -> tuple[tuple[Path, ...], str]:
-    """Return the operator's kubeconfig files, in kubectl's order, and the name of our entries in them."""
+    """Return the operator's kubeconfig files, in kubectl's order, and the name of kbootstrap's entries."""
     env = context.runtime.env
     home = Path(env.get("HOME") or Path.home())
     return search_list(env, home), entry_name(context.spec.name, context.cluster.name)

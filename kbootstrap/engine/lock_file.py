@@ -1,4 +1,4 @@
-"""The lock file beside the spec, as commands read, compare and write it."""
+"""Reads, compares and writes the lock file beside the spec."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kbootstrap.spec.model import Spec
 
 
 def settled_lock(spec: Spec) -> Lock:
-    """Return the lock of a spec with a place for every pool; nothing is written."""
+    """Return the lock of a spec with addresses for every pool. Writes nothing."""
     return locks.allocate(spec, lockfile.load(locks.lock_path(spec.path)))
 
 
@@ -22,7 +22,7 @@ def keep_lock(spec: Spec, lock: Lock) -> bool:
 
 
 def lock_differences(spec: Spec, lock: Lock) -> str:
-    """Return how the lock file would change, as a unified diff; empty where it would not."""
+    """Return the changes of the lock file as a unified diff; empty if there are none."""
     path = locks.lock_path(spec.path)
     old = path.read_text(encoding="utf-8") if path.exists() else ""
     lines = difflib.unified_diff(

@@ -36,22 +36,22 @@ from kbootstrap.tofu.plan import PlanSummary
 
 
 class NotRunning(HostUnreachable):
-    """Machines exist that are not up, and were not started because the command only looks."""
+    """Existing machines are shut off, and were not started because the command is read-only."""
 
     @classmethod
     def of(cls, error: KbootstrapError) -> NotRunning:
-        """Return the error of a machine, or of several, as this one."""
+        """Return this error for one machine, or for several."""
         return cls(error.message, detail=error.detail, hint=error.hint, code=error.code, host=error.host)
 
 
 def silent(summary: PlanSummary, unseen: HostUnreachable) -> bool:
-    """Return whether nodes do not answer and nothing in the plan brings them back."""
+    """Return whether nodes do not answer and the plan does not restore them."""
     return summary.empty and not isinstance(unseen, NotRunning)
 
 
 @dataclass(frozen=True, slots=True)
 class Nodes:
-    """The machines that exist, seen at one moment. `hosts` are open connections; `unreachable` says why not.
+    """The observed machines. `hosts` are open connections; `unreachable` has the reasons for missing ones.
 
     `api_endpoint` is where the API answers for this run. `kubeconfig` is a server's admin kubeconfig, None
     while there is no cluster. `plan` is about the nodes in `facts` only: where some are missing, it is for
@@ -70,7 +70,7 @@ class Nodes:
     removal: Removal = NO_REMOVALS
 
     def replan(self, removal: Removal) -> Nodes:
-        """Return the same nodes, with a plan in which other ones go."""
+        """Return the same nodes, with a plan for other removals."""
         return replace(self, removal=removal, plan=_decide(self.wanted, self.facts, self.api, removal))
 
 
@@ -162,7 +162,7 @@ async def observe_nodes(
 
 
 def _beginning(context: Context, facts: Mapping[str, NodeFacts]) -> str | None:
-    """Return a server whose service is just starting, where none runs yet."""
+    """Return a server whose service is starting, if none runs yet."""
     if servers_in_state(context, facts, "active"):
         return None
     unit = context.distribution.unit("server")
@@ -182,7 +182,7 @@ def _waiting(context: Context, server: str) -> Event:
 
 
 async def route_around_removed(context: Context, nodes: Nodes, stack: AsyncExitStack) -> Nodes:
-    """Return the nodes with a route to the API that uses none of the nodes to be removed."""
+    """Return the nodes with a route to the API through none of the nodes to be removed."""
     where, through = route_to_api(context, nodes.inventory, nodes.facts, nodes.removal)
     if where == nodes.inventory.external:
         return nodes
@@ -199,7 +199,7 @@ def _decide(wanted: Wanted, facts: Mapping[str, NodeFacts], api: ApiFacts | None
 def _with_forgotten(
     context: Context, removal: Removal, outputs: Mapping[str, Any], api: ApiFacts | None
 ) -> Removal:
-    """Return the removals, with nodes whose machine no longer exists: named as ours are, and not Ready."""
+    """Return the removals, plus Nodes of missing machines: with a name of this cluster, and not Ready."""
     known = {*(node.name for node in context.nodes), *outputs.get("kbootstrap", {}).get("nodes", {})}
     left: dict[str, Role] = {
         name: "agent" if node.etcd is None else "server"
@@ -210,7 +210,7 @@ def _with_forgotten(
 
 
 def _private(context: Context, *, tolerant: bool) -> Mapping[str, str]:
-    """Read what servers must have and no plan may show; `tolerant`: nothing where it is not there."""
+    """Read the secret files of servers; `tolerant`: empty if a reference cannot be read."""
     snapshots, run = context.cluster.snapshots, context.runtime
     try:
         return private_files(snapshots, context.distribution.paths, settings(context.spec, run), run.redactor)

@@ -1,4 +1,4 @@
-"""The one cluster that a snapshot command is about."""
+"""Chooses the cluster of a snapshot command."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kbootstrap.engine.spec import choose, read_spec
 
 
 def one_cluster(spec: Path, cluster: str | None, run: Runtime, *, changing: bool = True) -> Context:
-    """Return the context of a cluster of the spec, which needs a name where there are several.
+    """Return the context of a cluster of the spec; its name is required if there are several.
 
     `changing` is as for `contexts`. Raises `WrongUsage` without the name.
     """

@@ -1,4 +1,4 @@
-"""The outputs of a cluster's infrastructure: read, and checked to be those of this cluster."""
+"""Reads the outputs of a cluster's infrastructure, and verifies that they are this cluster's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kbootstrap.render.address import node as node_of
 
 
 async def current_outputs(context: Context) -> Mapping[str, Any]:
-    """Return the outputs, empty for a cluster that was never made; raises where its state was lost."""
+    """Return the outputs, empty for a cluster that was never created; raises if its state was lost."""
     outputs = await (await prepare(context, creating=False)).outputs()
     verify_owner(context, outputs)
     if not outputs:
@@ -26,7 +26,7 @@ async def current_outputs(context: Context) -> Mapping[str, Any]:
 
 
 async def missing_resources(context: Context, outputs: Mapping[str, Any]) -> dict[str, str]:
-    """Return HCL addresses of what was deleted outside of kbootstrap and is still wanted, with the reason."""
+    """Return the HCL addresses of wanted resources that were deleted outside of kbootstrap, with reasons."""
     if not outputs:
         return {}
     states = (await context.provider.inspect(context.provider_context, outputs=outputs)).values()
@@ -54,7 +54,7 @@ def verify_owner(context: Context, outputs: Mapping[str, Any]) -> None:
 
 
 async def verify_there(context: Context, outputs: Mapping[str, Any]) -> None:
-    """Raise before a removal for the state of another cluster, and where nothing of this one is seen.
+    """Raise, before a removal, if the state is of another cluster, or no resource of this one is found.
 
     Not when a removal had begun before: then it may be so.
     """
@@ -64,7 +64,7 @@ async def verify_there(context: Context, outputs: Mapping[str, Any]) -> None:
 
 
 async def made_outputs(context: Context) -> Mapping[str, Any]:
-    """Return the outputs of a cluster that must have been made."""
+    """Return the outputs of a cluster; raises if it was never created."""
     outputs = await current_outputs(context)
     if not outputs:
         raise PrerequisiteMissing(
@@ -75,7 +75,7 @@ async def made_outputs(context: Context) -> Mapping[str, Any]:
 
 
 def state_lost(context: Context, names: Collection[str], others: Collection[str] = ()) -> PrerequisiteMissing:
-    """Make the error for machines that carry a cluster, and that the state does not know.
+    """Return the error for machines with a cluster's data that are not in the state.
 
     `others` are nodes that it does know: then only these machines were lost from it.
     """
@@ -88,7 +88,7 @@ def state_lost(context: Context, names: Collection[str], others: Collection[str]
 
 
 def lost_hint(spec: Path, names: Sequence[str], others: Collection[str], delete: str) -> str:
-    """Return what to do about machines `names` that the state does not know; `others` are those it knows.
+    """Return a hint for machines `names` that are not in the state; `others` are in the state.
 
     `delete` is the provider's command line that deletes the machine `{name}`.
     """

@@ -1,4 +1,4 @@
-"""Pins in the lock file what only the infrastructure knows."""
+"""Pins values in the lock file that only the infrastructure knows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kbootstrap.engine.context import Context
 
 
 async def pin(chosen: Sequence[Context], *, upgrade: bool = False) -> tuple[Context, ...]:
-    """Return the contexts with a lock in which everything is pinned for all of them; nothing is written.
+    """Return the contexts with a lock that has all pins for all of them. Writes nothing.
 
     With `upgrade` what is pinned already is looked up again.
     """

@@ -1,4 +1,4 @@
-"""Plans one cluster: its infrastructure through OpenTofu, its nodes from what was observed."""
+"""Plans one cluster: its infrastructure with OpenTofu, its nodes from observed facts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from kbootstrap.tofu.plan import PlanSummary
 async def plan_cluster(
     context: Context, stack: AsyncExitStack, *, starting: bool = False, replace: Collection[str] = ()
 ) -> ClusterPlan:
-    """Find out what `apply` would do. Changes nothing but our own files and the node image.
+    """Plan what `apply` would do. Changes only kbootstrap's own files and the node image.
 
     `starting`: what was found will be carried out, so machines that are shut off are started to look at them,
     and nodes that cannot be reached stop it, but where the infrastructure has something to do: that may be
@@ -71,7 +71,7 @@ async def _corrected(
     recreate: Collection[str],
     known: Collection[str],
 ) -> PlanSummary:
-    """Return the plan after what OpenTofu cannot know: a second one, and seldom a third.
+    """Return the plan, planned again if kbootstrap knows facts that OpenTofu does not.
 
     Machines whose creation seemed to fail may have come up: they are kept, and observed over SSH like every
     other node. A machine that a change would stop in place is replaced instead, after its pods have moved.
@@ -112,7 +112,7 @@ async def _combined(
     unseen: HostUnreachable | None,
     stack: AsyncExitStack,
 ) -> ClusterPlan:
-    """Return both halves as one plan, with what forbids it; raises where the state was lost."""
+    """Return the plan of infrastructure and nodes, with refusals; raises if the state was lost."""
     asked = {*machines_made(summary), *(known if destroyed_network(summary) else ())}
     blank = await context.unprovisioned(asked) if asked else frozenset()
     if lost := unknown_to_state(summary, gone, blank):
@@ -170,7 +170,7 @@ async def look(
     starting: bool,
     removal: Removal = NO_REMOVALS,
 ) -> tuple[Nodes | None, HostUnreachable | None]:
-    """Return the nodes of the outputs, or why they could not be seen; a changed host key is raised."""
+    """Return the nodes of the outputs, or why they could not be observed; raises for a changed host key."""
     try:
         seen = observe_nodes(context, outputs, stack, starting=starting, removal=removal) if outputs else None
         found = await seen if seen else None

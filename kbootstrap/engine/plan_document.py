@@ -1,4 +1,4 @@
-"""From the plans of clusters to the document that every view shows."""
+"""Converts the plans of clusters into the document that every view shows."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _found(plan: ClusterPlan) -> ClusterFindings:
 
 
 def _versions(nodes: Nodes) -> tuple[str, ...]:
-    """Return the Kubernetes versions of nodes: as they report to the API, else as they were installed."""
+    """Return the Kubernetes versions of nodes: those that the API reports, else the installed ones."""
     reported = {name: node.version for name, node in (nodes.api.nodes.items() if nodes.api else ())}
     installed = nodes.wanted.distro.installed
     there = {name: version for name, found in nodes.facts.items() if (version := installed(found.versions))}
@@ -57,7 +57,7 @@ def _versions(nodes: Nodes) -> tuple[str, ...]:
 
 
 def _unseen(plan: ClusterPlan) -> str | None:
-    """Say why nodes were not observed, and for machines that are only shut off what happens to them."""
+    """Return why nodes were not observed, and what happens to machines that are shut off."""
     if plan.unseen is None:
         return None
     error = plan.unseen

@@ -1,4 +1,4 @@
-"""Plans of several clusters, with their locks frozen: how `plan`, `apply`, `replace` and `rotate` begin."""
+"""Plans several clusters and holds their locks: the beginning of `plan`, `apply`, `replace` and `rotate`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def planned(
     replace: Sequence[str] = (),
     unlock: Iterable[str] = (),
 ) -> AsyncIterator[tuple[ClusterPlan, ...]]:
-    """Plan the chosen clusters one after the other, and keep their locks and connections for the `with`.
+    """Plan the chosen clusters one after the other; hold their locks and connections during the context.
 
     `changing`: the plans will be carried out. `asking`: after a question, so there must be a terminal.
     `replace` are nodes, or pools as `CLUSTER/POOL`, that get a new machine; then only their clusters are
@@ -71,7 +71,7 @@ async def planned(
 async def restored(
     saved: Saved, run: Runtime, operator: Operator, unlock: Iterable[str] = ()
 ) -> AsyncIterator[tuple[ClusterPlan, ...]]:
-    """Restore the plans of a saved one; what `planned` keeps is kept for the `with`."""
+    """Restore the plans of a saved plan; hold locks and connections like `planned`."""
     loaded = read_spec(Path(saved.spec), operator.warn)
     chosen = contexts(loaded, choose(loaded, [one.name for one in saved.clusters]), run)
     force_unlock(chosen, unlock)
@@ -82,7 +82,7 @@ async def restored(
 
 
 def with_pools(words: Sequence[str], chosen: Sequence[Context]) -> list[str]:
-    """Return the words with `CLUSTER/POOL` as the nodes of that pool; others as they are."""
+    """Return the words, with `CLUSTER/POOL` replaced by the nodes of that pool."""
     pools: dict[str, list[str]] = {}
     for context in chosen:
         for node in context.nodes:
@@ -91,7 +91,7 @@ def with_pools(words: Sequence[str], chosen: Sequence[Context]) -> list[str]:
 
 
 def _clusters_of(nodes: Sequence[str], chosen: Sequence[Context]) -> tuple[Context, ...]:
-    """Return the contexts that have these nodes; raises `WrongUsage` for a node that none has."""
+    """Return the contexts that have these nodes; raises `WrongUsage` for an unknown node."""
     known = {node.name for context in chosen for node in context.nodes}
     for name in nodes:
         if name not in known:

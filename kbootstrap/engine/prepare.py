@@ -1,4 +1,4 @@
-"""Prepares a cluster's root: writes the HCL, gets what it needs, and initialises OpenTofu in it."""
+"""Prepares a cluster's root: writes the HCL, provides what it needs, and initialises OpenTofu."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def prepare(context: Context, *, creating: bool = True) -> Infrastructure:
 
 
 def _encryption(context: Context, binary: Binary) -> Mapping[str, str]:
-    """Return the environment by which OpenTofu encrypts the state, where the spec wants that."""
+    """Return the environment for the encryption of the state, if the spec sets it."""
     run, passphrase = context.runtime, context.spec.state.passphrase
     if passphrase is None:
         return {}
@@ -74,6 +74,6 @@ def _encryption(context: Context, binary: Binary) -> Mapping[str, str]:
 
 
 def accepts_unencrypted(context: Context) -> bool:
-    """Return whether the spec wants an encrypted state, and this run may read one that is not encrypted."""
+    """Return whether the spec requires an encrypted state, and this run may read an unencrypted one."""
     accepted = context.runtime.env.get(encryption.ACCEPT) == "accept"
     return accepted and context.spec.state.passphrase is not None

@@ -1,4 +1,4 @@
-"""Machines that exist and left the spec: what the cluster remembers of them, and what they say themselves."""
+"""Existing machines that left the spec: their entries in the cluster's record, and their facts."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class RemovedHosts:
 
     @property
     def removal(self) -> Removal:
-        """Return the removals, and what happens to the machines."""
+        """Return the removals, with the treatment of each machine."""
         return Removal(
             {name: one.role for name, one in self.machines.items()}, {}, self.machines, self.unseen
         )
 
 
 def recorded(nodes: Mapping[str, Any]) -> dict[str, Recorded]:
-    """Return the nodes of the output contract as the cluster is to remember them."""
+    """Return the nodes of the output contract in the form of the cluster's record."""
     return {
         name: Recorded(
             "server" if node["role"] == "server" else "agent",
@@ -96,7 +96,7 @@ async def inspect_removed(
 
 
 def _now(found: NodeFacts, api: ApiFacts | None) -> NodeFacts:
-    """Return the facts, without the data of a member of etcd that has been removed already."""
+    """Return the facts; without etcd data if the member was already removed from etcd."""
     return found if api and found.name in api.nodes else replace(found, etcd=False)
 
 

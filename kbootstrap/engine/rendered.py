@@ -1,4 +1,4 @@
-"""Everything of a spec that is reviewed: HCL, modules, and the configuration of every node."""
+"""Renders the files for review: HCL, modules, and the configuration of every node."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from kbootstrap.render.tree import assemble, read_modules
 
 
 def node_files(context: Context) -> Mapping[str, tuple[NodeFile, ...]]:
-    """Return the configuration files of every node, as they are reviewed."""
+    """Return the configuration files of every node, for review."""
     names, additions = certificate_names(context.cluster), context.additions
     files = context.distribution.files
     return {node.name: files(context.cluster, node, names, additions) for node in context.nodes}
 
 
 def render(contexts: Iterable[Context]) -> RenderedTree:
-    """Return everything that is reviewed: HCL, its modules, and the configuration of every node; pure."""
+    """Return all files for review: HCL, its modules, and the configuration of every node; pure."""
     chosen = tuple(contexts)
     return assemble(
         chosen[0].spec.path.name,

@@ -1,4 +1,4 @@
-"""Takes nodes out of a cluster, and puts new machines in their place, while the cluster serves.
+"""Removes nodes from a cluster and replaces machines, while the cluster serves.
 
     removed   cordon all ─ leave (servers one by one, then agents) ─ their machines go
     renewed   leave ─ new machine ─ install ─ Ready ─ what ran there is ready ─ the next ones
@@ -53,7 +53,7 @@ class RollingReplacement:
     _cleared: set[str] = field(default_factory=set, init=False)
 
     async def carry_out(self) -> Nodes:
-        """Do all of it; return the nodes as they were found last.
+        """Remove and replace all nodes; return the nodes as observed last.
 
         Raises what `clear`, `depart`, `converge` and OpenTofu raise; then no further node has been
         affected_nodes, and those that were cordoned to follow are given back.
@@ -140,7 +140,7 @@ class RollingReplacement:
             await self._apply(made)
 
     async def _settled(self, name: str, before: Workloads) -> None:
-        """Wait until what ran on a node runs again, there or elsewhere."""
+        """Wait until the workloads of a node run again, there or elsewhere."""
         step = WaitWorkloads(node=name, why="they had to move")
         with StepReporter(self.context.cluster.name, self.context.runtime.emit).report(step) as waiting:
             await await_workloads(self._asked(), name, before, waiting)
@@ -158,7 +158,7 @@ class RollingReplacement:
 
     @asynccontextmanager
     async def _staying(self, names: Collection[str]) -> AsyncIterator[None]:
-        """Give back, on a failure, the nodes that were cordoned to leave and have not begun to."""
+        """On a failure, uncordon the nodes that were to leave and whose removal has not begun."""
         try:
             yield
         except KbootstrapError:
@@ -168,7 +168,7 @@ class RollingReplacement:
             raise
 
     async def _apply(self, made: PlanSummary) -> None:
-        """Carry out a part of the plan; raise `PlanMoved` where it contains changes that were not shown."""
+        """Apply a part of the plan; raises `PlanMoved` if it has changes that were not shown."""
         if not is_remainder(self.planned, made):
             raise PlanMoved(
                 f"the infrastructure of cluster {self.context.cluster.name} now needs changes other than "
@@ -193,7 +193,7 @@ class RollingReplacement:
             await api.close()
 
     def _asked(self) -> Api:
-        """Return the API, through the kubeconfig and the way that were seen last."""
+        """Return the API, with the kubeconfig and the route that were observed last."""
         if self._api is None:
             if self.nodes.kubeconfig is None:
                 raise InstallFailed(

@@ -28,7 +28,7 @@ _MOST = 8
 
 
 async def save(plans: Sequence[ClusterPlan], spec: Path, headline: str) -> Saved:
-    """Return the plans as what is written to a file; `spec` as the operator named it."""
+    """Return the plans in the form of a saved plan; `spec` as the operator named it."""
     contexts = [plan.context for plan in plans]
     return Saved(
         spec=str(spec),
@@ -56,7 +56,7 @@ async def _one(plan: ClusterPlan) -> SavedCluster:
 async def restore(
     saved: Saved, contexts: Sequence[Context], stack: AsyncExitStack
 ) -> tuple[ClusterPlan, ...]:
-    """Return the plans of the file, ready for `apply_cluster`. Raises `PlanMoved` with all that moved."""
+    """Return the plans of the file, ready for `apply_cluster`. Raises `PlanMoved` with all differences."""
     if moves := [*_moved_sources(saved, contexts)]:
         raise moved(moves)
     found, moves = [], []
@@ -73,7 +73,7 @@ async def restore(
 async def _again(
     saved: SavedCluster, context: Context, stack: AsyncExitStack
 ) -> tuple[ClusterPlan, list[str]]:
-    """Look at the world again, without planning, and compare it with what was seen then."""
+    """Observe the clusters again, without planning, and compare them with the saved plan."""
     name, emit, moves = saved.name, context.runtime.emit, []
     agreed = Agreed(saved.steps, frozenset(saved.new), saved.known)
     with phase(emit, "prepare", name):
@@ -119,7 +119,7 @@ def _moved_sources(saved: Saved, contexts: Sequence[Context]) -> list[str]:
 
 
 def _sources(context: Context) -> dict[str, str]:
-    """Return the SHA-256 of the spec's bytes, and of what the lock says."""
+    """Return the SHA-256 of the spec's bytes, and of the content of the lock."""
     try:
         spec = context.spec.path.read_bytes()
     except OSError as error:

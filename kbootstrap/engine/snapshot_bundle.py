@@ -1,4 +1,4 @@
-"""A snapshot with the tokens that belong to it, fetched for a use elsewhere; its cluster is only read."""
+"""Fetches a snapshot with its tokens, for use in another cluster; its own cluster is only read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from kbootstrap.engine.snapshots import SnapshotSource, bucket_of, open_tokens, 
 
 @dataclass(frozen=True, slots=True)
 class SnapshotBundle:
-    """A snapshot with the tokens that belong to it; `file` where it is one of this machine."""
+    """A snapshot with its tokens; `file` is set if it is on this machine."""
 
     snapshot: Snapshot
     tokens: Bundle = field(repr=False)
@@ -55,7 +55,7 @@ async def fetch_bundle(context: Context, wanted: str) -> SnapshotBundle:
 
 
 async def _from_servers(context: Context, nodes: Nodes, wanted: str) -> SnapshotBundle:
-    """Fetch a snapshot from the server that has it, and the tokens that are kept there."""
+    """Fetch a snapshot from the server that has it, and the tokens stored there."""
     distro, there = context.distribution, [node.name for node in nodes.wanted.servers]
     listed = [await remote.listed(nodes.hosts[name], distro) for name in there if name in nodes.hosts]
     found = pick(ordered(one for some in listed for one in some), wanted)

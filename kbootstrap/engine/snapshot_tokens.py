@@ -1,4 +1,4 @@
-"""The tokens that fit a snapshot, where the machines carry other ones."""
+"""Finds the tokens of a snapshot, if the machines have other tokens now."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kbootstrap.hosts.model import Host
 
 
 async def tokens_for(context: Context, nodes: Nodes, source: SnapshotSource, *, again: bool) -> Bundle | None:
-    """Return the snapshot's tokens where the machines carry other ones, None where theirs fit.
+    """Return the snapshot's tokens; None if the tokens on the machines match it.
 
     The token file beside the snapshot says which ones they are; without one, what the servers know of tokens
     that were rotated since. What the machines have is then kept for snapshots of now. `again`: a run before
@@ -49,7 +49,7 @@ async def _fitting_tokens(
 
 
 async def _retired(context: Context, nodes: Nodes, source: SnapshotSource) -> Bundle | None:
-    """Return the tokens that were in force when the snapshot was made, where they were rotated since."""
+    """Return the tokens that were valid when the snapshot was created, if they were rotated since."""
     for node in nodes.wanted.servers:
         kept = await renewing.retired(nodes.hosts[node.name], source.made, context.runtime.redactor)
         if kept:

@@ -1,4 +1,4 @@
-"""What the snapshot commands share: where snapshots and their tokens are, and a server to ask."""
+"""Shared by the snapshot commands: the locations of snapshots and tokens, and a server for requests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from kbootstrap.spec.model import Reference
 
 @dataclass(frozen=True, slots=True)
 class FoundSnapshots:
-    """Snapshots, the newest first, and why some places could not be listed."""
+    """Snapshots, the newest first, and the errors of locations that could not be listed."""
 
     snapshots: tuple[Snapshot, ...]
     problems: Mapping[str, str] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class FoundSnapshots:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotSource:
-    """What to restore: a file here, or a snapshot that was found; neither where that is done already."""
+    """What to restore: a file on this machine, or a snapshot; neither if it is already restored."""
 
     name: str
     file: Path | None
@@ -50,14 +50,14 @@ class SnapshotSource:
 
     @property
     def made(self) -> int:
-        """When it was made (epoch)."""
+        """When it was created (epoch)."""
         if self.snapshot:
             return self.snapshot.made
         return made_at(self.name, int(self.file.stat().st_mtime) if self.file else 0)
 
 
 async def keep_tokens(context: Context, nodes: Nodes, to: Path | None = None) -> None:
-    """Put the encrypted tokens on every server, into the bucket, and into `to`, where they are not yet."""
+    """Store the encrypted tokens on every server, in the bucket, and in `to`, if they are missing there."""
     snapshots, run = context.cluster.snapshots, context.runtime
     if snapshots is None or snapshots.passphrase is None:
         return
@@ -83,7 +83,7 @@ async def keep_tokens(context: Context, nodes: Nodes, to: Path | None = None) ->
 
 
 async def find(context: Context, nodes: Nodes) -> FoundSnapshots:
-    """Return every snapshot on the servers and in the bucket; `problems` has places that do not answer."""
+    """Return every snapshot on the servers and in the bucket; `problems` has locations that do not answer."""
     found: list[Snapshot] = []
     problems = {name: error.message for name, error in nodes.unreachable.items()}
     for node in nodes.wanted.servers:
@@ -113,7 +113,7 @@ async def token_files(context: Context, source: SnapshotSource) -> Mapping[str, 
 
 
 def passphrase_of(context: Context) -> Reference:
-    """Return where the spec names the passphrase of the tokens; raises `CredentialsRefused` (KB0872)."""
+    """Return the spec's reference to the passphrase of the tokens; raises `CredentialsRefused` (KB0872)."""
     snapshots = context.cluster.snapshots
     if snapshots is None or snapshots.passphrase is None:
         raise CredentialsRefused(
@@ -167,7 +167,7 @@ def running_server(context: Context, nodes: Nodes) -> str:
 
 
 def bucket_of(context: Context) -> Bucket | None:
-    """Return the bucket of the spec, None where it names none; raises `CredentialsRefused` (KB0871)."""
+    """Return the bucket of the spec; None if it has none. Raises `CredentialsRefused` (KB0871)."""
     snapshots, run = context.cluster.snapshots, context.runtime
     if snapshots is None or snapshots.s3 is None:
         return None

@@ -18,7 +18,7 @@ from kbootstrap.spec.references import Reader
 
 
 def read_spec(path: Path, warn: Callable[[Sequence[Diagnostic]], None] | None = None) -> Spec:
-    """Load a spec, or raise `SpecInvalid` with all its problems; `warn` gets what does not stop anything."""
+    """Load a spec, or raise `SpecInvalid` with all its problems; `warn` gets the warnings."""
     loaded = load(path)
     if loaded.spec is None:
         raise SpecInvalid(f"{path} is not valid", diagnostics=loaded.diagnostics)
@@ -30,7 +30,7 @@ def read_spec(path: Path, warn: Callable[[Sequence[Diagnostic]], None] | None = 
 
 
 def settings_problems(spec: Spec) -> tuple[Diagnostic, ...]:
-    """Return what providers find in their clusters' settings; those that are not there yet find nothing."""
+    """Return the problems that providers find in the settings of their clusters."""
     known = provider_names()
     return tuple(
         problem
@@ -41,7 +41,7 @@ def settings_problems(spec: Spec) -> tuple[Diagnostic, ...]:
 
 
 def choose(spec: Spec, names: Iterable[str]) -> tuple[Cluster, ...]:
-    """Return the clusters that `--cluster` names, in the order of the spec; all without it."""
+    """Return the clusters that `--cluster` names, in the order of the spec; all if it names none."""
     wanted = tuple(names)
     known = [cluster.name for cluster in spec.clusters]
     for name in wanted:
@@ -53,7 +53,7 @@ def choose(spec: Spec, names: Iterable[str]) -> tuple[Cluster, ...]:
 
 
 def hide_secrets(spec: Spec, runtime: Runtime) -> None:
-    """Make all secrets that the spec names known to the redactor, also those that this command does not need.
+    """Register all secrets of the spec with the redactor, also those that this command does not need.
 
     Missing values are ignored here; the step that needs them reports them.
     """

@@ -1,4 +1,4 @@
-"""OpenTofu's providers: which version the lock file says, and where it comes from."""
+"""OpenTofu's providers: their pinned versions, and their sources."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _fits(one: Recipe, pins: Mapping[str, ProviderPin]) -> bool:
 async def look_up(
     versions: Collection[str], run: Runtime, pins: Mapping[str, ProviderPin]
 ) -> tuple[dict[str, ProviderPin], tuple[str, ...]]:
-    """Return a pin for every provider that the roots ask for, and remarks for people.
+    """Return a pin for every provider that the roots require, and remarks for people.
 
     `versions` are the texts of the roots' `versions.tf`, `pins` what stays as it is. OpenTofu itself asks the
     registries, in a folder that is removed. Where none answers, the version is pinned that can be built.

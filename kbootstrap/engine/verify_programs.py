@@ -1,4 +1,4 @@
-"""The last check before files are sent: machines must have the programs that the artifacts do not bring."""
+"""The last check before files are sent: machines must have the programs that the artifacts lack."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def verify_programs(context: Context, nodes: Nodes) -> None:
 
 
 def lacking(wanted: Wanted, nodes: Nodes) -> Iterator[Diagnostic]:
-    """Yield which programs are missing on machines that files are sent to."""
+    """Yield the programs that are missing on machines to which files are sent."""
     for node in wanted.nodes:
         if any(isinstance(step, StageFile) for step in nodes.plan.steps.get(node.name, ())):
             facts = nodes.facts[node.name]

@@ -1,1 +1,1 @@
-"""A plan as one document: what every view of it is made from, and the file that keeps one for `apply`."""
+"""A plan as one document for all views, and as a file for a later `apply`."""

@@ -1,4 +1,4 @@
-"""What was agreed to when a plan was saved, and whether it is still what would be done; pure."""
+"""Compares the current plan of nodes with the one that was shown and saved; pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STALE = "KB0514"
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """What was shown of the nodes.
+    """The nodes' part of the plan, as it was shown.
 
     `steps` has a digest of the steps of each node that had some. `new` are nodes that are installed from
     nothing: what that takes is known when their machine answers. `known` False: no node could be observed.
@@ -27,7 +27,7 @@ class Agreed:
     known: bool
 
     def differences(self, plan: Plan) -> tuple[str, ...]:
-        """Return a sentence for each node of which something else would be done now."""
+        """Return a sentence for each node whose steps differ now."""
         found = digests(plan)
         names = dict.fromkeys([*self.steps, *found])
         return tuple(
@@ -37,7 +37,7 @@ class Agreed:
         )
 
     def verify(self, cluster: str, plan: Plan) -> None:
-        """Raise `PlanMoved` where the nodes, now observed, need steps that were not shown."""
+        """Raise `PlanMoved` if the nodes, as observed now, need steps that were not shown."""
         if differences := self.differences(plan):
             raise moved([f"{text} (cluster {cluster})" for text in differences])
 
@@ -62,7 +62,7 @@ def changed_names(what: str, before: Collection[str], after: Collection[str]) ->
 
 
 def moved(what: Sequence[str]) -> PlanMoved:
-    """Make the error that stops an apply, with everything that moved."""
+    """Return the error that stops an apply, with all differences."""
     return PlanMoved(
         "the saved plan no longer matches",
         detail="\n".join(what),

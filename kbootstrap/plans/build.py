@@ -1,4 +1,4 @@
-"""From what was found out about a cluster to its entry in the document; pure."""
+"""Builds a cluster's entry in the document from its findings; pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _ATTRIBUTES = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterFindings:
-    """What was found out about one cluster.
+    """The findings about one cluster.
 
     `steps` is None where its nodes could not be looked at, or while none exists; `unseen` says why in the
     first case. `new` are nodes that will be installed from nothing. `before` are the nodes that the state
@@ -140,7 +140,7 @@ def _change(change: ResourceChange, found: ClusterFindings, *, ground: bool = Fa
 
 
 def _by_danger(steps: Mapping[str, Sequence[Step]]) -> list[tuple[str, Sequence[Step]]]:
-    """Return nodes of which only labels change after those of which more does, else in their order."""
+    """Return the nodes in their order, but those with only label changes last."""
     return sorted(steps.items(), key=lambda found: all(isinstance(step, ReconcileNode) for step in found[1]))
 
 

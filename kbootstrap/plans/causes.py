@@ -1,4 +1,4 @@
-"""From an attribute that differs to the key of the spec that says it; pure."""
+"""Finds the key of the spec that causes a change of an attribute; pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kbootstrap.tofu.plan import ResourceChange
 
 
 def cause(change: ResourceChange, cluster: str, provider: str, source: SourceMap) -> SpecPath | None:
-    """Return what in the spec is behind a change: a key that was written, else the place of the resource."""
+    """Return the cause of a change in the spec: a written key, else the location of the resource."""
     for name in (*change.because, *change.changed):
         attribute = name.rpartition(".")[2]
         for path in _candidates(attribute, change, cluster, provider):
@@ -21,7 +21,7 @@ def cause(change: ResourceChange, cluster: str, provider: str, source: SourceMap
 
 
 def _without_a_key(change: ResourceChange, cluster: str, source: SourceMap) -> SpecPath | None:
-    """Return where it stands that something goes: how many nodes a pool has, or which pools there are."""
+    """Return the location that removes a resource: the size of its pool, or the list of pools."""
     if change.kind == "delete" and (change.reason or "").startswith("delete_because"):
         fewer = (*change.spec, "nodes") if change.spec else ("clusters", cluster, "pools")
         if source.written(fewer):

@@ -1,4 +1,4 @@
-"""Plan checks: which nodes a plan of the infrastructure removes, and what is refused because of losses.
+"""Plan checks: the nodes that an infrastructure plan removes, and refusals of losses.
 
 A node leaves its cluster before its machine is removed (`engine/rolling_replacement.py`), so a plan that
 removes machines is never carried out as a whole. Pure.
@@ -18,7 +18,7 @@ _HEALING = frozenset({"replace_because_tainted", "replace_by_request"})
 
 
 def machines_made(infrastructure: PlanSummary) -> tuple[str, ...]:
-    """Return the nodes whose machine the plan would make, replace or remove."""
+    """Return the nodes whose machine the plan would create, replace or remove."""
     changes = infrastructure.of("create", "replace", "delete")
     return tuple(dict.fromkeys(change.node for change in changes if change.node and is_machine(change)))
 
@@ -36,7 +36,7 @@ def tainted(infrastructure: PlanSummary) -> Mapping[str, str]:
 
 
 def is_remainder(planned: PlanSummary, now: PlanSummary) -> bool:
-    """Return whether a plan made after a failure is the rest of `planned`, and replaces only what failed.
+    """Return whether a plan after a failure is the rest of `planned`, and replaces only failed resources.
 
     Then there is no need to ask again.
     """
@@ -53,7 +53,7 @@ def is_remainder(planned: PlanSummary, now: PlanSummary) -> bool:
 def unseen(
     cluster: str, infrastructure: PlanSummary, blank: Collection[str], source: SourceMap
 ) -> tuple[Diagnostic, ...]:
-    """Return a problem for each node whose machine the plan would take away, while nodes cannot be observed.
+    """Return a problem for each node whose machine the plan removes while nodes cannot be observed.
 
     `blank` are nodes without a machine, or with one on which nothing was installed: those lose nothing.
     """
@@ -83,7 +83,7 @@ def replaced_nodes(
 
 
 def disruptive_updates(infrastructure: PlanSummary, blank: Collection[str]) -> tuple[str, ...]:
-    """Return the addresses of machines that the plan would stop, or empty, to change them in place.
+    """Return the addresses of machines that an in-place change would stop or drain.
 
     They are replaced instead, which the cluster survives: one after the other, after their pods have moved.
     """
@@ -95,7 +95,7 @@ def disruptive_updates(infrastructure: PlanSummary, blank: Collection[str]) -> t
 
 
 def resources_of(infrastructure: PlanSummary, nodes: Collection[str]) -> tuple[str, ...]:
-    """Return the addresses of everything that changes and belongs to one of these nodes."""
+    """Return the addresses of all changed resources of these nodes."""
     return tuple(change.address for change in infrastructure.changes if change.node in nodes)
 
 
@@ -106,7 +106,7 @@ def machines_of(infrastructure: PlanSummary, nodes: Collection[str]) -> tuple[st
 
 
 def unaffecting_targets(infrastructure: PlanSummary, nodes: Collection[str]) -> tuple[tuple[str, ...], ...]:
-    """Return targets for a part of the plan that touches none of these nodes, the most complete part first.
+    """Return targets for parts of the plan that affect none of these nodes, the most complete part first.
 
     Whether it does is only known when it has been planned (`affected_nodes`): OpenTofu takes in everything
     that a target depends on, with all instances of it.
@@ -119,7 +119,7 @@ def unaffecting_targets(infrastructure: PlanSummary, nodes: Collection[str]) -> 
 
 
 def affected_nodes(infrastructure: PlanSummary, nodes: Collection[str]) -> tuple[str, ...]:
-    """Return those of the nodes whose machine a part of a plan would take away or stop."""
+    """Return the nodes whose machine a part of a plan would remove or stop."""
     return tuple(
         change.node
         for change in infrastructure.of("delete", "replace", "update")
@@ -128,7 +128,7 @@ def affected_nodes(infrastructure: PlanSummary, nodes: Collection[str]) -> tuple
 
 
 def destroyed_network(infrastructure: PlanSummary) -> tuple[ResourceChange, ...]:
-    """Return what the plan would take from under nodes: their network, the addresses that are known."""
+    """Return the resources that nodes depend on and the plan would destroy: networks and addresses."""
     return tuple(
         change
         for change in infrastructure.of("delete", "replace")
@@ -141,7 +141,7 @@ def destroyed_network(infrastructure: PlanSummary) -> tuple[ResourceChange, ...]
 def network_in_use(
     cluster: str, infrastructure: PlanSummary, carrying: Collection[str], source: SourceMap
 ) -> tuple[Diagnostic, ...]:
-    """Return a problem for each of the `destroyed_network` while nodes stand on it.
+    """Return a problem for each resource of `destroyed_network` that nodes use.
 
     `carrying` are the nodes on which a cluster was installed.
     """
@@ -151,7 +151,7 @@ def network_in_use(
 
 
 def lost_buckets(cluster: str, infrastructure: PlanSummary, source: SourceMap) -> tuple[Diagnostic, ...]:
-    """Return a problem for each bucket that the plan would delete: what is in it was never asked about."""
+    """Return a problem for each bucket that the plan would delete: its contents were not confirmed."""
     return tuple(
         Diagnostic(
             "KB0406",
@@ -183,7 +183,7 @@ def lost_volumes(cluster: str, infrastructure: PlanSummary, source: SourceMap) -
 def rename_conflict(
     cluster: str, infrastructure: PlanSummary, blank: Collection[str], source: SourceMap
 ) -> tuple[Diagnostic, ...]:
-    """Return a problem where pools are renamed while nodes go: OpenTofu renames only with a whole plan."""
+    """Return a problem if pools are renamed while nodes leave: OpenTofu renames only in a complete plan."""
     machines = [change for change in infrastructure.of("delete", "replace") if is_machine(change)]
     leaving = [change.node for change in machines if change.node and change.node not in blank]
     if not infrastructure.moves or not leaving:
@@ -201,7 +201,7 @@ def rename_conflict(
 def unknown_to_state(
     infrastructure: PlanSummary, gone: Collection[str], blank: Collection[str]
 ) -> tuple[str, ...]:
-    """Return nodes that the plan would make although they exist with a cluster's data: the state was lost.
+    """Return nodes that the plan would create although they exist with a cluster's data: the state was lost.
 
     `gone` are HCL addresses of machines that are missing, or are other ones than the state knows.
     """
@@ -216,7 +216,7 @@ def unknown_to_state(
 
 
 def is_machine(change: ResourceChange) -> bool:
-    """Tell a node's machine from what belongs to it (keys, volumes)."""
+    """Return whether the resource is a node's machine, not one of its keys or volumes."""
     return change.role == "machine"
 
 

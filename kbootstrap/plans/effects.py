@@ -1,4 +1,4 @@
-"""What the loss of a machine, or of what it stands on, means for quorum and data; pure."""
+"""The effects of losing a machine, or what it depends on, on quorum and data; pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def of_machine(
     members: Collection[str],
     roles: Mapping[str, Role],
 ) -> tuple[str, ...]:
-    """Say what is lost with the machine of `node`; `removed` for good, otherwise another one takes its place.
+    """Describe the loss of the machine of `node`; `removed`: for good, otherwise it is replaced.
 
     `blank` are machines without anything of a cluster, `members` the servers that carry etcd's data. Quorum
     is a majority of the members (etcd, "Failure tolerance").

@@ -1,4 +1,4 @@
-"""Nodes whose steps read the same are shown once; pure."""
+"""Groups nodes with the same steps, which are shown once; pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kbootstrap.plans.model import NodeEntry, StepEntry
 
 
 def alike(nodes: Sequence[NodeEntry]) -> dict[tuple[str, ...], NodeEntry]:
-    """Put nodes together whose steps and changed lines are the same, in the order of their first node.
+    """Group nodes with the same steps and changed lines, in the order of their first node.
 
     Returns one of them for each group of names.
     """
@@ -20,6 +20,6 @@ def alike(nodes: Sequence[NodeEntry]) -> dict[tuple[str, ...], NodeEntry]:
 
 
 def changed_lines(step: StepEntry) -> tuple[str, ...]:
-    """Return the lines of a diff that differ; what stands around them names the node, and does not count."""
+    """Return the changed lines of a diff, without its headers and context."""
     lines = (step.diff or "").splitlines()[2:]
     return tuple(line for line in lines if line[:1] in "+-" and line)

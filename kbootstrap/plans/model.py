@@ -1,4 +1,4 @@
-"""The document: both halves of what `apply` would do to the clusters of a spec, as frozen data.
+"""The plan document: changes of infrastructure and nodes for the clusters of a spec, as frozen data.
 
 Texts are ours and complete (no secret is in them); how they look is the views' business.
 """
@@ -20,7 +20,7 @@ DANGER: tuple[Kind, ...] = ("delete", "replace", "forget", "update", "create")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What in the spec is behind a change: `path` as people write it, `file` and `line` (from 1) if known."""
+    """The cause of a change in the spec: `path` for people, `file` and `line` (from 1) if known."""
 
     path: str
     file: str | None = None
@@ -56,7 +56,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class StepEntry:
-    """One step on a node. `kind` is its stable name, `unit` what it starts or restarts, `path` its file.
+    """One step on a node. `kind` is its stable name, `unit` the unit that it starts, `path` its file.
 
     `diff` is a unified diff of a file that exists and changes; None where the old text is not known.
     """
@@ -71,7 +71,7 @@ class StepEntry:
 
 @dataclass(frozen=True, slots=True)
 class NodeEntry:
-    """What happens on one node, in order. `leaves`: it goes, for good or until its new machine is there."""
+    """The steps of one node, in order. `leaves`: it leaves, for good or until its new machine exists."""
 
     node: str
     steps: tuple[StepEntry, ...]
@@ -80,7 +80,7 @@ class NodeEntry:
 
     @property
     def restarts(self) -> tuple[str, ...]:
-        """Units that run now and are restarted."""
+        """The units that run now and will be restarted."""
         return tuple(step.unit for step in self.steps if step.kind == "restart-service" and step.unit)
 
 
@@ -116,7 +116,7 @@ class ClusterEntry:
 
     @property
     def refused(self) -> bool:
-        """Whether a diagnostic forbids carrying this out."""
+        """Whether a diagnostic refuses this plan."""
         return bool(errors(self.diagnostics))
 
     @property
@@ -127,16 +127,16 @@ class ClusterEntry:
 
     @property
     def counts(self) -> Mapping[Kind, int]:
-        """How many resources change, by kind; kinds that occur only."""
+        """The number of changed resources by kind, without zero values."""
         return Counter(change.kind for change in self.changes)
 
     def machines(self, *kinds: Kind) -> tuple[str, ...]:
-        """Return the nodes whose machine is changed in one of these ways."""
+        """Return the nodes whose machine has a change of one of these kinds."""
         return tuple(c.node for c in self.changes if c.machine and c.node and c.kind in kinds)
 
     @property
     def servers_lost(self) -> tuple[str, ...]:
-        """Control-plane nodes that carry the cluster and whose machine is removed, replaced or given back."""
+        """Control-plane nodes with the cluster's data whose machine is removed, replaced or uninstalled."""
         changed = (
             c.node
             for c in self.changes
@@ -165,5 +165,5 @@ class PlanDocument:
 
     @property
     def refused(self) -> bool:
-        """Whether something is forbidden: then nothing is done at all."""
+        """Whether any cluster is refused: then nothing is done."""
         return any(cluster.refused for cluster in self.clusters)

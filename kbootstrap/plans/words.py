@@ -1,4 +1,4 @@
-"""What a plan comes to, in one line: the answer that stands first, and the totals that stand last."""
+"""Summaries of a plan in one line: the headline and the totals."""
 
 from __future__ import annotations
 
@@ -78,24 +78,24 @@ def _nodes(clusters: Iterable[ClusterEntry]) -> list[str]:
 
 
 def from_to(before: str, after: str) -> str:
-    """Write a value that may change: `3 → 5`, or once where it stays."""
+    """Write a value that may change: `3 → 5`, or `3` if it stays."""
     return after if before == after else f"{before} → {after}"
 
 
 def nodes_text(cluster: ClusterEntry) -> str:
-    """Write how many nodes there are and will be."""
+    """Write the current and the future number of nodes."""
     return from_to(str(len(cluster.before)), str(len(cluster.after)))
 
 
 def version_text(cluster: ClusterEntry) -> str:
-    """Write which Kubernetes there is and will be; before the first apply there is none."""
+    """Write the current and the future version of Kubernetes."""
     if not cluster.versions:
         return cluster.version if cluster.unseen or cluster.before else f"none → {cluster.version}"
     return from_to(", ".join(cluster.versions), cluster.version)
 
 
 def orders(cluster: ClusterEntry) -> list[str]:
-    """Write in which order nodes leave and get new machines; nothing where there is but one."""
+    """Write the order in which nodes leave and get new machines; empty for a single node."""
     removed, replaced = cluster.order.removed, cluster.order.replaced
     if sum(map(len, (*removed, *replaced))) < 2:
         return []
@@ -117,7 +117,7 @@ def _batches(batches: Batches) -> str:
 
 
 def special(nodes: tuple[str, ...], node: NodeEntry) -> str:
-    """Write what is special about nodes with the same steps; empty for most."""
+    """Write the special properties of nodes with the same steps; empty for most."""
     if node.leaves:
         return "leaves" if len(nodes) == 1 else "leave"
     return "starts the cluster" if node.initial_server else ""
@@ -128,7 +128,7 @@ def _verb(number: int, noun: str, one: str, many: str) -> str:
 
 
 def names(nodes: tuple[str, ...]) -> str:
-    """Name nodes: all of a few, else the first and the last, and how many they are."""
+    """Write the names of nodes: all if there are few, else the first, the last and the number."""
     if len(nodes) <= 4:
         return ", ".join(nodes)
     return f"{nodes[0]} … {nodes[-1]} ({len(nodes)} nodes)"

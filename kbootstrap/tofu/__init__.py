@@ -1,1 +1,1 @@
-"""OpenTofu or Terraform, from a rendered root: finding it, running it, and reading what it says."""
+"""Finds and runs OpenTofu or Terraform in a rendered root, and reads its output."""

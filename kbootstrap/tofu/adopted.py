@@ -1,4 +1,4 @@
-"""A state as text: IDs of what was taken in are made those that the things have. Pure.
+"""Sets the IDs of imported resources in a state, which is handled as text. Pure.
 
 Form: version 4 of the state, which OpenTofu and Terraform share (their `internal/states/statefile`). An ID of
 `terraform_data` is drawn by chance when the resource is made, and its configuration cannot say it; `tofu
@@ -15,12 +15,12 @@ VERSION = 4
 
 
 def ids(state: str) -> dict[str, str]:
-    """Return the ID of every managed resource of a state, by address; nothing for no state."""
+    """Return the ID of every managed resource of a state, by address; empty without a state."""
     return dict(_ids(json.loads(state))) if state.strip() else {}
 
 
 def with_ids(state: str, wanted: Mapping[str, str]) -> str | None:
-    """Return the state with these IDs at these addresses, wherever they stand in it; None where it has them.
+    """Return the state with these IDs at these addresses; None if it already has them.
 
     ValueError for a state of another form.
     """

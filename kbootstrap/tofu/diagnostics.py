@@ -1,4 +1,4 @@
-"""From diagnostics of OpenTofu and Terraform to ours, at the line of the spec that caused them.
+"""Converts diagnostics of OpenTofu and Terraform into kbootstrap's, located at the spec's line.
 
 Format: "Machine-Readable UI" in the documentation of OpenTofu, message type `diagnostic`. Commands without
 `-json` (`init`, `output`, `state list`) print the same as text in boxes, which is read too.
@@ -29,7 +29,7 @@ def translate(
     redactor: Redactor,
     hints: Sequence[Hint] = (),
 ) -> tuple[Diagnostic, ...]:
-    """Return each of tofu's diagnostics as one of ours, without repetitions; `hints` are the provider's."""
+    """Return tofu's diagnostics as `Diagnostic`s, without duplicates; `hints` are the provider's."""
     return tuple(dict.fromkeys(_translate(item, provenance, redactor, hints) for item in found))
 
 
@@ -59,7 +59,7 @@ def _translate(
 
 
 def _where(item: Mapping[str, Any], provenance: Provenance) -> tuple[str | None, str | None]:
-    """Return the address that a diagnostic is about, and its place in the HCL as `file:line`."""
+    """Return the resource address of a diagnostic, and its location in the HCL as `file:line`."""
     place = item.get("range") or {}
     file, line = place.get("filename"), (place.get("start") or {}).get("line")
     known = provenance.address(file, line) if file and line else None

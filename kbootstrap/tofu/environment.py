@@ -1,4 +1,4 @@
-"""The environment that OpenTofu and Terraform get: the operator's, without what would make runs differ.
+"""The environment of OpenTofu and Terraform: the operator's, without variables that change their behaviour.
 
 Variables: "Environment Variables" in the documentation of OpenTofu and of Terraform.
 """
@@ -16,7 +16,7 @@ _UNWANTED = ("TF_CLI_ARGS", "TF_WORKSPACE", "TF_DATA_DIR", "TF_IN_AUTOMATION", "
 def environment(
     env: Mapping[str, str], cache: Path, variables: Mapping[str, str] | None = None
 ) -> Mapping[str, str]:
-    """Return `env` made fit, with `variables` (`TF_VAR_*`) over it. Providers are kept once, below `cache`.
+    """Return `env` for tofu, with `variables` (`TF_VAR_*`) added. Providers are cached below `cache`.
 
     A `TF_CLI_CONFIG_FILE` that does not exist is left out: it prints a warning on every call.
     """

@@ -1,4 +1,4 @@
-"""From a command of OpenTofu or Terraform that failed to the error that is raised."""
+"""Converts a failed command of OpenTofu or Terraform into an error."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def failure(
 
 
 def with_faults(error: TofuFailed, faults: Mapping[str, str], hints: Sequence[Hint]) -> KbootstrapError:
-    """Return the error with the infrastructure's own words about machines that could not be made.
+    """Return the error with the infrastructure's own messages about machines that could not be created.
 
     `faults` are these words by node name; the provider's tools often lose them.
     """

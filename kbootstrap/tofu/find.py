@@ -1,4 +1,4 @@
-"""Finds OpenTofu or Terraform on this machine, and looks whether it is new enough."""
+"""Finds OpenTofu or Terraform on this machine, and checks its version."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Binary:
 
 
 async def find(runner: Runner, env: Mapping[str, str], cache: Path, explicit: str | None = None) -> Binary:
-    """Return the program to use: `explicit` (`--tofu`), else the variable, else what is on PATH, else ours.
+    """Return the program to use: `explicit` (`--tofu`), else the variable, else PATH, else the cache.
 
     On PATH `tofu` is preferred to `terraform`; one that does not run, is something else or is too old is
     passed over when another is there. Raises `PrerequisiteMissing` (KB0503, KB0504) and says what was found
@@ -81,7 +81,7 @@ def _file(path: Path | None) -> Path | None:
 
 
 async def identify(path: Path, runner: Runner, env: Mapping[str, str], cache: Path) -> Binary:
-    """Ask a program what it is.
+    """Run a program to get its product and version.
 
     The plain output is read, because `version -json` of both says `terraform_version` and not which it is.
     """

@@ -1,4 +1,4 @@
-"""Lets a program write into a file, and reads the file while it grows.
+"""Redirects a program's output to a file, and reads the file while it grows.
 
 A pipe would end with kbootstrap: OpenTofu exits at its next output when the reader is gone (SIGPIPE), and
 loses what it made since it last saved its state, up to 20 s before. Writing to a file it finishes its work
@@ -63,7 +63,7 @@ def busy(folder: Path) -> bool:
 
 @contextlib.asynccontextmanager
 async def followed(out: Path, on_line: OnLine) -> AsyncIterator[None]:
-    """Create `out` again (0600) and hand its lines to `on_line` as they come, the last at the end.
+    """Recreate `out` (0600) and pass its lines to `on_line` as they are written.
 
     The file is removed afterwards. One left by a killed run is replaced: a process that still writes to it
     continues writing to the old one.
@@ -97,7 +97,7 @@ async def _follow(tail: _Tail, ended: asyncio.Event) -> None:
 
 
 class _Tail:
-    """Reads what was added to a file, line by line."""
+    """Reads the lines that are appended to a file."""
 
     def __init__(self, path: Path, on_line: OnLine) -> None:
         self._stream = path.open("rb")
@@ -111,7 +111,7 @@ class _Tail:
         self._stream.close()
 
     def read(self, *, last: bool = False) -> None:
-        """Hand over the lines that are complete; with `last` also one without a newline."""
+        """Pass on the complete lines; with `last` also one without a newline."""
         *lines, self._rest = (self._rest + self._stream.read()).split(b"\n")
         if last and self._rest:
             lines.append(self._rest)

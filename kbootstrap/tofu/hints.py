@@ -1,4 +1,4 @@
-"""What known failures of OpenTofu mean, as tables: the first row that matches counts.
+"""Explains known failures of OpenTofu, as tables: the first matching row applies.
 
 OpenTofu's own words go first, then those of the provider (`Provider.hints`), then what may mean anything.
 Wording of the failures: OpenTofu and Terraform (internal/command, internal/backend), AWS' SDK for S3.

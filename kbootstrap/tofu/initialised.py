@@ -1,4 +1,4 @@
-"""Remembers that a root was initialised, so that runs that change no HCL can go on without `init`.
+"""Records that a root was initialised, so that runs without HCL changes can skip `init`.
 
 The record is in `.terraform/`: removing that folder removes it too.
 """
@@ -25,12 +25,12 @@ def is_current(root: Path, binary: Binary, env: Mapping[str, str]) -> bool:
 
 
 def remember(root: Path, binary: Binary, env: Mapping[str, str]) -> None:
-    """Note that `init` was run."""
+    """Record that `init` was run."""
     files.write(root / _RECORD, _fingerprint(root, binary, env))
 
 
 def forget(root: Path) -> None:
-    """Make the next run initialise again."""
+    """Delete the record, so that the next run initialises again."""
     with contextlib.suppress(OSError):
         (root / _RECORD).unlink()
 
@@ -47,7 +47,7 @@ def _fingerprint(root: Path, binary: Binary, env: Mapping[str, str]) -> str:
 
 
 def _folders(root: Path) -> list[Path]:
-    """Return the root and the folders of its modules, as `init` noted them."""
+    """Return the root and the folders of its modules, as `init` recorded them."""
     found = [root]
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         data = json.loads((root / ".terraform" / "modules" / "modules.json").read_text(encoding="utf-8"))

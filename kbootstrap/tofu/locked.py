@@ -1,4 +1,4 @@
-"""`.terraform.lock.hcl`: which version of a provider OpenTofu takes, and which hashes its packages may have.
+"""`.terraform.lock.hcl`: the selected versions of providers, and the accepted hashes of their packages.
 
 Form: "Dependency Lock File" in the documentation of OpenTofu and of Terraform. `h1:` is a hash over what is
 in a package, `zh:` one of the package itself as its vendor signed it: only registries report those.
@@ -28,7 +28,7 @@ _SIGNED = "zh:"
 
 
 def read(text: str, host: str | None = None) -> dict[str, ProviderPin]:
-    """Return what a lock file of OpenTofu says, by source without the registry (`namespace/type`).
+    """Return the entries of OpenTofu's lock file, by source without the registry (`namespace/type`).
 
     `host` takes the entries of one registry alone.
     """
@@ -41,12 +41,12 @@ def read(text: str, host: str | None = None) -> dict[str, ProviderPin]:
 
 
 def sources(versions: str) -> tuple[str, ...]:
-    """Return the sources of the providers that a root's `versions.tf` asks for."""
+    """Return the sources of the providers that a root's `versions.tf` requires."""
     return tuple(dict.fromkeys(_SOURCE.findall(versions)))
 
 
 def published(found: ProviderPin) -> ProviderPin:
-    """Return what can be pinned: the hashes too where a registry reported them, else the version alone.
+    """Return the pin: the version, and the hashes if a registry reported them.
 
     What came from a mirror may have been built from source, and other machines make other bytes of that.
     """
@@ -55,7 +55,7 @@ def published(found: ProviderPin) -> ProviderPin:
 
 
 def seed(root: Path, product: str, pins: Mapping[str, ProviderPin]) -> bool:
-    """Make OpenTofu take the pinned versions, and packages with the pinned hashes alone; return what changed.
+    """Make OpenTofu use only the pinned versions and hashes; return what changed.
 
     Entries of other providers stay as they are, and those that say the same already.
     """
@@ -76,7 +76,7 @@ def seed(root: Path, product: str, pins: Mapping[str, ProviderPin]) -> bool:
 
 
 def forget(root: Path, names: Collection[str], *, signed: bool = False) -> None:
-    """Take the entries of providers out; with `signed` only those with hashes that a registry reported."""
+    """Remove the entries of providers; with `signed` only those with hashes that a registry reported."""
     text = _text(root)
     there = read(text)
     gone = {

@@ -1,4 +1,4 @@
-"""Points OpenTofu at the mirror of providers in kbootstrap's cache, where one was filled.
+"""Configures OpenTofu to use the provider mirror in kbootstrap's cache, if it has content.
 
 Form of the file, and places of the operator's own: "CLI Configuration File" in the documentation of OpenTofu
 and of Terraform.
@@ -22,7 +22,7 @@ _OWN = (".tofurc", ".terraformrc", ".config/opentofu/tofurc")
 
 
 def configured(env: Mapping[str, str]) -> bool:
-    """Return whether the operator has a configuration, which then decides where providers come from.
+    """Return whether the operator has a CLI configuration, which then determines the sources of providers.
 
     `env` is made by `environment()`: a variable that leads nowhere is not in it.
     """
@@ -31,7 +31,7 @@ def configured(env: Mapping[str, str]) -> bool:
 
 
 def with_mirror(env: Mapping[str, str], cache: Path, providers: Sequence[str]) -> Mapping[str, str]:
-    """Return `env` that makes OpenTofu take these providers from the mirror in the folder `cache`.
+    """Return `env` with which OpenTofu uses these providers from the mirror in the folder `cache`.
 
     It stays as it is where the operator has a configuration, or where the mirror has none of them. Writes the
     configuration file.
@@ -45,7 +45,7 @@ def with_mirror(env: Mapping[str, str], cache: Path, providers: Sequence[str]) -
 
 
 def configuration(folder: Path, providers: Sequence[TofuProvider]) -> str:
-    """Return a configuration that takes `providers` from the mirror, all others from their registries."""
+    """Return a configuration that installs `providers` from the mirror, all others from their registries."""
     addresses = [f"{host}/{one.source}" for one in providers for host in HOSTS]
     return document(
         Comment("Written by kbootstrap."),

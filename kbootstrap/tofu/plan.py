@@ -1,4 +1,4 @@
-"""What a plan would do, as data: read from `show -json`.
+"""The changes of a plan as data, read from `show -json`.
 
 Format: "JSON Output Format" in the documentation of OpenTofu (`resource_changes`, `replace_paths`,
 `action_reason`). Only names of attributes are kept, never their values: they can be secret.
@@ -21,7 +21,7 @@ Kind = Literal["create", "update", "replace", "delete", "forget", "no-op"]
 
 @dataclass(frozen=True, slots=True)
 class ResourceChange:
-    """One resource that a plan changes.
+    """One changed resource of a plan.
 
     `because` names the attributes that force a replacement; `reason` is tofu's own word where it gives one
     (`replace_by_request`, `replace_because_tainted`, `delete_because_no_resource_config`, …). `node` is the
@@ -46,7 +46,7 @@ class ResourceChange:
 
 @dataclass(frozen=True, slots=True)
 class PlanSummary:
-    """A plan: `changes` without no-ops, `drift` what was changed outside since the last run.
+    """A plan: `changes` without no-ops; `drift` has changes outside of OpenTofu since the last run.
 
     Only drift that the plan would undo: clouds fill in much by themselves (members of groups, ports in use),
     and a change that is not reverted needs no attention.
@@ -66,11 +66,11 @@ class PlanSummary:
 
     @property
     def counts(self) -> Mapping[Kind, int]:
-        """How many resources are created, updated, replaced, deleted; kinds that occur only."""
+        """The number of resources by kind of change, without zero values."""
         return Counter(change.kind for change in self.changes)
 
     def of(self, *kinds: Kind) -> tuple[ResourceChange, ...]:
-        """Return the changes of some kinds."""
+        """Return the changes of these kinds."""
         return tuple(change for change in self.changes if change.kind in kinds)
 
 
@@ -92,7 +92,7 @@ def summarise(
 
 
 def _moves(items: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
-    """Return what moves, each module once: the resources in it have one tail before and after."""
+    """Return the moved addresses, each module once."""
     found = set()
     for item in items:
         old, new = item.get("previous_address"), item["address"]
@@ -104,7 +104,7 @@ def _moves(items: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
 
 
 def judged(change: ResourceChange, traits: ResourceTraits) -> ResourceChange:
-    """Return a change with what it is to the cluster."""
+    """Return a change with its role in the cluster."""
     halting = traits.halts(change.address, change.changed)
     return replace(change, role=traits.role(change.address), halting=halting)
 
@@ -146,7 +146,7 @@ def _kind(actions: Sequence[str]) -> Kind:
 
 
 def _because(change: Mapping[str, Any]) -> tuple[str, ...]:
-    """Name the attributes that force a replacement, down to the keys of an object that differ."""
+    """Return the attributes that force a replacement, down to the differing keys of an object."""
     found: list[str] = []
     for path in change.get("replace_paths") or ():
         name = ".".join(str(part) for part in path)

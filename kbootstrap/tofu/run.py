@@ -187,7 +187,7 @@ class Tofu(Commands):
 
 
 def _ids(module: Mapping[str, Any]) -> Iterator[str]:
-    """Go through the resources of a module and those inside it. Source: "JSON Output Format" of OpenTofu."""
+    """Yield the IDs of a module's resources and of its child modules' ("JSON Output Format" of OpenTofu)."""
     for resource in module.get("resources", ()):
         if isinstance(found := resource.get("values", {}).get("id"), str):
             yield found

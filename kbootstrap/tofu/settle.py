@@ -1,4 +1,4 @@
-"""Waits for OpenTofu to finish when its kbootstrap was killed (see `follow.py`).
+"""Waits for an OpenTofu process whose kbootstrap was killed (see `follow.py`).
 
 tofu itself would look again after 1, 2, 4, 8, 16 s; and what is read without a lock, like outputs, would be
 distinguished from the middle of a run. Lock of a local state: POSIX record lock on `terraform.tfstate`
@@ -53,7 +53,7 @@ async def settled(root: Path, wait: float, cluster: str, emit: Emit) -> None:
 
 
 def _held(state: Path) -> bool:
-    """Try the lock and give it back at once."""
+    """Return whether the lock is held; it is acquired and released."""
     try:
         handle = os.open(state, os.O_RDWR | os.O_CLOEXEC)
     except OSError:

@@ -1,4 +1,4 @@
-"""Reads the JSON lines of a running plan or apply, and turns them into events as they come.
+"""Converts the JSON lines of a running plan or apply into events.
 
 Format: "Machine-Readable UI" in the documentation of OpenTofu (version 1.x; unknown types are kept as log).
 """
@@ -17,7 +17,7 @@ _STATUS = {"apply_start": Status.STARTED, "apply_complete": Status.DONE, "apply_
 
 
 class Stream:
-    """Takes lines of one process; keeps its diagnostics, and lines that were not JSON in `noise`."""
+    """Reads the lines of one process; collects its diagnostics, and lines that are not JSON in `noise`."""
 
     def __init__(self, cluster: str, emit: Emit, redactor: Redactor) -> None:
         self._cluster = cluster
@@ -28,7 +28,7 @@ class Stream:
         self._waiting = False
 
     def line(self, text: str) -> None:
-        """Take a line of stdout."""
+        """Read a line of stdout."""
         try:
             message = json.loads(text)
         except ValueError:
@@ -61,7 +61,7 @@ class Stream:
         report_wait(self._emit, self._cluster, status)
 
     def other(self, text: str) -> None:
-        """Take a line of stderr, or one that is not JSON."""
+        """Read a line of stderr, or one that is not JSON."""
         if text.strip():
             self.noise.append(text)
             self._log(text, {})
@@ -105,5 +105,5 @@ def _address(hook: dict[str, Any]) -> str:
 
 
 def _step_name(hook: dict[str, Any]) -> str:
-    """Name a step: `create module.pool_web.terraform_data.node["production-web-1"]`."""
+    """Return the name of a step: `create module.pool_web.terraform_data.node["production-web-1"]`."""
     return f"{hook.get('action', 'change')} {_address(hook)}".strip()

@@ -1,4 +1,4 @@
-"""views: how things look. Text for people goes to stderr, results to stdout; every view has a JSON form.
+"""The output formats. Text for people goes to stderr, results to stdout; every view has a JSON form.
 
 | module      | shows                                                                  |
 |-------------|------------------------------------------------------------------------|

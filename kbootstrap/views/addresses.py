@@ -1,4 +1,4 @@
-"""HCL addresses as people say them: modules and builtin types add nothing beside a node's name."""
+"""Short HCL addresses for people: without modules and built-in types."""
 
 from __future__ import annotations
 

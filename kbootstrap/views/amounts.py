@@ -6,7 +6,7 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def duration(seconds: float) -> str:
-    """Write seconds as people read them: `4.2s`, `41s`, `1m 02s`, `2h 05m`."""
+    """Write seconds for people: `4.2s`, `41s`, `1m 02s`, `2h 05m`."""
     seconds = max(0.0, seconds)
     if seconds < 9.95:
         return f"{seconds:.1f}s"
@@ -42,7 +42,7 @@ def bytes_text(count: int) -> str:
 
 
 def of_total(done: int, total: int | None, unit: str | None) -> str:
-    """Write how much of a whole is done: `82/181 MB`, `3/5 nodes`, `82 MB`."""
+    """Write the completed part of a total: `82/181 MB`, `3/5 nodes`, `82 MB`."""
     if unit in {"bytes", "byte", "B"}:
         number, name = size(done, like=total or done)
         return f"{number}/{size(total, like=total)[0]} {name}" if total else f"{number} {name}"

@@ -1,4 +1,4 @@
-"""Annotations of a GitHub workflow: what a plan or a check says, shown at the lines of the spec.
+"""Annotations of a GitHub workflow: the results of a plan or a check at the lines of the spec.
 
 Form: "Workflow commands for GitHub Actions". GitHub shows ten of each level for a step, so everything about
 one line is one annotation, and the most dangerous come first.
@@ -26,7 +26,7 @@ _NAMED = 5
 
 
 def plan_annotations(document: PlanDocument, links: Links) -> str:
-    """Return one workflow command a line for a plan: errors, then warnings for danger, then notices."""
+    """Return workflow commands for a plan, one per line: errors, warnings for danger, notices."""
     lines = []
     for level in (Severity.ERROR, Severity.WARNING):
         problems = (p for cluster in document.clusters for p in cluster.diagnostics if p.severity is level)
@@ -45,12 +45,12 @@ def plan_annotations(document: PlanDocument, links: Links) -> str:
 
 
 def problem_annotations(problems: Iterable[Diagnostic], links: Links) -> str:
-    """Return one workflow command a line for problems of a spec."""
+    """Return workflow commands for the problems of a spec, one per line."""
     return "".join(f"{_problem(problem, links)}\n" for problem in problems)
 
 
 def file_annotations(files: Iterable[tuple[str, str]], links: Links) -> str:
-    """Return an error for each file and what is wrong with it."""
+    """Return an error for each file with a problem."""
     return "".join(
         f"{_command('error', file, 1, 'kbootstrap render', said, links)}\n" for file, said in files
     )
@@ -64,7 +64,7 @@ def _problem(problem: Diagnostic, links: Links) -> str:
 
 
 def _changes(changes: Sequence[Change], kinds: Sequence[str], level: str, links: Links) -> list[str]:
-    """Put the changes of one line of the spec together."""
+    """Combine the changes of one line of the spec."""
     groups: dict[tuple[str | None, int | None, str], list[Change]] = {}
     for kind in kinds:
         for change in changes:

@@ -1,4 +1,4 @@
-"""What `destroy` is about to remove."""
+"""Shows what `destroy` will remove."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kbootstrap.views.screen import Screen, harmless
 def show_destroy_preview(
     cluster: str, preview: DestroyPreview, stream: TextIO, env: Mapping[str, str]
 ) -> None:
-    """Print where the cluster is, and the names of what goes with all data on it, by kind."""
+    """Print the cluster's location, and the names of all resources that will be removed, by kind."""
     screen = Screen(stream, env)
     there = {kind: names for kind, names in preview.things.items() if names}
     screen.line()

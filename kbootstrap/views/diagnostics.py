@@ -1,4 +1,4 @@
-"""Problems in the user's input: each with its place, its line, why it matters and what to do."""
+"""Shows problems in the user's input: location, line, reason and remedy."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def show_diagnostics(
     *,
     changed: str | None = NOTHING_CHANGED,
 ) -> None:
-    """Print all problems and, last, how many there are; `changed` is said there too (None: left out)."""
+    """Print all problems and their number; `changed` is appended to it (None: omitted)."""
     screen = Screen(stream, env)
     problems = tuple(diagnostics)
     print_diagnostics(screen, problems)
@@ -50,7 +50,7 @@ def print_diagnostics(screen: Screen, problems: Sequence[Diagnostic]) -> None:
 
 
 def totals(problems: Sequence[Diagnostic]) -> str:
-    """Write how many problems there are: `3 errors, 1 warning`."""
+    """Write the number of problems: `3 errors, 1 warning`."""
     bad = len(errors(problems))
     mild = len(problems) - bad
     parts = [count(bad, "error")] if bad or not mild else []
@@ -72,7 +72,7 @@ def diagnostics_json(diagnostics: Iterable[Diagnostic]) -> str:
 
 
 def diagnostic_data(problem: Diagnostic) -> dict[str, Any]:
-    """Return one problem as JSON values; empty fields are left out."""
+    """Return one problem as JSON values; empty fields are omitted."""
     fields: dict[str, Any] = {
         "severity": str(problem.severity),
         "code": problem.code,
@@ -112,7 +112,7 @@ def _print_one(screen: Screen, problem: Diagnostic) -> None:
 
 
 def _print_lines(screen: Screen, places: Sequence[_Place], gutter: int, style: str) -> None:
-    """Print the lines of one file, from top to bottom, with a marker for each place."""
+    """Print the lines of one file, from top to bottom, with a marker for each location."""
     bar = Text.assemble(" " * (gutter + 1), ("|", _GUTTER))
     room = screen.width - gutter - 3
     lines: dict[int, list[_Place]] = {}

@@ -1,4 +1,4 @@
-"""What this machine has and lacks: one line per check, and what to do about the bad ones."""
+"""Shows the checks of this machine: one line per check, with a remedy for failed ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VERSION = 1
 
 
 def show_checks(checks: Iterable[Check], stream: TextIO, env: Mapping[str, str]) -> None:
-    """Print the checks in their order, and a last line."""
+    """Print the checks in their order, and a summary."""
     screen = Screen(stream, env)
     all_checks = tuple(checks)
     width = max((len(check.name) for check in all_checks), default=0)

@@ -1,4 +1,4 @@
-"""Failures of the world: what failed and where, the evidence, what to do next, and what was changed."""
+"""Shows a failure: what failed and where, the evidence, the next action, and whether anything was changed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def show_error(
     log: Path | None = None,
     changed: bool | None = None,
 ) -> None:
-    """Print a failure. `log` is the event log of the run; `changed` says whether the run changed anything.
+    """Print a failure. `log` is the event log of the run; `changed`: the run changed something.
 
     With `changed` None nothing is said about it, except for failures that come before any change.
     """
@@ -85,7 +85,7 @@ def error_json(error: KbootstrapError, *, log: Path | None = None, changed: bool
 
 
 def changed_text(error: KbootstrapError, changed: bool | None) -> str:
-    """Say whether anything was changed; empty when that is not known."""
+    """Write whether anything was changed; empty if that is not known."""
     known = _known(error, changed)
     return "" if known is None else SOME_CHANGED if known else NOTHING_CHANGED
 
@@ -104,7 +104,7 @@ def _next_steps(error: KbootstrapError, log: Path | None) -> list[tuple[str, str
 
 
 def _quote(screen: Screen, detail: str) -> None:
-    """Print evidence behind a bar. Long lines are folded on a terminal and left whole in a pipe."""
+    """Print evidence with a bar in front. Long lines are wrapped on a terminal, not in a pipe."""
     lines = harmless(detail).strip("\n").expandtabs(4).splitlines()
     quote = f"  {screen.symbols.quote} "
     room = screen.width - len(quote) if screen.facts.interactive else sys.maxsize

@@ -1,4 +1,4 @@
-"""Makes any text harmless in Markdown, in HTML inside of it, and in workflow commands.
+"""Escapes text for Markdown, for HTML in it, and for workflow commands.
 
 Rules: "GitHub Flavored Markdown Spec" (backslash escapes, code spans, tables), "Workflow commands for GitHub
 Actions" (escaping of data and properties).
@@ -18,14 +18,14 @@ _ZERO = "\u200b"
 
 
 def prose(text: str) -> str:
-    """Return text that reads as it is, on one line, also in a table."""
+    """Return escaped text, on one line, also for a table."""
     flat = " ".join(harmless(text).split())
     escaped = _SPECIAL.sub(r"\\\1", html.escape(flat, quote=False).replace("@", f"@{_ZERO}"))
     return escaped.replace("\\#", f"\\#{_ZERO}")
 
 
 def code(text: str) -> str:
-    """Return a code span, on one line, also in a table."""
+    """Return a code span, on one line, also for a table."""
     flat = " ".join(harmless(text).split()).replace("|", "\\|") or " "
     ticks = _longer("`", flat, 1)
     pad = " " if flat.startswith("`") or flat.endswith("`") else ""
@@ -33,7 +33,7 @@ def code(text: str) -> str:
 
 
 def fence(lines: list[str], language: str = "") -> str:
-    """Return a block of code that its content cannot end."""
+    """Return a code block with a fence that its content does not contain."""
     text = harmless("\n".join(lines))
     ticks = _longer("`", text, 3)
     return f"{ticks}{language}\n{text}\n{ticks}"

@@ -1,4 +1,4 @@
-"""A key of the spec, or a code of a message, explained."""
+"""Shows the explanation of a spec key, or of a code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kbootstrap.views.tables import table
 
 @dataclass(frozen=True, slots=True)
 class KeyFacts:
-    """What the schema says about one key.
+    """The schema's information about one key.
 
     `values` are the allowed values where they are few; `keys` the keys below it: name, type, first sentence.
     `default` and `examples` are written as in a spec.
@@ -32,7 +32,7 @@ class KeyFacts:
 
 
 def show_code(code: str, title: str, text: str, stream: TextIO, env: Mapping[str, str]) -> None:
-    """Print what a code means."""
+    """Print the explanation of a code."""
     screen = Screen(stream, env)
     screen.line((code, "bold"), (f": {title}", "bold"))
     screen.line()
@@ -40,7 +40,7 @@ def show_code(code: str, title: str, text: str, stream: TextIO, env: Mapping[str
 
 
 def show_key(facts: KeyFacts, stream: TextIO, env: Mapping[str, str]) -> None:
-    """Print what a key is for, what it may hold, and what is below it."""
+    """Print the purpose of a key, its values, and the keys below it."""
     screen = Screen(stream, env)
     screen.line((facts.path, "bold"), ("  required" if facts.required else "", "yellow"))
     screen.line()

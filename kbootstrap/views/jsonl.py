@@ -28,8 +28,8 @@ class JsonLines:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Do nothing: a line is never in the way."""
+        """Do nothing: lines do not disturb a prompt."""
         yield
 
     def close(self) -> None:
-        """Do nothing: every line is written already."""
+        """Do nothing: all lines are already written."""

@@ -36,7 +36,7 @@ class Lines:
         self._said: dict[tuple[str | None, str | None], float] = {}
 
     def on_event(self, event: Event) -> None:
-        """Write a line when something changed."""
+        """Write a line for each change of state."""
         if event.type is Type.PHASE:
             self._write(event, event.cluster or "", event.phase or "", style="bold")
         elif event.type is Type.STEP:
@@ -50,11 +50,11 @@ class Lines:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Do nothing: a line is never in the way."""
+        """Do nothing: lines do not disturb a prompt."""
         yield
 
     def close(self) -> None:
-        """Do nothing: every line is written already."""
+        """Do nothing: all lines are already written."""
 
     def _progress(self, event: Event) -> None:
         key = (event.cluster, event.step)

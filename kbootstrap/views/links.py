@@ -13,18 +13,18 @@ from kbootstrap.plans.model import Place
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Makes links. `base` is the address of the folder `root` on the web, None where that is not known."""
+    """Creates links. `base` is the URL of the folder `root`; None if it is not known."""
 
     base: str | None
     root: Path
 
     def path(self, file: str) -> str:
-        """Return a file as the repository names it; files outside of it keep their name."""
+        """Return the path of a file in the repository; files outside of it keep their name."""
         relative = os.path.relpath(Path(file).absolute(), self.root)
         return file if relative.startswith("..") else Path(relative).as_posix()
 
     def url(self, place: Place) -> str | None:
-        """Return the address of a line; `#L12` is what GitHub and GitLab understand."""
+        """Return the URL of a line; GitHub and GitLab both support `#L12`."""
         if self.base is None or place.file is None:
             return None
         anchor = f"#L{place.line}" if place.line else ""
@@ -32,7 +32,7 @@ class Links:
 
 
 def links(base: str | None, env: Mapping[str, str], folder: Path) -> Links:
-    """Return the links of this run: below `base` where it is given, else as GitHub or GitLab CI say.
+    """Return the links of this run: below `base`, or from the variables of GitHub or GitLab CI.
 
     Sources: "Default environment variables" of GitHub Actions, "Predefined CI/CD variables" of GitLab.
     Elsewhere the repository's root is the folder around `folder` that has a `.git`.

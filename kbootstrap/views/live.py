@@ -59,7 +59,7 @@ class Live:
         self._closed = False
 
     def on_event(self, event: Event) -> None:
-        """Fold the event in; a phase that ended becomes a line that stays."""
+        """Process the event; a phase that ended becomes a permanent line."""
         with self._guard:
             ended = self._state.take(event, self._now())
         if self._closed:
@@ -75,7 +75,7 @@ class Live:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Take the region away for the time of the `with`; events are taken in, and drawn afterwards."""
+        """Hide the region during the context; events are processed, and drawn afterwards."""
         self._stop()
         self._waits = True
         try:
@@ -86,7 +86,7 @@ class Live:
                 self._start()
 
     def close(self) -> None:
-        """Take the region away; phases that are still open leave a line that says how far they were."""
+        """Remove the region; open phases leave a line with their progress."""
         left = [] if self._closed else list(self._state.phases.values())
         self._closed = True
         self._stop()
@@ -163,7 +163,7 @@ class Live:
         return self._timed(line, spent or 0.0, dim=True)
 
     def _bar(self, task: Task, now: float, room: int) -> Text:
-        """Return the bar of a task with as much beside it as fits: share, time left, amount."""
+        """Return the progress bar of a task, and as much as fits of: share, time left, amount."""
         fraction = task.fraction or 0.0
         filled, empty = self._screen.symbols.bar
         full = int(fraction * _BAR)
@@ -181,7 +181,7 @@ class Live:
 
     @property
     def _edge(self) -> int:
-        """The column that lines end at."""
+        """The last column of lines."""
         return min(self._screen.width - 1, _WIDEST)
 
     def _cut(self, text: str, room: int) -> str:
@@ -189,7 +189,7 @@ class Live:
         return text if len(text) <= room else text[: max(room - len(mark), 0)] + mark
 
     def _fit(self, name: str, width: int) -> str:
-        """Cut a name in the middle: its end distinguishes nodes."""
+        """Shorten a name in the middle: its end distinguishes nodes."""
         if len(name) <= width:
             return name
         mark = self._screen.symbols.ellipsis
@@ -197,7 +197,7 @@ class Live:
         return f"{name[: width - len(mark) - half]}{mark}{name[-half:]}"
 
     def _timed(self, line: Text, seconds: float, *, dim: bool = False) -> Text:
-        """Put the time at the right edge, cutting the line where it would not fit."""
+        """Put the time at the right edge; a line that is too long is truncated."""
         time_text = self._seconds(seconds)
         room = self._edge - len(time_text) - 1
         if line.cell_len > room:
@@ -229,7 +229,7 @@ class Live:
         return Text(f"  {mark} {count(len(rows), 'other')}: {parts}", style="dim")
 
     def _ended(self, phase: Phase) -> list[Text]:
-        """Return the lines that stay of a phase: its time, and what failed in it."""
+        """Return the permanent lines of a phase: its time, and its failures."""
         status = phase.status
         sign = self._sign(status) if status is not Status.STARTED else self._screen.symbols.warning
         style = _STYLES[status] if status is not Status.STARTED else "yellow"

@@ -24,12 +24,12 @@ _RESERVE = 1_000
 
 
 def marker(document: PlanDocument) -> str:
-    """Return the hidden line by which a later run finds the comment again; one for each spec."""
+    """Return the hidden line by which a later run finds the comment; one for each spec."""
     return f"<!-- kbootstrap plan: {attribute(document.spec)} -->"
 
 
 def markdown(document: PlanDocument, links: Links, *, limit: int = LIMIT) -> str:
-    """Return the comment, never longer than `limit` bytes: whole folds are left out, the table stays."""
+    """Return the comment, at most `limit` bytes: folds are omitted if necessary, the table stays."""
     last = f"<sub>{prose(totals(document))}</sub>"
     parts = [
         marker(document),
@@ -62,7 +62,7 @@ def _size(parts: Sequence[str]) -> int:
 
 
 def _table(clusters: Sequence[ClusterEntry], links: Links, limit: int) -> str:
-    """Return the table; of so many clusters that it alone would be too long, the first ones."""
+    """Return the table; only its first rows if it would be too long."""
     lines = ["| cluster | + | ~ | ± | − | nodes | Kubernetes |", "|---|--:|--:|--:|--:|---|---|"]  # noqa: RUF001
     rows = [_row(cluster, links) for cluster in clusters]
     while _size(rows) > limit:
@@ -152,7 +152,7 @@ def _short(text: str, most: int = 300) -> str:
 
 
 def _fold(cluster: ClusterEntry, links: Links) -> str:
-    """Return everything about one cluster, closed; empty where there is nothing."""
+    """Return the closed fold of one cluster; empty if it has no content."""
     parts = []
     if cluster.drift:
         lines = [_line(change, links) for change in cluster.drift]

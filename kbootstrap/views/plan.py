@@ -1,4 +1,4 @@
-"""A plan on the terminal: what is dangerous first, equal nodes once, and a line of totals."""
+"""Shows a plan on the terminal: dangers first, equal nodes once, and a line of totals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _STYLES: dict[Kind, str] = {
 
 
 def show_plan(document: PlanDocument, stream: TextIO, env: Mapping[str, str]) -> None:
-    """Print the plan of all clusters and a last line of totals."""
+    """Print the plan of all clusters and a line of totals."""
     screen = Screen(stream, env)
     if not document.empty:
         screen.line()
@@ -72,7 +72,7 @@ def _print_cluster(screen: Screen, cluster: ClusterEntry) -> None:
 
 
 def _what_changes(cluster: ClusterEntry) -> str:
-    """Say number and version of nodes where they change."""
+    """Write the number and version of nodes if they change."""
     parts = []
     if len(cluster.before) != len(cluster.after):
         parts.append(f"nodes {nodes_text(cluster)}")
@@ -116,7 +116,7 @@ def _print_change(screen: Screen, change: Change) -> None:
 
 
 def _notes(change: Change) -> list[str]:
-    """Say why a resource changes, and which line of the spec is behind it; a new one explains itself."""
+    """Write why a resource changes, and the line of the spec that causes it; not for new resources."""
     place = f"({change.place})" if change.place and change.kind != "create" else ""
     return [text for text in (change.why, place) if text]
 

@@ -1,4 +1,4 @@
-"""What a rehearsal of a snapshot found: as lines for people, and as JSON."""
+"""Shows the result of a rehearsal: as lines for people, and as JSON."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NOUNS = {
 
 
 def show_rehearsal(done: Rehearsed, now: float, stream: TextIO, env: Mapping[str, str]) -> None:
-    """Print what was proved, what is in the snapshot, and what is left of the rehearsal. `now` is epoch."""
+    """Print the result, the contents of the snapshot, and what was kept. `now` is epoch."""
     screen, snapshot, found = Screen(stream, env), done.snapshot, done.contents
     head = f"{snapshot.name} of cluster {done.cluster} can be restored: its API answered after "
     screen.paragraph(Text(f"{screen.symbols.done} ", "green"), harmless(f"{head}{duration(done.seconds)}"))
@@ -87,5 +87,5 @@ def rehearsal_json(done: Rehearsed, now: float) -> str:
 
 
 def age(seconds: float) -> str:
-    """Write an age as people say it: `41s`, `2h 05m`, `3 days`."""
+    """Write an age for people: `41s`, `2h 05m`, `3 days`."""
     return count(int(seconds // _DAY), "day") if seconds >= 2 * _DAY else duration(seconds)

@@ -1,4 +1,4 @@
-"""The one way to rich: a console with our rules, and blocks of text on it.
+"""The only module that uses rich's console: blocks of text, with kbootstrap's rules.
 
 Colours are the sixteen of the terminal's own theme and leave out white, black, blue and the bright ones, so
 that text can be read on dark and on light backgrounds. Without colour no escape sequence is written at all.
@@ -29,12 +29,12 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def harmless(text: str) -> str:
-    """Take out what would steer the terminal: text of logs, files and remote machines is only text."""
+    """Remove control characters from text of logs, files and remote machines."""
     return _CONTROLS.sub("", _ESCAPES.sub("", text.replace("\r\n", "\n")))
 
 
 class _Stream:
-    """A text stream for rich that never fails on a letter, nor because its reader went away."""
+    """A text stream for rich that ignores encoding errors and closed pipes."""
 
     def __init__(self, stream: TextIO, *, plain: bool) -> None:
         self._stream = stream
@@ -64,7 +64,7 @@ class _Stream:
 
 
 class _Console(Console):
-    """Asks the stream itself for its size, at every drawing."""
+    """A console that asks the stream for its size before each output."""
 
     sized: tuple[TextIO, Mapping[str, str]] | None = None
 
@@ -80,7 +80,7 @@ class _Console(Console):
 
 
 class Screen:
-    """Where a view writes: a console, the signs that it may use, and ways to print blocks."""
+    """The output of a view: a console, its symbols, and methods to print blocks."""
 
     def __init__(self, stream: TextIO, env: Mapping[str, str]) -> None:
         self.facts = terminal.look_at(stream, env)
@@ -101,20 +101,20 @@ class Screen:
 
     @property
     def width(self) -> int:
-        """Columns of the terminal; 80 in a pipe, unless COLUMNS says more."""
+        """The columns of the terminal; in a pipe COLUMNS, or 80."""
         return self.console.width
 
     @property
     def prose(self) -> int:
-        """Columns for sentences."""
+        """The columns for sentences."""
         return min(self.width, PROSE)
 
     def line(self, *parts: Part) -> None:
-        """Print one line as it is, however long."""
+        """Print one line without wrapping."""
         self.console.print(Text.assemble(*parts), soft_wrap=True)
 
     def lines(self, lines: Iterable[Text]) -> None:
-        """Print lines as they are."""
+        """Print lines without wrapping."""
         for line in lines:
             self.line(line)
 

@@ -20,7 +20,7 @@ VERSION = 1
 def show_snapshots(
     found: Sequence[Snapshot], problems: Mapping[str, str], stream: TextIO, env: Mapping[str, str]
 ) -> None:
-    """Print a table; `problems` are places that could not be listed, each with the reason."""
+    """Print a table; `problems` are locations that could not be listed, each with the reason."""
     rows = [[one.name, one.place, _when(one), bytes_text(one.size)] for one in found]
     show_table(["NAME", "WHERE", "MADE (UTC)", "SIZE"], rows, stream, env, empty="There are no snapshots.")
     screen = Screen(stream, env)

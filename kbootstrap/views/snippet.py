@@ -1,4 +1,4 @@
-"""A line of a file with markers under it: tabs, wide letters and very long lines come out aligned."""
+"""A line of a file with markers under it, aligned also for tabs, wide characters and long lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHARE = 3
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The part of a line that fits on the screen. `cells` has the width of each letter of the whole line.
+    """The part of a line that fits on the screen. `cells` has the width of each character of the whole line.
 
     `begin` and `end` are the letters that are shown, `prefix` is the sign for what was cut before them.
     """
@@ -31,7 +31,7 @@ class Window:
     room: int
 
     def place(self, column: int, end_column: int) -> tuple[int, int]:
-        """Return where a marker starts and how long it is, in cells; columns are letters from 1."""
+        """Return the start and length of a marker in cells; columns are characters, from 1."""
         first = min(max(column - 1, self.begin), self.end)
         last = min(max(end_column - 1, first + 1), max(self.end, first + 1))
         start = self.prefix + sum(self.cells[self.begin : first])
@@ -39,7 +39,7 @@ class Window:
 
 
 def window(line: str, column: int, end_column: int, room: int, symbols: Symbols) -> Window:
-    """Show a line in `room` cells, cut so that the given columns (from 1, end exclusive) can be seen."""
+    """Return a part of a line, at most `room` cells, with the given columns (from 1, end exclusive)."""
     letters = [_shown(letter) for letter in line.rstrip("\r\n")]
     cells = tuple(cell_len(letter) for letter in letters)
     if sum(cells) <= room:
@@ -66,7 +66,7 @@ def window(line: str, column: int, end_column: int, room: int, symbols: Symbols)
 
 
 def marker_lines(start: int, length: int, label: str, *, style: str, sign: str, room: int) -> list[Text]:
-    """Return the marker with its label beside it, or below it where there is no room."""
+    """Return the marker with its label beside it, or below it if there is no room."""
     marker = Text(" " * start + sign * length, style=style)
     label = " ".join(harmless(label).split())
     if not label:

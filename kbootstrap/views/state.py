@@ -1,4 +1,4 @@
-"""The event stream folded into what there is to show: phases, in them rows, in them tasks. Pure.
+"""The state of the display, from events: phases with rows with tasks. Pure.
 
 A row is a node, or a step that belongs to no node. Times are seconds of the caller's clock.
 """
@@ -16,7 +16,7 @@ _RATE_AFTER = 1.5
 
 @dataclass(slots=True)
 class Task:
-    """One step of one row: where it stands, since when, and how far it is."""
+    """One step of one row: its status, start time and progress."""
 
     name: str
     status: Status
@@ -31,12 +31,12 @@ class Task:
 
     @property
     def open(self) -> bool:
-        """Whether it goes on."""
+        """Whether the task is running."""
         return self.status in _OPEN
 
     @property
     def fraction(self) -> float | None:
-        """How much of it is done, 0 to 1; None where that is not known."""
+        """The completed part, 0 to 1; None if it is not known."""
         if not self.open or self.done is None or not self.total:
             return None
         return min(self.done / self.total, 1.0)
@@ -58,7 +58,7 @@ class NodeRow:
 
     @property
     def task(self) -> Task:
-        """What the row is doing: a failure, else the newest open step, else the last one."""
+        """The current task of the row: a failure, else the newest open step, else the last one."""
         tasks = list(self.tasks.values())
         failed = [task for task in tasks if task.status is Status.FAILED]
         started = [task for task in tasks if task.status is Status.STARTED]
@@ -80,13 +80,13 @@ class Phase:
 
 
 class RunState:
-    """Everything that goes on now. `take` returns a phase when it ends."""
+    """All running phases. `take` returns a phase when it ends."""
 
     def __init__(self) -> None:
         self.phases: dict[tuple[str, str], Phase] = {}
 
     def take(self, event: Event, now: float) -> Phase | None:
-        """Fold one event in."""
+        """Process one event."""
         if event.type is Type.PHASE:
             return self._phase(event, now)
         if event.type in {Type.STEP, Type.PROGRESS}:
@@ -122,7 +122,7 @@ class RunState:
             task.took = now - task.began if event.seconds is None else event.seconds
 
     def _phase_of(self, event: Event, now: float) -> Phase:
-        """Return the phase that the event names, else the newest one of its cluster, else the newest one."""
+        """Return the phase of the event, else the newest one of its cluster, else the newest one."""
         cluster = event.cluster or ""
         newest = list(reversed(self.phases.values()))
         for fits in (

@@ -1,4 +1,4 @@
-"""Clusters and their nodes as they are, beside what the spec wants."""
+"""Shows the actual and the desired state of clusters and their nodes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def show_status(clusters: Sequence[ClusterStatus], stream: TextIO, env: Mapping[
 
 
 def status_lines(screen: Screen, clusters: Sequence[ClusterStatus], *, brief: bool = False) -> list[Text]:
-    """Return the lines of all clusters; `brief` leaves out the nodes that are as wanted."""
+    """Return the lines of all clusters; `brief` omits nodes that match the spec."""
     lines: list[Text] = []
     for cluster in clusters:
         lines += [Text()] if lines else []
@@ -73,7 +73,7 @@ class _Lines:
         return Text.assemble((f"{sign} ", style), (cluster.name, "bold"), f"  {', '.join(facts)}")
 
     def _rows(self, *, brief: bool) -> Iterator[Text]:
-        """Yield the nodes, and under each what is wrong with it."""
+        """Yield the nodes, and under each its problems."""
         rows = self._cluster.rows
         head, *lines = table(self._screen, _HEAD, [_cells(row) for row in rows], indent=2)
         yield head
@@ -142,7 +142,7 @@ class _Lines:
 
 
 def _sentence(text: str) -> str:
-    """Write help, which has no full stop, as a sentence of its own; what begins with a command stays."""
+    """Write a hint as a sentence; a hint that begins with a command is unchanged."""
     if not text:
         return ""
     first = text if text.startswith("kbootstrap ") else text[0].upper() + text[1:]
@@ -156,7 +156,7 @@ def _cells(row: NodeStatus) -> list[Cell]:
 
 
 def _etcd(row: NodeStatus) -> str:
-    """Write the membership of a server; a server that runs always has a word here."""
+    """Write the etcd membership of a server; never empty for a running server."""
     if row.etcd is None:
         runs = row.role == "server" and row.service in _RUNS
         return "joining" if row.joining else "unknown" if runs else ""
@@ -176,7 +176,7 @@ def _state(row: NodeStatus) -> Text:
 
 
 def _days(row: NodeStatus) -> Text:
-    """Write how many days the certificates of a node are valid, those of authorities left out."""
+    """Write how many days the leaf certificates of a node are valid."""
     one: Certificate | None = row.leaf
     if one is None or row.time is None:
         return Text()
@@ -187,7 +187,7 @@ def _days(row: NodeStatus) -> Text:
 
 
 def age(time: timedelta) -> str:
-    """Write an age in one unit, or two where the first is small: `3 min`, `2 h 05 min`, `12 d`."""
+    """Write an age in one or two units: `3 min`, `2 h 05 min`, `12 d`."""
     minutes = max(int(time.total_seconds()) // 60, 0)
     hours, days = minutes // 60, minutes // 1440
     if minutes < 60:

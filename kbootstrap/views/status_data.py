@@ -19,7 +19,7 @@ VERSION = 1
 
 
 def status_json(spec: str, clusters: Sequence[ClusterStatus], now: datetime, *, lines: bool = False) -> str:
-    """Return all clusters as one JSON document: with `lines` as one line, for programs that follow it."""
+    """Return all clusters as one JSON document; with `lines` on one line, for `--watch`."""
     document = {
         "version": VERSION,
         "kind": "status",
@@ -31,7 +31,7 @@ def status_json(spec: str, clusters: Sequence[ClusterStatus], now: datetime, *, 
 
 
 def data(clusters: Sequence[ClusterStatus]) -> dict[str, Any]:
-    """Return what was found as JSON values; equal while nothing has changed."""
+    """Return the status as JSON values; equal as long as nothing has changed."""
     return {
         "good": all(cluster.good for cluster in clusters),
         "pending": any(cluster.pending for cluster in clusters),

@@ -1,4 +1,4 @@
-"""The signs that views use. Each has an ASCII form for terminals and locales that can show no other."""
+"""The symbols of views. Each has an ASCII form for terminals and locales without Unicode."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Symbols:
-    """One set of signs. `spinner` is drawn one after the other; `bar` is filled and empty."""
+    """One set of symbols. `spinner` has the frames; `bar` the filled and the empty character."""
 
     done: str
     failed: str
@@ -88,5 +88,5 @@ _PLAIN = str.maketrans(
 
 
 def to_ascii(text: str) -> str:
-    """Replace the signs that our own texts use; anything else beyond ASCII becomes a question mark."""
+    """Replace kbootstrap's own symbols; any other character outside ASCII becomes a question mark."""
     return text.translate(_PLAIN).encode("ascii", "replace").decode("ascii")

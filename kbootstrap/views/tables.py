@@ -1,4 +1,4 @@
-"""Columns of text: the widest cell makes the width, the last column gives way. In a pipe nothing is cut."""
+"""Tables: the widest cell sets a column's width; only the last column is truncated, and never in a pipe."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def table(
     indent: int = 0,
     wrap: bool = False,
 ) -> list[Text]:
-    """Return the lines of a table, heads first; columns without any content are left out.
+    """Return the lines of a table, headings first; empty columns are omitted.
 
     With `wrap` the last column is wrapped as prose, and a row may be several lines; otherwise one row is one
     line, and on a terminal it ends at the edge.
@@ -52,7 +52,7 @@ def show_table(
     *,
     empty: str,
 ) -> None:
-    """Print a table, or the sentence `empty` when there is nothing in it."""
+    """Print a table, or the sentence `empty` if it has no rows."""
     screen = Screen(stream, env)
     if rows:
         screen.lines(table(screen, head, rows))

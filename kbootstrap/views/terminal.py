@@ -1,4 +1,4 @@
-"""What a stream can show. Facts come from the stream and the environment that are passed in.
+"""Detects what a stream can display, from the stream and the environment.
 
 `NO_COLOR`, `FORCE_COLOR`: no-color.org and force-color.org; `CI` is set by every common CI service.
 """
@@ -17,7 +17,7 @@ _NARROWEST = 20
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """`live` allows a region that is drawn again and again; `unicode` any letter, else ASCII only."""
+    """`live`: regions can be redrawn; `unicode`: any character, else only ASCII."""
 
     interactive: bool
     live: bool
@@ -26,7 +26,7 @@ class Terminal:
 
 
 def look_at(stream: TextIO, env: Mapping[str, str]) -> Terminal:
-    """Find out what `stream` can show."""
+    """Return what `stream` can display."""
     interactive = stream.isatty()
     clever = env.get("TERM", "dumb") not in {"dumb", "unknown", ""}
     colour = bool(env.get("FORCE_COLOR")) or (interactive and clever)
@@ -39,12 +39,12 @@ def look_at(stream: TextIO, env: Mapping[str, str]) -> Terminal:
 
 
 def in_ci(env: Mapping[str, str]) -> bool:
-    """Return whether this is a CI job: there is no one to answer, and everything is logged."""
+    """Return whether this is a CI job: prompts cannot be answered, and all output is logged."""
     return env.get("CI", "").lower() not in {"", "0", "false"}
 
 
 def size(stream: TextIO, env: Mapping[str, str]) -> tuple[int, int]:
-    """Return columns and lines: of the terminal, else of `COLUMNS` and `LINES`, else 80 by 24."""
+    """Return columns and lines: of the terminal, else from `COLUMNS` and `LINES`, else 80 by 24."""
     try:
         columns, lines = os.get_terminal_size(stream.fileno())
     except (OSError, ValueError):
@@ -58,7 +58,7 @@ def _number(text: str | None) -> int:
 
 
 def _unicode(stream: TextIO, env: Mapping[str, str]) -> bool:
-    """Return whether letters beyond ASCII arrive whole.
+    """Return whether the stream supports characters outside ASCII.
 
     Python writes UTF-8 in the C locale as well (PEP 538, PEP 540), so the stream alone does not show it. The
     Linux console has a font of at most 512 signs.

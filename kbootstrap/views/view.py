@@ -1,4 +1,4 @@
-"""What watches the event stream of a long command, and which of them a command gets."""
+"""Views of the event stream of a long command, and the choice of one."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from kbootstrap.views import terminal
 
 
 class View(Protocol):
-    """Draws events. Called from the event loop's thread; never blocks for long, never raises."""
+    """Displays events. Called from the event loop's thread; never blocks for long, never raises."""
 
     def on_event(self, event: Event) -> None:
-        """Take the next event; this is an `Emit`."""
+        """Process the next event; this is an `Emit`."""
 
     def paused(self) -> AbstractContextManager[None]:
-        """Keep the terminal free inside the `with`: for a plan to be shown and a question to be asked."""
+        """Keep the terminal free during the context, for a plan and a prompt."""
 
     def close(self) -> None:
-        """Leave the terminal as it was found. May be called twice."""
+        """Restore the terminal. May be called twice."""
 
 
 class Silent:
-    """Shows nothing: for commands whose result is one document."""
+    """Displays nothing: for commands whose result is one document."""
 
     def on_event(self, event: Event) -> None:
-        """Take the event, and leave it."""
+        """Ignore the event."""
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Status, repeated: a screen that is redrawn, a block for each change, or a line of JSON for each.
+"""Repeated status: a redrawn screen, a block for each change, or a line of JSON for each change.
 
 A terminal gets a screen of its own, as from `watch` or `less`; what was seen last stays when it ends.
 """
@@ -20,17 +20,17 @@ from kbootstrap.views.status_data import data, status_json
 
 
 class StatusWatch(Protocol):
-    """Shows what was seen, each time that was looked."""
+    """Displays each observation."""
 
     def show(self, clusters: Sequence[ClusterStatus], now: datetime) -> None:
-        """Show clusters as they were at `now` (UTC)."""
+        """Display clusters as observed at `now` (UTC)."""
 
     def close(self) -> None:
-        """End; leave what was seen last."""
+        """Finish; the last observation remains visible."""
 
 
 def choose(output: str, spec: str, interval: float, stream: TextIO, env: Mapping[str, str]) -> StatusWatch:
-    """Return the view for `human` or `json` on this stream; `interval` (seconds) is only shown."""
+    """Return the view for `human` or `json` on this stream; `interval` (seconds) is only displayed."""
     if output == "json":
         return JsonWatch(spec, stream)
     screen = Screen(stream, env)
@@ -50,7 +50,7 @@ class _Changes:
 
 
 class JsonWatch:
-    """One document a line, when something changed."""
+    """One document per line, for each change."""
 
     def __init__(self, spec: str, stream: TextIO) -> None:
         self._spec, self._stream, self._changes = spec, stream, _Changes()
@@ -66,14 +66,14 @@ class JsonWatch:
 
 
 class BlockWatch:
-    """A block of text for a log or a pipe, when something changed."""
+    """A block of text for a log or a pipe, for each change."""
 
     def __init__(self, screen: Screen, stream: TextIO) -> None:
         self._screen, self._stream, self._changes = screen, stream, _Changes()
         self._begun = False
 
     def show(self, clusters: Sequence[ClusterStatus], now: datetime) -> None:
-        """Print a block that begins with the time. Raises `BrokenPipeError` when the pipe is closed."""
+        """Print a block that begins with the time. Raises `BrokenPipeError` if the pipe is closed."""
         if not self._changes.new(clusters):
             return
         if self._begun:
@@ -88,7 +88,7 @@ class BlockWatch:
 
 
 class ScreenWatch:
-    """The whole terminal, redrawn after each observation, and when its size changes."""
+    """The whole terminal, redrawn after each observation and when its size changes."""
 
     def __init__(self, screen: Screen, interval: float) -> None:
         self._screen, self._interval = screen, interval
@@ -104,12 +104,12 @@ class ScreenWatch:
         self._region.start(refresh=True)
 
     def show(self, clusters: Sequence[ClusterStatus], now: datetime) -> None:
-        """Draw."""
+        """Draw the screen."""
         self._seen = (clusters, now)
         self._region.refresh()
 
     def close(self) -> None:
-        """Give the terminal back, and leave the last state on it."""
+        """Restore the terminal, and print the last observation."""
         self._region.stop()
         if self._seen:
             self._screen.lines(status_lines(self._screen, self._seen[0]))
@@ -124,7 +124,7 @@ class ScreenWatch:
         return Group(*lines, Text(), end)
 
     def _fitting(self, clusters: Sequence[ClusterStatus], room: int) -> list[Text]:
-        """Return as much as fits: first without the nodes that are as wanted, then cut."""
+        """Return as much as fits: first without nodes that match the spec, then truncated."""
         lines = status_lines(self._screen, clusters)
         if len(lines) > room:
             lines = status_lines(self._screen, clusters, brief=True)

@@ -46,7 +46,7 @@ def connect(kubeconfig: str, endpoint: Endpoint) -> Api:
 
 
 def preload_imports() -> None:
-    """Import what `connect` needs (half a second), so that it is there when it is needed."""
+    """Import the packages that `connect` needs: this takes half a second."""
     import httpx2  # noqa: F401
     import lightkube.config.client_adapter  # noqa: F401
     import ruamel.yaml  # noqa: F401
@@ -149,7 +149,7 @@ class _HttpApi:
         fine: Collection[HTTPStatus] = (),
         **params: str,
     ) -> dict[str, Any]:
-        """Send one request; return the answer: for a status that is `fine` an object of kind `Status`."""
+        """Send one request and return its answer; for a status in `fine`, an object of kind `Status`."""
         manager = {"fieldManager": FIELD_MANAGER} if verb == "PATCH" else {}
         try:
             answer = await self._client.request(
@@ -180,12 +180,12 @@ class _HttpApi:
 
 
 def _units() -> list[str]:
-    """Return how `journalctl` is asked about the service of a server, one for each distribution."""
+    """Return the `journalctl` options for the service of a server, one for each distribution."""
     return [f"-u {one.unit('server').removesuffix('.service')}" for one in distros.every()]
 
 
 def _config(kubeconfig: str, endpoint: Endpoint) -> SingleConfig:
-    """Read a kubeconfig and point it at `endpoint`."""
+    """Read a kubeconfig, with `endpoint` as its server."""
     from lightkube.config.kubeconfig import KubeConfig
     from lightkube.core.exceptions import ConfigError
     from ruamel.yaml import YAML

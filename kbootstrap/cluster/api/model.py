@@ -13,53 +13,53 @@ from kbootstrap.inventory.model import Endpoint
 
 
 class ApiUnavailable(InstallFailed):
-    """The Kubernetes API does not answer, or not usefully."""
+    """The Kubernetes API does not answer, or its answer is an error."""
 
 
 class Api(Protocol):
     """The calls to the Kubernetes API that the cluster room needs.
 
-    Every call raises `ApiUnavailable` when the API does not answer, or not usefully.
+    Every call raises `ApiUnavailable` if the API does not answer, or if its answer is an error.
     """
 
     async def ready(self) -> bool:
-        """Ask `/readyz` of whichever server answers."""
+        """Return whether `/readyz` succeeds, on any server."""
 
     async def nodes(self) -> tuple[ApiNode, ...]:
         """List the Node objects."""
 
     async def patch_node(self, name: str, patch: Mapping[str, Any]) -> bool:
-        """Apply a JSON merge patch; False when another client changed (409) or deleted (404) it meanwhile."""
+        """Apply a JSON merge patch; False if another client changed (409) or deleted (404) the Node."""
 
     async def delete_node(self, name: str) -> None:
-        """Delete a Node object; one that is not there is fine."""
+        """Delete a Node object if it exists."""
 
     async def secret_mark(self, name: str) -> str | None:
-        """Return our mark on a Secret in `kube-system`, empty where it has none; None without a Secret."""
+        """Return our mark on a Secret in `kube-system`, empty if it has none; None without a Secret."""
 
     async def put_secret(self, name: str, content: SecretContent) -> None:
-        """Make a Secret in `kube-system`, or change it."""
+        """Create or update a Secret in `kube-system`."""
 
     async def delete_pods(self, label: str) -> None:
-        """Delete the pods in `kube-system` with a label, `key=value`; their owners make them again."""
+        """Delete the pods in `kube-system` with a label, `key=value`; their owners recreate them."""
 
     async def delete_secret(self, name: str) -> None:
-        """Delete a Secret in `kube-system`; one that is not there is fine."""
+        """Delete a Secret in `kube-system` if it exists."""
 
     async def config(self, name: str) -> Mapping[str, str]:
-        """Return what a ConfigMap in `kube-system` says; nothing where there is none."""
+        """Return the data of a ConfigMap in `kube-system`; empty if there is none."""
 
     async def put_config(self, name: str, changes: Mapping[str, str | None]) -> None:
-        """Change entries of a ConfigMap in `kube-system`, which is made where there is none; None removes."""
+        """Change entries of a ConfigMap in `kube-system`, or create it; None removes an entry."""
 
     async def pods(self, node: str | None = None) -> tuple[Pod, ...]:
         """List the pods of a node, or of the cluster."""
 
     async def evict(self, namespace: str, name: str) -> str:
-        """Ask for a pod to be moved away; return why that may not be now, empty where it may."""
+        """Evict a pod; return the reason if the API refuses it now, otherwise an empty string."""
 
     async def close(self) -> None:
-        """Give connections back; never raises."""
+        """Close the connections; never raises."""
 
 
 Connect = Callable[[str, Endpoint], Api]

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
-    """Repeat a request until the API answers, up to `API` seconds: it may move, or etcd may elect a leader.
+    """Repeat a request until the API answers, up to `API` seconds: etcd may be electing a leader.
 
     `ask` must be idempotent. Raises `ApiUnavailable` when that takes longer.
     """

@@ -1,4 +1,4 @@
-"""What the nodes of one run share: hosts, tokens, the API once a server gives its kubeconfig."""
+"""What the nodes of one run share: hosts, tokens, and the API once a server has a kubeconfig."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ class ClusterRun:
     _watch: NodeWatch | None = None
 
     async def close(self) -> None:
-        """End what was begun: the connection to the API, files that were unpacked."""
+        """Close the connection to the API, and remove unpacked files."""
         self.unpacked.close()
         if self._api:
             await self._api.close()
 
     async def open(self, name: str) -> None:
-        """Let others join, now that this server serves; from here on the API may be asked."""
+        """Let other nodes join, because this server serves; from now on the API can be used."""
         if self.gate.is_set():
             return
         host = self.hosts[name]

@@ -58,7 +58,7 @@ async def converge(
     connect: Connect = connect,
     make_secret: MakeSecret | None = None,
 ) -> str:
-    """Do what the plan says and return the admin kubeconfig text of a server.
+    """Carry out the plan and return the admin kubeconfig of a server.
 
     `artifacts` must have everything that `plan.artifacts` names. `external` is where the API answers for us.
     `make_secret` returns the content of a Secret that the plan writes.
@@ -78,7 +78,7 @@ async def converge(
 
 
 class _Schedule:
-    """When the stages of each node begin, in one run of one plan."""
+    """Decides when the stages of each node begin, in one run of one plan."""
 
     def __init__(self, run: ClusterRun, executor: Executor) -> None:
         self.run, self.executor, self.plan, self.wanted = run, executor, run.plan, run.wanted
@@ -132,7 +132,7 @@ class _Schedule:
         return tuple(sorted((n.name for n in self.wanted.servers if n.name in plan.steps), key=rank))
 
     async def _open_at_once(self) -> None:
-        """Open the gate when a member serves already."""
+        """Open the gate if a member already serves."""
         running = [n for n in self.plan.members if not self.plan.has(n, StartService, WaitServing)]
         if not running and self.rolling:  # they serve until they restart, and answer until then
             running = [n for n in self.plan.members if self.plan.has(n, RestartService)]
@@ -140,7 +140,7 @@ class _Schedule:
             await self.run.open(running[0])
 
     async def _send(self, name: str) -> None:
-        """Send everything that needs no running cluster. The first server goes first."""
+        """Carry out the steps that need no running cluster, on the first server first."""
         leads = not self.server_queue or name == self.server_queue[0]
         if not leads:
             await self.sent_first.wait()
@@ -253,7 +253,7 @@ class _Schedule:
                 self.halted = True
 
     async def _serve(self, name: str) -> None:
-        """Do the steps from the token to the running service."""
+        """Carry out the steps from the token to the running service."""
         if name not in self.started:
             await self.executor.change(name)
         await self.executor.serving(name)

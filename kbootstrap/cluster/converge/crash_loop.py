@@ -1,4 +1,4 @@
-"""Noticing that a service is crash-looping, from systemd's own count of its restarts; pure."""
+"""Detects that a service is crash-looping, from systemd's count of its restarts; pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kbootstrap.cluster.state.unit import UnitState
 
 @dataclass(slots=True)
 class CrashLoop:
-    """What was seen of one unit since a wait began. Times are seconds of a monotonic clock.
+    """The observations of one unit since a wait began. Times are seconds of a monotonic clock.
 
     A unit may fail as often as it likes for `STEADY` seconds, and less than `limit` times after that: k3s
     restarts by design while it waits for another server. One that had failed often before the wait began is
@@ -24,7 +24,7 @@ class CrashLoop:
     _process_began: float = 0.0
 
     def look(self, unit: UnitState, now: float) -> bool:
-        """Note the state of the unit; return whether it is crash-looping."""
+        """Record the state of the unit; return whether it is crash-looping."""
         if self._first is None:
             self._first, self._process_began = unit.restarts, self.begun
         elif unit.restarts != self.restarts:
@@ -36,5 +36,5 @@ class CrashLoop:
         return failed >= self.limit and now - self.begun > STEADY
 
     def steady(self, now: float) -> bool:
-        """Return whether the unit was looked at, and its process has lasted."""
+        """Return whether the unit was observed, and its process has kept running."""
         return self._first is not None and now - self._process_began >= STEADY

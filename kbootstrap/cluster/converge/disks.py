@@ -16,7 +16,7 @@ _LABEL = 16
 
 
 async def format_volume(volume: WantedVolume, link: str, host: Host) -> None:
-    """Make a filesystem. Raises `InstallFailed` (KB0840, KB0844) with what the machine printed."""
+    """Create a filesystem. Raises `InstallFailed` (KB0840, KB0844) with the machine's output."""
     _visible(volume, link, host)
     hint = "look at the disk on the machine: lsblk; dmesg | tail"
     what = f"format volume {volume.name}"
@@ -24,7 +24,7 @@ async def format_volume(volume: WantedVolume, link: str, host: Host) -> None:
 
 
 async def mount_volume(volume: WantedVolume, link: str, file: NodeFile, host: Host) -> None:
-    """Mount a volume by its unit. Raises `InstallFailed` (KB0840, KB0844) with what the machine printed."""
+    """Mount a volume by its unit. Raises `InstallFailed` (KB0840, KB0844) with the machine's output."""
     _visible(volume, link, host)
     await host.put(file.content.encode(), file.path, mode=file.mode, deadline=COMMAND)
     hint = f"look at the unit: systemctl status {_unit(file)}"
@@ -33,7 +33,7 @@ async def mount_volume(volume: WantedVolume, link: str, file: NodeFile, host: Ho
 
 
 async def grow_volume(volume: WantedVolume, link: str, host: Host) -> None:
-    """Grow a filesystem. Raises `InstallFailed` (KB0840, KB0843) with what the machine printed."""
+    """Grow a filesystem. Raises `InstallFailed` (KB0840, KB0843) with the machine's output."""
     _visible(volume, link, host)
     hint = "start the machine again, or run resize2fs there by hand"
     what = f"grow volume {volume.name}"
@@ -41,7 +41,7 @@ async def grow_volume(volume: WantedVolume, link: str, host: Host) -> None:
 
 
 def format_command(volume: WantedVolume, link: str) -> str:
-    """Return the command that makes the filesystem, once more only where nothing is.
+    """Return the command that creates the filesystem, if the disk is still empty.
 
     blkid says 2 for a disk without any signature, and for one that it cannot read (blkid(8)); so that is
     read before. mke2fs itself refuses a disk that is mounted. No blocks are kept back for root: the system

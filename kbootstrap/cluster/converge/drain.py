@@ -1,4 +1,4 @@
-"""Takes work away from a node before it leaves: cordon, evict its pods, uncordon it when that fails.
+"""Drains a node before it leaves: cordons it, evicts its pods, and uncordons it if that fails.
 
 Evictions respect PodDisruptionBudgets: the API server refuses those that would break one (status 429) until
 there is room again (Kubernetes: "API-initiated Eviction"). Pods of DaemonSets and static pods stay.
@@ -58,7 +58,7 @@ async def drain(api: Api, node: str, seconds: float, waiting: Waiting) -> None:
 
 
 async def workloads(api: Api, node: str, *, stays: bool) -> Workloads:
-    """Return what runs on a node now, to be compared later; `stays`: with what belongs to the node itself."""
+    """Return the workloads on a node, for a later comparison; `stays`: including pods bound to the node."""
     return on_node(node, await patiently(api.pods), stays=stays)
 
 

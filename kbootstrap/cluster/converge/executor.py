@@ -20,7 +20,7 @@ class Executor:
     reporter: StepReporter
 
     async def send(self, name: str) -> None:
-        """Do the steps of a node that need no running cluster."""
+        """Carry out the steps of a node that need no running cluster."""
         await self._in_order(name, Stage.CLEAN)
         if self._of(name, Stage.CLAIM):
             await self._in_order(name, Stage.CLAIM)
@@ -30,15 +30,15 @@ class Executor:
         await run_all(self._carry_out(step) for step in self._of(name, Stage.SEND))
 
     async def change(self, name: str) -> None:
-        """Do the steps of a node from the token to the service that starts."""
+        """Carry out the steps of a node from the token to the start of the service."""
         await self._in_order(name, Stage.CHANGE)
 
     async def serving(self, name: str) -> None:
-        """Wait until a server serves, where its steps say so."""
+        """Wait until a server serves, if that is one of its steps."""
         await self._in_order(name, Stage.SERVE)
 
     async def finish(self, name: str) -> None:
-        """Write what other nodes wait for, then wait for the node and set what only the API can set."""
+        """Carry out the steps that other nodes wait for, then the steps that need the node or the API."""
         await self._in_order(name, Stage.PUBLISH)
         await self._in_order(name, Stage.FINISH)
 

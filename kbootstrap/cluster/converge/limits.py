@@ -35,7 +35,7 @@ class Slots:
 
     @asynccontextmanager
     async def slot(self, name: str) -> AsyncIterator[bool]:
-        """Hold a slot; False where none will be free, because the agents that hold them have failed."""
+        """Hold a slot; False if none will become free, because the agents that hold them have failed."""
         if not self._plan.has(name, RestartService):
             async with self._joining:
                 yield True

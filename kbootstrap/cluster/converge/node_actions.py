@@ -34,20 +34,20 @@ _TIMED_OUT = 124
 
 
 def held_file(unit: str) -> str:
-    """Return the drop-in that keeps a unit from being started again; a reboot removes it, rightly."""
+    """Return the drop-in that prevents a unit from starting; a reboot removes it, as intended."""
     return f"/run/systemd/system/{unit}.d/90-kbootstrap-leaving.conf"
 
 
 @dataclass(frozen=True, slots=True)
 class NodeActions:
-    """Does steps on the machine of `host`."""
+    """Carries out actions on the machine of `host`."""
 
     host: Host
     wanted: Wanted
     redactor: Redactor
 
     async def begin(self, steps: Sequence[Step]) -> None:
-        """Record what will be changed, before anything is: the claim, our files, a restart."""
+        """Record what will be changed, before any change: the claim, our files, a restart."""
         stamp = shlex.quote(self.wanted.distro.paths.stamp)
         lines = [f"file {step.places}" for step in steps if step.places]
         if any(isinstance(step, Claim) for step in steps):
@@ -86,7 +86,7 @@ class NodeActions:
             await self._stamp(artifact, local.sha256, version)
 
     async def preload(self, tarball: Path) -> None:
-        """Import the images of the next version: addons move before every node has changed.
+        """Import the images of the next version: addons change before every node has changed.
 
         The service does the same when it starts, so a failure has no effect. `tarball` is not compressed.
         """
@@ -115,7 +115,7 @@ class NodeActions:
             )
 
     async def _stamp(self, artifact: Artifact, sha256: str, version: str, *, at: str = "") -> None:
-        """Record an artifact that is at its path, or will be soon and is now `at` another one.
+        """Record an artifact at its path; `at` is its current path if it will be moved there.
 
         Of one that is at its path, an earlier copy that waits aside is removed.
         """
@@ -132,7 +132,7 @@ class NodeActions:
         )
 
     async def put(self, content: str, path: str, mode: int = 0o600) -> None:
-        """Place a text, secret or not: it goes through stdin."""
+        """Write a text, secret or not: it goes through stdin."""
         await self.host.put(content.encode(), path, mode=mode, deadline=COMMAND)
 
     async def start(self, unit: str) -> int:
@@ -216,7 +216,7 @@ class NodeActions:
             raise await self.failed(unit, text, code="KB0814")
 
     async def trouble(self, unit: str, seconds: int) -> journal.Cause | None:
-        """Return a known cause of failure that the unit named in the last seconds."""
+        """Return a known cause of failure from the unit's journal of the last seconds."""
         command = f"journalctl --no-pager -o cat --since=-{seconds}s -u {shlex.quote(unit)}"
         return journal.causes((await self.host.run(command, deadline=COMMAND, check=False)).stdout)
 
@@ -228,7 +228,7 @@ class NodeActions:
 
 
 async def note_removed(host: Host) -> None:
-    """Record on a server that it is about to be removed from etcd."""
+    """Record on a server that it will be removed from etcd."""
     await host.run(f"mkdir -p $(dirname {LEFT}) && touch {LEFT}", deadline=COMMAND)
 
 
@@ -240,7 +240,7 @@ async def hold_service(host: Host, unit: str) -> None:
 
 
 async def stop_service(host: Host, unit: str) -> None:
-    """Stop and disable a unit. One that does not stop by itself is killed: its machine is about to go."""
+    """Stop and disable a unit. It is killed if it does not stop: its machine will be removed."""
     name = shlex.quote(unit)
     command = f"systemctl disable --quiet {name}; timeout {ROUND} systemctl stop {name} || "
     command += f"systemctl kill --signal=KILL {name}; timeout {ROUND} sync || :"  # volumes go on

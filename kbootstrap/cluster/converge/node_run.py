@@ -26,7 +26,7 @@ from kbootstrap.spec.model import Taint
 
 @dataclass(frozen=True, slots=True)
 class NodeRun:
-    """Fulfils `ConvergeRun` for one step of the node `name`.
+    """Implements `ConvergeRun` for one step of the node `name`.
 
     `waiting` is called with what the step waits for, `progress` with how far a transfer is.
     """
@@ -50,7 +50,7 @@ class NodeRun:
         return self.shared.machine(self.name)
 
     async def uninstall(self) -> None:
-        """Remove what an earlier member left."""
+        """Uninstall an earlier member."""
         await uninstall(self._host, self.shared.wanted.distro, self.shared.wanted.cluster)
 
     async def note_changes(self) -> None:
@@ -58,7 +58,7 @@ class NodeRun:
         await self._machine.begin(self.shared.plan.steps[self.name])
 
     async def format_volume(self, volume: WantedVolume, link: str) -> None:
-        """Make a filesystem."""
+        """Create a filesystem."""
         await disks.format_volume(volume, link, self._host)
 
     async def mount_volume(self, volume: WantedVolume, link: str, file: NodeFile) -> None:
@@ -102,11 +102,11 @@ class NodeRun:
         await rotation.activate(self._host, self.shared.wanted.distro, self.waiting)
 
     async def activate_tokens_later(self) -> None:
-        """Activate them once this server serves."""
+        """Activate the tokens once this server serves."""
         self.shared.deferred.add(self.name)
 
     async def activate_deferred(self) -> None:
-        """Activate them now, where that was deferred."""
+        """Activate the tokens now, if that was deferred."""
         if self.name in self.shared.deferred:
             await self.activate_tokens()
 
@@ -162,7 +162,7 @@ class NodeRun:
         )
 
     async def wait_workloads(self) -> None:
-        """Wait until what ran on the node is ready again."""
+        """Wait until the workloads of the node are ready again."""
         if self.name in self.shared.ran:
             await await_workloads(self.shared.api, self.name, self.shared.ran[self.name], self.waiting)
 

@@ -84,7 +84,7 @@ async def await_known(name: str, watch: NodeWatch, controller: str = "") -> None
 
 
 def _arrived(node: ApiNode, version: str, since: int) -> bool:
-    """Whether a node is Ready since we started it, with the version that was to come."""
+    """Whether a node is Ready since its service was started, with the wanted version."""
     return node.ready_since(since) and node.version == version
 
 

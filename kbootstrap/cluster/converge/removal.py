@@ -37,7 +37,7 @@ STAYS = "it cannot be removed now, and stays"
 
 @dataclass(frozen=True, slots=True)
 class NodeRemover:
-    """Takes nodes out of one cluster. Each step is reported through `emit`."""
+    """Removes nodes from one cluster. Each step is reported through `emit`."""
 
     cluster: str
     distro: Distribution
@@ -45,7 +45,7 @@ class NodeRemover:
     emit: Emit
 
     async def clear(self, node: str, steps: Sequence[RemovalStep], *, seconds: float) -> None:
-        """Take work away from a node, the first part of its removal; `seconds` is how long pods may take.
+        """Drain a node, the first part of its removal; `seconds` is how long pods may take.
 
         Raises `DeadlinePassed` or `InstallFailed` where they do not leave; then the node is uncordoned, and
         pods that left run elsewhere.
@@ -59,7 +59,7 @@ class NodeRemover:
             raise
 
     async def give_back(self, nodes: Mapping[str, Sequence[RemovalStep]], why: str = STAYS) -> None:
-        """Allow pods again on nodes that were cordoned to leave, each with its steps.
+        """Uncordon nodes that were to leave, each with its steps.
 
         An API that does not answer is reported, not raised: the next run does it.
         """
@@ -72,7 +72,7 @@ class NodeRemover:
         await asyncio.gather(*(one(name) for name in cordoned))
 
     async def depart(self, node: str, steps: Sequence[RemovalStep], host: Host | None) -> None:
-        """Take a cleared node out of the cluster. `host` is None where the machine does not answer."""
+        """Remove a drained node from the cluster. `host` is None if the machine does not answer."""
         run = _NodeRun(node, self, NodeWatch(self.api), host)
         for step in (step for step in steps if not step.clearing):
             await self._carry_out(step, run)
@@ -88,7 +88,7 @@ def _ignore(_: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _NodeRun:
-    """Fulfils `RemovalRun` for the node `name`.
+    """Implements `RemovalRun` for the node `name`.
 
     `host` is None where its machine does not answer, `seconds` how long its pods may take to leave, and
     `waiting` is called with what a step waits for.

@@ -27,7 +27,7 @@ class StepReporter:
 
     @contextmanager
     def report(self, step: Step) -> Iterator[Callable[[str], None]]:
-        """Report that a step starts, and how it ends; yields a function that reports what it waits for."""
+        """Report the start and the end of a step; yields a function that reports what it waits for."""
         begun = time.monotonic()
 
         def send(status: Status, detail: str | None = None, seconds: float | None = None) -> None:
@@ -77,7 +77,7 @@ class StepReporter:
 
 
 def _evidence(error: KbootstrapError) -> str:
-    """Return the message of a failure, and the last lines of what the machine wrote."""
+    """Return the message of a failure, and the last lines of the machine's output."""
     lines = [line for line in (error.detail or "").splitlines() if line.strip()][-_EVIDENCE:]
     if lines and lines[-1].strip() in error.message:
         lines = lines[:-1] if len(lines) > 1 else []

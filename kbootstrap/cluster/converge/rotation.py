@@ -27,7 +27,7 @@ async def stage_tokens(servers: Sequence[Host], tokens: StagedTokens) -> None:
 
 
 async def activate(host: Host, distro: Distribution, waiting: Callable[[str], None]) -> None:
-    """Make a running server use the tokens that are staged on all servers; may be repeated.
+    """Make a running server use the tokens that are staged on all servers. Idempotent.
 
     Raises `InstallFailed` (KB0886) when it refuses; it has undone a partial change. A server that is not
     ready yet is asked again.
@@ -62,7 +62,7 @@ async def is_active(host: Host, unit: str) -> bool:
 
 
 async def age_password_file(host: Host, unit: str, distro: Distribution) -> None:
-    """Stop a unit that fails, and make its password file the oldest: the next start takes the cluster's.
+    """Stop a failing unit, and make its password file older than the cluster's: the next start uses that.
 
     A server that starts with the old token, while another one still accepts it, writes that token into the
     file again. Then the file is newer than the cluster's data, and no start succeeds (k3s v1.32,
@@ -75,7 +75,7 @@ async def age_password_file(host: Host, unit: str, distro: Distribution) -> None
 
 
 async def retire_tokens(host: Host, distro: Distribution) -> None:
-    """Keep the old tokens for the snapshots of their time, and remove the staged file; may be repeated.
+    """Keep the old tokens for the snapshots of their time, and remove the staged file. Idempotent.
 
     The service has written its password file when the new ones came into use; other servers copy its time
     (k3s source, `pkg/bootstrap`).
@@ -90,7 +90,7 @@ async def retire_tokens(host: Host, distro: Distribution) -> None:
 
 
 async def retire(host: Host, server: str, agent: str) -> None:
-    """Keep the tokens in use until now: the full server token, the agents' password."""
+    """Keep the tokens that were in use until now: the full server token and the agents' password."""
     await host.run(
         f"umask 077; cat > {RETIRED}$(date +%s)",
         deadline=COMMAND,
@@ -99,7 +99,7 @@ async def retire(host: Host, server: str, agent: str) -> None:
 
 
 async def retired(host: Host, moment: int, redactor: Redactor) -> tuple[str, str] | None:
-    """Return retired tokens that were in use at a moment (epoch); None where those are still in use."""
+    """Return the retired tokens that were in use at a moment (epoch); None if those are still in use."""
     listing = (await host.run(f"ls -1 {RETIRED}* 2>/dev/null || :", deadline=COMMAND)).stdout.split()
     times = sorted(int(end) for path in listing if (end := path.removeprefix(RETIRED)).isdigit())
     until = next((time for time in times if moment < time), None)

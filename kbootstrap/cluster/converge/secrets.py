@@ -1,4 +1,4 @@
-"""The Secret that the infrastructure's programs read: made in memory, written through the API."""
+"""The Secret that the infrastructure's programs read: created in memory, written through the API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MakeSecret = Callable[[], Awaitable[SecretContent]]
 
 
 async def give(secret: str, readers: str, valid: Collection[str], api: Api, make: MakeSecret | None) -> None:
-    """Write the Secret, unless the one that is there is valid; pods that read an earlier one start again."""
+    """Write the Secret unless it is valid; pods that use an earlier one are restarted."""
     if make is None:
         raise RuntimeError("the plan has a Secret, and nothing can make its content")
     there = await patiently(partial(api.secret_mark, secret))

@@ -44,7 +44,7 @@ class StagedTokens:
 
     @classmethod
     def read(cls, text: str, redactor: Redactor) -> StagedTokens | None:
-        """Read the file; None where there is none, or where it is incomplete."""
+        """Read the file; None if it does not exist or is incomplete."""
         words = dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
         for value in words.values():
             redactor.add(value)
@@ -59,7 +59,7 @@ class StagedTokens:
         return f"{old}server {self.server}\nagent {self.agent}\n"
 
     def give(self, secret: Secret, before: str) -> str:
-        """Return the new token in the form of the one `before`; another secret as it is."""
+        """Return the new token in the form of the token `before`; any other secret unchanged."""
         if secret == "raw-agent":  # noqa: S105 - a kind of secret
             return self.agent
         new = {"server": self.server, "agent": self.agent}.get(secret)
@@ -68,7 +68,7 @@ class StagedTokens:
 
 
 class Tokens:
-    """The tokens of one cluster, during one run. `servers` may be asked, in this order.
+    """The tokens of one cluster, during one run. They are read from the first of `servers` that has them.
 
     `rotating`: nodes get the staged tokens (`StagedTokens`), not those in use.
     """
@@ -91,7 +91,7 @@ class Tokens:
             self._staged = StagedTokens.read(await first_secret(servers, NEXT), self._redactor)
 
     def staged(self) -> StagedTokens:
-        """Return the new tokens; raises `InstallFailed` (KB0818) where they have been removed meanwhile."""
+        """Return the new tokens; raises `InstallFailed` (KB0818) if they were removed in the meantime."""
         if self._staged is None:
             raise InstallFailed(
                 "the new tokens are no longer on any server",

@@ -1,4 +1,4 @@
-"""Taking Kubernetes off a machine that stays: one script (`uninstall.sh`), which may run twice."""
+"""Uninstalls Kubernetes from a machine that is kept: one idempotent script (`uninstall.sh`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ alone."""
 
 
 async def uninstall(host: Host, distro: Distribution, cluster: str | None = None) -> Found:
-    """Take everything off the machine that kbootstrap and the distribution put there, all data included.
+    """Remove everything that kbootstrap and the distribution installed on the machine, with all data.
 
     Only where our stamp says that the machine is ours, of `cluster` (None: whichever). The stamp goes last,
     so the next run resumes an interrupted one. Raises `InstallFailed` (KB0828) when something stays, and

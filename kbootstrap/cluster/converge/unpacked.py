@@ -1,4 +1,4 @@
-"""Image tarballs without their compression: `ctr images import` reads no zstd, nor does a bare node."""
+"""Image tarballs without their compression: neither `ctr images import` nor a new node reads zstd."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Unpacked:
             return path
 
     def close(self) -> None:
-        """Remove what was unpacked."""
+        """Remove the unpacked tarballs."""
         if self._folder is not None:
             self._folder.cleanup()
 

@@ -27,7 +27,7 @@ class NodeWatch:
         self._silent_since: float | None = None
 
     async def node(self, name: str, *, fresh: bool = False) -> ApiNode | None:
-        """Return a Node, not older than a moment; None where there is none, or while the API is silent.
+        """Return a recent copy of a Node; None if it does not exist, or while the API does not answer.
 
         Raises `ApiUnavailable` when the API has not answered for `API` seconds.
         """
@@ -49,7 +49,7 @@ class NodeWatch:
         self._next = now + max(POLL * 0.8, 3 * (now - begun))
 
     async def reconcile(self, name: str, wanted: Mapping[str, str], taints: tuple[Taint, ...]) -> None:
-        """Set labels and taints; read and try again when another client changes the Node at the same time."""
+        """Set labels and taints; retry if another client changes the Node at the same time."""
         try:
             async with asyncio.timeout(RECONCILE):
                 while not await self._try(name, wanted, taints):  # noqa: ASYNC110 - there is no event
@@ -65,7 +65,7 @@ class NodeWatch:
         return change is None or await patiently(partial(self._api.patch_node, name, change))
 
     async def joined(self, name: str) -> None:
-        """Wait until there is a Node."""
+        """Wait until the Node exists."""
         try:
             async with asyncio.timeout(JOINED):
                 while await self.node(name, fresh=True) is None:  # noqa: ASYNC110 - there is no event

@@ -1,1 +1,1 @@
-"""Facts and desired state in, ordered steps out; pure."""
+"""Decides the ordered steps from facts and the desired state; pure."""

@@ -19,20 +19,20 @@ LEAF_WARNING, CA_WARNING = 90, 365
 
 
 def first(certificates: Iterable[Certificate], kind: Kind) -> Certificate | None:
-    """Return the certificate of a kind that runs out first, None where there is none."""
+    """Return the certificate of a kind that expires first; None if there is none."""
     found = [one for one in certificates if one.kind == kind]
     return min(found, key=lambda one: (one.not_after, one.name), default=None)
 
 
 def ending(facts: NodeFacts, kind: Kind) -> Certificate | None:
-    """Return the first certificate of a node, where it runs out soon or has run out."""
+    """Return the certificate of a node that expires first, if it expires soon or has expired."""
     found = first(facts.certificates, kind)
     limit = CA_WARNING if kind == "ca" else LEAF_WARNING
     return found if found and found.days(facts.time) < limit else None
 
 
 def problems(facts: Mapping[str, NodeFacts]) -> Iterator[Diagnostic]:
-    """Yield a warning for leaves, and one for authorities, that run out soon or have run out."""
+    """Yield a warning for leaf certificates, and one for authorities, that expire soon or have expired."""
     if leaves := _ending(facts, "leaf"):
         yield Diagnostic(
             "KB0880",

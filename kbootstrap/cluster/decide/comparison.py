@@ -1,4 +1,4 @@
-"""Wanted beside real, node by node: what `status` shows."""
+"""Compares the desired and the actual state of each node, for `status`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
-    """One node. `wanted` False: it is there, and the spec does not name it.
+    """One node. `wanted` False: it exists, and the spec does not name it.
 
     `service` is the state of its unit (`active`, `failed`, `absent`, …), `unreachable` without facts.
     `version` is what the node reports, None when unknown. `pending` are titles of steps that `apply` would
@@ -65,7 +65,7 @@ class NodeStatus:
 
     @property
     def expired(self) -> bool:
-        """Whether a certificate of the node has run out."""
+        """Whether a certificate of the node has expired."""
         found = (self.leaf, self.authority)
         return any(one and self.time and one.not_after <= self.time for one in found)
 
@@ -79,7 +79,7 @@ def compare(
     gone: Mapping[str, str] | None = None,
     unreachable: Mapping[str, str] | None = None,
 ) -> tuple[NodeStatus, ...]:
-    """Return a row for each wanted node, then for each that is there without being wanted.
+    """Return a row for each wanted node, then for each other existing node.
 
     `plan` is what `decide` says of them. `gone` are nodes whose machine vanished, `unreachable` those that do
     not answer, each with the reason.
@@ -144,7 +144,7 @@ def _row(
 
 
 def _reason(facts: NodeFacts | None, seen: ApiNode | None, unit: str) -> str:
-    """Return why a node is not Ready: what its service does, else what its kubelet says."""
+    """Return why a node is not Ready: the state of its service, else the reason of its kubelet."""
     if facts and facts.crash_looping(unit):
         return f"{unit} is crash-looping: systemd has restarted it {facts.unit(unit).restarts} times"
     return seen.reason if seen else ""
@@ -160,7 +160,7 @@ def _service(facts: NodeFacts | None, name: str) -> str:
 def _unwanted(
     name: str, wanted: Wanted, facts: NodeFacts | None, seen: ApiNode | None, silent: str
 ) -> NodeStatus:
-    """Return the row of a node that the spec does not name (any more)."""
+    """Return the row of a node that is not, or no longer, in the spec."""
     unit = wanted.distro.unit
     role: Literal["server", "agent", "unknown"] = "agent" if seen or facts else "unknown"
     if (seen and _CONTROL_PLANE in seen.labels) or (facts and facts.unit(unit("server")).present):

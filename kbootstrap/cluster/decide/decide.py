@@ -87,7 +87,7 @@ def decide(
 
 
 def _secret(wanted: Wanted, writer: str, api: ApiFacts | None, *, new: bool) -> Iterator[ConvergeStep]:
-    """Yield the Secret of the infrastructure's programs where it is missing or no longer valid."""
+    """Yield the step that writes the Secret of the infrastructure's programs, if it is missing or invalid."""
     additions = wanted.additions
     if additions.secret is None or (api is not None and api.mark in wanted.good):
         return

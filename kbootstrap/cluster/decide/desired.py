@@ -1,4 +1,4 @@
-"""From the spec to what is wanted of each node; pure."""
+"""Derives the desired state of each node from the spec; pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def wanted(
     *,
     additions: Additions = NOTHING,
 ) -> Wanted:
-    """Return what the spec wants of each node.
+    """Return the desired state of the cluster.
 
     `artifacts` has those that are on this machine already, by the vendor's name; none are needed to decide,
     `Plan.artifacts` then says which ones `converge` will want. `additions` is that of `Wanted`.
@@ -66,7 +66,7 @@ def _volumes(pool: Pool, machine: Machine | None) -> tuple[WantedVolume, ...]:
 def _artifacts(
     cluster: Cluster, distro: Distribution, additions: Additions, arch: str
 ) -> tuple[Artifact, ...]:
-    """Return the distribution's files and the images that are sent besides. All are imported alike."""
+    """Return the distribution's files and the additional images."""
     names = [f"{name}-{version}-{arch}.tar.zst" for name, version in additions.images]
     more = (Artifact(name, f"{distro.paths.images}/{name}", 0o644) for name in names)
     return (*distro.artifacts(cluster.kubernetes.version, arch), *more)

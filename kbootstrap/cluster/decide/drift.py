@@ -1,4 +1,4 @@
-"""What differs between a node and the spec, read from the steps that would repair it; pure."""
+"""The differences between a node and the spec, derived from the steps that would repair them; pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kbootstrap.cluster.steps.service import RestartService
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One difference: `what` is the thing (a path, a unit, a volume), `why` says what is wrong with it."""
+    """One difference: `what` is a path, a unit or a volume; `why` is the reason."""
 
     kind: Kind
     what: str
@@ -20,7 +20,7 @@ class Drift:
 
 
 def differences(steps: Iterable[Step]) -> tuple[Drift, ...]:
-    """Return what differs on a node that needs these steps, in their order.
+    """Return the differences on a node that needs these steps, in their order.
 
     A machine that is empty is one difference, not as many as there are files; so is another version. A
     restart that only follows from a change is not listed.
@@ -35,7 +35,7 @@ def differences(steps: Iterable[Step]) -> tuple[Drift, ...]:
 
 
 def waits(steps: Iterable[Step]) -> tuple[Drift, ...]:
-    """Return what is only waited for on a node that needs these steps; none where something differs.
+    """Return what these steps of a node wait for; empty if the node also has differences.
 
     A node with such steps is counted as not settled, so they are named like a difference is.
     """

@@ -1,4 +1,4 @@
-"""Machines that exist, as their cluster remembers them: a ConfigMap, one entry for each host.
+"""The cluster's record of its existing machines: a ConfigMap, one entry for each host.
 
     w-1: agent 10.0.0.21          the spec names it
     w-3: agent 10.0.0.23 ssh=metal-3 port=2222     how SSH reaches it, where the spec says it of this host
@@ -26,7 +26,7 @@ _LEFT = "left"
 
 
 def read_record(data: Mapping[str, str]) -> dict[str, Recorded]:
-    """Read the ConfigMap's data; entries that make no sense are left out."""
+    """Read the ConfigMap's data; invalid entries are ignored."""
     found = {}
     for name, text in data.items():
         role, address, *more = [*text.split(), "", ""]
@@ -45,7 +45,7 @@ def read_record(data: Mapping[str, str]) -> dict[str, Recorded]:
 
 
 def entry(machine: Recorded) -> str:
-    """Write one entry."""
+    """Return the text of one entry."""
     ways = {"ssh": machine.ssh_host, "port": machine.port or ""}
     words = (f"{key}={value}" for key, value in ways.items() if value)
     return " ".join([machine.role, machine.address, *words, *([_LEFT] if machine.left else ())])

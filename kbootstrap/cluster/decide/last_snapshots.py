@@ -1,4 +1,4 @@
-"""The last snapshot of a cluster, and whether it is as old as its schedule allows; pure."""
+"""The last snapshot of a cluster, and whether it is older than its schedule allows; pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GRACE = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class LastSnapshots:
-    """The newest snapshot on the servers' disks, and in the bucket where the spec names one.
+    """The newest snapshot on the servers' disks, and in the bucket if the spec has one.
 
     `late` are those places (`servers`, `s3`) whose newest is older than the schedule of the spec allows, or
     that have none. `problem` says why the bucket could not be looked at. `now` is the servers' clock.
@@ -34,7 +34,7 @@ class LastSnapshots:
 
     @property
     def newest(self) -> Snapshot | None:
-        """The newest one, wherever it is; of the same moment the one on a server."""
+        """The newest snapshot; of two from the same moment, the one on a server."""
         return next(iter(ordered(one for one in (self.server, self.bucket) if one)), None)
 
 
@@ -44,7 +44,7 @@ def judge(
     bucket: Iterable[Snapshot] = (),
     problem: str = "",
 ) -> LastSnapshots | None:
-    """Return the last snapshots; None where no server could be looked at, for then nothing is known.
+    """Return the last snapshots; None if no server could be inspected.
 
     `bucket` are those found there, `problem` why that failed. Without a schedule of the spec nothing is late;
     neither is a cluster that is younger than the schedule's longest gap.
@@ -78,7 +78,7 @@ def problems(found: LastSnapshots | None) -> Iterator[Diagnostic]:
 
 
 def made(one: Snapshot) -> datetime:
-    """Return when a snapshot was made (UTC)."""
+    """Return when a snapshot was created (UTC)."""
     return datetime.fromtimestamp(one.made, UTC)
 
 
@@ -94,7 +94,7 @@ def _late(
 
 
 def _founded(servers: Iterable[NodeFacts], now: datetime) -> datetime:
-    """Return when the cluster was founded: it is as old as its authorities, `now` where none was read."""
+    """Return when the cluster was created: the age of its authorities; `now` if none was read."""
     authorities: list[Certificate] = [
         one for found in servers for one in found.certificates if one.kind == "ca"
     ]

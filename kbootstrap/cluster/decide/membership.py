@@ -1,4 +1,4 @@
-"""Whether a cluster exists already, and which server initialises it otherwise: decided by facts of hosts."""
+"""Decides from facts whether a cluster already exists, and which server initialises it otherwise; pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Membership:
 
 
 def membership(wanted: Wanted, facts: Mapping[str, NodeFacts], leaving: Collection[str] = ()) -> Membership:
-    """Find the members, or choose the initial server; none while a server has no facts.
+    """Find the members, or choose the initial server; neither while facts of a server are missing.
 
     `leaving` are servers that leave, for good or for a new machine: until then they are members.
     """

@@ -24,9 +24,9 @@ def steps(case: NodeCase) -> Iterator[StageFile]:
 
 
 def _missing(case: NodeCase, artifact: Artifact) -> str:
-    """Return why an artifact must be sent, or nothing when it is in place.
+    """Return why an artifact must be sent; empty if it is in place.
 
-    Another build of the same version is left alone on a node that runs: replacing it would gain nothing.
+    Another build of the same version is not replaced on a running node: that would have no benefit.
     """
     there = case.facts.artifacts.get(artifact.path)
     if there is None:

@@ -1,4 +1,4 @@
-"""What is known of one node when its steps are decided."""
+"""The input for the decisions about one node."""
 
 from __future__ import annotations
 

@@ -23,13 +23,13 @@ def steps(case: NodeCase) -> Iterator[WriteFile]:
 
 
 def restarts(case: NodeCase, written: WriteFile) -> bool:
-    """Return whether a running service must see this file; an agent asks its drop-in where the API is."""
+    """Return whether this file requires a restart; an agent reads the API's address from its drop-in."""
     join = case.distro.paths.join
     return written.file.restart or (written.file.path == join and case.node.role == "agent")
 
 
 def _join(case: NodeCase) -> WriteFile | None:
-    """Return the join drop-in where it must be written. What a member has joined through is history."""
+    """Return the step for the join drop-in, if needed. A member does not use its URL any more."""
     have, url = case.facts.join, _registration(case)
     if case.initial:
         if have == INITIAL:
@@ -55,7 +55,7 @@ def _join_file(case: NodeCase, *, initial: bool) -> NodeFile:
 
 
 def _registration(case: NodeCase) -> str:
-    """Return the URL to join through: another member's where the cluster's leads to this very machine."""
+    """Return the URL to join through; another member's, if the cluster's is the address of this machine."""
     url, port = case.wanted.registration, case.distro.registration_port
     if case.node.role == "server" and url == f"https://{case.node.address}:{port}":
         members = [node for node in case.wanted.servers if node.name in case.found.members]

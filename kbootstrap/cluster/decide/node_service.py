@@ -33,7 +33,7 @@ def steps(case: NodeCase, changed: list[str]) -> Iterator[ConvergeStep]:
 
 
 def settle(case: NodeCase, service: list[ConvergeStep]) -> Iterator[ConvergeStep]:
-    """Yield the waiting at the end, and labels and taints."""
+    """Yield the final steps: waiting until the node is ready, labels and taints, and cleanup."""
     name = case.node.name
     starting = case.unit.active != "active" or any(not isinstance(s, EnableService) for s in service)
     ready = case.seen is not None and case.seen.ready_since(case.unit.since) and not case.stale

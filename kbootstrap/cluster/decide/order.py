@@ -1,4 +1,4 @@
-"""The order in which nodes leave or get a new machine, as plans show it and runs keep it; pure."""
+"""The order in which nodes leave or get a new machine, for plans and for runs; pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must be true of a machine before anything is installed on it; pure."""
+"""Requirements that a machine must meet before anything is installed on it; pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SKEW_WARNING, SKEW_LIMIT = 30, 300
 def preflight(
     distro: Distribution, node: WantedNode, facts: NodeFacts, *, staging: bool
 ) -> Iterator[Diagnostic]:
-    """Yield which of the distribution's requirements the machine lacks; `staging`: files must be sent."""
+    """Yield the distribution's requirements that the machine does not meet; `staging`: files must be sent."""
     yield from _system(facts)
     for need in distro.requirements(node.role):
         match need:
@@ -48,7 +48,7 @@ def preflight(
 def programs(
     distro: Distribution, node: WantedNode, facts: NodeFacts, *, bundled: bool | None
 ) -> Iterator[Diagnostic]:
-    """Yield which programs the machine lacks; `bundled`: the artifacts bring theirs, None: that is not known.
+    """Yield the missing programs; `bundled`: whether the artifacts contain them, None if that is not known.
 
     Nothing where the machine did not say what it has.
     """
@@ -72,7 +72,7 @@ def programs(
 
 
 def clock(facts: NodeFacts) -> Iterator[Diagnostic]:
-    """Yield a problem when the machine's clock is far from ours."""
+    """Yield a problem if the machine's clock differs too much from this machine's."""
     skew = abs(facts.clock_skew)
     if skew <= SKEW_WARNING:
         return

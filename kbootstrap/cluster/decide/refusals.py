@@ -1,4 +1,4 @@
-"""What `decide` does not do by itself: each case is a diagnostic that says why and what to do; pure."""
+"""Reasons to refuse a plan: each is a diagnostic with the reason and a remedy; pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FIXED_ON_SERVERS = ("node-ip",)
 
 
 def foreign(wanted: Wanted, facts: NodeFacts) -> Iterator[Diagnostic]:
-    """Yield a refusal when Kubernetes of another installation is on the machine."""
+    """Refuse a machine with a Kubernetes installation that is not this cluster's."""
     reason = ""
     if facts.others:
         reason = f"{facts.name} has an installation of {', '.join(facts.others)}."
@@ -46,7 +46,7 @@ def foreign(wanted: Wanted, facts: NodeFacts) -> Iterator[Diagnostic]:
 
 
 def restoring(facts: NodeFacts) -> Iterator[Diagnostic]:
-    """Yield a refusal while a restore is half done: starting servers now could make two clusters of one."""
+    """Refuse while a restore is incomplete: starting servers now could split the cluster."""
     if Mark.read(facts.restoring).stage == REHEARSAL:
         yield Diagnostic(
             "KB0893",
@@ -63,7 +63,7 @@ def restoring(facts: NodeFacts) -> Iterator[Diagnostic]:
 
 
 def role(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Diagnostic]:
-    """Yield a refusal when the machine has the other role."""
+    """Refuse a machine that has the other role."""
     other: Role = "agent" if node.role == "server" else "server"
     if facts.unit(wanted.distro.unit(other)).present:
         yield Diagnostic(
@@ -74,7 +74,7 @@ def role(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Diagnos
 
 
 def fixed(node: WantedNode, facts: NodeFacts, config: str) -> Iterator[Diagnostic]:
-    """Yield a refusal for each setting that changed and counts only when a cluster is made."""
+    """Refuse each changed setting that only applies when a cluster is created."""
     before = facts.texts.get(config)
     after = next((file.content for file in node.files if file.path == config), "")
     if before is None:
@@ -91,7 +91,7 @@ def fixed(node: WantedNode, facts: NodeFacts, config: str) -> Iterator[Diagnosti
 
 
 def withdrawn(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Diagnostic]:
-    """Yield a refusal for each manifest that the spec does not want any more: what it made would stay."""
+    """Refuse to drop a manifest that the spec no longer has: the objects that it created would remain."""
     folder = f"{wanted.distro.paths.manifests}/"
     for path in sorted(facts.files.keys() - {file.path for file in node.files}):
         if path.startswith(folder):
@@ -104,7 +104,7 @@ def withdrawn(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Di
 
 
 def unknown_nodes(wanted: Wanted, api: ApiFacts | None, leaving: Collection[str]) -> Iterator[Diagnostic]:
-    """Yield a warning for each node of the cluster that no machine of ours is behind."""
+    """Warn of each node of the cluster that runs on no machine of the spec."""
     names = {*(node.name for node in wanted.nodes), *leaving}
     for name in sorted(api.nodes if api else ()):
         if name not in names:

@@ -1,4 +1,4 @@
-"""Servers that were removed from etcd and are still in the spec: a replacement was interrupted; pure.
+"""Handles servers that were removed from etcd but are in the spec: a replacement was interrupted; pure.
 
 A removed member never serves again. Started once more, k3s moves its data aside; started twice, the server
 that initialised the cluster initialises another one, with the same certificates (k3s source,
@@ -18,7 +18,7 @@ from kbootstrap.cluster.steps.machine import Clean
 def cleaned(
     facts: Mapping[str, NodeFacts], api: ApiFacts | None
 ) -> tuple[dict[str, NodeFacts], dict[str, Clean]]:
-    """Return the facts as they are once such servers are clean, and the steps that clean them.
+    """Return the steps that clean such servers, and the facts as they will be afterwards.
 
     Only servers that were marked before their removal, have no Node object, and where others carry the data:
     a Node that is missing for another reason proves nothing.
@@ -36,7 +36,7 @@ def cleaned(
 
 
 def _blank(facts: NodeFacts) -> NodeFacts:
-    """Return the facts of the same machine with nothing of Kubernetes on it."""
+    """Return the facts of the same machine without any Kubernetes installation."""
     return replace(
         facts,
         units={},

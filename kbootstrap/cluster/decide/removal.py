@@ -1,4 +1,4 @@
-"""How nodes leave a cluster: in which steps, and whether etcd keeps its quorum; pure.
+"""Decides by which steps nodes leave a cluster, and whether etcd keeps its quorum; pure.
 
 A server stops before its Node object is deleted, which is when the others remove it from etcd: so it hands
 over its leaderships, and cannot interfere. Where the others may be no majority without it, as with one of
@@ -47,11 +47,11 @@ class Removal:
 
     @property
     def names(self) -> frozenset[str]:
-        """Return all of them."""
+        """Return the names of all these nodes."""
         return frozenset({*self.removed, *self.replaced})
 
     def role(self, name: str) -> Role:
-        """Return the role of one of them."""
+        """Return the role of one of these nodes."""
         return self.removed[name] if name in self.removed else self.replaced[name]
 
 
@@ -72,7 +72,7 @@ def in_order(removal: Removal, api: ApiFacts | None) -> tuple[str, ...]:
 def steps(
     removal: Removal, distro: Distribution, facts: Mapping[str, NodeFacts], api: ApiFacts | None
 ) -> dict[str, tuple[RemovalStep, ...]]:
-    """Return the steps by which each node leaves, in turn; none for a machine that has nothing left to do."""
+    """Return the steps by which each node leaves, in order; none for a machine that needs no more steps."""
     seen = api.nodes if api else {}
     # The API's membership is some seconds old: a server with data, or one that will vote, may be a member.
     members = {name for name, node in seen.items() if node.etcd is not None}
@@ -136,7 +136,7 @@ def _steps(
 
 
 def _machine(removal: Removal, name: str) -> Iterator[RemovalStep]:
-    """Yield what happens to a machine that is not destroyed, once its node has left."""
+    """Yield the steps for a machine that is not destroyed, after its node has left."""
     if name in removal.unseen:
         yield LeaveMachine(node=name, why=removal.unseen[name], machine=removal.staying[name])
     elif name in removal.staying:
@@ -144,7 +144,7 @@ def _machine(removal: Removal, name: str) -> Iterator[RemovalStep]:
 
 
 def problems(wanted: Wanted, removal: Removal, api: ApiFacts | None) -> Iterator[Diagnostic]:
-    """Yield why these nodes must not leave."""
+    """Yield the reasons why these nodes must not leave."""
     if not removal.names:
         return
     if api is None:
@@ -165,7 +165,7 @@ def problems(wanted: Wanted, removal: Removal, api: ApiFacts | None) -> Iterator
 
 
 def _unseen(name: str, machine: Recorded, why: str, seen: ApiNode | None) -> Diagnostic:
-    """Say that a machine cannot be cleaned; one that runs would join again as soon as it is forgotten."""
+    """Return the problem of a machine that cannot be cleaned: if it runs, it would rejoin the cluster."""
     if seen and seen.ready:
         return Diagnostic(
             "KB0652",
@@ -186,7 +186,7 @@ def _unseen(name: str, machine: Recorded, why: str, seen: ApiNode | None) -> Dia
 def _quorum(
     members: Mapping[str, bool], leaving: Collection[str], replaced: Collection[str]
 ) -> Iterator[Diagnostic]:
-    """Go through the removals one by one, as they will be done; etcd needs a majority at every moment.
+    """Check the removals one by one, in their order; etcd needs a majority at every moment.
 
     Removing a member is itself a change that the majority of all members, with this one, must agree to (etcd,
     "Runtime reconfiguration").

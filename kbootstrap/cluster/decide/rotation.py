@@ -1,4 +1,4 @@
-"""Rotating tokens and certificates: what that comes to for each node; pure.
+"""Decides what a rotation of tokens or certificates requires on each node; pure.
 
 New tokens are staged beside the old ones on every server. While they are, every plan changes to them: the
 next run completes an interrupted one. How k3s takes them (its source, v1.32, `pkg/server` and
@@ -27,7 +27,7 @@ ROTATED = "tokens are rotated"
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """Which tokens nodes should have, as marks; empty where that is not known.
+    """The tokens that nodes should have, as marks; empty if that is not known.
 
     `pending`: new ones are staged, and servers change to them. `leader` is the server that activates them,
     None where that has been done. `begun`: it may have been done, or by half.
@@ -40,11 +40,11 @@ class Rotation:
     begun: bool = False
 
     def stale(self, facts: NodeFacts, *, member: bool) -> bool:
-        """Return whether a server starts with another token. What a member has is right while none rotate."""
+        """Return whether a server's own token is invalid. A member's is valid if no rotation is pending."""
         return (self.pending or not member) and _differs(facts.tokens.own, self.server)
 
     def stale_agents(self, facts: NodeFacts, *, member: bool) -> bool:
-        """Return whether a server lets agents join with another token."""
+        """Return whether a server has an invalid agent token."""
         return (self.pending or not member) and _differs(facts.tokens.agents, self.agents)
 
     def stale_agent(self, facts: NodeFacts) -> bool:
@@ -57,7 +57,7 @@ class Rotation:
 
 
 def rotation(wanted: Wanted, facts: Mapping[str, NodeFacts], members: Collection[str]) -> Rotation:
-    """Find out which tokens the nodes should have.
+    """Return the tokens that the nodes should have.
 
     Before new ones are activated every member must run: one that does not is started with the old ones.
     """
@@ -82,7 +82,7 @@ def rotation(wanted: Wanted, facts: Mapping[str, NodeFacts], members: Collection
 
 
 def begin(facts: Mapping[str, NodeFacts], members: Collection[str]) -> Mapping[str, NodeFacts]:
-    """Return the facts as they are once new tokens are staged on the members, where none are yet."""
+    """Return the facts as they will be when new tokens are staged on the members."""
     if pending(facts):
         return facts
     return {
@@ -94,7 +94,7 @@ def begin(facts: Mapping[str, NodeFacts], members: Collection[str]) -> Mapping[s
 
 
 def pending(facts: Mapping[str, NodeFacts]) -> TokenMarks | None:
-    """Return the marks of a server on which new tokens lie, None where there are none."""
+    """Return the marks of the first server with staged tokens; None if there is none."""
     return next((one.tokens for one in facts.values() if one.tokens.next), None)
 
 

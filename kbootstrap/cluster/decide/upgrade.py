@@ -1,4 +1,4 @@
-"""Another Kubernetes version: what is allowed, and which server's data is saved before; pure.
+"""Decides whether a change of version is allowed, and which server saves a snapshot before it; pure.
 
 Rules: Kubernetes, "Version Skew Policy" (servers differ by one minor at most, kubelets are never newer than
 them); k3s and RKE2, "Upgrades" (never skip a minor); etcd's data does not go back.
@@ -18,7 +18,7 @@ from kbootstrap.core.diagnostics import Diagnostic
 
 
 def runs(wanted: Wanted, facts: NodeFacts, seen: ApiNode | None) -> str:
-    """Return the version that a node runs: as the API reports it, else as it is installed; or nothing."""
+    """Return the version of a node: the one that the API reports, else the installed one; may be empty."""
     return (seen.version if seen else "") or wanted.distro.installed(facts.versions)
 
 
@@ -47,7 +47,7 @@ def snapshot(node: str, version: str) -> SaveSnapshot:
 def problems(
     wanted: Wanted, facts: Mapping[str, NodeFacts], seen: Mapping[str, ApiNode], removal: Removal
 ) -> Iterator[Diagnostic]:
-    """Yield why the version must not change so, one for each node or for the cluster."""
+    """Yield the reasons why the version must not change, for nodes or for the cluster."""
     names = [n.name for n in wanted.nodes if n.name in facts and _settled(wanted, facts[n.name])]
     found = {
         name: runs(wanted, facts[name], seen.get(name)) for name in names if name not in removal.replaced
@@ -83,7 +83,7 @@ def _settled(wanted: Wanted, facts: NodeFacts) -> bool:
 
 
 def _forbidden(old: str, new: str) -> tuple[str, str] | None:
-    """Return why a node must not go from one version to another, and what to do; None where it may."""
+    """Return why a node must not change from one version to another, and a remedy; None if it may."""
     before, after = _numbers(old), _numbers(new)
     if len(before) < 3 or len(after) < 3:
         return None

@@ -1,4 +1,4 @@
-"""Extra volumes of a node, from the disk in the machine to the mounted filesystem: deciding; pure.
+"""Decides how extra volumes of a node are formatted, mounted and grown; pure.
 
 A volume is found by its ID, never by the name of a device, which differs from cloud to cloud and from boot to
 boot. It is formatted once in its life, when it carries no signature of anything (`converge/disks.py`).
@@ -25,13 +25,13 @@ _SLACK = 64 << 20
 
 
 def steps(node: WantedNode, facts: NodeFacts) -> Iterator[VolumeStep]:
-    """Yield what must be done, in an order in which a volume may lie within another one."""
+    """Yield the steps, with enclosing mount points first."""
     for volume in sorted(node.volumes, key=lambda one: one.mount):
         yield from _steps(node.name, volume, facts)
 
 
 def problems(node: WantedNode, facts: NodeFacts) -> Iterator[Diagnostic]:
-    """Yield what forbids to format or to mount: whatever it is, nothing of it is touched."""
+    """Yield the reasons why a volume must not be formatted or mounted."""
     for volume in node.volumes:
         seen = facts.volumes.get(volume.name)
         if seen is None or not seen.link:
@@ -71,7 +71,7 @@ def unit_file(volume: WantedVolume, link: str) -> NodeFile:
 
 
 def unit_name(mount: str) -> str:
-    """Return the name that systemd wants for the mount unit of a folder (`systemd-escape --path`)."""
+    """Return the name that systemd requires for the mount unit of a folder (`systemd-escape --path`)."""
 
     def escaped(char: str) -> str:
         return "".join(f"\\x{byte:02x}" for byte in char.encode())
@@ -96,7 +96,7 @@ def _steps(node: str, volume: WantedVolume, facts: NodeFacts) -> Iterator[Volume
 
 
 def _unmounted(volume: WantedVolume, seen: VolumeFacts, facts: NodeFacts, file: NodeFile) -> str:
-    """Return why a volume must be mounted, or nothing when it is, now and at the next boot."""
+    """Return why a volume must be mounted; empty if it is mounted, now and at the next boot."""
     if not volume.id:
         return "it is made and attached first"
     if not seen.link:
@@ -111,7 +111,7 @@ def _unmounted(volume: WantedVolume, seen: VolumeFacts, facts: NodeFacts, file: 
 
 
 def _occupied(volume: WantedVolume, seen: VolumeFacts, facts: NodeFacts) -> str:
-    """Return what prevents the mount. Once it was mounted there, files below the mount point do not."""
+    """Return what prevents the mount. Files in the folder do not, if the volume was mounted there before."""
     if seen.mounted == "other":
         return "something else is mounted there"
     if seen.mounted == "no" and seen.elsewhere:

@@ -1,4 +1,4 @@
-"""Who holds the lease of a cluster: what a run says of itself, and how the next one reads it. No secret."""
+"""The holder of a cluster's lease: how a run describes itself, and how another run reads that. No secret."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONGEST = 120
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process, distinguishable from all others: also from one of the same number later, or in a container.
+    """A process, identified also against a later process with the same number, or one in a container.
 
     `boot` is the kernel's random name of this start of the machine, `space` its PID namespace, `started` the
     process's start in clock ticks (field 22 of /proc/PID/stat). Empty where there is no /proc.
@@ -29,7 +29,7 @@ class Process:
 
     @classmethod
     def of(cls, pid: int) -> Process | None:
-        """Return a process of this machine; None where there is none, or it has ended already."""
+        """Return a process of this machine; None if it does not exist or has ended."""
         proc = Path("/proc")
         with contextlib.suppress(OSError, IndexError):
             # After the name, which may have spaces and brackets in it.
@@ -74,7 +74,7 @@ class Holder:
         )
 
     def fields(self) -> str:
-        """Return what the lease says of this run, one field a line."""
+        """Return the text of this run's lease, one field per line."""
         process = self.process
         words = {
             "user": self.user,
@@ -88,16 +88,16 @@ class Holder:
 
     @property
     def who(self) -> str:
-        """Who, where, since when: for people."""
+        """The user, the machine and the start time, for messages."""
         return f"{self.user}@{self.host}, process {self.process.pid}, since {self.since} UTC"
 
     def ended(self) -> bool:
-        """Return whether this run was one of this machine and does not run any more."""
+        """Return whether this run was on this machine and has ended."""
         return self.process.dead(Process.of(self.process.pid), Process.of(os.getpid()))
 
 
 def read(text: str) -> Holder | None:
-    """Read a lease; None where the text is none."""
+    """Read a lease; None if the text is not a lease."""
     words = {name: _plain(value) for name, _, value in (line.partition(" ") for line in text.splitlines())}
     if not words.get("id"):
         return None
@@ -119,7 +119,7 @@ def read(text: str) -> Holder | None:
 
 
 def holding(text: str, ttl: int) -> Holder | None:
-    """Read a lease with the server's clock (`now`) in it; None where it is not held any more."""
+    """Read a lease that contains the server's time (`now`); None if it has expired."""
     words = dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
     renewed, now = words.get("renewed", ""), words.get("now", "")
     if not (renewed.isdecimal() and now.isdecimal() and 0 <= int(now) - int(renewed) < ttl):

@@ -1,4 +1,4 @@
-"""The lock of a cluster, for operators on different machines: a lease that its servers keep.
+"""The lock of a cluster across operators' machines: a lease that its servers hold.
 
 A run takes it on all servers that it reaches, in the order of their names, and renews it while it works. Runs
 that reach any server in common meet there, and the second learns who was first. It lies in /run, so that it
@@ -51,11 +51,11 @@ class Lease:
 
     @property
     def held(self) -> bool:
-        """Whether this run has it."""
+        """Whether this run holds the lease."""
         return bool(self._hosts)
 
     async def take(self, servers: Mapping[str, Host]) -> None:
-        """Take the lease on these servers, beside those that are held already; from now on it is renewed.
+        """Take the lease on these servers, in addition to those already held; it is renewed from now on.
 
         Raises `Locked` (KB0860) with its holder, after giving back what was taken; `InstallFailed` (KB0862)
         where a server cannot keep one; as `Host.run` where a server does not answer.
@@ -79,27 +79,27 @@ class Lease:
             self._renewing = asyncio.create_task(self._renew())
 
     async def release(self) -> None:
-        """Give the lease back, as far as servers answer; never raises."""
+        """Release the lease on the servers that answer; never raises."""
         hosts = self._hosts
         self.forget()
         if hosts and not self._lost:
             await self._give_back(hosts)
 
     def leave(self, name: str) -> None:
-        """Hold the lease without this server, which has left the cluster; the last one keeps it."""
+        """Stop holding the lease on this server, which has left the cluster, unless it is the last one."""
         if name in self._hosts and len(self._hosts) > 1:
             del self._hosts[name]
             self._renewed.pop(name, None)
 
     def forget(self) -> None:
-        """Hold the lease no longer, without giving it back: the machines that kept it are gone."""
+        """Stop holding the lease without releasing it: the machines no longer exist."""
         if self._renewing:
             self._renewing.cancel()
             self._renewing = None
         self._hosts, self._renewed = {}, {}
 
     def verify(self) -> None:
-        """Raise `Locked` (KB0861) where the lease was taken from this run, or was not renewed in time."""
+        """Raise `Locked` (KB0861) if the lease was taken from this run, or was not renewed in time."""
         if self._lost:
             raise Locked(
                 f"the lock of cluster {self._cluster} was taken from this run by {self._lost.who}",
@@ -115,13 +115,13 @@ class Lease:
             )
 
     async def confirm(self) -> None:
-        """Raise as `verify`; ask the servers first where the last answer is old (we were stopped)."""
+        """Raise as `verify`; ask the servers first if the last answer is old (this process was suspended)."""
         if not self._lost and self._age() > EVERY + _LATE:
             await self._keep_all()
         self.verify()
 
     def guard(self, host: Host) -> Host:
-        """Return the host as one that does nothing once the lease is lost."""
+        """Return the host, wrapped so that it refuses commands once the lease is lost."""
         return _Guarded(host, self)
 
     async def _take(self, host: Host) -> None:
@@ -152,7 +152,7 @@ class Lease:
         await asyncio.gather(*(self._keep(host) for host in list(self._hosts.values())))
 
     def _age(self) -> float:
-        """Return for how many seconds this run has not heard of most servers; others may have them by now."""
+        """Return the seconds since a majority of the servers last confirmed the lease."""
         seen = sorted(self._renewed.values(), reverse=True)
         return _now() - seen[len(seen) // 2] if seen else 0.0
 
@@ -232,5 +232,5 @@ def _locked(cluster: str, holder: Holder) -> Locked:
 
 
 def _now() -> float:
-    """Seconds that go on while the machine sleeps, where the system counts them."""
+    """Monotonic seconds, including suspend if the system supports that."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

@@ -1,4 +1,4 @@
-"""Reading secrets from servers: the admin kubeconfig and tokens. Each is registered before it is used."""
+"""Reads secrets from servers: the admin kubeconfig and tokens. Each is registered for redaction first."""
 
 from __future__ import annotations
 

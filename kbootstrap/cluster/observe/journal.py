@@ -17,7 +17,7 @@ LINES = 20
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """A known message: what it means, what to do."""
+    """A known message, with its meaning and a remedy."""
 
     pattern: re.Pattern[str]
     meaning: str
@@ -94,7 +94,7 @@ def causes(text: str) -> Cause | None:
 
 
 async def read(host: Host, unit: str, redactor: Redactor) -> str:
-    """Return the last lines of the unit's journal, redacted; a short excuse when they cannot be had."""
+    """Return the last lines of the unit's journal, redacted, or a note that they could not be read."""
     command = f"journalctl --no-pager -o cat -n {LINES} -u {shlex.quote(unit)}"
     try:
         output = await host.run(command, deadline=COMMAND, check=False)
@@ -106,7 +106,7 @@ async def read(host: Host, unit: str, redactor: Redactor) -> str:
 async def explain(
     kind: type[KbootstrapError], message: str, *, host: Host, unit: str, code: str, redactor: Redactor
 ) -> KbootstrapError:
-    """Make the error of a failing unit: host, unit, its last words, and the next command to run."""
+    """Return the error for a failing unit: host, unit, last lines of its journal, and a command to run."""
     text = await read(host, unit, redactor)
     cause = causes(text)
     return kind(

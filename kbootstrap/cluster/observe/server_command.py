@@ -1,4 +1,4 @@
-"""Commands that a server's service answers: tried again while the service is not ready for them.
+"""Runs commands that a server's service answers; they are retried while the service is not ready.
 
 A server that has just started answers its API some time before it takes snapshots or writes. How it refuses
 depends on the moment: no connection, a status of 503 or 500, an error of etcd (k3s v1.32,
@@ -69,7 +69,7 @@ async def ask_server(
 
 
 def said(output: Output) -> str:
-    """Return the last line of what a command wrote as the end of a sentence: `: LINE`; empty without any.
+    """Return the last line of a command's output as the end of a sentence: `: LINE`; empty without output.
 
     It is redacted where messages and events leave the program, and therefore never cut here: half a secret
     would not be found.
@@ -81,7 +81,7 @@ def said(output: Output) -> str:
 
 
 def refused(host: Host, command: str, output: Output, redactor: Redactor) -> InstallFailed:
-    """Make the error for a command that the service refused for good: host, command, its last line."""
+    """Return the error for a command that the service refused: host, command, last line of the output."""
     error = failures.command_failed(host.name, command, output, redactor)
     return InstallFailed(
         f"{error.message}{redactor.clean(said(output))}",
@@ -93,12 +93,12 @@ def refused(host: Host, command: str, output: Output, redactor: Redactor) -> Ins
 
 
 def not_ready(output: Output) -> bool:
-    """Return whether the text of a refusal says that the server, or etcd, is not ready."""
+    """Return whether a refusal means that the server, or etcd, is not ready."""
     return bool(_NOT_READY.search(f"{output.stdout}\n{output.stderr}"))
 
 
 async def _may_become_ready(host: Host, unit: str, output: Output) -> bool:
-    """Return whether waiting helps: a service that is down stays down."""
+    """Return whether waiting helps: a stopped service does not start by itself."""
     state, age = await _state(host, unit)
     if state in _DOWN:
         return False

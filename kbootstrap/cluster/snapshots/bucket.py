@@ -1,4 +1,4 @@
-"""A bucket as the operator's machine sees it: list, read, write. S3's REST API, path style, signature V4.
+"""A bucket, accessed from the operator's machine: list, read, write. S3's REST API, path style, signature V4.
 
 Sources: AWS, "Signature Version 4 signing process" and the S3 API reference. No SDK: three requests are not
 worth forty megabytes. Snapshots themselves are written and deleted by the servers.
@@ -35,7 +35,7 @@ class BucketObject:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """The bucket of a spec. `authority` is PEM, None for the public ones."""
+    """The bucket of a spec. `authority` is PEM; None: the public authorities."""
 
     s3: S3
     keys: Keys | None = field(repr=False)
@@ -43,7 +43,7 @@ class Bucket:
 
     @property
     def prefix(self) -> str:
-        """What every key of ours begins with."""
+        """The prefix of all keys of kbootstrap."""
         return f"{self.s3.folder.strip('/')}/" if self.s3.folder else ""
 
     async def items(self) -> tuple[BucketObject, ...]:
@@ -104,7 +104,7 @@ class Bucket:
 def signed(
     verb: str, s3: S3, path: str, query: str, body: bytes, keys: Keys | None, now: datetime
 ) -> dict[str, str]:
-    """Return the headers of a request; pure. Without keys nothing is signed."""
+    """Return the headers of a request, unsigned without keys; pure."""
     digest = hashlib.sha256(body).hexdigest()
     stamp = f"{now:%Y%m%dT%H%M%SZ}"
     headers = {"host": s3.endpoint, "x-amz-content-sha256": digest, "x-amz-date": stamp}

@@ -1,4 +1,4 @@
-"""A rehearsal on its one machine: what keeps the restored cluster from acting, and what is in it.
+"""A rehearsal on its machine: isolates the restored cluster, and reads its contents.
 
 Everything that a snapshot has may begin to act once an API server has it: pods, CronJobs, controllers of
 clouds, webhooks, schedules of snapshots. Three fences stand before that, and the service cannot start without
@@ -59,7 +59,7 @@ _NAMED = ("Deployment", "StatefulSet", "DaemonSet", "CronJob")
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a restored cluster has: `nodes` are versions by name, `workloads` `namespace/name` by kind.
+    """The contents of a restored cluster: `nodes` are versions by name, `workloads` `namespace/name` by kind.
 
     `counts` has every kind that is looked at, also those that there are none of.
     """
@@ -72,7 +72,7 @@ class Contents:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
-    """What a rehearsal proved. `seconds` from the beginning until the API answered.
+    """The result of a rehearsal. `seconds` from the start until the API answered.
 
     `spec` and `kubeconfig` are those of a cluster that was kept, None where it is gone.
     """
@@ -86,7 +86,7 @@ class Rehearsed:
 
 
 async def fence(host: Host, distro: Distribution, label: str) -> None:
-    """Put the fences up before anything of a snapshot is on the machine; raises `InstallFailed` (KB0891).
+    """Isolate the machine, before the snapshot is copied to it; raises `InstallFailed` (KB0891).
 
     The mark keeps `apply` away from a rehearsal that is kept.
     """
@@ -116,7 +116,7 @@ def settings() -> str:
 
 
 async def contents(host: Host, distro: Distribution) -> Contents:
-    """Read what is in the restored cluster; secrets are counted on the machine and never leave it.
+    """Read the contents of the restored cluster; secrets are counted on the machine and never leave it.
 
     They are read and so deciphered by the API server: a snapshot whose key is lost fails here.
     """

@@ -1,4 +1,4 @@
-"""Snapshots on one server: made, listed, deleted, fetched by its own program."""
+"""Snapshots on one server: created, listed and deleted by its own program, and fetched."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FOLDER = "/var/lib/kbootstrap"
 async def save(
     host: Host, distro: Distribution, name: str, waiting: Callable[[str], None] | None = None
 ) -> Snapshot:
-    """Make a snapshot on a server that runs, also into its bucket; `name` is what its name begins with.
+    """Create a snapshot on a running server, and in its bucket; `name` is the prefix of its name.
 
     Raises `InstallFailed` (KB0875) where the server says that it failed, also for the bucket alone.
     """
@@ -58,7 +58,7 @@ async def save(
 
 
 async def listed(host: Host, distro: Distribution) -> tuple[Snapshot, ...]:
-    """Return the snapshots in the folder of a server; none where there is no folder."""
+    """Return the snapshots in the folder of a server; none if the folder does not exist."""
     folder = shlex.quote(distro.paths.snapshots)
     command = f"find {folder} -maxdepth 1 -type f -printf '%s %T@ %f\\n' 2>/dev/null || :"
     return parse(host.name, (await host.run(command, deadline=COMMAND)).stdout)
@@ -67,7 +67,7 @@ async def listed(host: Host, distro: Distribution) -> tuple[Snapshot, ...]:
 async def delete(
     host: Host, distro: Distribution, name: str, waiting: Callable[[str], None] | None = None
 ) -> None:
-    """Delete a snapshot from a server and from its bucket, wherever it is."""
+    """Delete a snapshot from a server and from its bucket."""
     command = shlex.join(distro.command("etcd-snapshot", "delete", name))
     output = await ask_server(host, command, distro.unit("server"), deadline=SAVE, waiting=waiting)
     if output.status != 0:
@@ -86,7 +86,7 @@ async def fetch(host: Host, distro: Distribution, name: str) -> bytes:
 
 
 async def read_bundle(host: Host, distro: Distribution, cluster: str, redactor: Redactor) -> Bundle | None:
-    """Return the tokens of a server, None where it has none in the full form yet."""
+    """Return the tokens of a server; None if it has none in the full form yet."""
     paths = distro.paths
     server, agent = await read_secret(host, paths.server_token), await read_secret(host, paths.agent_token)
     found = FULL.fullmatch(server)

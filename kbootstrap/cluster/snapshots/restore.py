@@ -1,4 +1,4 @@
-"""Restoring: the steps on machines, each of which may be done again. The rest is what `apply` does.
+"""The steps of a restore on machines; each is idempotent. `apply` does the rest.
 
 The mark (`marks.py`) says on every server that a restore was begun, and how far it is there. While it is
 there, `apply` refuses (`refusals.restoring`): old servers that start beside the one that was
@@ -28,17 +28,17 @@ RESET = 900.0
 
 
 async def mark(host: Host, how_far: Mark) -> None:
-    """Note how far the restore is on this server."""
+    """Record the progress of the restore on this server."""
     await host.put(f"{how_far}\n".encode(), MARK, mode=0o600, deadline=COMMAND)
 
 
 async def unmark(host: Host) -> None:
-    """Note that the restore has come to its end."""
+    """Remove the record: the restore is complete."""
     await host.run(f"rm -f {FILE} {MARK}", deadline=COMMAND)
 
 
 async def stop(host: Host, distro: Distribution, role: Role) -> None:
-    """Stop a node's service, and a reset that a killed run left behind; a reboot starts neither."""
+    """Stop a node's service, and a reset that a killed run left running; a reboot starts neither."""
     unit = shlex.quote(distro.unit(role))
     await host.run(
         f"systemctl stop {UNIT} 2>/dev/null; systemctl disable --quiet {unit} 2>/dev/null; "
@@ -50,7 +50,7 @@ async def stop(host: Host, distro: Distribution, role: Role) -> None:
 async def reset(
     host: Host, distro: Distribution, path: str, *, from_bucket: bool, new: Bundle | None
 ) -> None:
-    """Put the snapshot in place of this server's data, as the only member of etcd.
+    """Replace this server's data with the snapshot; it becomes the only member of etcd.
 
     `path` is the file on the server, or its name in the bucket. `new` are the tokens of the snapshot, where
     the server carries another cluster: then what it had of that goes away.
@@ -86,7 +86,7 @@ async def reset(
 
 
 async def wipe(host: Host, distro: Distribution, role: Role, *, everything: bool) -> None:
-    """Take a stopped node's membership away, so that it joins again; `everything`: of another cluster."""
+    """Delete a stopped node's membership, so that it joins again; `everything`: in another cluster."""
     paths = distro.paths
     if role == "server":
         # Snapshots stay; etcd's own data is what must not start again.
@@ -109,7 +109,7 @@ async def forget_nodes(
     redactor: Redactor,
     waiting: Callable[[str], None],
 ) -> None:
-    """Delete Node objects that are not among `keep`, and the passwords of `known` ones.
+    """Delete Node objects that are not in `keep`, and the node passwords of those in `known`.
 
     A machine that was made again since the snapshot has another password, and would be rejected. The server
     has just started, so it is asked again while it is not ready.

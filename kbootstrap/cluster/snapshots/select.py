@@ -1,4 +1,4 @@
-"""Choosing among snapshots on servers, in a bucket and in files, and among the tokens beside them."""
+"""Selects snapshots on servers, in a bucket and in files, and the token files for them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,60}[a-z0-9])?")
 
 
 def on_disk(path: Path) -> Snapshot | None:
-    """Return the snapshot in a file of this machine, None where there is no such file."""
+    """Return the snapshot in a file of this machine; None if the file does not exist."""
     try:
         found = path.stat()
     except OSError:
@@ -54,7 +54,7 @@ def likeliest(tokens: Iterable[BucketObject], made: int) -> tuple[str, ...]:
 
 
 def kept_with(written: float, made: int) -> tuple[bool, float]:
-    """Return how unlikely a token file in a folder is the one of a snapshot of that moment there, to sort by.
+    """Return a sort key: the lower, the more likely a token file belongs to a snapshot of that moment.
 
     It is written right after the snapshot, and again with every later one of the same tokens. Clocks differ.
     """

@@ -1,4 +1,4 @@
-"""What the spec's `snapshots:` refers to: the bucket's keys and authority, and the passphrase."""
+"""Reads the values that `snapshots:` of the spec refers to: keys, authority and passphrase."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Keys:
 
 
 def read_keys(s3: S3, reader: Reader, redactor: Redactor) -> Keys | None:
-    """Return the keys of the bucket, None where the spec names none; raises `CredentialsRefused` (KB0871)."""
+    """Return the keys of the bucket; None if the spec sets none. Raises `CredentialsRefused` (KB0871)."""
     where = s3.credentials
     if where is None:
         return None
@@ -46,7 +46,7 @@ def read_keys(s3: S3, reader: Reader, redactor: Redactor) -> Keys | None:
 
 
 def read_authority(s3: S3, reader: Reader) -> str | None:
-    """Return the authority (PEM) of the S3 service, None where the spec names none."""
+    """Return the certificate authority (PEM) of the S3 service; None if the spec sets none."""
     return reader.text(s3.ca, public=True) if s3.ca else None
 
 
@@ -58,7 +58,7 @@ def read_passphrase(reference: Reference, reader: Reader, redactor: Redactor) ->
 def private_files(
     snapshots: Snapshots | None, paths: Paths, reader: Reader, redactor: Redactor
 ) -> Mapping[str, str]:
-    """Return the files that servers need for the bucket and that no plan may show, content by path."""
+    """Return the secret files that servers need for the bucket: content by path."""
     s3 = snapshots.s3 if snapshots else None
     if s3 is None:
         return {}

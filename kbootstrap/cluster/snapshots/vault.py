@@ -1,4 +1,4 @@
-"""The tokens of a cluster, encrypted with a passphrase, as a small file that may lie anywhere.
+"""The tokens of a cluster in a small file, encrypted with a passphrase.
 
 scrypt makes the key, AES-256-GCM encrypts (both from `cryptography`). The header is authenticated: a file
 cannot be passed off as that of another cluster.
@@ -26,7 +26,7 @@ _MOST = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What restoring on new machines needs besides the snapshot: `server` is the full token (`K10…`)."""
+    """The tokens that a restore on new machines needs; `server` is the full server token (`K10…`)."""
 
     cluster: str
     server: str = field(repr=False)
@@ -34,7 +34,7 @@ class Bundle:
 
     @property
     def name(self) -> str:
-        """The name of its file: the same for the same tokens, and another one after they were rotated."""
+        """The file name: derived from the tokens, so that it changes when they are rotated."""
         mark = hashlib.sha256(f"{self.server}\n{self.agent}".encode()).hexdigest()[:12]
         return f"{PREFIX}{mark}{SUFFIX}"
 
@@ -51,7 +51,7 @@ def lock(bundle: Bundle, passphrase: str) -> bytes:
 
 
 def unlock(content: bytes, passphrase: str, *, where: str) -> Bundle:
-    """Decrypt a bundle; raises `CredentialsRefused` (KB0872), which names `where` it came from."""
+    """Decrypt a bundle; raises `CredentialsRefused` (KB0872) with its source `where`."""
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 

@@ -12,7 +12,7 @@ from kbootstrap.spec.model import Taint
 
 @dataclass(frozen=True, slots=True)
 class ApiNode:
-    """A Node object, as far as it matters here. `applied` is our annotation: what we set last time.
+    """The relevant fields of a Node object. `applied` is kbootstrap's annotation of what it set last.
 
     `etcd` is the node's etcd membership: True voter, False not (yet), None unknown or no server; it may be
     15 s old. `leaving`: we cordoned it, because it was to go. `deleted`: it is on its way out. `heartbeat` is
@@ -37,21 +37,21 @@ class ApiNode:
     leaving: bool = False
 
     def ready_since(self, since: int) -> bool:
-        """Whether the node is Ready, and not from before `since` (epoch; 0: whenever): that lingers a minute.
+        """Whether the node reported Ready after `since` (epoch; 0: at any time): old reports last a minute.
 
-        What was said in the same second may be from before: a service needs longer to start.
+        A report of the same second may be older: a service needs longer to start.
         """
         return self.ready and (since == 0 or self.heartbeat > since)
 
     @property
     def known(self) -> bool:
-        """Whether the infrastructure's controller knows the node, or needs not."""
+        """Whether the infrastructure's controller has initialized the node, or there is no controller."""
         return all(taint.key != UNINITIALIZED for taint in self.taints)
 
 
 @dataclass(frozen=True, slots=True)
 class ApiFacts:
-    """What the Kubernetes API says of the cluster's nodes.
+    """The cluster's nodes as the Kubernetes API reports them.
 
     `mark` is that of the Secret that the infrastructure's programs read, None where there is none.
     `machines` are those in the cluster's record (`decide/host_record.py`), by node name.

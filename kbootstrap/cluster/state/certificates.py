@@ -26,12 +26,12 @@ class Certificate:
     not_before: datetime = datetime(1970, 1, 1, tzinfo=UTC)
 
     def days(self, now: datetime) -> int:
-        """Return the whole days that are left, negative when it has run out."""
+        """Return the whole days that are left; negative if it has expired."""
         return (self.not_after - now) // timedelta(days=1)
 
 
 def read(name: str, encoded: str) -> Certificate | None:
-    """Read a certificate (base64 of DER); None for what is none: the service replaces that too."""
+    """Read a certificate (base64 of DER); None if it is invalid: the service replaces it too."""
     try:
         found = x509.read(base64.b64decode(encoded, validate=True))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Labels and taints of a Node object: what to change so that they are as the spec says; pure.
+"""Computes the changes that make labels and taints of a Node match the spec; pure.
 
 Labels given at registration have no owner afterwards, and other controllers set labels and taints of their
 own. So we write down, in an annotation of the Node, which ones we set: those we may remove again, no others.
@@ -20,7 +20,7 @@ LEAVING = "kbootstrap/leaving"
 
 
 def patch(node: ApiNode, labels: Mapping[str, str], taints: Iterable[Taint]) -> dict[str, Any] | None:
-    """Return a JSON merge patch for the Node, or None when it is as wanted.
+    """Return a JSON merge patch for the Node; None if it matches the spec.
 
     The patch names the resource version that was read: when the object has changed since, the server refuses
     it and the caller reads again. A taint is known by key and effect, as Kubernetes does.
@@ -49,7 +49,7 @@ def patch(node: ApiNode, labels: Mapping[str, str], taints: Iterable[Taint]) -> 
 
 
 def _removals(node: ApiNode, keys: Iterable[str]) -> dict[str, str | None]:
-    """Return how labels of an earlier spec are removed.
+    """Return the patch entries that remove labels of an earlier spec.
 
     An earlier version accepted labels of the system. Those stay; the name of the node is restored,
     because volumes and pods are bound to it.
@@ -82,7 +82,7 @@ def _annotation(labels: Iterable[str], taints: Iterable[str]) -> str | None:
 
 
 def _applied(annotation: str | None) -> tuple[frozenset[str], frozenset[str]]:
-    """Read our annotation; an invalid one counts as none."""
+    """Read kbootstrap's annotation; an invalid one counts as missing."""
     try:
         content = json.loads(annotation or "{}")
         return frozenset(map(str, content.get("labels", ()))), frozenset(map(str, content.get("taints", ())))

@@ -19,7 +19,7 @@ INITIAL = "initial"
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """An artifact that our stamp on the node names. `intact`: a file of exactly that size is there."""
+    """An artifact in the node's stamp. `intact`: a file of exactly that size exists."""
 
     sha256: str
     version: str
@@ -28,7 +28,7 @@ class Installed:
 
 @dataclass(frozen=True, slots=True)
 class VolumeFacts:
-    """A volume as the machine has it. Sizes in bytes: of the disk, and of the filesystem where it is ext4.
+    """A volume on the machine. Sizes in bytes: of the disk, and of the filesystem if it is ext4.
 
     `link` is its name below /dev/disk/by-id, empty where it is not seen. `kind` is what blkid found: a
     filesystem or something else, `none`, or `unknown` where that could not be determined. `mounted` is about
@@ -47,7 +47,7 @@ class VolumeFacts:
 
 @dataclass(frozen=True, slots=True)
 class TokenMarks:
-    """Which tokens a node has: the beginning of the SHA-256 of each password, only to compare them.
+    """The tokens of a node: the beginning of the SHA-256 of each password, for comparison only.
 
     `own` is what its service starts with. On servers, `agents` is what they let agents join with, `accepted`
     the server token that the service wrote down last; `next` and `next_agents` are staged ones,
@@ -63,7 +63,7 @@ class TokenMarks:
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """One machine as `gather` found it. Holds no secret.
+    """The facts about one machine, from `observe/facts.py`. Contains no secret.
 
     Sizes are MiB. `time` (UTC) is its clock at that moment, `clock_skew` the node's clock minus ours, in
     seconds; one second means nothing. `cgroup_memory`: whether the kernel can limit memory. `files` has the

@@ -1,4 +1,4 @@
-"""Pods, as far as it matters here: which of them a drain moves, and are workloads as they were; pure."""
+"""Pods as data: which of them a drain evicts, and whether workloads are ready again; pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STEADY = frozenset({"Deployment", "ReplicaSet", "ReplicationController", "State
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """What makes a pod, and makes it again elsewhere.
+    """The controller that creates a pod, and recreates it on another node.
 
     A Deployment in place of its ReplicaSet, which is another one for each version of it: an upgrade of k3s
     brings its addons along.
@@ -31,7 +31,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """One pod. `terminating`: it was deleted, and is ending."""
+    """One pod. `terminating`: it was deleted and is shutting down."""
 
     namespace: str
     name: str
@@ -47,7 +47,7 @@ class Pod:
 
     @property
     def moves(self) -> bool:
-        """Whether a drain sends it away: not what belongs to the node, or has ended."""
+        """Whether a drain evicts the pod: not if it is bound to the node, or has ended."""
         return not (
             self.mirror or self.finished or (self.owner is not None and self.owner.kind == "DaemonSet")
         )
@@ -80,7 +80,7 @@ def _owner(meta: Mapping[str, Any], owner: Mapping[str, Any]) -> Owner:
 
 @dataclass(frozen=True, slots=True)
 class Workloads:
-    """How many pods of each owner were ready, for those that had some on one node."""
+    """The number of ready pods of each owner that had pods on one node."""
 
     ready: Mapping[Owner, int]
 
@@ -95,7 +95,7 @@ class Workloads:
 
 
 def on_node(node: str, pods: Iterable[Pod], *, stays: bool) -> Workloads:
-    """Return the workloads that have ready pods on a node; `stays`: those that belong to it count too."""
+    """Return the workloads with ready pods on a node; `stays`: including pods bound to the node."""
     found = tuple(pods)
     here = [
         p.owner

@@ -9,7 +9,7 @@ from kbootstrap.distros.model import Role
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A machine that exists, as the cluster remembers it.
+    """An existing machine in the cluster's record.
 
     SSH answers at `address`, or where `ssh_host` and `port` (0: not written) lead. `left`: its node has left,
     and Kubernetes could not be removed from the machine.

@@ -1,4 +1,4 @@
-"""How far a restore is: one line on every server, read with the facts; pure."""
+"""The progress of a restore: one line on every server, read with the facts; pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Mark:
 
     @classmethod
     def read(cls, text: str) -> Mark:
-        """Read a line; nonsense means that nothing but the beginning is known."""
+        """Read a line; an invalid one counts as `begun`."""
         words = text.split()
         label, stage, kind = words if len(words) == 3 else ("?", "begun", "own")
         return cls(label, stage, kind == "new")
@@ -44,7 +44,7 @@ def quoted(name: str) -> str:
 
 
 def leader_of(servers: Sequence[str], marks: Mapping[str, Mark], chosen: Snapshot | None) -> str:
-    """Return the server that gets the snapshot: the one that has it already, or its file, else the first."""
+    """Return the server for the restore: one with the restored data, else with the file, else the first."""
     for name in servers:
         if name in marks and marks[name].stage in CARRIES:
             return name

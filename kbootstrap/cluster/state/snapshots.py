@@ -14,7 +14,7 @@ FILE = "file"
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A snapshot: where it is (a server, or `s3`), when it was made (epoch), its size in bytes."""
+    """A snapshot: its location (a server, or `s3`), its time (epoch), its size in bytes."""
 
     name: str
     place: str
@@ -33,11 +33,11 @@ def parse(server: str, said: str) -> tuple[Snapshot, ...]:
 
 
 def ordered(found: Iterable[Snapshot]) -> tuple[Snapshot, ...]:
-    """Return them, the newest first, and of the same moment those on servers first."""
+    """Return the snapshots, the newest first; of the same moment, those on servers first."""
     return tuple(sorted(found, key=lambda one: (-one.made, one.name, one.place == S3, one.place)))
 
 
 def made_at(name: str, otherwise: int) -> int:
-    """Return when a snapshot was made (epoch), as k3s ends its name; `otherwise` where it does not."""
+    """Return the time (epoch) at the end of a snapshot's name; `otherwise` if there is none."""
     found = re.search(r"-(\d{9,11})(?:\.zip)?$", name)
     return int(found.group(1)) if found else otherwise

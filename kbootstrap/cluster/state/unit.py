@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class UnitState:
-    """A systemd unit as `systemctl show` reports it: `load` is `not-found` where there is none.
+    """A systemd unit as `systemctl show` reports it: `load` is `not-found` if there is none.
 
     `since` is when its process was started (epoch, by the node's clock), 0 where that is not known.
     """
@@ -22,12 +22,12 @@ class UnitState:
 
     @property
     def present(self) -> bool:
-        """Whether systemd knows a unit of that name."""
+        """Whether the unit exists."""
         return self.load not in ("not-found", "")
 
     @property
     def started(self) -> bool:
-        """Whether the unit runs, or systemd is about to (re)start it."""
+        """Whether the unit runs, or systemd will (re)start it."""
         return self.active in ("active", "activating", "reloading")
 
     @property
@@ -37,7 +37,7 @@ class UnitState:
 
 
 def read_unit(pairs: Iterable[str]) -> UnitState:
-    """Read what `systemctl show` prints, `Name=value` each; raises `ValueError` where a number is none."""
+    """Parse the output of `systemctl show`, `Name=value` each; raises `ValueError` for an invalid number."""
     values = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
     return UnitState(
         load=values.get("LoadState", "not-found"),

@@ -1,4 +1,4 @@
-"""What is wanted of a cluster's nodes: the desired state, as frozen data."""
+"""The desired state of a cluster's nodes, as frozen data."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class LocalFile:
 
 @dataclass(frozen=True, slots=True)
 class WantedVolume:
-    """An extra volume: `id` as the provider gives it, empty while it is not made; `bytes` its size."""
+    """An extra volume: `id` is the provider's, empty until the volume is created; `bytes` is its size."""
 
     name: str
     id: str
@@ -32,7 +32,7 @@ class WantedVolume:
 
 @dataclass(frozen=True, slots=True)
 class WantedNode:
-    """One node as the spec wants it. `at_once` is how many nodes of its pool may restart together.
+    """One node. `at_once` is how many nodes of its pool may restart at the same time.
 
     `address` is its machine's, empty while there is none.
     """
@@ -50,7 +50,7 @@ class WantedNode:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The cluster as the spec wants it. `registration` is the URL that nodes join through.
+    """The cluster. `registration` is the URL through which nodes join.
 
     `artifacts` are those of the version for each architecture; `local` has those that are on this machine
     already, by name, and may be empty: then an artifact on a node is judged by its version alone.
@@ -80,7 +80,7 @@ class Wanted:
         return tuple(node for node in self.nodes if node.role == "server")
 
     def node(self, name: str) -> WantedNode:
-        """Return the node of that name; KeyError where there is none."""
+        """Return the node of that name; KeyError if there is none."""
         for node in self.nodes:
             if node.name == name:
                 return node

@@ -1,4 +1,4 @@
-"""The three things that we ask a certificate: since when and until when it is valid, and is it an authority.
+"""Reads three facts from a certificate: the start and end of its validity, and whether it is an authority.
 
 RFC 5280, section 4.1, in DER (X.690). Read here, because `cryptography` announces to refuse certificates with
 the serial number 0, which the authorities of k3s have.
@@ -19,7 +19,7 @@ _BASIC_CONSTRAINTS = bytes((0x55, 0x1D, 0x13))
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """When a certificate is valid (UTC), and whether it may sign others."""
+    """The validity of a certificate (UTC), and whether it can sign others."""
 
     not_before: datetime
     not_after: datetime
@@ -27,7 +27,7 @@ class Validity:
 
 
 def read(der: bytes) -> Validity:
-    """Read a certificate; raises `ValueError` for what is none."""
+    """Read a certificate; raises `ValueError` if it is invalid."""
     (certificate,) = _items(der, _SEQUENCE)
     signed, *_ = _items(certificate, _SEQUENCE)
     fields = [one for one in _parts(signed) if one[0] != _VERSION]
@@ -55,7 +55,7 @@ def _is_authority(extension: bytes) -> bool:
 
 
 def _time(tag: int, text: bytes) -> datetime:
-    """Read a time; two digits of a year are of 1950 to 2049 (RFC 5280, section 4.1.2.5.1)."""
+    """Read a time; years of two digits are 1950 to 2049 (RFC 5280, section 4.1.2.5.1)."""
     if tag == _UTC_TIME:
         text = (b"19" if text[:2] >= b"50" else b"20") + text
     elif tag != _GENERALIZED_TIME:

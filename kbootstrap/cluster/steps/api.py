@@ -1,4 +1,4 @@
-"""Steps that write through the Kubernetes API, or wait for what others write there."""
+"""Steps that write through the Kubernetes API, or wait for changes by other clients."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kbootstrap.spec.model import Taint
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileNode(ConvergeStep):
-    """Set labels and taints on the Node object; remove ours that the spec no longer has."""
+    """Set labels and taints on the Node object; remove those of an earlier spec."""
 
     labels: Mapping[str, str]
     taints: tuple[Taint, ...]
@@ -53,7 +53,7 @@ class GiveSecret(ConvergeStep):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoteHosts(ConvergeStep):
-    """Record in the cluster which machines it is on, so that one that leaves the spec is known."""
+    """Record the cluster's machines, so that a machine that leaves the spec is known."""
 
     machines: Mapping[str, Recorded]
     stage = Stage.PUBLISH
@@ -68,7 +68,7 @@ class NoteHosts(ConvergeStep):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitKnown(ConvergeStep):
-    """Wait until the infrastructure's controller has initialized the node: pods are kept away until then.
+    """Wait until the infrastructure's controller has initialized the node; no pods run on it before.
 
     `controller` is its workload, as `kubectl logs` takes it.
     """

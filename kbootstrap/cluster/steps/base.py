@@ -1,4 +1,4 @@
-"""What every step has. A new step is one class in a module of this package."""
+"""The base classes of steps. A new step is one class in a module of this package."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Kind = Literal[
 
 
 class Stage(enum.IntEnum):
-    """When a step of a node is carried out; the stages of a node follow each other in this order.
+    """The stages of a node, in the order in which its steps are carried out.
 
     Up to `SEND` no running cluster is needed. Within a stage steps keep the order of the plan, but those of
     `SEND` run at the same time.
@@ -63,17 +63,17 @@ class Step:
 
     @property
     def title(self) -> str:
-        """What the step does, in a few words."""
+        """The title of the step, for plans and progress."""
         raise NotImplementedError
 
     @property
     def drift(self) -> Subject | None:
-        """What differs on a node that needs this step; None for a step that only follows from others."""
+        """What differs on a node that needs this step; None if the step only follows from other steps."""
         return Subject("other", self.title)
 
     @property
     def places(self) -> str:
-        """Path of the file of ours that the step places and that the node's record must name, or nothing."""
+        """The path of the file that the step writes and that the node's stamp must contain; empty if none."""
         return ""
 
 
@@ -88,7 +88,7 @@ class ConvergeStep(Step):
     rolling: ClassVar[bool] = False
 
     async def carry_out(self, run: ConvergeRun) -> None:
-        """Do it; errors are those of the actions of `run`."""
+        """Carry out the step; raises the errors of the actions of `run`."""
         raise NotImplementedError
 
 
@@ -102,5 +102,5 @@ class RemovalStep(Step):
     clearing: ClassVar[bool] = False
 
     async def carry_out(self, run: RemovalRun) -> None:
-        """Do it; errors are those of the actions of `run`."""
+        """Carry out the step; raises the errors of the actions of `run`."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Steps about files: artifacts, configuration, secrets."""
+"""Steps for files: artifacts, configuration, secrets."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class SwapFiles(ConvergeStep):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteFile(ConvergeStep):
-    """Write a configuration file. `before` is its old text where known, `existed` whether there was one."""
+    """Write a configuration file. `before` is its old text if known; `existed`: the file existed."""
 
     file: NodeFile
     existed: bool = False
@@ -79,7 +79,7 @@ class WriteFile(ConvergeStep):
 
     @property
     def diff(self) -> str:
-        """Return a unified diff; the whole new text where the old one is unknown."""
+        """Return a unified diff; the whole new text if the old one is unknown."""
         lines = difflib.unified_diff(
             (self.before or "").splitlines(keepends=True),
             self.file.content.splitlines(keepends=True),

@@ -1,4 +1,4 @@
-"""Steps about a machine as a whole."""
+"""Steps for a machine as a whole."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Clean(ConvergeStep):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim(ConvergeStep):
-    """Record on the node that it belongs to this cluster, before anything else is placed."""
+    """Record on the machine that it belongs to this cluster, before any other change."""
 
     title = "claim the machine"
     stage = Stage.CLAIM

@@ -1,4 +1,4 @@
-"""Steps about a node as a member of its cluster: the Node object, and waiting for it."""
+"""Steps for the membership of a node in its cluster: the Node object, and waiting for it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kbootstrap.cluster.steps.run import ConvergeRun, StepRun
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForgetNode(ConvergeStep, RemovalStep):
-    """Delete the Node object of an earlier machine of this name, and with it its password and etcd member.
+    """Delete the Node object of an earlier machine of this name, with its password and etcd member.
 
     `member`: its machine exists, with the data of a member; it records before that this becomes void.
     """
@@ -26,7 +26,7 @@ class ForgetNode(ConvergeStep, RemovalStep):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uncordon(ConvergeStep, RemovalStep):
-    """Allow pods again on a node that was to leave, and stays."""
+    """Uncordon a node that was to leave and stays."""
 
     title = "uncordon the node"
     stage = Stage.FINISH

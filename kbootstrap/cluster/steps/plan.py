@@ -12,7 +12,7 @@ from kbootstrap.core.diagnostics import Diagnostic, errors
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What must happen, by node in the order of the spec; nodes without steps are left out.
+    """The steps by node, in the order of the spec; nodes without steps are omitted.
 
     `leaving` are the steps of nodes that leave the cluster, for good or because their machine is replaced.
     `initial_server` starts a new cluster, None where there is one already; `members` are the servers that
@@ -28,12 +28,12 @@ class Plan:
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to do: everything is as wanted. A refused plan is not empty."""
+        """Whether there is nothing to do. A refused plan is not empty."""
         return not self.steps and not self.leaving and not self.refused
 
     @property
     def refused(self) -> bool:
-        """Whether a diagnostic forbids carrying this out."""
+        """Whether a diagnostic forbids carrying out the plan."""
         return bool(errors(self.diagnostics))
 
     @property
@@ -48,7 +48,7 @@ class Plan:
 
     @property
     def artifacts(self) -> frozenset[str]:
-        """Names of the artifacts that must be on this machine before `converge` is called."""
+        """The names of the artifacts that must be on this machine before `converge` is called."""
         return frozenset(step.artifact.name for step in self.all_steps if isinstance(step, StageFile))
 
     def has(self, name: str, *kinds: type[ConvergeStep]) -> bool:

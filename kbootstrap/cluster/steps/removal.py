@@ -22,7 +22,7 @@ class Cordon(RemovalStep):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drain(RemovalStep):
-    """Move the pods of a node elsewhere; budgets are respected."""
+    """Evict the pods of a node; disruption budgets are respected."""
 
     title = "drain the node"
     clearing = True
@@ -33,7 +33,7 @@ class Drain(RemovalStep):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitJoined(RemovalStep):
-    """Wait until a server that has begun to join etcd has its Node: it is removed from etcd by that alone."""
+    """Wait until a joining server has its Node: deleting the Node is what removes it from etcd."""
 
     title = "wait until it has joined"
 
@@ -71,7 +71,7 @@ class StopService(RemovalStep):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiveBack(RemovalStep):
-    """Remove Kubernetes from a machine that stays, once its node has left, and its entry in the record."""
+    """Uninstall Kubernetes from a machine that is kept, after its node has left, and delete its record."""
 
     title = "remove Kubernetes from the machine"
 
@@ -82,7 +82,7 @@ class GiveBack(RemovalStep):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaveMachine(RemovalStep):
-    """Leave a machine that does not answer as it is; the record keeps it, should its node come back."""
+    """Do not change a machine that does not answer; its record is kept in case its node returns."""
 
     machine: Recorded
     title = "leave the machine as it is"

@@ -10,7 +10,7 @@ from kbootstrap.cluster.steps.run import ConvergeRun
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenStep(ConvergeStep):
-    """A step of a token rotation: nodes get the staged tokens, not those in use."""
+    """A step of a token rotation: nodes get the staged tokens, not the current ones."""
 
     rolling = True
 
@@ -54,7 +54,7 @@ class ForgetTokens(TokenStep):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewCertificates(ConvergeStep):
-    """Stop the unit and move its certificates away, so that it makes new ones when it starts."""
+    """Stop the unit and move its certificates away, so that it creates new ones when it starts."""
 
     unit: str
     title = "renew its certificates"

@@ -1,4 +1,4 @@
-"""The actions that steps may use, each on the step's own node. `cluster/converge` implements them."""
+"""The actions that steps use, on the step's own node. `cluster/converge` implements them."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ the agent token as servers are configured with it, the full agent token; or a fi
 
 
 class StepRun(Protocol):
-    """What every run can do on a node."""
+    """The actions of every run."""
 
     async def uninstall(self) -> None:
         """Remove Kubernetes and its data from the machine."""
 
     async def forget_node(self, *, member: bool) -> None:
-        """Delete the Node object. `member`: record on the machine before that its etcd data becomes void."""
+        """Delete the Node object. `member`: before, record on the machine that its etcd data is invalid."""
 
     async def uncordon(self) -> None:
         """Allow pods on the node again."""
 
 
 class ConvergeRun(StepRun, Protocol):
-    """What a run can do that brings nodes to what the spec wants."""
+    """The actions of a run that makes nodes match the spec."""
 
     @property
     def unit(self) -> str:
@@ -39,7 +39,7 @@ class ConvergeRun(StepRun, Protocol):
         """Record on the machine what the steps of this node will change, before anything is changed."""
 
     async def format_volume(self, volume: WantedVolume, link: str) -> None:
-        """Make a filesystem on an empty disk."""
+        """Create a filesystem on an empty disk."""
 
     async def mount_volume(self, volume: WantedVolume, link: str, file: NodeFile) -> None:
         """Mount a volume by its unit file."""
@@ -48,7 +48,7 @@ class ConvergeRun(StepRun, Protocol):
         """Grow a filesystem while it is mounted."""
 
     async def stage_artifact(self, artifact: Artifact, version: str, *, aside: bool) -> None:
-        """Send an artifact to its path; `aside`: into the folder where it waits for `swap_artifact`."""
+        """Send an artifact to its path; `aside`: into the folder from which `swap_artifacts` moves it."""
 
     async def preload_images(self, artifact: Artifact) -> None:
         """Import an image archive into the running container runtime."""
@@ -72,7 +72,7 @@ class ConvergeRun(StepRun, Protocol):
         """Have `activate_deferred` activate the tokens on this server."""
 
     async def activate_deferred(self) -> None:
-        """Activate the tokens, where that had to wait until the server serves."""
+        """Activate the tokens, if `activate_tokens_later` was called."""
 
     async def retire_tokens(self) -> None:
         """Keep the old tokens for the snapshots of their time, and remove the staged ones."""
@@ -81,7 +81,7 @@ class ConvergeRun(StepRun, Protocol):
         """Stop a failing unit and make its password file older than the cluster's data."""
 
     async def remove_certificates(self, unit: str) -> None:
-        """Stop the unit and move its certificates away; it makes new ones when it starts."""
+        """Stop the unit and move its certificates away; it creates new ones when it starts."""
 
     async def save_snapshot(self, name: str) -> None:
         """Save a snapshot of etcd on this server."""
@@ -93,7 +93,7 @@ class ConvergeRun(StepRun, Protocol):
         """Enable a unit and begin to start it."""
 
     async def restart(self, unit: str) -> None:
-        """Restart a unit; remember what ran on the node where a later step waits for that."""
+        """Restart a unit; first record the workloads of the node if a later step waits for them."""
 
     async def enable(self, unit: str) -> None:
         """Enable a unit that runs."""
@@ -105,7 +105,7 @@ class ConvergeRun(StepRun, Protocol):
         """Wait until the node is Ready since this run started its service, or else since `since` (epoch)."""
 
     async def wait_workloads(self) -> None:
-        """Wait until what ran on the node before its service was restarted is ready again."""
+        """Wait until the workloads that ran on the node before its restart are ready again."""
 
     async def wait_known(self, controller: str) -> None:
         """Wait until the cloud controller has initialized the node."""
@@ -121,7 +121,7 @@ class ConvergeRun(StepRun, Protocol):
 
 
 class RemovalRun(StepRun, Protocol):
-    """What a run can do that takes nodes out of a cluster."""
+    """The actions of a run that removes nodes from a cluster."""
 
     async def cordon(self) -> None:
         """Keep new pods away from the node."""
@@ -130,7 +130,7 @@ class RemovalRun(StepRun, Protocol):
         """Evict the pods of the node and wait until they are gone."""
 
     async def wait_joined(self) -> None:
-        """Wait until there is a Node object."""
+        """Wait until the Node object exists."""
 
     async def hold_service(self, unit: str) -> None:
         """Prevent systemd from restarting the unit."""

@@ -1,4 +1,4 @@
-"""Steps about the service: start it, restart it, wait until a server serves."""
+"""Steps for the service: start, restart, wait until a server serves."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SaveSnapshot(ConvergeStep):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceStep(ConvergeStep):
-    """A step about the unit of a node's service."""
+    """A step for the unit of a node's service."""
 
     unit: str
     stage = Stage.CHANGE

@@ -1,4 +1,4 @@
-"""Steps about extra volumes."""
+"""Steps for extra volumes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kbootstrap.distros.model import NodeFile
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeStep(ConvergeStep):
-    """A step about an extra volume; `link` is the disk in the machine, empty while it is not visible."""
+    """A step for an extra volume; `link` is its disk on the machine, empty while it is not visible."""
 
     volume: WantedVolume
     link: str
@@ -25,7 +25,7 @@ class VolumeStep(ConvergeStep):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormatVolume(VolumeStep):
-    """Make a filesystem on a volume that is empty."""
+    """Create a filesystem on an empty volume."""
 
     @property
     def title(self) -> str:

@@ -11,7 +11,7 @@ from kbootstrap.engine.snapshots import FoundSnapshots, find
 
 
 async def list_snapshots(context: Context) -> FoundSnapshots:
-    """Return the snapshots; changes nothing."""
+    """Return the snapshots. Read-only."""
     async with AsyncExitStack() as stack:
         nodes = await observe_nodes(context, await made_outputs(context), stack, tolerant=True)
         return await find(context, nodes)

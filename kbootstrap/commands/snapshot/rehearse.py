@@ -1,4 +1,4 @@
-"""The table of contents of a restore rehearsal: a snapshot is brought up in a cluster that is thrown away.
+"""`kbootstrap snapshot restore --into`: rehearses a restore in a temporary, isolated cluster.
 
 The cluster of the snapshot is only read, and not even that when the snapshot is in a bucket or a file: no
 lock, no lease, no kubeconfig of the operator's is touched. The temporary cluster is an ordinary one of a
@@ -57,7 +57,7 @@ _PLACES = 12
 async def rehearse(
     context: Context, wanted: str, provider: str, *, keep: bool, beginning: Callable[[], None]
 ) -> Rehearsed:
-    """Bring a snapshot up in a temporary cluster, look at it, and remove it again unless it is to `keep`.
+    """Restore a snapshot in a temporary cluster, read its contents, and remove the cluster unless `keep`.
 
     `wanted` is as for a restore. What fails, or is interrupted, removes what it made. Raises
     `PrerequisiteMissing`: while one that was kept is there (KB0894), for a snapshot without tokens (KB0890).
@@ -169,7 +169,7 @@ def _written(network: Network) -> dict[str, str]:
 async def _bring_up(
     twin: Context, tofu: Infrastructure, planned: PlanSummary, bundle: SnapshotBundle
 ) -> Contents:
-    """Make the machine, put the snapshot on it behind fences, start the API server, and look."""
+    """Create the machine, isolate it, restore the snapshot, start the API server, and read the contents."""
     emit, cluster = twin.runtime.emit, twin.cluster.name
     async with AsyncExitStack() as stack:
         with phase(emit, "infrastructure", cluster):
@@ -182,7 +182,7 @@ async def _bring_up(
 
 
 async def _install(twin: Context, nodes: Nodes) -> None:
-    """Put the program and its configuration on the machine: what `apply` would, but for images and tokens."""
+    """Install program and configuration on the machine like `apply`, without images and tokens."""
     (name,) = nodes.hosts
     actions = NodeActions(nodes.hosts[name], nodes.wanted, twin.runtime.redactor)
     reporter = StepReporter(twin.cluster.name, twin.runtime.emit)
@@ -202,7 +202,7 @@ async def _install(twin: Context, nodes: Nodes) -> None:
 
 
 async def _restore(twin: Context, nodes: Nodes, bundle: SnapshotBundle) -> Contents:
-    """Restore the snapshot, wait until the API answers here, and return what is in it."""
+    """Restore the snapshot, wait until the API answers, and return the contents."""
     (name,) = nodes.hosts
     host, distro, run = nodes.hosts[name], twin.distribution, twin.runtime
     actions, unit = NodeActions(host, nodes.wanted, run.redactor), distro.unit("server")
@@ -231,7 +231,7 @@ async def _restore(twin: Context, nodes: Nodes, bundle: SnapshotBundle) -> Conte
 
 
 def _verify_free(place: Path) -> None:
-    """Raise where a rehearsal is kept that was not destroyed since."""
+    """Raise if an earlier rehearsal was kept and still exists."""
     if place.with_name("kept").exists() and any(place.parent.glob(".kbootstrap/*.run")):
         raise PrerequisiteMissing(
             "a rehearsal of this cluster is kept, and only one can exist at a time",
@@ -241,7 +241,7 @@ def _verify_free(place: Path) -> None:
 
 
 async def _remove(context: Context, place: Path) -> None:
-    """Remove the temporary cluster and its folder; what was never made is no matter."""
+    """Remove the temporary cluster and its folder, as far as they exist."""
     with contextlib.suppress(WrongUsage):  # there is no spec yet
         spec = read_spec(place)
         (twin,) = contexts(spec, spec.clusters, context.runtime, changing=False)
@@ -254,4 +254,4 @@ async def _remove(context: Context, place: Path) -> None:
 
 
 def _nothing() -> None:
-    """Nothing to report: the temporary cluster is removed."""
+    """Do nothing: the removal of the temporary cluster needs no report."""

@@ -1,4 +1,4 @@
-"""`kbootstrap snapshot restore`: brings a cluster back to a snapshot."""
+"""`kbootstrap snapshot restore`: restores a cluster from a snapshot."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from kbootstrap.engine.snapshots import SnapshotSource, find, keep_tokens, repor
 
 
 async def restore_snapshot(context: Context, operator: Operator, wanted: str, *, yes: bool) -> None:
-    """Ask, and restore a snapshot: a name, `s3` for the newest in the bucket, or a file of this machine.
+    """Ask, and restore a snapshot: a name, `s3` for the newest in the bucket, or a file on this machine.
 
     The machines must exist. The next run resumes an interrupted restore.
     """
@@ -52,7 +52,7 @@ async def restore_snapshot(context: Context, operator: Operator, wanted: str, *,
 async def bring_back(
     context: Context, stack: AsyncExitStack, wanted: str, *, beginning: Callable[[], None]
 ) -> str:
-    """Restore a snapshot: a name, `s3` for the newest in the bucket, or a file here. May be run again.
+    """Restore a snapshot: a name, `s3` for the newest in the bucket, or a file. Idempotent.
 
     The machines must exist. `beginning` is called before the first change. Returns what was restored.
     """
@@ -113,7 +113,7 @@ async def _replace(
 
 
 async def _take_out_others(context: Context, nodes: Nodes, leader: str, label: str, *, new: bool) -> None:
-    """Take the other servers, which are stopped, out of the etcd that they were in."""
+    """Delete the etcd membership of the other servers, which are stopped."""
     for node in nodes.wanted.servers:
         if node.name != leader:
             host = nodes.hosts[node.name]
@@ -124,7 +124,7 @@ async def _take_out_others(context: Context, nodes: Nodes, leader: str, label: s
 
 
 async def _lead(context: Context, nodes: Nodes, leader: str, label: str, *, new: bool) -> None:
-    """Start the leader, and remove what it remembers of nodes that are no more."""
+    """Start the leader, and delete its Node objects of nodes that no longer exist."""
     actions = NodeActions(nodes.hosts[leader], nodes.wanted, context.runtime.redactor)
     unit = context.distribution.unit("server")
     with reporting(context, leader, "start the server that has the snapshot") as waiting:
@@ -145,7 +145,7 @@ async def _lead(context: Context, nodes: Nodes, leader: str, label: str, *, new:
 
 
 async def _rejoin(context: Context, stack: AsyncExitStack, leader: str, servers: Sequence[str]) -> None:
-    """Let every node join as `apply` does, then take the marks away; the leader's goes last."""
+    """Let every node join as `apply` does, then remove the marks, the leader's last."""
     nodes = await observe_nodes(context, await made_outputs(context), stack)
     facts = {name: replace(found, restoring="") for name, found in nodes.facts.items()}
     nodes = replace(nodes, facts=facts, plan=decide(nodes.wanted, facts, nodes.api))
@@ -160,7 +160,7 @@ async def _rejoin(context: Context, stack: AsyncExitStack, leader: str, servers:
 
 
 async def _source(context: Context, nodes: Nodes, wanted: str, marks: Mapping[str, Mark]) -> SnapshotSource:
-    """Find what is wanted; where a restore was begun and cannot be undone, it must be the same."""
+    """Find the snapshot; if a restore is already past the point of no return, it must be the same one."""
     begun = {mark.label for mark in marks.values()}
     fixed = any(mark.stage in CARRIES for mark in marks.values())
     path = Path(wanted)

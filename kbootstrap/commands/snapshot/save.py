@@ -1,4 +1,4 @@
-"""`kbootstrap snapshot save`: makes a snapshot and keeps its tokens beside it."""
+"""`kbootstrap snapshot save`: creates a snapshot and stores its tokens beside it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kbootstrap.engine.snapshots import keep_tokens, reporting, running_server, 
 
 
 async def save(context: Context, name: str, to: Path | None) -> Snapshot:
-    """Make a snapshot now, keep the token beside it, and with `to` bring both to a folder of this machine."""
+    """Create a snapshot, store the token beside it, and with `to` copy both to a folder on this machine."""
     async with AsyncExitStack() as stack:
         stack.enter_context(locked(context))
         nodes = await see_servers(context, stack)
