@@ -137,8 +137,8 @@ def measure(clusters: int, pools: int, clock: Callable[[], float] = time.monoton
             "big", tuple(entry(found(spec, c.name, pools), redactor.clean) for c in spec.clusters)
         ),
     )
-    with open(os.devnull, "w", encoding="utf-8") as nobody:  # noqa: PTH123
-        timed("terminal", lambda: show_plan(document, nobody, {}))
+    with open(os.devnull, "w", encoding="utf-8") as sink:  # noqa: PTH123
+        timed("terminal", lambda: show_plan(document, sink, {}))
     timed("json", lambda: plan_json(document))
     timed("markdown", lambda: markdown(document, links))
     timed("github", lambda: plan_annotations(document, links))

@@ -142,8 +142,8 @@ def test_exit_codes() -> None:
     real = {0, CHANGES_PENDING, *(kind.exit_code for kind in below(KbootstrapError))}
     for page in ("exit-codes.md", "troubleshooting.md"):
         text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-        told = {int(number) for number in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)}
-        assert told | {0} == real, page
+        documented = {int(number) for number in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)}
+        assert documented | {0} == real, page
 
 
 def test_getting_started_lists_every_command() -> None:

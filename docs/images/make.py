@@ -113,7 +113,7 @@ def apply_screen(log: Path) -> str:
 
 
 def _shows_most(event: Event) -> bool:
-    """Tell the moment when an agent gets the program while the first server starts."""
+    """Return whether this is the moment when an agent gets the program while the first server starts."""
     agent = event.type is Type.PROGRESS and "-default-" in (event.node or "")
     program = "images" not in (event.step or "")
     return agent and program and (event.done or 0) > 0.6 * (event.total or 1)

@@ -52,10 +52,10 @@ async def adopt(spec: Path, clusters: Iterable[str], run: Runtime, operator: Ope
 
 def _words(done: Adopted) -> str:
     if done.stateless:
-        return "its machines exist already, and there is no state to lose."
+        return "its machines exist already, so it has no state."
     if not done.taken:
         return "the state contains all of its resources already."
-    return f"the state knows {', '.join(done.taken)} again."
+    return f"imported into the state: {', '.join(done.taken)}."
 
 
 async def adopt_cluster(context: Context, *, beginning: Callable[[], None]) -> Adopted:
@@ -91,7 +91,7 @@ async def adopt_cluster(context: Context, *, beginning: Callable[[], None]) -> A
         left = {place: mark for place, mark in ids(await tofu.state_text()).items() if place in wanted}
         if left != wanted:
             raise TofuFailed(
-                f"the state of cluster {cluster} does not have what was written into it",
+                f"the state of cluster {cluster} differs from what was written",
                 hint="run `kbootstrap adopt` again",
                 code="KB0898",
             )
@@ -124,9 +124,9 @@ def _verify(context: Context, found: Adoptable) -> None:
         problems.append(f"the spec does not name {', '.join(found.unexpected)}, which belong to the cluster")
     if problems:
         raise PrerequisiteMissing(
-            f"cluster {context.cluster.name} is not what the spec says: {'; '.join(problems)}",
-            hint="write the spec, and its lock file, as they were when the cluster was changed last; change "
-            "them once the cluster is known again",
+            f"cluster {context.cluster.name} differs from the spec: {'; '.join(problems)}",
+            hint="restore the spec and its lock file as they were when the cluster was last changed; "
+            "change them after the import",
             code="KB0897",
         )
 
@@ -144,9 +144,9 @@ async def _take_as_made(context: Context, tofu: Infrastructure, found: Adoptable
     ]
     if wrong:
         raise PrerequisiteMissing(
-            f"the state of cluster {context.cluster.name} knows {', '.join(wrong)} otherwise, and taking the "
-            "rest in would change that",
-            hint="write the spec as it was when the cluster was changed last, or give the state up: move "
+            f"the state of cluster {context.cluster.name} knows {', '.join(wrong)} differently, and "
+            "importing the rest would change that",
+            hint="restore the spec as it was when the cluster was last changed, or discard the state: move "
             f"{tofu.root}/terraform.tfstate away and run the same command again",
             code="KB0899",
         )

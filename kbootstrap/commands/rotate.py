@@ -110,7 +110,7 @@ def _settled(plan: ClusterPlan, what: str) -> Nodes:
     going_on = what == "tokens" and nodes is not None and rotation.pending(nodes.facts)
     if nodes is None or not plan.infrastructure.empty or not (plan.empty or going_on):
         raise PrerequisiteMissing(
-            f"cluster {name} is not as in the spec, and {what} are rotated only where nothing else changes",
+            f"cluster {name} does not match the spec, and {what} are rotated only if nothing else changes",
             hint=f"kbootstrap apply {plan.context.spec.path}, and then the same command again",
             detail=_left(plan),
             code="KB0888",

@@ -48,7 +48,7 @@ def verify_owner(context: Context, outputs: Mapping[str, Any]) -> None:
     raise PrerequisiteMissing(
         f"the state of cluster {context.cluster.name} belongs to {whose}",
         hint="look at `state:` in the spec: two clusters must not share one. If something was renamed, "
-        "write the old name again",
+        "restore the old name",
         code="KB0534",
     )
 
@@ -81,7 +81,7 @@ def state_lost(context: Context, names: Collection[str], others: Collection[str]
     """
     return PrerequisiteMissing(
         f"the state of cluster {context.cluster.name} in {context.space.root} does not know "
-        f"{', '.join(names)}: the machines exist and carry a cluster's data",
+        f"{', '.join(names)}: the machines exist and have a cluster's data",
         hint=lost_hint(context.spec.path, sorted(names), others, context.provider.traits.delete_machine),
         code="KB0612",
     )
@@ -100,6 +100,6 @@ def lost_hint(spec: Path, names: Sequence[str], others: Collection[str], delete:
             f"same command again{by}. Otherwise `kbootstrap adopt {spec}` imports it into the state"
         )
     return (
-        f"kbootstrap adopt {spec} takes them into a new state as they are; or put the state back from a "
-        f"backup (terraform.tfstate); or give the cluster and its data up: kbootstrap destroy {spec}"
+        f"kbootstrap adopt {spec} imports them into a new state; or restore the state from a backup "
+        f"(terraform.tfstate); or remove the cluster with its data: kbootstrap destroy {spec}"
     )

@@ -88,7 +88,7 @@ async def _corrected(
             return summary
         for address in came_up:
             await tofu.untaint(address)
-            _report(context, f"{address} came up after all: it is kept")
+            _report(context, f"{address} works after all: it is kept")
         for address in stopped:
             _report(context, f"{address} would be stopped by this change: it is replaced instead")
         recreate = {*recreate, *stopped}

@@ -66,7 +66,7 @@ def moved(what: Sequence[str]) -> PlanMoved:
     return PlanMoved(
         "the saved plan no longer matches",
         detail="\n".join(what),
-        hint="make the plan again, and review it",
+        hint="create the plan again, and review it",
         code="KB0421",
     )
 

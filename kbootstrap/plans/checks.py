@@ -156,8 +156,8 @@ def lost_buckets(cluster: str, infrastructure: PlanSummary, source: SourceMap) -
         Diagnostic(
             "KB0406",
             f"The spec no longer has the bucket {key(change.address)}, and the plan would delete it.",
-            f"Write it again, or give it up: `tofu state rm '{change.address}'` in the cluster's root leaves "
-            "it in the cloud, where it can be deleted by hand.",
+            f"Add it to the spec again; or run `tofu state rm '{change.address}'` in the cluster's root: the "
+            "bucket then stays in the cloud, and can be deleted by hand.",
             source.key(("clusters", cluster)),
         )
         for change in infrastructure.of("delete", "replace")
@@ -227,8 +227,8 @@ def _unseen(cluster: str, change: ResourceChange, source: SourceMap) -> Diagnost
     path: SpecPath = change.spec or ("clusters", cluster)
     return Diagnostic(
         "KB0404",
-        f"The plan would {verb} the machine of {change.node}{because}. A node leaves its cluster before, and "
-        "the cluster cannot be observed now.",
+        f"The plan would {verb} the machine of {change.node}{because}. A node must leave its cluster "
+        "first, and the cluster cannot be observed now.",
         "Restore the previous spec and apply it: that repairs the other machines. Then change the spec.",
         source.key(path),
     )
@@ -238,9 +238,9 @@ def _undermining(cluster: str, change: ResourceChange, source: SourceMap) -> Dia
     because = f" because of {', '.join(change.because)}" if change.because else ""
     return Diagnostic(
         "KB0407",
-        f"The plan would {change.kind} {change.address}{because}. Nodes that carry the cluster are "
-        "connected by it, or known by its address.",
-        "Put the spec back as it was, or make the cluster again: kbootstrap destroy, then kbootstrap apply.",
+        f"The plan would {change.kind} {change.address}{because}. Nodes of the cluster use it: it "
+        "connects them, or has their address.",
+        "Restore the spec, or recreate the cluster: kbootstrap destroy, then kbootstrap apply.",
         source.key(change.spec or ("clusters", cluster)),
     )
 
@@ -252,7 +252,8 @@ def _losing(cluster: str, change: ResourceChange, source: SourceMap) -> Diagnost
     return Diagnostic(
         "KB0418",
         f"The plan would {verb} the volume {name} of {change.node}{because}, and its data would be lost.",
-        "Write the volume as it was. To give one up, unmount it on the node, then leave it to the cloud: "
+        "Restore the volume in the spec. To discard one, unmount it on the node, then remove it from the "
+        "state: "
         f"`tofu state rm '{change.address}'` in the cluster's root.",
         source.key(change.spec or ("clusters", cluster)),
     )

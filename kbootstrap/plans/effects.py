@@ -58,5 +58,5 @@ def of_gone(node: str, reason: str, *, servers_left: int, roles: Mapping[str, Ro
     return (reason, f"{servers_left} of {servers} servers are left, and etcd needs {needed}")
 
 
-GROUND = "nodes are connected by it, or known by its address"
+GROUND = "it connects nodes, or has their address"
 """Effect of taking away a network, an address, or the load balancer of the API."""

@@ -25,7 +25,8 @@ def verify(binary: Binary) -> None:
     if binary.product == "OpenTofu" and binary.version >= OLDEST:
         return
     raise PrerequisiteMissing(
-        f"the spec wants an encrypted state, and {binary} at {binary.path} cannot encrypt: OpenTofu 1.7 or "
+        f"the spec requires an encrypted state, and {binary} at {binary.path} cannot encrypt: OpenTofu "
+        "1.7 or "
         "newer is needed",
         hint="run `kbootstrap artifacts pull tofu`, or install OpenTofu, and name it with --tofu",
         code="KB0530",
@@ -37,7 +38,7 @@ def variables(passphrase: str, *, accept_unencrypted: bool = False) -> dict[str,
     if len(passphrase) < SHORTEST:
         raise CredentialsRefused(
             f"the passphrase of the state has {len(passphrase)} characters; {SHORTEST} or more are needed",
-            hint="a good one: `openssl rand -base64 24`. A passphrase that is lost cannot be recovered",
+            hint="generate one: `openssl rand -base64 24`. A lost passphrase cannot be recovered",
             code="KB0531",
         )
     content: dict[str, object] = {"key_provider": {"pbkdf2": {KEY: {"passphrase": passphrase}}}}

@@ -16,21 +16,21 @@ FIRST = (
     hint(
         r"unencrypted payload without unencrypted method|unencrypted state",
         "KB0532",
-        f"The state is from before encryption. Let one run read it: `{ACCEPT}=accept kbootstrap apply …`; "
-        "what it writes is encrypted.",
+        f"The state is not encrypted yet. Let one run read it: `{ACCEPT}=accept kbootstrap apply …`; "
+        "that run writes it encrypted.",
     ),
     hint(
         r"decryption failed|message authentication failed",
         "KB0535",
-        "The state was encrypted with another passphrase: look at what `state.encryption` names.",
+        "The state was encrypted with another passphrase: check the value that `state.encryption` refers to.",
         CredentialsRefused,
     ),
     hint(
         r"backend configuration changed|backend type changed|state migration action|-migrate-state"
         r"|do you want to (?:copy|migrate)",
         "KB0533",
-        "The state's place in the spec changed. In the cluster's root, `tofu init -migrate-state` takes the "
-        "state along, `tofu init -reconfigure` uses the one that is there.",
+        "The state's location in the spec changed. In the cluster's root, `tofu init -migrate-state` "
+        "moves the state, `tofu init -reconfigure` uses the state in the new location.",
     ),
     hint(
         r"(?:load|read|sav|persist|decrypt)(?:ing)? (?:the )?state|state data|unsupported state file"
@@ -64,12 +64,12 @@ FIRST = (
     hint(
         r"saved plan is stale|saved plan does not match",
         "KB0514",
-        "The state changed after the plan was made. Make a new plan.",
+        "The state changed after the plan was created. Create a new plan.",
     ),
     hint(
         r"no space left on device",
         "KB0518",
-        "Make room on this machine's disk, then run the same command again.",
+        "Free space on this machine's disk, then run the same command again.",
         PrerequisiteMissing,
     ),
 )

@@ -72,12 +72,12 @@ def _changes(changes: Sequence[Change], kinds: Sequence[str], level: str, links:
                 file, line = (change.place.file, change.place.line) if change.place else (None, None)
                 groups.setdefault((file, line, kind), []).append(change)
     return [
-        _command(level, file, line, f"{len(same)} {_WORDS[kind]}", _told(same), links)
+        _command(level, file, line, f"{len(same)} {_WORDS[kind]}", _summary(same), links)
         for (file, line, kind), same in groups.items()
     ]
 
 
-def _told(changes: Sequence[Change]) -> str:
+def _summary(changes: Sequence[Change]) -> str:
     lines = [
         "; ".join(filter(None, (f"{change.address} {change.why}".strip(), *change.effects)))
         for change in changes[:_NAMED]

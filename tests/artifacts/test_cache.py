@@ -51,17 +51,17 @@ def test_manifest_that_says_nothing(tmp_path: Path, manifest: str) -> None:
 
 
 async def test_lock_waits_without_blocking(tmp_path: Path) -> None:
-    told: list[str] = []
+    waited: list[str] = []
     order: list[str] = []
 
     async def second() -> None:
-        async with cache.held(tmp_path / "lock", told.append):
+        async with cache.held(tmp_path / "lock", waited.append):
             order.append("second")
 
-    async with cache.held(tmp_path / "lock", told.append):
+    async with cache.held(tmp_path / "lock", waited.append):
         task = asyncio.create_task(second())
         await asyncio.sleep(0.3)
         order.append("first")
     await task
     assert order == ["first", "second"]
-    assert len(told) == 1
+    assert len(waited) == 1

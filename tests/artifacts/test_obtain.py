@@ -213,7 +213,7 @@ async def test_cancelled_download_ends_at_once_and_keeps_nothing(
     assert left_behind(tmp_path) == []
 
 
-async def test_full_disk_is_told_and_keeps_nothing(tmp_path: Path, release: ReleaseServer) -> None:
+async def test_a_full_disk_is_reported_and_nothing_is_kept(tmp_path: Path, release: ReleaseServer) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
     try:
@@ -243,7 +243,7 @@ async def test_cache_that_cannot_be_written(tmp_path: Path, release: ReleaseServ
         ("kubeadm", "v1.32.0", "amd64"),
     ],
 )
-async def test_what_nobody_publishes(tmp_path: Path, distribution: str, version: str, arch: str) -> None:
+async def test_an_unpublished_version(tmp_path: Path, distribution: str, version: str, arch: str) -> None:
     with pytest.raises(WrongUsage) as caught:
         await obtain(distribution, version, arch, runner=FakeRunner(), folder=tmp_path)
     assert caught.value.code == "KB0901"

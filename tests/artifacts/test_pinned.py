@@ -85,7 +85,7 @@ async def test_what_was_built_here_is_no_published_checksum(tmp_path: Path, serv
     assert len(refusals) == 2
 
 
-async def test_nobody_answers_and_there_is_no_recipe(tmp_path: Path, server: ReleaseServer) -> None:
+async def test_no_source_answers_and_there_is_no_recipe(tmp_path: Path, server: ReleaseServer) -> None:
     found, refusals = await asked(server, tmp_path)
     assert found == ArtifactPin()
     assert all("does not have it" in text for text in refusals)
@@ -127,7 +127,7 @@ async def test_a_build_is_not_compared_with_published_checksums(
 
 
 @pytest.mark.parametrize("same", [False, True])
-async def test_a_build_by_another_recipe_is_told(
+async def test_a_build_by_another_recipe_is_reported(
     tmp_path: Path, server: ReleaseServer, ear: Ear, same: bool
 ) -> None:
     pinned = source.fingerprint("k3s", BUILDABLE) if same else "0" * 64

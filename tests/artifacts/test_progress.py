@@ -22,12 +22,12 @@ def test_time_left_comes_from_the_speed_so_far(ear: Ear) -> None:
     assert (ear.events[-1].status, ear.events[-1].seconds) == (Status.DONE, 30.0)
 
 
-def test_progress_is_rare_but_its_end_is_always_told(ear: Ear) -> None:
+def test_progress_is_rare_but_its_end_is_always_reported(ear: Ear) -> None:
     narrator = Narrator(ear, "it", clock=lambda: 100.0)
     for done in range(1, 101):
         narrator.progress(done, 100, "bytes")
-    told = [event.done for event in ear.events if event.type is Type.PROGRESS]
-    assert told == [1, 100]
+    amounts = [event.done for event in ear.events if event.type is Type.PROGRESS]
+    assert amounts == [1, 100]
 
 
 def test_a_note_stands_where_the_time_left_would(ear: Ear) -> None:

@@ -129,7 +129,7 @@ def test_checks_speak_to_a_workflow(tmp_path: Path) -> None:
     )
 
 
-def test_a_saved_plan_is_told_from_a_spec(tmp_path: Path) -> None:
+def test_a_saved_plan_is_distinguished_from_a_spec(tmp_path: Path) -> None:
     (tmp_path / "dev.yaml").write_bytes(b"PK\x03\x04 and nothing more")
     done = run("apply", "dev.yaml", cwd=tmp_path)
     assert (done.returncode, "KB0420" in done.stderr) == (64, True), done.stderr
@@ -211,7 +211,7 @@ def test_lock_pins_what_is_published(tmp_path: Path) -> None:
     assert "v1.32.0" not in (tmp_path / "dev.lock.yaml").read_text()
 
 
-def test_a_version_that_nobody_has_does_not_stop_the_lock(tmp_path: Path) -> None:
+def test_a_version_without_a_source_does_not_stop_the_lock(tmp_path: Path) -> None:
     (tmp_path / "dev.yaml").write_text((SPECS / "local.yaml").read_text().replace("v1.32.0", "v1.30.9"))
     done = run("lock", "dev.yaml", cwd=tmp_path, env={"KBOOTSTRAP_RELEASES_URL": "file:///nowhere"})
     assert (done.returncode, "nothing is pinned" in done.stderr) == (0, True), done.stderr

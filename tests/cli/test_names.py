@@ -67,7 +67,7 @@ def test_pools_beside_nodes(folder: Path) -> None:
         "shop-control-plane-1",
         "shop-web-2",
     ]
-    assert complete(folder, "ssh", "tools/") != ["tools/web"], "nobody logs in to a pool"
+    assert complete(folder, "ssh", "tools/") != ["tools/web"], "a pool has no login"
 
 
 def test_keys_and_codes(folder: Path) -> None:

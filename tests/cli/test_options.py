@@ -9,7 +9,7 @@ from tests.specs import SPECS
 from .test_commands import run
 
 
-def test_what_named_the_program_is_told_as_it_was(tmp_path: Path) -> None:
+def test_the_name_of_the_program_is_reported_unchanged(tmp_path: Path) -> None:
     (tmp_path / "local.yaml").write_text((SPECS / "local.yaml").read_text())
     option = run("plan", "--tofu", "/no/tofu", "local.yaml", cwd=tmp_path)
     variable = run("plan", "local.yaml", cwd=tmp_path, env={"KBOOTSTRAP_TOFU": "/no/tofu"})

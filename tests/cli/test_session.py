@@ -100,7 +100,7 @@ def test_the_terminal_went_away_at_the_question() -> None:
         assert process.wait(timeout=20) == 130
 
 
-def test_nobody_is_asked_in_ci() -> None:
+def test_there_is_no_prompt_in_ci() -> None:
     with terminal(ASK.format(wanted=None), CI="true") as (process, end):
         said = until(end, "nothing was changed")
         assert process.wait(timeout=20) == 1

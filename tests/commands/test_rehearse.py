@@ -96,7 +96,7 @@ async def test_what_fails_or_is_interrupted_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
 ) -> None:
     done: list[str] = []
-    told: list[Event] = []
+    reported: list[Event] = []
 
     async def fetch(*_: object) -> object:
         done.append("fetch")
@@ -118,12 +118,12 @@ async def test_what_fails_or_is_interrupted_is_removed(
     here = SimpleNamespace(
         space=SimpleNamespace(base=tmp_path),
         cluster=SimpleNamespace(name="prod"),
-        runtime=SimpleNamespace(emit=told.append),
+        runtime=SimpleNamespace(emit=reported.append),
     )
     with pytest.raises(type(failure)):
         await rehearsal.rehearse(here, "s3", "local", keep=True, beginning=lambda: None)  # type: ignore[arg-type]
     assert done == ["fetch", "remove", "make", "remove"]
-    assert "the engine is gone" in (told[-1].detail or ""), "and the failure is told, not this"
+    assert "the engine is gone" in (reported[-1].detail or ""), "and the failure is reported, not this"
 
 
 async def test_one_that_is_kept_stays(tmp_path: Path) -> None:

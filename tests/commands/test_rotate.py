@@ -83,7 +83,7 @@ def test_nothing_else_may_be_left_to_do() -> None:
         assert caught.value.code == "KB0888"
         assert "create" in str(caught.value.detail)
         away = planned({**SETTLED, A1: TokenMarks(own="older")})
-        with pytest.raises(PrerequisiteMissing, match="not as in the spec"):
+        with pytest.raises(PrerequisiteMissing, match="does not match the spec"):
             make(away)
 
 

@@ -61,7 +61,7 @@ def context(snapshots: Snapshots | None, folder: Path) -> Any:  # noqa: ANN401 -
     )
 
 
-async def test_without_a_bucket_nobody_is_asked(tmp_path: Path) -> None:
+async def test_without_a_bucket_there_is_no_request(tmp_path: Path) -> None:
     assert await _copies(context(None, tmp_path)) == ((), "")
     assert await _copies(context(Snapshots("@daily", 5, None), tmp_path)) == ((), "")
 
@@ -69,10 +69,10 @@ async def test_without_a_bucket_nobody_is_asked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("credentials", "problem"), [(FromEnvironment("KB_S3"), "KB_S3_ACCESS_KEY"), (None, "127.0.0.1:9")]
 )
-async def test_a_bucket_that_cannot_be_looked_at_is_told(
+async def test_a_bucket_that_cannot_be_looked_at_is_reported(
     tmp_path: Path, credentials: FromEnvironment | None, problem: str
 ) -> None:
-    """Keys that this machine does not have, or a port that nobody listens on."""
+    """Keys that this machine does not have, or a port without a listener."""
     bucket = S3("b", "127.0.0.1:9", "r", None, credentials, insecure=True)
     found, why = await _copies(context(Snapshots("@daily", 5, bucket), tmp_path))
     assert not found

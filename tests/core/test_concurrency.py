@@ -42,7 +42,7 @@ async def test_cancelling_reaches_all() -> None:
 
 
 async def test_a_cancellation_is_not_lost_beside_a_failure() -> None:
-    """`TaskGroup` forgets one that comes while it ends; whoever catches the failure would go on for ever."""
+    """`TaskGroup` loses a cancellation that comes while it ends; its caller would never stop."""
 
     async def stubborn() -> int:
         try:

@@ -44,7 +44,7 @@ def test_only_the_newest_are_kept(tmp_path: Path) -> None:
     assert (tmp_path / "kubeconfig").exists()
 
 
-def test_a_folder_that_nobody_may_write() -> None:
+def test_a_folder_that_is_not_writable() -> None:
     with pytest.raises(PrerequisiteMissing, match="event log"):
         EventLog(Path("/proc/run"))
 

@@ -83,7 +83,7 @@ def test_a_lock_names_its_holder_and_dies_with_it(tmp_path: Path) -> None:
 def test_a_lock_whose_file_was_removed_protects_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`destroy` removes the file that it holds; whoever opened it before must not believe to hold a lock."""
+    """`destroy` removes the file that it holds; a process that opened it before must not assume the lock."""
     lock = tmp_path / "lock"
     opened = os.open
 

@@ -56,7 +56,7 @@ def boundaries(log: Path) -> list[Boundary]:
 
 
 def follow(lab: Lab, process: subprocess.Popen[str], at: Boundary, seconds: float) -> bool:
-    """Wait until the run tells of a boundary; False where it ended without."""
+    """Wait until the run reports a boundary; False if it ended before."""
     log, end = lab.folder / "started.out", time.monotonic() + seconds
     while time.monotonic() < end:
         ended = process.poll() is not None
@@ -118,7 +118,7 @@ class Living:
         return f"{self.cluster}-control-plane-1"
 
     def authority(self) -> str:
-        """Return what tells one cluster from another: the hash of its authority, the same on all servers."""
+        """Return the identity of a cluster: the hash of its authority, the same on all servers."""
         path = "/var/lib/rancher/k3s/server/tls/server-ca.crt"
         names = [f"{self.cluster}-control-plane-{n}" for n in range(1, self.servers + 1)]
         found = {self.lab.on_node(name, f"sha256sum < {path}") for name in names}

@@ -41,7 +41,7 @@ class Outcome:
 
 
 def key(part: str, how: str, at: str) -> tuple[str, str, str]:
-    """Return what tells points apart; the time in the name of a snapshot does not."""
+    """Return the identity of a point, without the time in the name of a snapshot."""
     return part, how, re.sub(r"\d{9,}", "N", at)
 
 

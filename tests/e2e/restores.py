@@ -35,7 +35,7 @@ def saved(lab: Lab, server: str) -> Path:
 
 
 def restore_killed(lab: Lab, source: str, moment: str) -> None:
-    """Begin a restore and end it with `kill -9` when an event tells of this step."""
+    """Begin a restore and end it with `kill -9` when an event reports this step."""
     events = lab.folder / "killed.jsonl"
     events.unlink(missing_ok=True)
     process = lab.start("snapshot", "restore", "-y", "--events", events, source)

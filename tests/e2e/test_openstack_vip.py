@@ -144,7 +144,7 @@ def _reaches(found: Infrastructure, ordinal: int, address: str) -> bool:
     return True
 
 
-def test_nobody_answers_before_a_server_has_the_address(machines: Infrastructure) -> None:
+def test_there_is_no_answer_before_a_server_has_the_address(machines: Infrastructure) -> None:
     assert machines.outputs["endpoint"]["internal"] == {"host": VIP, "port": 6443}
     assert machines.answering() == ""
 

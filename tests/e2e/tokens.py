@@ -46,8 +46,8 @@ def rotate_killed(lab: Lab, moment: str) -> None:
 
     def done() -> bool:
         lines = events.read_text().splitlines() if events.exists() else []
-        told = (json.loads(line) for line in lines if line.endswith("}"))
-        return any(one.get("step") == moment and one.get("status") == "done" for one in told)
+        reported = (json.loads(line) for line in lines if line.endswith("}"))
+        return any(one.get("step") == moment and one.get("status") == "done" for one in reported)
 
     try:
         wait_for(f"the step '{moment}'", done, every=0.05)

@@ -53,4 +53,4 @@ def test_a_pool_means_all_its_nodes() -> None:
     )
     chosen = cast("list[Context]", [context])
     assert with_pools(["c/front", "c-db-1", "c-web-2"], chosen) == ["c-web-1", "c-web-2", "c-db-1"]
-    assert with_pools(["other/front"], chosen) == ["other/front"], "told as an unknown node"
+    assert with_pools(["other/front"], chosen) == ["other/front"], "reported as an unknown node"

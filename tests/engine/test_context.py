@@ -113,9 +113,9 @@ clusters:
     control_plane: {nodes: 1, flavor: small}
 """
     )
-    told: list[str] = []
-    loaded = read_spec(path, lambda found: told.extend(problem.code for problem in found))
-    assert told == ["KB0355"]
+    codes: list[str] = []
+    loaded = read_spec(path, lambda found: codes.extend(problem.code for problem in found))
+    assert codes == ["KB0355"]
     assert len(contexts(loaded, loaded.clusters, runtime(tmp_path))) == 1
 
 
@@ -127,6 +127,6 @@ def test_every_secret_that_the_spec_names_is_hidden(tmp_path: Path) -> None:
     run = runtime(tmp_path)
     env = {"PASS": "pass-7741", "S3_ACCESS_KEY": "access-1", "S3_SECRET_KEY": "secret-0001"}
     loaded = read_spec(path)
-    contexts(loaded, loaded.clusters, run)  # none is there, and nobody needs them
+    contexts(loaded, loaded.clusters, run)  # none exists, and none is needed
     contexts(loaded, loaded.clusters, replace(run, env=env))
     assert run.redactor.clean(" ".join(env.values())) == " ".join([MASK] * 3)

@@ -28,7 +28,7 @@ class _Provider:
         return Inventory("c", machines, end, end, ())
 
 
-def context(folder: Path, told: list[Event]) -> Any:  # noqa: ANN401
+def context(folder: Path, reported: list[Event]) -> Any:  # noqa: ANN401
     from kbootstrap import distros
 
     return SimpleNamespace(
@@ -36,14 +36,14 @@ def context(folder: Path, told: list[Event]) -> Any:  # noqa: ANN401
         cluster=SimpleNamespace(name="c"),
         provider_context=None,
         distribution=distros.find("k3s"),
-        runtime=SimpleNamespace(emit=told.append),
+        runtime=SimpleNamespace(emit=reported.append),
         space=SimpleNamespace(root=folder / "c"),
     )
 
 
 async def test_there_is_never_anything_to_do(tmp_path: Path) -> None:
     made: Infrastructure = existing_infrastructure(context(tmp_path, []), MACHINES)
-    assert made.root.is_dir()  # so that a cluster which left the spec is told
+    assert made.root.is_dir()  # so that a cluster which left the spec is reported
     assert await made.outputs() == MACHINES
     assert (await made.plan(tmp_path / "plan", replace=["x"])).empty
     assert (await made.state_ids(), await made.state_list()) == (frozenset(), ())
@@ -65,38 +65,38 @@ async def test_other_machines_are_another_state() -> None:
 
 
 async def _back(folder: Path, answers: dict[str, Answer], monkeypatch: pytest.MonkeyPatch) -> list[Event]:
-    told: list[Event] = []
+    reported: list[Event] = []
 
     def answer(call: Run) -> Answer:
         return answers[call.host]
 
     monkeypatch.setattr(module, "connector", lambda _: FakeConnector(answer))
     try:
-        await uninstall_all(context(folder, told), MACHINES)
+        await uninstall_all(context(folder, reported), MACHINES)
     finally:
-        told[:] = [event for event in told if event.status is not Status.STARTED]
-    return told
+        reported[:] = [event for event in reported if event.status is not Status.STARTED]
+    return reported
 
 
-async def test_every_machine_is_cleaned_and_foreign_ones_are_told(
+async def test_every_machine_is_cleaned_and_foreign_ones_are_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers: dict[str, Answer] = {
         "a": output("kbootstrap-uninstall removed\n"),
         "b": output("kbootstrap-uninstall foreign\n"),
     }
-    told = {event.node: event for event in await _back(tmp_path, answers, monkeypatch)}
-    assert told["a"].detail is None
-    assert "skipped" in (told["b"].detail or "")
+    reported = {event.node: event for event in await _back(tmp_path, answers, monkeypatch)}
+    assert reported["a"].detail is None
+    assert "skipped" in (reported["b"].detail or "")
 
 
 async def test_a_failure_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[Event] = []
+    reported: list[Event] = []
     answers = {"a": output(status=1, stderr="busy"), "b": output("kbootstrap-uninstall removed\n")}
     monkeypatch.setattr(module, "connector", lambda _: FakeConnector(lambda call: answers[call.host]))
     with pytest.raises(InstallFailed, match="a"):
-        await uninstall_all(context(tmp_path, told), MACHINES)
-    assert {(e.node, e.status) for e in told} >= {("a", Status.FAILED), ("b", Status.DONE)}
+        await uninstall_all(context(tmp_path, reported), MACHINES)
+    assert {(e.node, e.status) for e in reported} >= {("a", Status.FAILED), ("b", Status.DONE)}
 
 
 async def test_nothing_begins_while_a_machine_is_silent(

@@ -96,7 +96,7 @@ async def test_machines_that_chased_each_other_are_made_once_more() -> None:
         (1, change("create"), [], ["apply"]),
     ],
 )
-async def test_what_is_told(
+async def test_what_is_reported(
     failures: int, rest: PlanSummary, faults: Sequence[str], done: Sequence[str]
 ) -> None:
     tofu = _Tofu(failures, rest)

@@ -111,7 +111,7 @@ def test_who_is_asked_while_the_first_server_is_away(
         (("failed", "inactive", "failed"), None),
     ],
 )
-def test_the_api_is_waited_for_where_nobody_serves_and_somebody_starts(
+def test_the_api_is_waited_for_where_no_server_serves_and_one_starts(
     states: tuple[str, ...], who: int | None
 ) -> None:
     context, _, facts = _seen("load_balancer", states)

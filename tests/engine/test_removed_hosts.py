@@ -101,7 +101,7 @@ async def test_a_machine_is_reached_as_it_was_when_it_was_in_the_spec() -> None:
     assert ASKED["w"]["ssh"] == {"host": "metal-1", "port": 2222}
 
 
-async def test_nobody_is_visited_where_nobody_left() -> None:
+async def test_no_machine_is_contacted_where_none_left() -> None:
     assert await seen({}, None) == RemovedHosts()
     assert await seen({}, remembered()) == RemovedHosts()
 
@@ -123,7 +123,7 @@ async def test_the_data_of_a_server_that_etcd_has_removed_counts_no_more() -> No
 
 
 @pytest.mark.parametrize("said", ["claimed other", "trace /usr/local/bin/k3s", "other kubeadm"])
-async def test_a_machine_of_somebody_else_is_not_touched(said: str) -> None:
+async def test_a_foreign_machine_is_not_changed(said: str) -> None:
     found = await seen({"w": said}, remembered(w=AGENT))
     assert found.unseen == {"w": "it belongs to something else"}
     assert not found.hosts
@@ -135,7 +135,7 @@ async def test_a_machine_that_is_clean_already_is_only_forgotten() -> None:
     assert (set(found.hosts), set(found.facts), found.unseen) == ({"w"}, set(), {})
 
 
-async def test_machines_that_are_silent_or_unknown_are_told() -> None:
+async def test_machines_that_are_silent_or_unknown_are_reported() -> None:
     found = await seen({}, remembered(w=AGENT, keyless=AGENT), deaf=["w"])
     assert found.unseen == {"w": "w is silent", "keyless": "no key of it"}
     assert found.removal.names == {"w", "keyless"}

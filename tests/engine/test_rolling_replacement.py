@@ -102,11 +102,11 @@ async def test_the_others_are_given_back_when_one_cannot_be_drained(machines: Ma
         await turnover(machines, Removal({A1: "agent", A2: "agent"}, {}), events, 60).carry_out()
     assert cordoned(machines) == set()
     assert {A1, A2} <= set(machines.nodes)
-    told = {e.node for e in events if e.step == "uncordon the node" and e.status is Status.DONE}
-    assert told == {A1, A2}
+    uncordoned = {e.node for e in events if e.step == "uncordon the node" and e.status is Status.DONE}
+    assert uncordoned == {A1, A2}
 
 
-async def test_who_was_cordoned_by_somebody_else_stays_so(machines: Machines) -> None:
+async def test_a_node_that_another_client_cordoned_stays_cordoned(machines: Machines) -> None:
     theirs = api(machines.plan, {A2: {"unschedulable": True}})
     assert theirs
     machines.nodes = dict(theirs.nodes)

@@ -31,7 +31,7 @@ REFUSAL = "Error: Failed to query available provider packages\n\nno such host\n"
 
 
 def make(folder: Path, answers: list[Answer], emit: Emit = nowhere) -> tuple[Tofu, Runtime, FakeRunner]:
-    """Return a tofu whose calls of init end as told, and a cache that holds the provider already."""
+    """Return a tofu whose calls of init end as given, and a cache that holds the provider already."""
     wanted = recipe.provider("openstack")
     place = cache.place(folder, wanted.step, f"v{wanted.version}", machine.architecture())
     with cache.scratch(place) as filled:
@@ -66,7 +66,7 @@ async def test_without_a_registry_the_mirror_is_filled_and_used(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("providers", [[], ["openstack"]])
-async def test_other_failures_are_told(tmp_path: Path, providers: list[str]) -> None:
+async def test_other_failures_are_reported(tmp_path: Path, providers: list[str]) -> None:
     refusal = REFUSAL if not providers else "Error: Invalid expression\n\nx\n"
     tofu, run, _ = make(tmp_path, [(1, "", refusal)])
     with pytest.raises(TofuFailed):
@@ -92,14 +92,14 @@ async def test_the_pinned_version_is_asked_for(tmp_path: Path) -> None:
     assert pinned(tofu) == pins
 
 
-async def test_where_the_pinned_version_cannot_be_had_the_own_one_is_used_and_told(tmp_path: Path) -> None:
+async def test_without_the_pinned_version_our_own_is_used_and_reported(tmp_path: Path) -> None:
     """A lock file that was made with a registry must not lock out who has none."""
-    told: list[Event] = []
-    tofu, run, _ = make(tmp_path, [(1, "", REFUSAL), (0, "", "")], told.append)
+    reported: list[Event] = []
+    tofu, run, _ = make(tmp_path, [(1, "", REFUSAL), (0, "", "")], reported.append)
     found = await initialised(tofu, run, ["openstack"], {SOURCE: ProviderPin("3.0.0", SIGNED)})
     assert VARIABLE in found.env
     assert pinned(tofu) == {}
-    assert any("3.0.0" in (event.detail or "") and OWN in (event.detail or "") for event in told)
+    assert any("3.0.0" in (event.detail or "") and OWN in (event.detail or "") for event in reported)
 
 
 async def test_a_package_that_differs_is_not_replaced_by_a_build(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ async def test_the_mirror_is_used_for_its_own_version_only(tmp_path: Path) -> No
     await initialised(tofu, run, ["openstack"])  # fills the mirror
     own = await initialised(tofu, run, ["openstack"], {SOURCE: ProviderPin(OWN, SIGNED)})
     assert VARIABLE in own.env
-    assert pinned(tofu) == {}, "a build has other hashes than a registry told"
+    assert pinned(tofu) == {}, "a build has other hashes than those of a registry"
     (tofu.root / ".terraform" / "kbootstrap-initialised").unlink()
     other = await initialised(tofu, run, ["openstack"], {SOURCE: ProviderPin("3.0.0", SIGNED)})
     assert VARIABLE not in other.env
@@ -131,7 +131,7 @@ VERSIONS = (
 
 
 def asking(folder: Path, init: Any) -> Runtime:  # noqa: ANN401
-    """Return a machine with a tofu whose `init` is told."""
+    """Return a machine with a tofu whose `init` is given."""
     (folder / "tofu").touch()
 
     def answer(argv: Sequence[str]) -> Answer:
@@ -149,12 +149,12 @@ async def test_what_is_pinned_is_not_looked_up(tmp_path: Path) -> None:
 
 
 async def test_without_a_registry_the_version_that_can_be_built_is_pinned(tmp_path: Path) -> None:
-    found, told = await look_up([VERSIONS], asking(tmp_path, lambda: (1, "", REFUSAL)), {})
+    found, reported = await look_up([VERSIONS], asking(tmp_path, lambda: (1, "", REFUSAL)), {})
     assert found == {SOURCE: ProviderPin(OWN)}
-    assert "no registry" in told[0]
+    assert "no registry" in reported[0]
     other = VERSIONS.replace(SOURCE, "nobody/builds")
-    found, told = await look_up([other], asking(tmp_path, lambda: (1, "", REFUSAL)), {})
-    assert (found, "stays open" in told[0]) == ({}, True)
+    found, reported = await look_up([other], asking(tmp_path, lambda: (1, "", REFUSAL)), {})
+    assert (found, "stays open" in reported[0]) == ({}, True)
 
 
 async def test_other_failures_of_a_look_up_are_raised(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ class Clock:
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """Threads would take time that nobody sees: what they would do is done at once."""
+    """Threads would take time that is not simulated, so their work is done at once."""
 
     def __init__(self, clock: Clock) -> None:
         self._of = clock

@@ -30,7 +30,7 @@ def done(text: str = "", status: int = 0) -> Output:
 
 
 class Shell:
-    """The shell of one machine. `reads` tells commands that change nothing."""
+    """The shell of one machine. `reads` marks commands that change nothing."""
 
     def __init__(self, world: World, machine: Machine) -> None:
         self.world, self.machine = world, machine

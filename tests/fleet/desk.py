@@ -247,7 +247,7 @@ def _api_of(gate: Gate) -> type:
 class Ended:
     """How a run ended.
 
-    `error` is what the operator was told, None where all was done; `changed` whether there was anything to
+    `error` is the reported failure, None on success; `changed` whether there was anything to
     do; `calls` what it asked for.
     """
 

@@ -20,7 +20,7 @@ class Edit:
     """One change: the spec that follows, and who may be touched by it.
 
     `replaced` are nodes that get a new machine by request. `lost` are nodes whose machine dies before, `how`:
-    it is `gone`, `silent` (nobody reaches it) or `off`. `drifted` are nodes whose configuration somebody
+    it is `gone`, `silent` (not reachable) or `off`. `drifted` are nodes whose configuration somebody
     changed by hand.
     """
 

@@ -25,7 +25,7 @@ Stage = Literal[
 
 @dataclass(slots=True)
 class Process:
-    """A service that runs, or that systemd starts again in a moment (`failed`). `number` tells it apart.
+    """A service that runs, or that systemd starts again in a moment (`failed`). `number` identifies it.
 
     A server answers its API since `served_at`, and refuses snapshots for a while (`world.REFUSES`).
     """

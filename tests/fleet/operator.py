@@ -41,7 +41,7 @@ class Operator:
         self.world.touched.clear()
 
     def converge(self, replaced: Collection[str] = ()) -> Ended:
-        """Apply, and see that all is as wanted; what the program refuses is told to the caller."""
+        """Apply, and see that all is as wanted; refusals are returned to the caller."""
         ended = self.desk.apply(replaced=replaced)
         if ended.error is None:
             self.settled()

@@ -1,4 +1,4 @@
-"""Random edits of a spec on a simulated fleet: it always converges, nothing breaks, nobody else is touched.
+"""Random edits of a spec on a simulated fleet: it converges, nothing breaks, no other machine changes.
 
 What the program refuses is fine where it changes nothing.
 """
@@ -32,7 +32,7 @@ STARTS = (
     Wish(servers=5, pools=()),
 )
 _made: dict[str, bytes] = {}
-told: Counter[str] = Counter()
+outcomes: Counter[str] = Counter()
 
 
 def fleet(folder: Path, wish: Wish) -> Operator:
@@ -63,11 +63,11 @@ def carry_out(operator: Operator, edit: Edit) -> None:
     touched = operator.concerned()
     if ended.error is None:
         assert touched <= edit.concerns, f"{edit} touched {touched - edit.concerns}"
-        told["carried out"] += 1
+        outcomes["carried out"] += 1
         return
     assert ended.code in REFUSED, f"{edit}: {ended.code} {ended.error} {ended.error.detail}"
     assert not touched, f"{edit} was refused and touched {touched}"
-    told[f"refused {ended.code}"] += 1
+    outcomes[f"refused {ended.code}"] += 1
     operator.desk.back(copy)
     # As the message says: the spec as it was.
     operator.edit(before)

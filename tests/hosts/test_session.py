@@ -58,7 +58,7 @@ async def test_status_and_output(host: SshHost) -> None:
     assert (await host.run("printf '\\377'", deadline=5)).stdout == "\ufffd"
 
 
-async def test_stdin_that_nobody_reads(host: SshHost) -> None:
+async def test_stdin_that_is_not_read(host: SshHost) -> None:
     output = await host.run("exit 4", deadline=5, stdin=b"a" * 9_000_000, check=False)
     assert output.status == 4
 
@@ -249,7 +249,7 @@ async def test_a_file_that_changes_while_it_is_sent(host: SshHost, tmp_path: Pat
 async def test_a_transfer_that_stands_still_fails_long_before_its_deadline(
     host: SshHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody reads any more on the machine, as where its disk hangs."""
+    """The machine reads no more, as when its disk hangs."""
     monkeypatch.setattr(session, "_STALL", 0.5)
     task = asyncio.create_task(
         host.put(b"x" * 64_000_000, str(tmp_path / "still4391"), mode=0o600, deadline=60)

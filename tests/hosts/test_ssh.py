@@ -79,7 +79,7 @@ async def test_a_new_machine_may_have_a_new_key(sshd: Sshd, around: Around, tmp_
     assert "a new machine under this name" in around.details("host key")[0]
 
 
-async def test_a_refused_key_is_told_at_once(sshd: Sshd, around: Around, tmp_path: Path) -> None:
+async def test_a_refused_key_is_reported_at_once(sshd: Sshd, around: Around, tmp_path: Path) -> None:
     make_key(tmp_path / "other")
     began = time.monotonic()
     with pytest.raises(CredentialsRefused) as caught:

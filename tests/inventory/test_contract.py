@@ -21,7 +21,7 @@ def test_a_pool_whose_machines_failed_is_not_there_yet() -> None:
     assert joined({"kbootstrap": SHOP}) == {"kbootstrap": {**SHOP, "nodes": {}}}
 
 
-def test_machines_of_no_cluster_are_nobodys() -> None:
+def test_machines_of_no_cluster_have_no_owner() -> None:
     assert joined({"kbootstrap_control_plane": {"a": 1}}) == {}
     assert joined({}) == {}
 

@@ -73,7 +73,7 @@ def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
     assert caught.value.code == "KB1003"
 
 
-def test_a_place_that_nobody_may_write() -> None:
+def test_a_folder_that_is_not_writable() -> None:
     with pytest.raises(PrerequisiteMissing) as caught, locked(Path("/proc/config")):
         pass
     assert caught.value.code == "KB1003"

@@ -42,7 +42,7 @@ def test_root_leaves_the_owner(tmp_path: Path) -> None:
     assert (path.stat().st_uid, path.stat().st_gid) == (1234, 1234)
 
 
-def test_a_place_that_nobody_may_write() -> None:
+def test_a_folder_that_is_not_writable() -> None:
     with pytest.raises(PrerequisiteMissing) as caught:
         write_text(Path("/proc/config"), "a: 1\n")
     assert caught.value.code == "KB1003"

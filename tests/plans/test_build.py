@@ -69,17 +69,19 @@ def test_steps_of_a_machine_that_goes_are_no_matter() -> None:
 
 
 def test_headlines() -> None:
-    def told(*plans: ClusterFindings) -> str:
+    def headline_of(*plans: ClusterFindings) -> str:
         return headline(PlanDocument("x", tuple(entry(plan, str) for plan in plans)))
 
     one = found(machine("c-web-1", "replace"))
-    assert told(found()) == "Nothing to do: the clusters match the spec"
-    assert told(one, found()) == "1 cluster changes, 1 machine is replaced"
+    assert headline_of(found()) == "Nothing to do: the clusters match the spec"
+    assert headline_of(one, found()) == "1 cluster changes, 1 machine is replaced"
     two = found(machine("c-web-1", "delete"), machine("c-web-2", "delete"), machine("c-web-3", "create"))
-    assert told(one, two) == (
+    assert headline_of(one, two) == (
         "2 clusters change, 2 machines are removed, 1 machine is replaced, 1 machine is added"
     )
-    assert told(found(unseen="x")) == "1 cluster changes, the nodes of 1 cluster could not be inspected"
+    assert (
+        headline_of(found(unseen="x")) == "1 cluster changes, the nodes of 1 cluster could not be inspected"
+    )
 
 
 def test_versions() -> None:

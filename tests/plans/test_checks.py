@@ -245,7 +245,7 @@ def test_the_rest_of_a_plan() -> None:
     failed = replace(change(NODE, "replace"), reason="replace_because_tainted")
     assert is_remainder(planned, PlanSummary((failed, change(KEYS, "create")), (), ()))
     assert is_remainder(planned, PlanSummary((), (), ()))
-    # Something else changed meanwhile: nobody agreed to that.
+    # Something else changed meanwhile: that was not confirmed.
     assert not is_remainder(planned, plan(NODE, "replace"))
     assert not is_remainder(planned, plan(BUCKET, "create"))
     assert not is_remainder(planned, plan(KEYS, "delete"))

@@ -102,7 +102,7 @@ def test_what_goes_leads_to_where_it_stood() -> None:
         assert {str(change.place) for change in gone} == {f"shop.yaml:{line}"}, name
 
 
-def test_the_order_of_new_machines_is_told() -> None:
+def test_the_order_of_new_machines_is_reported() -> None:
     (cloud,) = row("new-image").clusters
     assert cloud.order.replaced[0] == ("prod-control-plane-1",)
     assert {name for batch in cloud.order.replaced for name in batch} == {*cloud.machines("replace")}

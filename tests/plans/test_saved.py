@@ -51,7 +51,7 @@ def test_a_spec_is_no_plan(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cut", [4, 100, -30])
-def test_a_damaged_file_is_told(tmp_path: Path, cut: int) -> None:
+def test_a_damaged_file_is_reported(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "plan"
     write(path, SAVED)
     path.write_bytes(path.read_bytes()[:cut])
@@ -60,10 +60,10 @@ def test_a_damaged_file_is_told(tmp_path: Path, cut: int) -> None:
     assert caught.value.code == "KB0420"
 
 
-@pytest.mark.parametrize("told", ["{}", "[]", "null", '{"version": 99}', "nonsense"])
-def test_a_manifest_of_another_form_is_told(tmp_path: Path, told: str) -> None:
+@pytest.mark.parametrize("manifest", ["{}", "[]", "null", '{"version": 99}', "nonsense"])
+def test_a_manifest_of_another_form_is_reported(tmp_path: Path, manifest: str) -> None:
     with zipfile.ZipFile(tmp_path / "plan", "w") as archive:
-        archive.writestr(MANIFEST, told)
+        archive.writestr(MANIFEST, manifest)
     with pytest.raises(WrongUsage, match="not a readable saved plan"):
         read(tmp_path / "plan")
 
@@ -106,7 +106,7 @@ def test_new_nodes_may_need_anything() -> None:
     assert Agreed({}, frozenset(STEPS.steps), known=False).differences(STEPS) == ()
 
 
-def test_what_moved_is_told() -> None:
+def test_what_moved_is_reported() -> None:
     found = [*changed_names("machine", ["a", "b"], ["b", "c"])]
     assert found == ["machine a is there again", "machine c is gone"]
     assert moved(["x", "y"]).detail == "x\ny"

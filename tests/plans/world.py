@@ -87,7 +87,7 @@ def _found(
     if wish:
         old = _wanted(base, base.spec.cluster(cluster.name), made)
         there = {node.name: running(old, node.name) for node in old.nodes}
-        seen = api(old, {"*": {}, **{n.name: _told(n.labels, n.taints) for n in old.nodes}})
+        seen = api(old, {"*": {}, **{n.name: _reported(n.labels, n.taints) for n in old.nodes}})
         facts = {n.name: there[n.name] for n in wish.nodes if n.name in there}
         wants = {node.name for node in wish.nodes}
         again = replaced_nodes(summary, (), ())
@@ -115,7 +115,7 @@ def _found(
     )
 
 
-def _told(labels: Mapping[str, str], taints: tuple[Any, ...]) -> dict[str, Any]:
+def _reported(labels: Mapping[str, str], taints: tuple[Any, ...]) -> dict[str, Any]:
     """Return what a Node object says after kbootstrap has set labels and taints."""
     done = patch(ApiNode("", ready=True, version=""), labels, taints) or {"metadata": {}}
     applied = done["metadata"].get("annotations", {}).get(ANNOTATION)

@@ -54,7 +54,7 @@ each_given = by_cluster([case for case in cases() if given(*case) is not None])
 
 
 @each_given
-def test_machines_that_exist_are_told_as_outputs_and_nothing_is_rendered(
+def test_existing_machines_are_reported_as_outputs_and_nothing_is_rendered(
     spec: Spec, cluster: Cluster
 ) -> None:
     outputs = given(spec, cluster)

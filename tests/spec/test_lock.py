@@ -135,7 +135,7 @@ SIZES = st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 40), max_size=
 
 @settings(max_examples=60)
 @given(st.lists(SIZES, min_size=1, max_size=5))
-def test_nobody_moves(history: list[dict[str, int]]) -> None:
+def test_no_pool_moves(history: list[dict[str, int]]) -> None:
     found = Lock()
     for sizes in history:
         before = found.addresses.get("c", {})
@@ -193,7 +193,7 @@ def test_artifacts_and_providers_are_kept(tmp_path: Path) -> None:
     assert PINNED.artifact("k3s", "v1.31.0+k3s1") is PINNED.artifact("rke2", "v1.32.0+k3s1") is None
 
 
-def test_pins_of_versions_that_nobody_has_any_more_go() -> None:
+def test_pins_of_unused_versions_are_removed() -> None:
     spec = local("a=1")
     (cluster,) = spec.clusters
     version = cluster.kubernetes.version

@@ -149,7 +149,7 @@ def test_random_bytes_give_diagnostics(data: bytes) -> None:
 
 
 @given(st.integers(0, 5000), st.integers(1, 100))
-def test_a_share_of_a_pool_is_rounded_down_to_somebody(nodes: int, percent: int) -> None:
+def test_a_share_of_a_pool_is_at_least_one_node(nodes: int, percent: int) -> None:
     found = at_once(f"{percent}%", nodes)
     assert 1 <= found <= max(1, nodes)
     assert found == 1 or found * 100 <= nodes * percent < (found + 1) * 100

@@ -55,10 +55,10 @@ class FakeRunner:
             stdout = stderr = ""
         if status == 127:
             raise PrerequisiteMissing(f"the program {argv[0]} is not on this machine")
-        for lines, told in ((stdout, on_line), (stderr, on_error_line)):
+        for lines, on_output in ((stdout, on_line), (stderr, on_error_line)):
             for line in lines.splitlines():
-                if told:
-                    told(line)
+                if on_output:
+                    on_output(line)
         if check and status:
             raise KbootstrapError(f"{argv[0]} failed with exit status {status}", detail=stderr)
         return Finished(tuple(argv), status, stdout, stderr)

@@ -58,7 +58,7 @@ def test_a_range_in_a_rendered_file_leads_to_the_spec() -> None:
     assert found.summary == "Bad"
 
 
-def test_a_range_elsewhere_is_told() -> None:
+def test_a_range_elsewhere_is_reported() -> None:
     found = one(
         severity="error",
         summary="Bad",

@@ -31,8 +31,8 @@ def test_who_can_encrypt(product: str, version: tuple[int, int, int], good: bool
 
 
 def test_variables() -> None:
-    told = json.loads(variables(LONG)["TF_ENCRYPTION"])
-    assert told == {"key_provider": {"pbkdf2": {"passphrase": {"passphrase": LONG}}}}
+    configured = json.loads(variables(LONG)["TF_ENCRYPTION"])
+    assert configured == {"key_provider": {"pbkdf2": {"passphrase": {"passphrase": LONG}}}}
     both = json.loads(variables(LONG, accept_unencrypted=True)["TF_ENCRYPTION"])
     assert both["state"]["fallback"] == {"method": "method.unencrypted.unencrypted"}
 

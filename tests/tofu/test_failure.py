@@ -1,4 +1,4 @@
-"""What is told of a command that failed, and what is left out."""
+"""What is reported of a failed command, and what is omitted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HINTS = (hint("no valid host", "KB0519", "Another flavor may help."),)
 NODE = 'module.pool_web.openstack_compute_instance_v2.node["prod-web-1"]'
 
 
-def test_deprecations_in_our_modules_are_not_told() -> None:
+def test_deprecations_in_our_modules_are_not_reported() -> None:
     found = [
         {"severity": "warning", "summary": "Deprecated Resource", "detail": "Use another one."},
         {"severity": "warning", "summary": "Something odd", "detail": "Look."},
@@ -27,16 +27,16 @@ def test_the_infrastructure_says_why_a_machine_could_not_be_made() -> None:
     vague = Diagnostic("KB0501", f"last error: nil\nResource: {NODE}", summary="Error waiting")
     other = Diagnostic("KB0501", "Resource: module.network.x", summary="Other")
     error = TofuFailed("it failed", code="KB0501", diagnostics=(vague, other))
-    told = with_faults(error, {"prod-web-1": "No valid host was found."}, HINTS)
-    assert isinstance(told, TofuFailed)
-    assert told.code == "KB0519"
-    assert told.diagnostics[0] == Diagnostic(
+    result = with_faults(error, {"prod-web-1": "No valid host was found."}, HINTS)
+    assert isinstance(result, TofuFailed)
+    assert result.code == "KB0519"
+    assert result.diagnostics[0] == Diagnostic(
         "KB0519",
         f"No valid host was found.\nResource: {NODE}",
         "Another flavor may help.",
         summary="Machine prod-web-1 could not be created",
     )
-    assert told.diagnostics[1] == other
+    assert result.diagnostics[1] == other
 
 
 def test_a_failure_without_diagnostics_stays_what_it_is() -> None:

@@ -40,7 +40,7 @@ def test_sources() -> None:
     assert locked.sources("") == ()
 
 
-def test_only_hashes_that_a_registry_told_count_elsewhere() -> None:
+def test_only_hashes_from_a_registry_are_valid_elsewhere() -> None:
     assert locked.published(ProviderPin("1", (H1, ZH))).hashes == (H1, ZH)
     assert locked.published(ProviderPin("1", (H1,))).hashes == ()
 

@@ -64,7 +64,7 @@ async def test_a_failure_without_words(tmp_path: Path) -> None:
     assert caught.value.detail == f"panic {MASK}"
 
 
-async def test_stopped_by_somebody_else(tmp_path: Path) -> None:
+async def test_stopped_by_another_process(tmp_path: Path) -> None:
     stdout = DIAGNOSTIC % "local-exec provisioner error" + DIAGNOSTIC % "execution halted"
     tofu, _ = make(tmp_path, lambda _argv: (1, stdout, ""))
     with pytest.raises(Interrupted) as caught:

@@ -55,7 +55,7 @@ def test_everything_else_is_log_without_secrets() -> None:
     assert reader.noise == ["no json hunter2-hunter2", "[1, 2]", "from stderr"]
 
 
-def test_waiting_for_another_run_is_told() -> None:
+def test_waiting_for_another_run_is_reported() -> None:
     for after, status in (("version", Status.DONE), ("diagnostic", Status.FAILED)):
         reader, events = stream()
         reader.line('{"type": "state_lock_acquire"}')

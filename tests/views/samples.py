@@ -341,7 +341,7 @@ CLUSTERS = (
         diagnostics=(
             Diagnostic(
                 "KB0880",
-                "On production-control-plane-2 server/tls/client-admin.crt has run out on 2026-11-23, and "
+                "On production-control-plane-2 server/tls/client-admin.crt expired on 2026-11-23, and "
                 "others on 1 more node.",
                 "kbootstrap rotate certificates SPEC renews them, one node after the other",
                 severity=Severity.WARNING,

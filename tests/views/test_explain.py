@@ -9,7 +9,7 @@ from .conftest import Show
 TEXT = """
 A machine proves with its host key that it is the one that was reached before. This one shows another key, so
 kbootstrap stopped before sending anything:
-- the machine was made anew, and its keys with it, by somebody who is not kbootstrap, for instance by hand,
+- the machine was recreated with new host keys outside of kbootstrap, for instance by hand in the console,
   ssh-keygen -R node  # an example: it begins with two spaces and is not wrapped, however long it is
 - short item
 Short line.

@@ -132,7 +132,7 @@ def drawn(clusters: list[ClusterStatus], height: int) -> tuple[list[str], str]:
     return found[-1], after
 
 
-def test_a_terminal_is_drawn_anew_and_given_back() -> None:
+def test_a_terminal_is_redrawn_and_restored() -> None:
     lines, after = drawn([GOOD], 24)
     assert lines[0] == "✓ local  local, v1.32.0+k3s1, https://127.0.0.1:21234"
     assert "12:00:00 UTC, every 5 s; Ctrl-C ends" in lines

@@ -69,8 +69,8 @@ async def await_workloads(api: Api, node: str, before: Workloads, waiting: Waiti
         if time.monotonic() - begun > WORKLOADS:
             raise DeadlinePassed(
                 f"{node}: its workloads are not ready again within {WORKLOADS:.0f} s: {_names(missing)}",
-                hint="look why: kubectl get pods -A -o wide; nothing else is touched until it is ready, or "
-                "until apply is run again: that takes what is there then as it should be",
+                hint="see the reason: kubectl get pods -A -o wide; no other node is changed until they "
+                "are ready, or until apply is run again: it accepts the state at that time",
                 code="KB0852",
                 host=node,
             )

@@ -121,7 +121,7 @@ async def remove_certificates(host: Host, unit: str, distro: Distribution) -> No
     output = await host.run(command, deadline=RENEW, check=False)
     if output.status != 0:
         raise InstallFailed(
-            f"{host.name}: its certificates could not be taken away{said(output)}",
+            f"{host.name}: its certificates could not be moved away{said(output)}",
             hint=f"{unit} is stopped; the next apply starts it. Nothing further was changed",
             detail=output.tail or None,
             code="KB0887",

@@ -69,5 +69,5 @@ def until(one: Certificate, now: datetime) -> str:
     """Say when a certificate runs out: `runs out in 12 days (2027-01-03)`."""
     days, date = one.days(now), f"{one.not_after.astimezone(UTC):%Y-%m-%d}"
     if one.not_after <= now:
-        return f"has run out on {date}"
-    return f"runs out in {days} day{'' if days == 1 else 's'} ({date})"
+        return f"expired on {date}"
+    return f"expires in {days} day{'' if days == 1 else 's'} ({date})"

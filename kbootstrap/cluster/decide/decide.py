@@ -104,5 +104,5 @@ def _unseen(names: list[str]) -> Diagnostic:
     return Diagnostic(
         "KB0823",
         f"Nothing is known of {', '.join(names)}, so it is unknown whether they carry a cluster's data.",
-        "make these machines reachable, or take them out of the spec",
+        "make these machines reachable, or remove them from the spec",
     )

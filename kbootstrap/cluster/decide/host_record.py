@@ -57,7 +57,7 @@ def steps(wanted: Wanted, writer: str, api: ApiFacts | None) -> Iterator[NoteHos
     changes = {name: machine for name, machine in wanted.machines.items() if there.get(name) != machine}
     if changes:
         yield NoteHosts(
-            node=writer, why="hosts that are removed from the spec are found through it", machines=changes
+            node=writer, why="it is needed to find hosts that are removed from the spec", machines=changes
         )
 
 
@@ -85,7 +85,7 @@ def problems(wanted: Wanted, facts: Mapping[str, NodeFacts], api: ApiFacts | Non
             yield Diagnostic(
                 "KB0654",
                 f"{name} runs at {before.address}, and the spec now has it at {machine.address}, on a "
-                "machine that carries nothing of it. Two machines under one name would conflict.",
-                "give the new machine a name of its own, or apply without this host first: that takes its "
-                "node out of the cluster",
+                "machine without its data. Two machines with one name would conflict.",
+                "give the new machine a name of its own, or apply without this host first: that removes "
+                "its node from the cluster",
             )

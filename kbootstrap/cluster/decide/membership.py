@@ -81,8 +81,8 @@ def _of_other_clusters(
         Diagnostic(
             "KB0813",
             f"{found.name} has joined the cluster with CA {found.token_ca[:12]}, and "
-            + (f"this one has {cluster_id[:12]}." if cluster_id else "none of the servers carries its data."),
-            f"make the machine again (destroy and apply), or run "
+            + (f"this one has {cluster_id[:12]}." if cluster_id else "none of the servers has its data."),
+            f"recreate the machine (destroy and apply), or run "
             f"{wanted.distro.name}-killall.sh and remove /etc/rancher and /var/lib/rancher on it",
         )
         for found in (facts[node.name] for node in wanted.nodes if node.name in facts)
@@ -94,5 +94,5 @@ def _two_clusters(reason: str) -> Diagnostic:
     return Diagnostic(
         "KB0808",
         f"{reason} Joining them would destroy the data of one.",
-        "find out which servers hold the data that you want, and make the machines of the others again",
+        "find out which servers hold the data that you want, and recreate the machines of the others",
     )

@@ -45,7 +45,7 @@ def steps(case: NodeCase) -> Iterator[ConvergeStep]:
     """Yield the steps of the node, in order."""
     name = case.node.name
     if case.facts.claimed is None:
-        yield Claim(node=name, why="nothing of ours is on this machine yet")
+        yield Claim(node=name, why="the machine has no stamp of a cluster yet")
     yield from volumes.steps(case.node, case.facts)
     staged = list(node_artifacts.steps(case))
     yield from staged

@@ -109,7 +109,7 @@ def _system(facts: NodeFacts) -> Iterator[Diagnostic]:
         yield Diagnostic(
             "KB0820",
             f"{facts.name} has no default route; {_titles()} find their own address through it.",
-            "add one, even to nowhere: ip route add default dev <interface>",
+            "add one, also to a dummy interface: ip route add default dev <interface>",
             severity=Severity.WARNING,
         )
 
@@ -123,7 +123,7 @@ def _memory(node: WantedNode, facts: NodeFacts, need: Memory) -> Iterator[Diagno
         return
     yield Diagnostic(
         "KB0805",
-        f"{facts.name} has {facts.memory} MiB of memory; a {node.role} wants {need.enough} MiB.",
+        f"{facts.name} has {facts.memory} MiB of memory; a {node.role} should have {need.enough} MiB.",
         "give the machine more memory, or choose a larger flavor",
         severity=Severity.ERROR if facts.memory < need.least else Severity.WARNING,
         summary="Little memory",
@@ -136,7 +136,7 @@ def _disk(facts: NodeFacts, need: FreeSpace) -> Iterator[Diagnostic]:
         yield Diagnostic(
             "KB0804",
             f"{facts.name} has {free} MiB free below {need.folder}; the installation needs {need.size} MiB.",
-            f"make room: df -h {need.folder}; du -xsh /* on that machine",
+            f"free some space: df -h {need.folder}; du -xsh /* on that machine",
         )
 
 

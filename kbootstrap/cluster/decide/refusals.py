@@ -40,7 +40,7 @@ def foreign(wanted: Wanted, facts: NodeFacts) -> Iterator[Diagnostic]:
     if reason:
         yield Diagnostic(
             "KB0807",
-            f"{reason} Nothing of it is touched.",
+            f"{reason} It is not changed.",
             f"name another machine, or uninstall what is there first ({', '.join(_uninstallers())})",
         )
 
@@ -50,15 +50,15 @@ def restoring(facts: NodeFacts) -> Iterator[Diagnostic]:
     if Mark.read(facts.restoring).stage == REHEARSAL:
         yield Diagnostic(
             "KB0893",
-            f"{facts.name} has what a snapshot holds, cut off from everybody; no container runs on it.",
+            f"{facts.name} is a kept rehearsal of a snapshot: it is isolated, and no container runs on it.",
             "look at it with kubectl, then remove it: `kbootstrap destroy` with this spec",
         )
     elif facts.restoring:
         yield Diagnostic(
             "KB0870",
-            f"{facts.name} is in the middle of the restore of {facts.restoring.partition(' ')[0]}.",
+            f"{facts.name} is part of an incomplete restore of {facts.restoring.partition(' ')[0]}.",
             "run the same `kbootstrap snapshot restore` again: it resumes where it stopped",
-            summary="A restore has not come to its end",
+            summary="A restore is not complete",
         )
 
 
@@ -69,7 +69,7 @@ def role(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Diagnos
         yield Diagnostic(
             "KB0812",
             f"{facts.name} is installed as {other}, and the spec wants it as {node.role}.",
-            "give the new node another name, or make the machine again",
+            "give the new node another name, or recreate the machine",
         )
 
 
@@ -84,9 +84,9 @@ def fixed(node: WantedNode, facts: NodeFacts, config: str) -> Iterator[Diagnosti
         if old != new:
             yield Diagnostic(
                 "KB0811",
-                f"{facts.name} was made with {key} {old or 'unset'}, the spec now wants {new or 'unset'}. "
-                "It counts only when a cluster is made.",
-                "write the old value again, or make a new cluster and move to it",
+                f"{facts.name} was created with {key} {old or 'unset'}, the spec now has "
+                f"{new or 'unset'}. It applies only when a cluster is created.",
+                "restore the old value, or create a new cluster and move the workloads",
             )
 
 
@@ -97,9 +97,9 @@ def withdrawn(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Di
         if path.startswith(folder):
             yield Diagnostic(
                 "KB0827",
-                f"{facts.name} deploys {path}, and the spec does not want it any more. Deleting the file "
-                "would leave everything running that it made.",
-                "write the addon into the spec again, or make a new cluster and move to it",
+                f"{facts.name} deploys {path}, which the spec no longer has. Deleting the file would "
+                "leave the objects that it created.",
+                "add the addon to the spec again, or create a new cluster and move the workloads",
             )
 
 
@@ -110,7 +110,7 @@ def unknown_nodes(wanted: Wanted, api: ApiFacts | None, leaving: Collection[str]
         if name not in names:
             yield Diagnostic(
                 "KB0810",
-                f"The cluster has a node {name} that no machine of this spec belongs to. It is left alone.",
+                f"The cluster has the node {name}, which runs on no machine of this spec. It is not changed.",
                 f"if it is not wanted: kubectl drain {name} --ignore-daemonsets; kubectl delete node {name}",
                 severity=Severity.WARNING,
             )

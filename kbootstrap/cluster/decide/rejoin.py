@@ -30,7 +30,8 @@ def cleaned(
         if one.removed_from_etcd and name not in nodes and any(node.etcd for node in nodes.values())
     }
     steps = {
-        name: Clean(node=name, why="it was removed from etcd, and what it has is of no use") for name in found
+        name: Clean(node=name, why="it was removed from etcd, so its data is no longer valid")
+        for name in found
     }
     return {name: _blank(one) if name in found else one for name, one in facts.items()}, steps
 

@@ -113,7 +113,9 @@ def _steps(
             and api_known
         ):
             # Stopped now, it would stay a member for ever, and the others might be no majority.
-            yield WaitJoined(node=name, why="a server leaves etcd with its Node, and has none yet")
+            yield WaitJoined(
+                node=name, why="deleting its Node removes a server from etcd, and it has none yet"
+            )
             yield HoldService(node=name, why="it must not join again", unit=unit)
             yield ForgetNode(node=name, why=why, member=True)
         if runs:
@@ -132,7 +134,7 @@ def _steps(
     yield ForgetNode(node=name, why=why, member=facts is not None and facts.etcd)
     if runs and not stop_first:
         yield StopService(node=name, why=why, unit=unit)
-        yield ForgetNode(node=name, why="it may have registered once more until then")
+        yield ForgetNode(node=name, why="it may have registered again before it stopped")
 
 
 def _machine(removal: Removal, name: str) -> Iterator[RemovalStep]:
@@ -150,10 +152,10 @@ def problems(wanted: Wanted, removal: Removal, api: ApiFacts | None) -> Iterator
     if api is None:
         yield Diagnostic(
             "KB0853",
-            f"{_list(removal.names)} should go, and the Kubernetes API of {wanted.cluster} does not answer: "
-            "the pods cannot be moved, and it is not known which servers hold the data.",
-            "make the cluster well first: kbootstrap status shows how it is; apply with the nodes as they "
-            "were starts what is stopped",
+            f"{_list(removal.names)} must leave, and the Kubernetes API of {wanted.cluster} does not "
+            "answer: pods cannot be evicted, and it is unknown which servers hold the data.",
+            "repair the cluster first: kbootstrap status shows its state; apply with the previous nodes "
+            "starts what is stopped",
         )
         return
     members = {name: node.ready for name, node in api.nodes.items() if node.etcd}
@@ -169,14 +171,14 @@ def _unseen(name: str, machine: Recorded, why: str, seen: ApiNode | None) -> Dia
     if seen and seen.ready:
         return Diagnostic(
             "KB0652",
-            f"{name} ({machine.address}) has left the spec and is Ready, and Kubernetes cannot be taken off "
-            f"its machine: {why}. Its service would go on and join again.",
+            f"{name} ({machine.address}) was removed from the spec and is Ready, and Kubernetes cannot be "
+            f"uninstalled from its machine: {why}. Its service would continue and join again.",
             "make the machine reachable, or switch it off and wait a minute until its node is NotReady; "
             "then apply again",
         )
     return Diagnostic(
         "KB0653",
-        f"{name} ({machine.address}) leaves the cluster, and nothing is done to its machine: {why}.",
+        f"{name} ({machine.address}) leaves the cluster, and its machine is not changed: {why}.",
         "if Kubernetes is still on it, keep it switched off, or clean it when it answers again (docs/ssh.md, "
         '"A host that came back")',
         severity=Severity.WARNING,
@@ -206,9 +208,10 @@ def _quorum(
         if well < _majority(count) or after_well < _majority(after_count):
             yield Diagnostic(
                 "KB0855",
-                f"etcd has {count} members, {well} of them well. Without {name} there would be {after_well} "
+                f"etcd has {count} members, {well} of them healthy. Without {name} there would be "
+                f"{after_well} "
                 f"of {after_count}, and {_majority(after_count)} are needed.",
-                "make the other servers well first: kbootstrap status shows which are not",
+                "repair the other servers first: kbootstrap status shows which are not healthy",
             )
             return
         del left[name]

@@ -63,16 +63,17 @@ def problems(
     if others and removal.names:
         yield Diagnostic(
             "KB0856",
-            f"The spec wants {wanted.version}, and {', '.join(sorted(removal.names))} should go or get a new "
-            "machine. If the run fails, it is not clear which of the two changes caused it.",
-            "apply one of the two changes first: write the old version, or the old machines, for now",
+            f"The spec wants {wanted.version}, and {', '.join(sorted(removal.names))} must leave or be "
+            "replaced. If the run failed, it would be unclear which of the two changes caused it.",
+            "apply one of the two changes first: keep the old version, or the old machines, for now",
         )
     if others and not seen:
         yield Diagnostic(
             "KB0857",
-            f"The spec wants {wanted.version}, and the Kubernetes API does not answer. A cluster that is not "
-            "well is not made better by another version.",
-            f"write `version: {next(iter(others.values()))}` for now, and make it well: kbootstrap status",
+            f"The spec wants {wanted.version}, and the Kubernetes API does not answer. Repair the cluster "
+            "before its version changes.",
+            f"write `version: {next(iter(others.values()))}` for now, and repair the cluster: kbootstrap "
+            "status shows its state",
         )
 
 
@@ -89,13 +90,13 @@ def _forbidden(old: str, new: str) -> tuple[str, str] | None:
         return None
     if after < before:
         return (
-            "that is older, and the data of a cluster does not go back",
-            f"write `version: {old}`, or a newer one; the way back is a snapshot of that time, restored",
+            "a downgrade is not possible, because the data may have changed",
+            f"write `version: {old}`, or a newer one; to return to an older one, restore a snapshot of it",
         )
     if before[0] != after[0] or after[1] > before[1] + 1:
         return (
-            "Kubernetes never skips a minor version",
-            f"go step by step: the newest v{before[0]}.{before[1] + 1} comes first, then the next one",
+            "an upgrade must not skip a minor version",
+            f"upgrade step by step: first to the newest v{before[0]}.{before[1] + 1}, then to the next one",
         )
     return None
 

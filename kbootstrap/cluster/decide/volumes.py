@@ -98,7 +98,7 @@ def _steps(node: str, volume: WantedVolume, facts: NodeFacts) -> Iterator[Volume
 def _unmounted(volume: WantedVolume, seen: VolumeFacts, facts: NodeFacts, file: NodeFile) -> str:
     """Return why a volume must be mounted; empty if it is mounted, now and at the next boot."""
     if not volume.id:
-        return "it is made and attached first"
+        return "it is created and attached first"
     if not seen.link:
         return "the machine does not show it"
     if seen.mounted != "yes":
@@ -121,13 +121,13 @@ def _occupied(volume: WantedVolume, seen: VolumeFacts, facts: NodeFacts) -> str:
 
 
 def _strange(node: str, volume: WantedVolume, seen: VolumeFacts) -> Diagnostic:
-    what = "cannot be read" if seen.kind == "unknown" else f"carries something else ({seen.kind})"
+    what = "cannot be read" if seen.kind == "unknown" else f"has other contents ({seen.kind})"
     return Diagnostic(
         "KB0841",
-        f"Volume {volume.name} of {node} ({seen.link}) {what}; wanted is {FILESYSTEM}, and only a volume "
+        f"Volume {volume.name} of {node} ({seen.link}) {what}; {FILESYSTEM} is required, and only a volume "
         "without any signature is formatted.",
-        f"look at it on the machine: blkid -p {seen.link}; wipefs {seen.link}. If nothing of it is needed: "
-        f"wipefs --all {seen.link}",
+        f"look at it on the machine: blkid -p {seen.link}; wipefs {seen.link}. If its contents are not "
+        f"needed: wipefs --all {seen.link}",
     )
 
 

@@ -103,13 +103,13 @@ class Lease:
         if self._lost:
             raise Locked(
                 f"the lock of cluster {self._cluster} was taken from this run by {self._lost.who}",
-                hint="nothing more was changed; speak with them, and run the same command again afterwards",
+                hint="nothing more was changed; ask them, and run the same command again afterwards",
                 code="KB0861",
             )
         if self._age() > TTL - _MARGIN:
             raise Locked(
                 f"the lock of cluster {self._cluster} could not be renewed in time: its servers did not "
-                "answer, or this machine slept",
+                "answer, or this machine was suspended",
                 hint="nothing more was changed; run the same command again",
                 code="KB0861",
             )
@@ -224,9 +224,9 @@ def _holder(output: Output) -> Holder:
 
 def _locked(cluster: str, holder: Holder) -> Locked:
     return Locked(
-        f"cluster {cluster} is being changed by {holder.who} (sign of life {holder.age} s ago)",
-        hint=f"wait until that run has ended. A run that died lets go {TTL} s after its last sign of life; "
-        f"to break its lock at once: --force-unlock {cluster}",
+        f"cluster {cluster} is being changed by {holder.who} (renewed {holder.age} s ago)",
+        hint=f"wait until that run has ended. The lock of a killed run expires {TTL} s after its last "
+        f"renewal; to break it at once: --force-unlock {cluster}",
         code="KB0860",
     )
 

@@ -49,18 +49,18 @@ CAUSES = (
     _cause(
         r"token CA hash does not match|invalid token|not authorized|401 Unauthorized",
         "the cluster refuses its token",
-        "make the machine again, or remove our token files below /etc/rancher on it and run again",
+        "recreate the machine, or remove kbootstrap's token files below /etc/rancher on it and run again",
     ),
     _cause(
         r"newer than datastore and could cause a cluster outage",
-        "the machine's copy of a file of the cluster was written after the cluster's: it had another token",
-        "was a rotation of tokens cut? `kbootstrap apply` ends it; else move the file that is named away: "
-        "the service takes the cluster's then; and run again",
+        "the machine's copy of a file is newer than the cluster's: the machine had another token",
+        "if a rotation of tokens was interrupted, `kbootstrap apply` completes it; otherwise move the "
+        "named file away, so that the service uses the cluster's, and run again",
     ),
     _cause(
         r"critical configuration (value )?mismatch",
         "its settings differ from those of the other servers",
-        "settings like cluster-cidr count for all servers: see which one the journal names",
+        "settings like cluster-cidr must be equal on all servers: the journal names the one that differs",
     ),
     _cause(
         r'"(iptables|ip6tables)": executable file not found|no iptables support for family',

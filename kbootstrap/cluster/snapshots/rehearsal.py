@@ -28,7 +28,7 @@ from kbootstrap.hosts.model import Host
 FENCE = "/usr/local/sbin/kbootstrap-fence"
 _FENCE = """\
 #!/bin/sh
-# Written by kbootstrap. Here a snapshot is rehearsed: nobody outside may hear of it. Whoever comes in is
+# Written by kbootstrap. For the rehearsal of a snapshot: no outgoing connection is allowed. Incoming ones are
 # answered; the engine's resolver would ask others for us.
 set -eu
 forbid() {
@@ -99,8 +99,8 @@ async def fence(host: Host, distro: Distribution, label: str) -> None:
     output = await host.run(FENCE, deadline=COMMAND, check=False)
     if output.status != 0:
         raise InstallFailed(
-            f"{host.name} cannot be cut off from others, so nothing is restored on it",
-            hint="its kernel must know iptables and connection tracking, as a node of Kubernetes does",
+            f"{host.name} cannot be isolated, so nothing is restored on it",
+            hint="its kernel must support iptables and connection tracking, like that of a Kubernetes node",
             detail=output.tail or None,
             code="KB0891",
             host=host.name,
@@ -126,8 +126,8 @@ async def contents(host: Host, distro: Distribution) -> Contents:
     output = await ask_server(host, command, distro.unit("server"), deadline=_LOOK)
     if output.status != 0:
         raise InstallFailed(
-            f"{host.name}: the restored cluster does not tell what it has{said(output)}",
-            hint="the snapshot may be damaged, or secrets in it cannot be deciphered; rehearse another one",
+            f"{host.name}: the contents of the restored cluster cannot be read{said(output)}",
+            hint="the snapshot may be damaged, or its secrets cannot be decrypted; rehearse another one",
             detail=output.tail or None,
             code="KB0892",
             host=host.name,

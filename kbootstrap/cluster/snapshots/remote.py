@@ -48,8 +48,8 @@ async def save(
     made = await added()
     if output.status != 0 or not made:
         raise InstallFailed(
-            f"{host.name}: no snapshot could be made{said(output)}",
-            hint="with a bucket in the spec: is it there, are the keys right, does the server reach it?",
+            f"{host.name}: no snapshot could be created{said(output)}",
+            hint="if the spec has a bucket: does it exist, are the keys valid, can the server reach it?",
             detail=output.tail or None,
             code="KB0875",
             host=host.name,

@@ -77,7 +77,8 @@ async def reset(
         said = await host.run(f"journalctl --no-pager -o cat -n 20 -u {UNIT}", deadline=COMMAND, check=False)
         raise InstallFailed(
             f"{host.name}: the snapshot could not be restored",
-            hint="the data before is kept in etcd-old-… beside etcd on that server; choose another snapshot "
+            hint="the previous data is kept in etcd-old-… beside etcd on that server; choose another "
+            "snapshot "
             "and run `kbootstrap snapshot restore` again. The token must be that of the snapshot",
             detail=said.stdout.strip() or None,
             code="KB0876",

@@ -66,15 +66,15 @@ def unlock(content: bytes, passphrase: str, *, where: str) -> Bundle:
         return Bundle(str(found["cluster"]), inside["server"], inside["agent"])
     except InvalidTag:
         raise CredentialsRefused(
-            f"the passphrase does not open the token in {where}",
-            hint="give the passphrase that was in force when it was written; without it, or the token, the "
+            f"the passphrase does not decrypt the token in {where}",
+            hint="use the passphrase with which it was written; without it, or the token, the "
             "snapshot cannot be restored on new machines",
             code="KB0872",
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
         raise CredentialsRefused(
-            f"{where} is no token file of kbootstrap, or it is damaged",
-            hint="take another copy: it lies beside the snapshots in the bucket and on every server",
+            f"{where} is not a token file of kbootstrap, or is damaged",
+            hint="use another copy: one is beside the snapshots in the bucket, and on every server",
             detail=type(error).__name__,
             code="KB0872",
         ) from error

@@ -32,7 +32,7 @@ def read(der: bytes) -> Validity:
     signed, *_ = _items(certificate, _SEQUENCE)
     fields = [one for one in _parts(signed) if one[0] != _VERSION]
     if len(fields) < 6:
-        raise ValueError("a certificate is cut")
+        raise ValueError("a certificate is truncated")
     before, after = (_time(tag, text) for tag, text in _parts(fields[3][1]))
     extensions = next((content for tag, content in fields if tag == _EXTENSIONS), b"")
     return Validity(before, after, any(map(_is_authority, _listed(extensions))))

@@ -60,7 +60,7 @@ class NoteHosts(ConvergeStep):
 
     @property
     def title(self) -> str:
-        return f"note {len(self.machines)} host{'' if len(self.machines) == 1 else 's'} in the cluster"
+        return f"record {len(self.machines)} host{'' if len(self.machines) == 1 else 's'} in the cluster"
 
     async def carry_out(self, run: ConvergeRun) -> None:
         await run.record_hosts(self.machines)

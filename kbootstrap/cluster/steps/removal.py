@@ -35,7 +35,7 @@ class Drain(RemovalStep):
 class WaitJoined(RemovalStep):
     """Wait until a joining server has its Node: deleting the Node is what removes it from etcd."""
 
-    title = "wait until it has joined"
+    title = "wait until the node has joined"
 
     async def carry_out(self, run: RemovalRun) -> None:
         await run.wait_joined()

@@ -100,7 +100,7 @@ async def test_second_version_builds_only_what_differs(tmp_path: Path) -> None:
     assert compilers.built[before:] == ["github.com/k3s-io/k3s/cmd/server", "github.com/k3s-io/k3s/cmd/k3s"]
 
 
-async def test_linker_flags_tell_versions(tmp_path: Path) -> None:
+async def test_linker_flags_set_versions(tmp_path: Path) -> None:
     compilers = Compilers(tmp_path)
     await build(tmp_path / "cache", compilers, "v1.32.0+k3s1", folder(tmp_path / "out"))
     [flags] = [argv[4] for argv in compilers.ran if argv[-1].endswith("cmd/server")]

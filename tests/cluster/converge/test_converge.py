@@ -88,7 +88,7 @@ async def test_no_secret_in_commands_or_events(local: dict[str, LocalFile]) -> N
     assert "c2VjcmV0IGtleSBvZiB0aGUgYWRtaW4=" not in redactor.clean(KUBECONFIG)
 
 
-async def test_events_tell_every_step(local: dict[str, LocalFile]) -> None:
+async def test_events_report_every_step(local: dict[str, LocalFile]) -> None:
     machines, events = Machines(desired(1, 1)), list[Event]()
     plan = plan_of(machines.plan, {"*": {}})
     await carry_out(machines, plan, local, events)

@@ -200,7 +200,7 @@ async def test_one_that_was_mended_goes_on(
 async def test_a_silent_api_of_a_server_that_fails(
     begin: int, code: str, monkeypatch: pytest.MonkeyPatch, local: dict[str, LocalFile]
 ) -> None:
-    """What the service says is told, not that the API is silent."""
+    """The service's message is reported, not that the API does not answer."""
     monkeypatch.setattr("kbootstrap.cluster.converge.watch.API", 0.5)
     monkeypatch.setattr("kbootstrap.cluster.converge.crash_loop.STEADY", 0.0)
     said = iter(["NRestarts=0\n", *(f"NRestarts={begin}\nSubState=running\n" for _ in range(1000))])

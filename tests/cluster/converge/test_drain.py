@@ -1,4 +1,4 @@
-"""Moving pods: what stays, what is refused, and what is told when they do not go."""
+"""Moving pods: which stay, what is refused, and what is reported when they are not evicted."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def test_pods_move_and_the_node_is_forgotten() -> None:
     assert any("systemctl stop" in command for command in found.hosts[A1].commands)
 
 
-async def test_a_pod_that_nobody_would_start_again_stops_it() -> None:
+async def test_a_pod_without_a_controller_stops_it() -> None:
     found = machines(pod("a"), pod("mine", None))
     with pytest.raises(InstallFailed, match="web/mine") as caught:
         await leave(found)

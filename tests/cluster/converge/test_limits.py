@@ -64,6 +64,6 @@ async def test_who_does_not_come_back_keeps_the_others_from_going() -> None:
     assert f"{A1} does not go" in log
 
 
-async def test_new_nodes_are_nobody_who_is_missed() -> None:
+async def test_new_nodes_do_not_count_as_unavailable() -> None:
     log = await all_of(slots(restarts(A1), new(A2), new(A3)), (A1, A2, A3))
     assert log[:3] == [f"{A1} goes", f"{A2} goes", f"{A3} goes"]

@@ -27,7 +27,7 @@ async def test_a_full_disk_keeps_the_stamp(tmp_path: Path, local: dict[str, Loca
     """Without its claim the machine would count as somebody else's."""
     stamp = tmp_path / "stamp"
     stamp.write_text("cluster local\nartifact 1 2 v0 /usr/local/bin/k3s\n")
-    told: list[str] = []
+    messages: list[str] = []
 
     class Shell(FakeHost):
         async def run(
@@ -35,7 +35,7 @@ async def test_a_full_disk_keeps_the_stamp(tmp_path: Path, local: dict[str, Loca
         ) -> Output:
             del stdin
             done = await LocalRunner().run(["sh", "-c", command], deadline=deadline, check=False)
-            told.append(done.stderr)
+            messages.append(done.stderr)
             if check and done.status:
                 raise InstallFailed(done.stderr)
             return Output(done.status, done.stdout, done.stderr)
@@ -49,7 +49,7 @@ async def test_a_full_disk_keeps_the_stamp(tmp_path: Path, local: dict[str, Loca
     with pytest.raises(InstallFailed, match="No space left"):
         await actions.stage(stage.artifact, stage.version, local, aside=stage.aside)
     assert stamp.read_text().startswith("cluster local\n")
-    assert "No space left" in told[-1]
+    assert "No space left" in messages[-1]
     (tmp_path / "stamp.new").unlink()
     await actions.stage(stage.artifact, stage.version, local, aside=stage.aside)
     assert stamp.read_text().splitlines()[0] == "cluster local"

@@ -60,11 +60,11 @@ def test_the_first_of_each_kind_counts() -> None:
 @pytest.mark.parametrize(
     ("left", "said"),
     [
-        (timedelta(days=12, hours=3), "runs out in 12 days (2026-12-08)"),
-        (timedelta(days=1), "runs out in 1 day (2026-11-27)"),
-        (timedelta(hours=1), "runs out in 0 days (2026-11-26)"),
-        (timedelta(0), "has run out on 2026-11-26"),
-        (timedelta(days=-3), "has run out on 2026-11-23"),
+        (timedelta(days=12, hours=3), "expires in 12 days (2026-12-08)"),
+        (timedelta(days=1), "expires in 1 day (2026-11-27)"),
+        (timedelta(hours=1), "expires in 0 days (2026-11-26)"),
+        (timedelta(0), "expired on 2026-11-26"),
+        (timedelta(days=-3), "expired on 2026-11-23"),
     ],
 )
 def test_until(left: timedelta, said: str) -> None:
@@ -84,14 +84,14 @@ def test_nothing_is_said_of_certificates_that_last() -> None:
 def test_the_first_to_run_out_is_named() -> None:
     (found,) = problems({"a": node("a", 89), "b": node("b", 200, -2), "c": node("c", 300)})
     assert (found.code, found.severity) == ("KB0880", Severity.WARNING)
-    assert found.reason == "On b server/tls/1.crt has run out on 2026-11-24, and others on 1 more node."
+    assert found.reason == "On b server/tls/1.crt expired on 2026-11-24, and others on 1 more node."
     assert "kbootstrap rotate certificates" in found.help
 
 
-def test_authorities_are_told_apart() -> None:
+def test_authorities_are_distinguished() -> None:
     (found,) = problems({"a": node("a", 200, ca=364), "b": node("b", 200, ca=300), "c": node("c", 200, ca=2)})
     assert found.code == "KB0881"
-    assert found.reason.startswith("On c server/tls/server-ca.crt runs out in 2 days (")
+    assert found.reason.startswith("On c server/tls/server-ca.crt expires in 2 days (")
     assert found.reason.endswith(", and others on 2 more nodes.")
 
 

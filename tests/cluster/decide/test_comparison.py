@@ -39,7 +39,7 @@ def test_nothing_is_there() -> None:
     assert row.service == "absent"
     assert row.ready is None
     assert "start k3s.service" in row.pending
-    assert row.drift == (Drift("installation", "machine", "nothing of ours is on this machine yet"),)
+    assert row.drift == (Drift("installation", "machine", "the machine has no stamp of a cluster yet"),)
     assert not row.good
 
 
@@ -191,7 +191,7 @@ def test_a_server_whose_membership_is_not_known_yet_is_joining(
     assert not rows_of(plan, found, None)[last].joining
 
 
-def test_a_cordoned_node_is_told() -> None:
+def test_a_cordoned_node_is_reported() -> None:
     plan = desired(1, 1)
     seen = api(plan, {"*": {}, "local-default-1": {"unschedulable": True}})
     row = rows_of(plan, facts(plan, {"*": {"is": "running"}}), seen)["local-default-1"]

@@ -21,11 +21,13 @@ def test_nothing() -> None:
 
 def test_a_new_machine_is_one_difference() -> None:
     steps = (
-        Claim(node="a", why="nothing of ours is on this machine yet"),
+        Claim(node="a", why="the machine has no stamp of a cluster yet"),
         StageFile(node="a", why="it is not there", artifact=K3S, version="v1"),
         StartService(node="a", why="it does not run", unit="k3s.service"),
     )
-    assert differences(steps) == (Drift("installation", "machine", "nothing of ours is on this machine yet"),)
+    assert differences(steps) == (
+        Drift("installation", "machine", "the machine has no stamp of a cluster yet"),
+    )
 
 
 def test_another_version_is_one_difference() -> None:
@@ -50,7 +52,7 @@ def test_what_is_only_waited_for() -> None:
     assert waits(()) == ()
 
 
-def test_a_restart_counts_where_nothing_else_tells_why() -> None:
+def test_a_restart_counts_where_no_other_step_has_the_reason() -> None:
     restart = RestartService(node="a", why="configuration changed since it started", unit="k3s.service")
     write = WriteFile(node="a", why="it differs from the spec", file=CONFIG)
     alone = Drift("service", "k3s.service", "configuration changed since it started")

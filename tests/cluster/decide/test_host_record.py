@@ -103,9 +103,9 @@ def test_kubernetes_is_taken_off_a_machine_last() -> None:
 def test_a_machine_that_is_silent_is_left_with_a_warning() -> None:
     plan = planned(unseen="no route to it", ready=False)
     assert kinds(plan) == ["Cordon", "ForgetNode", "LeaveMachine"]
-    (told,) = [d for d in plan.diagnostics if d.code == "KB0653"]
-    assert told.severity is Severity.WARNING
-    assert "no route to it" in told.reason
+    (warning,) = [d for d in plan.diagnostics if d.code == "KB0653"]
+    assert warning.severity is Severity.WARNING
+    assert "no route to it" in warning.reason
     assert not plan.refused
 
 

@@ -12,7 +12,7 @@ S1, S2, S3 = (f"local-control-plane-{i}" for i in (1, 2, 3))
 AGENTS = [f"local-default-{i}" for i in range(1, 7)]
 
 
-def test_nobody_goes() -> None:
+def test_no_node_leaves() -> None:
     assert order(NO_REMOVALS, desired(3, 2).nodes, ()) == Order()
 
 

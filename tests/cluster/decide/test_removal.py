@@ -94,21 +94,21 @@ def test_quorum_is_kept(removal: Removal, unwell: tuple[str, ...], codes: list[s
     assert [problem.code for problem in problems(wanted, removal, seen)] == codes
 
 
-def test_the_numbers_are_told() -> None:
+def test_the_numbers_are_reported() -> None:
     wanted = desired(3, 0)
     seen = api(wanted, SERVERS | {S2: {"etcd": True, "ready": False}})
     (problem,) = problems(wanted, Removal({}, {S1: "server"}), seen)
-    assert "etcd has 3 members, 2 of them well" in problem.reason
+    assert "etcd has 3 members, 2 of them healthy" in problem.reason
     assert f"Without {S1} there would be 1 of 2, and 2 are needed" in problem.reason
 
 
-def test_nobody_leaves_while_the_api_is_silent() -> None:
+def test_no_node_leaves_while_the_api_is_silent() -> None:
     wanted = desired(3, 1)
     assert [p.code for p in problems(wanted, Removal({A1: "agent"}, {}), None)] == ["KB0853"]
 
 
 def test_a_server_that_goes_is_a_member_until_then() -> None:
-    """Else nobody would carry the data when all wanted servers are new: a second cluster would be born."""
+    """Otherwise no server would have the data if all wanted servers are new: a second cluster."""
     plan = planned(Removal({S2: "server", S3: "server"}, {}), servers=1)
     assert set(plan.members) == {S1, S2, S3}
     wanted = desired(1, 0)
@@ -117,7 +117,7 @@ def test_a_server_that_goes_is_a_member_until_then() -> None:
     assert found.initial_server is None
 
 
-def test_nobody_founds_while_a_server_that_goes_is_not_seen() -> None:
+def test_no_cluster_is_created_while_a_leaving_server_is_not_seen() -> None:
     wanted = desired(1, 0)
     plan = decide(wanted, {S1: fresh(S1)}, None, removal=Removal({S2: "server"}, {}))
     assert plan.initial_server is None

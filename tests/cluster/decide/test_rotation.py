@@ -265,10 +265,10 @@ def test_certificates_one_node_after_the_other() -> None:
     assert [*renewal(wanted, facts, 90, (S1,)).steps] == [S1]
     assert renewal(wanted, facts, 20, (S1,)).empty
     why = renewal(wanted, facts, 90, (S1,)).steps[S1][0].why
-    assert why == "agent/x.crt runs out in 20 days (2026-12-16)"
+    assert why == "agent/x.crt expires in 20 days (2026-12-16)"
 
 
-async def test_the_kubeconfig_is_read_after_certificates_were_made_anew() -> None:
+async def test_the_kubeconfig_is_read_after_certificates_were_renewed() -> None:
     wanted = desired(1, 1)
     found = machines(wanted)
     facts = facts_of(wanted, {})

@@ -101,7 +101,7 @@ def test_what_is_not_ours_is_left_alone(seen: VolumeFacts, unit: bool, codes: li
 
 def test_a_volume_that_is_still_to_be_made_is_part_of_the_plan() -> None:
     steps, problems = decided(None, unit=False, volume=replace(DATA, id=""))
-    assert (steps, problems) == ([f"{MOUNT} (it is made and attached first)"], [])
+    assert (steps, problems) == ([f"{MOUNT} (it is created and attached first)"], [])
 
 
 def test_volumes_come_before_anything_is_sent_and_the_outer_one_first() -> None:

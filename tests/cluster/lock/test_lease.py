@@ -75,15 +75,15 @@ def child() -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
-async def test_the_second_is_told_who_where_and_since_when(servers: dict[str, Server]) -> None:
+async def test_the_second_run_gets_user_machine_and_start_time(servers: dict[str, Server]) -> None:
     anna, bert = Lease("prod", me=ANNA), Lease("prod", me=BERT)
     await anna.take(servers)
     with pytest.raises(
         Locked, match=r"prod is being changed by anna@laptop, process 4242, since \d{4}-"
-    ) as told:
+    ) as reported:
         await bert.take(servers)
-    assert (told.value.exit_code, told.value.code) == (10, "KB0860")
-    assert "--force-unlock prod" in (told.value.hint or "")
+    assert (reported.value.exit_code, reported.value.code) == (10, "KB0860")
+    assert "--force-unlock prod" in (reported.value.hint or "")
     assert not bert.held
     await anna.release()
     await bert.take(servers)
@@ -121,7 +121,7 @@ async def test_a_lease_ends_without_renewal(servers: dict[str, Server], age: int
         server.grow_old(age)  # one of the future is of another start of the machine
     bert = Lease("prod", me=BERT)
     if not free:
-        with pytest.raises(Locked, match=f"sign of life {age}"):
+        with pytest.raises(Locked, match=f"renewed {age}"):
             await bert.take(servers)
         return
     await bert.take(servers)
@@ -134,16 +134,16 @@ async def test_an_own_run_that_died_is_taken_over_at_once(
     process = Process.of(child.pid)
     assert process
     assert process.boot
-    told: list[Event] = []
+    reported: list[Event] = []
     await Lease("prod", me=replace(ANNA, process=process)).take(servers)
-    mine = Lease("prod", told.append)
+    mine = Lease("prod", reported.append)
     with pytest.raises(Locked):
         await mine.take(servers)
     child.kill()
-    # It has ended, and nobody has asked for its exit code.
+    # It has ended, and its exit code was not collected.
     await asyncio.to_thread(os.waitid, os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     await mine.take(servers)
-    assert "which has ended" in (told[0].detail or "")
+    assert "which has ended" in (reported[0].detail or "")
     await mine.release()
 
 
@@ -167,14 +167,14 @@ async def test_a_broken_lock_stops_its_run(
     servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leases, "EVERY", 0.05)
-    told: list[Event] = []
-    anna, bert = Lease("prod", me=ANNA), Lease("prod", told.append, me=BERT)
+    reported: list[Event] = []
+    anna, bert = Lease("prod", me=ANNA), Lease("prod", reported.append, me=BERT)
     await anna.take(servers)
     host = anna.guard(servers["s2"])
     assert (await host.run("echo fine", deadline=5)).stdout == "fine\n"
     bert.forced = True
     await bert.take(servers)
-    assert "broken" in (told[0].detail or "")
+    assert "broken" in (reported[0].detail or "")
     await bert.release()  # also one that was given back meanwhile: the world has moved
     await asyncio.sleep(0.5)
     with pytest.raises(Locked, match="taken from this run by bert@tower") as caught:

@@ -144,7 +144,7 @@ async def test_gather_names_the_host_that_talks_nonsense() -> None:
     assert caught.value.host == "b"
 
 
-async def test_gather_for_a_look_tells_who_talks_nonsense_beside_the_others() -> None:
+async def test_gather_for_a_look_reports_malformed_facts_beside_the_others() -> None:
     good, bad = FakeHost("good", lambda _: output(RECORDED)), FakeHost("bad", lambda _: output("?"))
     failures: dict[str, KbootstrapError] = {}
     found = await gather({"bad": bad, "good": good}, K3S, failures)

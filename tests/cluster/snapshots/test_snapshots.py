@@ -39,7 +39,7 @@ def test_a_token_opens_with_its_passphrase_only() -> None:
     sealed = lock(BUNDLE, "right")
     assert b"word" not in sealed
     assert unlock(sealed, "right", where="x") == BUNDLE
-    with pytest.raises(CredentialsRefused, match="passphrase does not open the token in x"):
+    with pytest.raises(CredentialsRefused, match="passphrase does not decrypt the token in x"):
         unlock(sealed, "wrong", where="x")
 
 

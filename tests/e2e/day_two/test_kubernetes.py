@@ -29,7 +29,7 @@ def test_all_nodes_are_ready_with_their_labels_and_taints(cluster: Lab) -> None:
 
 
 def test_three_servers_are_voters_of_one_etcd(cluster: Lab) -> None:
-    wait_for("three voters", lambda: voters(cluster) == 3)  # k3s tells it some seconds later
+    wait_for("three voters", lambda: voters(cluster) == 3)  # k3s reports it some seconds later
 
 
 def test_addresses_come_from_the_two_subnets(cluster: Lab) -> None:

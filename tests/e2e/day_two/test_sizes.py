@@ -35,7 +35,7 @@ SPEC = spec()
 def test_a_budget_stops_a_removal(cluster: Lab) -> None:
     cluster.kubectl("apply", "-f", "-", stdin=BUDGET)
     path = write(cluster, "web, nodes: 2", "web, nodes: 1")
-    # Its pods are the ones of the shop: the servers take them where nobody else is left.
+    # Its pods are the ones of the shop: the servers run them if no other node is left.
     cluster.kubectl("cordon", S1, S2, S3, W1)
     cluster.kubectl("rollout", "restart", "deploy/shop")
     try:

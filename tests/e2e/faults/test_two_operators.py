@@ -42,14 +42,14 @@ def test_two_operators(cluster: Lab, tmp_path: Path) -> None:
         (folder / path.name).write_text(lab.text(spec(labels="turn: second")))
         lab.spec(spec(labels="turn: first"))
 
-        # The second is told who, and changes nothing; who only looks is not kept away.
+        # The second run is refused with the holder, and changes nothing; read-only commands work.
         first = lab.start("apply", "-y", path)
         wait_for("the lease", lambda: lease(lab).get("renewed") != "-", every=0.02)
         os.kill(first.pid, signal.SIGSTOP)
-        told = other.run("apply", "-y", path, code=10).stderr
-        assert "KB0860" in told
-        assert f"process {first.pid}" in told
-        assert f"--force-unlock {C}" in " ".join(told.split())
+        message = other.run("apply", "-y", path, code=10).stderr
+        assert "KB0860" in message
+        assert f"process {first.pid}" in message
+        assert f"--force-unlock {C}" in " ".join(message.split())
         other.run("destroy", "-y", path, code=10)
         other.run("plan", path)
         shown = other.run("status", path, code=None).stdout

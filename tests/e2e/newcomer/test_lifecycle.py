@@ -67,8 +67,8 @@ def test_status_follows_what_changes_outside(cluster: Lab) -> None:
     assert status(cluster)["good"]
 
 
-def test_certificates_that_run_out_are_told(cluster: Lab) -> None:
-    """k3s is told to make one for 30 days; that it makes it anew when it starts, the advice counts on."""
+def test_certificates_that_run_out_are_reported(cluster: Lab) -> None:
+    """k3s is configured for certificates of 30 days; the hint relies on its renewal at a start."""
     renew = "rm -f /var/lib/rancher/k3s/server/tls/client-admin.*; systemctl restart k3s"
     cluster.on_node(SERVER, f"echo CATTLE_NEW_SIGNED_CERT_EXPIRATION_DAYS=30 > /etc/default/k3s; {renew}")
     try:
@@ -78,7 +78,7 @@ def test_certificates_that_run_out_are_told(cluster: Lab) -> None:
         assert said["nodes"][0]["certificates"]["leaf"]["days"] == 29
         planned = cluster.run("plan", "--detailed-exitcode", "spec.yaml").stderr
         assert "KB0880" in planned
-        assert ".crt runs out in 29 days" in " ".join(planned.split())  # one of several of that second
+        assert ".crt expires in 29 days" in " ".join(planned.split())  # one of several of that second
     finally:
         cluster.on_node(SERVER, "rm /etc/default/k3s; systemctl restart k3s")
     restarted(cluster)

@@ -52,14 +52,14 @@ def test_json_is_one_document_of_the_schema(cluster: Lab) -> None:
     assert data["clusters"][0]["before"]["kubernetes"] == [VERSION]
 
 
-def test_a_node_that_does_not_answer_is_told(cluster: Lab) -> None:
+def test_a_node_that_does_not_answer_is_reported(cluster: Lab) -> None:
     """Another host key would stop it; silence does not: what is known is shown, and no more."""
     cluster.on_node(SERVER, "systemctl stop ssh.socket ssh.service; pkill -x sshd; true")
     try:
-        told = cluster.run("plan", "-o", "json", "--out", "blind.plan", "spec.yaml", code=7)
+        planned = cluster.run("plan", "-o", "json", "--out", "blind.plan", "spec.yaml", code=7)
     finally:
         cluster.on_node(SERVER, "systemctl start ssh.service")
-    (seen,) = json.loads(told.stdout)["clusters"]
+    (seen,) = json.loads(planned.stdout)["clusters"]
     assert (seen["nodes_known"], seen["nodes"], seen["empty"]) == (False, [], False)
     assert SERVER in seen["nodes_unseen"]
     assert not (cluster.folder / "blind.plan").exists()

@@ -46,12 +46,12 @@ def test_rehearsed(cluster: Lab, kept: Path) -> None:
         )
 
     rehearsal = ("snapshot", "restore", "spec.yaml", "s3", "--into", "local")
-    told = json.loads(lab.run(*rehearsal, "-o", "json").stdout)
-    assert told["snapshot"]["place"] == "s3"
-    assert set(told["nodes"]) == NODES
-    assert told["workloads"]["CronJob"] == ["default/act"]
-    assert told["counts"]["Secret"] > 0
-    assert told["kept"] is None
+    report = json.loads(lab.run(*rehearsal, "-o", "json").stdout)
+    assert report["snapshot"]["place"] == "s3"
+    assert set(report["nodes"]) == NODES
+    assert report["workloads"]["CronJob"] == ["default/act"]
+    assert report["counts"]["Secret"] > 0
+    assert report["kept"] is None
     assert alone()
 
     process = lab.start("snapshot", "restore", kept, "--into", "local", "--events", "rehearsal.jsonl")

@@ -23,7 +23,7 @@ def test_a_server_restarts_in_the_middle(cluster: Lab) -> None:
     for name in SERVERS[1:]:
         lab.on_node(name, "systemctl restart --no-block k3s")
     # At first the first server still lets them in with the old token: then each writes it into its
-    # password file anew, which is then newer than the cluster's. Later they are not let in.
+    # password file again, which is then newer than the cluster's. Later they are not let in.
     for name in SERVERS[1:]:
         wait_for(f"{name} to fail", partial(refused, lab, name))
     lab.run("rotate", "tokens", "-y", path)

@@ -136,7 +136,7 @@ def spec(folder: Path, cluster: str = "", provider: str = "{local: {}}") -> Spec
 
 def containers(*items: Mapping[str, Any], command: str = "docker") -> dict[str, Answer]:
     """Answers of an engine that has these containers; give `Name`, `Labels`, `Running`, `Ports`."""
-    told = {
+    inspected = {
         item["Name"]: {
             "Id": f"id-{item['Name']}",
             "Name": f"/{item['Name']}",
@@ -150,10 +150,12 @@ def containers(*items: Mapping[str, Any], command: str = "docker") -> dict[str, 
     }
 
     def inspect(call: tuple[str, ...]) -> str:
-        return json.dumps([told[n.removeprefix("id-")] for n in call[3:] if n.removeprefix("id-") in told])
+        return json.dumps(
+            [inspected[n.removeprefix("id-")] for n in call[3:] if n.removeprefix("id-") in inspected]
+        )
 
     return {
-        f"{command} ps --all --format": "\n".join(told),
-        f"{command} ps --all --quiet": "\n".join(f"id-{name}" for name in told),
+        f"{command} ps --all --format": "\n".join(inspected),
+        f"{command} ps --all --quiet": "\n".join(f"id-{name}" for name in inspected),
         f"{command} container inspect": inspect,
     }

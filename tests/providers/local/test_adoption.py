@@ -29,9 +29,9 @@ def answers(*items: dict[str, Any], cidr: str = "10.1.0.0/16") -> dict[str, Answ
     }
 
 
-async def look(folder: Path, told: dict[str, Answer]) -> Adoptable:
+async def look(folder: Path, answered: dict[str, Answer]) -> Adoptable:
     spec(folder, NETWORK)
-    runner = FakeRunner(told)
+    runner = FakeRunner(answered)
     return await find(context(runner, folder), Containers(engine(), runner))
 
 
@@ -59,15 +59,15 @@ async def test_a_folder_that_exists_keeps_what_is_its_own(tmp_path: Path) -> Non
     assert SERVER in found.environment[VARIABLE]
 
 
-async def test_what_differs_from_the_spec_is_told(tmp_path: Path) -> None:
+async def test_what_differs_from_the_spec_is_reported(tmp_path: Path) -> None:
     found = await look(tmp_path, answers(item(SERVER, "i1"), item("c-old-1", "o"), cidr="10.2.0.0/16"))
     assert found.unexpected == ("c-old-1",)
     assert found.problems == (
         "the network kbootstrap-s-c is 10.2.0.0/16, and the spec defines another range",
     )
 
-    told = answers(item(SERVER, "i1"))
-    inspect = told["docker container inspect"]
+    answered = answers(item(SERVER, "i1"))
+    inspect = answered["docker container inspect"]
     assert callable(inspect)
 
     def moved(call: tuple[str, ...]) -> str:
@@ -78,7 +78,7 @@ async def test_what_differs_from_the_spec_is_told(tmp_path: Path) -> None:
             }
         return json.dumps(said)
 
-    found = await look(tmp_path, {**told, "docker container inspect": moved})
+    found = await look(tmp_path, {**answered, "docker container inspect": moved})
     assert len(found.problems) == 1
     assert f"{SERVER} has the address 10.1.0.99, and the spec assigns 10.1.0." in found.problems[0]
 

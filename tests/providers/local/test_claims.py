@@ -32,8 +32,8 @@ def ours(folder: Path, **more: str) -> dict[str, str]:
 
 
 def networks(name: str, subnet: str, labels: dict[str, str]) -> dict[str, Answer]:
-    told = [{"Name": name, "Labels": labels, "IPAM": {"Config": [{"Subnet": subnet}]}}]
-    return {"docker network ls": "id\n", "docker network inspect": json.dumps(told)}
+    listed = [{"Name": name, "Labels": labels, "IPAM": {"Config": [{"Subnet": subnet}]}}]
+    return {"docker network ls": "id\n", "docker network inspect": json.dumps(listed)}
 
 
 async def test_an_empty_engine_is_free(tmp_path: Path) -> None:

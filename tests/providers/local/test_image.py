@@ -69,7 +69,7 @@ async def test_without_a_registry_packages_make_it(tmp_path: Path, monkeypatch: 
     ("programs", "user", "words"),
     [(("docker",), 0, "mmdebstrap is not installed"), (("docker", "mmdebstrap"), 1000, "needs root")],
 )
-async def test_where_no_way_is_open_both_reasons_are_told(
+async def test_where_no_way_is_open_both_reasons_are_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: tuple[str, ...], user: int, words: str
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: user)

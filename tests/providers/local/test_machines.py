@@ -106,7 +106,7 @@ async def test_stopped_machines_are_started(tmp_path: Path) -> None:
     assert runner.said("docker start") == ["docker start c-web-1"]
 
 
-async def test_a_look_starts_nothing_and_tells_what_is_absent(tmp_path: Path) -> None:
+async def test_an_inspection_starts_nothing_and_reports_what_is_missing(tmp_path: Path) -> None:
     stopped = item("c-web-1", "i2", Running=False)
     runner = FakeRunner({**containers(stopped), **KEY})
     found = await inventory(
@@ -138,7 +138,7 @@ async def test_a_machine_that_does_not_boot_is_named(tmp_path: Path) -> None:
     assert caught.value.code == "KB0611"
 
 
-async def test_what_goes_is_told_before(tmp_path: Path) -> None:
+async def test_the_preview_names_what_is_removed(tmp_path: Path) -> None:
     named = [one | {"Labels": {"kbootstrap.node": one["Name"]}} for one in (SERVER, WEB)]
     runner = FakeRunner(containers(API, *named))
     found = await destroy_preview(context(runner, tmp_path), Containers(engine(), runner))
@@ -148,12 +148,12 @@ async def test_what_goes_is_told_before(tmp_path: Path) -> None:
 
 async def test_cleanup_removes_what_carries_our_labels(tmp_path: Path) -> None:
     owner = str(tmp_path / ".kbootstrap" / "c")
-    told = [
+    networks = [
         {"name": "mine", "labels": {"kbootstrap.cluster": "c", "kbootstrap.owner": owner}},
         {"name": "other", "labels": {"kbootstrap.cluster": "c", "kbootstrap.owner": "/elsewhere"}},
     ]
     answers = containers(WEB, command="podman")
-    answers |= {"podman network ls": "a\nb\n", "podman network inspect": json.dumps(told)}
+    answers |= {"podman network ls": "a\nb\n", "podman network inspect": json.dumps(networks)}
     runner = FakeRunner(answers)
     here = context(runner, tmp_path)
     await remove_all(here, Containers(engine("podman"), runner))
@@ -173,7 +173,7 @@ async def test_blank_is_what_is_not_there_or_has_no_stamp() -> None:
     assert await unprovisioned(names, Containers(engine(), FakeRunner(answers))) == {"c-web-1", "c-web-2"}
 
 
-async def test_an_engine_that_does_not_tell_is_not_taken_for_blank() -> None:
+async def test_an_engine_that_does_not_answer_does_not_count_as_blank() -> None:
     answers: dict[str, Answer] = {**containers(WEB), "docker cp": (1, "the daemon has a bad day")}
     with pytest.raises(KbootstrapError, match="cannot determine"):
         await provisioning(["c-web-1"], Containers(engine(), FakeRunner(answers)))

@@ -24,7 +24,7 @@ Answer = tuple[int, dict[str, str], Json]
 """Status, headers, content."""
 PROJECT = "5d1e0b6a"
 PASSWORD = "correct-horse-battery"
-SECRET = "told-once-and-never-again"
+SECRET = "shown-once-and-never-again"
 KEYSTONE = "identity/v3/users/u/application_credentials"
 SERVICES = {
     "identity": "identity/v3",
@@ -194,7 +194,7 @@ class FakeCloud:
         return self._resource(method, path, dict(parse_qsl(parts.query)), body)
 
     def _numbers(self) -> dict[str, Json]:
-        plain = {name: told["limit"] for name, told in self.network_quota.items()}
+        plain = {name: quota["limit"] for name, quota in self.network_quota.items()}
         answers = {
             "compute/limits": {"limits": {"absolute": self.limits, "rate": []}},
             "volume/limits": {"limits": {"absolute": self.volume_limits, "rate": []}},

@@ -88,7 +88,7 @@ async def test_before(context: ProviderContext, cloud: FakeCloud) -> None:
     assert left(cloud, "network/floatingips") == ["fip-b", "fip-c"]
 
 
-async def test_what_goes_is_told_before(context: ProviderContext, cloud: FakeCloud) -> None:
+async def test_the_preview_names_what_is_removed(context: ProviderContext, cloud: FakeCloud) -> None:
     cloud.things["network/networks"].append(tagged("net", "demo-prod"))
     cloud.things["lb/loadbalancers"] = [
         balancer("a", "kube_service_demo-prod_default_web"),
@@ -257,7 +257,7 @@ def test_load_balancers_are_removed_when_their_state_lets_them(
     assert deleted == (["a"] if asked else [])
 
 
-async def test_a_thread_that_nobody_waits_for_removes_nothing(
+async def test_a_thread_of_a_cancelled_caller_removes_nothing(
     context: ProviderContext, cloud: FakeCloud
 ) -> None:
     cloud.things["compute/servers"] = [server("prod-web-1", status="SHUTOFF")]

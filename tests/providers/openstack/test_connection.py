@@ -75,10 +75,10 @@ async def test_the_password_may_stand_in_secure_yaml(cloud: FakeCloud, tmp_path:
     (tmp_path / "secure.yaml").write_text(json.dumps({"clouds": {"lab": {"auth": {"password": password}}}}))
     context = provider_context(tmp_path)
     assert await log_in(context) == ("demo", "one")
-    told = variables(
+    passed = variables(
         source(settings(openstack().clusters[0]), context), settings(openstack().clusters[0]), {}
     )
-    assert told == {
+    assert passed == {
         "OS_CLIENT_CONFIG_FILE": str(tmp_path / "clouds.yaml"),
         "OS_CLIENT_SECURE_FILE": str(tmp_path / "secure.yaml"),
     }
@@ -87,8 +87,8 @@ async def test_the_password_may_stand_in_secure_yaml(cloud: FakeCloud, tmp_path:
 async def test_an_entry_of_clouds_yaml_is_not_mixed_with_the_environment(context: ProviderContext) -> None:
     chosen = settings(openstack().clusters[0])
     env = {"OS_PROJECT_ID": "other", "OS_PASSWORD": "other", "OS_REGION_NAME": "two", "PATH": "/bin"}
-    told = variables(source(chosen, context), chosen, env)
-    assert {name: told[name] for name in env if name in told} == {"OS_PROJECT_ID": "", "OS_PASSWORD": ""}
+    passed = variables(source(chosen, context), chosen, env)
+    assert {name: passed[name] for name in env if name in passed} == {"OS_PROJECT_ID": "", "OS_PASSWORD": ""}
 
 
 async def refused(context: ProviderContext, more: str = "") -> KbootstrapError:
@@ -213,7 +213,7 @@ async def test_wrong_region(context: ProviderContext) -> None:
     assert error.hint == "available regions: one, two"
 
 
-async def test_nobody_answers(tmp_path: Path, cloud: FakeCloud) -> None:
+async def test_there_is_no_answer(tmp_path: Path, cloud: FakeCloud) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/v3"
@@ -238,7 +238,7 @@ async def test_a_wrong_file_of_certificates(
     assert error.detail
 
 
-async def test_somebody_answers_too_late(context: ProviderContext, cloud: FakeCloud, tmp_path: Path) -> None:
+async def test_the_cloud_answers_too_late(context: ProviderContext, cloud: FakeCloud, tmp_path: Path) -> None:
     content = json.loads(cloud.clouds_yaml())
     content["clouds"]["lab"]["api_timeout"] = 0.2
     (tmp_path / "clouds.yaml").write_text(json.dumps(content))

@@ -71,7 +71,7 @@ async def test_a_mark_is_good_until_credential_or_settings_change(context: Provi
     assert await ADDONS.valid_credentials(of(context, SPEC)) == {again}
 
 
-async def test_somebody_elses_credential_of_the_same_name_stays(
+async def test_a_foreign_credential_of_the_same_name_stays(
     context: ProviderContext, cloud: FakeCloud
 ) -> None:
     other = {"id": "x", "name": "demo-prod", "description": "kbootstrap.cluster=b kbootstrap.spec=demo-a"}

@@ -32,7 +32,7 @@ async def test_the_newest_active_build_is_pinned(context: ProviderContext, cloud
     assert await pinned(context) == "new"
 
 
-async def test_a_pin_stays_and_asks_nobody(context: ProviderContext, cloud: FakeCloud) -> None:
+async def test_a_pin_stays_without_a_query(context: ProviderContext, cloud: FakeCloud) -> None:
     lock = Lock(images={"prod": ImagePin("Debian 12", "old")})
     assert await pinned(context, lock) == "old"
     assert cloud.requests == []
@@ -43,7 +43,9 @@ async def test_a_pin_of_another_name_does_not_count(context: ProviderContext) ->
     assert await pinned(context, Lock(images={"prod": ImagePin("Debian 11", "old")})) == "img-1"
 
 
-async def test_nobody_is_asked_where_nothing_is_made(context: ProviderContext, cloud: FakeCloud) -> None:
+async def test_the_cloud_is_not_queried_where_nothing_is_created(
+    context: ProviderContext, cloud: FakeCloud
+) -> None:
     lock = await PROVIDER.pin(context, creating=False)
     assert lock.image_id("prod", "Debian 12") == UNKNOWN
     assert cloud.requests == []

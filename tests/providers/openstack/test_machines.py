@@ -96,9 +96,9 @@ async def test_through_the_first_server(context: ProviderContext) -> None:
 
 
 async def test_machines_know_their_volumes(context: ProviderContext) -> None:
-    told = outputs()
-    told["kbootstrap"]["nodes"]["prod-web-1"]["volumes"] = {"data": "id-of-data"}
-    inventory = await PROVIDER.inventory(context, told)
+    contract = outputs()
+    contract["kbootstrap"]["nodes"]["prod-web-1"]["volumes"] = {"data": "id-of-data"}
+    inventory = await PROVIDER.inventory(context, contract)
     assert inventory.machines["prod-web-1"].volumes == {"data": "id-of-data"}
     assert inventory.machines["prod-control-plane-1"].volumes == {}
 
@@ -122,9 +122,9 @@ async def test_through_a_machine_of_its_own(context: ProviderContext, cloud: Fak
 
 
 async def test_without_a_bastion_nodes_are_reached_at_their_own_addresses(context: ProviderContext) -> None:
-    told = outputs()
-    told["kbootstrap"]["bastion"] = None
-    inventory = await PROVIDER.inventory(context, told)
+    contract = outputs()
+    contract["kbootstrap"]["bastion"] = None
+    inventory = await PROVIDER.inventory(context, contract)
     assert {name: machine.ssh.host for name, machine in inventory.machines.items()} == NAMES
     assert not any(machine.ssh.jump for machine in inventory.machines.values())
 
@@ -222,14 +222,14 @@ async def test_drift(context: ProviderContext, cloud: FakeCloud) -> None:
 
 
 async def test_a_bastion_that_is_gone(context: ProviderContext, cloud: FakeCloud) -> None:
-    told = outputs({"address": "203.0.113.7", "user": "kbootstrap", "instance": "id-prod-bastion"})
+    contract = outputs({"address": "203.0.113.7", "user": "kbootstrap", "instance": "id-prod-bastion"})
     alone = openstack("bastion: {flavor: small}").clusters[0]
-    assert await gone(of(context, SPEC, alone), told) == {
+    assert await gone(of(context, SPEC, alone), contract) == {
         "module.bastion.openstack_compute_instance_v2.bastion": "the cloud has no machine prod-bastion"
     }
-    assert await gone(context, told) == {}  # the spec wants none any more
+    assert await gone(context, contract) == {}  # the spec wants none any more
     cloud.things["compute/servers"].append(server("prod-bastion"))
-    assert await gone(of(context, SPEC, alone), told) == {}
+    assert await gone(of(context, SPEC, alone), contract) == {}
 
 
 async def test_what_a_list_leaves_out_is_not_gone(context: ProviderContext, cloud: FakeCloud) -> None:
@@ -265,9 +265,9 @@ async def test_a_state_of_another_project(
     if here:
         assert await gone(context, outputs())
         return
-    for told in (outputs(), none_left):
+    for contract in (outputs(), none_left):
         with pytest.raises(PrerequisiteMissing, match="is in the project demo") as caught:
-            await gone(context, told)
+            await gone(context, contract)
         assert caught.value.code == "KB1133"
 
 

@@ -103,7 +103,7 @@ async def test_one_thing_is_wrong(
     assert snippet in problem.span.text
 
 
-async def test_everything_is_told_at_once(context: ProviderContext, cloud: FakeCloud) -> None:
+async def test_all_problems_are_reported_at_once(context: ProviderContext, cloud: FakeCloud) -> None:
     cloud.limits |= {"maxServerGroupMembers": 5, "maxServerGroups": 1}
     with pytest.raises(SpecInvalid) as caught:
         await PROVIDER.prepare(of(context, EXTRAS))
@@ -125,7 +125,7 @@ async def test_a_deleted_build_of_the_image(context: ProviderContext) -> None:
     assert seen["image"] == (False, "Debian 12 (img-0) does not exist")
 
 
-async def test_old_clouds_do_not_tell_what_is_used(context: ProviderContext, cloud: FakeCloud) -> None:
+async def test_old_clouds_do_not_report_usage(context: ProviderContext, cloud: FakeCloud) -> None:
     cloud.details = False
     cloud.things["network/ports"] = [
         {"id": str(n), "project_id": PROJECT, "device_id": ""} for n in range(45)
@@ -208,8 +208,8 @@ async def test_a_cluster_that_stands_passes_with_a_full_quota(
     spec = openstack(more=KEYS)
     standing(cloud)
     no_image(cloud)
-    told = await PROVIDER.prepare(of(context, spec))
-    assert told == {
+    variables = await PROVIDER.prepare(of(context, spec))
+    assert variables == {
         "OS_CLIENT_CONFIG_FILE": f"{context.space.base.parent}/clouds.yaml",
         "TF_VAR_ssh_authorized_keys": f'["{KEY}"]',
     }
@@ -228,14 +228,14 @@ async def test_one_machine_is_missing(context: ProviderContext, cloud: FakeCloud
     assert await PROVIDER.prepare(of(context, spec))
 
 
-async def test_without_making_nobody_is_asked(context: ProviderContext, cloud: FakeCloud) -> None:
+async def test_without_creating_the_cloud_is_not_queried(context: ProviderContext, cloud: FakeCloud) -> None:
     spec = openstack()
-    told = await PROVIDER.prepare(of(context, spec), creating=False)
-    assert told["TF_VAR_ssh_authorized_keys"] == "[]"
+    variables = await PROVIDER.prepare(of(context, spec), creating=False)
+    assert variables["TF_VAR_ssh_authorized_keys"] == "[]"
     assert cloud.requests == []
 
 
-async def test_volumes_that_do_not_fit_are_told_at_their_pool(
+async def test_volumes_that_do_not_fit_are_reported_at_their_pool(
     context: ProviderContext, cloud: FakeCloud
 ) -> None:
     pools = """    pools:

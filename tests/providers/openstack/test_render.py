@@ -112,7 +112,7 @@ def test_octavias_provider_decides_who_meets_the_nodes() -> None:
         assert f'provider = "{provider}"' in files["endpoint.tf"]
 
 
-def test_everybody_may_come_where_nobody_is_named() -> None:
+def test_every_address_is_allowed_where_none_is_named() -> None:
     assert root().files["security.tf"].count(f'["{ALL_ADDRESSES}"]') == 2
     named = root(more=", api: {allowed_cidrs: [203.0.113.0/24]}, ssh: {allowed_cidrs: [10.8.0.0/16]}")
     assert '["203.0.113.0/24"]' in named.files["endpoint.tf"]

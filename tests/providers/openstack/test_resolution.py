@@ -32,7 +32,7 @@ PER_REGION = {"regions": [{"name": "two", "values": {"auth": {"auth_url": "https
 
 
 @pytest.mark.parametrize(
-    ("change", "more", "env", "region", "told"),
+    ("change", "more", "env", "region", "passed"),
     [
         ({"regions": ["two", "one"]}, "", {}, "two", "two"),
         ({"regions": ["two", "one"]}, "region: one", {}, "one", None),
@@ -49,12 +49,12 @@ async def test_region(
     more: str,
     env: dict[str, str],
     region: str,
-    told: str | None,
+    passed: str | None,
 ) -> None:
-    """OpenTofu reads the spec, then OS_REGION_NAME, then `region_name`; the rest it is told."""
+    """OpenTofu reads the spec, then OS_REGION_NAME, then `region_name`; kbootstrap passes the rest."""
     found = resolved(cloud, tmp_path, change, more, **env)
     assert found.region == region
-    assert found.variables().get("OS_REGION_NAME") == told
+    assert found.variables().get("OS_REGION_NAME") == passed
     chosen = settings(openstack(more).clusters[0])
     async with connected(chosen, provider_context(tmp_path, env)) as sdk:
         assert sdk.region == region
@@ -91,9 +91,9 @@ async def test_opentofu_gets_the_same(cloud: FakeCloud, tmp_path: Path, creating
     resolved(cloud, tmp_path, {"regions": ["two", "one"]})
     key = "    ssh: {authorized_keys: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + 43 * "A" + " anna]}\n"
     context = of(provider_context(tmp_path, {"OS_PASSWORD": "of another project"}), openstack(more=key))
-    told = await PROVIDER.prepare(context, creating=creating)
-    assert told["OS_REGION_NAME"] == "two"
-    assert told["OS_PASSWORD"] == ""
+    passed = await PROVIDER.prepare(context, creating=creating)
+    assert passed["OS_REGION_NAME"] == "two"
+    assert passed["OS_PASSWORD"] == ""
     assert await PROVIDER.location.describe(context) == "cloud lab, region two"
 
 

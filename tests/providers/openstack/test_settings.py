@@ -98,7 +98,7 @@ def test_names_fit_into_tags() -> None:
         (", api: {allowed_cidrs: [0.0.0.0/0]}, ssh: {allowed_cidrs: [203.0.113.0/24]}", []),
     ],
 )
-def test_what_is_open_to_everybody_is_told(allowed: str, open_: list[str]) -> None:
+def test_what_is_open_to_every_address_is_reported(allowed: str, open_: list[str]) -> None:
     made = spec(more=allowed)
     found = PROVIDER.validate(made, made.clusters[0])
     assert [(p.code, p.severity) for p in found] == [("KB0355", Severity.WARNING)] * len(open_)

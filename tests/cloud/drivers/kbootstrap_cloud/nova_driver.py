@@ -140,8 +140,10 @@ class NspawnDriver(driver.ComputeDriver):
         image = instance.image_ref or _image_of_root(volumes)
         download = functools.partial(glance.API().download, context, image)
         machine = _machine(instance)
-        told = metadata.InstanceMetadata(instance, content=injected_files, network_info=network_info)
-        with configdrive.ConfigDriveBuilder(instance_md=told) as drive:
+        instance_metadata = metadata.InstanceMetadata(
+            instance, content=injected_files, network_info=network_info
+        )
+        with configdrive.ConfigDriveBuilder(instance_md=instance_metadata) as drive:
             machine.make(
                 images.unpacked(image, CONF.host, lambda path: download(dest_path=path)), drive.mdfiles
             )

@@ -8,7 +8,7 @@ class CommandFailed(Exception):
 
 
 def run(*argv: str, check: bool = True) -> str:
-    """Run a program and return what it printed. Raises `CommandFailed` unless told not to check."""
+    """Run a program and return what it printed. Raises `CommandFailed` if it fails and `check` is set."""
     done = subprocess.run(
         argv,
         stdout=subprocess.PIPE,
