@@ -32,7 +32,7 @@ clusters:
       ssh:
         bastion: {{host: {bastion}, user: {jump}}}
         known_hosts: {{file: ./known_hosts}}
-    kubernetes: {{distribution: k3s, version: v1.32.0+k3s1}}
+    kubernetes: {{distribution: k3s, version: v1.32.0+k3s1, disable: [traefik, servicelb, metrics-server]}}
     ssh: {{user: {user}, private_key: {{file: ./key}}}}
     control_plane:
       hosts: [{servers}]
