@@ -236,6 +236,7 @@ def test_hosts_come_and_go(metal: Metal, tmp_path: Path) -> None:
     assert "othing to do" in other.run("apply", "-y", "--detailed-exitcode", spec).stderr
 
 
+@pytest.mark.full
 def test_a_dead_host_leaves_and_is_cleaned_when_it_comes_back(metal: Metal) -> None:
     lab = Lab(metal.folder, "/nowhere/tofu")
     lab.run("kubeconfig", "--merge", lab.spec(spec_of(metal, "cp-2", "w-1")))
