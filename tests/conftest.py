@@ -25,7 +25,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "full: repeats, random moments and other tools; only with --full")
+    config.addinivalue_line(
+        "markers", "full: variants, repeats, random moments and other tools; only with --full"
+    )
     config.addinivalue_line(
         "markers", "smoke: runs with each engine and each tool, not with the usual ones only"
     )

@@ -43,7 +43,7 @@ async def _fitting_tokens(
         kept = await _retired(context, nodes, source)
         return kept if kept and (again or own is None or own.server != kept.server) else None
     passphrase = passphrase_of(context)
-    if own and own.name == next(iter(found)) and not again:
+    if own and own.is_in(next(iter(found))) and not again:
         return None
     return open_tokens(context, passphrase, found)
 

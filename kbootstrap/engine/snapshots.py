@@ -12,7 +12,7 @@ from kbootstrap.cluster.deadlines import COMMAND
 from kbootstrap.cluster.snapshots import remote
 from kbootstrap.cluster.snapshots.bucket import Bucket, BucketObject
 from kbootstrap.cluster.snapshots.reporting import SnapshotStep
-from kbootstrap.cluster.snapshots.select import METADATA, in_bucket, kept_with, tokens_in
+from kbootstrap.cluster.snapshots.select import METADATA, in_bucket, kept_with, newest_tokens, tokens_in
 from kbootstrap.cluster.snapshots.settings import read_authority, read_keys, read_passphrase
 from kbootstrap.cluster.snapshots.vault import PREFIX, SUFFIX, Bundle, lock, unlock
 from kbootstrap.cluster.state.restore_mark import quoted
@@ -56,8 +56,11 @@ class SnapshotSource:
         return made_at(self.name, int(self.file.stat().st_mtime) if self.file else 0)
 
 
-async def keep_tokens(context: Context, nodes: Nodes, to: Path | None = None) -> None:
-    """Store the encrypted tokens on every server, in the bucket, and in `to`, if they are missing there."""
+async def keep_tokens(context: Context, nodes: Nodes, to: Path | None = None, snapshot: str = "") -> None:
+    """Store the encrypted tokens on every server and in the bucket, unless the newest file has them.
+
+    `to` is a folder in which they are stored as the tokens of `snapshot`.
+    """
     snapshots, run = context.cluster.snapshots, context.runtime
     if snapshots is None or snapshots.passphrase is None:
         return
@@ -69,17 +72,15 @@ async def keep_tokens(context: Context, nodes: Nodes, to: Path | None = None) ->
         bundle = bundle or await remote.read_bundle(host, context.distribution, name, run.redactor)
     if bundle is None:
         return
-    content, path = lock(bundle, passphrase), f"{remote.FOLDER}/{bundle.name}"
+    content = lock(bundle, passphrase)
     for host in servers:
-        if path not in await remote.bundles(host):
-            await host.put(content, path, mode=0o600, deadline=COMMAND)
+        if new := bundle.name_beside(await remote.bundles(host)):
+            await host.put(content, f"{remote.FOLDER}/{new}", mode=0o600, deadline=COMMAND)
     bucket = bucket_of(context)
-    if bucket:
-        key = f"{bucket.prefix}{METADATA}{bundle.name}"
-        if key not in {item.key for item in await bucket.items()}:
-            await bucket.write(key, content)
+    if bucket and (new := bundle.name_beside(newest_tokens(await bucket.items()))):
+        await bucket.write(f"{bucket.prefix}{METADATA}{new}", content)
     if to:
-        files.write(to / bundle.name, content, mode=0o600)
+        files.write(to / bundle.name_for(snapshot), content, mode=0o600)
 
 
 async def find(context: Context, nodes: Nodes) -> FoundSnapshots:
@@ -103,7 +104,9 @@ async def token_files(context: Context, source: SnapshotSource) -> Mapping[str, 
     """Return the token files that belong to a source, by name, the likeliest first."""
     if source.file:
         paths = source.file.parent.glob(f"{PREFIX}*{SUFFIX}")
-        likeliest = sorted(paths, key=lambda path: kept_with(path.stat().st_mtime, source.made))
+        likeliest = sorted(
+            paths, key=lambda p: kept_with(p.name, p.stat().st_mtime, source.name, source.made)
+        )
         return {path.name: path.read_bytes() for path in likeliest}
     bucket = bucket_of(context)
     if bucket is None or not source.snapshot or source.snapshot.place != S3:

@@ -5,6 +5,9 @@ from __future__ import annotations
 NETWORK = "{cidr: 10.X.0.0/16, control_plane: 10.X.0.0/24, agents: 10.X.4.0/22}"
 """`Lab.spec` writes the number of a free range for the X."""
 
+WITHOUT = "[traefik, servicelb, metrics-server]"
+"""What clusters that are not about it leave out: it keeps a processor busy for as long as a node starts."""
+
 
 def local_spec(
     cluster: str,
@@ -14,11 +17,13 @@ def local_spec(
     version: str = "v1.32.0+k3s1",
     encrypted: bool = True,
     servers: str = "nodes: 1",
+    without: str = WITHOUT,
     more: str = "",
 ) -> str:
     """Return the spec of one cluster of the `local` provider.
 
-    `pools` are the lines of the pools, `servers` the keys of the control plane, `more` the last lines.
+    `pools` are the lines of the pools, `servers` the keys of the control plane, `without` the components of
+    k3s that are disabled, `more` the last lines.
     """
     encryption = ", secrets_encryption: true" if encrypted else ""
     return f"""\
@@ -27,7 +32,7 @@ name: {name}
 clusters:
   {cluster}:
     provider: {{local: {{}}}}
-    kubernetes: {{distribution: k3s, version: {version}{encryption}}}
+    kubernetes: {{distribution: k3s, version: {version}{encryption}, disable: {without}}}
     network: {NETWORK}
     control_plane: {{{servers}}}
     pools:
@@ -53,4 +58,4 @@ def high_availability(cluster: str, *, name: str = "e2e") -> str:
       - {name: web, nodes: 1, labels: {tier: web}}
       - {name: db, nodes: 1, labels: {tier: db}, taints: ["dedicated=db:NoSchedule"]}
 """
-    return local_spec(cluster, name=name, servers="nodes: 3", pools=pools)
+    return local_spec(cluster, name=name, servers="nodes: 3", without="[traefik, servicelb]", pools=pools)

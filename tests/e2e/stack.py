@@ -18,6 +18,7 @@ import pytest
 from kbootstrap.inventory.contract import joined
 from tests.cloud.client import Cloud, Project, find
 from tests.e2e.lab import CHECKOUT, Lab, need, program, voters, wait_for
+from tests.e2e.specs import WITHOUT
 
 SPEC = (CHECKOUT / "specs" / "openstack-lab.yaml").read_text(encoding="utf-8")
 OLD, NEW = "v1.31.0+k3s1", "v1.32.0+k3s1"
@@ -45,7 +46,7 @@ name: lab
   {cluster}:
     provider:
       openstack: {{cloud: kbootstrap-lab, external_network: public, image: {{name: Debian 12}}{provider}}}
-    kubernetes: {{distribution: k3s, version: {version}}}
+    kubernetes: {{distribution: k3s, version: {version}, disable: {WITHOUT}}}
     network: {{cidr: 10.60.0.0/16, control_plane: 10.60.0.0/24, agents: 10.60.4.0/22}}
     api: {{endpoint: {endpoint}, allowed_cidrs: [0.0.0.0/0]}}
     ssh: {{allowed_cidrs: [0.0.0.0/0]}}

@@ -48,8 +48,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def made(project: Stack) -> Stack:
-    """The cluster, applied where the test of its creation failed; each volume has its node's name."""
-    if project.hurt:
+    """The cluster, applied where the test of its creation failed or was left out; each volume has its node's
+    name.
+    """
+    if project.hurt or not project.servers():
         project.apply()
     project.choose(CLUSTER)
     for name in DATA:
@@ -88,6 +90,7 @@ def whole(cluster: Stack, nodes: set[str], *, voting: int = 0) -> None:
     assert not list(cluster.lab.folder.rglob("*_override.tf"))
 
 
+@pytest.mark.full
 def test_a_creation_that_loses_the_api_and_is_then_killed(project: Stack) -> None:
     """No API while machines are made: it ends with what to do, in time, and what was made is kept. Then
     `kill -9` while the rest is made: the next apply goes on, and nothing is there twice.
@@ -138,6 +141,7 @@ def test_the_volume_is_mounted_by_its_id(cluster: Stack) -> None:
     assert cluster.on_node(NODE, f"systemctl is-enabled {UNIT}") == "enabled"
 
 
+@pytest.mark.full
 def test_a_newer_kubernetes(cluster: Stack) -> None:
     before = cluster.ids()
     cluster.edit(OLD, NEW)
@@ -220,6 +224,7 @@ def test_a_new_machine_gets_the_volume_of_the_old_one(cluster: Stack) -> None:
     whole(cluster, NODES)
 
 
+@pytest.mark.full
 def test_one_node_after_the_other_gets_another_flavor(cluster: Stack) -> None:
     """kbootstrap is killed when one node has a new machine, perhaps not yet its volume; the other waits."""
 
@@ -243,6 +248,7 @@ def test_one_node_after_the_other_gets_another_flavor(cluster: Stack) -> None:
     whole(cluster, NODES)
 
 
+@pytest.mark.full
 def test_the_server_behind_the_floating_ip_gets_another_machine(cluster: Stack) -> None:
     """Two servers join it, so that it can go. While it is away the API is asked on another server; nodes and
     operators then find it where it was.

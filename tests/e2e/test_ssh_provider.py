@@ -32,7 +32,7 @@ clusters:
       ssh:
         bastion: {{host: {bastion}, user: {jump}}}
         known_hosts: {{file: ./known_hosts}}
-    kubernetes: {{distribution: k3s, version: v1.32.0+k3s1}}
+    kubernetes: {{distribution: k3s, version: v1.32.0+k3s1, disable: [traefik, servicelb, metrics-server]}}
     ssh: {{user: {user}, private_key: {{file: ./key}}}}
     control_plane:
       hosts: [{servers}]
@@ -236,6 +236,7 @@ def test_hosts_come_and_go(metal: Metal, tmp_path: Path) -> None:
     assert "othing to do" in other.run("apply", "-y", "--detailed-exitcode", spec).stderr
 
 
+@pytest.mark.full
 def test_a_dead_host_leaves_and_is_cleaned_when_it_comes_back(metal: Metal) -> None:
     lab = Lab(metal.folder, "/nowhere/tofu")
     lab.run("kubeconfig", "--merge", lab.spec(spec_of(metal, "cp-2", "w-1")))

@@ -4,8 +4,9 @@
     python -m pytest -p tests.suite.record --record FILE --repeat "NODE ID" …
 
 A record has one JSON object per line: `{"options"}`, what a repeat must be called with; for each test
-`{"test", "outcome", "reason"}`; and `{"ended": <exit status>}` as the last one of a run that came to its end.
-A run that crashed leaves no such line.
+`{"test", "outcome", "reason", "seconds"}`, with the time of fixtures that were made for it;
+and `{"ended": <exit status>}` as the last one of a run that came to its end. A run that crashed leaves no
+such line.
 """
 
 from __future__ import annotations
@@ -55,11 +56,13 @@ class Recorder:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._settled: set[str] = set()
+        self._seconds: dict[str, float] = {}
 
     def begin(self, options: list[str]) -> None:
         self._write(options=options)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._seconds[report.nodeid] = self._seconds.get(report.nodeid, 0.0) + report.duration
         if report.failed:
             self._settle(report.nodeid, "failed", str(report.longrepr)[-300:])
         elif report.skipped:
@@ -78,8 +81,9 @@ class Recorder:
     def _settle(self, test: str, outcome: str, reason: str) -> None:
         if test not in self._settled:
             self._settled.add(test)
-            self._write(test=test, outcome=outcome, reason=reason)
+            seconds = round(self._seconds.pop(test, 0.0), 1)
+            self._write(test=test, outcome=outcome, reason=reason, seconds=seconds)
 
-    def _write(self, **line: str | int | list[str]) -> None:
+    def _write(self, **line: str | float | list[str]) -> None:
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")

@@ -104,6 +104,6 @@ async def bundles_of(host: Host, made: int) -> tuple[str, ...]:
 
 
 async def bundles(host: Host) -> tuple[str, ...]:
-    """Return the paths of the token files on a server, the newest first."""
+    """Return the names of the token files on a server, the newest first."""
     output = await host.run(f"ls -1t {FOLDER}/{PREFIX}*{SUFFIX} 2>/dev/null || :", deadline=COMMAND)
-    return tuple(output.stdout.split())
+    return tuple(path.rpartition("/")[2] for path in output.stdout.split())

@@ -41,8 +41,7 @@ def in_bucket(items: Iterable[BucketObject], prefix: str) -> tuple[Snapshot, ...
 
 def tokens_in(items: Iterable[BucketObject], made: int) -> tuple[str, ...]:
     """Return the keys of token files in a bucket, the likeliest for a snapshot of that moment first."""
-    found = [i for i in items if f"{METADATA}{PREFIX}" in i.key and i.key.endswith(SUFFIX)]
-    return likeliest(found, made)
+    return likeliest(_token_files(items), made)
 
 
 def likeliest(tokens: Iterable[BucketObject], made: int) -> tuple[str, ...]:
@@ -53,12 +52,24 @@ def likeliest(tokens: Iterable[BucketObject], made: int) -> tuple[str, ...]:
     return tuple(item.key for item in sorted(tokens, key=lambda i: (i.written > made, abs(i.written - made))))
 
 
-def kept_with(written: float, made: int) -> tuple[bool, float]:
-    """Return a sort key: the lower, the more likely a token file belongs to a snapshot of that moment.
+def newest_tokens(items: Iterable[BucketObject]) -> tuple[str, ...]:
+    """Return the names of the token files in a bucket, the newest first."""
+    found = sorted(_token_files(items), key=lambda item: item.written, reverse=True)
+    return tuple(item.key.rpartition("/")[2] for item in found)
 
-    It is written right after the snapshot, and again with every later one of the same tokens. Clocks differ.
+
+def kept_with(name: str, written: float, snapshot: str, made: int) -> tuple[bool, bool, float]:
+    """Return a sort key: the lower, the more likely a token file in a folder belongs to a snapshot there.
+
+    `name` and `snapshot` are the names of the files. A token file with the snapshot's name belongs to it.
+    Any other was copied there, or written by a version that named it after the tokens only: right after the
+    snapshot, and again with every later one of the same tokens. Clocks differ.
     """
-    return (written < made - _SKEW, abs(written - made))
+    return (not name.endswith(f"-{snapshot}{SUFFIX}"), written < made - _SKEW, abs(written - made))
+
+
+def _token_files(items: Iterable[BucketObject]) -> list[BucketObject]:
+    return [i for i in items if f"{METADATA}{PREFIX}" in i.key and i.key.endswith(SUFFIX)]
 
 
 def pick(found: Sequence[Snapshot], wanted: str) -> Snapshot:

@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,8 +36,31 @@ class Bundle:
     @property
     def name(self) -> str:
         """The file name: derived from the tokens, so that it changes when they are rotated."""
+        return f"{self._stem}{SUFFIX}"
+
+    def name_for(self, snapshot: str) -> str:
+        """Return the name of the file beside a snapshot in a folder of the operator's machine."""
+        return f"{self._stem}-{snapshot}{SUFFIX}"
+
+    def is_in(self, name: str) -> bool:
+        """Return whether a file of this name contains these tokens."""
+        return name == self.name or (name.startswith(f"{self._stem}-") and name.endswith(SUFFIX))
+
+    def name_beside(self, names: Sequence[str]) -> str | None:
+        """Return the name of the file to add to token files (the newest first); None if none is needed.
+
+        The newest file has the tokens in use. Tokens that come back with the snapshot of a time before a
+        rotation get another file, with a number: a snapshot belongs to the newest token file before it.
+        """
+        if names and self.is_in(names[0]):
+            return None
+        number = sum(map(self.is_in, names)) + 1
+        return self.name if number == 1 else f"{self._stem}-{number}{SUFFIX}"
+
+    @property
+    def _stem(self) -> str:
         mark = hashlib.sha256(f"{self.server}\n{self.agent}".encode()).hexdigest()[:12]
-        return f"{PREFIX}{mark}{SUFFIX}"
+        return f"{PREFIX}{mark}"
 
 
 def lock(bundle: Bundle, passphrase: str) -> bytes:

@@ -22,7 +22,7 @@ async def save(context: Context, name: str, to: Path | None) -> Snapshot:
         with phase(context.runtime.emit, "snapshot", context.cluster.name):
             with reporting(context, host.name, "make a snapshot") as waiting:
                 made = await remote.save(host, context.distribution, name, waiting)
-            await keep_tokens(context, nodes, to)
+            await keep_tokens(context, nodes, to, made.name)
             if to:
                 with reporting(context, host.name, f"fetch {made.name}"):
                     content = await remote.fetch(host, context.distribution, made.name)

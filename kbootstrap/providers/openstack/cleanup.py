@@ -110,16 +110,18 @@ async def before_destroy(cloud: Cloud, context: ProviderContext) -> None:
 async def remove_unrecorded(cloud: Cloud, context: ProviderContext, known: Collection[str]) -> None:
     """Remove resources that were created but not recorded in the state. `known` has the IDs in the state.
 
-    OpenTofu records a network some seconds after the cloud creates it, a load balancer after a minute. If the
-    run is interrupted before, or the API becomes unavailable, the resource remains and occupies addresses
-    that the next run needs.
+    OpenTofu records a network some seconds after the cloud creates it, a load balancer after a minute, a
+    volume when the cloud reports it as available. If the run is interrupted before, or the API becomes
+    unavailable, the resource remains and occupies addresses and quota that the next run needs. A volume that
+    may have data is kept, and reported.
     """
     spec, cluster = context.spec, context.cluster
     octavia = await cloud.ask("list its services", _has_octavia)
 
     def remove(sdk: Connection) -> None:
         wait, report = CancellableWait(cloud.stopped), _reporter(context)
-        found = find(sdk, spec, cluster, balancers=octavia).unrecorded(partial(ours, spec, cluster), known)
+        present = find(sdk, spec, cluster, balancers=octavia)
+        found = present.unrecorded(partial(ours, spec, cluster), known)
         for port in wait.each(found.interfaces):
             report("connection of router", port.device_id)
             sdk.network.remove_interface_from_router(port.device_id, None, port.id)
@@ -127,6 +129,12 @@ async def remove_unrecorded(cloud: Cloud, context: ProviderContext, known: Colle
         for subnet in wait.each(found.subnets):
             report("subnet", subnet.name)
             sdk.network.delete_subnet(subnet, ignore_missing=True)
+        for volume in wait.each(found.volumes):
+            report("volume", volume.name)
+            sdk.block_storage.delete_volume(volume.id, ignore_missing=True)
+        for volume in present.volumes:
+            if volume.id not in known and volume not in found.volumes and not volume.attachments:
+                context.emit(_kept(context, volume))
 
     await cloud.ask("remove leftover resources of an earlier run", remove, seconds=_TOTAL)
 
@@ -278,6 +286,14 @@ def _remove_volumes(
             detail="\n".join(failed.values()),
             code="KB1134",
         )
+
+
+def _kept(context: ProviderContext, volume: Volume | OldVolume) -> Event:
+    detail = (
+        f"the volume {volume.name} ({volume.id}) is not in the state and may have data, so it is kept; "
+        f"`openstack volume delete {volume.id}` removes it"
+    )
+    return Event(type=Type.DIAGNOSTIC, cluster=context.space.cluster, detail=detail)
 
 
 def _has_octavia(sdk: Connection) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from kbootstrap.providers.cloud.needs import Present
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 _NEUTRONS = frozenset({"network:dhcp", "network:distributed"})
 """Owners of the ports that Neutron itself creates in every network."""
 
+_UNUSED = frozenset({"available", "error"})
+"""States of a volume that no machine uses and that the cloud does not change at the moment."""
+_CREATION = timedelta(minutes=1)
+"""A volume cannot be attached, formatted, used and detached in so short a time after its creation."""
 _INTERFACE = "_interface"
 """Part of the owner of a router's port in a subnet: `network:router_interface`, `…_interface_distributed`,
 `network:ha_router_replicated_interface`; the external port is `network:router_gateway`."""
@@ -64,7 +69,7 @@ class PresentResources:
     def unrecorded(self, ours: Callable[[Any], bool], known: Collection[str]) -> PresentResources:
         """Return unused resources that certainly belong to the cluster and are not among the IDs `known`.
 
-        Does not include machines and volumes.
+        Does not include machines, and only those volumes that were never attached.
         """
 
         def lost(things: Iterable[Any]) -> tuple[Any, ...]:
@@ -84,7 +89,7 @@ class PresentResources:
             security_groups=lost(self.security_groups),
             server_groups=(),
             load_balancers=lost(self.load_balancers),
-            volumes=(),
+            volumes=tuple(v for v in self.volumes if v.id not in known and never_attached(v)),
             untagged_networks=(),
             interfaces=tuple(
                 port
@@ -92,6 +97,21 @@ class PresentResources:
                 if port.device_id in routers and _INTERFACE in port.device_owner and port.id not in known
             ),
         )
+
+
+def never_attached(volume: Any) -> bool:  # noqa: ANN401 - a volume of either version of the API
+    """Return whether a volume is certainly empty: no machine uses it, and none ever did.
+
+    Cinder keeps no record of earlier attachments, but each one changes `updated_at`. A volume that did not
+    change after its first minute was only created.
+    """
+    if volume.attachments or (volume.status or "").lower() not in _UNUSED:
+        return False
+    try:
+        made, changed = (datetime.fromisoformat(str(one)) for one in (volume.created_at, volume.updated_at))
+    except ValueError:
+        return False
+    return changed - made < _CREATION
 
 
 def find(

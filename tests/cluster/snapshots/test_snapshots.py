@@ -12,7 +12,7 @@ import pytest
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.snapshots import rehearsal, remote, restore
 from kbootstrap.cluster.snapshots.bucket import BucketObject, signed
-from kbootstrap.cluster.snapshots.select import in_bucket, kept_with, pick, tokens_in
+from kbootstrap.cluster.snapshots.select import in_bucket, kept_with, newest_tokens, pick, tokens_in
 from kbootstrap.cluster.snapshots.settings import Keys, private_files, read_keys
 from kbootstrap.cluster.snapshots.vault import Bundle, lock, unlock
 from kbootstrap.cluster.state.restore_mark import Mark, leader_of, quoted
@@ -56,10 +56,32 @@ def test_rotated_tokens_get_another_file() -> None:
     assert BUNDLE.name != replace(BUNDLE, agent="others").name
 
 
+def test_tokens_that_come_back_are_the_newest_file_again() -> None:
+    """A rotation, then the snapshot of a time before it: every snapshot has the file of its time."""
+    others, files = replace(BUNDLE, server="K10b::server:others"), list[BucketObject]()
+    then = ((10, BUNDLE), (20, BUNDLE), (30, others), (50, BUNDLE), (60, BUNDLE), (70, others))
+    for written, bundle in then:
+        if name := bundle.name_beside(newest_tokens(files)):
+            files.append(BucketObject(f"prod/.metadata/{name}", 1, written))
+    assert [item.written for item in files] == [10, 30, 50, 70]
+    assert len({item.key for item in files}) == 4
+    for made, bundle in ((25, BUNDLE), (35, others), (55, BUNDLE), (75, others)):
+        likeliest = tokens_in(files, made)[0].rpartition("/")[2]
+        assert [one.is_in(likeliest) for one in (bundle, *({BUNDLE, others} - {bundle}))] == [True, False]
+
+
 def test_the_token_file_that_was_kept_with_a_snapshot() -> None:
     """One was written last at 5000, with the tokens of before a rotation; the other at 9000."""
     for made, file in ((1000, 5000), (4900, 5000), (5200, 5000), (8900, 9000), (9200, 9000)):
-        assert min((9000, 5000), key=lambda written: kept_with(written, made)) == file
+        assert min((9000, 5000), key=lambda written: kept_with(f"{written}", written, "x", made)) == file
+
+
+def test_a_token_file_of_the_snapshot_comes_first() -> None:
+    own, other = BUNDLE.name_for("daily-a-1000"), BUNDLE.name_for("daily-a-10000")
+    for written in (1000, 10000):
+        likeliest = sorted((other, own), key=lambda name: kept_with(name, written, "daily-a-1000", 1000))
+        assert likeliest[0] == own
+    assert BUNDLE.is_in(own)
 
 
 def test_keys_from_the_environment_and_from_a_file(tmp_path: Path) -> None:

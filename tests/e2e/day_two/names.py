@@ -27,7 +27,7 @@ OTHERS = """\
 
 def spec(version: str = NEW, pools: str = WEB.format(nodes=2)) -> str:
     """Return the spec: three servers and these pools."""
-    return local_spec(C, version=version, servers="nodes: 3", pools=pools)
+    return local_spec(C, version=version, servers="nodes: 3", without="[traefik, servicelb]", pools=pools)
 
 
 SHOP = f"""\

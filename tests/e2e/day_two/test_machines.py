@@ -42,6 +42,7 @@ def test_the_first_server_gets_a_new_machine(cluster: Lab) -> None:
     settled(cluster)
 
 
+@pytest.mark.full
 def test_a_dead_machine_is_replaced(cluster: Lab) -> None:
     before = machine(cluster, W2)
     subprocess.run([engine(), "pause", W2], check=True, capture_output=True)
@@ -55,7 +56,7 @@ def test_a_dead_machine_is_replaced(cluster: Lab) -> None:
     [
         pytest.param("drain the node", marks=pytest.mark.full),
         pytest.param("stop k3s-agent.service", marks=pytest.mark.full),
-        "delete module.pool_web",
+        pytest.param("delete module.pool_web", marks=pytest.mark.full),
         pytest.param("start k3s-agent.service", marks=pytest.mark.full),
     ],
 )

@@ -60,6 +60,7 @@ def test_fewer_agents(cluster: Lab) -> None:
     settled(cluster)
 
 
+@pytest.mark.full
 def test_fewer_servers_and_more_again(cluster: Lab) -> None:
     path = write(cluster, "control_plane: {nodes: 3}", "control_plane: {nodes: 1}")
     begun = time.monotonic()

@@ -43,7 +43,7 @@ def known(living: Living) -> Known:
     [
         ("kbootstrap", "delete the old Node object", "done"),
         ("machine", "start k3s-agent.service", "done"),
-        ("network", "cordon the node", "done"),
+        pytest.param("network", "cordon the node", "done", marks=pytest.mark.full),
     ],
 )
 def test_an_agent_is_replaced(known: Known, how: How, what: str, status: str) -> None:
@@ -52,6 +52,7 @@ def test_an_agent_is_replaced(known: Known, how: How, what: str, status: str) ->
     known.heal(1)
 
 
+@pytest.mark.full
 def test_an_agent_comes_and_goes(known: Known) -> None:
     command = ("apply", "-y", "-o", "json", "spec.yaml")
     known.lab.spec(spec(2))
@@ -63,6 +64,7 @@ def test_an_agent_comes_and_goes(known: Known) -> None:
     known.heal(1)
 
 
+@pytest.mark.full
 def test_a_snapshot_is_restored(known: Known) -> None:
     lab = known.lab
     lab.run("snapshot", "save")

@@ -37,6 +37,7 @@ def test_a_host_that_hangs_while_it_is_installed(cluster: Lab) -> None:
     assert cluster.ready_nodes() == {SERVER, A1, A2, A3}
 
 
+@pytest.mark.full
 def test_an_address_that_is_a_black_hole(cluster: Lab) -> None:
     rule = "INPUT -p tcp --dport 22 -j DROP"
     with harmed(cluster, A2, f"iptables -I {rule}", f"iptables -D {rule}"):
@@ -49,6 +50,7 @@ def test_an_address_that_is_a_black_hole(cluster: Lab) -> None:
     assert "within 90 s: no answer" in said
 
 
+@pytest.mark.full
 def test_an_api_that_is_a_black_hole(cluster: Lab) -> None:
     """Every packet for the API is lost, and SSH works: the server itself says that all is well."""
     rule = "INPUT ! -i lo -p tcp --dport 6443 -j DROP"

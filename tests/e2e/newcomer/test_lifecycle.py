@@ -6,6 +6,8 @@ import json
 import signal
 import stat
 
+import pytest
+
 from tests.e2e.lab import Lab, wait_for
 from tests.e2e.newcomer.names import AGENT, SERVER, C, plain, restarted, status
 
@@ -67,6 +69,7 @@ def test_status_follows_what_changes_outside(cluster: Lab) -> None:
     assert status(cluster)["good"]
 
 
+@pytest.mark.full
 def test_certificates_that_run_out_are_reported(cluster: Lab) -> None:
     """k3s is configured for certificates of 30 days; the hint relies on its renewal at a start."""
     renew = "rm -f /var/lib/rancher/k3s/server/tls/client-admin.*; systemctl restart k3s"

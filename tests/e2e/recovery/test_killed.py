@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.e2e.crash import Living
 from tests.e2e.lab import Lab, voters, wait_for
 from tests.e2e.recovery.names import NODES, SERVERS, C
+
+pytestmark = [pytest.mark.full]
 
 
 def test_killed_while_the_second_server_starts(cluster: Lab) -> None:

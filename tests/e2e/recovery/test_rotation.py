@@ -5,9 +5,13 @@ from __future__ import annotations
 import time
 from functools import partial
 
+import pytest
+
 from tests.e2e.lab import Lab, voters, wait_for
 from tests.e2e.recovery.names import SERVERS
 from tests.e2e.tokens import TOKEN, nothing_to_do, rotate_killed
+
+pytestmark = [pytest.mark.full]
 
 
 def refused(lab: Lab, server: str) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from kbootstrap.core.errors import DeadlinePassed, Interrupted, KbootstrapError
+from kbootstrap.core.events import Event, Type
 from kbootstrap.providers.cloud import waiting
 from kbootstrap.providers.cloud.waiting import CancellableWait
 from kbootstrap.providers.context import ProviderContext
@@ -150,6 +152,42 @@ async def test_what_no_state_knows_goes_before_something_is_made(
     assert left(cloud, "network/floatingips") == ["f2"]
     assert left(cloud, "lb/loadbalancers") == ["b2"]
     assert left(cloud, "compute/servers") == ["id-prod-web-1"]
+
+
+async def test_volumes_of_an_interrupted_creation_are_removed(
+    context: ProviderContext, cloud: FakeCloud
+) -> None:
+    """One that may have been attached is kept, and reported with its ID."""
+    spec = openstack(
+        pools="    pools: [{name: db, flavor: large, nodes: 1, "
+        "volumes: [{name: data, size_gib: 5, mount: /data}]}]\n"
+    )
+    emitted: list[Event] = []
+    context = replace(context, spec=spec, cluster=spec.clusters[0], emit=emitted.append)
+
+    def one(name: str, changed: str | None, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+        times = {"created_at": "2026-11-28T10:00:00.000000", "updated_at": changed}
+        marks = {"kbootstrap.spec": "demo", "kbootstrap.cluster": "prod"}
+        return (
+            volume(name, "") | {"name": "prod-db-1-data", "metadata": marks, "attachments": []} | times | more
+        )
+
+    soon, later = "2026-11-28T10:00:04.000000", "2026-11-28T10:01:00.000000"
+    cloud.things["volume/volumes"] = [
+        one("empty", soon),
+        one("failed", soon, status="error"),
+        one("recorded", soon),
+        one("attached", soon, status="in-use", attachments=[{"server_id": "x"}]),
+        one("changing", soon, status="creating"),
+        one("used", later),
+        one("unclear", None),
+        one("other", soon, metadata={"kbootstrap.spec": "demo", "kbootstrap.cluster": "test"}),
+    ]
+    await PROVIDER.remove_orphans(context, OrphanPhase.BEFORE_CREATE, known={"net", "recorded"})
+    kept = ["recorded", "attached", "changing", "used", "unclear", "other"]
+    assert left(cloud, "volume/volumes") == kept
+    reported = "".join(str(event.detail) for event in emitted if event.type is Type.DIAGNOSTIC)
+    assert [name for name in kept if f"({name})" in reported] == ["changing", "used", "unclear"]
 
 
 async def test_after(context: ProviderContext, cloud: FakeCloud) -> None:
