@@ -20,7 +20,7 @@ def test_a_sample_is_spread_over_the_run_and_repeats_with_its_seed() -> None:
     assert list(sample(FOUND, 10, 1, "restore")) != first
 
 
-def test_a_short_run_is_taken_whole() -> None:
+def test_a_short_run_is_used_completely() -> None:
     assert [at for _, at in sample(FOUND[:3], 10, 1, "upgrade")] == FOUND[:3]
     assert list(sample([], 10, 1, "upgrade")) == []
 

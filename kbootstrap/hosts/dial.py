@@ -177,7 +177,7 @@ def _meaning(
 
 def _refused(error: Exception, target: SshTarget, name: str, offer: Offer) -> CredentialsRefused:
     tried = ", ".join(offer.tried)
-    hint = "check the user, and that the public key stands in its ~/.ssh/authorized_keys on the machine"
+    hint = "check the user, and that the public key is in its ~/.ssh/authorized_keys on the machine"
     if "authentication failures" in str(error):
         hint = "more keys were offered than the server takes: name one in the spec (ssh.private_key)"
     elif not target.identities:

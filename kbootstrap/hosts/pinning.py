@@ -91,7 +91,7 @@ def refuse(
         what = "known is"
         hint = (
             "the machine that answers is not the one that is meant: check the address, whether something "
-            "stands in between, and the file `known_hosts` of the spec where it names one"
+            "intercepts the connection, and the file `known_hosts` of the spec where it names one"
         )
     else:
         what = "pinned is"

@@ -41,7 +41,7 @@ def too_deep(span: Span) -> StopReading:
     return _stop(
         "KB0110",
         "Too deeply nested",
-        f"Maps and lists stand more than {DEPTH} levels deep inside each other here.",
+        f"Maps and lists are nested more than {DEPTH} levels deep here.",
         "Look for brackets that are not closed, or for wrong indentation.",
         span,
     )
@@ -65,7 +65,7 @@ def unknown_anchor(anchor: str, known: Iterable[str], span: Span) -> StopReading
     return _stop(
         "KB0109",
         "Unknown anchor",
-        f"`*{anchor}` refers to an anchor that does not stand above it.",
+        f"`*{anchor}` refers to an anchor that is not defined above it.",
         f"{has}An anchor is written `&{anchor}` before the value; a text that begins with `*` needs quotes.",
         span,
     )

@@ -54,7 +54,7 @@ def env_name(value: str) -> Flaw | None:
     return Flaw(
         "KB0210",
         "The name of an environment variable has letters, digits and underscores only; the secret itself "
-        "must not stand here.",
+        "must not be here.",
         "Write the name without `$`, such as `KB_S3`.",
         summary="Not a variable's name",
     )

@@ -102,7 +102,7 @@ def url(value: str) -> Flaw | None:
     """Accept http and https URLs without user, query and fragment."""
     if _URL.fullmatch(value):
         return None
-    more = " Passwords never stand in the spec." if "@" in value else ""
+    more = " Passwords must not be in the spec." if "@" in value else ""
     # The value is not shown, because it may contain a password.
     return Flaw(
         "KB0210",

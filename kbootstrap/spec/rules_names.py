@@ -164,7 +164,7 @@ def _twice(spec: Spec, places: Iterable[tuple[str, SpecPath]], what: str, why: s
 def _double(what: str, why: str, span: Span | None, first: Span | None) -> Diagnostic:
     return Diagnostic(
         "KB0303",
-        f"The {what} stands here for the second time. {why}",
+        f"The {what} is here for the second time. {why}",
         "Rename or delete one of them.",
         span,
         "again here",

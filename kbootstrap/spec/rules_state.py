@@ -80,7 +80,7 @@ def no_secrets(spec: Spec) -> Iterator[Diagnostic]:
     for key, value in spec.state.settings.items():
         variable, what = _SECRETS.get(key), f"`{key}` is a secret"
         if key in _URLS and re.search(_LOGIN, str(value)):
-            variable, what = _URLS[key], f"A password stands in `{key}`"
+            variable, what = _URLS[key], f"`{key}` contains a password"
         if variable:
             yield Diagnostic(
                 "KB0349",

@@ -67,7 +67,7 @@ _TABLE: tuple[tuple[str, _Words], ...] = (
         (
             "KB0106",
             "Unexpected `:`",
-            "No other `key:` can stand here: a line is indented too far, or a text with `: ` needs quotes.",
+            "No other `key:` is possible here: a line is indented too far, or a text with `: ` needs quotes.",
             "Give the keys of one map the same indentation; put texts with `: ` in quotes.",
         ),
     ),

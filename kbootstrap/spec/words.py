@@ -118,7 +118,7 @@ def wrong_type(error: Failure, types: Sequence[str], span: Span | None, path: Sp
     what = f"An item of `{key}`" if path and isinstance(path[-1], int) else f"`{key}`" if path else "A spec"
     reason = f"{what} must be {expected}, and here is {'a text' if secret else found(value)}."
     if secret:
-        reason += " Secrets never stand in the spec."
+        reason += " Secrets must not be in the spec."
     example = next(iter(error.schema.get("examples", ())), None)
     written = raw(span)
     help_ = _type_help(value, types, key, written)

@@ -164,7 +164,7 @@ async def test_truncated_download_keeps_nothing(tmp_path: Path, release: Release
     assert left_behind(tmp_path) == []
 
 
-async def test_download_that_stands_still_ends(tmp_path: Path, release: ReleaseServer) -> None:
+async def test_a_stalled_download_ends(tmp_path: Path, release: ReleaseServer) -> None:
     release.special[f"{VENDOR}/k3s"] = release.stall
     with pytest.raises(KbootstrapError, match="no answer in time"):
         await get(tmp_path, release)
@@ -184,9 +184,7 @@ async def test_no_source_says_why(tmp_path: Path, server: ReleaseServer, where: 
     assert left_behind(tmp_path) == []
 
 
-async def test_version_with_a_recipe_goes_on_to_the_build(
-    tmp_path: Path, server: ReleaseServer, ear: Ear
-) -> None:
+async def test_a_version_with_a_recipe_is_built(tmp_path: Path, server: ReleaseServer, ear: Ear) -> None:
     with pytest.raises(PrerequisiteMissing, match="needs Go") as caught:
         await get(tmp_path, server, ear=ear, version="v1.32.0+k3s1")
     assert caught.value.code == "KB0907"

@@ -75,7 +75,7 @@ async def test_what_is_in_the_cache_needs_no_network(tmp_path: Path, server: Rel
     assert "sha256sum-arm64.txt" in refusals[0]
 
 
-async def test_what_was_built_here_is_no_published_checksum(tmp_path: Path, server: ReleaseServer) -> None:
+async def test_a_local_build_has_no_published_checksum(tmp_path: Path, server: ReleaseServer) -> None:
     place = cache.place(tmp_path, "k3s", BUILDABLE, "amd64")
     with cache.scratch(place) as filled:
         (filled / "k3s").write_bytes(b"built")

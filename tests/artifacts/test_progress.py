@@ -30,7 +30,7 @@ def test_progress_is_rare_but_its_end_is_always_reported(ear: Ear) -> None:
     assert amounts == [1, 100]
 
 
-def test_a_note_stands_where_the_time_left_would(ear: Ear) -> None:
+def test_a_note_replaces_the_remaining_time(ear: Ear) -> None:
     Narrator(ear, "it", clock=lambda: 100.0).progress(60, 100, "seconds", left=40, note="late")
     assert ear.events[-1].detail == "late"
 

@@ -64,7 +64,7 @@ async def test_it_can_be_ended_in_the_middle_of_a_look() -> None:
     assert (view.seen, view.closed) == ([], True)
 
 
-async def test_the_first_look_must_succeed() -> None:
+async def test_the_first_observation_must_succeed() -> None:
     view = View()
 
     async def look(*, patient: bool) -> list[ClusterStatus]:

@@ -103,7 +103,7 @@ class _World:
         return await adopt_cluster(context, beginning=lambda: None)  # type: ignore[arg-type]
 
 
-async def test_it_is_noted_as_made_and_gets_the_id_that_it_carries(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_is_recorded_as_created_with_its_existing_id(monkeypatch: pytest.MonkeyPatch) -> None:
     world = _World(monkeypatch, _Tofu("", [(NODE, "create"), (KEYS, "create")]))
     assert await world.adopt() == Adopted(("c-web-1",), ())
     assert "carried" in world.tofu.text
@@ -113,7 +113,7 @@ async def test_it_is_noted_as_made_and_gets_the_id_that_it_carries(monkeypatch: 
     assert world.tofu.applied == 1
 
 
-async def test_a_run_that_was_cut_before_the_ids_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_run_that_was_interrupted_before_the_ids_continues(monkeypatch: pytest.MonkeyPatch) -> None:
     world = _World(monkeypatch, _Tofu(state(node="drawn", authorized_keys="k")))
     assert await world.adopt() == Adopted(("c-web-1",), ())
     assert "carried" in world.tofu.text

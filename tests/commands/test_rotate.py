@@ -87,7 +87,7 @@ def test_nothing_else_may_be_left_to_do() -> None:
             make(away)
 
 
-def test_a_rotation_that_was_cut_is_no_other_change_for_tokens() -> None:
+def test_an_interrupted_rotation_is_not_another_change() -> None:
     cut = planned({S1: LAID, S2: BEFORE})
     again = rotate.tokens(cut)
     assert again.nodes

@@ -81,7 +81,7 @@ async def test_no_permission(machine: Machine) -> None:
         await machine.runner.run([str(path)], deadline=10)
 
 
-async def test_a_folder_that_is_gone_is_not_taken_for_the_program(machine: Machine) -> None:
+async def test_a_missing_folder_does_not_count_as_the_program(machine: Machine) -> None:
     machine.program("one/tool", "echo")
     with pytest.raises(PrerequisiteMissing, match=r"folder .*nowhere"):
         await machine.runner.run(["tool"], deadline=10, cwd=machine.folder / "nowhere")

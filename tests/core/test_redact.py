@@ -13,7 +13,7 @@ def test_registered_secrets_are_replaced_everywhere() -> None:
     assert redactor.clean("a hunter2-hunter2 b hunter2-hunter2") == f"a {MASK} b {MASK}"
 
 
-def test_the_longer_secret_goes_first() -> None:
+def test_the_longer_secret_is_replaced_first() -> None:
     redactor = Redactor()
     redactor.add("secret")
     redactor.add("secret-and-more")

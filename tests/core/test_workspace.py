@@ -43,7 +43,7 @@ def test_the_workspace_is_private_and_unknown_to_git(tmp_path: Path) -> None:
     assert (space.base / ".gitignore").read_text() == "*\n"
 
 
-def test_a_workspace_is_not_made_where_no_spec_can_be(tmp_path: Path) -> None:
+def test_a_workspace_is_not_created_without_a_spec(tmp_path: Path) -> None:
     with pytest.raises(PrerequisiteMissing, match="No such file"):
         Workspace.beside(tmp_path / "typo" / "dev.yaml").make()
     assert not (tmp_path / "typo").exists()

@@ -34,7 +34,7 @@ def test_a_version_is_of_one_distribution(version: str) -> None:
     assert distros.of_version(version).traits.version.fits(version)
 
 
-def test_a_version_of_none_is_taken_for_the_default_ones() -> None:
+def test_an_unknown_version_counts_as_the_default_distributions() -> None:
     assert distros.of_version("v1.32.0") is distros.find(distributions.default().name)
 
 

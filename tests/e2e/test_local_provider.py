@@ -230,7 +230,7 @@ async def test_apply_ssh_destroy(site: Site) -> None:
 
 
 @smoke
-async def test_what_is_gone_is_made_again_and_what_is_stopped_is_started(site: Site) -> None:
+async def test_missing_containers_are_recreated_and_stopped_ones_started(site: Site) -> None:
     await site.apply()
     before = await site.machines()
     web, server = f"{site.name}-web-1", f"{site.name}-control-plane-1"
@@ -295,7 +295,7 @@ async def test_more_servers_keep_the_endpoint(site: Site) -> None:
     assert config.count("\n    server ") == 3
 
 
-async def test_a_taken_port_is_found_before_anything_is_made(site: Site) -> None:
+async def test_a_taken_port_is_found_before_anything_is_created(site: Site) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -232,7 +232,7 @@ def test_a_second_apply_does_nothing(cluster: Stack) -> None:
     assert secret(cluster)["metadata"]["resourceVersion"] == before
 
 
-def test_a_credential_deleted_by_hand_is_made_again(cluster: Stack) -> None:
+def test_a_credential_deleted_by_hand_is_recreated(cluster: Stack) -> None:
     [old] = credentials(cluster)
     identity = cluster.cloud.connect(cluster.project).identity
     identity.delete_application_credential(cluster.project.user_id, old.id)
@@ -244,7 +244,7 @@ def test_a_credential_deleted_by_hand_is_made_again(cluster: Stack) -> None:
     cluster.lab.kubectl("-n", "kube-system", *rollout, timeout=330)
 
 
-def test_the_controller_cannot_be_taken_away(cluster: Stack) -> None:
+def test_the_controller_cannot_be_removed(cluster: Stack) -> None:
     path = cluster.lab.folder / "spec.yaml"
     good = path.read_text(encoding="utf-8")
     cluster.edit(f", {CONTROLLER}", "")

@@ -78,7 +78,7 @@ async def run(tofu: _Tofu, *faults: str) -> list[Event]:
     return events
 
 
-async def test_machines_that_chased_each_other_are_made_once_more() -> None:
+async def test_machines_that_conflicted_are_created_once_more() -> None:
     tofu = _Tofu(1, change("replace", "replace_because_tainted"))
     (event,) = await run(tofu, CHASED)
     assert tofu.done == ["apply", "plan", "apply"]

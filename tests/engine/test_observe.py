@@ -88,7 +88,7 @@ def _seen(endpoint: str, states: Sequence[str]) -> tuple[Any, Inventory, dict[st
         ("floating_ip", "---", (), None),
     ],
 )
-def test_who_is_asked_while_the_first_server_is_away(
+def test_the_api_route_while_the_first_server_is_away(
     endpoint: str, active: str, removal: tuple[int, ...], asked: int | None
 ) -> None:
     context, inventory, facts = _seen(endpoint, ["active" if one == "+" else "failed" for one in active])

@@ -106,7 +106,7 @@ async def test_no_machine_is_contacted_where_none_left() -> None:
     assert await seen({}, remembered()) == RemovedHosts()
 
 
-async def test_a_machine_of_this_cluster_goes_with_its_facts() -> None:
+async def test_a_machine_of_this_cluster_leaves_with_its_facts() -> None:
     found = await seen({"w": "claimed c"}, remembered(w=AGENT))
     assert found.removal.removed == {"w": "agent"}
     assert found.removal.staying == {"w": AGENT}

@@ -93,7 +93,7 @@ def cordoned(machines: Machines) -> set[str]:
     return {name for name, node in machines.nodes.items() if node.unschedulable or node.leaving}
 
 
-async def test_the_others_are_given_back_when_one_cannot_be_drained(machines: Machines) -> None:
+async def test_the_others_are_uncordoned_when_one_cannot_be_drained(machines: Machines) -> None:
     """A pod without an owner holds one of the agents; the other had been cordoned to leave with it."""
     machines.pods = [pod("alone", A1), pod("slow", A2, Owner("Deployment", "web", "shop"))]
     machines.held["slow"] = "a budget"
@@ -118,7 +118,7 @@ async def test_a_node_that_another_client_cordoned_stays_cordoned(machines: Mach
     assert not machines.nodes[A2].leaving
 
 
-async def test_who_has_begun_to_leave_is_not_given_back(machines: Machines) -> None:
+async def test_a_node_that_has_begun_to_leave_is_not_uncordoned(machines: Machines) -> None:
     """Agents go four at a time: the fifth is the one that cannot, and the four have left by then."""
     machines = Machines(desired(1, 6))
     names = [f"local-default-{i}" for i in range(1, 7)]
@@ -188,7 +188,9 @@ class _Pool:
 
 
 @pytest.mark.parametrize("frozen", ["module {}", ""])
-async def test_who_waits_is_held(machines: Machines, frozen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_waiting_machines_are_frozen(
+    machines: Machines, frozen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = turnover(machines, Removal({}, {A1: "agent", A2: "agent"}), [])
     made.planned = PlanSummary((machine(A1, "replace"), machine(A2, "replace")), (), ())
     pool = _Pool(frozen)

@@ -32,9 +32,7 @@ def test_an_upgrade_of_a_server_that_has_just_started(servers: int, tmp_path: Pa
     assert "see server log for details" in waited[-1]
 
 
-def test_a_server_that_goes_on_refusing_ends_the_step(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_keeps_refusing_ends_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(world, "REFUSES", 10_000.0)
     operator = Operator(tmp_path, Wish(servers=1, pools=()))
     operator.make()

@@ -246,7 +246,7 @@ async def test_a_file_that_changes_while_it_is_sent(host: SshHost, tmp_path: Pat
     assert not placed.exists()
 
 
-async def test_a_transfer_that_stands_still_fails_long_before_its_deadline(
+async def test_a_stalled_transfer_fails_long_before_its_deadline(
     host: SshHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The machine reads no more, as when its disk hangs."""

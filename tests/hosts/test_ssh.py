@@ -58,7 +58,7 @@ async def test_another_key_of_the_same_machine_stops_at_once(
     assert around.pins.pin("node-1") == Pin("node-1", "i-1", (old,))
 
 
-async def test_a_pin_goes_before_what_the_provider_says(sshd: Sshd, around: Around, tmp_path: Path) -> None:
+async def test_a_pin_overrides_the_providers_key(sshd: Sshd, around: Around, tmp_path: Path) -> None:
     around.pins.store(Pin("node-1", "i-1", (make_key(tmp_path / "old"),)))
     with pytest.raises(HostKeyChanged, match="but pinned is SHA256:"):
         await around.connector.connect(sshd.machine(host_keys=(sshd.host_key,)), deadline=30)

@@ -61,7 +61,7 @@ def test_secrets_are_masked() -> None:
     assert MASK in text
 
 
-def test_steps_of_a_machine_that_goes_are_no_matter() -> None:
+def test_steps_of_a_leaving_machine_do_not_count() -> None:
     step = WriteFile(node="c-web-1", why="x", file=NodeFile("/etc/x", "a", 0o600))
     plan = found(machine("c-web-1", "replace"), steps=Plan("c", {"c-web-1": (step,)}), new=("c-web-1",))
     assert entry(plan, str).nodes == ()

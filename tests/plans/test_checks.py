@@ -63,7 +63,7 @@ def plan(address: str, kind: Kind) -> PlanSummary:
         (KEYS, "replace", (), None),
     ],
 )
-def test_no_machine_goes_unseen(
+def test_no_machine_is_removed_while_nodes_are_unobserved(
     address: str, kind: Kind, blank: tuple[str, ...], refused: str | None
 ) -> None:
     found = unseen("c", plan(address, kind), blank, SOURCE)
@@ -93,9 +93,7 @@ def test_a_machine_is_not_stopped_by_the_way(
         ("delete", (), (), False),
     ],
 )
-def test_who_gets_a_new_machine(
-    kind: Kind, gone: tuple[str, ...], blank: tuple[str, ...], again: bool
-) -> None:
+def test_replaced_nodes(kind: Kind, gone: tuple[str, ...], blank: tuple[str, ...], again: bool) -> None:
     assert replaced_nodes(plan(NODE, kind), gone, blank) == (("c-web-1",) if again else ())
     assert replaced_nodes(plan(KEYS, kind), gone, blank) == ()
 
@@ -125,7 +123,7 @@ def test_a_part_without_nodes_that_go_gets_smaller_until_it_is_one() -> None:
 BUCKET = 'module.storage.openstack_objectstorage_container_v1.bucket["c-backups"]'
 
 
-def test_a_bucket_is_never_taken_away() -> None:
+def test_a_bucket_is_never_deleted() -> None:
     for kind, refused in (("delete", 1), ("replace", 1), ("create", 0), ("update", 0)):
         found = lost_buckets("c", plan(BUCKET, kind), SOURCE)  # type: ignore[arg-type] # a kind
         assert [problem.code for problem in found] == ["KB0406"] * refused
@@ -159,7 +157,7 @@ def test_a_volume_is_never_lost_to_a_change_of_the_spec(
     assert all(refused and refused in problem.reason for problem in found)
 
 
-def test_a_volume_goes_with_its_node_and_with_no_other() -> None:
+def test_a_volume_is_deleted_only_with_its_own_node() -> None:
     gone = change(VOLUME, "delete")
     for machine, refused in ((NODE, 0), (NODE.replace("-1", "-2"), 1)):
         node = replace(change(machine, "delete"), node=machine.split('"')[1])
@@ -179,7 +177,7 @@ def test_a_volume_goes_with_its_node_and_with_no_other() -> None:
         (KEYS, "create", (), (), False),
     ],
 )
-def test_a_machine_that_no_state_knows_is_never_made_over(
+def test_a_machine_in_no_state_is_never_overwritten(
     address: str, kind: Kind, gone: tuple[str, ...], blank: tuple[str, ...], lost: bool
 ) -> None:
     assert unknown_to_state(plan(address, kind), gone, blank) == (("c-web-1",) if lost else ())
@@ -191,7 +189,7 @@ def test_only_machines_are_asked_about() -> None:
     assert machines_made(plan(KEYS, "replace")) == ()
 
 
-def test_a_machine_whose_creation_was_interrupted_is_made_again() -> None:
+def test_a_machine_of_an_interrupted_creation_is_recreated() -> None:
     """OpenTofu marks it as tainted and replaces it: nothing was installed on it, so nothing is lost."""
     failed = made(NODE, "replace", "c-web-1", (), reason="replace_because_tainted")
     summary = PlanSummary((failed,), (), ())
@@ -228,7 +226,7 @@ INGRESS = "module.ingress.openstack_lb_loadbalancer_v2.public[0]"
         (NODE, "replace", None, ["n"], False),
     ],
 )
-def test_what_nodes_stand_on_is_never_taken_away(
+def test_the_network_of_nodes_is_never_destroyed(
     address: str, kind: Kind, reason: str | None, carrying: list[str], refused: bool
 ) -> None:
     one = made(address, kind, None, ("cidr",), reason=reason)
@@ -261,7 +259,7 @@ def test_the_rest_of_a_plan() -> None:
         ("delete", False, (), []),
     ],
 )
-def test_a_rename_goes_alone(kind: Kind, moves: bool, blank: tuple[str, ...], codes: list[str]) -> None:
+def test_a_rename_is_applied_alone(kind: Kind, moves: bool, blank: tuple[str, ...], codes: list[str]) -> None:
     moved = (("module.pool_a", "module.pool_b"),) if moves else ()
     found = rename_conflict("c", replace(plan(NODE, kind), moves=moved), blank, SOURCE)
     assert [problem.code for problem in found] == codes

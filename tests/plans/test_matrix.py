@@ -82,7 +82,7 @@ def test_only_what_is_concerned_changes() -> None:
     assert nodes == {"live-web-1", "live-web-2"}
 
 
-def test_danger_stands_first() -> None:
+def test_dangers_are_shown_first() -> None:
     kinds = [change.kind for change in row("new-subnet").clusters[0].changes]
     assert kinds == sorted(kinds, key=["delete", "replace", "forget", "update", "create"].index)
 
@@ -94,7 +94,7 @@ def test_replacements_lead_to_their_line() -> None:
     assert all(line.startswith("cloud.yaml:") for line in lines)
 
 
-def test_what_goes_leads_to_where_it_stood() -> None:
+def test_a_removal_is_located_at_its_former_place() -> None:
     """A pool that is not there any more has no line: the list that it stood in has."""
     for name, line in {"remove-pool": 9, "shrink-pool": 11, "rename-without-a-word": 9}.items():
         gone = [change for change in row(name).clusters[0].changes if change.kind == "delete"]

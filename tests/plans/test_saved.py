@@ -41,7 +41,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_spec_is_no_plan(tmp_path: Path) -> None:
+def test_a_spec_is_not_a_plan(tmp_path: Path) -> None:
     write(tmp_path / "dev.yaml", SAVED)
     assert recognised(tmp_path / "dev.yaml"), "the name does not count"
     (tmp_path / "plan").write_text("apiVersion: kbootstrap/v1alpha1\n")

@@ -90,7 +90,7 @@ def test_numbers_that_hcl_does_not_have(bad: float) -> None:
         value(bad)
 
 
-def test_what_is_no_value_or_name_is_refused() -> None:
+def test_invalid_values_and_names_are_refused() -> None:
     with pytest.raises(TypeError, match="not an HCL value: object"):
         value(object())  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="identifier"):

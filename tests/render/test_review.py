@@ -48,7 +48,7 @@ def test_a_pool_is_one_file_that_comes_or_goes() -> None:
     assert (gone, changed) == (set(), set())
 
 
-def test_a_pool_that_goes_takes_its_file_only() -> None:
+def test_a_removed_pool_removes_only_its_file() -> None:
     old, new = files(SPEC + POOL), files(SPEC)
     assert {name for name in old.keys() - new.keys() if "/nodes/" not in name} == {"prod/pool_db.tf"}
     assert not new.keys() - old.keys()

@@ -39,7 +39,7 @@ def test_a_folder_becomes_the_tree_and_then_nothing_is_left_to_do(tmp_path: Path
     assert (tmp_path / "out" / RECORD).stat().st_mtime_ns == before
 
 
-def test_what_changed_is_rewritten_and_what_is_no_longer_rendered_goes(tmp_path: Path) -> None:
+def test_changed_files_are_rewritten_and_obsolete_ones_removed(tmp_path: Path) -> None:
     write(OLD, tmp_path)
     assert kinds(NEW, tmp_path) == {"dev/b.tf": "stale", "dev/c.tf": "missing", "dev/nodes/n/x": "extra"}
     assert write(NEW, tmp_path) == Written(("dev/b.tf", "dev/c.tf"), ("dev/nodes/n/x",))

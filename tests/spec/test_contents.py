@@ -156,7 +156,7 @@ def test_keys_of_a_bucket_in_the_environment(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_what_is_not_there_is_no_problem_of_the_spec(tmp_path: Path, place: str) -> None:
+def test_a_missing_file_is_not_a_problem_of_the_spec(tmp_path: Path, place: str) -> None:
     os.mkfifo(tmp_path / "pipe")
     for reference in ("{file: missing}", "{file: pipe}", "{file: .}", "{env: MISSING}"):
         assert found(tmp_path, PLACES[place] % reference) == []

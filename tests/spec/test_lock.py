@@ -149,7 +149,7 @@ def test_no_pool_moves(history: list[dict[str, int]]) -> None:
             assert after[name][: len(before.get(name, ()))] == before.get(name, ())
 
 
-def test_a_lock_that_is_a_folder_is_no_wrong_spec(tmp_path: Path) -> None:
+def test_a_lock_that_is_a_folder_is_not_an_error_of_the_spec(tmp_path: Path) -> None:
     (tmp_path / "dev.lock.yaml").mkdir()
     with pytest.raises(SpecInvalid, match="it is a folder") as caught:
         lockfile.load(tmp_path / "dev.lock.yaml")

@@ -67,7 +67,7 @@ def test_keys_without_effect_say_why(key: str) -> None:
         "pools: [{name: a, hosts: [{name: h, address: h}], volumes: [{name: v, size_gib: 1, mount: /v}]}]",
     ],
 )
-def test_machines_that_exist_are_not_made_to_order(key: str) -> None:
+def test_keys_of_created_machines_are_refused_for_existing_ones(key: str) -> None:
     hosts = "control_plane: {hosts: [{name: cp, address: 10.0.0.1}]}"
     spec = spec_of(f"{HEAD}  c: {{provider: {{ssh: {{}}}}, {VERSION}, {hosts}, {key}}}\n")
     (problem,) = unsupported(spec, spec.clusters[0])

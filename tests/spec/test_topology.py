@@ -41,7 +41,7 @@ def test_the_registration_address_follows_the_endpoint() -> None:
     assert address(None) == "10.90.0.10"
 
 
-def test_a_second_block_goes_on_with_the_ordinals() -> None:
+def test_a_second_block_continues_the_ordinals() -> None:
     (cluster,) = local("web=3").clusters
     found = nodes(cluster, Lock({"c": {"web": (AddressBlock(11, 2), AddressBlock(40, 16))}}))
     assert [str(n.address) for n in found[3:]] == ["10.90.4.11", "10.90.4.12", "10.90.4.40"]

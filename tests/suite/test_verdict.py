@@ -62,7 +62,7 @@ def test_a_record_that_is_cut_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     assert read(tmp_path / "missing.jsonl") == Stage()
 
 
-def test_an_internal_error_of_pytest_is_no_complete_run(tmp_path: Path) -> None:
+def test_an_internal_error_of_pytest_is_not_a_complete_run(tmp_path: Path) -> None:
     path = tmp_path / "e2e.jsonl"
     path.write_text('{"ended": 3}\n')
     assert not read(path).complete

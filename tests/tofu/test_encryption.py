@@ -21,7 +21,7 @@ LONG = "correct horse battery"
         ("Terraform", (1, 11, 4), False),
     ],
 )
-def test_who_can_encrypt(product: str, version: tuple[int, int, int], good: bool) -> None:
+def test_programs_that_can_encrypt(product: str, version: tuple[int, int, int], good: bool) -> None:
     binary = Binary(Path("/bin/x"), product, version)
     if good:
         verify(binary)

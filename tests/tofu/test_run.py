@@ -141,7 +141,7 @@ async def test_plugins_that_are_gone_are_installed_again_once(tmp_path: Path) ->
     assert [call[1] for call in runner.calls] == ["init", "plan", "init", "plan"]
 
 
-async def test_output_that_is_no_json(tmp_path: Path) -> None:
+async def test_output_that_is_not_json(tmp_path: Path) -> None:
     tofu, _ = make(tmp_path, lambda _argv: (0, "[]", ""))
     with pytest.raises(TofuFailed, match="read the outputs of"):
         await tofu.outputs()

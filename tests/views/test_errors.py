@@ -47,7 +47,7 @@ def test_failures_before_any_change(kind: type[KbootstrapError]) -> None:
     assert text.endswith("nothing was changed\n")
 
 
-def test_an_interruption_is_no_error() -> None:
+def test_an_interruption_is_not_an_error() -> None:
     text = shown(lambda stream, env: show_error(Interrupted("interrupted"), stream, env))
     assert text == "stopped: interrupted\n"
 

@@ -54,7 +54,7 @@ def cluster(name: str, changes: int, *, text: str = "x") -> ClusterEntry:
     )
 
 
-def test_the_answer_stands_first_and_the_marker_before_it() -> None:
+def test_the_headline_is_first_after_the_marker() -> None:
     lines = markdown(document(*PLANS), LINKS).splitlines()
     assert lines[0] == "<!-- kbootstrap plan: dev -->" == marker(document(*PLANS))
     assert lines[2] == "### 2 clusters change, 2 nodes restart their service"

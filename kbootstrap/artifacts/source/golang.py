@@ -144,7 +144,7 @@ def explained(finished: Finished, what: str, cache: Path) -> KbootstrapError:
     if _SUMS.search(text):
         return KbootstrapError(
             f"building {what} stopped: a module's checksum is not the one that the recipe pins",
-            hint="the Go module proxy may serve changed files; do not go on before you know why",
+            hint="the Go module proxy may serve changed files; do not continue before you know the reason",
             detail=tail,
             code="KB0903",
         )

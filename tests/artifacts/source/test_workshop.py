@@ -68,7 +68,7 @@ async def test_failed_step_leaves_nothing_and_earlier_ones_stay(
     assert bench.ran == ["a", "b", "b"]
 
 
-async def test_damaged_step_is_made_again(tmp_path: Path, bench: Bench, ear: Ear) -> None:
+async def test_a_damaged_step_is_rebuilt(tmp_path: Path, bench: Bench, ear: Ear) -> None:
     made = await Workshop(tmp_path, ear, "it").run([bench.step("a")])
     (made["a"] / "file").write_text("damaged")
     made = await Workshop(tmp_path, ear, "it").run([bench.step("a")])

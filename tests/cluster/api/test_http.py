@@ -51,7 +51,7 @@ async def test_delete(server: Server, kubeconfig: str) -> None:
     await api.close()
 
 
-async def test_a_secret_is_made_or_changed_in_one_request(server: Server, kubeconfig: str) -> None:
+async def test_a_secret_is_created_or_updated_in_one_request(server: Server, kubeconfig: str) -> None:
     api = connect(kubeconfig, at(server))
     await api.put_secret("cloud-config", SecretContent("m1", {"cloud.conf": "[Global]"}))
     [asked] = server.requests

@@ -69,7 +69,7 @@ def server(tmp_path: Path) -> Server:
     return Server(tmp_path)
 
 
-def test_both_tokens_are_taken_and_the_password_file_keeps_its_time(server: Server) -> None:
+def test_both_tokens_are_activated_and_the_password_file_keeps_its_time(server: Server) -> None:
     before = server.passwords.stat().st_mtime_ns
     done = server.run()
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

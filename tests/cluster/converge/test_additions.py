@@ -100,7 +100,7 @@ def test_the_controller_of_a_running_cluster_is_neither_given_nor_taken() -> Non
         assert "KB0811" in {problem.code for problem in plan.diagnostics}
 
 
-def test_an_addon_is_not_taken_away() -> None:
+def test_an_addon_is_not_removed() -> None:
     have = desired(additions=Additions(manifests={"storage.yaml": "kind: CSIDriver\n"}))
     wish = desired(additions=Additions())
     plan = decide(wish, {n.name: running(have, n.name) for n in wish.nodes}, None)

@@ -48,7 +48,7 @@ async def test_a_server_that_never_serves(
     assert any(e.status is Status.WAITING for e in events)
 
 
-async def test_a_joining_server_fails_and_the_rest_goes_on(
+async def test_a_joining_server_fails_and_the_agents_continue(
     monkeypatch: pytest.MonkeyPatch, local: dict[str, LocalFile]
 ) -> None:
     monkeypatch.setattr(node_actions, "STEADY", 0.0)
@@ -93,7 +93,7 @@ async def test_several_failures_are_named(local: dict[str, LocalFile]) -> None:
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), local)
 
 
-async def test_the_first_server_does_not_hide_who_failed_before(local: dict[str, LocalFile]) -> None:
+async def test_the_first_server_does_not_hide_earlier_failures(local: dict[str, LocalFile]) -> None:
     machines = Machines(desired(1, 1), serving={S1: Hang(0.2, then=Drop())})
     machines.hosts[A1].free = 100
     with pytest.raises(HostUnreachable, match=f"failed too: {A1}") as caught:

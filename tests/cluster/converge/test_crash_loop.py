@@ -186,7 +186,7 @@ async def test_the_next_apply_ends_at_once(
     assert "restarted it 59 times" in error.message
 
 
-async def test_one_that_was_mended_goes_on(
+async def test_a_repaired_service_continues(
     monkeypatch: pytest.MonkeyPatch, local: dict[str, LocalFile]
 ) -> None:
     monkeypatch.setattr(readiness, "RESTARTS", 0.0)
@@ -216,6 +216,6 @@ async def test_a_silent_api_of_a_server_that_fails(
     assert error.code == code
 
 
-def test_a_running_node_is_no_loop() -> None:
+def test_a_running_node_is_not_looping() -> None:
     plan = desired(1, 0)
     assert not running(plan, S1).crash_looping("k3s.service")

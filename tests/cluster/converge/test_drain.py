@@ -77,7 +77,7 @@ async def test_a_budget_holds_its_pod_and_is_named() -> None:
     await leave(found)
 
 
-def test_workloads_are_compared_by_what_made_them() -> None:
+def test_workloads_are_compared_by_owner() -> None:
     before = on_node(A1, [pod("a"), pod("b", node=S1), pod("c", DAEMON)], stays=False)
     assert before.missing([pod("x", node=S1), pod("b", node=S1)]) == ()
     assert before.missing([pod("b", node=S1), pod("x", node=S1, ready=False)]) == ("web/shop (1 of 2 ready)",)

@@ -52,13 +52,13 @@ async def test_one_after_the_other() -> None:
     assert log == [f"{A1} goes", f"{A1} ended", f"{A2} goes", f"{A2} ended"]
 
 
-async def test_who_is_away_already_counts() -> None:
+async def test_unavailable_agents_count() -> None:
     log = await all_of(slots(restarts(A1), away(A2), restarts(A3)), (A1, A2, A3))
     assert log[:2] == [f"{A2} goes", f"{A2} ended"]
     assert log.index(f"{A1} ended") < log.index(f"{A3} goes")
 
 
-async def test_who_does_not_come_back_keeps_the_others_from_going() -> None:
+async def test_an_agent_that_does_not_return_blocks_the_others() -> None:
     own, log = slots(restarts(A1), away(A2)), list[str]()
     await asyncio.wait_for(asyncio.gather(go(own, A1, log), go(own, A2, log, well=False)), 5)
     assert f"{A1} does not go" in log

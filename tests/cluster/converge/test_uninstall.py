@@ -73,7 +73,7 @@ async def test_what_stays_is_an_error_with_the_reason() -> None:
     assert "still mounted" in (caught.value.detail or "")
 
 
-async def test_an_answer_that_was_cut_is_no_success() -> None:
+async def test_a_truncated_answer_is_not_a_success() -> None:
     with pytest.raises(InstallFailed):
         await uninstall(FakeHost("w-1", lambda _: output("kbootstrap-unin")), distros.find("k3s"))
 

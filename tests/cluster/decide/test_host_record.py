@@ -70,7 +70,7 @@ def test_hosts_are_noted_once_by_the_first_server() -> None:
     assert decide(replace(wanted, machines={}), there, seen(replace(wanted, machines={}))).empty
 
 
-def test_who_has_left_the_spec() -> None:
+def test_hosts_that_left_the_spec() -> None:
     wanted = known(desired(1, 1))
     left = {GONE: machine(left=True)}
     assert removed_hosts(wanted, None) == {}
@@ -94,7 +94,7 @@ def kinds(plan: Plan) -> list[str]:
     return [type(step).__name__ for step in plan.leaving.get(GONE, ())]
 
 
-def test_kubernetes_is_taken_off_a_machine_last() -> None:
+def test_kubernetes_is_uninstalled_last() -> None:
     assert kinds(planned()) == ["Cordon", "Drain", "StopService", "ForgetNode", "GiveBack"]
     late = kinds(planned(there=False))
     assert late == ["StopService", "ForgetNode", "GiveBack"], "a run was cut after its Node went"

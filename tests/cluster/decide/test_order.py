@@ -31,6 +31,6 @@ def test_new_machines_follow_the_pool() -> None:
     assert found.removed == ()
 
 
-def test_who_is_not_well_goes_first() -> None:
+def test_unhealthy_nodes_leave_first() -> None:
     removal = Removal({S2: "server", S3: "server"}, {})
     assert order(removal, desired(1, 0).nodes, (S3, S2)).removed == ((S3,), (S2,))

@@ -65,7 +65,7 @@ def test_a_machine_that_never_joined_just_goes() -> None:
     assert found == {A1: ()}
 
 
-def test_a_node_that_was_to_leave_and_stays_is_given_back() -> None:
+def test_a_node_that_was_to_leave_and_stays_is_uncordoned() -> None:
     wanted = desired(1, 2)
     seen = api(wanted, {"*": {}, A1: {"leaving": True, "unschedulable": True}})
     plan = decide(wanted, facts(wanted, {"*": {"is": "running"}}), seen)
@@ -107,7 +107,7 @@ def test_no_node_leaves_while_the_api_is_silent() -> None:
     assert [p.code for p in problems(wanted, Removal({A1: "agent"}, {}), None)] == ["KB0853"]
 
 
-def test_a_server_that_goes_is_a_member_until_then() -> None:
+def test_a_leaving_server_is_a_member_until_then() -> None:
     """Otherwise no server would have the data if all wanted servers are new: a second cluster."""
     plan = planned(Removal({S2: "server", S3: "server"}, {}), servers=1)
     assert set(plan.members) == {S1, S2, S3}

@@ -287,7 +287,7 @@ async def test_the_kubeconfig_is_read_after_certificates_were_renewed() -> None:
     assert log == [f"renew {S1}", f"restart {S1}", f"serving {S1}", f"renew {A1}", f"restart {A1}"]
 
 
-async def test_certificates_that_cannot_be_taken_away() -> None:
+async def test_certificates_that_cannot_be_moved_away() -> None:
     host = FakeHost(A1, lambda _: output("no such file", status=1))
     with pytest.raises(InstallFailed) as caught:
         await renewing.remove_certificates(host, "k3s-agent.service", K3S)

@@ -77,7 +77,7 @@ def test_the_steps_of_a_node() -> None:
     assert all(step.aside for step in plan.steps[S1] if hasattr(step, "aside"))
 
 
-def test_a_run_that_goes_on_saves_no_second_snapshot() -> None:
+def test_a_resumed_run_saves_no_second_snapshot() -> None:
     plan = upgrade(3, 1, done=(S1,))
     assert S1 not in plan.steps
     assert "SaveSnapshot" not in kinds(plan, S2)

@@ -99,7 +99,7 @@ def test_what_is_not_ours_is_left_alone(seen: VolumeFacts, unit: bool, codes: li
     assert decided(seen, unit=unit) == ([], codes)
 
 
-def test_a_volume_that_is_still_to_be_made_is_part_of_the_plan() -> None:
+def test_a_volume_that_does_not_exist_yet_is_part_of_the_plan() -> None:
     steps, problems = decided(None, unit=False, volume=replace(DATA, id=""))
     assert (steps, problems) == ([f"{MOUNT} (it is created and attached first)"], [])
 

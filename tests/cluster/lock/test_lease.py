@@ -96,7 +96,7 @@ async def test_the_second_run_gets_user_machine_and_start_time(servers: dict[str
     assert all(server.holder is None for server in servers.values())
 
 
-async def test_who_reaches_other_servers_meets_at_those_in_common(servers: dict[str, Server]) -> None:
+async def test_runs_that_reach_different_servers_meet_at_common_ones(servers: dict[str, Server]) -> None:
     anna, bert = Lease("prod", me=ANNA), Lease("prod", me=BERT)
     await anna.take({name: servers[name] for name in ("s2", "s3")})
     with pytest.raises(Locked):
@@ -128,7 +128,7 @@ async def test_a_lease_ends_without_renewal(servers: dict[str, Server], age: int
     await bert.release()
 
 
-async def test_an_own_run_that_died_is_taken_over_at_once(
+async def test_the_lease_of_an_ended_local_run_is_taken_over_at_once(
     servers: dict[str, Server], child: subprocess.Popen[bytes]
 ) -> None:
     process = Process.of(child.pid)
@@ -158,7 +158,7 @@ async def test_an_own_run_that_died_is_taken_over_at_once(
         (Process(5), None, False),
     ],
 )
-def test_who_is_certainly_dead(process: Process, found: Process | None, dead: bool) -> None:
+def test_processes_that_have_certainly_ended(process: Process, found: Process | None, dead: bool) -> None:
     assert process.dead(found, Process(9, "boot", "ns", "3")) is dead
     assert not process.dead(found, None)
 
@@ -248,6 +248,6 @@ def test_what_others_wrote_is_shown_harmlessly() -> None:
     ("renewed", "now", "age"),
     [("100", "104", 4), ("100", "219", 119), ("100", "220", None), ("-", "104", None), ("104", "100", None)],
 )
-def test_who_holds_it_is_seen_by_those_who_only_look(renewed: str, now: str, age: int | None) -> None:
+def test_read_only_commands_see_the_holder(renewed: str, now: str, age: int | None) -> None:
     found = holding(f"id x\nrenewed {renewed}\nuser anna\nhost laptop\nnow {now}\n", TTL)
     assert (found and found.age) == age

@@ -155,7 +155,7 @@ def test_marks_are_read_as_they_are_written() -> None:
     assert Mark.read("nonsense").stage == "begun"
 
 
-def test_who_leads() -> None:
+def test_the_leader_of_a_restore() -> None:
     servers = ["a", "b", "c"]
     chosen = Snapshot("x", "b", 1, 1)
     assert leader_of(servers, {}, chosen) == "b"

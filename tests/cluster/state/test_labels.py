@@ -30,7 +30,7 @@ def test_set_and_remember() -> None:
     }
 
 
-def test_what_was_ours_goes_and_the_rest_stays() -> None:
+def test_our_labels_are_removed_and_others_stay() -> None:
     found = node(
         labels={"old": "1", "foreign": "1"},
         taints=(WEB, LOST),

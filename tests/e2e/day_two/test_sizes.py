@@ -78,7 +78,7 @@ def test_fewer_servers_and_more_again(cluster: Lab) -> None:
     settled(cluster)
 
 
-def test_a_pool_goes_when_another_one_is_there(cluster: Lab) -> None:
+def test_a_pool_is_removed_when_another_one_exists(cluster: Lab) -> None:
     cluster.run("apply", "-y", write(cluster, WEB.format(nodes=1), OTHERS))
     assert cluster.ready_nodes() == {S1, S2, S3, SHOP_1, DB_1}
     assert W1 not in machines()

@@ -7,7 +7,7 @@ from tests.e2e.faults.names import AGENT, SERVER
 from tests.e2e.lab import Lab
 
 
-def test_ctrl_c_ends_cleanly_and_the_next_run_goes_on(cluster: Lab) -> None:
+def test_ctrl_c_ends_cleanly_and_the_next_run_continues(cluster: Lab) -> None:
     assert (cluster.folder / "interrupted.code").read_text() == "130 True"
     said = "".join((cluster.folder / f"interrupted.{end}").read_text() for end in ("out", "err"))
     assert "Traceback" not in said

@@ -20,7 +20,7 @@ def keep(cluster: Lab) -> None:
     cluster.kubectl("create", "configmap", "kept", check=False)
 
 
-def test_nothing_but_the_state_is_precious(cluster: Lab) -> None:
+def test_only_the_state_must_be_kept(cluster: Lab) -> None:
     """Key, kubeconfig, pins and rendered files are made or found again; machines and data stay."""
     keep(cluster)
     before, work = machines(), cluster.folder / ".kbootstrap"

@@ -83,7 +83,7 @@ async def test_what_differs_from_the_spec_is_reported(tmp_path: Path) -> None:
     assert f"{SERVER} has the address 10.1.0.99, and the spec assigns 10.1.0." in found.problems[0]
 
 
-async def test_a_key_that_was_lost_is_made_again_and_let_in(tmp_path: Path) -> None:
+async def test_a_lost_key_is_recreated_and_authorized(tmp_path: Path) -> None:
     stopped = {**item(WEB, "i2"), "Running": False}
     runner = FakeRunner(answers(item(SERVER, "i1"), stopped, item("c-api", "e")))
     here = context(runner, tmp_path)

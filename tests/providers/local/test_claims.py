@@ -79,7 +79,7 @@ async def test_a_foreign_network_of_our_name_is_refused(tmp_path: Path) -> None:
         await look(tmp_path, networks("kbootstrap-s-c", "10.99.0.0/16", {}))
 
 
-async def test_a_taken_port_names_its_holder_and_the_way_out(tmp_path: Path) -> None:
+async def test_a_taken_port_is_reported_with_its_holder_and_a_remedy(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -35,7 +35,9 @@ async def test_podman_when_docker_does_not_answer(tmp_path: Path) -> None:
         (None, {"KBOOTSTRAP_ENGINE": "podman"}, "podman"),
     ],
 )
-async def test_who_chooses(tmp_path: Path, setting: str | None, env: dict[str, str], wanted: str) -> None:
+async def test_the_choice_of_the_engine(
+    tmp_path: Path, setting: str | None, env: dict[str, str], wanted: str
+) -> None:
     assert (await detect(setting, context(FakeRunner(BOTH), tmp_path, env))).command == wanted
 
 

@@ -114,7 +114,7 @@ async def test_the_preview_names_what_is_removed(context: ProviderContext, cloud
     assert not [asked for asked in cloud.requests if asked.startswith("DELETE")]
 
 
-async def test_what_no_state_knows_goes_before_something_is_made(
+async def test_resources_in_no_state_are_removed_before_a_creation(
     context: ProviderContext, cloud: FakeCloud
 ) -> None:
     """Marks in the description count too: the run was cut before it set the tags."""

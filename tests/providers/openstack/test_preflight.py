@@ -202,7 +202,7 @@ def standing(cloud: FakeCloud) -> None:
     cloud.network_quota = {name: {"limit": 1, "used": 1, "reserved": 0} for name in cloud.network_quota}
 
 
-async def test_a_cluster_that_stands_passes_with_a_full_quota(
+async def test_an_existing_cluster_passes_with_a_full_quota(
     context: ProviderContext, cloud: FakeCloud
 ) -> None:
     spec = openstack(more=KEYS)

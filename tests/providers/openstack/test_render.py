@@ -39,7 +39,7 @@ def test_a_further_pool_is_one_file_more() -> None:
     assert [name for name, text in before.files.items() if after.files[name] != text] == []
 
 
-def test_who_waits_is_held_at_its_flavor() -> None:
+def test_waiting_machines_keep_their_flavor() -> None:
     wanted = spec(pools=f"{WEB}, {{name: db, nodes: 2, flavor: l}}")
     cluster, lock = wanted.clusters[0], pinned(wanted)
     assert freeze(cluster, lock, {}) == ""
@@ -104,7 +104,7 @@ def test_public_load_balancers_have_files_of_their_own() -> None:
     assert found.provenance["module.ingress_b-2"] == ("clusters", "c", "ingress", "load_balancers", 1)
 
 
-def test_octavias_provider_decides_who_meets_the_nodes() -> None:
+def test_octavias_provider_decides_the_source_of_traffic_to_nodes() -> None:
     for provider, direct, keeps in (("amphora", "false", "false"), ("ovn", "true", "true")):
         files = root(f"{CLOUD}, load_balancer: {{provider: {provider}}}").files
         assert f"api_direct        = {direct}" in files["security.tf"]

@@ -204,7 +204,7 @@ async def test_the_openssh_configuration_says_how_machines_are_reached(tmp_path:
     assert (one.jump.jump.host, one.jump.jump.instance) == ("outer", "outer")
 
 
-async def test_the_spec_goes_before_the_openssh_configuration(tmp_path: Path) -> None:
+async def test_the_spec_overrides_the_openssh_configuration(tmp_path: Path) -> None:
     more = "    ssh: {port: 2222, user: deploy, private_key: {file: /k}}\n"
     ssh = (await found(tmp_path, more=more, HOME=home(tmp_path))).machines["cp"].ssh
     assert (ssh.port, ssh.user, ssh.identities, ssh.identities_only) == (2222, "deploy", (Path("/k"),), True)
