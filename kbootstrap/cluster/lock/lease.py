@@ -11,13 +11,13 @@ import asyncio
 import contextlib
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 
 from kbootstrap.cluster.lock.holder import Holder, Process, read
 from kbootstrap.core.concurrency import run_all
-from kbootstrap.core.errors import InstallFailed, KbootstrapError, Locked
+from kbootstrap.core.errors import DeadlinePassed, HostUnreachable, InstallFailed, KbootstrapError, Locked
 from kbootstrap.core.events import Emit, Event, Type, nowhere
 from kbootstrap.hosts.model import Host, Output, Transferred
 
@@ -120,6 +120,20 @@ class Lease:
             await self._keep_all()
         self.verify()
 
+    @contextlib.asynccontextmanager
+    async def held_throughout(self) -> AsyncIterator[None]:
+        """Confirm the lease before a command, and again where the host did not answer in time.
+
+        This process may have been suspended meanwhile. That another run has the lease is then the better
+        explanation.
+        """
+        await self.confirm()
+        try:
+            yield
+        except (DeadlinePassed, HostUnreachable):
+            await self.confirm()
+            raise
+
     def guard(self, host: Host) -> Host:
         """Return the host, wrapped so that it refuses commands once the lease is lost."""
         return _Guarded(host, self)
@@ -199,8 +213,8 @@ class _Guarded:
     async def run(
         self, command: str, *, deadline: float, stdin: bytes | None = None, check: bool = True
     ) -> Output:
-        await self._lease.confirm()
-        return await self._host.run(command, deadline=deadline, stdin=stdin, check=check)
+        async with self._lease.held_throughout():
+            return await self._host.run(command, deadline=deadline, stdin=stdin, check=check)
 
     async def put(
         self,
@@ -211,8 +225,8 @@ class _Guarded:
         deadline: float,
         progress: Transferred | None = None,
     ) -> None:
-        await self._lease.confirm()
-        await self._host.put(content, destination, mode=mode, deadline=deadline, progress=progress)
+        async with self._lease.held_throughout():
+            await self._host.put(content, destination, mode=mode, deadline=deadline, progress=progress)
 
     async def close(self) -> None:
         await self._host.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pytest
 from kbootstrap.cluster.lock import lease as leases
 from kbootstrap.cluster.lock.holder import Holder, Process, holding, read
 from kbootstrap.cluster.lock.lease import TTL, Lease
-from kbootstrap.core.errors import HostUnreachable, Locked
+from kbootstrap.core.errors import DeadlinePassed, HostUnreachable, Locked
 from kbootstrap.core.events import Event
 from kbootstrap.hosts.fake import FakeHost
 from kbootstrap.hosts.model import Output
@@ -59,6 +59,38 @@ class Server(FakeHost):
         lines = self.lease.read_text().splitlines()
         made = [f"renewed {now - seconds}" if line.startswith("renewed") else line for line in lines]
         self.lease.write_text("\n".join(made) + "\n")
+
+
+class Stuck(FakeHost):
+    """A host whose command ends with the deadline; `meanwhile` happens before."""
+
+    def __init__(self, meanwhile: Callable[[], Awaitable[None]]) -> None:
+        super().__init__("stuck")
+        self.meanwhile = meanwhile
+
+    async def run(
+        self, command: str, *, deadline: float, stdin: bytes | None = None, check: bool = True
+    ) -> Output:
+        del command, deadline, stdin, check
+        await self.meanwhile()
+        raise DeadlinePassed("did not end within 60 s")
+
+
+def lost(lease: Lease) -> bool:
+    try:
+        lease.verify()
+    except Locked:
+        return True
+    return False
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what renewals in the background lead to."""
+    for _ in range(2400):
+        if condition():
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail("it did not come")
 
 
 @pytest.fixture
@@ -176,7 +208,7 @@ async def test_a_broken_lock_stops_its_run(
     await bert.take(servers)
     assert "broken" in (reported[0].detail or "")
     await bert.release()  # also one that was given back meanwhile: the world has moved
-    await asyncio.sleep(0.5)
+    await until(lambda: lost(anna))
     with pytest.raises(Locked, match="taken from this run by bert@tower") as caught:
         await host.run("echo bad", deadline=5)
     assert caught.value.code == "KB0861"
@@ -187,6 +219,31 @@ async def test_a_broken_lock_stops_its_run(
     await anna.release()
 
 
+async def test_a_command_of_a_suspended_run_ends_with_the_lost_lease(
+    servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its deadline has passed as well, which explains less."""
+    clock = [1000.0]
+    monkeypatch.setattr(leases, "_now", lambda: clock[0])
+    anna, bert = Lease("prod", me=ANNA), Lease("prod", me=BERT)
+    await anna.take(servers)
+
+    async def nothing() -> None:
+        clock[0] += 60
+
+    async def taken() -> None:
+        clock[0] += 60
+        bert.forced = True
+        await bert.take(servers)
+
+    with pytest.raises(DeadlinePassed):
+        await anna.guard(Stuck(nothing)).run("facts", deadline=60)
+    with pytest.raises(Locked, match="taken from this run by bert@tower"):
+        await anna.guard(Stuck(taken)).run("facts", deadline=60)
+    await anna.release()
+    await bert.release()
+
+
 async def test_a_server_that_was_restarted_keeps_it_again(
     servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,8 +252,7 @@ async def test_a_server_that_was_restarted_keeps_it_again(
     await anna.take(servers)
     servers["s1"].lease.unlink()
     servers["s2"].broken = True
-    await asyncio.sleep(0.5)
-    assert servers["s1"].holder
+    await until(lambda: servers["s1"].holder)
     anna.verify()
     await anna.release()
 
@@ -211,11 +267,9 @@ async def test_without_most_servers_it_is_lost(
     await anna.take(servers)
     servers["s1"].broken = True
     clock[0] += TTL - 10
-    await asyncio.sleep(0.5)
-    anna.verify()
+    await until(lambda: not lost(anna))
     servers["s2"].broken = True
     clock[0] += TTL - 10
-    await asyncio.sleep(0.5)
     with pytest.raises(Locked, match="could not be renewed"):
         anna.verify()
     await anna.release()
