@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 
-from kbootstrap.cluster.decide import certificates, preflight, refusals, rejoin, upgrade, volumes
+from kbootstrap.cluster.decide import certificates, pod_network, preflight, refusals, rejoin, upgrade, volumes
 from kbootstrap.cluster.decide import host_record as record
 from kbootstrap.cluster.decide import removal as removals
 from kbootstrap.cluster.decide.membership import Membership, membership
@@ -123,6 +123,7 @@ class _Node:
         yield from refusals.role(self.wanted, self.node, self.facts)
         yield from preflight.clock(self.facts)
         yield from volumes.problems(self.node, self.facts)
+        yield from pod_network.problems(self.wanted, self.node, self.facts)
         staging = any(isinstance(step, StageFile) for step in steps)
         if staging:
             bundled = self.wanted.bundled.get(self.facts.arch)
@@ -204,7 +205,8 @@ class _Node:
         return f"the node runs {upgrade.runs(self.wanted, self.facts, self.seen)}"
 
     def _files(self) -> Iterator[WriteFile]:
-        for file in self.node.files:
+        linked = pod_network.files(self.wanted, self.node, self.facts, settled=self.settled)
+        for file in (*self.node.files, *linked):
             digest = hashlib.sha256(file.content.encode()).hexdigest()
             if self.facts.files.get(file.path) != digest:
                 yield self._write(
