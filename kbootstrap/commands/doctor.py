@@ -68,7 +68,7 @@ async def _machines(context: Context, given: Mapping[str, Any]) -> list[Check]:
     async with reach_all(connector(context), inventory.machines.values(), deadline=QUICK_TIMEOUT) as reached:
         failures = dict(reached.failures)
         facts = await gather(reached.hosts, context.distribution, failures, overlay=True)
-        tried = await try_all(everything, reached.hosts)
+        tried = await try_all(everything, reached.hosts, _idle(everything, facts))
     checks: list[Check] = []
     for node in everything.nodes:
         if failure := failures.get(node.name):
@@ -78,6 +78,15 @@ async def _machines(context: Context, given: Mapping[str, Any]) -> list[Check]:
     checks += [Check(one.name, one.ok, one.found, one.help) for one in judge_paths(tried)]
     checks += map(_line, pod_network.silent(everything, facts))
     return checks
+
+
+def _idle(everything: Wanted, facts: Mapping[str, NodeFacts]) -> frozenset[str]:
+    """Return the machines on which no service runs; none while another run changes the cluster."""
+    if any(found.lease for found in facts.values()):
+        return frozenset()
+    nodes = [node for node in everything.nodes if node.name in facts]
+    units = {node.name: facts[node.name].unit(everything.distro.unit(node.role)) for node in nodes}
+    return frozenset(name for name, unit in units.items() if not unit.started)
 
 
 def judge(everything: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Check]:

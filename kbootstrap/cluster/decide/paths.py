@@ -17,6 +17,10 @@ HELP = (
     "allow it in the firewalls of both machines (nft list ruleset, iptables -S, firewall-cmd, ufw status) "
     "and of the network between them"
 )
+_UNTRIED = (
+    "the port is in use, a service or another run of kbootstrap is starting, or a machine lacks bash, or "
+    "both python3 and perl"
+)
 _WORDS: dict[Answer, str] = {
     "open": "it answers",
     "refused": "the connection is refused",
@@ -109,8 +113,8 @@ def _closed(one: Tried) -> bool:
 
 def _why(port: Port) -> str:
     if port.protocol == "UDP":
-        return "nothing answers there: the port is in use, or the machine has neither python3 nor perl"
-    return "nothing listens there yet, and the machine has neither python3 nor perl to listen for a moment"
+        return f"nothing answers there: {_UNTRIED}"
+    return f"nothing listens there yet, and doctor could not do so for a moment: {_UNTRIED}"
 
 
 def _names(names: Iterable[str]) -> str:

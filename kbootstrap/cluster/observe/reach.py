@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import re
 import shlex
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Collection, Coroutine, Iterable, Mapping
 from importlib.resources import files
 from typing import Any, cast, get_args
 
@@ -50,10 +50,11 @@ async def listening(host: Host) -> frozenset[int]:
     return frozenset(int(word, 16) for word in re.findall(r"^port ([0-9A-F]{1,4})$", said, re.MULTILINE))
 
 
-async def try_all(wanted: Wanted, hosts: Mapping[str, Host]) -> tuple[Tried, ...]:
-    """Try every path that nodes need among these machines; where nothing listens yet, answer for a moment.
+async def try_all(wanted: Wanted, hosts: Mapping[str, Host], idle: Collection[str]) -> tuple[Tried, ...]:
+    """Try every path that nodes need among these machines.
 
-    The paths of a machine on which a command fails are reported as not tried.
+    Where nothing listens yet on one of the `idle` machines, a process does for a moment; on others it could
+    take a port from a service that starts. The paths of a machine on which a command fails are not tried.
     """
     ways = between(wanted, hosts)
     needed = {
@@ -66,7 +67,7 @@ async def try_all(wanted: Wanted, hosts: Mapping[str, Host]) -> tuple[Tried, ...
     async def serve(name: str) -> None:
         found = await listening(hosts[name])
         busy = {one for one in needed[name] if one.protocol == "TCP" and one.number in found}
-        free = sorted(needed[name] - busy, key=str)
+        free = sorted(needed[name] - busy, key=str) if name in idle else []
         processes[name], answered = await _answer(hosts[name], free) if free else ("", frozenset())
         there[name] = answered | {str(one) for one in busy}
 

@@ -124,7 +124,7 @@ async def test_every_path_among_machines_is_tried_and_listeners_are_ended() -> N
         return output("port 192B\n" if call.host == server else "")
 
     hosts = {name: FakeHost(name, answer) for name in (server, agent)}
-    found = await try_all(plan, hosts)
+    found = await try_all(plan, hosts, hosts)
     assert {(one.source, str(one.path.port)) for one in found} == {
         *((agent, port) for port in ("TCP 6443", "TCP 10250", "UDP 8472")),
         *((server, port) for port in ("TCP 10250", "UDP 8472")),
@@ -134,13 +134,16 @@ async def test_every_path_among_machines_is_tried_and_listeners_are_ended() -> N
     asked = [call.command for call in hosts[server].calls if isinstance(call, Run)]
     assert not any("tcp/6443" in text.partition("\n")[0] for text in asked), "something listens there"
 
+    found = await try_all(plan, hosts, [])
+    assert {str(one.path.port) for one in found if one.answers} == {"TCP 6443"}, "no process may listen"
+
 
 async def test_a_machine_that_breaks_leaves_its_paths_untried() -> None:
     plan = on_machines(1, 1)
     server, agent = (node.name for node in plan.nodes)
     broken = FakeHost(agent, lambda _call: HostUnreachable("gone", code="KB0701"))
-    found = await try_all(plan, {server: FakeHost(server, lambda _call: output()), agent: broken})
+    found = await try_all(plan, {server: FakeHost(server, lambda _call: output()), agent: broken}, [agent])
     assert found
     assert not any(one.answer or one.answers for one in found)
     nowhere = replace(plan, nodes=tuple(replace(node, address="") for node in plan.nodes))
-    assert await try_all(nowhere, {server: broken, agent: broken}) == ()
+    assert await try_all(nowhere, {server: broken, agent: broken}, []) == ()
