@@ -74,3 +74,14 @@ ACTIVATE = 240.0
 """A server to take new tokens: a second, and up to three requests where an earlier run was interrupted."""
 RENEW = 180.0
 """Stopping a service (up to 90 s, its own timeout) and moving some files."""
+PATH = 4
+"""An answer on a path between two machines (whole seconds): the kernel answers at once, and a lost packet is
+repeated after one second and after three."""
+PATH_LOOKS, PATH_PAUSE = 3, 2.0
+"""So often, with this pause, a path must be closed while something listens at its end. Once is a restart."""
+PATHS = 180.0
+"""All paths of one machine, 32 at once."""
+LISTENING = 240
+"""A listener ends after this by itself (whole seconds); it is ended when all machines have tried."""
+OVERLAY = 2
+"""An answer through the network of the pods (whole seconds); a silent one is asked once more."""

@@ -1,6 +1,7 @@
 """`kbootstrap doctor`: what `apply` needs on this machine, in a cloud, and on machines that exist.
 
-Nothing is changed.
+Nothing is changed. Between machines that exist, the paths of nodes are tried: where nothing listens on a port
+yet, a process does for some seconds.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from kbootstrap.cluster.decide import pod_network
 from kbootstrap.cluster.decide.desired import wanted
+from kbootstrap.cluster.decide.paths import judge as judge_paths
 from kbootstrap.cluster.decide.preflight import clock, preflight, programs
 from kbootstrap.cluster.decide.refusals import foreign
 from kbootstrap.cluster.observe.facts import gather
+from kbootstrap.cluster.observe.reach import try_all
 from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.cluster.state.wanted import Wanted, WantedNode
-from kbootstrap.core.diagnostics import Severity
+from kbootstrap.core.diagnostics import Diagnostic, Severity
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.core.programs import kubectl
 from kbootstrap.core.runtime import Runtime
@@ -64,14 +68,26 @@ async def _machines(context: Context, given: Mapping[str, Any]) -> list[Check]:
     everything = replace(everything, bundled=bundled_programs(context))
     async with reach_all(connector(context), inventory.machines.values(), deadline=QUICK_TIMEOUT) as reached:
         failures = dict(reached.failures)
-        facts = await gather(reached.hosts, context.distribution, failures)
+        facts = await gather(reached.hosts, context.distribution, failures, overlay=True)
+        tried = await try_all(everything, reached.hosts, _idle(everything, facts))
     checks: list[Check] = []
     for node in everything.nodes:
         if failure := failures.get(node.name):
             checks.append(Check(node.name, ok=False, found=failure.message, help=failure.hint or ""))
         else:
             checks += judge(everything, node, facts[node.name])
+    checks += [Check(one.name, one.ok, one.found, one.help) for one in judge_paths(tried)]
+    checks += map(_line, pod_network.silent(everything, facts))
     return checks
+
+
+def _idle(everything: Wanted, facts: Mapping[str, NodeFacts]) -> frozenset[str]:
+    """Return the machines on which no service runs; none while another run changes the cluster."""
+    if any(found.lease for found in facts.values()):
+        return frozenset()
+    nodes = [node for node in everything.nodes if node.name in facts]
+    units = {node.name: facts[node.name].unit(everything.distro.unit(node.role)) for node in nodes}
+    return frozenset(name for name, unit in units.items() if not unit.started)
 
 
 def judge(everything: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Check]:
@@ -86,9 +102,13 @@ def judge(everything: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Ch
         problems += programs(everything.distro, node, facts, bundled=bundled)
     state = f"part of {facts.claimed}; " if facts.claimed else ""
     yield Check(node.name, ok=True, found=f"answers, commands run as root; {state}{about}")
-    for problem in problems:
-        bad = problem.severity is Severity.ERROR
-        yield Check(node.name, ok=False if bad else None, found=problem.reason, help=problem.help)
+    problems += pod_network.problems(everything, node, facts)
+    yield from (_line(problem, node.name) for problem in problems)
+
+
+def _line(problem: Diagnostic, name: str = "network of the pods") -> Check:
+    bad = problem.severity is Severity.ERROR
+    return Check(name, ok=False if bad else None, found=problem.reason, help=problem.help)
 
 
 async def _tofu(runtime: Runtime) -> Check:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kbootstrap.cluster.decide import last_snapshots as last
+from kbootstrap.cluster.decide import pod_network
 from kbootstrap.cluster.decide.comparison import NodeStatus, compare
 from kbootstrap.cluster.decide.drift import Drift
 from kbootstrap.cluster.decide.last_snapshots import LastSnapshots
@@ -131,7 +132,11 @@ async def look(context: Context) -> ClusterStatus:
         ),
         holder=holders[0] if holders else None,
         drift=_elsewhere(name, gone),
-        diagnostics=(*nodes.plan.diagnostics, *last.problems(found)),
+        diagnostics=(
+            *nodes.plan.diagnostics,
+            *pod_network.silent(nodes.wanted, nodes.facts, nodes.api),
+            *last.problems(found),
+        ),
         snapshots=found,
     )
 

@@ -130,6 +130,13 @@ def node_file(paths: Paths, node: Node) -> NodeFile:
     return NodeFile(f"{folder}/20-kbootstrap-node.yaml", content, 0o600, restart=False)
 
 
+def network_file(paths: Paths, values: Mapping[str, Value]) -> NodeFile:
+    """Return the drop-in about the interface of the pods' network, which the service looks up at startup."""
+    folder = paths.join.rpartition("/")[0]
+    note = "The network of the pods uses the interface that has the node's address."
+    return NodeFile(f"{folder}/30-kbootstrap-network.yaml", dump(values, note=note), 0o600)
+
+
 def manifest_files(paths: Paths, additions: Additions) -> list[NodeFile]:
     """Return the manifests of a server, which watches them for changes."""
     return [

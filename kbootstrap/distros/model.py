@@ -127,6 +127,13 @@ class Distribution(Protocol):
     ) -> tuple[NodeFile, ...]:
         """Return configuration and unit of one node: everything except secrets and the join drop-in."""
 
+    def network_file(self, interface: str) -> NodeFile | None:
+        """Return the drop-in that puts the network of the pods on an interface: that of the node's address.
+
+        None where the distribution cannot set that for a single node. Without it, the interface of the
+        default route is used.
+        """
+
     def join_file(self, *, role: Role, initial: bool, registration: str) -> NodeFile:
         """Return the join drop-in: `initial` for the member that founded the cluster, else `registration`.
 

@@ -1,4 +1,4 @@
-"""Leftovers of the pod network on a machine after the service is uninstalled. Pure data.
+"""The pod network on a machine: its interface, and its leftovers after an uninstallation. Pure data.
 
 Names of interfaces: flannel, `pkg/backend`; Calico, "Felix configuration" (`InterfacePrefix`). Chains are of
 kube-proxy and of the CNI plugins `portmap` and `firewall`.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class NetworkLeftovers:
-    """The leftovers that an uninstallation removes.
+    """The leftovers that an uninstallation removes, and `overlay`: the interface that links nodes.
 
     `bridge`: interfaces attached to this bridge are removed with it. `links` are full names of interfaces,
     `prefixes` are prefixes of names. `rules` and `sets` are extended regular expressions for lines of
@@ -24,6 +24,7 @@ class NetworkLeftovers:
     rules: str
     sets: str
     folders: tuple[str, ...]
+    overlay: str
 
 
 FLANNEL = NetworkLeftovers(
@@ -33,6 +34,7 @@ FLANNEL = NetworkLeftovers(
     rules="KUBE-|CNI-|FLANNEL-|flanneld",
     sets="^(inet6:)?KUBE-",
     folders=("/var/lib/cni", "/run/flannel"),
+    overlay="flannel.1",
 )
 CANAL = NetworkLeftovers(
     bridge="cni0",
@@ -41,4 +43,5 @@ CANAL = NetworkLeftovers(
     rules=f"{FLANNEL.rules}|cali-|cali:",
     sets="^(inet6:)?(KUBE-|cali)",
     folders=(*FLANNEL.folders, "/var/lib/calico", "/run/calico"),
+    overlay=FLANNEL.overlay,
 )

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Place = Literal["data", "program"]
+Protocol = Literal["TCP", "UDP"]
+Peers = Literal["nodes", "servers", "self"]
+"""Which nodes must reach a port: every node, servers only, or no other machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,20 @@ class FreeSpace:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A port on which the node listens. `peers` are the machines that must be able to reach it."""
+    """A port on which the node listens. `peers` are the nodes that must be able to reach it.
+
+    `joining`: a node cannot join without it. `clients`: others that need it, for the documentation.
+    """
 
     number: int
-    protocol: Literal["TCP", "UDP"]
-    peers: str
+    protocol: Protocol
+    peers: Peers
     purpose: str
+    joining: bool = False
+    clients: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.protocol} {self.number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +109,6 @@ def folders(needs: Iterable[Requirement]) -> tuple[UsableFolder, ...]:
     return tuple(one for one in needs if isinstance(one, UsableFolder))
 
 
-def ports(needs: Iterable[Requirement], protocol: Literal["TCP", "UDP"] = "TCP") -> tuple[int, ...]:
+def ports(needs: Iterable[Requirement], protocol: Protocol = "TCP") -> tuple[int, ...]:
     """Return the ports of a list."""
     return tuple(one.number for one in needs if isinstance(one, Port) and one.protocol == protocol)

@@ -85,10 +85,11 @@ async def observe_nodes(
 ) -> Nodes:
     """Connect to every machine of the outputs, gather facts, and decide. Connections live as long as `stack`.
 
-    `tolerant`: nothing is started, and `unreachable` has the machines that do not answer; otherwise they
-    raise `HostUnreachable`. Without `starting` machines that would have to be started raise `NotRunning`;
-    with it, what is found will be changed: the cluster's lease is taken first, and held as long.
-    Machines that are `removal` may not answer, or may be deleted already: then `unreachable` has them too.
+    `tolerant`: nothing is started, `unreachable` has the machines that do not answer, and servers try the
+    network of the pods; otherwise machines that do not answer raise `HostUnreachable`. Without `starting`
+    machines that would have to be started raise `NotRunning`; with it, what is found will be changed: the
+    cluster's lease is taken first, and held as long. Machines that are `removal` may not answer, or may be
+    deleted already: then `unreachable` has them too.
     """
     from kbootstrap.hosts.pool import connect_all, reach_all, summary
 
@@ -119,6 +120,7 @@ async def observe_nodes(
         failures,
         {node.name: node.volumes for node in everything.nodes},
         required=needed,
+        overlay=tolerant,
     )
     text = await fetch_kubeconfig(hosts, facts, context.distribution, run.redactor, tolerant=tolerant)
     way = inventory.external, inventory.jump

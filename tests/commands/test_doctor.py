@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from kbootstrap.commands.doctor import judge
+from kbootstrap.cluster.lock.holder import Holder
+from kbootstrap.commands.doctor import _idle, judge
 from tests.cluster.world import desired, fresh, running
 
 PLAN = desired(1, 1)
@@ -83,3 +84,12 @@ def test_ports_are_those_of_the_distribution() -> None:
     facts = replace(fresh(SERVER.name), memory=8000, listening=frozenset({9345}))
     _, line = judge(plan, plan.servers[0], facts)
     assert "TCP port 9345" in line.found
+
+
+def test_processes_listen_only_where_no_service_runs_and_nothing_is_changed() -> None:
+    agent = PLAN.nodes[1].name
+    facts = {SERVER.name: running(PLAN, SERVER.name), agent: fresh(agent)}
+    assert _idle(PLAN, facts) == {agent}
+    assert _idle(PLAN, {agent: fresh(agent)}) == {agent}
+    held = Holder.me()
+    assert _idle(PLAN, {**facts, agent: replace(fresh(agent), lease=held)}) == set()

@@ -47,6 +47,7 @@ class Metal:
     folder: Path
     prefix: str = field(default_factory=ranges.free)
     made: list[str] = field(default_factory=list)
+    other: str = ""
 
     @property
     def key(self) -> Path:
@@ -72,11 +73,23 @@ class Metal:
         """Return the host keys of all machines as a known_hosts file."""
         lines = []
         for name in self.made:
-            form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+            form = f'{{{{(index .NetworkSettings.Networks "{self.name}").IPAddress}}}}'
             lines.append(
                 f"{self._ask('inspect', '--format', form, name)} {self.on(name, f'cat {HOST_KEY}')}\n"
             )
         return "".join(lines)
+
+    def outside(self) -> None:
+        """Make a second network, `10.<…>.0.*` of another range."""
+        self.other = ranges.free()
+        self._ask("network", "create", "--subnet", f"{self.other}.0.0/24", f"{self.name}-outside")
+
+    def connect(self, container: str, host: int) -> None:
+        """Connect a machine to the second network, and lead its default route through it."""
+        address = f"{self.other}.0.{host}"
+        self._ask("network", "connect", "--ip", address, f"{self.name}-outside", container)
+        link = f"$(ip -o -4 addr show to {address} | awk '{{ print $2 }}')"
+        self.on(container, f"ip route replace default via {self.other}.0.1 dev {link}")
 
     def on(self, name: str, command: str) -> str:
         """Run a command inside a machine, behind the tool's back; return what it printed."""
@@ -86,7 +99,7 @@ class Metal:
         """Remove everything again."""
         for name in self.made:
             self._ask("rm", "--force", "--volumes", name)
-        self._ask("network", "rm", self.name)
+        self._ask("network", "rm", self.name, *([f"{self.name}-outside"] if self.other else []))
 
     def _machine(self, name: str, host: int, user: str, allowed: str, *, sudo: bool) -> str:
         chosen = self._options

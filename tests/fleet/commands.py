@@ -38,7 +38,9 @@ class Shell:
     @staticmethod
     def reads(command: str) -> bool:
         return (
-            command.startswith(("cat ", "journalctl", "systemctl show", "timeout 20 systemctl start", "act="))
+            command.startswith(
+                ("cat ", "journalctl", "systemctl show", "timeout 20 systemctl start", "act=", "targets=")
+            )
             or "kbootstrap-facts-1" in command
         )
 
@@ -56,6 +58,7 @@ class Shell:
     def _forms(self) -> tuple[tuple[str, Callable[[re.Match[str], bytes], Output | Awaitable[Output]]], ...]:
         return (
             (r"cat (?P<path>\S+)$", self._cat),
+            (r"targets='", lambda _found, _stdin: done()),
             (r"journalctl ", lambda _found, _stdin: done(self.machine.journal[-2000:])),
             (r"act=(?P<act>\w+)\nown=(?P<own>\S+)\nover=(?P<over>\S+)\nttl=(?P<ttl>\d+)\n", self._lease),
             (

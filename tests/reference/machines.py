@@ -32,6 +32,12 @@ distribution a machine needs besides:
 - SSH for a user who is root, or has sudo without a password.
 """
 
+_PORTS = """\
+Before an installation, kbootstrap checks that the TCP ports are free. Before a node joins, and in
+`doctor` where machines exist, it checks that the nodes reach them
+([ssh.md](../ssh.md#paths-between-machines)).
+"""
+
 
 def page() -> str:
     """Return the page."""
@@ -46,13 +52,9 @@ def _distribution(distribution: Distribution) -> Iterator[str]:
     yield from _table(["", "server", "agent"], _amounts(server, agent))
     yield from _table(
         ["port", "on", "reached by", "for"],
-        [
-            [f"{one.protocol} {one.number}", _on(one, agent), one.peers, one.purpose]
-            for one in server
-            if isinstance(one, Port)
-        ],
+        [[str(one), _on(one, agent), _peers(one), one.purpose] for one in server if isinstance(one, Port)],
     )
-    yield "Whether a port is free is checked (TCP); whether others reach it is not.\n"
+    yield _PORTS
     yield from _table(
         ["machine", "without it"], [[_name(one), _without(one)] for one in server if _name(one)]
     )
@@ -74,6 +76,11 @@ def _sizes(needs: Iterable[Requirement]) -> Iterator[tuple[str, str]]:
 
 def _on(port: Port, agent: Iterable[Requirement]) -> str:
     return "every node" if port in agent else "servers"
+
+
+def _peers(port: Port) -> str:
+    named = {"nodes": "every node", "servers": "the other servers", "self": "the node itself"}[port.peers]
+    return f"{named}, and {port.clients}" if port.clients else named
 
 
 def _name(need: Requirement) -> str:

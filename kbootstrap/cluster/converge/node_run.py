@@ -11,6 +11,7 @@ from kbootstrap.cluster.converge import disks, rotation
 from kbootstrap.cluster.converge.cluster_run import ClusterRun
 from kbootstrap.cluster.converge.drain import await_workloads, uncordon, workloads
 from kbootstrap.cluster.converge.node_actions import NodeActions
+from kbootstrap.cluster.converge.paths import verify_paths
 from kbootstrap.cluster.converge.readiness import await_known, await_ready
 from kbootstrap.cluster.converge.secrets import give
 from kbootstrap.cluster.converge.uninstall import uninstall
@@ -48,6 +49,11 @@ class NodeRun:
     @property
     def _machine(self) -> NodeActions:
         return self.shared.machine(self.name)
+
+    async def _verify_paths(self) -> None:
+        """Verify that the node reaches its cluster, before it waits: once in a run."""
+        if self.name != self.shared.plan.initial_server and self.name not in self.shared.started:
+            await verify_paths(self.shared, self.name, self.waiting)
 
     async def uninstall(self) -> None:
         """Uninstall an earlier member."""
@@ -131,7 +137,8 @@ class NodeRun:
         return await rotation.is_active(self._host, unit)
 
     async def start(self, unit: str) -> None:
-        """Begin to start a unit."""
+        """Begin to start a unit, once the way to the cluster is open."""
+        await self._verify_paths()
         self.shared.started[self.name] = await self._machine.start(unit)
 
     async def restart(self, unit: str) -> None:
@@ -146,10 +153,12 @@ class NodeRun:
 
     async def wait_serving(self, unit: str, *, looping: bool) -> None:
         """Wait until a server serves."""
+        await self._verify_paths()
         await self._machine.serving(unit, self.waiting, looping=looping)
 
     async def wait_ready(self, unit: str, version: str, since: int, *, looping: bool) -> None:
         """Wait until the node is Ready."""
+        await self._verify_paths()
         since = self.shared.started.get(self.name, since)
         await await_ready(
             self.name,

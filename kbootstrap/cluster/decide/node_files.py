@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
+from kbootstrap.cluster.decide import pod_network
 from kbootstrap.cluster.decide.node_case import NodeCase
 from kbootstrap.cluster.state.node_facts import INITIAL
 from kbootstrap.cluster.steps.files import WriteFile
@@ -13,7 +14,8 @@ from kbootstrap.distros.model import NodeFile
 
 def steps(case: NodeCase) -> Iterator[WriteFile]:
     """Yield a step for each file that is missing or differs."""
-    for file in case.node.files:
+    linked = pod_network.files(case.wanted, case.node, case.facts, settled=case.settled)
+    for file in (*case.node.files, *linked):
         digest = hashlib.sha256(file.content.encode()).hexdigest()
         if case.facts.files.get(file.path) != digest:
             yield _write(case, file, "it differs from the spec" if case.has(file) else "it is not there")

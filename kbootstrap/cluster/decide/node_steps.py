@@ -9,6 +9,7 @@ from kbootstrap.cluster.decide import (
     node_files,
     node_secrets,
     node_service,
+    pod_network,
     preflight,
     refusals,
     volumes,
@@ -30,6 +31,7 @@ def problems(case: NodeCase, steps: tuple[ConvergeStep, ...]) -> Iterator[Diagno
     yield from refusals.role(case.wanted, case.node, case.facts)
     yield from preflight.clock(case.facts)
     yield from volumes.problems(case.node, case.facts)
+    yield from pod_network.problems(case.wanted, case.node, case.facts)
     staging = any(isinstance(step, StageFile) for step in steps)
     if staging:
         bundled = case.wanted.bundled.get(case.facts.arch)

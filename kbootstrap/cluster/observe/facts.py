@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from kbootstrap import distros
-from kbootstrap.cluster.deadlines import FACTS
+from kbootstrap.cluster.deadlines import FACTS, OVERLAY
 from kbootstrap.cluster.lock.holder import holding
 from kbootstrap.cluster.lock.lease import TTL
 from kbootstrap.cluster.state import certificates
@@ -41,17 +41,21 @@ async def gather(
     failures: MutableMapping[str, KbootstrapError] | None = None,
     volumes: Mapping[str, Sequence[WantedVolume]] | None = None,
     required: Collection[str] = (),
+    *,
+    overlay: bool = False,
 ) -> dict[str, NodeFacts]:
     """Read the facts of all hosts at once, by node name.
 
     Raises `HostUnreachable`, `DeadlinePassed`, or `InstallFailed` (KB0801) when an answer makes no sense.
     With `failures` a host's error is put there instead, unless it is `required`. `volumes` are the extra
-    volumes to look for on each host.
+    volumes to look for on each host. `overlay`: servers try whether the other nodes answer through the
+    network of the pods, which takes some seconds where one does not.
     """
 
     async def one(host: Host) -> NodeFacts | None:
         try:
-            return await _one(host, script(distro, (volumes or {}).get(host.name, ())), distro)
+            text = script(distro, (volumes or {}).get(host.name, ()), overlay=overlay)
+            return await _one(host, text, distro)
         except KbootstrapError as error:
             if failures is None or host.name in required:
                 raise
@@ -79,8 +83,8 @@ async def _one(host: Host, text: str, distro: Distribution) -> NodeFacts:
         ) from error
 
 
-def script(distro: Distribution, volumes: Sequence[WantedVolume] = ()) -> str:
-    """Return the whole script for a distribution, and for a machine with these volumes."""
+def script(distro: Distribution, volumes: Sequence[WantedVolume] = (), *, overlay: bool = False) -> str:
+    """Return the whole script for a distribution, and for a machine with these volumes; as `gather`."""
     paths = distro.paths
     data = _data(distro)
     others = [one for one in distros.every() if one.name != distro.name]
@@ -103,6 +107,8 @@ def script(distro: Distribution, volumes: Sequence[WantedVolume] = ()) -> str:
         "programs": " ".join(dict.fromkeys(one.name for one in needs.programs(every))),
         "modules": " ".join(dict.fromkeys(one.name for one in needs.modules(every))),
         "folders": " ".join(dict.fromkeys(one.folder for one in needs.folders(every))),
+        "overlay": distro.network.overlay if overlay else "",
+        "patience_overlay": str(OVERLAY),
         "volumes": "\n".join(f"{one.name} {one.id} {one.mount}" for one in volumes if one.id),
     }
     head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
@@ -154,6 +160,8 @@ class _Heap:
     tokens: dict[str, str] = field(default_factory=dict)
     lacking: list[str] = field(default_factory=list)
     mounts: dict[str, frozenset[str]] = field(default_factory=dict)
+    addresses: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    overlay: dict[str, bool] = field(default_factory=dict)
 
 
 def _unit(heap: _Heap, rest: str) -> None:
@@ -210,6 +218,16 @@ def _mount(heap: _Heap, rest: str) -> None:
     heap.mounts[folder] = frozenset(options)
 
 
+def _address(heap: _Heap, rest: str) -> None:
+    interface, address = _two(rest)
+    heap.addresses[interface] = (*heap.addresses.get(interface, ()), address)
+
+
+def _overlay(heap: _Heap, rest: str) -> None:
+    address, answered = _two(rest)
+    heap.overlay[address] = answered == "yes"
+
+
 _READERS: Mapping[str, Callable[[_Heap, str], None]] = {
     "unit": _unit,
     "file": _file,
@@ -219,6 +237,8 @@ _READERS: Mapping[str, Callable[[_Heap, str], None]] = {
     "certificate": _certificate,
     "token-mark": lambda heap, rest: heap.tokens.update([_two(rest)]),
     "mount": _mount,
+    "address": _address,
+    "overlay": _overlay,
     "lacks-module": lambda heap, rest: heap.lacking.append(rest),
     "trace": lambda heap, rest: heap.traces.append(rest),
     "lease": lambda heap, rest: heap.lease.append(rest),
@@ -247,6 +267,9 @@ def _facts(name: str, heap: _Heap, distro: Distribution, now: float) -> NodeFact
         systemd=words.get("systemd") == "yes",
         cgroup_memory=words.get("cgroup-memory") == "yes",
         default_route=words.get("default-route") == "yes",
+        default_interface=words.get("default-interface", ""),
+        addresses=heap.addresses,
+        overlay=heap.overlay,
         programs=_words(words.get("programs")),
         cgroups=_words(words.get("cgroups")),
         listening=frozenset(int(word, 16) for word in words.get("listening", "").split()),

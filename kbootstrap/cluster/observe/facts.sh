@@ -1,9 +1,11 @@
 # Prints facts about this machine, one a line: a word, then values. Changes nothing, prints no secret.
 # Needs sh, coreutils, grep, awk; run as root. The caller sets, before this text:
 #   others data server agent config join token agent_token server_token server_ca etcd binary stamp volumes snapshots
+#   overlay
 # volumes has a line for each extra volume: its name, its ID, the folder where it is mounted; others one for each
 # other distribution: its name, a folder that it makes. programs, modules and folders are what a node of this
-# distribution needs, divided by spaces.
+# distribution needs, divided by spaces. overlay is the interface of the pods' network between nodes, where a server
+# is to try whether the others answer through it; the caller sets patience_overlay (seconds) too.
 has() { [ -e "$1" ]; }
 ca_hash() { head -c 67 "$1" 2>/dev/null | grep -Eo '^K10[0-9a-f]{64}$' | cut -c4-; }
 space() {
@@ -125,8 +127,24 @@ if awk '$2 == "00000000" { found = 1 } END { exit !found }' /proc/net/route 2>/d
 else
     echo "default-route no"
 fi
+awk '$2 == "00000000" && $8 == "00000000" { print "default-interface", $1; exit }' /proc/net/route 2>/dev/null
+ip -o addr show scope global 2>/dev/null | awk '{ sub("/.*", "", $4); print "address", $2, $4 }'
 echo "unit $server $(unit "$server")"
 echo "unit $agent $(unit "$agent")"
+
+# Whether other nodes answer through the network of the pods: each has a route to the overlay's address of every
+# other one, and every kubelet listens on all addresses of its node. A refusal is an answer as well.
+if [ -n "$overlay" ] && command -v bash >/dev/null && systemctl is-active -q "$server"; then
+    awk -v link="$overlay" '$1 == link && $3 != "00000000" { print $3 }' /proc/net/route | sort -u |
+        sed 's/\(..\)\(..\)\(..\)\(..\)/0x\4 0x\3 0x\2 0x\1/' | while read -r a b c d; do
+        printf '%d.%d.%d.%d\n' "$a" "$b" "$c" "$d"
+    done | xargs -r -n 1 -P 64 env patience="$patience_overlay" sh -c '
+        for try in 1 2; do
+            said=$(timeout "$patience" bash -c "exec 3<>/dev/tcp/$1/10250" 2>&1)
+            case "$? $said" in "0 "* | *refused*) echo "overlay $1 yes" && exit ;; esac
+        done
+        echo "overlay $1 no"' sh
+fi
 
 # What is there of this distribution, also where kbootstrap did not install it; and of others.
 for path in "$binary" "$config" "$etcd" "$data/agent"; do

@@ -80,7 +80,9 @@ class NodeFacts:
     are those in the search path of services, `cgroups` the controllers of version 2, each None where that is
     not known; `lacking_modules` are modules that the kernel certainly lacks; `mounts` has, by folder, those
     of the mount options `ro` and `noexec` that its file system has. `listening` are TCP ports that a program
-    listens on.
+    listens on. `default_interface` is that of the default route. `addresses` are the global addresses of its
+    interfaces, in their order; nothing where they are not known. `overlay` has the addresses of other nodes
+    in the network of the pods that were tried, and whether each answered.
     """
 
     name: str
@@ -98,6 +100,9 @@ class NodeFacts:
     systemd: bool = False
     cgroup_memory: bool = False
     default_route: bool = False
+    default_interface: str = ""
+    addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    overlay: Mapping[str, bool] = field(default_factory=dict)
     programs: frozenset[str] | None = None
     cgroups: frozenset[str] | None = None
     lacking_modules: frozenset[str] = frozenset()

@@ -103,6 +103,13 @@ class K3s:
         files[0] = NodeFile(self.paths.config, dump(values), 0o600)
         return tuple(files)
 
+    def network_file(self, interface: str) -> NodeFile | None:
+        """Return the drop-in for flannel, which uses the first IPv4 address of that interface.
+
+        k3s source, `pkg/agent/flannel/flannel.go`, `LookupExtInterface`: `node-ip` has no effect on it.
+        """
+        return common.network_file(self.paths, {"flannel-iface": interface})
+
     def join_file(self, *, role: Role, initial: bool, registration: str) -> NodeFile:
         """Return the join drop-in: `cluster-init` for the initial server, else the URL to join through."""
         del role

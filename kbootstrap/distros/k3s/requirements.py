@@ -7,11 +7,9 @@ from kbootstrap.distros.common import CGROUPS, folders, modules
 from kbootstrap.distros.model import Role
 from kbootstrap.distros.requirements import FreeSpace, Memory, Port, Program, Requirement
 
-_NODES = "every node"
-_SERVERS = "the other servers"
 _EVERY: tuple[Requirement, ...] = (
-    Port(10250, "TCP", _NODES, "kubelet: logs, exec, metrics"),
-    Port(8472, "UDP", _NODES, "network of the pods (flannel, VXLAN); closed to everything else"),
+    Port(10250, "TCP", "nodes", "kubelet: logs, exec, metrics"),
+    Port(8472, "UDP", "nodes", "network of the pods (flannel, VXLAN); closed to everything else"),
     # k3s source, v1.32: flannel and kube-proxy need iptables; without ipset `pkg/agent/netpol` starts no
     # controller of network policies. kube-proxy up to 1.31 ends UDP flows with conntrack.
     Program("iptables", "iptables", "the rules of kube-proxy and flannel", bundled=True),
@@ -28,9 +26,16 @@ REQUIREMENTS: dict[Role, kinds.Requirements] = {
         Memory(1900, 900),
         FreeSpace("data", "/var/lib/rancher", 1500),
         FreeSpace("program", "/usr/local/bin", 150),
-        Port(2379, "TCP", _SERVERS, "etcd"),
-        Port(2380, "TCP", _SERVERS, "etcd"),
-        Port(6443, "TCP", f"{_NODES}, and where kubectl runs", "the Kubernetes API; nodes join through it"),
+        Port(2379, "TCP", "servers", "etcd: changes of the cluster's data", joining=True),
+        Port(2380, "TCP", "servers", "etcd: its members among themselves", joining=True),
+        Port(
+            6443,
+            "TCP",
+            "nodes",
+            "the Kubernetes API; nodes join through it",
+            joining=True,
+            clients="where kubectl runs",
+        ),
         *_EVERY,
     ),
     "agent": (

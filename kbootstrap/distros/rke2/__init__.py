@@ -121,6 +121,11 @@ class Rke2:
             files += common.manifest_files(self.paths, additions)
         return tuple(files)
 
+    def network_file(self, interface: str) -> NodeFile | None:
+        """Return None: canal's interface is a value of its chart, the same for all nodes of a cluster."""
+        del interface
+        return None
+
     def join_file(self, *, role: Role, initial: bool, registration: str) -> NodeFile:
         """Return the join drop-in: the initial server has no `server`, all others have it."""
         del role

@@ -7,12 +7,10 @@ from kbootstrap.distros.common import CGROUPS, folders, modules
 from kbootstrap.distros.model import Role
 from kbootstrap.distros.requirements import FreeSpace, Memory, Port, Program, Requirement
 
-_NODES = "every node"
-_SERVERS = "the other servers"
 _EVERY: tuple[Requirement, ...] = (
-    Port(10250, "TCP", _NODES, "kubelet: logs, exec, metrics"),
-    Port(8472, "UDP", _NODES, "network of the pods (canal, VXLAN); closed to everything else"),
-    Port(9099, "TCP", "the node itself", "canal: health checks"),
+    Port(10250, "TCP", "nodes", "kubelet: logs, exec, metrics"),
+    Port(8472, "UDP", "nodes", "network of the pods (canal, VXLAN); closed to everything else"),
+    Port(9099, "TCP", "self", "canal: health checks"),
     # The unit unpacks the program with them.
     Program("tar", "tar", "unpacking the program"),
     Program("gzip", "gzip", "unpacking the program"),
@@ -27,11 +25,11 @@ REQUIREMENTS: dict[Role, kinds.Requirements] = {
         Memory(3800, 1900),
         FreeSpace("data", "/var/lib/rancher", 6000),
         FreeSpace("program", "/usr/local/bin", 300),
-        Port(2379, "TCP", _SERVERS, "etcd"),
-        Port(2380, "TCP", _SERVERS, "etcd"),
-        Port(2381, "TCP", "the node itself", "etcd: metrics"),
-        Port(6443, "TCP", f"{_NODES}, and where kubectl runs", "the Kubernetes API"),
-        Port(9345, "TCP", _NODES, "nodes join through it"),
+        Port(2379, "TCP", "servers", "etcd: changes of the cluster's data", joining=True),
+        Port(2380, "TCP", "servers", "etcd: its members among themselves", joining=True),
+        Port(2381, "TCP", "self", "etcd: metrics"),
+        Port(6443, "TCP", "nodes", "the Kubernetes API", joining=True, clients="where kubectl runs"),
+        Port(9345, "TCP", "nodes", "nodes join through it", joining=True),
         *_EVERY,
     ),
     "agent": (

@@ -196,3 +196,21 @@ def test_mounts_on_this_machine() -> None:
         check=True,
     ).stdout.split(",")
     assert ("noexec" in found.mounts["/proc/sys/kernel"]) == wanted
+
+
+def test_interfaces_and_answers_through_the_overlay() -> None:
+    more = "default-interface eth1\naddress eth0 10.0.0.11\naddress eth0 fd00::11\naddress eth1 192.0.2.11\n"
+    more += "overlay 10.42.1.0 yes\noverlay 10.42.2.0 no\n"
+    said = RECORDED.replace("end kbootstrap-facts-1", f"{more}end kbootstrap-facts-1")
+    facts = parse("x", said, K3S, now=NOW)
+    assert facts.default_interface == "eth1"
+    assert facts.addresses == {"eth0": ("10.0.0.11", "fd00::11"), "eth1": ("192.0.2.11",)}
+    assert facts.overlay == {"10.42.1.0": True, "10.42.2.0": False}
+
+
+def test_only_status_and_doctor_ask_through_the_overlay() -> None:
+    assert "\noverlay=''\n" in script(K3S)
+    for name in names():
+        distro = find(name)
+        assert f"\noverlay={distro.network.overlay}\n" in script(distro, overlay=True)
+        assert distro.network.overlay in distro.network.links
