@@ -44,6 +44,8 @@ PROGRAMS = (
         "free",
         "grep",
         "hostname",
+        "ip",
+        "iptables",
         "journalctl",
         "k3s",
         "ls",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kbootstrap.cluster.steps.membership import WaitReady
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import PlanMoved, WrongUsage
 from kbootstrap.plans.agreed import Agreed, changed_names, digests, moved
@@ -99,6 +100,15 @@ def test_a_file_that_differs_only_before_is_another_step() -> None:
     (node, steps), *_ = STEPS.steps.items()
     edited = (replace(steps[0], before="a: 2\n"), *steps[1:])  # type: ignore[call-arg] # it writes a file
     assert digests(Plan("test", {node: steps})) != digests(Plan("test", {node: edited}))
+
+
+def test_the_start_of_a_service_is_not_compared() -> None:
+    """It is computed from the machine's clock and its uptime, and differs by a second now and then."""
+    first, second = (
+        WaitReady(node="a", why="it starts", unit="k3s.service", version="v1", since=since)
+        for since in (1000, 1001)
+    )
+    assert digests(Plan("test", {"a": (first,)})) == digests(Plan("test", {"a": (second,)}))
 
 
 def test_new_nodes_may_need_anything() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kbootstrap.cluster.steps.base import ConvergeStep, RemovalStep, Stage, Subject
 from kbootstrap.cluster.steps.run import ConvergeRun, StepRun
@@ -40,13 +40,14 @@ class Uncordon(ConvergeStep, RemovalStep):
 class WaitReady(ConvergeStep):
     """Wait until the Node object is Ready and reports the wanted version.
 
-    `since` is when its service was started (epoch, by its own clock); 0: not yet, or not known. `looping`
-    as in `WaitServing`; the node then counts as Ready once a process of its service has lasted.
+    `since` is when its service was started (epoch, by its own clock); 0: not yet, or not known. It may differ
+    by a second between two observations, so a saved plan does not compare it. `looping` as in `WaitServing`;
+    the node then counts as Ready once a process of its service has lasted.
     """
 
     unit: str
     version: str
-    since: int = 0
+    since: int = field(default=0, repr=False)
     looping: bool = False
     title = "wait until the node is Ready"
     stage = Stage.FINISH
