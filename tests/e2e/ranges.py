@@ -28,10 +28,13 @@ def _numbers() -> Iterator[int]:
 
 
 def choose(used: Iterable[IPv4Network], worker: int, workers: int) -> list[int]:
-    """Return the numbers that one of several workers may use."""
+    """Return the numbers that one of several workers may use.
+
+    Workers look at different times and find other networks, so each has its own part of all numbers.
+    """
     busy = list(used)
-    found = [n for n in _CHOICE if not any(IPv4Network(f"10.{n}.0.0/16").overlaps(one) for one in busy)]
-    return found[worker::workers]
+    own = _CHOICE[worker::workers]
+    return [n for n in own if not any(IPv4Network(f"10.{n}.0.0/16").overlaps(one) for one in busy)]
 
 
 def taken() -> set[IPv4Network]:

@@ -25,6 +25,8 @@ def test_taken_ranges_are_left_out_and_workers_get_different_ones() -> None:
     assert not workers[0] & workers[1]
     assert not (workers[0] | workers[1]) & {237, 129, 200, 201, 202, 203}
     assert min(map(len, workers)) > 50
+    later = used | {IPv4Network("10.128.0.0/16"), IPv4Network("10.131.0.0/16")}
+    assert not workers[0] & set(ranges.choose(later, 1, 2)), "also when one worker looks later"
 
 
 def test_each_caller_gets_another_range() -> None:

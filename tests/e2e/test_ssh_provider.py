@@ -160,7 +160,7 @@ def test_apply_twice_destroy_and_apply_again(site: tuple[Lab, Path], metal: Meta
     # Nothing that is kept here is precious: there is no state, and host keys are the operator's.
     shutil.rmtree(lab.folder / ".kbootstrap")
     (lab.folder / "kubeconfig").unlink()
-    assert "no state to lose" in lab.run("adopt", "-y", spec).stderr
+    assert "so it has no state" in lab.run("adopt", "-y", spec).stderr
     lab.run("apply", "-y", spec)
     lab.run("apply", "-y", "--detailed-exitcode", spec)
     lab.kubectl("config", "use-context", CONTEXT)

@@ -50,8 +50,12 @@ def test_every_pod_answers_from_every_node(cluster: Lab, pods: Pods) -> None:
 
 def test_cluster_dns_resolves_a_service(cluster: Lab, pods: Pods) -> None:
     name = pods[SHOP_1][0]
-    answer = cluster.kubectl("exec", name, "--", "nslookup", "echo.default.svc.cluster.local")
-    assert all(address in answer for _, address in pods.values())
+
+    def resolved() -> bool:
+        answer = cluster.kubectl("exec", name, "--", "nslookup", "echo.default.svc.cluster.local", check=False)
+        return all(address in answer for _, address in pods.values())
+
+    wait_for("the cluster's DNS has the Service", resolved)
 
 
 def test_a_network_policy_blocks(cluster: Lab, pods: Pods) -> None:
