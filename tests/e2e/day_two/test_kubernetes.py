@@ -52,7 +52,8 @@ def test_cluster_dns_resolves_a_service(cluster: Lab, pods: Pods) -> None:
     name = pods[SHOP_1][0]
 
     def resolved() -> bool:
-        answer = cluster.kubectl("exec", name, "--", "nslookup", "echo.default.svc.cluster.local", check=False)
+        probe = ("exec", name, "--", "nslookup", "echo.default.svc.cluster.local")
+        answer = cluster.kubectl(*probe, check=False)
         return all(address in answer for _, address in pods.values())
 
     wait_for("the cluster's DNS has the Service", resolved)
