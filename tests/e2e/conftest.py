@@ -29,10 +29,17 @@ WITH_BOTH = {
 PATIENCE = 3000
 """Seconds until a test is stopped that waits for real parts."""
 ORDER = (
+    "newcomer/test_plan.py",
+    "newcomer/test_lifecycle.py",
+    "newcomer/test_changes.py",
+    "newcomer/test_lost_state.py",
+    "newcomer/test_secrets.py",
     "day_two/test_upgrade.py",
     "day_two/test_machines.py",
     "day_two/test_sizes.py",
     "day_two/test_kubernetes.py",
+    "one_server/test_rotation.py",
+    "one_server/test_snapshots.py",
     "faults/test_first_apply.py",
     "faults/test_ssh.py",
     "faults/test_hung.py",
@@ -42,18 +49,11 @@ ORDER = (
     "recovery/test_killed.py",
     "recovery/test_restore.py",
     "recovery/test_rotation.py",
-    "newcomer/test_plan.py",
-    "newcomer/test_lifecycle.py",
-    "newcomer/test_changes.py",
-    "newcomer/test_lost_state.py",
-    "newcomer/test_secrets.py",
     "test_ssh_provider.py",
-    "one_server/test_rotation.py",
-    "one_server/test_snapshots.py",
+    "test_ssh_paths.py",
     "test_local_provider.py",
     "test_tofu.py",
     "test_tofu_interrupted.py",
-    "test_hcl.py",
     "test_ci_templates.py",
     "test_openstack_volumes.py",
     "test_openstack.py",
@@ -62,7 +62,7 @@ ORDER = (
     "test_openstack_faults.py",
     "test_state.py",
 )
-"""Chapters in their order; and the longest first, so that two workers end at about the same time."""
+"""Chapters in their order; and the longest first, so that workers end at about the same time."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

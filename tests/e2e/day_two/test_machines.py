@@ -29,6 +29,7 @@ def test_an_agent_gets_a_new_machine(cluster: Lab) -> None:
     settled(cluster)
 
 
+@pytest.mark.full
 def test_the_first_server_gets_a_new_machine(cluster: Lab) -> None:
     before, begun, events = machine(cluster, S1), time.monotonic(), cluster.folder / "replaced.jsonl"
     with probing(own(cluster), cluster.folder) as probe:

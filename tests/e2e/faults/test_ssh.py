@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import subprocess
 
+import pytest
+
 from tests.e2e.faults.names import AGENT, C
 from tests.e2e.lab import Lab, engine, wait_for
 
@@ -45,6 +47,7 @@ def test_a_stopped_node_is_started_again(cluster: Lab) -> None:
     wait_for("the node is ready", lambda: AGENT in cluster.ready_nodes())
 
 
+@pytest.mark.full
 def test_ssh_that_hangs_ends_in_time(cluster: Lab) -> None:
     cluster.on_node(AGENT, "systemctl kill -s STOP ssh; pkill -STOP -x sshd; true")
     try:

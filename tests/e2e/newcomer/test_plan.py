@@ -52,6 +52,7 @@ def test_json_is_one_document_of_the_schema(cluster: Lab) -> None:
     assert data["clusters"][0]["before"]["kubernetes"] == [VERSION]
 
 
+@pytest.mark.full
 def test_a_node_that_does_not_answer_is_reported(cluster: Lab) -> None:
     """Another host key would stop it; silence does not: what is known is shown, and no more."""
     cluster.on_node(SERVER, "systemctl stop ssh.socket ssh.service; pkill -x sshd; true")
