@@ -28,7 +28,8 @@ class ClusterRun:
     `artifacts` has the files that the plan names, `external` is where the API answers for us, and `gate` is
     set when it does: then nodes may join. `make_secret` is asked for the content of a Secret of the plan.
     By node: `started` is when its service was started (epoch, by its own clock), `ran` what ran on it before,
-    and `deferred` are those that activate new tokens once they serve.
+    `deferred` are those that activate new tokens once they serve, and `verified` those that reach the
+    cluster.
     """
 
     plan: Plan
@@ -45,6 +46,7 @@ class ClusterRun:
     started: dict[str, int] = field(default_factory=dict)
     ran: dict[str, Workloads] = field(default_factory=dict)
     deferred: set[str] = field(default_factory=set)
+    verified: set[str] = field(default_factory=set)
     unpacked: Unpacked = field(default_factory=Unpacked)
     _api: Api | None = None
     _watch: NodeWatch | None = None

@@ -52,8 +52,10 @@ class NodeRun:
 
     async def _verify_paths(self) -> None:
         """Verify that the node reaches its cluster, before it waits: once in a run."""
-        if self.name != self.shared.plan.initial_server and self.name not in self.shared.started:
-            await verify_paths(self.shared, self.name, self.waiting)
+        run = self.shared
+        if self.name not in {run.plan.initial_server, *run.started, *run.verified}:
+            await verify_paths(run, self.name, self.waiting)
+            run.verified.add(self.name)
 
     async def uninstall(self) -> None:
         """Uninstall an earlier member."""

@@ -133,6 +133,20 @@ async def test_an_agent_that_runs_already_is_judged_before_the_wait(tmp_path: Pa
     assert net.asked == [AGENT] * 3
 
 
+async def test_a_server_that_runs_already_tries_its_paths_once(tmp_path: Path) -> None:
+    """It waits twice: until it serves, and until it is Ready."""
+    second = "local-control-plane-2"
+    net = machines(on_machines(2, 0), {})
+    states: dict[str, object] = {
+        "*": {"is": "running"},
+        second: {"is": "running", "unit": {"active": "activating"}},
+    }
+    for name in (SERVER, second):
+        net.nodes[name] = ApiNode(name, ready=True, version=net.plan.version, resource_version="1")
+    await apply(net, tmp_path, states)
+    assert net.asked.count(second) == 1
+
+
 async def test_the_view_is_told_what_is_tried(tmp_path: Path) -> None:
     net = machines(on_machines(1, 1), {(AGENT, 6443): ["silent", "open"]})
     events = await apply(net, tmp_path, NEW)
