@@ -15,10 +15,25 @@ from kbootstrap.providers.local import image
 from kbootstrap.providers.local.engine import detect
 from kbootstrap.providers.local.options import Options, options
 from tests.e2e import ranges
-from tests.e2e.lab import engine, wait_for
+from tests.e2e.lab import Lab, engine, wait_for
+from tests.e2e.specs import WITHOUT
 from tests.providers.local.fake import context
 
 USER, BASTION_USER = "ops", "jump"
+_SPEC = """\
+apiVersion: kbootstrap/v1alpha1
+name: {name}
+clusters:
+  {cluster}:
+    provider:
+      ssh:
+        bastion: {{host: {bastion}, user: {jump}}}
+        known_hosts: {{file: ./known_hosts}}
+    kubernetes: {{distribution: k3s, version: v1.32.0+k3s1, disable: {without}}}
+    ssh: {{user: {user}, private_key: {{file: ./key}}}}
+    control_plane: {{hosts: [{servers}]}}
+    pools: {pools}
+"""
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
 
 _SETUP = """\
@@ -78,6 +93,28 @@ class Metal:
                 f"{self._ask('inspect', '--format', form, name)} {self.on(name, f'cat {HOST_KEY}')}\n"
             )
         return "".join(lines)
+
+    def lab(self) -> Lab:
+        """Return a lab in the folder, with the right host keys; OpenTofu is not there."""
+        lab = Lab(self.folder, "/nowhere/tofu")
+        (lab.folder / "known_hosts").write_text(self.known_hosts())
+        return lab
+
+    def spec(self, name: str, cluster: str, *, servers: str, pools: str) -> str:
+        """Return a spec of one cluster on machines behind the bastion.
+
+        `servers` is what stands between the brackets of the hosts, `pools` a list in YAML.
+        """
+        return _SPEC.format(
+            name=name,
+            cluster=cluster,
+            bastion=self.address(5),
+            jump=BASTION_USER,
+            without=WITHOUT,
+            user=USER,
+            servers=servers,
+            pools=pools,
+        )
 
     def outside(self) -> None:
         """Make a second network, `10.<…>.0.*` of another range."""

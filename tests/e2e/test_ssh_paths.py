@@ -8,24 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.lab import Lab, engine, wait_for
-from tests.e2e.machines import BASTION_USER, USER, Metal
+from tests.e2e.machines import Metal
 
 pytestmark = [pytest.mark.ordered]
 
-SPEC = """\
-apiVersion: kbootstrap/v1alpha1
-name: e2epaths
-clusters:
-  paths:
-    provider:
-      ssh:
-        bastion: {{host: {bastion}, user: {jump}}}
-        known_hosts: {{file: ./known_hosts}}
-    kubernetes: {{distribution: k3s, version: v1.32.0+k3s1}}
-    ssh: {{user: {user}, private_key: {{file: ./key}}}}
-    control_plane: {{hosts: [{{name: cp-1, address: {server}}}]}}
-    pools: [{{name: workers, hosts: [{{name: w-1, address: {agent}}}]}}]
-"""
 SERVER, AGENT = "kbe2epaths-cp-1", "kbe2epaths-w-1"
 API = "-p tcp --dport 6443 -j REJECT"
 PODS = "-p udp --dport 8472 -j DROP"
@@ -50,16 +36,10 @@ def metal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metal]:
 
 @pytest.fixture
 def site(metal: Metal) -> tuple[Lab, Path]:
-    lab = Lab(metal.folder, "/nowhere/tofu")
-    (lab.folder / "known_hosts").write_text(metal.known_hosts())
-    text = SPEC.format(
-        bastion=metal.address(5),
-        jump=BASTION_USER,
-        user=USER,
-        server=metal.address(11),
-        agent=metal.address(21),
-    )
-    return lab, lab.spec(text)
+    lab = metal.lab()
+    servers = f"{{name: cp-1, address: {metal.address(11)}}}"
+    pools = f"[{{name: workers, hosts: [{{name: w-1, address: {metal.address(21)}}}]}}]"
+    return lab, lab.spec(metal.spec("e2epaths", "paths", servers=servers, pools=pools))
 
 
 def test_doctor_tries_the_paths_before_anything_listens(site: tuple[Lab, Path], metal: Metal) -> None:

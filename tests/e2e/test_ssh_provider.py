@@ -16,28 +16,13 @@ import pytest
 
 from kbootstrap.kubeconfig.paths import entry_name
 from tests.e2e.lab import Lab, engine, kill_now, voters, wait_for
-from tests.e2e.machines import BASTION_USER, USER, Metal
+from tests.e2e.machines import Metal
 from tests.e2e.workloads import BOX
 
 pytestmark = [pytest.mark.ordered]
 
 CONTEXT = entry_name("e2emetal", "metal")
 """kubectl is never switched to a production cluster."""
-SPEC = """\
-apiVersion: kbootstrap/v1alpha1
-name: e2emetal
-clusters:
-  metal:
-    provider:
-      ssh:
-        bastion: {{host: {bastion}, user: {jump}}}
-        known_hosts: {{file: ./known_hosts}}
-    kubernetes: {{distribution: k3s, version: v1.32.0+k3s1, disable: [traefik, servicelb, metrics-server]}}
-    ssh: {{user: {user}, private_key: {{file: ./key}}}}
-    control_plane:
-      hosts: [{servers}]
-    pools: {pools}
-"""
 POOL = "[{{name: workers, labels: {{tier: work}}, hosts: [{}]}}]"
 HOSTS = {"cp-1": 11, "cp-2": 12, "cp-3": 13, "w-1": 21, "w-2": 22}
 HELD = f"""\
@@ -91,8 +76,7 @@ def metal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metal]:
 @pytest.fixture
 def site(metal: Metal) -> tuple[Lab, Path]:
     """A folder with the spec, the key and the right host keys; OpenTofu is not there."""
-    lab = Lab(metal.folder, "/nowhere/tofu")
-    (lab.folder / "known_hosts").write_text(metal.known_hosts())
+    lab = metal.lab()
     return lab, lab.spec(spec_of(metal, "cp-1", "w-1"))
 
 
@@ -103,10 +87,9 @@ def spec_of(metal: Metal, *names: str) -> str:
         name: f"{{name: {name}, address: {metal.address(HOSTS[name])}{more.get(name, '')}}}" for name in names
     }
     agents = ", ".join(text for name, text in hosts.items() if name.startswith("w"))
-    return SPEC.format(
-        bastion=metal.address(5),
-        jump=BASTION_USER,
-        user=USER,
+    return metal.spec(
+        "e2emetal",
+        "metal",
         servers=", ".join(text for name, text in hosts.items() if name.startswith("cp")),
         pools=POOL.format(agents) if agents else "[]",
     )

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from kbootstrap.hosts import session
 from kbootstrap.hosts.session import SshHost
 from tests.hosts.conftest import Around, StartSshd
 from tests.hosts.sshd import Sshd
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -34,20 +35,12 @@ def pids(needle: str) -> list[int]:
     return [int(pid) for pid in found.stdout.split()]
 
 
-async def until(condition: Callable[[], bool]) -> bool:
-    for _ in range(250):
-        if await asyncio.to_thread(condition):
-            return True
-        await asyncio.sleep(0.02)
-    return False
-
-
 async def started(needle: str) -> None:
-    assert await until(lambda: running(needle))
+    assert await until(lambda: running(needle), seconds=5)
 
 
 async def gone(needle: str) -> bool:
-    return await until(lambda: not running(needle))
+    return await until(lambda: not running(needle), seconds=5)
 
 
 async def test_status_and_output(host: SshHost) -> None:
@@ -226,11 +219,11 @@ async def test_an_interrupted_put_leaves_nothing(host: SshHost, tmp_path: Path) 
     os.truncate(source, 400_000_000)
     folder = tmp_path / "to"
     put = asyncio.create_task(host.put(source, str(folder / "file"), mode=0o600, deadline=60))
-    assert await until(lambda: folder.is_dir() and bool(list(folder.iterdir())))
+    assert await until(lambda: folder.is_dir() and bool(list(folder.iterdir())), seconds=5)
     put.cancel()
     with pytest.raises(asyncio.CancelledError):
         await put
-    assert await until(lambda: not list(folder.iterdir()))
+    assert await until(lambda: not list(folder.iterdir()), seconds=5)
 
 
 async def test_a_file_that_changes_while_it_is_sent(host: SshHost, tmp_path: Path) -> None:

@@ -18,8 +18,11 @@ from kbootstrap.core.errors import DeadlinePassed, HostUnreachable, Locked
 from kbootstrap.core.events import Event
 from kbootstrap.hosts.fake import FakeHost
 from kbootstrap.hosts.model import Output
+from tests.waiting import until
 
 ANNA = Holder("a" * 16, "anna", "laptop", Process(4242, "another-boot", "pid:[1]", "7"))
+LONG = 120
+"""Seconds that renewals in the background may take on a busy machine."""
 BERT = Holder("b" * 16, "bert", "tower", Process(17, "a-third-boot", "pid:[1]", "9"))
 
 
@@ -82,15 +85,6 @@ def lost(lease: Lease) -> bool:
     except Locked:
         return True
     return False
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait for what renewals in the background lead to."""
-    for _ in range(2400):
-        if condition():
-            return
-        await asyncio.sleep(0.05)
-    pytest.fail("it did not come")
 
 
 @pytest.fixture
@@ -208,7 +202,7 @@ async def test_a_broken_lock_stops_its_run(
     await bert.take(servers)
     assert "broken" in (reported[0].detail or "")
     await bert.release()  # also one that was given back meanwhile: the world has moved
-    await until(lambda: lost(anna))
+    assert await until(lambda: lost(anna), seconds=LONG)
     with pytest.raises(Locked, match="taken from this run by bert@tower") as caught:
         await host.run("echo bad", deadline=5)
     assert caught.value.code == "KB0861"
@@ -252,7 +246,7 @@ async def test_a_server_that_was_restarted_keeps_it_again(
     await anna.take(servers)
     servers["s1"].lease.unlink()
     servers["s2"].broken = True
-    await until(lambda: servers["s1"].holder)
+    assert await until(lambda: servers["s1"].holder, seconds=LONG)
     anna.verify()
     await anna.release()
 
@@ -267,7 +261,7 @@ async def test_without_most_servers_it_is_lost(
     await anna.take(servers)
     servers["s1"].broken = True
     clock[0] += TTL - 10
-    await until(lambda: not lost(anna))
+    assert await until(lambda: not lost(anna), seconds=LONG)
     servers["s2"].broken = True
     clock[0] += TTL - 10
     with pytest.raises(Locked, match="could not be renewed"):
