@@ -12,6 +12,8 @@ from kbootstrap.distros.requirements import CgroupController, KernelModule, Usab
 from kbootstrap.spec.model import Cluster, Node, Snapshots
 
 STAMP = "/var/lib/kbootstrap/stamp"
+SHARED = "/usr/local/lib/kbootstrap/shared"
+"""Where nodes of one machine have the artifacts that are unpacked for all of them (`SharedArtifacts`)."""
 CGROUPS = tuple(map(CgroupController, ("cpu", "cpuset", "memory")))
 """Controllers that the agent requires (k3s source, `pkg/cgroups/cgroups_linux.go`, also part of RKE2)."""
 _SELF_LABELS = ("kubelet.kubernetes.io", "node.kubernetes.io")

@@ -92,6 +92,9 @@ class Distribution(Protocol):
     """The vendor's scripts that uninstall an installation that kbootstrap did not make."""
     program_folders: tuple[str, ...]
     """Folders on a node into which the distribution unpacks programs: containerd, `ip`, `iptables`."""
+    unpack: str
+    """The text of a shell script that unpacks the artifacts of a version for all nodes of one machine. Empty
+    if they are not shared. `SharedArtifacts` describes its input and output."""
 
     @property
     def traits(self) -> DistributionTraits:

@@ -11,6 +11,7 @@ from kbootstrap.artifacts.source.built_images import obtain_image
 from kbootstrap.artifacts.source.recipe import built_image
 from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.state.wanted import LocalFile
+from kbootstrap.cluster.steps.files import StageFile
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.events import phase
 from kbootstrap.distros.additions import SecretContent
@@ -45,6 +46,7 @@ async def fetch_artifacts(context: Context, nodes: Nodes) -> Mapping[str, LocalF
                 env=run.env,
                 folder=run.cache,
             )
+            await _share(context, nodes, kept)
             found |= _local(kept)
             for wanted in map(built_image, context.additions.images):
                 if wanted.archive(arch) in nodes.plan.artifacts:
@@ -54,6 +56,14 @@ async def fetch_artifacts(context: Context, nodes: Nodes) -> Mapping[str, LocalF
                         )
                     )
     return found
+
+
+async def _share(context: Context, nodes: Nodes, kept: Kept) -> None:
+    """Have the provider unpack the files for new nodes, where nodes share them."""
+    staged = (step for step in nodes.plan.all_steps if isinstance(step, StageFile))
+    if context.provider.shared_artifacts and any(not step.aside for step in staged):
+        script = nodes.wanted.distro.unpack
+        await context.provider.shared_artifacts.provide(context.provider_context, kept, script)
 
 
 async def install(context: Context, nodes: Nodes) -> str | None:
@@ -73,6 +83,7 @@ async def install(context: Context, nodes: Nodes) -> str | None:
             redactor=run.redactor,
             emit=run.emit,
             make_secret=partial(make_secret, context),
+            shared=context.provider.shared_artifacts is not None,
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from kbootstrap.artifacts.cache import Kept
 from kbootstrap.distros.additions import Additions, SecretContent
 from kbootstrap.providers.context import ClusterDefinition, ProviderContext
 
@@ -77,6 +78,18 @@ class InPlaceFreeze(Protocol):
 
         `machines` has the attributes of each machine in the OpenTofu state, by node. The result is empty if
         no change of the spec affects them.
+        """
+
+
+class SharedArtifacts(Protocol):
+    """Nodes of one machine: artifacts are unpacked once, and the nodes use them in place."""
+
+    async def provide(self, context: ProviderContext, kept: Kept, script: str) -> None:
+        """Unpack the files of a version into a folder of `SHARED`, unless the nodes see them there already.
+
+        The folder has `sums`: lines of sha256 and file name, and for each file `<name>.places`: lines of a
+        path in the folder, and the path on a node to which it is copied. `script` writes the latter; see
+        `distros/k3s/unpack.sh` for its variables. A failure has no other effect: nodes receive the files.
         """
 
 

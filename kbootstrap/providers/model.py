@@ -21,6 +21,7 @@ from kbootstrap.providers.capabilities import (
     ExistingMachines,
     InPlaceFreeze,
     Location,
+    SharedArtifacts,
 )
 from kbootstrap.providers.context import ClusterDefinition, ProviderContext
 from kbootstrap.providers.traits import ProviderTraits
@@ -112,6 +113,7 @@ class Provider(Protocol):
     existing_machines: ExistingMachines | None = None
     in_place_freeze: InPlaceFreeze | None = None
     location: Location | None = None
+    shared_artifacts: SharedArtifacts | None = None
 
     @abstractmethod
     def render(self, definition: ClusterDefinition) -> RenderedRoot:

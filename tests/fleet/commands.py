@@ -19,7 +19,7 @@ from tests.fleet.world import SWEPT, World
 
 TIMED_OUT = 124
 _STAMP = (
-    r"umask 077 && touch .*echo \"artifact (?P<sha>\w+) \$\(stat -c %s (?P<at>\S+)\) "
+    r"umask 077 && touch .*echo \"artifact (?P<sha>\w+) \$\(stat -L -c %s (?P<at>\S+)\) "
     r"(?P<version>\S+) (?P<path>[^\"]+)\""
 )
 ROLES: tuple[Role, ...] = ("server", "agent")

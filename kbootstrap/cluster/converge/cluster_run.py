@@ -27,6 +27,7 @@ class ClusterRun:
 
     `artifacts` has the files that the plan names, `external` is where the API answers for us, and `gate` is
     set when it does: then nodes may join. `make_secret` is asked for the content of a Secret of the plan.
+    `shared`: artifacts may be in place on the nodes.
     By node: `started` is when its service was started (epoch, by its own clock), `ran` what ran on it before,
     `deferred` are those that activate new tokens once they serve, and `verified` those that reach the
     cluster.
@@ -41,6 +42,7 @@ class ClusterRun:
     tokens: Tokens
     connect: Connect
     make_secret: MakeSecret | None
+    shared: bool = False
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     kubeconfig: str = ""
     started: dict[str, int] = field(default_factory=dict)

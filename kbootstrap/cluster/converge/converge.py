@@ -57,11 +57,13 @@ async def converge(
     emit: Emit = nowhere,
     connect: Connect = connect,
     make_secret: MakeSecret | None = None,
+    shared: bool = False,
 ) -> str:
     """Carry out the plan and return the admin kubeconfig of a server.
 
     `artifacts` must have everything that `plan.artifacts` names. `external` is where the API answers for us.
-    `make_secret` returns the content of a Secret that the plan writes.
+    `make_secret` returns the content of a Secret that the plan writes. `shared`: the nodes may have artifacts
+    in place (`SharedArtifacts`).
     Every step is reported through `emit` and has a deadline (`deadlines.py`). When a node fails, others
     continue where that is safe; then `InstallFailed` or `DeadlinePassed` of the first failure is raised, with
     the node's name, the last lines of its journal and the next command to run.
@@ -70,7 +72,7 @@ async def converge(
         raise InstallFailed("this plan was refused", diagnostics=plan.diagnostics)
     rotating = any(isinstance(step, TokenStep) for step in plan.all_steps)
     tokens = Tokens(wanted.distro, redactor, rotating=rotating)
-    run = ClusterRun(plan, wanted, hosts, artifacts, external, redactor, tokens, connect, make_secret)
+    run = ClusterRun(plan, wanted, hosts, artifacts, external, redactor, tokens, connect, make_secret, shared)
     try:
         return await _Schedule(run, Executor(run, StepReporter(plan.cluster, emit))).everything()
     finally:

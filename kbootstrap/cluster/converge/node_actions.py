@@ -7,6 +7,7 @@ import shlex
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path, PurePosixPath
 
 from kbootstrap.cluster.converge.crash_loop import CrashLoop
@@ -20,6 +21,7 @@ from kbootstrap.cluster.steps.machine import Claim
 from kbootstrap.cluster.steps.service import RestartService
 from kbootstrap.core.errors import DeadlinePassed, InstallFailed, PrerequisiteMissing
 from kbootstrap.core.redact import Redactor
+from kbootstrap.distros.common import SHARED
 from kbootstrap.distros.model import Artifact
 from kbootstrap.hosts.model import Host, Transferred
 
@@ -73,17 +75,26 @@ class NodeActions:
         progress: Transferred | None = None,
     ) -> None:
         """Send an artifact (its checksum is verified by the transfer) and record it in the stamp."""
-        local = artifacts.get(artifact.name)
-        if local is None:
-            raise PrerequisiteMissing(
-                f"{artifact.name} of {version} is not on this machine",
-                hint="kbootstrap artifacts pull",
-                code="KB0819",
-            )
+        local = _local(artifact, version, artifacts)
         place = f"{NEXT}/{artifact.name}" if aside else artifact.path
         await self.host.put(local.path, place, mode=artifact.mode, deadline=STAGE, progress=progress)
         if not aside:
             await self._stamp(artifact, local.sha256, version)
+
+    async def place_shared(
+        self, artifact: Artifact, version: str, artifacts: Mapping[str, LocalFile]
+    ) -> bool:
+        """Use an artifact that is unpacked on the machine, if it has the same checksum, and record it.
+
+        Returns False where there is none, or where a folder that it would replace exists.
+        """
+        sha256 = _local(artifact, version, artifacts).sha256
+        head = f"shared={SHARED} name={shlex.quote(artifact.name)} sha256={sha256}\n"
+        text = head + files(__package__).joinpath("place.sh").read_text("utf-8")
+        placed = (await self.host.run(text, deadline=STAGE)).stdout.strip() == "placed"
+        if placed:
+            await self._stamp(artifact, sha256, version, unpacked=True)
+        return placed
 
     async def preload(self, tarball: Path) -> None:
         """Import the images of the next version: addons change before every node has changed.
@@ -114,14 +125,20 @@ class NodeActions:
                 deadline=STAGE,
             )
 
-    async def _stamp(self, artifact: Artifact, sha256: str, version: str, *, at: str = "") -> None:
+    async def _stamp(
+        self, artifact: Artifact, sha256: str, version: str, *, at: str = "", unpacked: bool = False
+    ) -> None:
         """Record an artifact at its path; `at` is its current path if it will be moved there.
 
-        Of one that is at its path, an earlier copy that waits aside is removed.
+        Of one that is at its path, an earlier copy that waits aside is removed. `unpacked`: it may have no
+        file, as images in the store of the container runtime.
         """
         path = artifact.path
         stamp = shlex.quote(self.wanted.distro.paths.stamp)
-        line = f"artifact {sha256} $(stat -c %s {shlex.quote(at or path)}) {version} {path}"
+        size = f"stat -L -c %s {shlex.quote(at or path)}" + (
+            " 2>/dev/null || echo unpacked" if unpacked else ""
+        )
+        line = f"artifact {sha256} $({size}) {version} {path}"
         await self.host.run(
             # Each step only after the one before: on a full disk the old stamp must stay, it holds the claim.
             f"umask 077 && touch {stamp} && (flock 9 && "
@@ -245,6 +262,17 @@ async def stop_service(host: Host, unit: str) -> None:
     command = f"systemctl disable --quiet {name}; timeout {ROUND} systemctl stop {name} || "
     command += f"systemctl kill --signal=KILL {name}; timeout {ROUND} sync || :"  # volumes go on
     await host.run(command, deadline=COMMAND)
+
+
+def _local(artifact: Artifact, version: str, artifacts: Mapping[str, LocalFile]) -> LocalFile:
+    local = artifacts.get(artifact.name)
+    if local is None:
+        raise PrerequisiteMissing(
+            f"{artifact.name} of {version} is not on this machine",
+            hint="kbootstrap artifacts pull",
+            code="KB0819",
+        )
+    return local
 
 
 def _first_number(said: str) -> int:

@@ -79,8 +79,10 @@ class NodeRun:
 
     async def stage_artifact(self, artifact: Artifact, version: str, *, aside: bool) -> None:
         """Send an artifact."""
-        files = self.shared.artifacts
-        await self._machine.stage(artifact, version, files, aside=aside, progress=self.progress)
+        run = self.shared
+        if run.shared and not aside and await self._machine.place_shared(artifact, version, run.artifacts):
+            return
+        await self._machine.stage(artifact, version, run.artifacts, aside=aside, progress=self.progress)
 
     async def preload_images(self, artifact: Artifact) -> None:
         """Import an image archive, which is unpacked here once for all nodes."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.resources import files
 from typing import cast
 
 from kbootstrap.distros import common, network
@@ -38,6 +39,11 @@ class K3s:
     network: NetworkLeftovers = network.FLANNEL
     uninstallers: tuple[str, ...] = ("k3s-uninstall.sh",)
     program_folders: tuple[str, ...] = (f"{_DATA}/data/current/bin", f"{_DATA}/data/current/bin/aux")
+
+    @property
+    def unpack(self) -> str:
+        """Return `unpack.sh`."""
+        return files(__package__).joinpath("unpack.sh").read_text("utf-8")
 
     @property
     def traits(self) -> DistributionTraits:

@@ -44,6 +44,7 @@ class Rke2:
     network: NetworkLeftovers = network.CANAL
     uninstallers: tuple[str, ...] = ("rke2-uninstall.sh",)
     program_folders: tuple[str, ...] = (f"{_DATA}/bin",)
+    unpack: str = ""
 
     @property
     def traits(self) -> DistributionTraits:

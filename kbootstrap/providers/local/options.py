@@ -24,6 +24,7 @@ from kbootstrap.core.process import Runner
 from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.local.capabilities import available
 from kbootstrap.providers.local.engine import Engine
+from kbootstrap.providers.local.mount import READ_ONLY
 
 _VERSION = 2
 """Part of the cache key: increase it when the attempted options change."""
@@ -44,8 +45,9 @@ class Options:
 def always(engine: Engine) -> tuple[str, ...]:
     """Return the options of every node, for any engine.
 
-    Kubernetes data is in a volume, because overlayfs cannot be stacked on overlayfs. The kernel modules of
-    this machine are mounted, so that the node can load those that kube-proxy and flannel use.
+    Kubernetes data is in a volume, because overlayfs cannot be stacked on overlayfs; another volume has the
+    artifacts that nodes share (`shared.py`). The kernel modules of this machine are mounted, so that the node
+    can load those that kube-proxy and flannel use.
     """
     found = [
         "--tmpfs=/run",
@@ -53,6 +55,7 @@ def always(engine: Engine) -> tuple[str, ...]:
         "--tmpfs=/tmp",
         "--cgroupns=private",
         "--volume=/var/lib/rancher",
+        READ_ONLY,
     ]
     if Path("/lib/modules").is_dir() and not engine.remote:
         found.append("--volume=/lib/modules:/lib/modules:ro")

@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from kbootstrap.artifacts.cache import Kept
 from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.inventory.model import Inventory
 from kbootstrap.providers.capabilities import Adoptable
 from kbootstrap.providers.context import ClusterDefinition, ProviderContext
-from kbootstrap.providers.local import adoption, checks, claims, image, machines
+from kbootstrap.providers.local import adoption, checks, claims, image, machines, shared
 from kbootstrap.providers.local.containers import OWNER, Containers
 from kbootstrap.providers.local.engine import detect, remember
 from kbootstrap.providers.local.hints import HINTS
@@ -36,6 +37,16 @@ class LocalAdoption:
         return await adoption.find(context, await _containers(context))
 
 
+class LocalSharedArtifacts:
+    """Unpacks artifacts into a volume of the engine."""
+
+    async def provide(self, context: ProviderContext, kept: Kept, script: str) -> None:
+        """Unpack the files of a version, unless the volume has them."""
+        engine = await detect(context.cluster.provider.settings.get("engine"), context)
+        chosen = await options(engine, image.image_name(), context)
+        await shared.provide(engine, chosen, kept, script, context)
+
+
 class Local(Provider):
     """Containers on this machine."""
 
@@ -49,6 +60,7 @@ class Local(Provider):
         delete_machine="docker rm --force --volumes {name}",
     )
     adoption = LocalAdoption()
+    shared_artifacts = LocalSharedArtifacts()
 
     def render(self, definition: ClusterDefinition) -> RenderedRoot:
         """Return the root module of the cluster. Pure and byte-stable."""
@@ -80,6 +92,7 @@ class Local(Provider):
         if creating:
             await claims.verify(context, Containers(engine, context.runner))
             await image.ensure(engine, context)
+            await shared.tidy(engine, context)
             chosen = await options(engine, name, context)
             remember(engine, context.space)
         await replace_lost(context, Containers(engine, context.runner))

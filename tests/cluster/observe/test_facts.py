@@ -181,6 +181,26 @@ def on_this_machine(*changes: tuple[str, str]) -> NodeFacts:
     return parse("x", done.stdout, K3S, now=NOW)
 
 
+@pytest.mark.parametrize("store", [True, False])
+def test_images_without_a_file_are_in_the_store(tmp_path: Path, store: bool) -> None:
+    data, stamp = tmp_path / "data", tmp_path / "stamp"
+    if store:
+        (data / "agent" / "containerd").mkdir(parents=True)
+    program = tmp_path / "k3s"
+    (tmp_path / "shared").write_text("12345")
+    program.symlink_to(tmp_path / "shared")
+    images = tmp_path / "images.tar"
+    stamp.write_text(f"artifact {'a' * 64} 5 v1 {program}\nartifact {'b' * 64} unpacked v1 {images}\n")
+    text = re.sub(r"(?m)^data=.*$", f"data={data}", script(K3S))
+    text = re.sub(r"(?m)^stamp=.*$", f"stamp={stamp}", text)
+    done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=True, timeout=60)
+    facts = parse("x", done.stdout, K3S, now=NOW)
+    assert {path: there.intact for path, there in facts.artifacts.items()} == {
+        str(program): True,
+        str(images): store,
+    }
+
+
 def test_programs_on_this_machine() -> None:
     found = on_this_machine(("programs", "sh no-such-program"), ("volumes", ""))
     assert found.programs == frozenset({"sh"})

@@ -26,6 +26,22 @@ def test_a_second_apply_does_nothing(cluster: Lab) -> None:
     assert "nothing to do" in done.stderr.lower()
 
 
+def test_nodes_share_what_is_unpacked(cluster: Lab) -> None:
+    """Programs and layers are links into the volume of all nodes, and a restart of the service imports nothing."""
+    shared = "/usr/local/lib/kbootstrap/shared/"
+    for node in (SERVER, AGENT):
+        said = cluster.on_node(node, "readlink -f /usr/local/bin/k3s /var/lib/rancher/k3s/data/current")
+        assert [path.startswith(shared) for path in said.split()] == [True, True]
+        layers = "/var/lib/rancher/k3s/agent/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/1"
+        assert cluster.on_node(node, f"readlink {layers}").startswith(shared)
+        images = cluster.on_node(node, "k3s crictl images --output json")
+        assert all(image["pinned"] for image in json.loads(images)["images"])
+        assert cluster.on_node(node, "ls /var/lib/rancher/k3s/agent/images 2>&1 || true").count("tar") == 0
+    assert "Importing images" not in cluster.on_node(SERVER, "journalctl -u k3s --no-pager -o cat")
+    read_only = cluster.on_node(SERVER, f"touch {shared}x 2>&1 || true")
+    assert "Read-only file system" in read_only
+
+
 def test_ssh_runs_a_command(cluster: Lab) -> None:
     done = cluster.run("ssh", "spec.yaml", AGENT, "--", "cat", "/etc/hostname")
     assert done.stdout.strip() == AGENT

@@ -1,0 +1,55 @@
+# Unpacks a version of k3s as its service would: the programs, and the images into an image store of containerd.
+# Runs as root on a machine of the same architecture; needs sh, coreutils, zstd.
+# The caller sets, before this text:
+#   in    the folder that has the artifacts, under the vendor's names
+#   out   an empty folder to fill
+#   seen  the path of this folder on nodes
+# For each artifact it writes `out/<artifact>.places`: lines of a path below `out`, and the path on a node to which
+# it is copied. Nodes read the large files in place, through symbolic links: programs, layers and blobs of images.
+for program in "$in"/k3s*; do case $program in *.tar.zst) images=$program ;; *) break ;; esac done
+for images in "$in"/k3s-airgap-images-*.tar.zst; do break; done
+data=/var/lib/rancher/k3s
+
+# Programs: k3s unpacks itself below its data folder when it is called, under a name that follows from its content.
+install -m 755 "$program" "$out/k3s"
+K3S_DATA_DIR=$out "$out/k3s" ctr --version >/dev/null
+version=$(basename "$(readlink "$out/data/current")")
+mkdir "$out/links"
+ln -s "$seen/k3s" "$out/links/k3s"
+ln -s "$seen/data/$version" "$out/links/$version"
+printf '%s\n' "links/$version $data/data/$version" "links/k3s /usr/local/bin/k3s" > "$out/${program##*/}.places"
+
+# Images: containerd of this version imports and unpacks them. The labels are those of k3s' own import: kubelet
+# does not remove pinned images, and an import of other images by k3s ends the pinning of these.
+root=$out/containerd socket=/run/kbootstrap-unpack/containerd.sock
+printf 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n' > "$out/containerd.toml"
+PATH=$out/data/$version/bin:$PATH
+containerd --config "$out/containerd.toml" --root "$root" --state /run/kbootstrap-unpack/state --address "$socket" \
+    > "$out/containerd.log" 2>&1 &
+server=$!
+tries=0
+until ctr --address "$socket" version >/dev/null 2>&1; do
+    tries=$((tries + 1))
+    if [ $tries -gt 300 ] || ! kill -0 $server; then cat "$out/containerd.log" >&2 && exit 1; fi
+    sleep 0.1
+done
+zstd -dc "$images" | ctr --address "$socket" --namespace k8s.io images import --all-platforms - >/dev/null
+for image in $(ctr --address "$socket" --namespace k8s.io images list --quiet); do
+    ctr --address "$socket" --namespace k8s.io images label "$image" \
+        io.cattle.k3s.pinned=pinned io.cri-containerd.pinned=pinned >/dev/null
+done
+kill $server
+wait $server || :
+
+# The store of a node: databases of its own, links to everything else.
+layers=io.containerd.snapshotter.v1.overlayfs/snapshots blobs=io.containerd.content.v1.content/blobs/sha256
+store=$out/store
+mkdir -p "$store/$layers" "$store/$blobs"
+cp -a "$root/io.containerd.metadata.v1.bolt" "$store/"
+cp -a "$root/io.containerd.snapshotter.v1.overlayfs/metadata.db" "$store/${layers%/*}/"
+for one in "$root/$layers"/*; do ln -s "$seen/containerd/$layers/${one##*/}" "$store/$layers/"; done
+for one in "$root/$blobs"/*; do ln -s "$seen/containerd/$blobs/${one##*/}" "$store/$blobs/"; done
+chmod 711 "$store"
+chmod 700 "$store/${layers%/*}" "$store/$layers" "$store/io.containerd.metadata.v1.bolt"
+printf '%s\n' "store $data/agent/containerd" > "$out/${images##*/}.places"
+rm -f "$out/containerd.toml" "$out/containerd.log"
