@@ -35,17 +35,18 @@ async def destroy_cluster(
         outputs = await tofu.outputs()
         await verify_there(context, outputs)
         await lock_nodes(context, outputs, stack)
-        buckets = context.provider.traits.resources.buckets(await tofu.state_list())
-        found = {address: key(address) or address for address in buckets}
+        resources, addresses = context.provider.traits.resources, await tofu.state_list()
+        found = {address: key(address) or address for address in resources.buckets(addresses)}
         kept = () if with_buckets else tuple(found)
+        contained = resources.deleted_with_others(addresses)
     beginning()
     with phase(emit, "destroy", cluster):
         await context.provider.remove_orphans(
             context.provider_context, OrphanPhase.BEFORE_DESTROY, known=await tofu.state_ids()
         )
         stay = note_destroy(context.space, found.values(), leaving=not with_buckets)
-        if kept:
-            await tofu.state_remove(kept)
+        if kept or contained:
+            await tofu.state_remove((*kept, *contained))
         context.lease.verify()
         await tofu.destroy()
         context.lease.forget()  # with the machines that kept it

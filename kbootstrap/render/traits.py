@@ -16,16 +16,18 @@ class ResourceTraits:
     """The roles of resources by `TYPE.NAME`, as in `terraform-modules/<provider>/`.
 
     `halting` are attributes of a machine whose in-place change stops it or erases its disk: OpenTofu plans an
-    update, but a cluster survives it only if the machines are replaced one after another.
+    update, but a cluster survives it only if the machines are replaced one after another. `contained` are
+    resources (`TYPE.NAME`) that the infrastructure deletes with the ones that contain them, so that `destroy`
+    does not delete them one by one.
     """
 
     roles: Mapping[str, Role] = field(default_factory=dict)
     halting: frozenset[str] = frozenset()
+    contained: frozenset[str] = frozenset()
 
     def role(self, address: str) -> Role | None:
         """Return the role of the resource at an HCL address, or None."""
-        kind, _, name = address.partition("[")[0].rpartition(".")
-        return self.roles.get(f"{kind.rpartition('.')[2]}.{name}")
+        return self.roles.get(_type_and_name(address))
 
     def halts(self, address: str, changed: Collection[str]) -> tuple[str, ...]:
         """Return the changed attributes that stop the machine at this address."""
@@ -38,6 +40,16 @@ class ResourceTraits:
     def buckets(self, addresses: Iterable[str]) -> tuple[str, ...]:
         """Return the addresses that are buckets."""
         return tuple(address for address in addresses if self.role(address) == "bucket")
+
+    def deleted_with_others(self, addresses: Iterable[str]) -> tuple[str, ...]:
+        """Return the addresses of resources that are deleted with the ones that contain them."""
+        return tuple(address for address in addresses if _type_and_name(address) in self.contained)
+
+
+def _type_and_name(address: str) -> str:
+    """Return `TYPE.NAME` of an HCL address, without modules and keys."""
+    kind, _, name = address.partition("[")[0].rpartition(".")
+    return f"{kind.rpartition('.')[2]}.{name}"
 
 
 NO_TRAITS = ResourceTraits()

@@ -58,3 +58,13 @@ def test_what_holds_data_or_connects_nodes_is_known_by_its_role() -> None:
     address = "module.endpoint.next_lb_ip.api[0]"
     assert len(network_in_use("c", plan(address, "replace"), ["c-web-1"], SOURCE)) == 1
     assert network_in_use("c", plan(address, "delete"), ["c-web-1"], SOURCE) == ()
+
+
+def test_contained_resources_are_deleted_with_others() -> None:
+    traits = ResourceTraits(contained=frozenset({"cloud_rule.rule"}))
+    addresses = [
+        'module.security.cloud_rule.rule["a.b"]',
+        "module.security.cloud_group.group",
+        "cloud_rule.other",
+    ]
+    assert traits.deleted_with_others(addresses) == (addresses[0],)

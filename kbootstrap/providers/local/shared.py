@@ -128,9 +128,10 @@ async def _unpack(
         for path in kept.paths.values():
             await run([program, "cp", str(path), f"{name}:/{path.name}"], deadline=_COPY)
         done = await run([program, "start", "--attach", name], deadline=_UNPACK, check=False)
-        return (done.tail or "no reason given") if done.status else ""
     except KbootstrapError as error:
         return error.message
+    else:
+        return (done.tail or "no reason given") if done.status else ""
     finally:
         await run([program, "rm", "--force", "--volumes", name], deadline=_ASK, check=False)
 

@@ -44,7 +44,6 @@ _CHANGING = ("PENDING_CREATE", "PENDING_UPDATE")
 """States in which Octavia refuses to delete a load balancer."""
 _USED = ("DETACHING", "IN-USE")
 """States of a volume that was attached until now."""
-_SLOW = "This takes a minute or more: the provider needs at least 5 s for each of the {} security rules."
 Report = Callable[[str, str], None]
 
 
@@ -67,7 +66,6 @@ async def destroy_preview(cloud: Cloud, context: ProviderContext) -> DestroyPrev
                     v for v in volumes if _is_of_claim(owner(spec, cluster), v)
                 ),
             },
-            _SLOW.format(rules) if (rules := found.present().counts["security_group_rules"]) else "",
         )
 
     return await cloud.ask("list the resources of the project", look, seconds=_TOTAL)
@@ -112,8 +110,9 @@ async def remove_unrecorded(cloud: Cloud, context: ProviderContext, known: Colle
 
     OpenTofu records a network some seconds after the cloud creates it, a load balancer after a minute, a
     volume when the cloud reports it as available. If the run is interrupted before, or the API becomes
-    unavailable, the resource remains and occupies addresses and quota that the next run needs. A volume that
-    may have data is kept, and reported.
+    unavailable, the resource remains and occupies addresses and quota that the next run needs. An interrupted
+    `destroy` has removed the security rules from the state, and the cloud refuses a second rule of the same
+    kind. A volume that may have data is kept, and reported.
     """
     spec, cluster = context.spec, context.cluster
     octavia = await cloud.ask("list its services", _has_octavia)
@@ -129,6 +128,9 @@ async def remove_unrecorded(cloud: Cloud, context: ProviderContext, known: Colle
         for subnet in wait.each(found.subnets):
             report("subnet", subnet.name)
             sdk.network.delete_subnet(subnet, ignore_missing=True)
+        for rule in wait.each(found.rules):
+            report("security rule", rule["description"])
+            sdk.network.delete_security_group_rule(rule["id"], ignore_missing=True)
         for volume in wait.each(found.volumes):
             report("volume", volume.name)
             sdk.block_storage.delete_volume(volume.id, ignore_missing=True)

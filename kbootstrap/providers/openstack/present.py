@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ _UNUSED = frozenset({"available", "error"})
 """States of a volume that no machine uses and that the cloud does not change at the moment."""
 _CREATION = timedelta(minutes=1)
 """A volume cannot be attached, formatted, used and detached in so short a time after its creation."""
+_RULE = re.compile(r"\S+->(control_plane|agents|bastion)-[a-z]+-\d+(-\d+)?")
 _INTERFACE = "_interface"
 """Part of the owner of a router's port in a subnet: `network:router_interface`, `…_interface_distributed`,
 `network:ha_router_replicated_interface`; the external port is `network:router_gateway`."""
@@ -46,6 +48,8 @@ class PresentResources:
     untagged_networks: tuple[Any, ...]
     interfaces: tuple[Any, ...] = ()
     """Ports of its routers in subnets; only set by `unrecorded`."""
+    rules: tuple[Any, ...] = ()
+    """Rules of its security groups as dicts of the API; only set by `unrecorded`."""
 
     def present(self) -> Present:
         """Return the counts that `needs` subtracts."""
@@ -96,7 +100,18 @@ class PresentResources:
                 for port in self.ports
                 if port.device_id in routers and _INTERFACE in port.device_owner and port.id not in known
             ),
+            rules=tuple(
+                rule
+                for group in self.security_groups
+                for rule in group.security_group_rules or ()
+                if group.id in known and rule["id"] not in known and _is_own(rule)
+            ),
         )
+
+
+def _is_own(rule: Mapping[str, Any]) -> bool:
+    """Return whether the module `security` created a rule: its key is the description (`rules.tf`)."""
+    return bool(_RULE.fullmatch(rule.get("description") or ""))
 
 
 def never_attached(volume: Any) -> bool:  # noqa: ANN401 - a volume of either version of the API

@@ -27,7 +27,7 @@ def test_a_second_apply_does_nothing(cluster: Lab) -> None:
 
 
 def test_nodes_share_what_is_unpacked(cluster: Lab) -> None:
-    """Programs and layers are links into the volume of all nodes, and a restart of the service imports nothing."""
+    """Programs and layers are links into the volume of all nodes, and the service imports nothing."""
     shared = "/usr/local/lib/kbootstrap/shared/"
     for node in (SERVER, AGENT):
         said = cluster.on_node(node, "readlink -f /usr/local/bin/k3s /var/lib/rancher/k3s/data/current")

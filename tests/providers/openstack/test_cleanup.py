@@ -154,6 +154,31 @@ async def test_resources_in_no_state_are_removed_before_a_creation(
     assert left(cloud, "compute/servers") == ["id-prod-web-1"]
 
 
+async def test_security_rules_in_no_state_are_removed(context: ProviderContext, cloud: FakeCloud) -> None:
+    """The cloud refuses a second rule of the same kind. Rules that others made are kept."""
+
+    def rule(one: str, description: str | None) -> dict[str, Any]:
+        return {"id": one, "direction": "ingress", "description": description}
+
+    own = "10.0.0.0/16->control_plane-tcp-6443"
+    rules = [
+        rule("recorded", own),
+        rule("lost", own),
+        rule("range", "own->agents-tcp-30000-32767"),
+        rule("monitoring", "for our monitoring"),
+        rule("unnamed", None),
+    ]
+    cloud.things["network/security-groups"] = [
+        tagged("g1", "demo-prod-control-plane", security_group_rules=rules),
+        tagged("g2", "demo-prod-agents", security_group_rules=[rule("with-its-group", own)]),
+    ]
+    cloud.things["network/security-group-rules"] = [*rules, rule("with-its-group", own)]
+    await PROVIDER.remove_orphans(context, OrphanPhase.BEFORE_CREATE, known={"g1", "recorded"})
+    assert left(cloud, "network/security-groups") == ["g1"]
+    kept = ["recorded", "monitoring", "unnamed", "with-its-group"]
+    assert left(cloud, "network/security-group-rules") == kept
+
+
 async def test_volumes_of_an_interrupted_creation_are_removed(
     context: ProviderContext, cloud: FakeCloud
 ) -> None:
