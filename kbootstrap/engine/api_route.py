@@ -9,7 +9,7 @@ from kbootstrap.cluster.decide.removal import Removal
 from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.engine.context import Context
 from kbootstrap.inventory.model import Endpoint, Inventory, SshTarget
-from kbootstrap.render.root import API_PORT
+from kbootstrap.spec.topology import API_PORT
 
 
 def servers_in_state(context: Context, facts: Mapping[str, NodeFacts], state: str) -> list[str]:

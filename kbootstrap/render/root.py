@@ -11,10 +11,7 @@ from kbootstrap.render.hcl import Block, Comment, Item, Raw, Value, document
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster, Node, Pool, Spec
 from kbootstrap.spec.states import backend_settings
-from kbootstrap.spec.topology import nodes
-
-API_PORT = 6443
-"""The port of the Kubernetes API on servers, for both k3s and RKE2."""
+from kbootstrap.spec.topology import API_PORT, nodes
 
 
 def module_name(cluster: Cluster, pool: Pool) -> str:

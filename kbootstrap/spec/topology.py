@@ -14,6 +14,8 @@ from itertools import chain
 from kbootstrap.spec.lock import ENDPOINT_HOST, AddressBlock, Lock
 from kbootstrap.spec.model import Cluster, Network, Node, Pool
 
+API_PORT = 6443
+"""The port of the Kubernetes API on servers, for both k3s and RKE2."""
 MADE_ENDPOINTS = frozenset({"load_balancer", "floating_ip", "virtual_ip"})
 """Values of `api.endpoint` for which the provider creates the endpoint."""
 

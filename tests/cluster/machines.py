@@ -155,6 +155,9 @@ class FakeApi:
         self.machines.log.append(f"forget {name}")
         self.machines.nodes.pop(name, None)
 
+    async def release_leases(self, node: str) -> None:
+        self.machines.log.append(f"release leases {node}")
+
     async def delete_secret(self, name: str) -> None:
         self.machines.log.append(f"delete secret {name}")
 

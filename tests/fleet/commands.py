@@ -51,6 +51,8 @@ class Shell:
                 return work(found, stdin)
         if "kbootstrap-facts-1" in command:
             return done(self._facts())
+        if "kbootstrap-hand-over:" in command:
+            return done()
         if "kbootstrap-uninstall" in command:
             return self._uninstall(command)
         raise AssertionError(f"a machine of the fleet does not know this command: {command}")
@@ -82,6 +84,7 @@ class Shell:
             (r"\S+ etcd-snapshot save --name (?P<name>\S+)", self._snapshot),
             (r"systemctl enable --quiet (?P<unit>\S+)$", self._enable),
             (r"systemctl show -p NRestarts -p ActiveState -p SubState (?P<unit>\S+)$", self._show),
+            (r"systemctl show -p MainPID --value ", self._main),
             (r"mkdir -p \$\(dirname (?P<held>\S+)\) && (?:printf|touch) ", self._hold),
             (r"systemctl disable --quiet (?P<unit>\S+); timeout \d+ systemctl stop", self._stop),
         )
@@ -89,6 +92,9 @@ class Shell:
     def _show(self, found: re.Match[str], _stdin: bytes) -> Output:
         role: Role = "server" if found["unit"] == K3S.unit("server") else "agent"
         return done("\n".join(self._unit(role).split()[2:]) + "\n")
+
+    def _main(self, _found: re.Match[str], _stdin: bytes) -> Output:
+        return done("0\n1\n" if self.machine.alive else "0\n0\n")
 
     def _cat(self, found: re.Match[str], _stdin: bytes) -> Output:
         path = shlex.split(found["path"])[0]

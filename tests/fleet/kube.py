@@ -30,6 +30,8 @@ def ask(  # noqa: PLR0911 - a table of requests
         wanted = params.get("fieldSelector", "").removeprefix("spec.nodeName=")
         pods = [pod for pod in cluster.pods.values() if wanted in ("", pod.node)]
         return {"items": [_pod(world, cluster, pod) for pod in pods]}
+    if path == "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases":
+        return {"items": []}
     if found := re.fullmatch(r"/api/v1/nodes/(\S+)", path):
         return _change(world, cluster, found[1], verb, body or {})
     if found := re.fullmatch(r"/api/v1/namespaces/kube-system/secrets/(\S+)", path):

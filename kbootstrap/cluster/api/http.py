@@ -27,6 +27,7 @@ FIELD_MANAGER = "kbootstrap"
 MARK = "kbootstrap/mark"
 """Annotation of a Secret of ours: public, says of what credential it is."""
 _CONFIGS = f"/api/v1/namespaces/{SECRET_NAMESPACE}/configmaps"
+_LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{SECRET_NAMESPACE}/leases"
 _SECRETS = f"/api/v1/namespaces/{SECRET_NAMESPACE}/secrets"
 _MERGE, _APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
 """Kinds of patches (Kubernetes: "API concepts"); the second makes what is not there, and JSON is YAML."""
@@ -83,6 +84,16 @@ class _HttpApi:
 
     async def delete_node(self, name: str) -> None:
         await self._ask("DELETE", f"/api/v1/nodes/{name}", fine=(HTTPStatus.NOT_FOUND,))
+
+    async def release_leases(self, node: str) -> None:
+        for lease in (await self._ask("GET", _LEASES)).get("items", ()):
+            if (lease["spec"].get("holderIdentity") or "").partition("_")[0] == node:
+                meta = lease["metadata"]
+                body = {
+                    "metadata": {"resourceVersion": meta["resourceVersion"]},
+                    "spec": {"holderIdentity": "", "leaseDurationSeconds": 1},
+                }
+                await self._ask("PATCH", f"{_LEASES}/{meta['name']}", body, fine=_PATCH_REFUSED)
 
     async def secret_mark(self, name: str) -> str | None:
         answer = await self._ask("GET", f"{_SECRETS}/{name}", fine=(HTTPStatus.NOT_FOUND,))

@@ -34,6 +34,12 @@ class Api(Protocol):
     async def delete_node(self, name: str) -> None:
         """Delete a Node object if it exists."""
 
+    async def release_leases(self, node: str) -> None:
+        """Let others take the leases in `kube-system` that programs of a node hold.
+
+        Their holder is the node's name, or begins with it and `_`. A lease that has just changed is kept.
+        """
+
     async def secret_mark(self, name: str) -> str | None:
         """Return our mark on a Secret in `kube-system`, empty if it has none; None without a Secret."""
 

@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path, PurePosixPath
 
 from kbootstrap.cluster.converge.crash_loop import CrashLoop
+from kbootstrap.cluster.converge.hand_over import RESUME
 from kbootstrap.cluster.deadlines import COMMAND, FAILURES, POLL, ROUND, SERVING, SNAPSHOT, STAGE, STEADY
 from kbootstrap.cluster.observe import journal
 from kbootstrap.cluster.observe.server_command import ask_server, refused
@@ -168,11 +169,14 @@ class NodeActions:
         return _first_number(output.stdout)
 
     async def restart(self, unit: str) -> int:
-        """Restart the unit; one that takes longer continues to start. Returns as `start`."""
+        """Restart the unit; one that takes longer continues to start. Returns as `start`.
+
+        A server that has handed over takes connections again.
+        """
         name = shlex.quote(unit)
         output = await self.host.run(
             "date +%s; systemctl daemon-reload; "
-            f"timeout {ROUND} systemctl restart {name}; status=$?; rm -f {MARK}; "
+            f"timeout {ROUND} systemctl restart {name}; status=$?; rm -f {MARK}; {RESUME}; "
             f"[ $status = 0 ] || [ $status = {_TIMED_OUT} ]",
             deadline=COMMAND,
             check=False,

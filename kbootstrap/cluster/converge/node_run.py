@@ -10,6 +10,7 @@ from kbootstrap.cluster.api.observe import patiently
 from kbootstrap.cluster.converge import disks, rotation
 from kbootstrap.cluster.converge.cluster_run import ClusterRun
 from kbootstrap.cluster.converge.drain import await_workloads, uncordon, workloads
+from kbootstrap.cluster.converge.hand_over import hand_over, has_stopped
 from kbootstrap.cluster.converge.node_actions import NodeActions
 from kbootstrap.cluster.converge.paths import verify_paths
 from kbootstrap.cluster.converge.readiness import await_known, await_ready
@@ -60,6 +61,10 @@ class NodeRun:
     async def uninstall(self) -> None:
         """Uninstall an earlier member."""
         await uninstall(self._host, self.shared.wanted.distro, self.shared.wanted.cluster)
+
+    async def hand_over(self) -> None:
+        """Let the other servers take over; `restart` ends it."""
+        await hand_over(self._host, self.shared.wanted.distro)
 
     async def note_changes(self) -> None:
         """Record what the steps of this node will change."""
@@ -187,7 +192,8 @@ class NodeRun:
         """Delete the Node object of an earlier machine, once the API answers."""
         del member  # this machine is a new one
         await self.shared.gate.wait()
-        await self.shared.watch.forget(self.name)
+        stopped = partial(has_stopped, self._host, self.shared.wanted.distro)
+        await self.shared.watch.forget(self.name, stopped)
 
     async def uncordon(self) -> None:
         """Allow pods on the node again."""

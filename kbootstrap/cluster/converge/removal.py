@@ -1,7 +1,7 @@
 """How nodes leave the cluster: each by its own steps, servers one by one, agents in parallel.
 
-    cordon ─ drain ─ stop the service ─ delete the Node object ─ (OpenTofu destroys the machine)
-                                                               └ (one that stays: Kubernetes is removed)
+    cordon ─ drain ─ hand over ─ stop the service ─ delete the Node object ─ (OpenTofu destroys the machine)
+                     (servers)                                             └ (one that stays: uninstalled)
 
 When pods cannot be moved, the node is uncordoned, and nothing else was done to it. So are the nodes that were
 cordoned to leave after it.
@@ -18,6 +18,7 @@ from functools import partial
 from kbootstrap.cluster.api.model import Api
 from kbootstrap.cluster.api.observe import patiently
 from kbootstrap.cluster.converge import drain
+from kbootstrap.cluster.converge.hand_over import hand_over, has_stopped
 from kbootstrap.cluster.converge.node_actions import hold_service, note_removed, stop_service
 from kbootstrap.cluster.converge.reporting import StepReporter
 from kbootstrap.cluster.converge.uninstall import uninstall
@@ -110,6 +111,10 @@ class _NodeRun:
     async def drain(self) -> None:
         await drain.drain(self.remover.api, self.name, self.seconds, self.waiting)
 
+    async def hand_over(self) -> None:
+        if self.host:
+            await hand_over(self.host, self.remover.distro)
+
     async def wait_joined(self) -> None:
         await self.watch.joined(self.name)
 
@@ -124,7 +129,8 @@ class _NodeRun:
     async def forget_node(self, *, member: bool) -> None:
         if member and self.host:
             await note_removed(self.host)
-        await self.watch.forget(self.name)
+        stopped = partial(has_stopped, self.host, self.remover.distro) if member and self.host else None
+        await self.watch.forget(self.name, stopped)
         api, secret = self.remover.api, f"{self.name}.node-password.{self.remover.distro.name}"
         await patiently(partial(api.delete_secret, secret))
 

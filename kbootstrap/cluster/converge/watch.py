@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from kbootstrap.cluster.api.model import Api, ApiUnavailable
@@ -79,12 +79,20 @@ class NodeWatch:
                 host=name,
             ) from None
 
-    async def forget(self, name: str) -> None:
-        """Delete a Node and wait until it no longer exists."""
+    async def forget(self, name: str, stopped: Callable[[], Awaitable[bool]] | None = None) -> None:
+        """Delete a Node and wait until it no longer exists.
+
+        The controller that removes a server from etcd runs on one of the servers. When `stopped` says that
+        this server has ended, the others may take what it held, and need not wait until that expires.
+        """
+        released = stopped is None
         try:
             async with asyncio.timeout(FORGET):
                 await patiently(partial(self._api.delete_node, name))
-                while await self.node(name, fresh=True):  # noqa: ASYNC110 - there is no event
+                while await self.node(name, fresh=True):
+                    if not released and stopped is not None and await stopped():
+                        await patiently(partial(self._api.release_leases, name))
+                        released = True
                     await asyncio.sleep(POLL)
         except TimeoutError:
             raise self._late(name, f"its old Node object was not gone within {FORGET:.0f} s") from None

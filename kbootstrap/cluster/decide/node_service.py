@@ -8,7 +8,7 @@ from kbootstrap.cluster.decide.node_case import NodeCase
 from kbootstrap.cluster.state import labels
 from kbootstrap.cluster.steps.api import ReconcileNode, WaitKnown
 from kbootstrap.cluster.steps.base import ConvergeStep
-from kbootstrap.cluster.steps.membership import Uncordon, WaitReady, WaitWorkloads
+from kbootstrap.cluster.steps.membership import HandOver, Uncordon, WaitReady, WaitWorkloads
 from kbootstrap.cluster.steps.rotation import ForgetTokens
 from kbootstrap.cluster.steps.service import EnableService, RestartService, StartService, WaitServing
 
@@ -27,6 +27,8 @@ def steps(case: NodeCase, changed: list[str]) -> Iterator[ConvergeStep]:
         why = f"{changed[0]} changed" if changed else "configuration changed since it started"
         if case.runs_other_version:
             why = case.version_reason
+        if case.member and len(case.found.members) > 1 and case.unit.active == "active":
+            yield HandOver(node=name, why="no request fails while it restarts")
         yield RestartService(node=name, why=why, unit=unit)
     if not case.unit.enabled:
         yield EnableService(node=name, why="it would not start at the next boot", unit=unit)

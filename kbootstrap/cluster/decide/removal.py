@@ -15,7 +15,7 @@ from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.cluster.state.recorded import Recorded
 from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.base import RemovalStep
-from kbootstrap.cluster.steps.membership import ForgetNode
+from kbootstrap.cluster.steps.membership import ForgetNode, HandOver
 from kbootstrap.cluster.steps.removal import (
     Cordon,
     Drain,
@@ -83,7 +83,14 @@ def steps(
         unit = distro.unit(removal.role(name))
         first = removal.role(name) == "agent" or len(well - {name}) >= _majority(len(members))
         mine = _steps(
-            removal, name, unit, facts.get(name), seen.get(name), stop_first=first, api_known=api is not None
+            removal,
+            name,
+            unit,
+            facts.get(name),
+            seen.get(name),
+            stop_first=first,
+            hand_over=name in well and len(well) > 1,
+            api_known=api is not None,
         )
         found[name] = (*mine, *_machine(removal, name))
         if name in removal.removed:
@@ -100,6 +107,7 @@ def _steps(
     seen: ApiNode | None,
     *,
     stop_first: bool,
+    hand_over: bool,
     api_known: bool,
 ) -> Iterator[RemovalStep]:
     why = REMOVED if name in removal.removed else REPLACED
@@ -127,6 +135,8 @@ def _steps(
         yield Cordon(node=name, why=why)
     if seen.ready and runs:  # pods of a dead node cannot end; they are deleted with it
         yield Drain(node=name, why=why)
+    if runs and hand_over:
+        yield HandOver(node=name, why="no request fails when it stops")
     if runs and stop_first:
         yield StopService(node=name, why=why, unit=unit)
     elif runs:

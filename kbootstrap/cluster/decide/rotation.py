@@ -15,7 +15,7 @@ from kbootstrap.cluster.decide.certificates import first, until
 from kbootstrap.cluster.state.node_facts import NodeFacts, TokenMarks
 from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.base import ConvergeStep
-from kbootstrap.cluster.steps.membership import WaitReady
+from kbootstrap.cluster.steps.membership import HandOver, WaitReady
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.cluster.steps.rotation import RenewCertificates
 from kbootstrap.cluster.steps.service import RestartService, WaitServing
@@ -112,7 +112,10 @@ def renewal(
         if within is not None and (soonest is None or soonest.days(found.time) >= within):
             continue
         why = f"{soonest.name} {until(soonest, found.time)}" if soonest else "they are rotated"
-        mine: list[ConvergeStep] = [
+        mine: list[ConvergeStep] = []
+        if node.name in members and len(members) > 1:
+            mine.append(HandOver(node=node.name, why="no request fails while it restarts"))
+        mine += [
             RenewCertificates(node=node.name, why=why, unit=unit),
             RestartService(node=node.name, why="it makes them when it starts", unit=unit),
         ]

@@ -25,6 +25,18 @@ class ForgetNode(ConvergeStep, RemovalStep):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HandOver(ConvergeStep, RemovalStep):
+    """Let the other servers take over from one that stops: the leadership of etcd, and new connections."""
+
+    title = "hand over to the other servers"
+    stage = Stage.CHANGE
+    drift = None
+
+    async def carry_out(self, run: StepRun) -> None:
+        await run.hand_over()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Uncordon(ConvergeStep, RemovalStep):
     """Uncordon a node that was to leave and stays."""
 

@@ -27,6 +27,9 @@ class StepRun(Protocol):
     async def uncordon(self) -> None:
         """Allow pods on the node again."""
 
+    async def hand_over(self) -> None:
+        """Let the other servers take over from this one, which stops next."""
+
 
 class ConvergeRun(StepRun, Protocol):
     """The actions of a run that makes nodes match the spec."""

@@ -18,8 +18,8 @@ from kbootstrap.providers.cloud.needs import needs as sums
 from kbootstrap.providers.openstack.names import GROUP_MEMBERS
 from kbootstrap.providers.openstack.render_network import kind
 from kbootstrap.providers.openstack.settings import BastionMachine, settings
-from kbootstrap.render.root import API_PORT
 from kbootstrap.spec.model import Cluster, Pool
+from kbootstrap.spec.topology import API_PORT
 
 _DHCP = 2
 _RULES = 9

@@ -8,9 +8,10 @@ from kbootstrap.core.diagnostics import SpecPath
 from kbootstrap.providers.cloud.exposure import ranges
 from kbootstrap.providers.openstack.settings import settings
 from kbootstrap.render.hcl import instance
-from kbootstrap.render.root import API_PORT, module_name
+from kbootstrap.render.root import module_name
 from kbootstrap.render.skeleton import of_nodes
 from kbootstrap.spec.model import Cluster, Node, pool_path
+from kbootstrap.spec.topology import API_PORT
 
 _OF_A_NODE = (
     "openstack_compute_instance_v2.node",

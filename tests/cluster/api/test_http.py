@@ -51,6 +51,33 @@ async def test_delete(server: Server, kubeconfig: str) -> None:
     await api.close()
 
 
+async def test_leases_of_a_node_are_released(server: Server, kubeconfig: str) -> None:
+    """Not those of another node whose name begins alike, and none that has changed since."""
+
+    def lease(name: str, holder: str | None) -> dict[str, object]:
+        return {"metadata": {"name": name, "resourceVersion": "7"}, "spec": {"holderIdentity": holder}}
+
+    items = [
+        lease("k3s-etcd", "cp-1"),
+        lease("scheduler", "cp-1_5af"),
+        lease("controller", "cp-10_5af"),
+        lease("free", None),
+    ]
+    server.body = json.dumps({"items": items}).encode()
+    api = connect(kubeconfig, at(server))
+    await api.release_leases("cp-1")
+    place = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
+    assert [request.split(" HTTP")[0] for request in server.requests] == [
+        f"GET {place}",
+        f"PATCH {place}/k3s-etcd?fieldManager=kbootstrap",
+        f"PATCH {place}/scheduler?fieldManager=kbootstrap",
+    ]
+    sent = json.loads(server.requests[1].split("HTTP/1.1 ")[1])
+    assert sent["metadata"] == {"resourceVersion": "7"}
+    assert sent["spec"]["holderIdentity"] == ""
+    await api.close()
+
+
 async def test_a_secret_is_created_or_updated_in_one_request(server: Server, kubeconfig: str) -> None:
     api = connect(kubeconfig, at(server))
     await api.put_secret("cloud-config", SecretContent("m1", {"cloud.conf": "[Global]"}))

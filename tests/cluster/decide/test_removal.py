@@ -37,8 +37,8 @@ def test_an_agent_stops_before_its_node_is_forgotten() -> None:
     assert not plan.empty
 
 
-STOP_FIRST = ["Cordon", "Drain", "StopService", "ForgetNode"]
-STOP_LAST = ["Cordon", "Drain", "HoldService", "ForgetNode", "StopService", "ForgetNode"]
+STOP_FIRST = ["Cordon", "Drain", "HandOver", "StopService", "ForgetNode"]
+STOP_LAST = ["Cordon", "Drain", "HandOver", "HoldService", "ForgetNode", "StopService", "ForgetNode"]
 """The second time for a kubelet that made its Node again before it was stopped."""
 
 

@@ -64,7 +64,12 @@ def planned(wanted: Wanted, facts: Mapping[str, NodeFacts]) -> dict[str, list[st
 
 
 WRITE = [f"write {TOKEN}", f"write {AGENT}"]
-RESTART = ["restart k3s.service", "wait for the API server and etcd", "wait until the node is Ready"]
+RESTART = [
+    "hand over to the other servers",
+    "restart k3s.service",
+    "wait for the API server and etcd",
+    "wait until the node is Ready",
+]
 SERVER = [*WRITE, *RESTART, "retire the old tokens"]
 AGENT_STEPS = [f"write {TOKEN}", "restart k3s-agent.service", "wait until the node is Ready"]
 ACTIVATE = "activate the new tokens"
@@ -115,7 +120,7 @@ def test_servers_that_fail_with_the_old_token_are_started_with_the_new_one() -> 
     wanted = desired(3, 0)
     facts = facts_of(wanted, {S1: ACTIVE, S2: LAID, S3: LAID})
     facts = {name: replace(one, units={"k3s.service": FAILING}) for name, one in facts.items()}
-    started = ["start k3s.service", *RESTART[1:]]
+    started = ["start k3s.service", *RESTART[2:]]
     steps = [*WRITE, *started, "retire the old tokens"]
     assert planned(wanted, facts) == {S1: steps, S2: steps, S3: steps}
     written = TokenMarks(own="new", agents="new-a", accepted="new", next="new", next_agents="new-a")
@@ -155,7 +160,7 @@ def test_new_tokens_wait_until_every_server_runs() -> None:
     wanted = desired(3, 0)
     facts = facts_of(wanted, dict.fromkeys((S1, S2, S3), LAID))
     facts[S3] = replace(facts[S3], units={"k3s.service": UnitState("loaded", enabled=True)})
-    assert planned(wanted, facts) == {S3: ["start k3s.service", *RESTART[1:]]}
+    assert planned(wanted, facts) == {S3: ["start k3s.service", *RESTART[2:]]}
 
 
 def test_a_server_that_was_joining_gets_the_new_token() -> None:
@@ -260,12 +265,18 @@ def test_certificates_one_node_after_the_other() -> None:
         for (name, one), days in zip(facts_of(wanted, {}).items(), (20, 200, 364), strict=True)
     }
     renew = ["renew its certificates"]
-    every = {S1: [*renew, *RESTART], **{name: [*renew, *AGENT_STEPS[1:]] for name in (A1, A2)}}
+    every = {S1: [*renew, *RESTART[1:]], **{name: [*renew, *AGENT_STEPS[1:]] for name in (A1, A2)}}
     assert titles(renewal(wanted, facts, None, (S1,))) == every
     assert [*renewal(wanted, facts, 90, (S1,)).steps] == [S1]
     assert renewal(wanted, facts, 20, (S1,)).empty
     why = renewal(wanted, facts, 90, (S1,)).steps[S1][0].why
     assert why == "agent/x.crt expires in 20 days (2026-12-16)"
+
+
+def test_one_of_several_servers_hands_over_before_its_certificates_are_renewed() -> None:
+    wanted = desired(3, 0)
+    found = titles(renewal(wanted, facts_of(wanted, {}), None, (S1, S2, S3)))
+    assert found[S2] == [RESTART[0], "renew its certificates", *RESTART[1:]]
 
 
 async def test_the_kubeconfig_is_read_after_certificates_were_renewed() -> None:

@@ -67,6 +67,7 @@ def test_fewer_servers_and_more_again(cluster: Lab) -> None:
     with probing(own(cluster), cluster.folder) as probe:
         cluster.run("apply", "-y", path)
     tell("3 servers to 1", begun, probe)
+    assert len(probe.failed) <= 1, probe.failed
     assert cluster.ready_nodes() == {S1, W1}
     assert voters(cluster) == 1
     settled(cluster)

@@ -47,4 +47,6 @@ def test_an_upgrade(cluster: Lab) -> None:
         rest = moment(events, one, "restart", "done"), moment(events, other, "restart", "started")
         assert probe.answers(*rest), f"no answer between {one} and {other}: {probe.failed}"
     assert probe.at_last
+    # Servers hand over before they restart. One request may meet an election on a busy machine.
+    assert len(probe.failed) <= 1, probe.failed
     settled(cluster)

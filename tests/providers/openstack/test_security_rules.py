@@ -10,7 +10,7 @@ import pytest
 from kbootstrap import distros
 from kbootstrap.distros.model import Distribution, Role
 from kbootstrap.distros.paths import paths
-from kbootstrap.render.root import API_PORT
+from kbootstrap.spec.topology import API_PORT
 
 RULES = Path(__file__).parents[3] / "terraform-modules" / "openstack" / "security" / "rules.tf"
 ROW = re.compile(

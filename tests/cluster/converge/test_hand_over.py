@@ -1,0 +1,141 @@
+"""How a server lets the others take over: its script in a real shell, where it calls other programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from kbootstrap.cluster.converge import hand_over
+from kbootstrap.cluster.converge.hand_over import has_stopped, script
+from kbootstrap.cluster.converge.watch import NodeWatch
+from kbootstrap.cluster.state.api_facts import ApiNode
+from kbootstrap.distros import find
+from kbootstrap.hosts.fake import FakeHost, Run, output
+from kbootstrap.hosts.model import Output
+from tests.cluster.converge.samples import S1
+from tests.cluster.machines import FakeApi, Machines
+from tests.cluster.world import desired
+
+K3S = find("k3s")
+MEMBERS = {
+    "members": [
+        {"ID": "11", "name": "a", "peerURLs": ["https://10.0.0.1:2380"]},
+        {"ID": "22", "name": "b", "peerURLs": ["https://10.0.0.2:2380"], "isLearner": True},
+        {"ID": "33", "name": "c", "peerURLs": ["https://10.0.0.3:2380"]},
+        {"ID": "44", "name": "d", "peerURLs": ["https://10.0.0.4:2380"]},
+    ]
+}
+
+
+class Programs:
+    """Programs in a folder of their own, which note their calls."""
+
+    def __init__(self, folder: Path, *, leader: str = "11", down: str = "") -> None:
+        self.folder, self.log = folder, folder / "log"
+        status = json.dumps({"header": {"member_id": "11"}, "leader": leader}, separators=(",", ":"))
+        members = json.dumps(MEMBERS, separators=(",", ":"))
+        self.program(
+            "kubectl",
+            f"""case "$*" in
+            *maintenance/status*) echo '{status}' ;;
+            *member/list*) echo '{members}' ;;
+            *) body=$(cat); echo "transfer $body" >> {self.log}
+               case $body in *'"{down}"'*) exit 1 ;; esac ;;
+            esac""",
+        )
+        for name in ("iptables", "ip6tables", "systemd-run"):
+            self.program(name, f'echo "{name} $*" >> {self.log}')
+        self.program("sleep", ":")
+
+    def program(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(path.stat().st_mode | stat.S_IEXEC)
+
+    def run(self, text: str) -> list[str]:
+        text = text.replace("/run/kbootstrap", str(self.folder / "run"))
+        (self.folder / "run").mkdir(exist_ok=True)
+        text = text.replace("kubectl='/usr/local/bin/k3s kubectl'", "kubectl=kubectl")
+        path = f"{self.folder}{os.pathsep}{os.environ['PATH']}"
+        subprocess.run(["sh", "-c", text], check=True, env={"PATH": path}, timeout=60)
+        return self.log.read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("leader", "down", "asked"),
+    [
+        ("11", "", ["33"]),
+        ("11", "33", ["33", "44"]),
+        ("33", "", []),
+    ],
+)
+def test_the_leader_of_etcd_moves_to_a_voter(
+    tmp_path: Path, leader: str, down: str, asked: list[str]
+) -> None:
+    calls = Programs(tmp_path, leader=leader, down=down or "none").run(script(K3S))
+    moved = [json.loads(call.removeprefix("transfer "))["targetID"] for call in calls if "transfer" in call]
+    assert moved == asked
+
+
+def test_new_connections_are_refused_until_the_server_resumes(tmp_path: Path) -> None:
+    programs = Programs(tmp_path)
+    calls = programs.run(script(K3S))
+    added = [call for call in calls if " -I INPUT " in call]
+    assert [call.split()[0] for call in added] == ["iptables", "ip6tables"]
+    assert all("--dport 6443" in call and "! -i lo" in call and "--syn" in call for call in added)
+    (timer,) = (call for call in calls if call.startswith("systemd-run"))
+    assert "--on-active=120" in timer
+    assert "/hand-over" in timer
+    programs.log.unlink()
+    removed = programs.run(hand_over.RESUME)
+    assert removed == [call.replace(" -I ", " -D ") for call in added]
+    programs.run(hand_over.RESUME)  # there is nothing left to remove
+    assert programs.log.read_text().splitlines() == removed
+
+
+def test_a_machine_without_these_programs_is_not_stopped_from_stopping(tmp_path: Path) -> None:
+    programs = Programs(tmp_path)
+    for name in ("kubectl", "iptables", "ip6tables", "systemd-run"):
+        programs.program(name, f'echo "{name}" >> {programs.log}; exit 1')
+    programs.run(script(K3S))
+    assert not any("-D" in line for line in (tmp_path / "run" / "hand-over").read_text().splitlines())
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "stopped"),
+    [("0\n\n0\n", 0, True), ("0\n42\n", 0, False), ("", 0, False), ("0\n", 1, False)],
+)
+async def test_a_server_has_stopped_when_no_process_is_left(said: str, status: int, stopped: bool) -> None:
+    def answer(call: Run) -> Output:
+        assert "MainPID" in call.command
+        return output(said, status=status)
+
+    assert await has_stopped(FakeHost(S1, answer), K3S) is stopped
+
+
+@pytest.mark.usefixtures("quick")
+async def test_leases_are_released_once_the_server_has_stopped() -> None:
+    """The Node goes only then: its finalizer waits for the controller that this server ran."""
+    machines = Machines(desired(3, 0))
+    machines.nodes = {S1: ApiNode(S1, ready=True, version="v1")}
+    looks = iter([False, False, True])
+
+    class Api(FakeApi):
+        async def delete_node(self, name: str) -> None:
+            self.machines.log.append(f"delete {name}")
+
+        async def release_leases(self, node: str) -> None:
+            await super().release_leases(node)
+            self.machines.nodes.pop(node)
+
+    async def stopped() -> bool:
+        return next(looks)
+
+    await NodeWatch(Api(machines)).forget(S1, stopped)
+    assert machines.log == [f"delete {S1}", f"release leases {S1}"]
+    assert next(looks, None) is None
