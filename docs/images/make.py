@@ -13,25 +13,22 @@ recorded plans. Without a log `apply.svg` stays as it is; `tests/test_docs.py` m
 from __future__ import annotations
 
 import io
-import json
 import os
 import sys
-from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
-from kbootstrap.core.events import Event, Status, Type
+from kbootstrap.core.events import Event, Type
 from kbootstrap.spec.load import load
 from kbootstrap.views.diagnostics import show_diagnostics
 from kbootstrap.views.live import Live
 from kbootstrap.views.plan import show_plan
 from tests.plans.changes import BASE, MATRIX
 from tests.plans.world import document
+from tests.recorded import events
 
 HERE = Path(__file__).parent
 COLUMNS = 84
@@ -82,18 +79,6 @@ class Screen(io.StringIO):
 def environment() -> dict[str, str]:
     """Return what a terminal with colours sets."""
     return {"TERM": "xterm-256color", "LANG": "C.UTF-8", "COLUMNS": str(COLUMNS), "LINES": "40"}
-
-
-def events(log: Path) -> Iterator[Event]:
-    """Read an event log back."""
-    for line in log.read_text(encoding="utf-8").splitlines():
-        fields: dict[str, Any] = json.loads(line)
-        if "type" not in fields:
-            continue
-        fields["type"] = Type(fields["type"])
-        fields["status"] = Status(fields["status"]) if "status" in fields else None
-        fields["time"] = datetime.fromisoformat(fields["time"])
-        yield Event(**{name: value for name, value in fields.items() if name != "version"})
 
 
 def apply_screen(log: Path) -> str:
