@@ -4,9 +4,9 @@
     PYTHONPATH=. python docs/images/make.py apply.jsonl
 
 Writes `apply.svg`, the live region in the middle of the run (the plan that stands before it is left out),
-`timeline.svg`, what `apply --timeline` writes about a recorded run, `diagnostics.svg`, what `validate` says of
-`wrong.yaml`, and `plan.svg` and `danger.svg`, what `plan` shows of recorded plans. Without a log `apply.svg` stays
-as it is; `tests/test_docs.py` makes the others again.
+`timeline.svg`, what `apply --timeline` writes about a recorded run, `diagnostics.svg`, what `validate` says
+of `wrong.yaml`, and `plan.svg` and `danger.svg`, what `plan` shows of recorded plans. Without a log
+`apply.svg` stays as it is; `tests/test_docs.py` makes the others again.
 """
 
 # ruff: noqa: INP001 - a script, in no package

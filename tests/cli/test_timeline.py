@@ -128,7 +128,8 @@ def test_a_failed_run_has_both(tmp_path: Path) -> None:
 
 def test_the_timeline_has_no_secret(tmp_path: Path) -> None:
     failed = "node='dev-web-1', step='start k3s', status=Status.FAILED, detail='token hunter2hunter2'"
-    body = f"session.runtime.redactor.add('hunter2hunter2'); emit(Event(type=Type.STEP, cluster='dev', {failed}))"
+    secret = "session.runtime.redactor.add('hunter2hunter2')"
+    body = f"{secret}; emit(Event(type=Type.STEP, cluster='dev', {failed}))"
     assert program(tmp_path, body=body).returncode == 0
     text = (tmp_path / "run.svg").read_text()
     assert "token " in text
