@@ -3,10 +3,12 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kbootstrap.core.events import Event, Status
 from kbootstrap.timeline.critical_path import critical_path, parts
-from kbootstrap.timeline.spans import read
+from kbootstrap.timeline.spans import Span, read
 from tests.recorded import events
 
 from .run import RECORDED, at, cluster, ordered, phase, step, whole
@@ -109,3 +111,29 @@ def test_a_real_run() -> None:
         ("local-control-plane-1", "wait for the API server and etcd", 9.4),
         ("local-default-1", "wait until the node is Ready", 6.2),
     ]
+
+
+NAMES = st.sampled_from(["a", "b"])
+TIMES = st.integers(0, 200).map(lambda tenths: tenths / 10)
+
+
+@st.composite
+def any_span(draw: st.DrawFn) -> Span:
+    begin, end = sorted((draw(TIMES), draw(TIMES)))
+    step = draw(st.sampled_from([None, "send", "start"]))
+    node = draw(NAMES) if step else None
+    return Span(draw(NAMES), draw(NAMES), step, node, begin, end, draw(st.sampled_from(Status)))
+
+
+@given(st.lists(any_span(), max_size=12))
+def test_the_path_has_no_gap_whatever_the_spans_are(spans: list[Span]) -> None:
+    links = critical_path(spans)
+    known = [span for span in spans if span.seconds]
+    assert bool(links) is bool(known)
+    assert all(one.end == other.begin for one, other in pairwise(links))
+    if known:
+        assert links[0].begin == min(span.begin for span in known)
+        assert links[-1].end == max(span.end for span in known)
+    for link in links:
+        assert link.seconds > 0
+        assert not link.span or (link.span.begin <= link.begin and link.end <= link.span.end + 0.001)
