@@ -70,11 +70,13 @@ def _named(parts: Sequence[Part], name: _Name) -> dict[str, float]:
 
 
 def _full(several: bool) -> _Name:
-    """Return a function that names node and step, or the phase, with its cluster where there are several."""
+    """Return a function that names node and step, or the phase, with the cluster where there are several."""
 
     def name(part: Part) -> str:
         if part.node:
-            return f"{harmless(part.node)}: {_step(part)}"
+            said = part.cluster is None or part.node.startswith(f"{part.cluster}-")
+            where = part.node if said or not several else f"{part.cluster}/{part.node}"
+            return f"{harmless(where)}: {_step(part)}"
         return _with_cluster(part, _step(part), several)
 
     return name

@@ -62,6 +62,12 @@ def test_several_clusters_are_named() -> None:
     assert critical_path_line(12, found, width=50) == "Critical path (12s): b: drain the node 9.0s, …"
 
 
+def test_a_node_whose_name_does_not_say_its_cluster() -> None:
+    found = [node(3, "metal-1", "drain the node", "a"), node(9, "b-web-1", "drain the node", "b")]
+    line = critical_path_line(12, found)
+    assert line == "Critical path (12s): a/metal-1: drain the node 3.0s, b-web-1: drain the node 9.0s"
+
+
 @pytest.mark.parametrize("width", [60, 80, 100])
 def test_the_line_is_never_too_long(width: int) -> None:
     found = [node(30, f"{'long-' * 9}{number}", f"write {'/etc' * number}") for number in range(1, 40)]
