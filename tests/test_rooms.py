@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parent.parent / "kbootstrap"
 # Each room may import those of the lines above it, never one of its own line or below.
 ORDER = (
     ("__init__", "core"),
-    ("spec",),
+    ("spec", "timeline"),
     ("distros", "inventory"),
     ("artifacts", "render", "hosts", "kubeconfig"),
     ("tofu", "cluster", "providers"),

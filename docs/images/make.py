@@ -4,8 +4,9 @@
     PYTHONPATH=. python docs/images/make.py apply.jsonl
 
 Writes `apply.svg`, the live region in the middle of the run (the plan that stands before it is left out),
-`diagnostics.svg`, what `validate` says of `wrong.yaml`, and `plan.svg` and `danger.svg`, what `plan` shows of
-recorded plans. Without a log `apply.svg` stays as it is; `tests/test_docs.py` makes the others again.
+`timeline.svg`, what `apply --timeline` writes about a recorded run, `diagnostics.svg`, what `validate` says
+of `wrong.yaml`, and `plan.svg` and `danger.svg`, what `plan` shows of recorded plans. Without a log
+`apply.svg` stays as it is; `tests/test_docs.py` makes the others again.
 """
 
 # ruff: noqa: INP001 - a script, in no package
@@ -13,25 +14,25 @@ recorded plans. Without a log `apply.svg` stays as it is; `tests/test_docs.py` m
 from __future__ import annotations
 
 import io
-import json
 import os
 import sys
-from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
-from kbootstrap.core.events import Event, Status, Type
+from kbootstrap.core.events import Event, Type
 from kbootstrap.spec.load import load
+from kbootstrap.timeline.spans import read
 from kbootstrap.views.diagnostics import show_diagnostics
 from kbootstrap.views.live import Live
 from kbootstrap.views.plan import show_plan
+from kbootstrap.views.timeline_svg import timeline_svg
 from tests.plans.changes import BASE, MATRIX
 from tests.plans.world import document
+from tests.recorded import events
+from tests.timeline.run import RECORDED
 
 HERE = Path(__file__).parent
 COLUMNS = 84
@@ -82,18 +83,6 @@ class Screen(io.StringIO):
 def environment() -> dict[str, str]:
     """Return what a terminal with colours sets."""
     return {"TERM": "xterm-256color", "LANG": "C.UTF-8", "COLUMNS": str(COLUMNS), "LINES": "40"}
-
-
-def events(log: Path) -> Iterator[Event]:
-    """Read an event log back."""
-    for line in log.read_text(encoding="utf-8").splitlines():
-        fields: dict[str, Any] = json.loads(line)
-        if "type" not in fields:
-            continue
-        fields["type"] = Type(fields["type"])
-        fields["status"] = Status(fields["status"]) if "status" in fields else None
-        fields["time"] = datetime.fromisoformat(fields["time"])
-        yield Event(**{name: value for name, value in fields.items() if name != "version"})
 
 
 def apply_screen(log: Path) -> str:
@@ -153,6 +142,7 @@ def picture(name: str, command: str, said: str) -> str:
 def pictures() -> dict[str, str]:
     """Return the pictures that need no run of `apply`, by name."""
     return {
+        "timeline": timeline_svg(read(events(RECORDED))),
         "plan": picture("plan", "kbootstrap plan shop.yaml", plan_screen()),
         "danger": picture("danger", "kbootstrap plan shop.yaml", danger_screen()),
         "diagnostics": picture("diagnostics", "kbootstrap validate wrong.yaml", diagnostics_screen()),

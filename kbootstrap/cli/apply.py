@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write events to this file, as JSON Lines.",
 )
+@click.option(
+    "--timeline",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the timeline of the run to this file: a picture (.svg), or a trace for Perfetto (.json).",
+)
 def command(
     spec: Path,
     clusters: tuple[str, ...],
@@ -34,6 +39,7 @@ def command(
     detailed_exitcode: bool,
     drain: float,
     events: Path | None,
+    timeline: Path | None,
 ) -> int:
     """Create the clusters of the spec, or update them to match it: plan, confirm, change, write kubeconfigs.
 
@@ -44,10 +50,12 @@ def command(
     """
     from kbootstrap.cli.next_step import say_next_step
     from kbootstrap.cli.session import run
+    from kbootstrap.cli.timeline import Recording
     from kbootstrap.commands.apply import apply
     from kbootstrap.core.errors import CHANGES_PENDING, WrongUsage
     from kbootstrap.plans import saved
 
+    recording = Recording(timeline)
     agreed = saved.read(spec) if saved.recognised(spec) else None
     if agreed and clusters:
         raise WrongUsage("a saved plan names its clusters itself", hint="leave --cluster out")
@@ -60,4 +68,4 @@ def command(
         return CHANGES_PENDING if detailed_exitcode and done.changed else 0
 
     place = Path(agreed.spec) if agreed else spec
-    return run(work, output=output, tofu=tofu, spec=place, logged=True, events=events)
+    return run(work, output=output, tofu=tofu, spec=place, logged=True, events=events, recording=recording)

@@ -16,6 +16,7 @@ from typing import Any
 
 from kbootstrap.artifacts.cache import root as cache_folder
 from kbootstrap.cli.names import DEFAULT_SPECS
+from kbootstrap.cli.timeline import Recording
 from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.core.errors import Declined, Interrupted, KbootstrapError, WrongUsage
 from kbootstrap.core.event_log import EventLog, redacted
@@ -43,7 +44,7 @@ class Session:
     """One run of a command, and its operator (`engine.operator`).
 
     `changed` becomes True when the command begins to change something. `shown` are problems of a plan that
-    people have seen already.
+    people have seen already. `recording` is the timeline of the run, where it has one.
     """
 
     output: str
@@ -53,6 +54,7 @@ class Session:
     changed: bool = False
     spec: Path | None = None
     shown: tuple[Diagnostic, ...] = ()
+    recording: Recording | None = None
 
     @property
     def human(self) -> bool:
@@ -150,12 +152,14 @@ def run(
     logged: bool = False,
     events: Path | None = None,
     quiet: bool = False,
+    recording: Recording | None = None,
 ) -> int:
     """Run `work` and return its exit code; every failure is displayed here.
 
     `spec` is the spec that the command is about, where it is about one. `logged`: a full event log is kept in
     its workspace; commands that only look keep none. `events` is a file for JSON Lines beside the terminal.
-    `quiet`: no progress is shown, the result is one document on stdout.
+    `quiet`: no progress is shown, the result is one document on stdout. `recording` receives the events too,
+    and is finished when the work has ended, however it ended.
     """
     redactor = Redactor()
     view = Silent() if quiet else choose(output, sys.stdout, sys.stderr, os.environ)
@@ -165,13 +169,14 @@ def run(
             # A spec that is not there gets no folder: its path may be a typing error.
             log = _log(spec, stack) if logged and spec and spec.is_file() else None
             sinks = [view.on_event, *([log.on_event] if log else []), *_beside(events, stack)]
+            sinks += [recording.on_event] if recording else []
         except KbootstrapError as error:
             show_error(error, sys.stderr, os.environ)
             return error.exit_code
         env = dict(os.environ)
         emit = redacted(redactor, *sinks)
         runtime = Runtime(LocalRunner(env), env, cache_folder(env), redactor, emit, tofu)
-        session = Session(output, view, runtime, log.path if log else None, spec=spec)
+        session = Session(output, view, runtime, log.path if log else None, spec=spec, recording=recording)
         begun = time.monotonic()
         try:
             code = asyncio.run(_until_signal(work(session), session))
@@ -224,6 +229,8 @@ async def _until_signal(work: Coroutine[Any, Any, int], session: Session) -> int
 
 def _result(session: Session, begun: float, status: Status, detail: str) -> None:
     seconds = time.monotonic() - begun
+    if session.recording:
+        session.recording.finish(session.runtime.emit, changed=session.changed)
     session.runtime.emit(Event(type=Type.RESULT, status=status, seconds=seconds, detail=detail))
 
 

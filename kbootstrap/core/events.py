@@ -3,14 +3,15 @@
 Each event is written as one JSON object on one line (`to_json`). The format is versioned; readers ignore
 unknown fields and types. Fields that are None are omitted.
 
-| type       | fields used                                  | meaning                                       |
-|------------|----------------------------------------------|-----------------------------------------------|
-| phase      | cluster, phase, status, seconds              | a part of the command begins or ends          |
-| step       | cluster, node, step, status, seconds, detail | one action on one node, or on one resource    |
-| progress   | cluster, node, step, done, total, unit       | the progress of a long step, in `unit`        |
-| log        | cluster, node, detail                        | a line of a tool's output, for the log only   |
-| diagnostic | detail                                       | a problem was reported                        |
-| result     | status, seconds, detail                      | the last event: how the command ended         |
+| type          | fields used                                  | meaning                                    |
+|---------------|----------------------------------------------|--------------------------------------------|
+| phase         | cluster, phase, status, seconds              | a part of the command begins or ends       |
+| step          | cluster, node, step, status, seconds, detail | one action on one node, or on one resource |
+| progress      | cluster, node, step, done, total, unit       | the progress of a long step, in `unit`     |
+| log           | cluster, node, detail                        | a line of a tool's output, for the log   |
+| diagnostic    | detail                                       | a problem was reported                     |
+| critical_path | seconds, parts                               | the steps that determined the duration     |
+| result        | status, seconds, detail                      | the last event: how the command ended      |
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 VERSION = 1
 
@@ -34,6 +36,7 @@ class Type(enum.StrEnum):
     PROGRESS = "progress"
     LOG = "log"
     DIAGNOSTIC = "diagnostic"
+    CRITICAL_PATH = "critical_path"
     RESULT = "result"
 
 
@@ -48,8 +51,22 @@ class Status(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of the critical path: a step, or time in a phase that belongs to no step.
+
+    Without `phase` and `step` it is time between phases, such as that of a question.
+    """
+
+    seconds: float
+    cluster: str | None = None
+    node: str | None = None
+    phase: str | None = None
+    step: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One event. `time` is UTC; `seconds` is the duration of a finished phase or step."""
+    """One event. `time` is UTC; `seconds` is the duration of a finished phase or step, or of the path."""
 
     type: Type
     cluster: str | None = None
@@ -62,6 +79,7 @@ class Event:
     done: int | None = None
     total: int | None = None
     unit: str | None = None
+    parts: tuple[Part, ...] | None = None
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -71,11 +89,17 @@ Emit = Callable[[Event], None]
 
 def to_json(event: Event) -> str:
     """Return an event as one line of JSON, without the newline."""
-    fields = {name: value for name, value in asdict(event).items() if value is not None}
+    fields = _present(event)
+    if event.parts is not None:
+        fields["parts"] = [_present(part) | {"seconds": round(part.seconds, 3)} for part in event.parts]
     fields["time"] = event.time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if event.seconds is not None:
         fields["seconds"] = round(event.seconds, 3)
     return json.dumps({"version": VERSION, **fields}, ensure_ascii=False)
+
+
+def _present(data: Event | Part) -> dict[str, Any]:
+    return {name: value for name, value in asdict(data).items() if value is not None}
 
 
 def nowhere(_event: Event) -> None:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from kbootstrap.core.events import Event, Status, Type
 from kbootstrap.views.amounts import clock, duration, of_total
+from kbootstrap.views.critical_path import critical_path_of
 from kbootstrap.views.screen import Screen, harmless
 
 PROGRESS_EVERY = 30.0
@@ -47,6 +48,9 @@ class Lines:
             self._progress(event)
         elif event.type is Type.DIAGNOSTIC and event.detail:
             self._write(event, event.node or event.cluster or "", "", style="yellow")
+        elif event.type is Type.CRITICAL_PATH:
+            self._screen.line(critical_path_of(event, self._screen.symbols))
+            self._screen.console.file.flush()
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:

@@ -19,6 +19,7 @@ from rich.text import Text
 from kbootstrap.core.events import Event, Status, Type
 from kbootstrap.views.addresses import step_text
 from kbootstrap.views.amounts import count, duration, of_total
+from kbootstrap.views.critical_path import critical_path_of
 from kbootstrap.views.screen import Screen, harmless
 from kbootstrap.views.state import NodeRow, Phase, RunState, Task
 
@@ -70,6 +71,8 @@ class Live:
             self._screen.paragraph(
                 Text.assemble((f"{self._screen.symbols.warning} ", "yellow")), event.detail
             )
+        elif event.type is Type.CRITICAL_PATH:
+            self._screen.line(critical_path_of(event, self._screen.symbols))
         if self._region is None and self._state.phases and not self._waits:
             self._start()
 
