@@ -17,7 +17,9 @@ version=$(basename "$(readlink "$out/data/current")")
 mkdir "$out/links"
 ln -s "$seen/k3s" "$out/links/k3s"
 ln -s "$seen/data/$version" "$out/links/$version"
-printf '%s\n' "links/$version $data/data/$version" "links/k3s /usr/local/bin/k3s" > "$out/${program##*/}.places"
+ln -s "$data/data/$version" "$out/links/current"
+printf '%s\n' "links/$version $data/data/$version" "links/current $data/data/current" "links/k3s /usr/local/bin/k3s" \
+    > "$out/${program##*/}.places"
 
 # Images: containerd of this version imports and unpacks them. The labels are those of k3s' own import: kubelet
 # does not remove pinned images, and an import of other images by k3s ends the pinning of these.

@@ -7,6 +7,7 @@ locals {
   # support the list: with OVN the security group filters.
   everybody = contains(var.allowed_cidrs, "0.0.0.0/0")
   allowed   = local.ovn || local.everybody ? null : sort(distinct(concat([var.cidr], var.allowed_cidrs)))
+  asked     = { for port in var.ports : tostring(port) => !local.ovn && port == var.ports[0] }
   pairs = {
     for pair in setproduct(var.ports, keys(var.servers)) : "${pair[1]}:${pair[0]}" => {
       port = tostring(pair[0])
@@ -48,15 +49,20 @@ resource "openstack_lb_pool_v2" "port" {
   lb_method   = local.ovn ? "SOURCE_IP_PORT" : "ROUND_ROBIN"
 }
 
+# A server gets connections while its API is ready: one that starts listens before that. /readyz may be closed to
+# strangers, and OVN can only connect.
 resource "openstack_lb_monitor_v2" "port" {
   for_each = openstack_lb_pool_v2.port
 
-  name        = each.value.name
-  pool_id     = each.value.id
-  type        = "TCP"
-  delay       = 5 # seconds
-  timeout     = 3
-  max_retries = 2
+  name             = each.value.name
+  pool_id          = each.value.id
+  type             = local.asked[each.key] ? "HTTPS" : "TCP"
+  url_path         = local.asked[each.key] ? "/readyz" : null
+  expected_codes   = local.asked[each.key] ? "200,401,403" : null
+  delay            = 2 # seconds
+  timeout          = 2
+  max_retries      = 1
+  max_retries_down = 2
 }
 
 resource "openstack_lb_member_v2" "server" {

@@ -29,6 +29,8 @@ def configuration(balancer: Any, folder: str) -> str:
         f" pidfile {folder}/pid",
         "defaults",
         " timeout connect 5s",
+        " retries 3",
+        " option redispatch",
         " timeout client 50s",
         " timeout server 50s",
     ]
