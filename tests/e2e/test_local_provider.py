@@ -30,6 +30,7 @@ from kbootstrap.inventory.contract import joined
 from kbootstrap.inventory.model import Machine
 from kbootstrap.providers import find
 from kbootstrap.providers.context import ProviderContext
+from kbootstrap.providers.local.mount import VOLUME
 from kbootstrap.providers.model import OrphanPhase
 from kbootstrap.render.tree import assemble, read_modules
 from kbootstrap.render.write import write
@@ -152,10 +153,11 @@ class Site:
         return self.ask("ps", "-aq", "--filter", label) + self.ask("network", "ls", "-q", "--filter", label)
 
     def volumes(self) -> set[str]:
-        """Volumes that our containers use."""
+        """Volumes of our containers, without the one that all nodes share."""
         ids = self.ask("ps", "-aq", "--filter", f"label=kbootstrap.spec={self.name}").split()
         form = '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}'
-        return set(self.ask("container", "inspect", "--format", form, *ids).split()) if ids else set()
+        found = self.ask("container", "inspect", "--format", form, *ids).split() if ids else ()
+        return {*found} - {VOLUME}
 
 
 @pytest.fixture
