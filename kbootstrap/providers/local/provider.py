@@ -41,6 +41,7 @@ class Local(Provider):
 
     name = "local"
     traits = ProviderTraits(
+        on_this_machine=True,
         switches_context=True,
         hints=HINTS,
         resources=ResourceTraits(
