@@ -20,7 +20,7 @@ import enum
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 
 VERSION = 1
@@ -76,6 +76,15 @@ def to_json(event: Event) -> str:
     if event.seconds is not None:
         fields["seconds"] = round(event.seconds, 3)
     return json.dumps({"version": VERSION, **fields}, ensure_ascii=False)
+
+
+def of_cluster(emit: Emit, cluster: str) -> Emit:
+    """Return an `Emit` that adds the cluster to events without one."""
+
+    def labelled(event: Event) -> None:
+        emit(event if event.cluster else replace(event, cluster=cluster))
+
+    return labelled
 
 
 def nowhere(_event: Event) -> None:
