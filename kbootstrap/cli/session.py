@@ -17,7 +17,7 @@ from typing import Any
 from kbootstrap.artifacts.cache import root as cache_folder
 from kbootstrap.cli.names import DEFAULT_SPECS
 from kbootstrap.core.diagnostics import Diagnostic
-from kbootstrap.core.errors import Declined, Interrupted, KbootstrapError, WrongUsage
+from kbootstrap.core.errors import ClustersFailed, Declined, Interrupted, KbootstrapError, WrongUsage
 from kbootstrap.core.event_log import EventLog, redacted
 from kbootstrap.core.events import Emit, Event, Status, Type
 from kbootstrap.core.process import LocalRunner
@@ -228,11 +228,8 @@ def _result(session: Session, begun: float, status: Status, detail: str) -> None
 
 
 def _failed(session: Session, begun: float, error: KbootstrapError) -> int:
-    clean = session.runtime.redactor.clean
-    error.message, error.detail = clean(error.message), clean(error.detail) if error.detail else None
-    error.hint = _with_spec(clean(error.hint), session.spec) if error.hint else None
-    if session.human and set(error.diagnostics) <= set(session.shown):
-        error.diagnostics = ()
+    for one in (error, *(error.failures.values() if isinstance(error, ClustersFailed) else ())):
+        _prepare(one, session)
     _result(session, begun, Status.FAILED, error.message)
     session.view.close()
     if not session.human:
@@ -240,6 +237,15 @@ def _failed(session: Session, begun: float, error: KbootstrapError) -> int:
     else:
         show_error(error, sys.stderr, os.environ, log=session.log, changed=session.changed)
     return error.exit_code
+
+
+def _prepare(error: KbootstrapError, session: Session) -> None:
+    """Mask secrets in a failure, and leave out what people have seen already."""
+    clean = session.runtime.redactor.clean
+    error.message, error.detail = clean(error.message), clean(error.detail) if error.detail else None
+    error.hint = _with_spec(clean(error.hint), session.spec) if error.hint else None
+    if session.human and set(error.diagnostics) <= set(session.shown):
+        error.diagnostics = ()
 
 
 def _with_spec(hint: str, spec: Path | None) -> str:
