@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,9 @@ from kbootstrap.views.view import Silent, View, choose
 
 _SILENT = 1.0
 """Seconds that stopping may take before we say that it does."""
+_THREADS = 64
+"""For blocking calls of all clusters. With asyncio's own number (six on two processors), a cloud that does
+not answer would occupy all of them, and requests of other clusters would miss their deadlines."""
 STOPPING = (
     "Stopping: resources that are being created are finished first, so that they are not lost. "
     "This can take minutes. Press Ctrl-C again to exit at once: OpenTofu then finishes in the background."
@@ -211,6 +215,7 @@ async def _until_signal(work: Coroutine[Any, Any, int], session: Session) -> int
     """Let SIGTERM and SIGHUP end the work like Ctrl-C: cleanly, and with a message if that takes long."""
     task, me = asyncio.ensure_future(work), asyncio.current_task()
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(_THREADS))
     for number in (signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, me.cancel if me else task.cancel)
     try:

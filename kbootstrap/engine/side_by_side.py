@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from kbootstrap.core.concurrency import attempt_all
 from kbootstrap.core.errors import KbootstrapError, raise_failures
+from kbootstrap.core.events import Event, Type
 from kbootstrap.engine.context import Context
 
 T = TypeVar("T")
@@ -30,19 +32,20 @@ class Outcomes(Generic[T]):
 async def side_by_side(
     work: Iterable[tuple[Context, Callable[[], Coroutine[Any, Any, T]]]],
 ) -> Outcomes[T]:
-    """Do the work of each cluster; a failure of one does not stop the others.
+    """Do the work of each cluster; a failure of one does not stop the others, and is reported at once.
 
     A bug is raised as itself, when all have ended. A cancellation stops all, and each ends cleanly.
     """
     bounds: dict[str, asyncio.Semaphore] = {}
-    names, bounded = [], []
-    for context, begin in work:
+    every = tuple(work)
+    bounded = []
+    for context, begin in every:
         at_once = context.provider.traits.clusters_at_once(context.runtime.processors)
         bound = bounds.setdefault(context.provider.name, asyncio.Semaphore(at_once))
-        names.append(context.cluster.name)
-        bounded.append((bound, begin))
+        bounded.append((bound, partial(_reported, context, begin) if len(every) > 1 else begin))
     found: Outcomes[T] = Outcomes()
-    for name, outcome in zip(names, await attempt_all(bounded), strict=True):
+    for (context, _), outcome in zip(every, await attempt_all(bounded), strict=True):
+        name = context.cluster.name
         if isinstance(outcome, KbootstrapError):
             found.failures[name] = outcome
         elif isinstance(outcome, Exception):
@@ -50,3 +53,13 @@ async def side_by_side(
         else:
             found.results[name] = outcome
     return found
+
+
+async def _reported(context: Context, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Report a failure while the other clusters continue; its error is shown when they have ended."""
+    try:
+        return await begin()
+    except KbootstrapError as error:
+        failed = f"failed: {error.message}"
+        context.runtime.emit(Event(type=Type.DIAGNOSTIC, cluster=context.cluster.name, detail=failed))
+        raise

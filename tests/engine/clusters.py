@@ -6,14 +6,21 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from kbootstrap.core.events import nowhere
+from kbootstrap.core.events import Emit, nowhere
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.engine.context import Context
 from kbootstrap.providers.traits import ProviderTraits
 
 
-def context(name: str, *, here: bool = False, processors: int = 2, **more: Any) -> Context:  # noqa: ANN401
+def context(
+    name: str,
+    *,
+    here: bool = False,
+    processors: int = 2,
+    emit: Emit = nowhere,
+    **more: Any,  # noqa: ANN401
+) -> Context:
     """Return the context of a cluster; `here`: its machines are on this machine."""
     provider = SimpleNamespace(
         name="here" if here else "cloud", traits=ProviderTraits(on_this_machine=here), **more
@@ -26,7 +33,7 @@ def context(name: str, *, here: bool = False, processors: int = 2, **more: Any) 
             spec=SimpleNamespace(name="s", path=Path("spec.yaml")),
             provider=provider,
             provider_context=name,
-            runtime=Runtime(runner, {}, Path(), Redactor(), nowhere, processors=processors),
+            runtime=Runtime(runner, {}, Path(), Redactor(), emit, processors=processors),
             space=SimpleNamespace(base=Path()),
         ),
     )

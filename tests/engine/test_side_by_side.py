@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 
 from kbootstrap.core.errors import ClustersFailed, HostUnreachable, InstallFailed, KbootstrapError
+from kbootstrap.core.events import Event
 from kbootstrap.core.process import LocalRunner
 from kbootstrap.engine.side_by_side import Outcomes, side_by_side
 
 from .clusters import context
+
+ERROR = InstallFailed("broken")
 
 
 async def give(name: str, seconds: float = 0.0) -> str:
@@ -50,6 +53,25 @@ async def test_failures_are_raised_together_when_the_others_are_done() -> None:
     assert caught.value.failures == {"b": broken, "c": silent}
     assert caught.value.done == ("a", "d")
     assert caught.value.exit_code == 8, "that of the first cluster of the spec"
+
+
+async def test_a_failure_is_reported_while_the_others_continue() -> None:
+    seen, told = list[Event](), asyncio.Event()
+
+    def emit(event: Event) -> None:
+        seen.append(event)
+        told.set()
+
+    async def slow() -> str:
+        await told.wait()
+        return "saw it"
+
+    first, second = (context(name, emit=emit) for name in "ab")
+    found = await side_by_side([(first, partial(slow)), (second, partial(fail, ERROR))])
+    assert found.results == {"a": "saw it"}
+    assert [(event.cluster, event.detail) for event in seen] == [("b", "failed: broken")]
+    await side_by_side([(second, partial(fail, ERROR))])
+    assert len(seen) == 1, "the only cluster's failure is shown at once, as the error"
 
 
 async def test_before_anything_is_changed_no_cluster_is_done() -> None:
