@@ -167,7 +167,7 @@ async def held(lock: Path, waiting: Callable[[str], None]) -> AsyncIterator[None
                 if loop.time() > end:
                     raise
                 if not reported:
-                    waiting("another kbootstrap process is obtaining the same files; waiting for it")
+                    waiting("another run or another cluster is obtaining the same files; waiting for it")
                     reported = True
                 await asyncio.sleep(0.2)
             except KbootstrapError as error:

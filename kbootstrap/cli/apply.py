@@ -43,7 +43,8 @@ def command(
 ) -> int:
     """Create the clusters of the spec, or update them to match it: plan, confirm, change, write kubeconfigs.
 
-    Run it again after every change of the spec, and after a run that failed or was interrupted.
+    Run it again after every change of the spec, and after a run that failed or was interrupted. The clusters
+    of a spec are changed side by side. A failure of one does not stop the others.
 
     Instead of a spec, it takes a plan that `kbootstrap plan --out` saved, and applies exactly that plan
     without confirmation.

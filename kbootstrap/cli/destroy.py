@@ -35,6 +35,8 @@ def command(
     policy.
 
     Buckets of the spec are kept, unless --with-buckets is given.
+
+    All questions come before anything is removed. Then the clusters are removed side by side.
     """
     from kbootstrap.cli.session import Session, run
     from kbootstrap.commands.destroy import destroy

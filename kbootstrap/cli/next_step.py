@@ -15,7 +15,7 @@ async def say_next_step(session: Session, plans: Sequence[ClusterPlan]) -> None:
     changed = [plan for plan in plans if not plan.empty]
     if not session.human or not changed:
         return
-    context = changed[-1].context
+    context = changed[0].context
     clusters = ", ".join(plan.context.cluster.name for plan in plans)
     if (await kubectl(session.runtime.runner)).path:
         # kubectl stays with the cluster that it was on, unless the provider's clusters are one person's.

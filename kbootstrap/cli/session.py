@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from kbootstrap.artifacts.cache import root as cache_folder
 from kbootstrap.cli.names import DEFAULT_SPECS
 from kbootstrap.cli.timeline import Recording
 from kbootstrap.core.diagnostics import Diagnostic
-from kbootstrap.core.errors import Declined, Interrupted, KbootstrapError, WrongUsage
+from kbootstrap.core.errors import ClustersFailed, Declined, Interrupted, KbootstrapError, WrongUsage
 from kbootstrap.core.event_log import EventLog, redacted
 from kbootstrap.core.events import Emit, Event, Status, Type
 from kbootstrap.core.process import LocalRunner
@@ -33,6 +34,9 @@ from kbootstrap.views.view import Silent, View, choose
 
 _SILENT = 1.0
 """Seconds that stopping may take before we say that it does."""
+_THREADS = 64
+"""For blocking calls of all clusters. With asyncio's own number (six on two processors), a cloud that does
+not answer would occupy all of them, and requests of other clusters would miss their deadlines."""
 STOPPING = (
     "Stopping: resources that are being created are finished first, so that they are not lost. "
     "This can take minutes. Press Ctrl-C again to exit at once: OpenTofu then finishes in the background."
@@ -216,6 +220,7 @@ async def _until_signal(work: Coroutine[Any, Any, int], session: Session) -> int
     """Let SIGTERM and SIGHUP end the work like Ctrl-C: cleanly, and with a message if that takes long."""
     task, me = asyncio.ensure_future(work), asyncio.current_task()
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(_THREADS))
     for number in (signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, me.cancel if me else task.cancel)
     try:
@@ -235,11 +240,8 @@ def _result(session: Session, begun: float, status: Status, detail: str) -> None
 
 
 def _failed(session: Session, begun: float, error: KbootstrapError) -> int:
-    clean = session.runtime.redactor.clean
-    error.message, error.detail = clean(error.message), clean(error.detail) if error.detail else None
-    error.hint = _with_spec(clean(error.hint), session.spec) if error.hint else None
-    if session.human and set(error.diagnostics) <= set(session.shown):
-        error.diagnostics = ()
+    for one in (error, *(error.failures.values() if isinstance(error, ClustersFailed) else ())):
+        _prepare(one, session)
     _result(session, begun, Status.FAILED, error.message)
     session.view.close()
     if not session.human:
@@ -247,6 +249,15 @@ def _failed(session: Session, begun: float, error: KbootstrapError) -> int:
     else:
         show_error(error, sys.stderr, os.environ, log=session.log, changed=session.changed)
     return error.exit_code
+
+
+def _prepare(error: KbootstrapError, session: Session) -> None:
+    """Mask secrets in a failure, and leave out what people have seen already."""
+    clean = session.runtime.redactor.clean
+    error.message, error.detail = clean(error.message), clean(error.detail) if error.detail else None
+    error.hint = _with_spec(clean(error.hint), session.spec) if error.hint else None
+    if session.human and set(error.diagnostics) <= set(session.shown):
+        error.diagnostics = ()
 
 
 def _with_spec(hint: str, spec: Path | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from kbootstrap.core.runtime import Runtime
@@ -13,6 +14,7 @@ from kbootstrap.engine.cluster_plan import ClusterPlan
 from kbootstrap.engine.operator import Operator
 from kbootstrap.engine.plan_document import document
 from kbootstrap.engine.planning import planned, restored
+from kbootstrap.engine.side_by_side import side_by_side
 from kbootstrap.plans.saved import Saved
 
 
@@ -35,10 +37,12 @@ async def apply(
     unlock: Iterable[str] = (),
     saved: Saved | None = None,
 ) -> Applied:
-    """Plan, show the plan, ask, and change one cluster after the other.
+    """Plan, show the plan, ask, and change the clusters side by side.
 
     With a `saved` plan exactly that is done, without a question. `drain` is how long (seconds) the pods of a
-    node may take to leave it. `unlock` are clusters whose lock is taken from the run that holds it.
+    node may take to leave it. `unlock` are clusters whose lock is taken from the run that holds it. Nothing
+    is changed if there is a cluster without a plan. After that, a failure of one cluster does not stop the
+    others.
     """
     asking = not yes and saved is None
     async with (
@@ -51,9 +55,13 @@ async def apply(
         stop_all_refused(plans)
         if asking and not shown.empty:
             await consent(operator, shown)
-        for plan in plans:
+
+        async def carry_out(plan: ClusterPlan) -> None:
             if not plan.empty:
                 operator.begin()
             nodes = await apply_cluster(plan, drain=drain)
             await keep_snapshot_tokens(operator, plan.context, nodes)
+
+        outcomes = await side_by_side((plan.context, partial(carry_out, plan)) for plan in plans)
+        outcomes.raise_failures(done=True)
         return Applied(plans, not shown.empty)

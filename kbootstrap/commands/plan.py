@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from kbootstrap.core.errors import raise_failures
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.engine.changes import stop_all_refused
 from kbootstrap.engine.observe import silent
@@ -35,9 +36,12 @@ async def plan(
         shown = document(plans)
         show(shown)
         stop_all_refused(plans)
-        for one in plans:
-            if one.unseen and silent(one.infrastructure, one.unseen):
-                raise one.unseen
+        unseen = {
+            one.context.cluster.name: one.unseen
+            for one in plans
+            if one.unseen and silent(one.infrastructure, one.unseen)
+        }
+        raise_failures(unseen, len(plans))
         if out:
             saved.write(out, await save(plans, spec, headline(shown)))
             operator.say(

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from kbootstrap.engine.connect import QUICK_TIMEOUT
 from kbootstrap.engine.context import Context, contexts
 from kbootstrap.engine.observe import Nodes, observe_nodes
 from kbootstrap.engine.outputs import current_outputs, missing_resources
+from kbootstrap.engine.side_by_side import side_by_side
 from kbootstrap.engine.snapshots import bucket_of
 from kbootstrap.engine.spec import choose, read_spec
 from kbootstrap.render.address import node as node_of
@@ -89,22 +91,21 @@ def chosen_clusters(spec: Path, clusters: Iterable[str], run: Runtime) -> tuple[
 
 
 async def status(chosen: Sequence[Context], *, patient: bool = False) -> Statuses:
-    """Observe clusters; a failure of one does not hide the others.
+    """Observe clusters side by side; a failure of one does not hide the others.
 
     Where it is the only one, its failure is raised, unless `patient`.
     """
-    found, failed = [], 0
+    outcomes = await side_by_side((context, partial(look, context)) for context in chosen)
+    if len(chosen) == 1 and not patient:
+        outcomes.raise_failures()
+    failed = next((error.exit_code for error in outcomes.failures.values()), 0)
+    found = {**outcomes.results}
     for context in chosen:
-        try:
-            found.append(await look(context))
-        except KbootstrapError as error:
-            if len(chosen) == 1 and not patient:
-                raise
-            failed = failed or error.exit_code
+        name, provider = context.cluster.name, context.cluster.provider.name
+        if error := outcomes.failures.get(name):
             said = context.runtime.redactor.clean(" - ".join(filter(None, (error.message, error.hint))))
-            name, provider = context.cluster.name, context.cluster.provider.name
-            found.append(ClusterStatus(name, provider, note=said))
-    return Statuses(tuple(found), failed)
+            found[name] = ClusterStatus(name, provider, note=said)
+    return Statuses(tuple(found[context.cluster.name] for context in chosen), failed)
 
 
 async def look(context: Context) -> ClusterStatus:

@@ -1,9 +1,9 @@
-"""Runs coroutines in parallel; a failure is raised as itself, not as an exception group."""
+"""Runs coroutines in parallel; a failure is raised or returned as itself, not as an exception group."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 from kbootstrap.core.errors import KbootstrapError
@@ -31,6 +31,24 @@ async def run_all(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     if failures:
         raise _worst(failures)
     return [task.result() for task in tasks]
+
+
+async def attempt_all(
+    work: Iterable[tuple[asyncio.Semaphore, Callable[[], Coroutine[Any, Any, T]]]],
+) -> list[T | Exception]:
+    """Begin all in parallel, as far as their semaphores allow; return results and failures in order.
+
+    A failure does not stop the others. A cancellation reaches all of them, and is raised when all have ended.
+    """
+
+    async def attempt(bound: asyncio.Semaphore, begin: Callable[[], Coroutine[Any, Any, T]]) -> T | Exception:
+        async with bound:
+            try:
+                return await begin()
+            except Exception as error:  # the caller raises it, when the others have ended
+                return error
+
+    return await run_all(attempt(bound, begin) for bound, begin in work)
 
 
 def first(failures: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -13,7 +13,8 @@
     ├── DeadlinePassed (9)
     ├── Locked (10)
     ├── WrongUsage (64)
-    └── Interrupted (130)
+    ├── Interrupted (130)
+    └── ClustersFailed              carries the failure of each cluster; the code is that of the first one
 
 Problems in the user's input are `Diagnostic` data (see `diagnostics.py`), not exceptions, until a command
 has collected all of them. A bug is any exception outside this tree: its traceback goes to a file.
@@ -21,8 +22,8 @@ has collected all of them. A bug is any exception outside this tree: its traceba
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kbootstrap.core.diagnostics import Diagnostic
@@ -40,7 +41,7 @@ class KbootstrapError(Exception):
     the node on which the failure occurred, if any.
     """
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
 
     def __init__(
         self,
@@ -131,3 +132,25 @@ class Interrupted(KbootstrapError):
     """The operator pressed Ctrl-C; running operations have been stopped cleanly."""
 
     exit_code = 130
+
+
+class ClustersFailed(KbootstrapError):
+    """One or more of the clusters of a run failed; a run of a single cluster raises its failure itself.
+
+    `failures` has the failures by cluster, `done` the clusters that the run completed, both in the order of
+    the spec; `count` is how many clusters the run has. The exit code is that of the first failure.
+    """
+
+    def __init__(self, failures: Mapping[str, KbootstrapError], count: int, done: Sequence[str] = ()) -> None:
+        super().__init__(f"{len(failures)} of {count} clusters failed: {', '.join(failures)}")
+        self.failures = dict(failures)
+        self.done = tuple(done)
+        self.exit_code = next(iter(failures.values())).exit_code
+
+
+def raise_failures(failures: Mapping[str, KbootstrapError], count: int, done: Sequence[str] = ()) -> None:
+    """Raise the failures of a run of `count` clusters, if there are any."""
+    if failures and count == 1:
+        raise next(iter(failures.values()))
+    if failures:
+        raise ClustersFailed(failures, count, done)

@@ -21,7 +21,7 @@ import enum
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -100,6 +100,15 @@ def to_json(event: Event) -> str:
 
 def _present(data: Event | Part) -> dict[str, Any]:
     return {name: value for name, value in asdict(data).items() if value is not None}
+
+
+def of_cluster(emit: Emit, cluster: str) -> Emit:
+    """Return an `Emit` that adds the cluster to events without one."""
+
+    def labelled(event: Event) -> None:
+        emit(event if event.cluster else replace(event, cluster=cluster))
+
+    return labelled
 
 
 def nowhere(_event: Event) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kbootstrap.core.events import Emit
@@ -11,11 +12,18 @@ from kbootstrap.core.process import Runner
 from kbootstrap.core.redact import Redactor
 
 
+def processors() -> int:
+    """Return the number of processors that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """Passed to every stage, so that tests can pass their own instead of patching.
 
-    `tofu` is the program that the operator configured; None: search for one.
+    `tofu` is the program that the operator configured; None: search for one. `processors` is how many this
+    machine has for the run.
     """
 
     runner: Runner
@@ -24,3 +32,4 @@ class Runtime:
     redactor: Redactor
     emit: Emit
     tofu: str | None = None
+    processors: int = field(default_factory=processors)

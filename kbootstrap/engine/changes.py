@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kbootstrap.core.errors import KbootstrapError
+from kbootstrap.core.errors import KbootstrapError, raise_failures
 from kbootstrap.engine.cluster_plan import ClusterPlan, stop_refused
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.observe import Nodes
@@ -15,9 +15,14 @@ from kbootstrap.plans.words import names
 
 
 def stop_all_refused(plans: Sequence[ClusterPlan]) -> None:
-    """Raise if one of the plans must not be carried out."""
+    """Raise if plans must not be carried out, with the reasons of each cluster."""
+    failures: dict[str, KbootstrapError] = {}
     for plan in plans:
-        stop_refused(plan)
+        try:
+            stop_refused(plan)
+        except KbootstrapError as error:
+            failures[plan.context.cluster.name] = error
+    raise_failures(failures, len(plans))
 
 
 async def consent(operator: Operator, shown: PlanDocument) -> None:
@@ -41,5 +46,6 @@ async def keep_snapshot_tokens(operator: Operator, context: Context, nodes: Node
         await keep_tokens(context, nodes)
     except KbootstrapError as error:
         operator.say(
-            f"Warning: the token is not kept beside the snapshots: {error.message}. {error.hint or ''}"
+            f"Warning: the token of cluster {context.cluster.name} is not kept beside the snapshots: "
+            f"{error.message}. {error.hint or ''}"
         )

@@ -6,7 +6,7 @@ import os
 import platform
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from kbootstrap.cluster.lock.lease import Lease
 from kbootstrap.core import files
 from kbootstrap.core.diagnostics import errors, in_order
 from kbootstrap.core.errors import SpecInvalid, WrongUsage
+from kbootstrap.core.events import of_cluster
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.core.workspace import ClusterSpace, Workspace
 from kbootstrap.distros import find as find_distribution
@@ -22,6 +23,8 @@ from kbootstrap.distros.additions import NOTHING, Additions
 from kbootstrap.distros.model import Distribution
 from kbootstrap.engine.lock_file import settled_lock
 from kbootstrap.engine.spec import hide_secrets
+from kbootstrap.kubeconfig.current import CurrentContext
+from kbootstrap.kubeconfig.paths import entry_name
 from kbootstrap.providers import find as find_provider
 from kbootstrap.providers import names as provider_names
 from kbootstrap.providers.context import ProviderContext
@@ -36,7 +39,10 @@ from kbootstrap.spec.topology import nodes
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The shared context of all stages of one cluster."""
+    """The shared context of all stages of one cluster.
+
+    Events of `runtime` carry the cluster's name. `current` is shared by all clusters of the run.
+    """
 
     spec: Spec
     cluster: Cluster
@@ -47,6 +53,7 @@ class Context:
     space: ClusterSpace
     runtime: Runtime
     lease: Lease
+    current: CurrentContext
 
     @property
     def provider_context(self) -> ProviderContext:
@@ -114,6 +121,7 @@ def contexts(
         raise SpecInvalid(f"{spec.path} is not valid", diagnostics=in_order(problems))
     hide_secrets(spec, runtime)
     lock = settled_lock(spec)
+    current = CurrentContext([entry_name(spec.name, cluster.name) for cluster in chosen])
     found = tuple(
         Context(
             spec,
@@ -123,8 +131,9 @@ def contexts(
             find_provider(cluster.provider.name),
             find_distribution(cluster.kubernetes.distribution),
             Workspace.beside(spec.path).of(cluster.name),
-            runtime,
+            replace(runtime, emit=of_cluster(runtime.emit, cluster.name)),
             Lease(cluster.name, runtime.emit),
+            current,
         )
         for cluster in chosen
     )

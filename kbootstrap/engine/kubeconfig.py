@@ -12,10 +12,14 @@ from kbootstrap.kubeconfig.paths import entry_name, search_list
 
 
 def keep_kubeconfig(context: Context, text: str, endpoint: Endpoint, *, switch: bool) -> tuple[Path, ...]:
-    """Write the cluster's own kubeconfig and merge it into the operator's; return the files that changed."""
+    """Write the cluster's own kubeconfig and merge it into the operator's; return the files that changed.
+
+    With `switch` the cluster becomes the current context, unless an earlier cluster of the run is.
+    """
     files, name = entries(context)
     write_own_copy(context.space.kubeconfig, text, name, endpoint)
-    return merge_into(files, text, name, endpoint, switch=switch)
+    with context.current.turn(name, files, switch=switch) as becomes_current:
+        return merge_into(files, text, name, endpoint, switch=becomes_current)
 
 
 def entries(context: Context) -> tuple[tuple[Path, ...], str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 
 from kbootstrap.core.errors import WrongUsage
@@ -16,6 +17,7 @@ from kbootstrap.engine.operator import Operator
 from kbootstrap.engine.pin import pin
 from kbootstrap.engine.plan_cluster import plan_cluster
 from kbootstrap.engine.saved_plan import restore
+from kbootstrap.engine.side_by_side import side_by_side
 from kbootstrap.engine.spec import choose, read_spec
 from kbootstrap.plans.saved import Saved
 
@@ -32,12 +34,13 @@ async def planned(
     replace: Sequence[str] = (),
     unlock: Iterable[str] = (),
 ) -> AsyncIterator[tuple[ClusterPlan, ...]]:
-    """Plan the chosen clusters one after the other; hold their locks and connections during the context.
+    """Plan the chosen clusters side by side; hold their locks and connections during the context.
 
     `changing`: the plans will be carried out. `asking`: after a question, so there must be a terminal.
     `replace` are nodes, or pools as `CLUSTER/POOL`, that get a new machine; then only their clusters are
     planned.
-    `unlock` are clusters whose lock is taken from the run that holds it.
+    `unlock` are clusters whose lock is taken from the run that holds it. Raises the failures of all clusters
+    for which there is no plan.
     """
     loaded = read_spec(spec, operator.warn)
     chosen = contexts(loaded, choose(loaded, clusters), run)
@@ -60,11 +63,14 @@ async def planned(
                 "The lock file beside the spec records what the spec leaves open (addresses, images): "
                 "commit it."
             )
-        plans = []
-        for context in chosen:
+
+        async def plan(context: Context) -> ClusterPlan:
             mine = [node.name for node in context.nodes if node.name in replace]
-            plans.append(await plan_cluster(context, stack, starting=changing, replace=mine))
-        yield tuple(plans)
+            return await plan_cluster(context, stack, starting=changing, replace=mine)
+
+        found = await side_by_side((context, partial(plan, context)) for context in chosen)
+        found.raise_failures()
+        yield tuple(found.results.values())
 
 
 @contextlib.asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import kbootstrap
@@ -17,6 +18,7 @@ from kbootstrap.engine.outputs import missing_resources, verify_owner
 from kbootstrap.engine.plan_cluster import look
 from kbootstrap.engine.prepare import prepare
 from kbootstrap.engine.rendered import render
+from kbootstrap.engine.side_by_side import side_by_side
 from kbootstrap.plans.agreed import Agreed, changed_files, changed_names, digests, moved
 from kbootstrap.plans.checks import machines_made, replaced_nodes
 from kbootstrap.plans.saved import Saved, SavedCluster
@@ -56,18 +58,20 @@ async def _one(plan: ClusterPlan) -> SavedCluster:
 async def restore(
     saved: Saved, contexts: Sequence[Context], stack: AsyncExitStack
 ) -> tuple[ClusterPlan, ...]:
-    """Return the plans of the file, ready for `apply_cluster`. Raises `PlanMoved` with all differences."""
+    """Return the plans of the file, ready for `apply_cluster`.
+
+    Raises `PlanMoved` with all differences, and the failures of clusters that could not be observed.
+    """
     if moves := [*_moved_sources(saved, contexts)]:
         raise moved(moves)
-    found, moves = [], []
     by_name = {one.name: one for one in saved.clusters}
-    for context in contexts:
-        plan, differences = await _again(by_name[context.cluster.name], context, stack)
-        found.append(plan)
-        moves += differences
-    if moves:
+    found = await side_by_side(
+        (context, partial(_again, by_name[context.cluster.name], context, stack)) for context in contexts
+    )
+    found.raise_failures()
+    if moves := [move for _, differences in found.results.values() for move in differences]:
         raise moved(moves)
-    return tuple(found)
+    return tuple(plan for plan, _ in found.results.values())
 
 
 async def _again(

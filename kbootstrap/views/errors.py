@@ -11,7 +11,15 @@ from typing import Any, TextIO
 from rich.cells import chop_cells
 from rich.text import Text
 
-from kbootstrap.core.errors import Declined, Interrupted, KbootstrapError, Locked, SpecInvalid, WrongUsage
+from kbootstrap.core.errors import (
+    ClustersFailed,
+    Declined,
+    Interrupted,
+    KbootstrapError,
+    Locked,
+    SpecInvalid,
+    WrongUsage,
+)
 from kbootstrap.views.diagnostics import (
     NOTHING_CHANGED,
     diagnostic_data,
@@ -40,35 +48,70 @@ def show_error(
 ) -> None:
     """Print a failure. `log` is the event log of the run; `changed`: the run changed something.
 
-    With `changed` None nothing is said about it, except for failures that come before any change.
+    With `changed` None nothing is said about it, except for failures that come before any change. The
+    failures of several clusters are printed one below the other, with a summary at the end.
     """
     if isinstance(error, SpecInvalid) and error.diagnostics:
         show_diagnostics(error.diagnostics, stream, env)
         return
     screen = Screen(stream, env)
-    print_diagnostics(screen, error.diagnostics)
-    mild = isinstance(error, (Declined, Interrupted))
-    style = "bold yellow" if mild else "bold red"
-    code = f"[{error.code}]" if error.code else ""
-    head = Text.assemble(("stopped" if mild else "error", style), (code, style), (": ", "bold"))
-    screen.paragraph(head, Text(harmless(error.message), style="bold"), indent=2)
-    if error.host and error.host not in error.message:
-        screen.line(("  --> ", "cyan"), error.host)
-    if error.detail and error.detail.strip():
-        _quote(screen, error.detail)
-    for label, text in _next_steps(error, log):
-        screen.paragraph(Text.assemble(("  = ", "cyan"), (f"{label}: ", "bold green")), text, indent=4)
+    if isinstance(error, ClustersFailed):
+        _show_clusters(screen, error, log)
+    else:
+        _show_one(screen, error, log)
     said = changed_text(error, changed)
     if said:
         found = f"{totals(error.diagnostics)}; " if error.diagnostics else ""
         screen.line((f"{found}{said}", "bold"))
 
 
+def _show_clusters(screen: Screen, error: ClustersFailed, log: Path | None) -> None:
+    """Print the failure of each cluster, one that clusters share only once, and what became of all."""
+    shared: dict[str, list[str]] = {}
+    for cluster, failure in error.failures.items():
+        shared.setdefault(json.dumps(_fields(failure)), []).append(cluster)
+    last = [*shared.values()][-1]
+    for clusters in shared.values():
+        word = "cluster" if len(clusters) == 1 else "clusters"
+        where = f"{word} {', '.join(clusters)}"
+        _show_one(screen, error.failures[clusters[0]], log if clusters is last else None, where=where)
+    done = f"; done: {', '.join(error.done)}" if error.done else ""
+    screen.paragraph("", Text(f"{error.message}{done}", style="bold"))
+
+
+def _show_one(screen: Screen, error: KbootstrapError, log: Path | None, *, where: str = "") -> None:
+    print_diagnostics(screen, error.diagnostics)
+    mild = isinstance(error, (Declined, Interrupted))
+    style = "bold yellow" if mild else "bold red"
+    code = f"[{error.code}]" if error.code else ""
+    head = Text.assemble(("stopped" if mild else "error", style), (code, style), (": ", "bold"))
+    screen.paragraph(head, Text(harmless(error.message), style="bold"), indent=2)
+    host = error.host if error.host and error.host not in error.message else ""
+    if where or host:
+        screen.line(("  --> ", "cyan"), ", ".join(filter(None, (where, host))))
+    if error.detail and error.detail.strip():
+        _quote(screen, error.detail)
+    for label, text in _next_steps(error, log):
+        screen.paragraph(Text.assemble(("  = ", "cyan"), (f"{label}: ", "bold green")), text, indent=4)
+
+
 def error_json(error: KbootstrapError, *, log: Path | None = None, changed: bool | None = None) -> str:
-    """Return a failure as one JSON document."""
+    """Return a failure as one JSON document.
+
+    Of several clusters it is the failure of the first one that failed, and has the failures of all of them.
+    """
+    of_run = {"log": str(log) if log else None, "changed": _known(error, changed)}
+    if isinstance(error, ClustersFailed):
+        failures = [{"cluster": name, **_fields(one)} for name, one in error.failures.items()]
+        fields = {**failures[0], **of_run, "failures": failures, "done": [*error.done]}
+    else:
+        fields = {**_fields(error), **of_run}
+    kept = {name: value for name, value in fields.items() if value is not None}
+    return json.dumps({"version": VERSION, "kind": "error", **kept}, ensure_ascii=False, indent=2)
+
+
+def _fields(error: KbootstrapError) -> dict[str, Any]:
     fields: dict[str, Any] = {
-        "version": VERSION,
-        "kind": "error",
         "exit_code": error.exit_code,
         "type": type(error).__name__,
         "code": error.code,
@@ -76,12 +119,9 @@ def error_json(error: KbootstrapError, *, log: Path | None = None, changed: bool
         "host": error.host,
         "detail": error.detail,
         "hint": error.hint,
-        "log": str(log) if log else None,
-        "changed": _known(error, changed),
         "diagnostics": [diagnostic_data(problem) for problem in error.diagnostics] or None,
     }
-    kept = {name: value for name, value in fields.items() if value is not None}
-    return json.dumps(kept, ensure_ascii=False, indent=2)
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def changed_text(error: KbootstrapError, changed: bool | None) -> str:

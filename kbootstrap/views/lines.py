@@ -13,6 +13,7 @@ from kbootstrap.core.events import Event, Status, Type
 from kbootstrap.views.amounts import clock, duration, of_total
 from kbootstrap.views.critical_path import critical_path_of
 from kbootstrap.views.screen import Screen, harmless
+from kbootstrap.views.state import Clusters
 
 PROGRESS_EVERY = 30.0
 """Seconds between two lines about the progress of one step, whatever the number of nodes."""
@@ -35,19 +36,20 @@ class Lines:
         self._now = now
         self._began = now()
         self._said: dict[tuple[str | None, str | None], float] = {}
+        self._clusters = Clusters()
 
     def on_event(self, event: Event) -> None:
         """Write a line for each change of state."""
+        self._clusters.take(event)
         if event.type is Type.PHASE:
             self._write(event, event.cluster or "", event.phase or "", style="bold")
         elif event.type is Type.STEP:
             self._said[event.cluster, event.step] = self._now()
-            where = event.node or event.cluster or ""
-            self._write(event, where, event.step or "")
+            self._write(event, self._clusters.where(event), event.step or "")
         elif event.type is Type.PROGRESS:
             self._progress(event)
         elif event.type is Type.DIAGNOSTIC and event.detail:
-            self._write(event, event.node or event.cluster or "", "", style="yellow")
+            self._write(event, self._clusters.where(event), "", style="yellow")
         elif event.type is Type.CRITICAL_PATH:
             self._screen.line(critical_path_of(event, self._screen.symbols))
             self._screen.console.file.flush()
@@ -68,7 +70,7 @@ class Lines:
         self._said[key] = now
         amount = of_total(event.done, event.total, event.unit)
         detail = f", {harmless(event.detail)}" if event.detail else ""
-        self._print(event.node or event.cluster or "", Text(f"{event.step or ''}: {amount}{detail}"))
+        self._print(self._clusters.where(event), Text(f"{event.step or ''}: {amount}{detail}"))
 
     def _write(self, event: Event, where: str, what: str, *, style: str = "") -> None:
         text = Text(harmless(what), style=style)

@@ -1,7 +1,8 @@
 """Events as a live region of a terminal: open phases with one line per node, finished phases above it.
 
-Calm: lines keep their order, nothing moves but spinners, seconds and bars. The region never grows beyond the
-screen: when nodes do not fit, failures and working nodes are shown and the others are counted.
+Calm: lines keep their order, nothing moves but spinners, seconds and bars. Phases of a cluster stay together.
+The region never grows beyond the screen: when nodes do not fit, failures and working nodes are shown and the
+others are counted; when clusters do not fit, one line of each is shown, or as many as fit.
 """
 
 from __future__ import annotations
@@ -68,9 +69,9 @@ class Live:
         if ended:
             self._screen.lines(self._ended(ended))
         elif event.type is Type.DIAGNOSTIC and event.detail:
-            self._screen.paragraph(
-                Text.assemble((f"{self._screen.symbols.warning} ", "yellow")), event.detail
-            )
+            cluster = self._state.clusters.of(event)
+            said = f"{cluster}: {event.detail}" if cluster else event.detail
+            self._screen.paragraph(Text.assemble((f"{self._screen.symbols.warning} ", "yellow")), said)
         elif event.type is Type.CRITICAL_PATH:
             self._screen.line(critical_path_of(event, self._screen.symbols))
         if self._region is None and self._state.phases and not self._waits:
@@ -119,20 +120,29 @@ class Live:
             now = self._now()
             lines: list[Text] = []
             height = self._screen.console.height
-            room = height - min(_FREE, max(height // 4, 1))
-            phases = list(self._state.phases.values())
-            for index, phase in enumerate(phases):
-                share = max((room - len(lines)) // (len(phases) - index), 2)
-                lines += self._phase(phase, now, share)
+            room = max(height - min(_FREE, max(height // 4, 1)), 1)
+            phases = self._state.grouped
+            if len(phases) > room:
+                phases = [*{phase.cluster: phase for phase in phases}.values()]
+            hidden = len(phases) - (room - 1) if len(phases) > room else 0
+            shown = phases[: len(phases) - hidden]
+            for index, phase in enumerate(shown):
+                left = room - len(lines) - bool(hidden)
+                lines += self._phase(phase, now, left // (len(shown) - index))
+            if hidden:
+                mark = self._screen.symbols.ellipsis
+                lines.append(Text(f"{mark} {count(hidden, 'other cluster')}", style="dim"))
             for line in lines:
                 line.truncate(self._screen.width - 1, overflow="crop")
-            return Group(*lines[: max(room, 1)])
+            return Group(*lines)
 
     def _phase(self, phase: Phase, now: float, room: int) -> list[Text]:
         head = Text.assemble((f"{self._spin(now)} ", "cyan"), (_title(phase), "bold"))
         if phase.detail:
             head.append(f"  {harmless(phase.detail)}")
         lines = [self._timed(head, now - phase.began)]
+        if room < 2:
+            return lines
         rows = list(phase.rows.values())
         shown = rows
         if len(rows) > room - 1:

@@ -79,14 +79,48 @@ class Phase:
     rows: dict[str, NodeRow] = field(default_factory=dict)
 
 
+class Clusters:
+    """The clusters of a run, in the order in which they began. A run of several names them in its output."""
+
+    def __init__(self) -> None:
+        self._order: dict[str, int] = {}
+
+    def take(self, event: Event) -> None:
+        """Record the cluster of an event."""
+        if event.cluster:
+            self._order.setdefault(event.cluster, len(self._order))
+
+    def place(self, cluster: str) -> int:
+        """Return the position of a cluster; what belongs to no cluster comes first."""
+        return self._order.get(cluster, -1)
+
+    def of(self, event: Event) -> str:
+        """Return the cluster of an event for a text without it; empty if the run has only one."""
+        return (event.cluster or "") if len(self._order) > 1 else ""
+
+    def where(self, event: Event) -> str:
+        """Return the node or the cluster of an event; a node whose name does not say its cluster has both."""
+        cluster, node = self.of(event), event.node
+        if node and cluster and not node.startswith(f"{cluster}-"):
+            return f"{cluster}/{node}"
+        return node or event.cluster or ""
+
+
 class RunState:
     """All running phases. `take` returns a phase when it ends."""
 
     def __init__(self) -> None:
         self.phases: dict[tuple[str, str], Phase] = {}
+        self.clusters = Clusters()
+
+    @property
+    def grouped(self) -> list[Phase]:
+        """The running phases by cluster, those of one cluster in the order in which they began."""
+        return sorted(self.phases.values(), key=lambda phase: self.clusters.place(phase.cluster))
 
     def take(self, event: Event, now: float) -> Phase | None:
         """Process one event."""
+        self.clusters.take(event)
         if event.type is Type.PHASE:
             return self._phase(event, now)
         if event.type in {Type.STEP, Type.PROGRESS}:

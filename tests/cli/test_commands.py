@@ -94,6 +94,21 @@ def test_status_of_one_cluster_does_not_hide_the_others(tmp_path: Path) -> None:
     assert all("/nonexistent/tofu" in one["note"] and not one["good"] for one in clusters)
 
 
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_without_any_plan_all_clusters_say_why(tmp_path: Path, command: str) -> None:
+    """A failure that clusters share is shown once, with their names; programs get one for each cluster."""
+    (tmp_path / "two.yaml").write_text((SPECS / "local.yaml").read_text().replace("  local:\n", TWO, 1))
+    words = [command, *(["-y"] if command == "apply" else []), "--tofu", "/nonexistent/tofu", "two.yaml"]
+    done = run(*words, cwd=tmp_path)
+    assert done.returncode == 5
+    assert done.stderr.count("  --> clusters first, local") == 1
+    assert "2 of 2 clusters failed: first, local\nnothing was changed" in done.stderr
+    error = json.loads(run(*words, "-o", "json", cwd=tmp_path).stderr)
+    assert (error["cluster"], error["code"], error["done"]) == ("first", "KB0503", [])
+    assert error["changed"] is False
+    assert [one["cluster"] for one in error["failures"]] == ["first", "local"]
+
+
 def test_init_validates_and_renders_the_same_twice(tmp_path: Path) -> None:
     spec = tmp_path / "dev.yaml"
     spec.write_text(run("init", cwd=tmp_path).stdout)

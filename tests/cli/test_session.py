@@ -111,7 +111,7 @@ WORK = """
 import sys
 from pathlib import Path
 from kbootstrap.cli.session import run
-from kbootstrap.core.errors import InstallFailed
+from kbootstrap.core.errors import ClustersFailed, InstallFailed, Locked
 from kbootstrap.core.events import Event, Type
 
 async def work(session):
@@ -151,6 +151,17 @@ def test_a_failure_is_redacted_and_names_the_log(tmp_path: Path) -> None:
     assert done.returncode == 8
     assert "hunter2" not in done.stderr + done.stdout
     assert "events-" in done.stderr
+
+
+def test_failures_of_clusters_are_redacted_each(tmp_path: Path) -> None:
+    failures = "{'a': InstallFailed('bad hunter2hunter2', hint='no hunter2hunter2'), 'b': Locked('held')}"
+    body = f"raise ClustersFailed({failures}, 3, ['c'])"
+    for output in ("human", "json"):
+        done = program(body, tmp_path, output)
+        assert done.returncode == 8
+        assert "hunter2" not in done.stderr + done.stdout
+    assert [one["cluster"] for one in json.loads(done.stderr)["failures"]] == ["a", "b"]
+    assert json.loads(done.stdout.splitlines()[-1])["detail"] == "2 of 3 clusters failed: a, b"
 
 
 def test_stdout_is_json_alone(tmp_path: Path) -> None:

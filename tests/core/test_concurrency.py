@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 
 import pytest
 
-from kbootstrap.core.concurrency import run_all
+from kbootstrap.core.concurrency import attempt_all, run_all
 from kbootstrap.core.errors import InstallFailed
 
 
@@ -62,3 +63,49 @@ async def test_a_cancellation_is_not_lost_beside_a_failure() -> None:
     async with asyncio.timeout(2):
         with pytest.raises(asyncio.CancelledError):
             await task
+
+
+def unbounded() -> asyncio.Semaphore:
+    return asyncio.Semaphore(100)
+
+
+async def test_a_failure_does_not_stop_the_others() -> None:
+    error, bug = InstallFailed("expected"), RuntimeError("bug")
+    bound = unbounded()
+    work = (partial(fail, error), partial(give, 1, 0.02), partial(fail, bug), partial(give, 2))
+    assert await attempt_all((bound, begin) for begin in work) == [error, 1, bug, 2]
+
+
+async def test_not_more_at_once_than_the_bound() -> None:
+    running, most = 0, 0
+
+    async def count() -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+
+    bound = asyncio.Semaphore(2)
+    await attempt_all([(bound, count)] * 7)
+    assert most == 2
+
+
+async def test_cancelling_waits_until_all_have_ended() -> None:
+    ended, begun = [], asyncio.Event()
+
+    async def slow(name: str) -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.02)
+            ended.append(name)
+
+    bound = asyncio.Semaphore(2)
+    task = asyncio.create_task(attempt_all((bound, partial(slow, name)) for name in "abc"))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert sorted(ended) == ["a", "b"], "the third one never began"

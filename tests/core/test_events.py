@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kbootstrap.core.events import Event, Status, Type, phase, to_json
+from kbootstrap.core.events import Event, Status, Type, of_cluster, phase, to_json
 
 
 def test_an_event_is_one_line_without_empty_fields() -> None:
@@ -40,3 +40,11 @@ def test_a_phase_says_how_it_ended() -> None:
         raise ValueError("x")
     assert [event.status for event in seen] == [Status.STARTED, Status.DONE, Status.STARTED, Status.FAILED]
     assert seen[1].seconds is not None
+
+
+def test_events_without_a_cluster_get_that_of_the_context() -> None:
+    seen: list[Event] = []
+    emit = of_cluster(seen.append, "c")
+    emit(Event(type=Type.STEP, step="download k3s"))
+    emit(Event(type=Type.STEP, step="start", cluster="other"))
+    assert [event.cluster for event in seen] == ["c", "other"]

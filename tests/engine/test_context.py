@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kbootstrap.core.errors import PrerequisiteMissing, SpecInvalid, WrongUsage
-from kbootstrap.core.events import nowhere
+from kbootstrap.core.events import Event, Type, nowhere
 from kbootstrap.core.process import LocalRunner
 from kbootstrap.core.redact import MASK, Redactor
 from kbootstrap.core.runtime import Runtime
@@ -47,6 +47,16 @@ def test_contexts_come_in_the_order_of_the_spec(tmp_path: Path) -> None:
     assert [context.cluster.name for context in found] == ["one", "two"]
     assert [node.name for node in found[0].nodes] == ["one-control-plane-1", "one-default-1"]
     assert not (tmp_path / ".kbootstrap").exists()
+
+
+def test_events_of_a_context_carry_its_cluster(tmp_path: Path) -> None:
+    loaded, seen = read_spec(spec(tmp_path)), list[Event]()
+    found = contexts(loaded, loaded.clusters, replace(runtime(tmp_path), emit=seen.append))
+    for context in found:
+        context.runtime.emit(Event(type=Type.STEP, step="obtain k3s"))
+        context.provider_context.emit(Event(type=Type.STEP, step="node image"))
+    assert [event.cluster for event in seen] == ["one", "one", "two", "two"]
+    assert found[0].current is found[1].current, "one of them becomes the current context"
 
 
 def test_a_cluster_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:

@@ -175,6 +175,14 @@ def test_traits_name_what_the_modules_create(subject: Subject) -> None:
     assert "web-1" in subject.provider.traits.delete_machine.format(name="web-1")
 
 
+def test_clusters_on_this_machine_share_its_processors(subject: Subject) -> None:
+    """At least one runs; what runs elsewhere does not depend on this machine."""
+    traits = subject.provider.traits
+    found = [traits.clusters_at_once(processors) for processors in (0, 1, 2, 64)]
+    assert found == ([1, 1, 2, 64] if traits.on_this_machine else [8, 8, 8, 8])
+    assert traits.on_this_machine is (subject.provider.name == "local")
+
+
 async def test_rendering_is_pure(subject: Subject) -> None:
     """Two times the same bytes, and nothing is asked; a pin that stands for any image is enough."""
     lock = await subject.provider.pin(subject.context, creating=False)

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
 from kbootstrap.core.errors import (
+    ClustersFailed,
     Declined,
     Interrupted,
     KbootstrapError,
     Locked,
+    PrerequisiteMissing,
     SpecInvalid,
     TofuFailed,
     WrongUsage,
@@ -68,3 +71,40 @@ def test_json() -> None:
     assert document["log"] == str(LOG)
     assert document["changed"] is True
     assert json.loads(error_json(Declined("no")))["changed"] is False
+
+
+def several() -> ClustersFailed:
+    """Of five clusters one is done; two have a failure in common."""
+    refused = SpecInvalid("this change of cluster shop is refused", diagnostics=DIAGNOSTICS[:1])
+    engine = [PrerequisiteMissing("docker does not respond", hint="start it", code="KB0602") for _ in "12"]
+    failures = {"local": ERROR, "dev": engine[0], "shop": refused, "test": engine[1]}
+    return ClustersFailed(failures, 5, ["web"])
+
+
+def test_several_clusters(in_all_widths: Callable[[str, Show], None]) -> None:
+    def show(stream: TextIO, env: Mapping[str, str]) -> None:
+        show_error(several(), stream, env, log=LOG, changed=True)
+
+    in_all_widths("error-clusters", show)
+
+
+def test_one_of_several_clusters() -> None:
+    error = ClustersFailed({"dev": KbootstrapError("no")}, 3)
+    text = shown(lambda stream, env: show_error(error, stream, env, changed=False))
+    assert text == "error: no\n  --> cluster dev\n1 of 3 clusters failed: dev\nnothing was changed\n"
+
+
+def test_json_of_several_clusters() -> None:
+    """Programs that read one failure get that of the first cluster; the exit code is of the same."""
+    document = json.loads(error_json(several(), log=LOG, changed=True))
+    alone = json.loads(error_json(ERROR, log=LOG, changed=True))
+    assert {key: document[key] for key in alone} == alone
+    assert document["cluster"] == "local"
+    assert document["done"] == ["web"]
+    assert [(one["cluster"], one["exit_code"], one.get("code")) for one in document["failures"]] == [
+        ("local", 8, "KB0804"),
+        ("dev", 5, "KB0602"),
+        ("shop", 3, None),
+        ("test", 5, "KB0602"),
+    ]
+    assert document["failures"][2]["diagnostics"][0]["code"] == "KB0203"

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kbootstrap.core.events import Event, Status, Type
 from kbootstrap.views.lines import Lines
 
-from .conftest import Show
+from .conftest import Show, shown
 from .play import Clock, run
 
 
@@ -19,3 +20,26 @@ def test_golden(in_all_widths: Callable[[str, Show], None]) -> None:
         view.close()
 
     in_all_widths("lines", show)
+
+
+def test_every_line_names_its_cluster() -> None:
+    """Names of hosts (provider `ssh`) are free; all others begin with the cluster's name."""
+
+    def show(stream: object, env: object) -> None:
+        view = Lines(stream, env, now=Clock())  # type: ignore[arg-type]
+        for cluster, node in (("a", "host"), ("b", "host-2"), ("b", "b-web-1"), ("b", None), ("a", "host")):
+            event = Event(
+                type=Type.STEP, cluster=cluster, node=node, step="send it", status=Status.DONE, seconds=1.0
+            )
+            view.on_event(event)
+        view.on_event(Event(type=Type.DIAGNOSTIC, cluster="a", node="host", detail="said"))
+
+    said = [line.partition("] ")[2] for line in shown(show).splitlines()]
+    assert said == [
+        "host: send it: done in 1.0s",  # until there is another cluster
+        "b/host-2: send it: done in 1.0s",
+        "b-web-1: send it: done in 1.0s",
+        "b: send it: done in 1.0s",
+        "a/host: send it: done in 1.0s",
+        "a/host: said",
+    ]

@@ -176,3 +176,47 @@ def test_drawing_and_printing_do_not_wait_for_each_other() -> None:
                 time.sleep(0.001)
         view.close()
         assert plain(terminal.text).count("✓ phase") == 300
+
+
+@pytest.mark.parametrize(("clusters", "lines"), [(3, 24), (8, 24), (8, 12), (30, 24), (3, 4)])
+def test_several_clusters_fit_and_stay_together(clusters: int, lines: int) -> None:
+    names = [f"c{number:02}" for number in range(clusters)]
+    clock = Clock()
+    with pty(80, lines) as terminal:
+        view = Live(terminal.stream, ENV, now=clock)
+        for name in names:
+            view.on_event(Event(type=Type.PHASE, cluster=name, phase="plan", status=Status.STARTED))
+        for name in reversed(names):  # the later ones are ahead
+            view.on_event(Event(type=Type.PHASE, cluster=name, phase="connect", status=Status.STARTED))
+            for node in range(20):
+                view.on_event(
+                    Event(
+                        type=Type.STEP, cluster=name, node=f"{name}-{node}", step="x", status=Status.STARTED
+                    )
+                )
+        time.sleep(0.4)
+        clock.seconds = 7
+        terminal.wait_for(" 7s")
+        frame = [line.plain for line in view._draw().renderables]  # type: ignore[union-attr]
+        view.close()
+        text = terminal.text
+    counts = [part.count(UP) for part in re.findall(f"(?:{re.escape(UP)})+", text)]
+    assert len(frame) <= lines * 3 // 4
+    assert max(counts) < lines
+    heads = [line[2:5] for line in frame if line[:1] in SPINNER]
+    assert heads == sorted(heads), "the order of the spec, and phases of a cluster together"
+    if clusters <= lines * 3 // 4:
+        assert [*dict.fromkeys(heads)] == names
+    else:
+        assert re.fullmatch(r"… \d+ other clusters", frame[-1])
+
+
+def test_a_remark_names_its_cluster_if_there_are_several() -> None:
+    with pty(80, 24) as terminal:
+        view = Live(terminal.stream, ENV)
+        for name in ("one", "two"):
+            view.on_event(Event(type=Type.PHASE, cluster=name, phase="plan", status=Status.DONE))
+            view.on_event(Event(type=Type.DIAGNOSTIC, cluster=name, detail=f"said of {name}"))
+        view.close()
+        assert "! said of one" in plain(terminal.text)
+        assert "! two: said of two" in plain(terminal.text)

@@ -52,6 +52,7 @@ class Local(Provider):
 
     name = "local"
     traits = ProviderTraits(
+        on_this_machine=True,
         switches_context=True,
         hints=HINTS,
         resources=ResourceTraits(

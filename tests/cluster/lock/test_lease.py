@@ -140,14 +140,14 @@ async def test_of_many_at_once_one_gets_it(servers: dict[str, Server]) -> None:
         await run.release()
 
 
-@pytest.mark.parametrize(("age", "free"), [(TTL - 5, False), (TTL, True), (-50, True)])
+@pytest.mark.parametrize(("age", "free"), [(TTL - 30, False), (TTL, True), (-50, True)])
 async def test_a_lease_ends_without_renewal(servers: dict[str, Server], age: int, free: bool) -> None:
     await Lease("prod", me=ANNA).take(servers)
     for server in servers.values():
         server.grow_old(age)  # one of the future is of another start of the machine
     bert = Lease("prod", me=BERT)
     if not free:
-        with pytest.raises(Locked, match=f"renewed {age}"):
+        with pytest.raises(Locked, match=r"\(renewed \d+ s ago\)"):
             await bert.take(servers)
         return
     await bert.take(servers)
