@@ -15,6 +15,8 @@ on() { # node, then a command for its root shell
     -o ControlPath="/tmp/kb-floor-%p" -o ControlPersist=300 kbootstrap@127.0.0.1 "sudo sh -c '$*'"
 }
 
+unit() { case $1 in *,agent,*) echo k3s-agent ;; *) echo k3s ;; esac; } # as the vendor's installer names it
+
 prepare() {
   local node=$1 name role address; IFS=, read -r name role _ address <<<"$node"
   until on "$node" true 2>/dev/null; do sleep 0.2; done
@@ -25,7 +27,7 @@ prepare() {
     if [ "$node" = "${nodes[0]}" ]; then echo 'cluster-init: true'; else echo "server: https://$registration"; fi
   } | on "$node" "cat > /etc/rancher/k3s/config.yaml"
   printf '[Unit]\nAfter=network-online.target\n[Service]\nType=%s\nExecStart=/usr/local/bin/k3s %s\nKillMode=process\nDelegate=yes\nLimitNOFILE=1048576\nTasksMax=infinity\nTimeoutStartSec=0\nRestart=always\nRestartSec=5s\n[Install]\nWantedBy=multi-user.target\n' \
-    "$([ "$role" = server ] && echo notify || echo exec)" "$role" | on "$node" "cat > /etc/systemd/system/k3s.service && systemctl daemon-reload"
+    "$([ "$role" = server ] && echo notify || echo exec)" "$role" | on "$node" "cat > /etc/systemd/system/$(unit "$node").service && systemctl daemon-reload"
 }
 serving() { until [ "$(on "$1" "k3s kubectl get --raw /readyz" 2>/dev/null)" = ok ]; do sleep 0.3; done; }
 ready() { on "${nodes[0]}" "k3s kubectl get nodes --no-headers" 2>/dev/null | grep -cw Ready || true; }
@@ -34,7 +36,7 @@ for node in "${nodes[@]}"; do prepare "$node" & done; wait
 lap staged
 on "${nodes[0]}" "systemctl start k3s"; serving "${nodes[0]}"
 lap first-server
-for node in "${nodes[@]}"; do case $node in *,agent,*) on "$node" "systemctl start k3s" & ;; esac; done
+for node in "${nodes[@]}"; do case $node in *,agent,*) on "$node" "systemctl start k3s-agent" & ;; esac; done
 for node in "${nodes[@]:1}"; do case $node in *,server,*) on "$node" "systemctl start k3s"; serving "$node" ;; esac; done
 wait
 until [ "$(ready)" = "${#nodes[@]}" ]; do sleep 0.3; done

@@ -85,6 +85,7 @@ class Shell:
             (r"systemctl enable --quiet (?P<unit>\S+)$", self._enable),
             (r"systemctl show -p NRestarts -p ActiveState -p SubState (?P<unit>\S+)$", self._show),
             (r"systemctl show -p MainPID --value ", self._main),
+            (r"for _ in \$\(seq \d+\); do said=.*/v1-k3s/readyz", lambda _found, _stdin: done()),
             (r"mkdir -p \$\(dirname (?P<held>\S+)\) && (?:printf|touch) ", self._hold),
             (r"systemctl disable --quiet (?P<unit>\S+); timeout \d+ systemctl stop", self._stop),
         )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from kbootstrap.cluster.api.model import Api, Connect
 from kbootstrap.cluster.converge.node_actions import NodeActions
 from kbootstrap.cluster.converge.secrets import MakeSecret
+from kbootstrap.cluster.converge.supervisor import await_supervisor
 from kbootstrap.cluster.converge.tokens import Tokens
 from kbootstrap.cluster.converge.unpacked import Unpacked
 from kbootstrap.cluster.converge.watch import NodeWatch
@@ -65,8 +66,10 @@ class ClusterRun:
             return
         host = self.hosts[name]
         # Also of a member: one whose first start was interrupted has its token only now that it serves.
-        _, self.kubeconfig = await asyncio.gather(
-            self.tokens.read([host]), await_kubeconfig(host, self.wanted.distro, self.redactor)
+        _, self.kubeconfig, _ = await asyncio.gather(
+            self.tokens.read([host]),
+            await_kubeconfig(host, self.wanted.distro, self.redactor),
+            await_supervisor(host, self.wanted.distro),
         )
         self._api = self.connect(self.kubeconfig, self.external)
         self._watch = NodeWatch(self._api)

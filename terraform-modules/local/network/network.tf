@@ -56,10 +56,14 @@ resource "terraform_data" "network" {
       ENGINE   = self.input.engine
       INSTANCE = self.id
     }
-    # Selected by its label, because another resource may have the name by now.
+    # Selected by its label, because another resource may have the name by now. Containers of an interrupted run are
+    # still in it: OpenTofu does not run the destroy provisioners of resources that were not created completely.
     command = <<-EOT
       found=$("$ENGINE" network ls --quiet --filter "label=kbootstrap.instance=$INSTANCE")
       for network in $found; do
+        for container in $("$ENGINE" ps --all --quiet --filter "network=$network" --filter label=kbootstrap.instance); do
+          "$ENGINE" rm --force --volumes "$container"
+        done
         "$ENGINE" network rm "$network"
       done
     EOT
