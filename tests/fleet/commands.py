@@ -42,6 +42,8 @@ class Shell:
                 ("cat ", "journalctl", "systemctl show", "timeout 20 systemctl start", "act=", "targets=")
             )
             or "kbootstrap-facts-1" in command
+            or "kbootstrap-promote:" in command
+            or "/v1-k3s/readyz" in command
         )
 
     def run(self, command: str, stdin: bytes) -> Output | Awaitable[Output]:
@@ -51,7 +53,7 @@ class Shell:
                 return work(found, stdin)
         if "kbootstrap-facts-1" in command:
             return done(self._facts())
-        if "kbootstrap-hand-over:" in command:
+        if "kbootstrap-hand-over:" in command or "kbootstrap-promote:" in command:
             return done()
         if "kbootstrap-uninstall" in command:
             return self._uninstall(command)

@@ -28,7 +28,7 @@ class ClusterRun:
 
     `artifacts` has the files that the plan names, `external` is where the API answers for us, and `gate` is
     set when it does: then nodes may join. `make_secret` is asked for the content of a Secret of the plan.
-    `shared`: artifacts may be in place on the nodes.
+    `shared`: artifacts may be in place on the nodes. `serving` is the server that opened the gate.
     By node: `started` is when its service was started (epoch, by its own clock), `ran` what ran on it before,
     `deferred` are those that activate new tokens once they serve, and `verified` those that reach the
     cluster.
@@ -45,6 +45,7 @@ class ClusterRun:
     make_secret: MakeSecret | None
     shared: bool = False
     gate: asyncio.Event = field(default_factory=asyncio.Event)
+    serving: str = ""
     kubeconfig: str = ""
     started: dict[str, int] = field(default_factory=dict)
     ran: dict[str, Workloads] = field(default_factory=dict)
@@ -73,6 +74,7 @@ class ClusterRun:
         )
         self._api = self.connect(self.kubeconfig, self.external)
         self._watch = NodeWatch(self._api)
+        self.serving = name
         self.gate.set()
 
     @property

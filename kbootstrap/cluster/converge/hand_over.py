@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from importlib.resources import files
-from pathlib import PurePosixPath
 
+from kbootstrap.cluster.converge.etcd_api import etcd_script
 from kbootstrap.cluster.deadlines import COMMAND
 from kbootstrap.distros.model import Distribution, Role
 from kbootstrap.hosts.model import Host
@@ -21,14 +20,8 @@ RESUME = f"if [ -e {_RULES} ]; then sh {_RULES}; rm -f {_RULES}; fi"
 
 def script(distro: Distribution) -> str:
     """Return the command that hands over: the leadership of etcd, then new connections. It never fails."""
-    values = {
-        "data": str(PurePosixPath(distro.paths.server_token).parent),
-        "kubectl": shlex.join(distro.command("kubectl")),
-        "ports": " ".join(map(str, sorted({API_PORT, distro.registration_port}))),
-        "patience": str(_PATIENCE),
-    }
-    head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
-    return head + files(__package__).joinpath("hand_over.sh").read_text("utf-8")
+    ports = " ".join(map(str, sorted({API_PORT, distro.registration_port})))
+    return etcd_script(distro, "hand_over.sh", ports=ports, patience=_PATIENCE)
 
 
 async def has_stopped(host: Host, distro: Distribution) -> bool:

@@ -10,6 +10,7 @@ from kbootstrap.cluster.api.observe import patiently
 from kbootstrap.cluster.converge import disks, rotation
 from kbootstrap.cluster.converge.cluster_run import ClusterRun
 from kbootstrap.cluster.converge.drain import await_workloads, uncordon, workloads
+from kbootstrap.cluster.converge.etcd_api import promoting
 from kbootstrap.cluster.converge.hand_over import hand_over, has_stopped
 from kbootstrap.cluster.converge.node_actions import NodeActions
 from kbootstrap.cluster.converge.paths import verify_paths
@@ -163,7 +164,10 @@ class NodeRun:
     async def wait_serving(self, unit: str, *, looping: bool) -> None:
         """Wait until a server serves."""
         await self._verify_paths()
-        await self._machine.serving(unit, self.waiting, looping=looping)
+        run = self.shared
+        joining = run.serving not in ("", self.name) and self.name not in run.plan.members
+        async with promoting(run.hosts[run.serving] if joining else None, run.wanted.distro):
+            await self._machine.serving(unit, self.waiting, looping=looping)
 
     async def wait_ready(self, unit: str, version: str, since: int, *, looping: bool) -> None:
         """Wait until the node is Ready."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import stat
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from kbootstrap.cluster.converge import hand_over
+from kbootstrap.cluster.converge.etcd_api import etcd_script, promoting
 from kbootstrap.cluster.converge.hand_over import has_stopped, script
 from kbootstrap.cluster.converge.watch import NodeWatch
 from kbootstrap.cluster.state.api_facts import ApiNode
@@ -44,6 +46,7 @@ class Programs:
             f"""case "$*" in
             *maintenance/status*) echo '{status}' ;;
             *member/list*) echo '{members}' ;;
+            *member/promote*) echo "promote $(cat)" >> {self.log} ;;
             *) body=$(cat); echo "transfer $body" >> {self.log}
                case $body in *'"{down}"'*) exit 1 ;; esac ;;
             esac""",
@@ -139,3 +142,34 @@ async def test_leases_are_released_once_the_server_has_stopped() -> None:
     await NodeWatch(Api(machines)).forget(S1, stopped)
     assert machines.log == [f"delete {S1}", f"release leases {S1}"]
     assert next(looks, None) is None
+
+
+def test_learners_become_voters(tmp_path: Path) -> None:
+    programs = Programs(tmp_path)
+    programs.program("date", f"wc -l < {programs.log}")  # a second for each call
+    programs.log.touch()
+    calls = programs.run(etcd_script(K3S, "promote.sh", patience=2))
+    assert calls == ['promote {"ID": "22"}'] * 2
+
+
+async def test_learners_are_promoted_until_the_server_serves() -> None:
+    host, asked = FakeHost(S1), asyncio.Event()
+
+    def answer(call: Run) -> Output:
+        assert "member/promote" in call.command
+        asked.set()
+        return output()
+
+    host.handler = answer
+    async with promoting(host, K3S):
+        await asked.wait()
+    ended = len(host.commands)
+    await asyncio.sleep(0.05)
+    assert len(host.commands) == ended
+
+
+async def test_a_failure_to_promote_has_no_effect() -> None:
+    async with promoting(FakeHost(S1, broken=True), K3S):
+        await asyncio.sleep(0)
+    async with promoting(None, K3S):
+        pass

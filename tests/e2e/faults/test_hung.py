@@ -22,7 +22,7 @@ BLKIO = Path("/sys/fs/cgroup/blkio")
 
 
 def test_a_host_that_hangs_while_it_is_installed(cluster: Lab) -> None:
-    """SIGSTOP for sshd and its sessions in the middle of a transfer; the other new agent joins."""
+    """SIGSTOP for sshd and its sessions in the middle of it; the other new agent joins."""
     cluster.spec(spec(3))
     process = cluster.start("apply", "-y", "spec.yaml")
     stamp = "test -e /var/lib/kbootstrap/stamp && echo yes"
@@ -30,7 +30,7 @@ def test_a_host_that_hangs_while_it_is_installed(cluster: Lab) -> None:
     with harmed(cluster, A2, "pkill -STOP -x sshd", "pkill -CONT -x sshd"):
         assert process.wait(timeout=1200) == 7
     said = (cluster.folder / "started.err").read_text()
-    assert f"the SSH connection to {A2} broke during the transfer of" in " ".join(said.split())
+    assert f"the SSH connection to {A2} broke during" in " ".join(said.split())
     assert "KB0701" in said
     wait_for("the others are well", lambda: cluster.ready_nodes() == {SERVER, A1, A3})
     cluster.run("apply", "-y", "spec.yaml")
