@@ -149,6 +149,7 @@ class Matrix:
     def new(self, count: int) -> None:
         """A new cluster, from nothing each time."""
         self.lab.spec(spec(agents=1))
+        self.living.servers = 1
         self.nothing()
         found = self.reference("apply", "-y", "-o", "json", "spec.yaml")
         for how, at in self.points("apply, new", found, count):
