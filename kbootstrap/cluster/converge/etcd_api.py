@@ -6,25 +6,25 @@ import asyncio
 import contextlib
 import shlex
 from collections.abc import AsyncIterator
-from importlib.resources import files
 from pathlib import PurePosixPath
 
 from kbootstrap.cluster.deadlines import COMMAND, POLL, ROUND
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.distros.model import Distribution
 from kbootstrap.hosts.model import Host
+from kbootstrap.hosts.script import shell_script
 
 
 def etcd_script(distro: Distribution, name: str, **values: object) -> str:
     """Return the text of a script of this folder, after `etcd_api.sh` and its variables `values`."""
-    head = {
-        "data": PurePosixPath(distro.paths.server_token).parent,
-        "kubectl": shlex.join(distro.command("kubectl")),
+    return shell_script(
+        __package__,
+        "etcd_api.sh",
+        name,
+        data=PurePosixPath(distro.paths.server_token).parent,
+        kubectl=shlex.join(distro.command("kubectl")),
         **values,
-    }
-    lines = "".join(f"{key}={shlex.quote(str(value))}\n" for key, value in head.items())
-    folder = files(__package__)
-    return lines + "".join(folder.joinpath(file).read_text("utf-8") for file in ("etcd_api.sh", name))
+    )
 
 
 @contextlib.asynccontextmanager

@@ -21,7 +21,7 @@ RESUME = f"if [ -e {_RULES} ]; then sh {_RULES}; rm -f {_RULES}; fi"
 def script(distro: Distribution) -> str:
     """Return the command that hands over: the leadership of etcd, then new connections. It never fails."""
     ports = " ".join(map(str, sorted({API_PORT, distro.registration_port})))
-    return etcd_script(distro, "hand_over.sh", ports=ports, patience=_PATIENCE)
+    return etcd_script(distro, "hand_over.sh", ports=ports, rules=_RULES, patience=_PATIENCE)
 
 
 async def has_stopped(host: Host, distro: Distribution) -> bool:

@@ -1,7 +1,7 @@
 # kbootstrap-hand-over: lets the other servers take what this one does, before it stops. A failure has no effect: then
 # they take over when they notice that it is gone. Run as root, after etcd_api.sh. Needs awk and iptables too.
-# The caller sets, before this text: ports patience
-# ports are those of the API, patience seconds.
+# The caller sets, before this text: ports rules patience
+# ports are those of the API, rules is a file for the rules' removal, patience seconds.
 begun=$(date +%s)
 
 # 1. The leader of etcd moves to another voter: without one, no write is answered until the others elect one.
@@ -17,7 +17,6 @@ fi
 
 # 2. The API takes no new connection from other machines: load balancers use other servers at once, and their health
 # checks fail. The rules are removed by `resume`, or by a timer should this run end here.
-rules=/run/kbootstrap/hand-over
 mkdir -p "${rules%/*}" && : > "$rules"
 for program in iptables ip6tables; do
     for port in $ports; do

@@ -7,7 +7,6 @@ import shlex
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path, PurePosixPath
 
 from kbootstrap.cluster.converge.crash_loop import CrashLoop
@@ -25,6 +24,7 @@ from kbootstrap.core.redact import Redactor
 from kbootstrap.distros.common import SHARED
 from kbootstrap.distros.model import Artifact
 from kbootstrap.hosts.model import Host, Transferred
+from kbootstrap.hosts.script import shell_script
 
 MARK = "/run/kbootstrap/restart"
 """Its presence means: configuration was changed while the service ran. A reboot removes it, rightly."""
@@ -90,8 +90,7 @@ class NodeActions:
         Returns False where there is none, or where a folder that it would replace exists.
         """
         sha256 = _local(artifact, version, artifacts).sha256
-        head = f"shared={SHARED} name={shlex.quote(artifact.name)} sha256={sha256}\n"
-        text = head + files(__package__).joinpath("place.sh").read_text("utf-8")
+        text = shell_script(__package__, "place.sh", shared=SHARED, name=artifact.name, sha256=sha256)
         placed = (await self.host.run(text, deadline=STAGE)).stdout.strip() == "placed"
         if placed:
             await self._stamp(artifact, sha256, version, unpacked=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
-from importlib.resources import files
 from pathlib import PurePosixPath
 
 from kbootstrap.cluster.converge.tokens import NEXT, StagedTokens
@@ -16,6 +15,7 @@ from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros.model import Distribution
 from kbootstrap.hosts.model import Host
+from kbootstrap.hosts.script import shell_script
 
 RETIRED = "/var/lib/kbootstrap/tokens-until-"
 """On servers: prefix of the names of files with retired tokens; the time of their end (epoch) follows."""
@@ -41,8 +41,7 @@ async def activate(host: Host, distro: Distribution, waiting: Callable[[str], No
         "kubectl": shlex.join(distro.command("kubectl")),
         "next": NEXT,
     }
-    head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
-    text = head + files(__package__).joinpath("activate.sh").read_text("utf-8")
+    text = shell_script(__package__, "activate.sh", **values)
     output = await ask_server(host, text, distro.unit("server"), deadline=ACTIVATE, waiting=waiting)
     if output.status != 0:
         raise InstallFailed(

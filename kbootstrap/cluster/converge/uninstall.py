@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
-from importlib.resources import files
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -12,6 +10,7 @@ from kbootstrap.cluster.deadlines import UNINSTALL
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.distros.model import Distribution
 from kbootstrap.hosts.model import Host
+from kbootstrap.hosts.script import shell_script
 
 Found = Literal["removed", "blank", "foreign"]
 """What became of the machine: clean now; nothing of ours was there; it carries another cluster, and was left
@@ -61,5 +60,4 @@ def script(distro: Distribution, cluster: str | None = None) -> str:
         "sets": distro.network.sets,
         "folders": " ".join(distro.network.folders),
     }
-    head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
-    return head + files(__package__).joinpath("uninstall.sh").read_text("utf-8")
+    return shell_script(__package__, "uninstall.sh", **values)

@@ -85,14 +85,13 @@ class NodeWatch:
         The controller that removes a server from etcd runs on one of the servers. When `stopped` says that
         this server has ended, the others may take what it held, and need not wait until that expires.
         """
-        released = stopped is None
         try:
             async with asyncio.timeout(FORGET):
                 await patiently(partial(self._api.delete_node, name))
                 while await self.node(name, fresh=True):
-                    if not released and stopped is not None and await stopped():
+                    if stopped and await stopped():
                         await patiently(partial(self._api.release_leases, name))
-                        released = True
+                        stopped = None
                     await asyncio.sleep(POLL)
         except TimeoutError:
             raise self._late(name, f"its old Node object was not gone within {FORGET:.0f} s") from None

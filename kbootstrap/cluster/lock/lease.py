@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shlex
 import time
 from collections.abc import AsyncIterator, Mapping
-from importlib.resources import files
 from pathlib import Path
 
 from kbootstrap.cluster.lock.holder import Holder, Process, read
@@ -20,6 +18,7 @@ from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.errors import DeadlinePassed, HostUnreachable, InstallFailed, KbootstrapError, Locked
 from kbootstrap.core.events import Emit, Event, Type, nowhere
 from kbootstrap.hosts.model import Host, Output, Transferred
+from kbootstrap.hosts.script import shell_script
 
 TTL = 120
 """Seconds without renewal after which a lease counts no more."""
@@ -200,8 +199,7 @@ class Lease:
 def script(act: str, own: str, over: str = "") -> str:
     """Return the script that takes, keeps or releases the lease on one server."""
     values = {"act": act, "own": own, "over": over, "ttl": str(TTL), "taken": ""}
-    head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
-    return head + files(__package__).joinpath("lease.sh").read_text("utf-8")
+    return shell_script(__package__, "lease.sh", **values)
 
 
 class _Guarded:

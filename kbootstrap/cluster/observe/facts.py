@@ -5,12 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-import shlex
 import time
 from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -30,6 +28,7 @@ from kbootstrap.core.errors import InstallFailed, KbootstrapError
 from kbootstrap.distros import requirements as needs
 from kbootstrap.distros.model import Distribution
 from kbootstrap.hosts.model import Host
+from kbootstrap.hosts.script import shell_script
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 """From `uname -m` to the vendor's names; others keep their own."""
@@ -111,8 +110,7 @@ def script(distro: Distribution, volumes: Sequence[WantedVolume] = (), *, overla
         "patience_overlay": str(OVERLAY),
         "volumes": "\n".join(f"{one.name} {one.id} {one.mount}" for one in volumes if one.id),
     }
-    head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
-    return head + files(__package__).joinpath("facts.sh").read_text("utf-8")
+    return shell_script(__package__, "facts.sh", **values)
 
 
 def _data(distro: Distribution) -> str:

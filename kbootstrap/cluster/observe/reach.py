@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import shlex
 from collections.abc import Collection, Coroutine, Iterable, Mapping
-from importlib.resources import files
 from typing import Any, cast, get_args
 
 from kbootstrap.cluster.deadlines import COMMAND, LISTENING, PATH, PATHS
@@ -18,6 +16,7 @@ from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.distros.requirements import Port
 from kbootstrap.hosts.model import Host
+from kbootstrap.hosts.script import shell_script
 
 _LISTENING = r"""cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '
     $4 != "0A" || $2 ~ /^(000000000000000000000000|0000000000000000FFFF0000)?(......7F|01000000):/ { next }
@@ -33,8 +32,8 @@ async def reach(host: Host, targets: Iterable[Target]) -> Mapping[Target, Answer
     found = {f"{one.protocol.lower()} {one.host} {one.port}": one for one in targets}
     if not found:
         return {}
-    head = f"targets={shlex.quote(chr(10).join(found))}\nseconds={PATH}\n"
-    said = (await host.run(head + _script("reach.sh"), deadline=PATHS, check=False)).stdout
+    text = shell_script(__package__, "reach.sh", targets="\n".join(found), seconds=PATH)
+    said = (await host.run(text, deadline=PATHS, check=False)).stdout
     answers: dict[Target, Answer] = {}
     for line in said.splitlines():
         words = line.split()
@@ -98,8 +97,8 @@ async def try_all(wanted: Wanted, hosts: Mapping[str, Host], idle: Collection[st
 async def _answer(host: Host, ports: Iterable[Port]) -> tuple[str, frozenset[str]]:
     """Answer on ports of a machine; return the process, and the ports: none where there is no tool."""
     words = " ".join(f"{one.protocol.lower()}/{one.number}" for one in ports)
-    head = f"ports={shlex.quote(words)}\nseconds={LISTENING}\n"
-    said = (await host.run(head + _script("listen.sh"), deadline=COMMAND, check=False)).stdout
+    text = shell_script(__package__, "listen.sh", ports=words, seconds=LISTENING)
+    said = (await host.run(text, deadline=COMMAND, check=False)).stdout
     found = re.findall(r"^answers (tcp|udp)/(\d{1,5})$", said, re.MULTILINE)
     process = re.search(r"^listener (\d+)$", said, re.MULTILINE)
     return process[1] if process else "", frozenset(f"{kind.upper()} {port}" for kind, port in found)
@@ -108,7 +107,3 @@ async def _answer(host: Host, ports: Iterable[Port]) -> tuple[str, frozenset[str
 async def _tolerant(work: Coroutine[Any, Any, None]) -> None:
     with contextlib.suppress(KbootstrapError):
         await work
-
-
-def _script(name: str) -> str:
-    return files(__package__).joinpath(name).read_text("utf-8")

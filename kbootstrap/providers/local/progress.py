@@ -1,4 +1,4 @@
-"""Reports the progress of the node image: one step with details, and the output of tools for the log."""
+"""Reports steps of the provider, first of all the node image, and the output of its tools for the log."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ _REPORTED = ("downloading", "extracting", "installing", "creating")
 
 
 def report(
-    context: ProviderContext, status: Status, detail: str | None, seconds: float | None = None
+    context: ProviderContext,
+    status: Status,
+    detail: str | None = None,
+    seconds: float | None = None,
+    *,
+    step: str = STEP,
 ) -> None:
-    """Report the status of the step. `seconds` is its duration, once it is done."""
+    """Report the status of a step. `seconds` is its duration, once it is done."""
     cluster = context.space.cluster
     context.emit(
-        Event(type=Type.STEP, cluster=cluster, step=STEP, status=status, seconds=seconds, detail=detail)
+        Event(type=Type.STEP, cluster=cluster, step=step, status=status, seconds=seconds, detail=detail)
     )
 
 

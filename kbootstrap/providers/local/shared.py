@@ -14,18 +14,20 @@ import hashlib
 import json
 import secrets
 import time
+from functools import partial
 from pathlib import Path
 
 from kbootstrap.artifacts.cache import Kept, held
 from kbootstrap.core import files
 from kbootstrap.core.errors import KbootstrapError
-from kbootstrap.core.events import Event, Status, Type
+from kbootstrap.core.events import Status
 from kbootstrap.distros.common import SHARED
 from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.local.engine import Engine
 from kbootstrap.providers.local.image import image_name
 from kbootstrap.providers.local.mount import READ_ONLY, VOLUME, WRITABLE
 from kbootstrap.providers.local.options import Options
+from kbootstrap.providers.local.progress import report
 
 STEP = "unpack the artifacts for all nodes"
 _LABEL = "kbootstrap.unpack"
@@ -52,31 +54,30 @@ async def provide(engine: Engine, chosen: Options, kept: Kept, script: str, cont
     Does nothing where no container has the volume yet: it is created by the first node that mounts it. A
     failure is reported and has no other effect: nodes then receive the files.
     """
-    made = await _made(engine, context)
-    if not made or not script:
+    made = await _made(engine, context) if script else ""
+    if not made:
         return
     key = _key(kept, script)
     record = _record(engine, context)
     if key in _recorded(record, made):
         return
+    report_step = partial(report, context, step=STEP)
     started = time.monotonic()
-    _report(context, Status.STARTED)
-    async with held(
-        context.cache / "local" / "shared.lock", lambda holder: _report(context, Status.WAITING, holder)
-    ):
+    report_step(Status.STARTED)
+    async with held(context.cache / "local" / "shared.lock", partial(report_step, Status.WAITING)):
         if key not in _recorded(record, made):
             problem = await _unpack(engine, chosen, kept, key, script, context)
             if problem:
-                _report(context, Status.SKIPPED, f"nodes receive the files instead: {problem}")
+                report_step(Status.SKIPPED, f"nodes receive the files instead: {problem}")
                 return
             files.write(record, json.dumps({"made": made, "keys": [*_recorded(record, made), key]}))
-    _report(context, Status.DONE, seconds=time.monotonic() - started)
+    report_step(Status.DONE, seconds=time.monotonic() - started)
 
 
 async def tidy(engine: Engine, context: ProviderContext) -> None:
     """Remove the volume if it has many versions and no container uses it; the engine refuses it otherwise."""
-    record = _record(engine, context)
-    if record.is_file() and len(_recorded(record, await _made(engine, context))) > _MANY:
+    made, keys = _read(_record(engine, context))
+    if len(keys) > _MANY and made == await _made(engine, context):
         argv = [engine.program, "volume", "rm", VOLUME]
         await context.runner.run(argv, deadline=_ASK, check=False)
 
@@ -104,11 +105,17 @@ async def _made(engine: Engine, context: ProviderContext) -> str:
 
 def _recorded(record: Path, made: str) -> tuple[str, ...]:
     """Return the keys of the volume that was created at `made`."""
+    of, keys = _read(record)
+    return keys if of == made else ()
+
+
+def _read(record: Path) -> tuple[str, tuple[str, ...]]:
+    """Return when the recorded volume was created, and its keys; nothing without a readable record."""
     try:
         found = json.loads(record.read_text("utf-8"))
-        return tuple(map(str, found["keys"])) if found["made"] == made else ()
+        return str(found["made"]), tuple(map(str, found["keys"]))
     except (OSError, ValueError, TypeError, KeyError):
-        return ()
+        return "", ()
 
 
 async def _unpack(
@@ -143,12 +150,3 @@ async def _remove_left(engine: Engine, context: ProviderContext) -> None:
     left = (await context.runner.run(argv, deadline=_ASK)).stdout.split()
     if left:
         await context.runner.run([engine.program, "rm", "--volumes", *left], deadline=_ASK, check=False)
-
-
-def _report(
-    context: ProviderContext, status: Status, detail: str | None = None, seconds: float | None = None
-) -> None:
-    cluster = context.space.cluster
-    context.emit(
-        Event(type=Type.STEP, cluster=cluster, step=STEP, status=status, seconds=seconds, detail=detail)
-    )

@@ -17,6 +17,7 @@ from kbootstrap.core.errors import HostUnreachable
 from kbootstrap.distros.requirements import Port
 from kbootstrap.hosts.fake import Answer, FakeHost, Run, output
 from kbootstrap.hosts.model import Output
+from kbootstrap.hosts.script import shell_script
 from tests.cluster.decide.test_paths import on_machines
 
 
@@ -70,10 +71,10 @@ async def test_ports_for_this_machine_alone_are_not_listened_on_for_others(busy:
 
 @pytest.mark.parametrize("python", [True, False], ids=["python", "perl"])
 async def test_a_listener_answers_until_it_is_ended(python: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = room._script("listen.sh")
+    script = shell_script(room.__package__, "listen.sh")
     assert "for one in python3 " in script
     if not python:
-        monkeypatch.setattr(room, "_script", _without_python)
+        monkeypatch.setattr(room, "shell_script", _without_python)
     tcp, udp = free(), free()
     process, ports = await room._answer(
         HOST, [Port(tcp, "TCP", "nodes", "x"), Port(udp, "UDP", "nodes", "y")]
@@ -92,11 +93,8 @@ async def test_a_listener_answers_until_it_is_ended(python: bool, monkeypatch: p
     pytest.fail("it still answers")
 
 
-_REAL = room._script
-
-
-def _without_python(name: str) -> str:
-    return _REAL(name).replace(
+def _without_python(package: str, *names: str, **values: object) -> str:
+    return shell_script(package, *names, **values).replace(
         "for one in python3 /usr/libexec/platform-python", "for one in nothing.of.that.name"
     )
 
