@@ -266,23 +266,6 @@ def test_the_server_behind_the_floating_ip_gets_another_machine(cluster: Stack) 
     whole(cluster, nodes, voting=3)
 
 
-def test_a_disk_with_something_else_on_it_is_left_alone(cluster: Stack) -> None:
-    """Here the volume gets another signature by hand, as if it had been used for something else."""
-    by_id = link(cluster)
-    cluster.on_node(
-        NODE, f"sudo systemctl stop {UNIT} && sudo dd if={by_id} of=/root/begin bs=4k count=16 status=none"
-    )
-    cluster.on_node(NODE, f"sudo wipefs -aq {by_id} && sudo mkswap {by_id} >/dev/null")
-    refused = cluster.lab.run("apply", "-y", "spec.yaml", code=8).stderr
-    assert "KB0841" in refused
-    assert "(swap)" in refused
-    cluster.on_node(
-        NODE, f"sudo wipefs -aq {by_id} && sudo dd if=/root/begin of={by_id} conv=notrunc status=none"
-    )
-    cluster.apply()
-    assert text(cluster) == NODE
-
-
 def test_the_filesystem_grows_with_its_volume(cluster: Stack) -> None:
     """Last, because `apply` cannot come to its end any more where CAP_SYS_RESOURCE is missing."""
     cluster.edit(f"size_gib: {SIZE}", f"size_gib: {SIZE + 1}")
