@@ -100,7 +100,7 @@ def test_what_was_changed_by_hand_is_shown_and_healed(cluster: Stack) -> None:
     The API goes on behind the load balancer; `apply` makes the machine again, and it joins.
     """
     network, name = cluster.cloud.admin.network, f"{CLUSTER}-web-2"
-    description = "control_plane->control_plane-tcp-2379-2380"
+    description = "nodes->agents-tcp-10250"
 
     def rules() -> list[object]:
         found = network.security_group_rules(project_id=cluster.project.id)
