@@ -174,7 +174,7 @@ class Cloud:
             self.set_quotas(made, quotas)
         return Project(project.id, name, user.id, name, password, credential.id, credential.secret)
 
-    def _credential(self, made: Project) -> Any:  # noqa: ANN401 - the SDK's object
+    def _credential(self, made: Project) -> Any:
         """Make an application credential; Keystone may not know the new roles for a moment."""
         refused: type[Exception] = importlib.import_module("openstack.exceptions").BadRequestException
         end = time.monotonic() + 60
