@@ -59,7 +59,7 @@ def _controller(_item: Item, pod: Pod, _namespace: Namespace) -> Verdict:
 
 
 def _volume(item: Item, _pod: Pod, namespace: Namespace) -> Verdict:
-    tied = {_claim(one): named(one) for one in namespace.of(VOLUME) if _on_one_node(one)}
+    tied = {_claim(one) for one in namespace.of(VOLUME) if _on_one_node(one)}
     claims = [claim for claim in _claims(item) if (namespace.name, claim) in tied]
     if not claims:
         return PASSED
