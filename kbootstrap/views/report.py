@@ -1,8 +1,8 @@
-"""Shows reports: what does not pass as a table, then the meaning and the remedy of each rule, once."""
+"""Shows reports: what does not pass, by object; then the meaning and the remedy of each rule, once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TextIO
 
 from rich.text import Text
@@ -12,13 +12,10 @@ from kbootstrap.core.diagnostics import Severity
 from kbootstrap.views.amounts import count
 from kbootstrap.views.report_data import yaml_text
 from kbootstrap.views.screen import Screen, harmless
-from kbootstrap.views.tables import Cell, table
-
-_HEAD = ("", "CHECK", "OBJECT", "FOUND")
 
 
 def show_reports(reports: Reports, stream: TextIO, env: Mapping[str, str]) -> None:
-    """Print one table per cluster; results that passed are counted."""
+    """Print the reports of all clusters; results that passed are counted."""
     screen = Screen(stream, env)
     for number, report in enumerate(reports.clusters):
         if number:
@@ -37,12 +34,12 @@ class _Lines:
         if self._report.failure:
             yield from self._screen.wrapped("  ", Text(harmless(self._report.failure), style="yellow"))
         bad = [*self._report.of(Outcome.FAILED), *self._report.of(Outcome.UNKNOWN)]
-        if bad:
-            yield from table(self._screen, _HEAD, [self._row(one) for one in bad], indent=2, wrap=True)
-        failed: dict[str, list[Result]] = {}
-        for one in self._report.of(Outcome.FAILED):
-            failed.setdefault(one.rule.id, []).append(one)
-        for results in failed.values():
+        width = max((len(one.rule.id) for one in bad), default=0)
+        for subject, results in _grouped(bad, lambda one: str(one.subject)).items():
+            yield Text(f"  {harmless(subject)}", style="bold")
+            for one in results:
+                yield from self._screen.wrapped(self._mark(one, width), one.found)
+        for results in _grouped(self._report.of(Outcome.FAILED), lambda one: one.rule.id).values():
             yield Text()
             yield from self._explained(results)
 
@@ -53,37 +50,46 @@ class _Lines:
             Outcome.FAILED: (symbols.failed, "bold red"),
             Outcome.UNKNOWN: (symbols.warning, "yellow"),
         }[report.verdict(self._least)]
-        severities = [one.rule.severity for one in report.of(Outcome.FAILED)]
-        numbers = {
-            "error": severities.count(Severity.ERROR),
-            "warning": severities.count(Severity.WARNING),
-        }
-        said = [count(number, noun) for noun, number in numbers.items() if number]
-        unknown, passed = len(report.of(Outcome.UNKNOWN)), len(report.of(Outcome.PASSED))
-        said += [f"{unknown} unknown"] if unknown else []
-        said += (
-            [] if report.failure else [f"{passed} passed" if report.results else "there is nothing to check"]
-        )
-        return Text.assemble((f"{sign} ", style), (report.cluster, "bold"), f"  {', '.join(said)}")
+        return Text.assemble((f"{sign} ", style), (report.cluster, "bold"), f"  {', '.join(self._sums())}")
 
-    def _row(self, one: Result) -> list[Cell]:
+    def _sums(self) -> Iterator[str]:
+        if self._report.failure:
+            yield "not checked"
+        elif not self._report.results:
+            yield "there is nothing to check"
+        severities = [one.rule.severity for one in self._report.of(Outcome.FAILED)]
+        for severity in Severity:
+            if number := severities.count(severity):
+                yield count(number, str(severity))
+        for outcome in (Outcome.UNKNOWN, Outcome.PASSED):
+            if number := len(self._report.of(outcome)):
+                yield f"{number} {outcome}"
+
+    def _mark(self, one: Result, width: int) -> Text:
         symbols = self._screen.symbols
         if one.outcome is Outcome.UNKNOWN:
-            sign = Text("?", style="yellow")
+            sign = ("?", "yellow")
         elif one.rule.severity is Severity.ERROR:
-            sign = Text(symbols.failed, style="bold red")
+            sign = (symbols.failed, "bold red")
         else:
-            sign = Text(symbols.warning, style="bold yellow")
-        return [sign, one.rule.id, f"{one.subject}", one.found]
+            sign = (symbols.warning, "bold yellow")
+        return Text.assemble("    ", sign, f" {one.rule.id:<{width}}  ")
 
     def _explained(self, results: list[Result]) -> Iterator[Text]:
         """Yield the meaning of a rule and its remedies, each with the keys for the first object."""
         rule = results[0].rule
         yield Text.assemble("  ", (f"{rule.id}: {rule.title}", "bold"))
         yield from self._screen.wrapped("    ", rule.means)
-        for fix in dict.fromkeys(one.fix for one in results):
-            first = next(one for one in results if one.fix == fix)
+        for fix, alike in _grouped(results, lambda one: one.fix).items():
             yield from self._screen.wrapped(Text.assemble("    ", ("help: ", "bold green")), fix)
-            if first.example:
-                yield Text(f"      # {harmless(str(first.subject))}", style="dim")
-                yield from (Text(f"      {line}") for line in yaml_text(first.example).splitlines())
+            if alike[0].example:
+                yield Text(f"      # {harmless(str(alike[0].subject))}", style="dim")
+                yield from (Text(f"      {line}") for line in yaml_text(alike[0].example).splitlines())
+
+
+def _grouped(results: Iterable[Result], key: Callable[[Result], str]) -> dict[str, list[Result]]:
+    """Return the results by a key, in the order in which each key comes first."""
+    groups: dict[str, list[Result]] = {}
+    for one in results:
+        groups.setdefault(key(one), []).append(one)
+    return groups

@@ -69,7 +69,7 @@ def _volume(item: Item, _pod: Pod, namespace: Namespace) -> Verdict:
     )
 
 
-def _storage(item: Item, _pod: Pod, _namespace: Namespace) -> Verdict:
+def _storage(item: Item, pod: Pod, _namespace: Namespace) -> Verdict:
     own = notes(item)
     safe = own.get(_SAFE_VOLUMES, "").split(",")
     local = [
@@ -79,8 +79,8 @@ def _storage(item: Item, _pod: Pod, _namespace: Namespace) -> Verdict:
         return PASSED
     return failed(
         f"volumes on the node's disk: {', '.join(local)}",
-        "If their contents may be lost, say so in the pod's template; otherwise use a PersistentVolumeClaim.",
-        _annotated(_SAFE_VOLUMES, ",".join([*filter(None, safe), *local])),
+        "If their contents may be lost, say so in an annotation; otherwise use a PersistentVolumeClaim.",
+        _annotated(pod, _SAFE_VOLUMES, ",".join([*filter(None, safe), *local])),
     )
 
 
@@ -130,8 +130,10 @@ def _on_one_node(volume: Item) -> bool:
     return "hostPath" in spec or "local" in spec or _HOST in keys
 
 
-def _annotated(key: str, value: str) -> Mapping[str, Any]:
-    return {"spec": {"template": {"metadata": {"annotations": {key: value}}}}}
+def _annotated(pod: Pod, key: str, value: str) -> Mapping[str, Any]:
+    """Return an annotation for a pod, or for the template of its controller."""
+    own = {"metadata": {"annotations": {key: value}}}
+    return {"spec": {"template": own}} if pod.owner else own
 
 
 CHECKS = (

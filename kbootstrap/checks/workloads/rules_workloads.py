@@ -50,8 +50,8 @@ def _spread(item: Item, namespace: Namespace) -> Verdict | None:
         "labelSelector": dict(found.selector),
     }
     return failed(
-        "neither topologySpreadConstraints nor podAntiAffinity keeps its pods apart",
-        "Spread the pods over nodes.",
+        "nothing keeps its pods on different nodes",
+        "Spread the pods over nodes, with topologySpreadConstraints or podAntiAffinity.",
         _template({"topologySpreadConstraints": [constraint]}),
     )
 
