@@ -1,4 +1,4 @@
-"""The rule for PodDisruptionBudgets: one that is never met blocks drains for ever.
+"""The rule for PodDisruptionBudgets: one that is never met blocks every drain.
 
 Percentages are rounded up (Kubernetes: "Specifying a Disruption Budget for your Application").
 """
@@ -81,7 +81,7 @@ CHECKS = (
             "blocking-budget",
             "Budgets allow evictions",
             Severity.ERROR,
-            "A drain never ends: upgrades stop at the node of such a pod, and idle machines stay.",
+            "A drain cannot finish: upgrades stop at the node of such a pod, and idle machines stay.",
         ),
         _blocks,
         (BUDGET,),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -105,3 +106,9 @@ def test_paths() -> None:
     assert KINDS["Deployment"].path() == "/apis/apps/v1/deployments"
     assert KINDS["Pod"].path("shop") == "/api/v1/namespaces/shop/pods"
     assert KINDS["PersistentVolume"].path("shop") == "/api/v1/persistentvolumes"
+
+
+def test_the_documentation_lists_every_rule() -> None:
+    page = (CHECKOUT / "docs" / "workloads.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([a-z-]+)` \| (error|warning) \|", page, re.MULTILINE)
+    assert rows == [(check.rule.id, str(check.rule.severity)) for check in CHECKS]
