@@ -108,7 +108,7 @@ def script(distro: Distribution, volumes: Sequence[WantedVolume] = (), *, overla
         "patience_overlay": str(OVERLAY),
         "volumes": "\n".join(f"{one.name} {one.id} {one.mount}" for one in volumes if one.id),
     }
-    return shell_script(__package__, "facts.sh", **values)
+    return shell_script(__package__, "ports.sh", "facts.sh", **values)
 
 
 def parse(name: str, said: str, distro: Distribution, *, now: float) -> NodeFacts:
