@@ -26,7 +26,7 @@ class Scope:
 async def read_namespaces(api: Api, scope: Scope) -> tuple[Namespace, ...]:
     """Return the namespaces with their objects; what may not be read is in them as refused.
 
-    Raises `WrongUsage` (KB0863) for a namespace that does not exist, `CredentialsRefused` (KB0864) if the
+    Raises `WrongUsage` (KB0865) for a namespace that does not exist, `CredentialsRefused` (KB0864) if the
     namespaces have to be listed and may not be, and `ApiUnavailable` if no list was answered.
     """
     names = await _names(api, scope)
@@ -53,7 +53,7 @@ async def _names(api: Api, scope: Scope) -> tuple[str, ...]:
         return tuple(sorted(name for name in there if scope.everything or name not in OWN))
     if missing := [name for name in scope.names if name not in there]:
         raise WrongUsage(
-            f"there is no namespace {', '.join(missing)}", hint=f"there are {', '.join(there)}", code="KB0863"
+            f"there is no namespace {', '.join(missing)}", hint=f"there are {', '.join(there)}", code="KB0865"
         )
     return tuple(dict.fromkeys(scope.names))
 

@@ -69,7 +69,7 @@ async def test_only_named_namespaces_are_read() -> None:
 async def test_a_namespace_that_does_not_exist() -> None:
     with pytest.raises(WrongUsage, match="there is no namespace nope") as caught:
         await read_namespaces(api(Objects()), Scope(("shop", "nope")))
-    assert caught.value.code == "KB0863"
+    assert caught.value.code == "KB0865"
     assert "default, kube-public" in (caught.value.hint or "")
 
 

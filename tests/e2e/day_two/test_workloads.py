@@ -146,7 +146,7 @@ def test_the_replicas_of_the_example_are_on_two_nodes(cluster: Lab) -> None:
 
 def test_namespaces(cluster: Lab) -> None:
     refused = cluster.run("check", "workloads", "-n", "nope", "spec.yaml", code=64).stderr
-    assert "KB0863" in refused
+    assert "KB0865" in refused
     own = {one["object"]["namespace"] for one in check(cluster, code=1)["results"]}
     assert own >= {"bad", "good", "default"}
     assert "kube-system" not in own
