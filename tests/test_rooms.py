@@ -22,7 +22,7 @@ ORDER = (
     ("distros", "inventory"),
     ("artifacts", "render", "hosts", "kubeconfig"),
     ("tofu", "cluster", "providers"),
-    ("plans",),
+    ("plans", "checks"),
     ("engine",),
     ("commands",),
     ("views",),

@@ -38,6 +38,10 @@ class NodeFile:
 class Paths:
     """The paths of a distribution on a node."""
 
+    data: str
+    """The data folder: `/var/lib/rancher/<distro>`."""
+    server: str
+    """On servers: the folder of their tokens, certificates and etcd, below `data`."""
     config: str
     """The configuration file that kbootstrap writes, without secrets: `/etc/rancher/<distro>/config.yaml`."""
     join: str

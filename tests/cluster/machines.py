@@ -11,6 +11,7 @@ from kbootstrap.cluster.api.model import Api, ApiUnavailable
 from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.converge.secrets import MakeSecret
 from kbootstrap.cluster.state.api_facts import ApiNode
+from kbootstrap.cluster.state.listing import Listing
 from kbootstrap.cluster.state.pods import Pod
 from kbootstrap.cluster.state.wanted import LocalFile, Wanted
 from kbootstrap.cluster.steps.plan import Plan
@@ -165,6 +166,9 @@ class FakeApi:
         if self.machines.silent:
             raise ApiUnavailable("silent", code="KB0817")
         return tuple(pod for pod in self.machines.pods if node in (None, pod.node))
+
+    async def objects(self, path: str) -> Listing:
+        raise AssertionError(f"no step lists {path}")
 
     async def evict(self, namespace: str, name: str) -> str:
         self.machines.log.append(f"evict {namespace}/{name}")

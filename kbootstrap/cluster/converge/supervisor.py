@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import PurePosixPath
 
 from kbootstrap.cluster.deadlines import COMMAND
 from kbootstrap.distros.model import Distribution
@@ -18,10 +17,9 @@ async def await_supervisor(host: Host, distro: Distribution) -> None:
     A node that asks too early is refused ("runtime core not ready"), and asks again 5 to 10 s later (k3s
     source, `pkg/agent/config/config.go`, `pkg/server/router.go`). The server's own kubelet may ask.
     """
-    data = PurePosixPath(distro.paths.server_token).parent.parent
     words = (
         *distro.command("kubectl"),
-        f"--kubeconfig={data}/agent/kubelet.kubeconfig",
+        f"--kubeconfig={distro.paths.data}/agent/kubelet.kubeconfig",
         f"--server=https://127.0.0.1:{distro.registration_port}",
         "--request-timeout=5s",
         "get",
