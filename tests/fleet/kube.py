@@ -54,6 +54,8 @@ def _change(world: World, cluster: Cluster, name: str, verb: str, body: Mapping[
     node = cluster.nodes.get(name)
     if node is None:
         return _status(404)
+    if verb == "GET":
+        return _node(world, node)
     if verb == "DELETE":
         world.delete_node(cluster, name)
         return {}
