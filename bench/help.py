@@ -42,7 +42,11 @@ def main() -> None:
     }
     best = {name: min(processor(command) for _ in range(options.runs)) for name, command in commands.items()}
     figures = {name: round(seconds, 3) for name, seconds in best.items()}
-    keep("help", {"processor": figures, "aim": AIM, "met": best["help"] <= AIM}, {"help": best["help"] / best["floor"]})
+    keep(
+        "help",
+        {"processor": figures, "aim": AIM, "met": best["help"] <= AIM},
+        {"help": best["help"] / best["floor"]},
+    )
 
 
 if __name__ == "__main__":

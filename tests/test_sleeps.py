@@ -128,7 +128,11 @@ def every() -> list[Pause]:
 
 def test_pauses_are_found(every: list[Pause]) -> None:
     files = {pause.file for pause in every}
-    assert {"kbootstrap/core/files.py", "kbootstrap/hosts/ssh.py", "kbootstrap/cluster/observe/facts.sh"} <= files
+    assert {
+        "kbootstrap/core/files.py",
+        "kbootstrap/hosts/ssh.py",
+        "kbootstrap/cluster/observe/facts.sh",
+    } <= files
     assert {(pause.file, pause.text) for pause in every} >= set(LONGER)
     assert {(pause.file, pause.function) for pause in every} >= set(ENDLESS)
 

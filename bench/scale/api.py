@@ -8,7 +8,7 @@ import ipaddress
 import json
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,6 @@ from tests.fleet import kube
 PORT = 6443
 _WEIGHT = "x" * 6000
 """What a Node object has besides: a real one has images, addresses and managed fields of about 6 KB."""
-_CONFIGS = "/api/v1/namespaces/kube-system/configmaps"
 _TEXT = {200: "OK", 404: "Not Found", 409: "Conflict", 503: "Service Unavailable"}
 _KUBECONFIG = """\
 apiVersion: v1
@@ -93,7 +92,6 @@ class Api:
 
     nodes: Nodes
     latency: float
-    configs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     async def listen(self, address: str, tls: ssl.SSLContext) -> asyncio.Server:
         """Accept connections."""
@@ -116,7 +114,7 @@ class Api:
                 )
                 writer.write(head.encode() + answer)
                 await writer.drain()
-        except (OSError, asyncio.IncompleteReadError):
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             return
         finally:
             writer.close()
@@ -129,25 +127,9 @@ class Api:
             return (200, b"ok") if self.nodes.world.answering() else (503, b"")
         if url.path == "/version":
             return 200, json.dumps({"gitVersion": VERSION}).encode()
-        if url.path.startswith(_CONFIGS):
-            return self._config(verb, url.path.removeprefix(_CONFIGS).strip("/"), body)
         said = kube.ask(self.nodes.world, verb, url.path, body, dict(parse_qsl(url.query)))
         if said is None:
             return 503, b""
         for item in said.get("items", [said] if "metadata" in said else []):
             item["metadata"]["managedFields"] = _WEIGHT
         return int(said.get("code", 200)), json.dumps(said).encode()
-
-    def _config(self, verb: str, name: str, body: Mapping[str, Any]) -> tuple[int, bytes]:
-        """Keep ConfigMaps."""
-        if verb == "POST":
-            self.configs[body["metadata"]["name"]] = dict(body["data"])
-            return 200, json.dumps(body).encode()
-        if name not in self.configs:
-            return 404, b'{"kind": "Status", "code": 404}'
-        kept = self.configs[name]
-        for key, value in (body.get("data") or {}).items():
-            kept[key] = value
-            if value is None:
-                del kept[key]
-        return 200, json.dumps({"metadata": {"name": name}, "data": kept}).encode()

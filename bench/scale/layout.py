@@ -15,7 +15,10 @@ from kbootstrap.artifacts import cache
 VERSION = "v1.32.0+k3s1"
 SERVERS = 3
 CLUSTER = "scale"
-_CACHED = {"k3s": b"k3s v1.32.0+k3s1\n" * 33, "k3s-airgap-images-amd64.tar.zst": b"images of v1.32.0+k3s1\n" * 40}
+_CACHED = {
+    "k3s": b"k3s v1.32.0+k3s1\n" * 33,
+    "k3s-airgap-images-amd64.tar.zst": b"images of v1.32.0+k3s1\n" * 40,
+}
 """What the hosts get: small, because a measurement of the scheduler is none of the network."""
 
 
@@ -50,11 +53,6 @@ class Layout:
             *(f"w-{number + 1}" for number in range(self.count - SERVERS)),
         )
 
-    def address(self, name: str) -> str:
-        """Return the address of a host."""
-        number = self.names.index(name) + 1
-        return f"{self.place.prefix}.{number // 250}.{number % 250 + 1}"
-
     @property
     def addresses(self) -> dict[str, str]:
         """All addresses by name."""
@@ -68,6 +66,10 @@ class Layout:
         """The address of the Kubernetes API."""
         return f"{self.place.prefix}.255.1"
 
+    def known_as(self, address: str) -> str:
+        """Return the name of a host in known_hosts."""
+        return address if self.place.port == 22 else f"[{address}]:{self.place.port}"
+
     def write(self) -> None:
         """Write the keys of hosts and operator, known_hosts, and the cache."""
         keys = self.folder / "keys"
@@ -76,8 +78,7 @@ class Layout:
         for name, address in self.addresses.items():
             key = asyncssh.generate_private_key("ssh-ed25519")
             _private(keys / name, key)
-            host = address if self.place.port == 22 else f"[{address}]:{self.place.port}"
-            known.append(f"{host} {key.export_public_key().decode().strip()}\n")
+            known.append(f"{self.known_as(address)} {key.export_public_key().decode().strip()}\n")
         (self.folder / "known_hosts").write_text("".join(known), encoding="utf-8")
         own = asyncssh.generate_private_key("ssh-ed25519")
         _private(self.folder / "key", own)

@@ -17,13 +17,13 @@ from pathlib import Path
 from bench.scale import wire
 from bench.scale.layout import SERVERS, Layout
 from kbootstrap.hosts.model import Output
-from tests.fleet import clock, k3s
+from tests.fleet import clock, commands, k3s, kube
 from tests.fleet.commands import Shell
 from tests.fleet.machines import Machine
 from tests.fleet.world import World
 
-_BOOTED = 3600.0
-"""Seconds for which the machines have been running."""
+_BEFORE = 7200.0
+"""Seconds between the start of the machines, a cluster that is made beforehand (`seed.py`), and now."""
 _TICK = 0.05
 _LINE = 8 * 1024 * 1024
 """Bytes. The longest script in its escaped form."""
@@ -55,18 +55,19 @@ class Nodes:
 
     def __init__(self, layout: Layout, kubeconfig: str, took: Took) -> None:
         self.world, self.calls = World(), list[Call]()
-        self._took, self._begun = took, time.monotonic()
-        self._real = time.time() - clock.EPOCH  # what the clocks of the fleet show is the real time
+        self._took, self._begun = took, time.monotonic() - _BEFORE
+        # The clocks of the fleet show the real time. Its own time stays small: the event loop of the simulated
+        # clock compares sums with nanoseconds.
+        clock.EPOCH = commands.EPOCH = kube.EPOCH = int(time.time() - _BEFORE)
         k3s.KUBECONFIG = kubeconfig
-        self.advance()
         for name, address in layout.addresses.items():
-            machine = Machine(name, f"i-{name}", address, booted=self.world.now - _BOOTED)
+            machine = Machine(name, f"i-{name}", address, booted=-_BEFORE)
             self.world.machines[name] = machine
         self.world.endpoint = [layout.addresses[name] for name in layout.names[:SERVERS]]
 
     def advance(self) -> None:
         """Let everything happen that happens until now."""
-        self.world.advance(self._real + time.monotonic() - self._begun)
+        self.world.advance(time.monotonic() - self._begun)
 
     async def tick(self) -> None:
         """Let time pass, for ever."""

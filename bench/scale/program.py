@@ -30,9 +30,7 @@ class Measured:
     def numbers(self) -> dict[str, Any]:
         """Return the figures for a result."""
         found = asdict(self)
-        return {
-            name: round(found[name], 2) for name in ("wall", "processor", "memory", "sockets")
-        }
+        return {name: round(found[name], 2) for name in ("wall", "processor", "memory", "sockets")}
 
 
 def run(arguments: list[str], folder: Path, env: Mapping[str, str] | None = None) -> Measured:

@@ -357,7 +357,7 @@ async def _run(context: Context, replaced: Collection[str]) -> bool:
 @contextlib.contextmanager
 def _doors(gate: Gate, context: Context) -> Iterator[None]:
     """Put the world behind every door that leads out of the program."""
-    redactor, folder = context.runtime.redactor, context.runtime.cache
+    folder = context.runtime.cache
 
     async def prepare(context: Context, *, creating: bool = True) -> infra.Tofu:
         del creating
@@ -367,14 +367,18 @@ def _doors(gate: Gate, context: Context) -> Iterator[None]:
         return _artifacts(folder, version, arch)
 
     with contextlib.ExitStack() as patches:
+        patches.enter_context(node_doors(gate, context.runtime.redactor))
+        patches.enter_context(mock.patch.object(plan_cluster, "prepare", prepare))
+        patches.enter_context(mock.patch.object(install, "obtain", obtain))
+        yield
+
+
+@contextlib.contextmanager
+def node_doors(gate: Gate, redactor: Redactor) -> Iterator[None]:
+    """Put the world behind the doors to machines and to the API, and keep the operator's kubeconfig."""
+    with contextlib.ExitStack() as patches:
         for target, name, new in (
-            (plan_cluster, "prepare", prepare),
-            (
-                apply_cluster,
-                "keep_kubeconfig",
-                lambda *_parts, **_options: (),
-            ),  # files of the operator's machine
-            (install, "obtain", obtain),
+            (apply_cluster, "keep_kubeconfig", lambda *_parts, **_options: ()),
             (observe, "connector", lambda _context: _Connector(gate, redactor)),
             (connect, "connector", lambda _context: _Connector(gate, redactor)),
             (real_api, "_HttpApi", _api_of(gate)),

@@ -30,6 +30,8 @@ def ask(  # noqa: PLR0911 - a table of requests
         wanted = params.get("fieldSelector", "").removeprefix("spec.nodeName=")
         pods = [pod for pod in cluster.pods.values() if wanted in ("", pod.node)]
         return {"items": [_pod(world, cluster, pod) for pod in pods]}
+    if found := re.fullmatch(r"/api/v1/namespaces/kube-system/configmaps/?(\S*)", path):
+        return _config(cluster, found[1], verb, body or {})
     if path == "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases":
         return {"items": []}
     if found := re.fullmatch(r"/api/v1/nodes/(\S+)", path):
@@ -70,6 +72,17 @@ def _change(world: World, cluster: Cluster, name: str, verb: str, body: Mapping[
     node.revision += 1
     world.schedule()
     return _node(world, node)
+
+
+def _config(cluster: Cluster, name: str, verb: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    if verb == "POST":
+        cluster.configs[body["metadata"]["name"]] = dict(body["data"])
+    elif name not in cluster.configs:
+        return _status(404)
+    else:
+        cluster.configs[name] = _merged(cluster.configs[name], body.get("data", {}))
+    name = name or body["metadata"]["name"]
+    return {"metadata": {"name": name}, "data": dict(cluster.configs[name])}
 
 
 def _merged(old: Mapping[str, str], new: Mapping[str, str | None]) -> dict[str, str]:

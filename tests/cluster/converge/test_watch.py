@@ -11,7 +11,9 @@ class Counting:
     """An API that counts what it is asked."""
 
     def __init__(self, count: int) -> None:
-        self.there = {f"w-{number}": ApiNode(f"w-{number}", ready=True, version="v1") for number in range(count)}
+        self.there = {
+            f"w-{number}": ApiNode(f"w-{number}", ready=True, version="v1") for number in range(count)
+        }
         self.asked: list[str] = []
         self.silent = False
 
