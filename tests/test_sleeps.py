@@ -165,7 +165,8 @@ def test_a_fixed_sleep_in_a_shell_script_is_seen(text: str, looped: bool) -> Non
 
 def test_a_fixed_sleep_in_python_is_seen() -> None:
     text = "async def one():\n    await asyncio.sleep(3)\n    while True:\n        time.sleep(0.1)\n"
-    text += "def two():\n    pauses = growing(0.5, 9)\n    while loop.time() < end:\n        time.sleep(next(pauses))\n"
+    text += "def two():\n    pauses = growing(0.5, 9)\n"
+    text += "    while loop.time() < end:\n        time.sleep(next(pauses))\n"
     found = list(_python("kbootstrap/core/one.py", text))
     assert [(pause.seconds, pause.looped, pause.bounded) for pause in found] == [
         (3.0, False, False),

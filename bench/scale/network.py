@@ -29,7 +29,7 @@ def enter(arguments: Sequence[str]) -> None:
     command = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     if subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0:
         command += [sys.executable, "-m", *arguments]
-        os.execvpe(command[0], command, {**os.environ, _INSIDE: "yes"})
+        os.execvpe(command[0], command, {**os.environ, _INSIDE: "yes"})  # noqa: S606 - itself
 
 
 def prepare(delay: float) -> tuple[Place, bool]:

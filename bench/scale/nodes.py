@@ -56,8 +56,8 @@ class Nodes:
     def __init__(self, layout: Layout, kubeconfig: str, took: Took) -> None:
         self.world, self.calls = World(), list[Call]()
         self._took, self._begun = took, time.monotonic() - _BEFORE
-        # The clocks of the fleet show the real time. Its own time stays small: the event loop of the simulated
-        # clock compares sums with nanoseconds.
+        # The clocks of the fleet show the real time. Its own time stays small, because the event loop of the
+        # simulated clock compares sums with nanoseconds.
         clock.EPOCH = commands.EPOCH = kube.EPOCH = int(time.time() - _BEFORE)
         k3s.KUBECONFIG = kubeconfig
         for name, address in layout.addresses.items():

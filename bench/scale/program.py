@@ -68,7 +68,7 @@ def _watch(pid: int, ended: threading.Event, most: list[int]) -> None:
     folder = Path(f"/proc/{pid}/fd")
     while not ended.wait(_SAMPLE):
         try:
-            links = [os.readlink(one) for one in folder.iterdir()]
+            links = [str(one.readlink()) for one in folder.iterdir()]
         except OSError:  # a descriptor was closed meanwhile
             continue
         most[0] = max(most[0], sum(link.startswith("socket:") for link in links))

@@ -2,9 +2,9 @@
 
     python -m bench.scale.simulated [--nodes 500] [--uplink 1000]
 
-Only waiting takes simulated time: the length of a run is that of its critical path. What kbootstrap adds to it
-is the processor time of its own code, and what it notices late because it asks at intervals: a second run asks
-every 10 ms instead.
+Only waiting takes simulated time: the length of a run is that of its critical path. What kbootstrap adds to
+it is the processor time of its own code, and what it notices late because it asks at intervals: a second run
+asks every 0.1 s instead.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tests.fleet.world import World
 SERVERS = 3
 SIZES = {"k3s": 68.0, "k3s-airgap-images-amd64.tar.zst": 162.0}
 """MB of the large files that each node gets (k3s v1.32)."""
-_FINE = 0.01
+_FINE = 0.1
 _POLLS = (
     (watch, "POLL"),
     (node_actions, "POLL"),
@@ -118,7 +118,7 @@ def apply(desk: Desk) -> Run:
 
 
 def first(nodes: int, uplink: float, *, fine: bool = False) -> tuple[Run, Run]:
-    """Create a cluster and apply again; `uplink` in MB per second, `fine`: with looks every 10 ms."""
+    """Create a cluster and apply again; `uplink` in MB per second, `fine`: with looks every 0.1 s."""
     with tempfile.TemporaryDirectory(prefix="kbootstrap-simulated-") as folder, ExitStack() as patches:
         for owner, name in _POLLS if fine else ():
             patches.enter_context(mock.patch.object(owner, name, _FINE))

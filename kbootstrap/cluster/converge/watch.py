@@ -16,7 +16,6 @@ from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.errors import DeadlinePassed
 from kbootstrap.spec.model import Taint
 
-
 _FEW = 16
 """Nodes are read one by one where that is at most one in so many: the list of 500 nodes is 3 MB."""
 
