@@ -22,7 +22,7 @@ VERSION = 1
 
 def keep(name: str, figures: Mapping[str, Any], ratios: Mapping[str, float]) -> None:
     """Add the entry of a benchmark to the file of this commit, and print it."""
-    entry = {"ratios": {key: round(value, 3) for key, value in ratios.items()}, "figures": figures}
+    entry = {"ratios": {key: float(f"{value:.3g}") for key, value in ratios.items()}, "figures": figures}
     path = FOLDER / f"{commit()}.json"
     FOLDER.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(merged(read(path), name, entry), indent=2) + "\n", encoding="utf-8")
