@@ -36,6 +36,8 @@ SERVERS = 3
 SIZES = {"k3s": 68.0, "k3s-airgap-images-amd64.tar.zst": 162.0}
 """MB of the large files that each node gets (k3s v1.32)."""
 _FINE = 0.1
+_RUNS = 3
+"""Of the same apply; the fastest counts."""
 _NO_LIMIT = 1e6
 """MB per second: transfers take no time."""
 _POLLS = (
@@ -135,7 +137,8 @@ def first(nodes: int, uplink: float, *, fine: bool = False) -> tuple[Run, Run]:
 
 def measure(nodes: int, uplink: float) -> dict[str, Any]:
     """Return the figures for a cluster of so many nodes; `uplink` in Mbit per second."""
-    made, again = first(nodes, uplink / 8)
+    runs = [first(nodes, uplink / 8) for _ in range(_RUNS)]
+    made, again = min(runs, key=lambda run: run[0].processor)
     fine, _ = first(nodes, uplink / 8, fine=True)
     quick, _ = first(nodes, _NO_LIMIT)
     servers, _ = first(SERVERS, _NO_LIMIT)
