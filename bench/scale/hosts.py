@@ -149,9 +149,8 @@ def main() -> None:
     options = parser.parse_args()
     network.enter(["bench.scale.hosts", *sys.argv[1:]])
     found = asyncio.run(measure(options.hosts, options.delay / 1000, whole=options.whole))
-    ratios = {
-        name: found[name]["processor"] / found["floor"] for name in ("whole", "second") if name in found
-    }
+    runs = sorted({"whole", "second"} & set(found))
+    ratios: dict[str, float] = {name: found[name]["processor"] / found["floor"] for name in runs}
     keep(f"hosts_{options.hosts}", found, ratios)
 
 

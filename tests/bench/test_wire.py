@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from bench.scale import wire
+from kbootstrap import distros
 from kbootstrap.cluster.lock.lease import script as lease_script
 from kbootstrap.cluster.observe.facts import script as facts_script
-from kbootstrap.distros.k3s import K3s
 from kbootstrap.hosts import remote
 from kbootstrap.hosts.frame import unframe
 from kbootstrap.hosts.model import Output
 from kbootstrap.hosts.output import Bounded
+
+K3S = distros.find("k3s")
 
 
 @pytest.mark.parametrize("sudo", [True, False])
@@ -21,7 +23,7 @@ def test_mark(sudo: bool) -> None:
     assert wire.mark_of("true") is None
 
 
-@pytest.mark.parametrize("script", ["true", "printf 'a\\n\\t%s' \"ü!\"\necho done", facts_script(K3s())])
+@pytest.mark.parametrize("script", ["true", "printf 'a\\n\\t%s' \"ü!\"\necho done", facts_script(K3S)])
 def test_script(script: str) -> None:
     assert wire.script_of(remote.feed(script)) == script.rstrip()
 
@@ -35,7 +37,7 @@ def test_received_file(path: str) -> None:
 
 
 def test_kinds() -> None:
-    assert wire.kind(facts_script(K3s())) == "facts"
+    assert wire.kind(facts_script(K3S)) == "facts"
     assert wire.kind(lease_script("keep", "0a")) == "lease"
     assert wire.kind(remote.receive("/etc/one", size=1, mode=0o600)) == "put /etc/one"
     assert wire.kind("systemctl daemon-reload") == "systemctl daemon-reload"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.fleet.clock import EPOCH
+from tests.fleet import clock
 from tests.fleet.machines import Cluster, Node, Pod
 from tests.fleet.world import World
 
@@ -96,7 +96,7 @@ def _node(world: World, node: Node) -> dict[str, Any]:
             "type": "Ready",
             "status": "True" if node.ready else "Unknown",
             "message": "" if node.ready else "Kubelet stopped posting node status.",
-            "lastHeartbeatTime": datetime.fromtimestamp(int(EPOCH + node.beat), UTC).strftime(
+            "lastHeartbeatTime": datetime.fromtimestamp(int(clock.EPOCH + node.beat), UTC).strftime(
                 "%Y-%m-%dT%H:%M:%SZ"
             ),
         }
