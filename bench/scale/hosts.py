@@ -25,7 +25,7 @@ from bench.results import keep
 from bench.scale import network
 from bench.scale.api import Api, Identity
 from bench.scale.floor import floor
-from bench.scale.layout import Layout
+from bench.scale.layout import NAMESPACE, Layout
 from bench.scale.nodes import Call, Nodes, Took
 from bench.scale.program import Measured, run
 from bench.scale.seed import seed
@@ -97,7 +97,7 @@ async def lab(count: int, delay: float, *, whole: bool) -> AsyncIterator[Lab]:
         identity = Identity.of(layout.endpoint)
         nodes = Nodes(layout, identity.kubeconfig(), Took())
         servers = Servers(layout, place.port if netem else place.inner)
-        where = "network namespace" if place is network.NAMESPACE else "loopback"
+        where = "network namespace" if place is NAMESPACE else "loopback"
         how = "netem" if netem else "a delay in front of each sshd"
         found = Lab(layout, nodes, servers, f"{where}, {how}")
         spec = layout.spec(layout.names[:-1])
