@@ -52,7 +52,7 @@ def _plain_shell() -> None:
     """Let root log in with `sh`, without start files: those of this machine are not measured."""
     passwd = Path("/etc/passwd").read_text(encoding="utf-8")
     with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
-        file.write(re.sub(r"^root:.*$", "root:x:0:0:root:/nonexistent:/bin/sh", passwd, flags=re.MULTILINE))
+        file.write(re.sub(r"^root:.*$", "root:x:0:0:root:/:/bin/sh", passwd, flags=re.MULTILINE))
         file.flush()
         os.chmod(file.name, 0o644)  # noqa: PTH101
         subprocess.run(["mount", "--bind", file.name, "/etc/passwd"], check=True)
