@@ -72,12 +72,13 @@ def described(done: Measured, calls: list[Call], connections: dict[str, int]) ->
     """Return the figures of one run."""
     facts = Counter(call.host for call in calls if call.kind == "facts")
     others = Counter(call.kind.split(" ")[0] for call in calls if call.host != "api" and call.kind != "facts")
+    changed = sorted({call.host for call in calls if call.host != "api" and not _looks(call)})
     return {
         **done.numbers(),
         "connections": {"hosts": len(connections), "most_to_one": max(connections.values(), default=0)},
         "facts": {"hosts": len(facts), "most_to_one": max(facts.values(), default=0)},
         "other_commands": dict(others),
-        "changed_hosts": sorted({call.host for call in calls if call.host != "api" and not _looks(call)}),
+        "changed_hosts": {"count": len(changed), "first": changed[:3]},
         "api": dict(Counter(call.kind.split(" ")[0] for call in calls if call.host == "api")),
     }
 

@@ -26,6 +26,6 @@ def test_described() -> None:
         "connections": {"hosts": 2, "most_to_one": 2},
         "facts": {"hosts": 2, "most_to_one": 2},
         "other_commands": {"lease": 1, "cat": 1, "put": 1},
-        "changed_hosts": ["w-1"],
+        "changed_hosts": {"count": 1, "first": ["w-1"]},
         "api": {"GET": 1},
     }
