@@ -135,6 +135,9 @@ class FakeApi:
             raise ApiUnavailable("silent", code="KB0817")
         return tuple(self.machines.nodes.values())
 
+    async def node(self, name: str) -> ApiNode | None:
+        return {node.name: node for node in await self.nodes()}.get(name)
+
     async def patch_node(self, name: str, patch: Mapping[str, Any]) -> bool:
         if self.machines.conflicts:
             self.machines.conflicts -= 1

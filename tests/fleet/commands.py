@@ -12,8 +12,7 @@ from collections.abc import Awaitable, Callable
 from kbootstrap.distros.config import HEADER
 from kbootstrap.distros.model import Role
 from kbootstrap.hosts.model import Output
-from tests.fleet import world
-from tests.fleet.clock import EPOCH
+from tests.fleet import clock, world
 from tests.fleet.machines import DATA, K3S, LEASE, PASSWORD, PATHS, SERVER_CA, Machine
 from tests.fleet.world import SWEPT, World
 
@@ -231,7 +230,7 @@ class Shell:
     # Facts
 
     def _epoch(self) -> int:
-        return int(EPOCH + self.world.now)
+        return int(clock.EPOCH + self.world.now)
 
     def _active(self) -> str:
         process = self.machine.process

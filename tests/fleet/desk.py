@@ -50,6 +50,8 @@ from tests.fleet.world import World
 T = TypeVar("T")
 SSH, API = 0.05, 0.02
 """Seconds that a command and a request take."""
+Sending = Callable[[str], float]
+"""Returns the seconds that a file takes which is sent now, by its destination."""
 
 
 class Killed(BaseException):
@@ -60,7 +62,7 @@ class Killed(BaseException):
 class Gate:
     """Counts what a run asks for. `cut` is the number of the call at which it ends; `after`: once it is done.
 
-    `log` has what was asked for, in order.
+    `log` has what was asked for, in order. `sending` is how long files take.
     """
 
     world: World
@@ -70,6 +72,7 @@ class Gate:
     dead: asyncio.Event = field(default_factory=asyncio.Event)
     plans: dict[str, infra.Plan] = field(default_factory=dict)
     broken: Broken | None = None
+    sending: Sending = lambda _destination: SSH
 
     async def call(self, what: str, work: Callable[[], T], *, seconds: float, late: bool = False) -> T:
         """Do something that others see; `late`: when its time has passed, else before."""
@@ -150,7 +153,7 @@ class _Host:
         await self._gate.call(
             f"{self.name}: put {destination}",
             lambda: self._machine.put(destination, data),
-            seconds=SSH,
+            seconds=self._gate.sending(destination),
             late=True,
         )
         if progress:
@@ -268,8 +271,8 @@ class Ended:
 class Desk:
     """Runs kbootstrap on a world. `folder` has the spec and what kbootstrap keeps beside it."""
 
-    def __init__(self, folder: Path, world: World) -> None:
-        self.folder, self.world = folder, world
+    def __init__(self, folder: Path, world: World, sending: Sending = lambda _destination: SSH) -> None:
+        self.folder, self.world, self._sending = folder, world, sending
         self.runs = 0
         self.spec = folder / "fleet.yaml"
 
@@ -298,7 +301,7 @@ class Desk:
         self.world.advance(self.world.now + seconds)
 
     async def _apply(self, replaced: Collection[str], cut: int, after: bool) -> Ended:
-        gate, events = Gate(self.world, cut, after), list[Event]()
+        gate, events = Gate(self.world, cut, after, sending=self._sending), list[Event]()
         context = self._context(gate, events)
         with _doors(gate, context):
             work = asyncio.ensure_future(_run(context, replaced))
@@ -354,7 +357,7 @@ async def _run(context: Context, replaced: Collection[str]) -> bool:
 @contextlib.contextmanager
 def _doors(gate: Gate, context: Context) -> Iterator[None]:
     """Put the world behind every door that leads out of the program."""
-    redactor, folder = context.runtime.redactor, context.runtime.cache
+    folder = context.runtime.cache
 
     async def prepare(context: Context, *, creating: bool = True) -> infra.Tofu:
         del creating
@@ -364,14 +367,18 @@ def _doors(gate: Gate, context: Context) -> Iterator[None]:
         return _artifacts(folder, version, arch)
 
     with contextlib.ExitStack() as patches:
+        patches.enter_context(node_doors(gate, context.runtime.redactor))
+        patches.enter_context(mock.patch.object(plan_cluster, "prepare", prepare))
+        patches.enter_context(mock.patch.object(install, "obtain", obtain))
+        yield
+
+
+@contextlib.contextmanager
+def node_doors(gate: Gate, redactor: Redactor) -> Iterator[None]:
+    """Put the world behind the doors to machines and to the API, and keep the operator's kubeconfig."""
+    with contextlib.ExitStack() as patches:
         for target, name, new in (
-            (plan_cluster, "prepare", prepare),
-            (
-                apply_cluster,
-                "keep_kubeconfig",
-                lambda *_parts, **_options: (),
-            ),  # files of the operator's machine
-            (install, "obtain", obtain),
+            (apply_cluster, "keep_kubeconfig", lambda *_parts, **_options: ()),
             (observe, "connector", lambda _context: _Connector(gate, redactor)),
             (connect, "connector", lambda _context: _Connector(gate, redactor)),
             (real_api, "_HttpApi", _api_of(gate)),

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
-from bench.large_plan import measure
+from bench.large_plan import SHAPES, measure
 
 VIEWS = ("terminal", "json", "markdown", "github")
 
 
 def added() -> float:
-    seconds = measure(20, 50, time.process_time)
+    seconds = measure(SHAPES["large_plan"])
     return seconds["render"] + seconds["document"] + max(seconds[view] for view in VIEWS)
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 FIELD_MANAGER = "kbootstrap"
 MARK = "kbootstrap/mark"
 """Annotation of a Secret of ours: public, says of what credential it is."""
+_NODES = "/api/v1/nodes"
 _CONFIGS = f"/api/v1/namespaces/{SECRET_NAMESPACE}/configmaps"
 _LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{SECRET_NAMESPACE}/leases"
 _SECRETS = f"/api/v1/namespaces/{SECRET_NAMESPACE}/secrets"
@@ -79,15 +80,19 @@ class _HttpApi:
         return answer.status_code == HTTPStatus.OK
 
     async def nodes(self) -> tuple[ApiNode, ...]:
-        answer = await self._ask("GET", "/api/v1/nodes")
+        answer = await self._ask("GET", _NODES)
         return tuple(read_node(item) for item in answer.get("items", ()))
 
+    async def node(self, name: str) -> ApiNode | None:
+        answer = await self._ask("GET", f"{_NODES}/{name}", fine=(HTTPStatus.NOT_FOUND,))
+        return None if answer.get("kind") == "Status" else read_node(answer)
+
     async def patch_node(self, name: str, patch: Mapping[str, Any]) -> bool:
-        answer = await self._ask("PATCH", f"/api/v1/nodes/{name}", patch, fine=_PATCH_REFUSED)
+        answer = await self._ask("PATCH", f"{_NODES}/{name}", patch, fine=_PATCH_REFUSED)
         return answer.get("kind") != "Status"
 
     async def delete_node(self, name: str) -> None:
-        await self._ask("DELETE", f"/api/v1/nodes/{name}", fine=(HTTPStatus.NOT_FOUND,))
+        await self._ask("DELETE", f"{_NODES}/{name}", fine=(HTTPStatus.NOT_FOUND,))
 
     async def release_leases(self, node: str) -> None:
         for lease in (await self._ask("GET", _LEASES)).get("items", ()):

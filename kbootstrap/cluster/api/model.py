@@ -29,6 +29,9 @@ class Api(Protocol):
     async def nodes(self) -> tuple[ApiNode, ...]:
         """List the Node objects."""
 
+    async def node(self, name: str) -> ApiNode | None:
+        """Return a Node object; None if it does not exist."""
+
     async def patch_node(self, name: str, patch: Mapping[str, Any]) -> bool:
         """Apply a JSON merge patch; False if another client changed (409) or deleted (404) the Node."""
 

@@ -32,6 +32,18 @@ async def test_the_certificate_is_verified_by_the_name_that_the_endpoint_says(
         await api.close()
 
 
+async def test_one_node(server: Server, kubeconfig: str) -> None:
+    server.body = json.dumps(NODE).encode()
+    api = connect(kubeconfig, at(server))
+    found = await api.node("cp-1")
+    assert found is not None
+    assert found.name == "cp-1"
+    assert server.requests == ["GET /api/v1/nodes/cp-1 HTTP/1.1"]
+    server.status = 404
+    assert await api.node("cp-1") is None
+    await api.close()
+
+
 async def test_patch(server: Server, kubeconfig: str) -> None:
     server.body = json.dumps(NODE).encode()
     api = connect(kubeconfig, at(server))

@@ -77,7 +77,8 @@ async def faults(context: ProviderContext) -> dict[str, str]:
 def _machines(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     cloud.things["compute/servers"] = [server(name) for name in NAMES]
     cloud.consoles = {f"id-{name}": [DEBIAN] for name in NAMES}
-    monkeypatch.setattr(host_keys, "_POLL", 0.01)
+    monkeypatch.setattr(host_keys, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(host_keys, "_LONGEST_PAUSE", 0.01)
 
 
 async def test_through_the_first_server(context: ProviderContext) -> None:
