@@ -1,10 +1,10 @@
 # Functions for images that unpack.sh has unpacked, on a node whose service runs, maybe in another version.
 # The argument is the path of the archive in the shared folder. Run as root; needs sh, coreutils, awk, grep, zstd.
-ctr() { /usr/local/bin/k3s ctr --namespace k8s.io "$@"; }
+ctr() { /usr/local/bin/k3s ctr --connect-timeout 5s --namespace k8s.io "$@"; }
 
 # Imports the images, unless the store has all of them, and pins them like unpack.sh. Fails if the service does not run.
 import_images() {
-    known=$(ctr images check) || ctr version >/dev/null || return 1
+    known=$(ctr images check) || [ -n "$known" ] || return 1 # it also fails if the content of any image is incomplete
     missing=$(echo "$known" | awk '
         NR == FNR { wanted[$1 " " $2]; next }
         $4 == "complete" && $NF == "true" { delete wanted[$1 " " $3] }

@@ -22,7 +22,7 @@ ln -s "$seen/$name" "$out/links/k3s"
 ln -s "$seen/data/$version" "$out/links/$version"
 ln -s "$data/data/$version" "$out/links/current"
 for plugin in "$out"/data/cni/*; do
-    if [ ! -L "$plugin" ]; then continue; fi # versions before 1.31 have none
+    if [ ! -L "$plugin" ]; then continue; fi # older versions have none
     ln -s "$data/data/$version/bin/cni" "$out/links/cni/${plugin##*/}"
     echo "links/cni/${plugin##*/} $data/data/cni/${plugin##*/}"
 done > "$out/$name.places"

@@ -1,4 +1,4 @@
-"""Artifacts that the nodes of one machine share: `shared.sh` in a real shell."""
+"""Artifacts that the nodes of one machine share: `shared.sh` in a real shell, and what is sent to nodes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from kbootstrap.cluster.converge import node_actions, shared
 from kbootstrap.cluster.converge.node_actions import NodeActions
@@ -14,7 +15,10 @@ from kbootstrap.cluster.state.wanted import LocalFile
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros.k3s import K3s
 from kbootstrap.distros.model import Artifact
+from kbootstrap.hosts.fake import Put
+from tests.cluster.converge.samples import A1, S1, plan_of
 from tests.cluster.converge.shell import Shell
+from tests.cluster.machines import Machines, carry_out
 from tests.cluster.world import desired
 
 OLD, NEW = "v1.31.0+k3s1", "v1.32.0+k3s1"
@@ -247,3 +251,27 @@ async def test_what_was_sent_before_gives_way(node: Node) -> None:
     assert (node.aside / PROGRAM).readlink() == new / PROGRAM
     assert await node.place(node.program, NEW)  # the run after that installs it in place
     assert node.waiting() == []
+
+
+@pytest.mark.usefixtures("quick")
+async def test_only_nodes_that_do_not_see_it_are_sent_files(tmp_path: Path) -> None:
+    """A node that an earlier kbootstrap created may have no shared folder."""
+    local = {name: LocalFile(tmp_path / name, "5" * 64) for name in (PROGRAM, ARCHIVE)}
+    for file in local.values():
+        file.path.write_bytes(zstandard.compress(b"content"))
+    wanted = desired(1, 1, version=NEW)
+    machines = Machines(wanted, sharing=frozenset({A1}))
+    paths = [artifact.path for artifact in wanted.artifacts["amd64"]]
+    old = {path: {"sha256": "4" * 64, "version": OLD, "intact": True} for path in paths}
+    plan = plan_of(wanted, {"*": {"is": "running", "artifacts": old}}, {"*": {"version": OLD}})
+    await carry_out(machines, plan, local, shared=True)
+    sent = {
+        name: sorted(Path(call.destination).name for call in host.calls if isinstance(call, Put))
+        for name, host in machines.hosts.items()
+    }
+    assert sent == {A1: [], S1: [PROGRAM, ARCHIVE.removesuffix(".zst"), ARCHIVE]}
+    agent = [line.removesuffix(f" {A1}") for line in machines.log if line.endswith(A1)]
+    assert agent[:3] == ["set_aside", "set_aside", "load"]
+    assert agent[3:8] == ["swap", "release", "swap", "release", "restart"]
+    server = [line.removesuffix(f" {S1}") for line in machines.log if line.endswith(S1)]
+    assert server[3:6] == ["swap", "swap", "restart"]
