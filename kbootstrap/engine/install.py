@@ -59,9 +59,9 @@ async def fetch_artifacts(context: Context, nodes: Nodes) -> Mapping[str, LocalF
 
 
 async def _share(context: Context, nodes: Nodes, kept: Kept) -> None:
-    """Have the provider unpack the files for new nodes, where nodes share them."""
-    staged = (step for step in nodes.plan.all_steps if isinstance(step, StageFile))
-    if context.provider.shared_artifacts and any(not step.aside for step in staged):
+    """Have the provider unpack the files that nodes need, where nodes share them."""
+    needed = any(isinstance(step, StageFile) for step in nodes.plan.all_steps)
+    if context.provider.shared_artifacts and needed:
         script = nodes.wanted.distro.unpack
         await context.provider.shared_artifacts.provide(context.provider_context, kept, script)
 

@@ -87,9 +87,10 @@ class SharedArtifacts(Protocol):
     async def provide(self, context: ProviderContext, kept: Kept, script: str) -> None:
         """Unpack the files of a version into a folder of `SHARED`, unless the nodes see them there already.
 
-        The folder has `sums`: lines of sha256 and file name, and for each file `<name>.places`: lines of a
-        path in the folder, and the path on a node to which it is copied. `script` writes the latter; see
-        `distros/k3s/unpack.sh` for its variables. A failure has no other effect: nodes receive the files.
+        The folder has `sums`: lines of sha256 and file name, and for each file the file itself and
+        `<name>.places`: lines of a path in the folder, and the path on a node to which it is copied. `script`
+        writes the latter two; see `distros/k3s/unpack.sh` for its variables. A failure has no other effect:
+        nodes receive the files.
         """
 
 

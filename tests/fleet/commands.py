@@ -12,13 +12,16 @@ from collections.abc import Awaitable, Callable
 from kbootstrap.distros.config import HEADER
 from kbootstrap.distros.model import Role
 from kbootstrap.hosts.model import Output
-from tests.fleet import clock, world
+from tests.fleet import world
+from tests.fleet.artifacts import STORE, load, share
+from tests.fleet.clock import EPOCH
 from tests.fleet.machines import DATA, K3S, LEASE, PASSWORD, PATHS, SERVER_CA, Machine
 from tests.fleet.world import SWEPT, World
 
 TIMED_OUT = 124
 _STAMP = (
-    r"umask 077 && touch .*echo \"artifact (?P<sha>\w+) \$\(stat -L -c %s (?P<at>\S+)\) "
+    r"umask 077 && touch .*echo \"artifact (?P<sha>\w+) "
+    r"\$\(stat -L -c %s (?P<at>\S+?)(?P<unpacked> 2>/dev/null \|\| echo unpacked)?\) "
     r"(?P<version>\S+) (?P<path>[^\"]+)\""
 )
 ROLES: tuple[Role, ...] = ("server", "agent")
@@ -62,6 +65,7 @@ class Shell:
         return (
             (r"cat (?P<path>\S+)$", self._cat),
             (r"targets='", lambda _found, _stdin: done()),
+            (r"shared=", lambda found, _stdin: share(self.machine, self.world.shared, found.string)),
             (r"journalctl ", lambda _found, _stdin: done(self.machine.journal[-2000:])),
             (r"act=(?P<act>\w+)\nown=(?P<own>\S+)\nover=(?P<over>\S+)\nttl=(?P<ttl>\d+)\n", self._lease),
             (
@@ -133,12 +137,13 @@ class Shell:
 
     def _stamp(self, found: re.Match[str], _stdin: bytes) -> Output:
         place = shlex.split(found["at"])[0]
-        if not self.machine.has(place):
+        there = self.machine.has(place)
+        if not there and not found["unpacked"]:
             return done(f"stat: cannot stat {place}", 1)
         lines = [
             x for x in self.machine.text(PATHS.stamp).splitlines() if not x.endswith(f" {found['path']}")
         ]
-        size = len(self.machine.files[place])
+        size = len(self.machine.files[place]) if there else "unpacked"
         lines.append(f"artifact {found['sha']} {size} {found['version']} {found['path']}")
         self.machine.put(PATHS.stamp, "".join(f"{line}\n" for line in lines))
         for path in re.findall(r" && rm -f (\S+)$", found.string):
@@ -153,7 +158,10 @@ class Shell:
         return done()
 
     def _import(self, found: re.Match[str], _stdin: bytes) -> Output:
-        self.machine.remove(shlex.split(found["path"])[0])
+        place = shlex.split(found["path"])[0]
+        if self.machine.alive:
+            load(self.machine, self.machine.files[place])
+        self.machine.remove(place)
         return done()
 
     def _start(self, found: re.Match[str], _stdin: bytes) -> Output:
@@ -230,7 +238,7 @@ class Shell:
     # Facts
 
     def _epoch(self) -> int:
-        return int(clock.EPOCH + self.world.now)
+        return int(EPOCH + self.world.now)
 
     def _active(self) -> str:
         process = self.machine.process
@@ -285,8 +293,9 @@ class Shell:
             if kind == "cluster":
                 lines.append(f"claimed {words[0]}")
             elif kind == "artifact":
-                size = len(machine.files.get(words[3], b""))
-                intact = "yes" if str(size) == words[1] else "no"
+                size = str(len(machine.files.get(words[3], b"")))
+                unpacked = words[1] == "unpacked" and machine.has(STORE)
+                intact = "yes" if size == words[1] or unpacked else "no"
                 lines.append(f"artifact {words[0]} {words[2]} {intact} {words[3]}")
             elif machine.has(words[0]):
                 lines += self._content(words[0])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import inspect
 import os
 import pickle
@@ -19,8 +18,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 from unittest import mock
-
-import zstandard
 
 from kbootstrap.artifacts.cache import Kept
 from kbootstrap.cluster.api import http as real_api
@@ -40,7 +37,7 @@ from kbootstrap.hosts.model import Host, Output, Transferred
 from kbootstrap.inventory.model import Endpoint, SshTarget
 from kbootstrap.inventory.model import Machine as Target
 from kbootstrap.spec.model import Spec
-from tests.fleet import infra, kube
+from tests.fleet import artifacts, infra, kube
 from tests.fleet.clock import Clock
 from tests.fleet.commands import Shell
 from tests.fleet.machines import Machine
@@ -389,14 +386,11 @@ def node_doors(gate: Gate, redactor: Redactor) -> Iterator[None]:
 
 
 def _artifacts(folder: Path, version: str, arch: str) -> Kept:
-    """Return the files of a version: small ones, of a length of their own."""
+    """Return the files of a version."""
     place = folder / version / arch
     if not place.exists():
         place.mkdir(parents=True)
-        text = f"k3s {version}\n".encode()
-        (place / "k3s").write_bytes(text * (1 + int(version.split(".")[1])))
-        images = zstandard.compress(hashlib.sha256(text).hexdigest()[: int(version.split(".")[1])].encode())
-        (place / f"k3s-airgap-images-{arch}.tar.zst").write_bytes(images)
-    return Kept(
-        place, "made", "", {one.name: f"{version}-{one.name}".encode().hex()[:64] for one in place.iterdir()}
-    )
+        for name, content in artifacts.made(version, arch).items():
+            (place / name).write_bytes(content)
+    sums = {one.name: artifacts.checksum(version, one.name) for one in place.iterdir()}
+    return Kept(place, "made", "", sums)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from kbootstrap.artifacts.cache import Kept
 from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.core.errors import HostUnreachable, KbootstrapError
 from kbootstrap.distros.common import STAMP
@@ -280,6 +281,20 @@ def _module_wanted(context: Context, address: str) -> bool:
     return any(address.startswith(f"module.{module_name(context.cluster, pool)}.") for pool in pools)
 
 
+@dataclass(frozen=True)
+class Shared:
+    """Shares artifacts between all machines of the world."""
+
+    world: World
+    gate: Gate
+
+    async def provide(self, context: ProviderContext, kept: Kept, script: str) -> None:
+        assert script
+        files = {kept.sha256[name]: path.read_bytes() for name, path in kept.paths.items()}
+        if not files.keys() <= self.world.shared.keys():
+            await self.gate.call("unpack", lambda: self.world.shared.update(files), seconds=4.0, late=True)
+
+
 class Simulated(Provider):
     """A provider whose machines are those of the world; behaves like `local`."""
 
@@ -288,6 +303,7 @@ class Simulated(Provider):
     def __init__(self, world: World, real: Provider, gate: Gate) -> None:
         self.world, self._real, self._gate = world, real, gate
         self.traits = real.traits
+        self.shared_artifacts = Shared(world, gate) if world.shares else None
 
     def render(self, definition: ClusterDefinition) -> RenderedRoot:
         return self._real.render(definition)

@@ -7,6 +7,7 @@ founds a new cluster), `pkg/cluster/bootstrap.go`; node passwords as in `pkg/nod
 
 from __future__ import annotations
 
+from tests.fleet.artifacts import lacks_images, load_at_start
 from tests.fleet.machines import (
     K3S,
     NAME,
@@ -22,6 +23,7 @@ from tests.fleet.machines import (
     Process,
 )
 from tests.fleet.systemd import AGAIN, Systemd
+from tests.fleet.timeline import Broken
 
 KUBECONFIG = """\
 apiVersion: v1
@@ -166,6 +168,9 @@ class Services(Systemd):
                 found[1].stage = "up"
 
     def _register(self, cluster: Cluster, machine: Machine, process: Process) -> bool:
+        load_at_start(machine)
+        if lacks_images(machine, process.version):
+            raise Broken(f"{machine.name} runs {process.version} without its images")
         if not machine.has(PASSWORD):
             self.counter += 1
             machine.put(PASSWORD, f"{self.counter}")
