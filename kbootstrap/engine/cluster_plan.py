@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from kbootstrap.cluster.decide.removal import NO_REMOVALS, Removal
 from kbootstrap.core.diagnostics import Diagnostic
-from kbootstrap.core.errors import HostUnreachable, SpecInvalid
+from kbootstrap.core.errors import HostUnreachable, SpecInvalid, TofuFailed
 from kbootstrap.distros.model import Role
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.infrastructure import Infrastructure
 from kbootstrap.engine.install import verify_allowed
 from kbootstrap.engine.observe import Nodes
-from kbootstrap.plans.agreed import Agreed
+from kbootstrap.plans.agreed import STALE, Agreed, moved
 from kbootstrap.plans.checks import lost_buckets, lost_volumes, network_in_use, rename_conflict
 from kbootstrap.plans.checks import unseen as unseen_going
 from kbootstrap.spec.model import Cluster, Spec
@@ -90,6 +90,17 @@ def forbidden(
         *lost_buckets(cluster.name, summary, spec.source),
         *rename_conflict(cluster.name, summary, blank, spec.source),
     )
+
+
+@contextmanager
+def stale_is_moved(planned: ClusterPlan) -> Iterator[None]:
+    """Raise `PlanMoved` if OpenTofu refuses a saved plan because the state has changed since."""
+    try:
+        yield
+    except TofuFailed as error:
+        if error.code == STALE and planned.agreed:
+            raise moved([f"the state of cluster {planned.context.cluster.name} changed"]) from error
+        raise
 
 
 def stop_refused(planned: ClusterPlan) -> None:

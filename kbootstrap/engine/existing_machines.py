@@ -24,6 +24,7 @@ from kbootstrap.hosts.model import Host
 from kbootstrap.render.provenance import NOWHERE, Provenance
 from kbootstrap.tofu.commands import PLAN_FILE
 from kbootstrap.tofu.plan import PlanSummary
+from kbootstrap.tofu.stream import OnCreated, unheard
 
 STEP = "uninstall"
 
@@ -61,7 +62,7 @@ class ExistingInfrastructure:
         """Return a plan without changes."""
         return {}
 
-    async def apply(self, planfile: Path) -> None:
+    async def apply(self, planfile: Path, on_created: OnCreated = unheard) -> None:
         """Do nothing."""
 
     async def destroy(self) -> None:

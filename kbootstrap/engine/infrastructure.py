@@ -17,6 +17,7 @@ from kbootstrap.render.provenance import Provenance
 from kbootstrap.tofu.failure import with_faults
 from kbootstrap.tofu.hints import lookup
 from kbootstrap.tofu.plan import PlanSummary
+from kbootstrap.tofu.stream import OnCreated, unheard
 
 
 class Infrastructure(Protocol):
@@ -49,8 +50,8 @@ class Infrastructure(Protocol):
     async def show_plan(self, planfile: Path) -> Mapping[str, Any]:
         """Return a saved plan."""
 
-    async def apply(self, planfile: Path) -> None:
-        """Apply a saved plan."""
+    async def apply(self, planfile: Path, on_created: OnCreated = unheard) -> None:
+        """Apply a saved plan; `on_created` is called with each resource as soon as it is created."""
 
     async def destroy(self) -> None:
         """Destroy all resources in the state."""
@@ -77,18 +78,22 @@ class Infrastructure(Protocol):
         """Return the addresses of all resources in the state."""
 
 
-async def carry_out(context: Context, tofu: Infrastructure, planned: PlanSummary) -> None:
+async def carry_out(
+    context: Context, tofu: Infrastructure, planned: PlanSummary, on_created: OnCreated = unheard
+) -> None:
     """Apply the plan in `tofu.planfile`; `planned` is its content.
 
     If machines failed only because they were created at the same time, the remaining changes are retried
     once. A failure is reported with the infrastructure's own message. Raises if the cluster's lock was lost.
+    `on_created` is that of `Infrastructure.apply`; a machine that failed is not among those, and no other one
+    is replaced.
     """
     hints = context.provider.traits.hints
     context.lease.verify()
     if planned.of("create", "replace"):
         await remove_orphans(context, tofu)
     try:
-        await tofu.apply(tofu.planfile)
+        await tofu.apply(tofu.planfile, on_created)
     except TofuFailed as error:
         faults = await _faults(context)
         if not faults:
@@ -108,7 +113,7 @@ async def carry_out(context: Context, tofu: Infrastructure, planned: PlanSummary
             )
         )
     try:
-        await tofu.apply(tofu.planfile)
+        await tofu.apply(tofu.planfile, on_created)
     except TofuFailed as error:
         raise with_faults(error, await _faults(context), hints) from error
 

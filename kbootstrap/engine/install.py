@@ -10,6 +10,7 @@ from kbootstrap.artifacts.obtain import obtain
 from kbootstrap.artifacts.source.built_images import obtain_image
 from kbootstrap.artifacts.source.recipe import built_image
 from kbootstrap.cluster.converge.converge import converge
+from kbootstrap.cluster.converge.pending import Pending
 from kbootstrap.cluster.state.wanted import LocalFile
 from kbootstrap.cluster.steps.files import StageFile
 from kbootstrap.core.errors import InstallFailed
@@ -66,8 +67,11 @@ async def _share(context: Context, nodes: Nodes, kept: Kept) -> None:
         await context.provider.shared_artifacts.provide(context.provider_context, kept, script)
 
 
-async def install(context: Context, nodes: Nodes) -> str | None:
-    """Carry out the nodes' plan if it has steps; return a server's admin kubeconfig, if any."""
+async def install(context: Context, nodes: Nodes, pending: Pending | None = None) -> str | None:
+    """Carry out the nodes' plan if it has steps; return a server's admin kubeconfig, if any.
+
+    `pending` is what is still being created (`converge`).
+    """
     if not nodes.plan.steps:
         return nodes.kubeconfig
     run = context.runtime
@@ -84,6 +88,7 @@ async def install(context: Context, nodes: Nodes) -> str | None:
             emit=run.emit,
             make_secret=partial(make_secret, context),
             shared=context.provider.shared_artifacts is not None,
+            pending=pending,
         )
 
 

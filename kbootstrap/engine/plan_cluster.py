@@ -16,6 +16,7 @@ from kbootstrap.engine.context import Context
 from kbootstrap.engine.infrastructure import Infrastructure
 from kbootstrap.engine.observe import Nodes, observe_nodes, silent
 from kbootstrap.engine.outputs import missing_resources, state_lost, verify_owner
+from kbootstrap.engine.preflight import Preflight
 from kbootstrap.engine.prepare import prepare
 from kbootstrap.plans.checks import (
     destroyed_network,
@@ -37,31 +38,75 @@ async def plan_cluster(
     `starting`: what was found will be carried out, so machines that are shut off are started to look at them,
     and nodes that cannot be reached stop it, but where the infrastructure has something to do: that may be
     what brings them back. `replace` are nodes that get a new machine although the spec does not ask for it.
-    OpenTofu plans once, and again only for a reason that it cannot know (`_corrected`).
+    OpenTofu plans once, while nodes and infrastructure are asked, and again only for a reason that it cannot
+    know (`_ask_all`, `_corrected`).
     """
     cluster, emit = context.cluster.name, context.runtime.emit
-    with phase(emit, "prepare", cluster):
-        tofu = await prepare(context)
-        outputs = await tofu.outputs()
-        verify_owner(context, outputs)
-        gone = await missing_resources(context, outputs)
-        known: Mapping[str, Any] = outputs.get("kbootstrap", {}).get("nodes", {})
-        recreate = {*gone, *await _machines(context, tofu, replace, known)}
-    with phase(emit, "plan", cluster):
-        planning = asyncio.create_task(tofu.plan(tofu.planfile, replace=sorted(recreate)))
-        removal = leaving(context, known, replace)
-        try:
-            nodes, unseen = await look(
-                context, {} if gone else outputs, stack, starting=starting, removal=removal
+    preflight = Preflight(context)
+    try:
+        with phase(emit, "prepare", cluster):
+            tofu = await prepare(context, preflight)
+            outputs = await tofu.outputs()
+            verify_owner(context, outputs)
+            known: Mapping[str, Any] = outputs.get("kbootstrap", {}).get("nodes", {})
+            recreate = await _machines(context, tofu, replace, known)
+        with phase(emit, "plan", cluster):
+            if not outputs:
+                preflight.begin()
+            removal = leaving(context, known, replace)
+            summary, gone, (nodes, unseen) = await _ask_all(
+                context, tofu, outputs, recreate, stack, preflight, starting=starting, removal=removal
             )
-            summary = await planning
-        finally:
-            planning.cancel()
-            await asyncio.gather(planning, return_exceptions=True)
-    summary = await _corrected(context, tofu, summary, recreate, known)
-    if starting and unseen and silent(summary, unseen):
-        raise unseen
-    return await _combined(context, tofu, summary, gone, known, nodes, unseen, stack)
+            creates = summary.of("create", "replace") or (nodes and nodes.plan.gives_secret)
+            if creates:
+                preflight.begin()
+            recreate = {*recreate, *gone}
+            summary = await _corrected(context, tofu, summary, recreate, known)
+            if starting and unseen and silent(summary, unseen):
+                raise unseen
+            made = await _combined(context, tofu, summary, gone, known, nodes, unseen, stack)
+            await preflight.passed()
+            return made
+    finally:
+        await preflight.end()
+
+
+async def _ask_all(
+    context: Context,
+    tofu: Infrastructure,
+    outputs: Mapping[str, Any],
+    recreate: Collection[str],
+    stack: AsyncExitStack,
+    preflight: Preflight,
+    *,
+    starting: bool,
+    removal: Removal,
+) -> tuple[PlanSummary, Mapping[str, str], tuple[Nodes | None, HostUnreachable | None]]:
+    """Ask OpenTofu, the infrastructure and the nodes at the same time.
+
+    Return the plan, the resources that are missing, and what was seen of the nodes. OpenTofu plans again where
+    it must create resources again that are missing. What the infrastructure says comes before OpenTofu's
+    errors, since it says more.
+    """
+    planning = asyncio.create_task(tofu.plan(tofu.planfile, replace=sorted(recreate)))
+    looking = asyncio.create_task(look(context, outputs, stack, starting=starting, removal=removal))
+    try:
+        gone = await missing_resources(context, outputs)
+        if gone:
+            for task in (planning, looking):
+                task.cancel()
+            await asyncio.gather(planning, looking, return_exceptions=True)
+            summary = await tofu.plan(tofu.planfile, replace=sorted({*recreate, *gone}))
+            return summary, gone, (None, None)
+        seen = await looking
+        await asyncio.wait({planning})
+        if planning.exception():
+            await preflight.passed()
+        return await planning, gone, seen
+    finally:
+        for task in (planning, looking):
+            task.cancel()
+        await asyncio.gather(planning, looking, return_exceptions=True)
 
 
 async def _corrected(

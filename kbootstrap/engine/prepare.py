@@ -11,6 +11,7 @@ from kbootstrap.core.workspace import Workspace
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.existing_machines import existing_infrastructure
 from kbootstrap.engine.infrastructure import Infrastructure
+from kbootstrap.engine.preflight import Preflight
 from kbootstrap.engine.tofu_providers import initialised
 from kbootstrap.render.provenance import Provenance
 from kbootstrap.render.tree import assemble, read_modules
@@ -23,10 +24,14 @@ from kbootstrap.tofu.run import Tofu
 from kbootstrap.tofu.settle import LOCK_WAIT, settled
 
 
-async def prepare(context: Context, *, creating: bool = True) -> Infrastructure:
+async def prepare(
+    context: Context, preflight: Preflight | None = None, *, creating: bool = True
+) -> Infrastructure:
     """Write the cluster's root, provide what it needs, and return OpenTofu for it, initialised.
 
-    `creating` False omits what only new machines need (the node image). Existing machines need nothing.
+    `creating` False omits what only new machines need (the node image). Existing machines need nothing. The
+    `preflight` begins if OpenTofu must be initialised, for which its providers may have to be built: then the
+    cluster is most likely new.
     """
     run, space = context.runtime, context.space
     Workspace(space.base).make()
@@ -59,7 +64,7 @@ async def prepare(context: Context, *, creating: bool = True) -> Infrastructure:
         hints=context.provider.traits.hints,
         traits=context.provider.traits.resources,
     )
-    return await initialised(tofu, run, root.providers, lock.providers)
+    return await initialised(tofu, run, root.providers, lock.providers, preflight.begin if preflight else None)
 
 
 def _encryption(context: Context, binary: Binary) -> Mapping[str, str]:

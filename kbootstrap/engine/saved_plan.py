@@ -16,6 +16,7 @@ from kbootstrap.engine.cluster_plan import ClusterPlan, leaving
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.outputs import missing_resources, verify_owner
 from kbootstrap.engine.plan_cluster import look
+from kbootstrap.engine.preflight import Preflight
 from kbootstrap.engine.prepare import prepare
 from kbootstrap.engine.rendered import render
 from kbootstrap.engine.side_by_side import side_by_side
@@ -78,10 +79,22 @@ async def _again(
     saved: SavedCluster, context: Context, stack: AsyncExitStack
 ) -> tuple[ClusterPlan, list[str]]:
     """Observe the clusters again, without planning, and compare them with the saved plan."""
+    preflight = Preflight(context)
+    try:
+        found = await _compared(saved, context, stack, preflight)
+        await preflight.passed()
+    finally:
+        await preflight.end()
+    return found
+
+
+async def _compared(
+    saved: SavedCluster, context: Context, stack: AsyncExitStack, preflight: Preflight
+) -> tuple[ClusterPlan, list[str]]:
     name, emit, moves = saved.name, context.runtime.emit, []
     agreed = Agreed(saved.steps, frozenset(saved.new), saved.known)
     with phase(emit, "prepare", name):
-        tofu = await prepare(context)
+        tofu = await prepare(context, preflight)
         outputs = await tofu.outputs()
         verify_owner(context, outputs)
         gone = await missing_resources(context, outputs)
@@ -93,6 +106,8 @@ async def _again(
         files.write(tofu.planfile, saved.plan, mode=0o600)
         shown, traits = await tofu.show_plan(tofu.planfile), context.provider.traits.resources
         summary = summarise(shown, name, tofu.provenance, traits)
+    if summary.of("create", "replace"):
+        preflight.begin()
     nodes, unseen = None, None
     known = outputs.get("kbootstrap", {}).get("nodes", {})
     asked = machines_made(summary)

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,14 @@ from kbootstrap.tofu.arguments import FLAG
 from kbootstrap.tofu.commands import Commands
 from kbootstrap.tofu.diagnostics import translate
 from kbootstrap.tofu.plan import PlanSummary, summarise
-from kbootstrap.tofu.stream import Stream
+from kbootstrap.tofu.stream import OnCreated, Stream, unheard
 
 _READ, _INIT, _PLAN, _APPLY = 120.0, 900.0, 1800.0, 7200.0
 """Deadlines in seconds. Clouds need minutes for a load balancer or a large flavor."""
+_CHANGES = 2
+"""Exit status of `plan -detailed-exitcode` if the plan has changes; without changes it is 0."""
+_AT_ONCE = 32
+"""Resources that a plan reads at once; OpenTofu's default of 10 is meant for creating them."""
 FREEZE_FILE = "kbootstrap_override.tf"
 """Overrides the root's HCL during one plan ("Override Files" of OpenTofu); removed afterwards."""
 
@@ -36,9 +41,14 @@ FREEZE_FILE = "kbootstrap_override.tf"
 class Tofu(Commands):
     """OpenTofu or Terraform in one root; `Commands` describes the fields and the errors."""
 
+    @property
+    def is_initialised(self) -> bool:
+        """Whether `init` ran for exactly this root."""
+        return initialised.is_current(self.root, self.binary, self.env)
+
     async def init(self, *, force: bool = False) -> bool:
         """Initialise the root unless it already is; return whether `init` ran. `force` always runs it."""
-        if not force and initialised.is_current(self.root, self.binary, self.env):
+        if not force and self.is_initialised:
             return False
         plugins = Path(self.env["TF_PLUGIN_CACHE_DIR"])
         # The plugin cache is not safe for two inits at once ("Provider Plugin Cache").
@@ -68,7 +78,8 @@ class Tofu(Commands):
         """Create a plan, save it at `out` (0600: it contains variables) and return a summary of its changes.
 
         `replace` and `targets` are addresses. `frozen` is HCL that overrides the root's for this plan alone.
-        If the provider plugins are missing, the root is initialised again, once.
+        If the provider plugins are missing, the root is initialised again, once. A plan without changes is
+        not read back: that would start the plugins again.
         """
         options = {
             "out": str(out),
@@ -78,6 +89,8 @@ class Tofu(Commands):
             "refresh": refresh,
             "input": False,
             "lock_timeout": self.lock_timeout,
+            "parallelism": _AT_ONCE,
+            "detailed_exitcode": FLAG,
         }
         # Created before tofu writes to it, so that no other user can ever read it.
         files.write(out, b"", mode=0o600)
@@ -85,23 +98,27 @@ class Tofu(Commands):
         if frozen:
             files.write(self.root / FREEZE_FILE, frozen)
         try:
-            await self._plan(options)
+            changes = await self._plan(options)
         except BaseException:
             _remove(out)
             raise
         finally:
             _remove(self.root / FREEZE_FILE)
+        if not changes:
+            return PlanSummary((), (), ())
         return summarise(await self.show_plan(out), self.cluster, self.provenance, self.traits)
 
-    async def _plan(self, options: Mapping[str, Any]) -> None:
+    async def _plan(self, options: Mapping[str, Any]) -> bool:
+        """Create a plan; return whether it changes anything (resources, outputs, addresses in the state)."""
+        run = partial(self.stream_events, "plan", "plan the changes of", _PLAN, fine=(0, _CHANGES), **options)
         try:
-            await self.stream_events("plan", "plan the changes of", _PLAN, **options)
+            return await run() == _CHANGES
         except TofuFailed as error:
             if error.code != "KB0506":
                 raise
             initialised.forget(self.root)
             await self.init(force=True)
-            await self.stream_events("plan", "plan the changes of", _PLAN, **options)
+            return await run() == _CHANGES
 
     async def show_plan(self, planfile: Path) -> Mapping[str, Any]:
         """Return a saved plan as tofu's JSON."""
@@ -132,13 +149,14 @@ class Tofu(Commands):
         finally:
             _remove(place)
 
-    async def apply(self, planfile: Path) -> None:
-        """Apply a saved plan."""
+    async def apply(self, planfile: Path, on_created: OnCreated = unheard) -> None:
+        """Apply a saved plan; `on_created` hears of each resource as soon as it is created."""
         await self.stream_events(
             "apply",
             "apply the changes of",
             _APPLY,
             str(planfile),
+            on_created=on_created,
             input=False,
             lock_timeout=self.lock_timeout,
         )

@@ -88,6 +88,7 @@ class Shell:
             (r"systemctl show -p NRestarts -p ActiveState -p SubState (?P<unit>\S+)$", self._show),
             (r"systemctl show -p MainPID --value ", self._main),
             (r"for _ in \$\(seq \d+\); do said=.*/v1-k3s/readyz", lambda _found, _stdin: done()),
+            (r"\S+ kubectl .* --server=https://(?P<host>[^:]+):6443 .*/v1-k3s/readyz >", self._joins),
             (r"mkdir -p \$\(dirname (?P<held>\S+)\) && (?:printf|touch) ", self._hold),
             (r"systemctl disable --quiet (?P<unit>\S+); timeout \d+ systemctl stop", self._stop),
         )
@@ -199,6 +200,9 @@ class Shell:
             return done("see server log for details: https://127.0.0.1:6443/db/snapshot: 500\n", 1)
         self.machine.put(f"{PATHS.snapshots}/{found['name']}", "")
         return done()
+
+    def _joins(self, found: re.Match[str], _stdin: bytes) -> Output:
+        return done(status=0 if self.world.answering(found["host"]) else 1)
 
     def _enable(self, found: re.Match[str], _stdin: bytes) -> Output:
         self.machine.enabled.add(found["unit"])

@@ -31,7 +31,7 @@ from kbootstrap.core.events import Event
 from kbootstrap.core.process import LocalRunner
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.runtime import Runtime
-from kbootstrap.engine import apply_cluster, connect, install, observe, plan_cluster
+from kbootstrap.engine import apply_cluster, connect, install, observe, overlap, plan_cluster
 from kbootstrap.engine.context import Context, contexts
 from kbootstrap.engine.lock_file import keep_lock
 from kbootstrap.engine.spec import read_spec
@@ -198,8 +198,9 @@ class _Connector:
 
     @asynccontextmanager
     async def reach_endpoint(self, endpoint: Endpoint, jump: SshTarget | None) -> AsyncIterator[Endpoint]:
-        del jump
-        yield endpoint
+        """Yield the endpoint; behind a machine it is the machine's own address."""
+        there = self._gate.world.machines.get(jump.key_alias) if jump else None
+        yield replace(endpoint, host=there.address) if there else endpoint
 
 
 def _api_of(gate: Gate) -> type:
@@ -231,7 +232,9 @@ def _api_of(gate: Gate) -> type:
             if verb != "GET" and "/nodes/" in path:
                 gate.world.touched.append(("api", path.rpartition("/")[2]))
             answer = await gate.call(
-                what, lambda: kube.ask(gate.world, verb, path, body, params), seconds=API
+                what,
+                lambda: kube.ask(gate.world, verb, path, body, params, self._endpoint.host),
+                seconds=API,
             )
             if answer is None:
                 await asyncio.sleep(1)
@@ -266,10 +269,13 @@ class Ended:
 
 
 class Desk:
-    """Runs kbootstrap on a world. `folder` has the spec and what kbootstrap keeps beside it."""
+    """Runs kbootstrap on a world. `folder` has the spec and what kbootstrap keeps beside it.
 
-    def __init__(self, folder: Path, world: World) -> None:
-        self.folder, self.world = folder, world
+    `cloud`: machines are created one by one, the endpoint last.
+    """
+
+    def __init__(self, folder: Path, world: World, *, cloud: bool = False) -> None:
+        self.folder, self.world, self.cloud = folder, world, cloud
         self.runs = 0
         self.spec = folder / "fleet.yaml"
 
@@ -332,7 +338,7 @@ class Desk:
         me = Holder(f"{self.runs:016x}", "operator", "desk", replace(here, started=f"0{self.runs}"))
         return replace(
             context,
-            provider=infra.Simulated(gate.world, context.provider, gate),
+            provider=infra.Simulated(gate.world, context.provider, gate, cloud=self.cloud),
             lease=Lease(context.cluster.name, events.append, me=me),
         )
 
@@ -356,9 +362,11 @@ def _doors(gate: Gate, context: Context) -> Iterator[None]:
     """Put the world behind every door that leads out of the program."""
     redactor, folder = context.runtime.redactor, context.runtime.cache
 
-    async def prepare(context: Context, *, creating: bool = True) -> infra.Tofu:
-        del creating
-        return infra.Tofu(gate.world, context, gate)
+    async def prepare(context: Context, *_preflight: object) -> infra.Tofu:
+        while gate.world.creating:  # OpenTofu of a run that was killed
+            await asyncio.sleep(1)
+        cloud = context.provider.machines_in_creation is not None
+        return infra.Tofu(gate.world, context, gate, cloud)
 
     async def obtain(_name: str, version: str, arch: str, **_options: object) -> Kept:
         return _artifacts(folder, version, arch)
@@ -374,6 +382,7 @@ def _doors(gate: Gate, context: Context) -> Iterator[None]:
             (install, "obtain", obtain),
             (observe, "connector", lambda _context: _Connector(gate, redactor)),
             (connect, "connector", lambda _context: _Connector(gate, redactor)),
+            (overlap, "connector", lambda _context: _Connector(gate, redactor)),
             (real_api, "_HttpApi", _api_of(gate)),
             (real_api, "preload_imports", lambda: None),
         ):

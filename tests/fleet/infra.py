@@ -1,5 +1,7 @@
 """The infrastructure of a simulated fleet: what OpenTofu and a provider do, without either.
 
+In a cloud OpenTofu takes a minute, and nodes are installed meanwhile; else it is done at once, as on this machine.
+
 Addresses, dependencies and triggers are those of `terraform-modules/local`: a target takes in what it depends
 on with all instances of it, and a plan with targets moves nothing.
 """
@@ -8,13 +10,13 @@ on with all instances of it, and a plan with targets moves nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from kbootstrap.core.diagnostics import Diagnostic
-from kbootstrap.core.errors import HostUnreachable, KbootstrapError
+from kbootstrap.core.errors import HostUnreachable, KbootstrapError, TofuFailed
 from kbootstrap.distros.common import STAMP
 from kbootstrap.engine.context import Context
 from kbootstrap.inventory.certificate import certificate_names
@@ -40,12 +42,14 @@ from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.spec.topology import endpoint_address
 from kbootstrap.tofu.commands import PLAN_FILE
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange, judged
-from tests.fleet.machines import Machine
-from tests.fleet.world import World
+from kbootstrap.tofu.stream import OnCreated, unheard
+from tests.fleet.world import SERVERS, World
 
-ENDPOINT, SERVERS = "module.endpoint.terraform_data.endpoint", "module.endpoint.terraform_data.servers"
+ENDPOINT = "module.endpoint.terraform_data.endpoint"
 NETWORK = "module.network.terraform_data.network"
 BOOT = 2.0
+NETWORK_AT, MACHINES_AT, BALANCER_AT = 2.0, 10.0, 60.0
+"""Seconds after which OpenTofu has created these in a cloud; one machine after the other, the last one late."""
 T = TypeVar("T")
 State = dict[str, dict[str, str]]
 
@@ -83,7 +87,7 @@ class Plan:
     moved: State
 
 
-def desired(context: Context) -> State:
+def desired(context: Context | ProviderContext) -> State:
     """Return what the spec wants, as a state."""
     cluster = context.cluster
     modules = {pool.name: module_name(cluster, pool) for pool in (cluster.control_plane, *cluster.pools)}
@@ -160,6 +164,7 @@ class Tofu:
     world: World
     context: Context
     gate: Gate
+    cloud: bool = False
     provenance: Provenance = NOWHERE
 
     @property
@@ -173,7 +178,7 @@ class Tofu:
 
     async def outputs(self) -> Mapping[str, Any]:
         state = self.world.state
-        if not any(".node[" in address for address in state):
+        if not any(".node[" in address for address in state) or SERVERS not in state:
             return {}
         nodes = {
             str(key(a)): {**state[a], "instance": state[a]["instance"]}
@@ -214,9 +219,33 @@ class Tofu:
         )
         return judged(shown, self.context.provider.traits.resources)
 
-    async def apply(self, planfile: Path) -> None:
+    async def apply(self, planfile: Path, on_created: OnCreated = unheard) -> None:
         plan: Plan = self.gate.plans[str(planfile)]
-        await self.gate.call("tofu apply", lambda: self._carry_out(plan), seconds=3.0)
+        if self.cloud and all(change.kind == "create" for change in plan.changes):
+            await self._create(plan, on_created)
+        else:
+            await self.gate.call("tofu apply", lambda: self._carry_out(plan), seconds=3.0)
+
+    async def _create(self, plan: Plan, on_created: OnCreated) -> None:
+        """One resource after the other; when kbootstrap is killed, OpenTofu goes on alone to the end."""
+        world, told = self.world, set(self.world.state)
+        world.state = dict(plan.moved)
+
+        def begin() -> None:
+            world.broke, world.creating = False, {c.address: dict(c.after or {}) for c in plan.changes}
+            for seconds, address in _moments(plan):
+                world.later(seconds, "create", address)
+
+        await self.gate.call("tofu apply", begin, seconds=0.5)
+        while True:
+            for address in [one for one in world.state if one not in told]:
+                told.add(address)
+                on_created(address, world.state[address].get("instance", f"id of {address}"))
+            if world.broke:
+                raise TofuFailed("OpenTofu could not apply the changes of cluster sim", code="KB0501")
+            if not world.creating:
+                return
+            await self.gate.call("tofu apply goes on", lambda: None, seconds=0.5)
 
     def _carry_out(self, plan: Plan) -> None:
         """Everything at once: when kbootstrap is killed, OpenTofu goes on alone to the end."""
@@ -236,22 +265,9 @@ class Tofu:
                 continue
             world.state[change.address] = dict(change.after)
             if machine:
-                self._make(str(name), change)
+                instance = world.make(str(name), change.after["address"])
+                world.state[change.address]["instance"] = instance
         world.endpoint = world.state.get(SERVERS, {}).get("servers", "").split()
-
-    def _make(self, name: str, change: Change) -> None:
-        world = self.world
-        if change.after is None:
-            raise AssertionError
-        if name in world.machines:  # what a run that was killed left behind
-            world.destroy(name)
-        world.counter += 1
-        made = Machine(name, f"i-{world.counter}", change.after["address"], booted=world.now)
-        if any(one.address == made.address for one in world.machines.values()):
-            raise AssertionError(f"{made.address} is in use")
-        world.machines[name] = made
-        world.state[change.address]["instance"] = made.instance
-        world.touched.append(("make", name))
 
     async def show_plan(self, planfile: Path) -> Mapping[str, Any]:
         return {}
@@ -275,9 +291,51 @@ class Tofu:
         return tuple(self.world.state)
 
 
+def _moments(plan: Plan) -> Iterator[tuple[float, str]]:
+    """Yield when each resource of a plan is created in a cloud."""
+    machines = [change.address for change in plan.changes if ".node[" in change.address]
+    for change in plan.changes:
+        if change.address in (ENDPOINT, SERVERS):
+            yield BALANCER_AT, change.address
+        elif change.address == NETWORK:
+            yield NETWORK_AT, change.address
+        else:
+            node = change.address.replace(".authorized_keys[", ".node[")
+            late = 2 * machines.index(node) if node in machines else 0
+            yield MACHINES_AT + (late * 4 if node == machines[-1] else late), change.address
+
+
 def _module_wanted(context: Context, address: str) -> bool:
     pools = (context.cluster.control_plane, *context.cluster.pools)
     return any(address.startswith(f"module.{module_name(context.cluster, pool)}.") for pool in pools)
+
+
+class InCreation:
+    """Machines of the world that are used while OpenTofu goes on."""
+
+    def ready(
+        self, definition: ClusterDefinition, planned: Collection[str], created: Mapping[str, str]
+    ) -> frozenset[str]:
+        missing = [address for address in planned if address not in created]
+        waiting = {node_of(address, definition.cluster.name) for address in missing}
+        if NETWORK in missing:
+            return frozenset()
+        return frozenset(node.name for node in definition.nodes) - waiting
+
+    async def outputs(
+        self, context: ProviderContext, created: Mapping[str, str], names: Collection[str]
+    ) -> Mapping[str, Any]:
+        nodes = desired(context)
+        internal = {"host": str(endpoint_address(context.cluster)), "port": 6443}
+        found = {
+            str(key(address)): {**nodes[address], "instance": one}
+            for address, one in sorted(created.items())
+            if ".node[" in address and key(address) in names
+        }
+        own = {"spec": context.spec.name, "cluster": context.cluster.name}
+        return {
+            "kbootstrap": {**own, "endpoint": {"internal": internal, "external": internal}, "nodes": found}
+        }
 
 
 class Simulated(Provider):
@@ -285,9 +343,10 @@ class Simulated(Provider):
 
     name = "local"
 
-    def __init__(self, world: World, real: Provider, gate: Gate) -> None:
+    def __init__(self, world: World, real: Provider, gate: Gate, *, cloud: bool = False) -> None:
         self.world, self._real, self._gate = world, real, gate
         self.traits = real.traits
+        self.machines_in_creation = InCreation() if cloud else None
 
     def render(self, definition: ClusterDefinition) -> RenderedRoot:
         return self._real.render(definition)

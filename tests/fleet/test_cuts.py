@@ -28,7 +28,8 @@ class Case:
     """A change: from a spec that was applied (None: nothing is there) to another one.
 
     `replaced` are nodes that get a new machine; `again` heals by the same command instead of `apply`, `back`
-    by an apply of the spec as it was before.
+    by an apply of the spec as it was before. `cloud`: OpenTofu takes a minute, and nodes are installed
+    meanwhile.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Case:
     replaced: tuple[str, ...] = ()
     again: bool = False
     back: bool = False
+    cloud: bool = False
     spoil: Callable[[Operator], None] = lambda _operator: None
 
 
@@ -52,6 +54,8 @@ def _gone(operator: Operator) -> None:
 
 CASES = (
     Case("new", None, BASE),
+    Case("new in a cloud", None, BASE, cloud=True),
+    Case("new in a cloud, one server", None, ONE, cloud=True),
     Case("upgrade", BASE, replace(BASE, version=VERSIONS[1])),
     Case("an agent is replaced", BASE, BASE, replaced=(W1,)),
     Case("an agent is replaced, again", BASE, BASE, replaced=(W1,), again=True),
@@ -75,7 +79,7 @@ CASES = (
 
 def made(folder: Path, case: Case) -> Operator:
     """Return the fleet right before the change."""
-    operator = Operator(folder, case.before or case.after)
+    operator = Operator(folder, case.before or case.after, cloud=case.cloud)
     if case.before is not None:
         operator.make()
         operator.edit(case.after, without=case.replaced)

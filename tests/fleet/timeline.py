@@ -17,7 +17,8 @@ class Timeline:
     """Everything that outlives a run. Plain data: it can be copied with pickle.
 
     `endpoint` are the addresses of servers behind the registration address. `touched` says who was changed,
-    and by what. `watched` has, by pool, how many of these agents may be away at the same time.
+    and by what. `watched` has, by pool, how many of these agents may be away at the same time. `creating` is
+    what OpenTofu still creates, by address; it fails at the address `breaks`.
     """
 
     now: float = 0.0
@@ -29,6 +30,9 @@ class Timeline:
     watched: dict[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
     counter: int = 0
     bumpy: float = 0.0
+    creating: dict[str, dict[str, str]] = field(default_factory=dict)
+    breaks: str = ""
+    broke: bool = False
     queue: list[tuple[float, int, str, str, int]] = field(default_factory=list)
 
     def later(self, seconds: float, what: str, name: str, number: int = 0) -> None:

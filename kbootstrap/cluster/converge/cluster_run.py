@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kbootstrap.cluster.api.model import Api, Connect
 from kbootstrap.cluster.converge.node_actions import NodeActions
+from kbootstrap.cluster.converge.pending import Arrival, Pending
 from kbootstrap.cluster.converge.secrets import MakeSecret
 from kbootstrap.cluster.converge.supervisor import await_supervisor
 from kbootstrap.cluster.converge.tokens import Tokens
@@ -28,7 +29,8 @@ class ClusterRun:
 
     `artifacts` has the files that the plan names, `external` is where the API answers for us, and `gate` is
     set when it does: then nodes may join. `make_secret` is asked for the content of a Secret of the plan.
-    `shared`: artifacts may be in place on the nodes. `serving` is the server that opened the gate.
+    `shared`: artifacts may be in place on the nodes. `serving` is the server that opened the gate. `pending`
+    is what is still being created, None if everything exists.
     By node: `started` is when its service was started (epoch, by its own clock), `ran` what ran on it before,
     `deferred` are those that activate new tokens once they serve, and `verified` those that reach the
     cluster.
@@ -44,6 +46,7 @@ class ClusterRun:
     connect: Connect
     make_secret: MakeSecret | None
     shared: bool = False
+    pending: Pending | None = None
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     serving: str = ""
     kubeconfig: str = ""
@@ -54,6 +57,20 @@ class ClusterRun:
     unpacked: Unpacked = field(default_factory=Unpacked)
     _api: Api | None = None
     _watch: NodeWatch | None = None
+
+    def extend(self, arrival: Arrival) -> tuple[str, ...]:
+        """Add the nodes that have arrived; return those with steps."""
+        new = {name: steps for name, steps in arrival.plan.steps.items() if name not in self.hosts}
+        self.plan = replace(self.plan, steps={**self.plan.steps, **new})
+        self.wanted = arrival.wanted
+        self.hosts = {**arrival.hosts, **self.hosts}
+        self.artifacts = {**self.artifacts, **arrival.artifacts}
+        return tuple(new)
+
+    async def enter(self) -> None:
+        """Wait until agents can join through the registration address; the gate is open."""
+        if self.pending:
+            await self.pending.entered(self.hosts[self.serving])
 
     async def close(self) -> None:
         """Close the connection to the API, and remove unpacked files."""
