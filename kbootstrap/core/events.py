@@ -111,7 +111,7 @@ is correct for phases that overlap in time."""
 
 
 def of_cluster(emit: Emit, cluster: str) -> Emit:
-    """Return an `Emit` that adds the cluster to events without one, and to steps the phase they are part of."""
+    """Return an `Emit` that adds the cluster to events without one, and their phase to steps."""
 
     def labelled(event: Event) -> None:
         phase = event.phase

@@ -37,15 +37,14 @@ from kbootstrap.providers.capabilities import MachinesInCreation
 from kbootstrap.spec.topology import API_PORT
 
 PATIENCE = 300.0
-"""Seconds in which a new machine must answer SSH. It is connected to as soon as it is created, so this includes
-its first boot."""
+"""Seconds in which a new machine must answer SSH, from its creation on: this includes its first boot."""
 _LOOK = 1.5
 """Seconds between two looks at the registration address: each starts a program on the server."""
 _ENTRANCE = "wait until nodes can join through the registration address"
 
 
 def overlaps(planned: ClusterPlan) -> bool:
-    """Return whether the plan creates a whole cluster, whose machines can be used before it is complete; pure."""
+    """Return whether the plan creates a whole cluster whose machines can be used early; pure."""
     made = {change.node for change in planned.infrastructure.of("create") if is_machine(change)}
     return (
         planned.context.provider.machines_in_creation is not None
@@ -60,8 +59,8 @@ async def create_cluster(planned: ClusterPlan) -> tuple[Nodes, str] | None:
     """Carry out a plan that `overlaps`; return the nodes and a server's admin kubeconfig.
 
     None: OpenTofu has ended, and no node was installed, because the servers were not there before or are not
-    blank. When a node fails, OpenTofu first ends by itself. When OpenTofu fails, its error is raised, and what
-    is being installed stops where it is: the next run continues it.
+    blank. When a node fails, OpenTofu first ends by itself. When OpenTofu fails, its error is raised, and the
+    installation stops where it is: the next run continues it.
     """
     return await _Overlap(planned).carry_out()
 
@@ -140,7 +139,7 @@ class _Overlap:
         return found
 
     async def _through_server(self, nodes: Nodes) -> Nodes:
-        """Return the nodes with a route to the API through the first server itself, as it has no other yet."""
+        """Return the nodes with a route to the API through the first server: there is no other one yet."""
         context, machine = self.planned.context, nodes.inventory.machines[str(nodes.plan.initial_server)]
         inside = Endpoint("127.0.0.1", API_PORT, nodes.inventory.internal.host)
         through = replace(machine.ssh, instance=machine.instance, host_keys=machine.host_keys)
@@ -209,7 +208,9 @@ class _Arrivals:
             self.nodes = await observe_more(context, before, outputs, stack, patience=PATIENCE)
             verify_allowed(context, self.nodes)
             verify_programs(context, self.nodes)
-            new = {facts.arch for facts in self.nodes.facts.values()} - {f.arch for f in before.facts.values()}
+            new = {facts.arch for facts in self.nodes.facts.values()} - {
+                f.arch for f in before.facts.values()
+            }
             artifacts = await fetch_artifacts(context, self.nodes) if new else {}
             yield Arrival(self.nodes.plan, self.nodes.wanted, self.nodes.hosts, artifacts)
 
@@ -219,7 +220,9 @@ def verify_same(cluster: str, early: Mapping[str, Any], final: Mapping[str, Any]
     nodes = {name: (node, final["nodes"].get(name)) for name, node in early["nodes"].items()}
     internal = (early["endpoint"]["internal"], final["endpoint"]["internal"])
     every = {**nodes, "the bastion": (early.get("bastion"), final.get("bastion")), "the endpoint": internal}
-    if differing := [f"{name}: {used}; in the outputs: {made}" for name, (used, made) in every.items() if used != made]:
+    if differing := [
+        f"{name}: {used}; in the outputs: {made}" for name, (used, made) in every.items() if used != made
+    ]:
         raise InstallFailed(
             f"cluster {cluster} was installed on other machines than those in OpenTofu's outputs",
             hint="run the same command again: it looks at the machines of the outputs",

@@ -49,7 +49,7 @@ async def plan_cluster(
             outputs = await tofu.outputs()
             verify_owner(context, outputs)
             known: Mapping[str, Any] = outputs.get("kbootstrap", {}).get("nodes", {})
-            recreate = await _machines(context, tofu, replace, known)
+            recreate = {*await _machines(context, tofu, replace, known)}
         with phase(emit, "plan", cluster):
             if not outputs:
                 preflight.begin()
@@ -84,9 +84,9 @@ async def _ask_all(
 ) -> tuple[PlanSummary, Mapping[str, str], tuple[Nodes | None, HostUnreachable | None]]:
     """Ask OpenTofu, the infrastructure and the nodes at the same time.
 
-    Return the plan, the resources that are missing, and what was seen of the nodes. OpenTofu plans again where
-    it must create resources again that are missing. What the infrastructure says comes before OpenTofu's
-    errors, since it says more.
+    Return the plan, the resources that are missing, and what was seen of the nodes. OpenTofu plans again if
+    resources are missing, to create them again. Errors of the infrastructure come before OpenTofu's, since
+    they say more.
     """
     planning = asyncio.create_task(tofu.plan(tofu.planfile, replace=sorted(recreate)))
     looking = asyncio.create_task(look(context, outputs, stack, starting=starting, removal=removal))

@@ -64,7 +64,9 @@ async def prepare(
         hints=context.provider.traits.hints,
         traits=context.provider.traits.resources,
     )
-    return await initialised(tofu, run, root.providers, lock.providers, preflight.begin if preflight else None)
+    return await initialised(
+        tofu, run, root.providers, lock.providers, preflight.begin if preflight else None
+    )
 
 
 def _encryption(context: Context, binary: Binary) -> Mapping[str, str]:

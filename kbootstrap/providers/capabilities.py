@@ -111,8 +111,8 @@ class Preflight(Protocol):
     async def verify(self, context: ProviderContext) -> None:
         """Verify that the infrastructure can create what the cluster lacks. Read-only.
 
-        Raises `PrerequisiteMissing`, or `SpecInvalid` with a diagnostic for each request that it cannot fulfill.
-        Called where a plan creates something or writes the Secret of the additions.
+        Raises `PrerequisiteMissing`, or `SpecInvalid` with a diagnostic for each request that it cannot
+        fulfill. Called if a plan creates something, or writes the Secret of the additions.
         """
 
 

@@ -27,9 +27,7 @@ def unheard(_address: str, _id: str) -> None:
 class Stream:
     """Reads the lines of one process; collects its diagnostics, and lines that are not JSON in `noise`."""
 
-    def __init__(
-        self, cluster: str, emit: Emit, redactor: Redactor, on_created: OnCreated = unheard
-    ) -> None:
+    def __init__(self, cluster: str, emit: Emit, redactor: Redactor, on_created: OnCreated = unheard) -> None:
         self._cluster = cluster
         self._emit = emit
         self._redactor = redactor

@@ -81,7 +81,7 @@ class Gate:
             self.dead.set()
             raise Killed
         if late:
-            await self._pass(seconds)
+            await self.wait(seconds)
         result = work()
         if inspect.isawaitable(result):
             result = await result
@@ -89,12 +89,13 @@ class Gate:
         if number == self.cut:
             self.dead.set()
         if not late:
-            await self._pass(seconds)
+            await self.wait(seconds)
         if self.dead.is_set():
             raise Killed
         return result
 
-    async def _pass(self, seconds: float) -> None:
+    async def wait(self, seconds: float) -> None:
+        """Let time pass, unless the run was cut."""
         await asyncio.sleep(seconds)
         if self.dead.is_set():
             raise Killed
@@ -363,7 +364,7 @@ def _doors(gate: Gate, context: Context) -> Iterator[None]:
     redactor, folder = context.runtime.redactor, context.runtime.cache
 
     async def prepare(context: Context, *_preflight: object) -> infra.Tofu:
-        while gate.world.creating:  # OpenTofu of a run that was killed
+        while gate.world.creating:  # noqa: ASYNC110 - OpenTofu of a run that was killed
             await asyncio.sleep(1)
         cloud = context.provider.machines_in_creation is not None
         return infra.Tofu(gate.world, context, gate, cloud)

@@ -1,6 +1,6 @@
 """The infrastructure of a simulated fleet: what OpenTofu and a provider do, without either.
 
-In a cloud OpenTofu takes a minute, and nodes are installed meanwhile; else it is done at once, as on this machine.
+In a cloud OpenTofu takes a minute, and nodes are installed meanwhile; else everything is there at once.
 
 Addresses, dependencies and triggers are those of `terraform-modules/local`: a target takes in what it depends
 on with all instances of it, and a plan with targets moves nothing.
@@ -49,7 +49,7 @@ ENDPOINT = "module.endpoint.terraform_data.endpoint"
 NETWORK = "module.network.terraform_data.network"
 BOOT = 2.0
 NETWORK_AT, MACHINES_AT, BALANCER_AT = 2.0, 10.0, 60.0
-"""Seconds after which OpenTofu has created these in a cloud; one machine after the other, the last one late."""
+"""Seconds after which OpenTofu has created these in a cloud; machines one by one, the last one late."""
 T = TypeVar("T")
 State = dict[str, dict[str, str]]
 
@@ -61,6 +61,9 @@ class Gate(Protocol):
 
     async def call(self, what: str, work: Callable[[], T], *, seconds: float, late: bool = False) -> T:
         """Do something that others see."""
+
+    async def wait(self, seconds: float) -> None:
+        """Let time pass."""
 
 
 @dataclass(frozen=True)
@@ -245,7 +248,7 @@ class Tofu:
                 raise TofuFailed("OpenTofu could not apply the changes of cluster sim", code="KB0501")
             if not world.creating:
                 return
-            await self.gate.call("tofu apply goes on", lambda: None, seconds=0.5)
+            await self.gate.wait(0.5)
 
     def _carry_out(self, plan: Plan) -> None:
         """Everything at once: when kbootstrap is killed, OpenTofu goes on alone to the end."""

@@ -24,7 +24,7 @@ def ask(  # noqa: PLR0911 - a table of requests
     params: Mapping[str, str],
     address: str,
 ) -> dict[str, Any] | None:
-    """Answer one request at an address; None where no API answers. A refusal is an object of kind `Status`."""
+    """Answer a request at an address; None where no API answers. A refusal is an object of kind `Status`."""
     cluster = world.answering(address)
     if cluster is None:
         return None

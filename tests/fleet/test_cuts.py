@@ -16,6 +16,7 @@ import pytest
 from tests.fleet.machines import PATHS
 from tests.fleet.operator import Operator
 from tests.fleet.wishes import CLUSTER, VERSIONS, Pool, Wish
+from tests.fleet.world import SERVERS
 
 S1, S2, S3 = (f"{CLUSTER}-control-plane-{n}" for n in (1, 2, 3))
 W1, W2 = (f"{CLUSTER}-web-{n}" for n in (1, 2))
@@ -47,6 +48,14 @@ def _by_hand(operator: Operator) -> None:
         operator.world.machines[name].files[PATHS.config] += b"# by hand\n"
 
 
+def _broken(operator: Operator) -> None:
+    """OpenTofu failed at the last resource, when servers were installed already."""
+    operator.world.breaks = SERVERS
+    ended = operator.desk.apply()
+    assert ended.code == "KB0501"
+    operator.world.breaks = ""
+
+
 def _gone(operator: Operator) -> None:
     operator.world.halt(operator.world.machines[S2], running=False)
     operator.world.destroy(S2)
@@ -55,7 +64,7 @@ def _gone(operator: Operator) -> None:
 CASES = (
     Case("new", None, BASE),
     Case("new in a cloud", None, BASE, cloud=True),
-    Case("new in a cloud, one server", None, ONE, cloud=True),
+    Case("new in a cloud, after a failure", None, ONE, cloud=True, spoil=_broken),
     Case("upgrade", BASE, replace(BASE, version=VERSIONS[1])),
     Case("an agent is replaced", BASE, BASE, replaced=(W1,)),
     Case("an agent is replaced, again", BASE, BASE, replaced=(W1,), again=True),

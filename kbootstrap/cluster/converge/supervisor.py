@@ -28,7 +28,7 @@ async def await_supervisor(host: Host, distro: Distribution) -> None:
 
 
 async def joins_through(host: Host, distro: Distribution, registration: str) -> bool:
-    """Return whether nodes can join through a URL, as seen from a server that serves. Raises as `Host.run`."""
+    """Return whether nodes can join through a URL, as a server that serves sees it. Raises as `Host.run`."""
     output = await host.run(f"{_ask(distro, registration)} >/dev/null 2>&1", deadline=COMMAND, check=False)
     return output.status == 0
 

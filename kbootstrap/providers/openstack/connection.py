@@ -71,9 +71,8 @@ class Cloud:
             self.stopped.set()
             raise
 
-
     async def ask_once(self, what: str, question: Callable[[Connection], T]) -> T:
-        """Ask as `ask`; callers that ask the same `what` before it is answered share the answer. Read-only."""
+        """Ask as `ask`; callers with the same `what` share the answer until it is there. Read-only."""
         task: asyncio.Task[T] | None = self.asked.get(what)
         if task is None:
             task = self.asked[what] = asyncio.create_task(self.ask(what, question))

@@ -1,7 +1,7 @@
 """Machines of a new cluster that are used while OpenTofu still creates other resources.
 
-OpenTofu reports the ID of each resource that it has created. Together with the spec, that is all of the output
-contract except floating IPs, which the cloud assigns.
+OpenTofu reports the ID of each resource that it has created. Together with the spec, that is the whole output
+contract, except for the addresses of floating IPs, which the cloud assigns.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from kbootstrap.providers.openstack.connection import Cloud, connected
 from kbootstrap.providers.openstack.settings import settings
 
 _IDLE = 30.0
-"""Seconds after which open TCP connections are closed before the next request: firewalls forget idle ones, and
-a request would then wait for its timeout."""
+"""Seconds after which open TCP connections are closed before the next request: firewalls forget idle ones,
+and a request would then wait for its timeout."""
 
 
 @dataclass(slots=True)
