@@ -64,7 +64,7 @@ class _Tofu:
             (),
         )
 
-    async def apply(self, _: Path) -> None:
+    async def apply(self, _: Path, _on_created: object = None) -> None:
         self.applied += 1
         self.text = state(node="drawn", authorized_keys="k")
 

@@ -183,7 +183,7 @@ class _Pool:
         change = {"before": {"flavor_name": "small"}}
         return {"resource_changes": [{"address": c.address, "change": change} for c in self.made.changes]}
 
-    async def apply(self, _: Path) -> None:
+    async def apply(self, _: Path, _on_created: object) -> None:
         self.applied += [c.node or "" for c in self.made.changes]
 
 

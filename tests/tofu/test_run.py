@@ -72,8 +72,13 @@ async def test_stopped_by_another_process(tmp_path: Path) -> None:
     assert [d.summary for d in caught.value.diagnostics] == ["local-exec provisioner error"]
 
 
+def changing(argv: Sequence[str]) -> Answer:
+    """Answer as OpenTofu does when a plan has changes."""
+    return (2 if argv[1] == "plan" else 0), "{}", ""
+
+
 async def test_arguments(tmp_path: Path) -> None:
-    tofu, runner = make(tmp_path, lambda _argv: (0, "{}", ""))
+    tofu, runner = make(tmp_path, changing)
     out = tmp_path / "p"
     await tofu.plan(out, replace=["a"], targets=["b", "c"], destroy=True, refresh=False)
     await tofu.apply(out)
@@ -82,6 +87,7 @@ async def test_arguments(tmp_path: Path) -> None:
     common = ("-json", "-input=false", "-lock-timeout=180s")
     plan, show, apply, destroy, untaint = runner.calls
     assert plan[:3] == ("tofu", "plan", "-no-color")
+    assert {"-detailed-exitcode", "-parallelism=32"} <= {*plan}
     assert {*common, f"-out={out}", "-replace=a", "-target=b", "-target=c", "-destroy", "-refresh=false"} <= {
         *plan
     }
@@ -91,6 +97,21 @@ async def test_arguments(tmp_path: Path) -> None:
     assert {*common, "-auto-approve"} <= {*destroy}
     assert untaint[1] == "untaint"
     assert untaint[-1] == 'module.pool_web.x.node["a"]'
+
+
+async def test_a_plan_without_changes_is_not_read_back(tmp_path: Path) -> None:
+    tofu, runner = make(tmp_path, lambda _argv: (0, "", ""))
+    assert (await tofu.plan(tmp_path / "p")).empty
+    assert [call[1] for call in runner.calls] == ["plan"]
+    assert (tmp_path / "p").exists(), "it can be saved and applied like any other"
+
+
+async def test_created_resources_are_reported_while_it_works(tmp_path: Path) -> None:
+    created: list[tuple[str, str]] = []
+    line = '{"type": "apply_complete", "hook": {"resource": {"addr": "a.b"}, "action": "create", "id_value": "1"}}'
+    tofu, _ = make(tmp_path, lambda _argv: (0, f"{line}\n", ""))
+    await tofu.apply(tmp_path / "p", lambda *found: created.append(found))
+    assert created == [("a.b", "1")]
 
 
 async def test_apply_and_destroy_get_time_to_finish(tmp_path: Path) -> None:
