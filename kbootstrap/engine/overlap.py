@@ -217,12 +217,15 @@ class _Arrivals:
 
 def verify_same(cluster: str, early: Mapping[str, Any], final: Mapping[str, Any]) -> None:
     """Raise `InstallFailed` (KB0863) if machines that were used early are not those of the outputs; pure."""
-    nodes = {name: (node, final["nodes"].get(name)) for name, node in early["nodes"].items()}
-    internal = (early["endpoint"]["internal"], final["endpoint"]["internal"])
-    every = {**nodes, "the bastion": (early.get("bastion"), final.get("bastion")), "the endpoint": internal}
-    if differing := [
-        f"{name}: {used}; in the outputs: {made}" for name, (used, made) in every.items() if used != made
-    ]:
+    every = {name: (node, final["nodes"].get(name)) for name, node in early["nodes"].items()}
+    every["the bastion"] = early.get("bastion"), final.get("bastion")
+    every["the endpoint"] = early["endpoint"]["internal"], final["endpoint"]["internal"]
+    differing = [
+        f"{name}: {used}; in the outputs: {made}"
+        for name, (used, made) in every.items()
+        if any((made or {}).get(key) != value for key, value in (used or {}).items())
+    ]
+    if differing:
         raise InstallFailed(
             f"cluster {cluster} was installed on other machines than those in OpenTofu's outputs",
             hint="run the same command again: it looks at the machines of the outputs",

@@ -108,7 +108,8 @@ async def test_a_plan_without_changes_is_not_read_back(tmp_path: Path) -> None:
 
 async def test_created_resources_are_reported_while_it_works(tmp_path: Path) -> None:
     created: list[tuple[str, str]] = []
-    line = '{"type": "apply_complete", "hook": {"resource": {"addr": "a.b"}, "action": "create", "id_value": "1"}}'
+    hook = '{"resource": {"addr": "a.b"}, "action": "create", "id_value": "1"}'
+    line = f'{{"type": "apply_complete", "hook": {hook}}}'
     tofu, _ = make(tmp_path, lambda _argv: (0, f"{line}\n", ""))
     await tofu.apply(tmp_path / "p", lambda *found: created.append(found))
     assert created == [("a.b", "1")]
