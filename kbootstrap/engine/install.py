@@ -11,6 +11,7 @@ from kbootstrap.artifacts.source.built_images import obtain_image
 from kbootstrap.artifacts.source.recipe import built_image
 from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.converge.pending import Pending
+from kbootstrap.cluster.converge.relay import Relay
 from kbootstrap.cluster.state.wanted import LocalFile
 from kbootstrap.cluster.steps.files import StageFile
 from kbootstrap.core.errors import InstallFailed
@@ -89,6 +90,7 @@ async def install(context: Context, nodes: Nodes, pending: Pending | None = None
             make_secret=partial(make_secret, context),
             shared=context.provider.shared_artifacts is not None,
             pending=pending,
+            relay=Relay() if _behind(nodes) else None,
         )
 
 
@@ -97,6 +99,11 @@ async def make_secret(context: Context) -> SecretContent:
     if context.provider.addons is None:
         raise ValueError(f"the provider {context.provider.name} has no additions")
     return await context.provider.addons.make_secret(context.provider_context)
+
+
+def _behind(nodes: Nodes) -> bool:
+    """Return whether nodes are reached through a bastion, which every file would pass."""
+    return any(machine.ssh.jump for machine in nodes.inventory.machines.values())
 
 
 def _local(kept: Kept) -> dict[str, LocalFile]:

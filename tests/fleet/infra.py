@@ -398,6 +398,7 @@ class Simulated(Provider):
         tolerate_missing: Collection[str] = (),
     ) -> Inventory:
         made, world, cluster = outputs["kbootstrap"], self.world, context.cluster
+        first = SshTarget(context.nodes[0].name, "127.0.0.1", 22, "kbootstrap")
         absent: dict[str, KbootstrapError] = {}
         found: dict[str, Target] = {}
         for name, node in made["nodes"].items():
@@ -412,7 +413,8 @@ class Simulated(Provider):
             if not machine.up:
                 absent[name] = HostUnreachable(f"{name} is stopped", host=name)
                 continue
-            target = SshTarget(name, "127.0.0.1", 22, "kbootstrap")
+            behind = self.machines_in_creation is not None and name != first.key_alias
+            target = SshTarget(name, "127.0.0.1", 22, "kbootstrap", jump=first if behind else None)
             found[name] = Target(name, node["address"], target, machine.instance)
         internal, external = (Endpoint(**made["endpoint"][side]) for side in ("internal", "external"))
         return Inventory(cluster.name, found, internal, external, certificate_names(cluster), absent)

@@ -18,7 +18,8 @@ class Timeline:
 
     `endpoint` are the addresses of servers behind the registration address. `touched` says who was changed,
     and by what. `watched` has, by pool, how many of these agents may be away at the same time. `creating` is
-    what OpenTofu still creates, by address; it fails at the address `breaks`.
+    what OpenTofu still creates, by address; it fails at the address `breaks`. `offers` are files that a
+    machine passes on, by its address.
     """
 
     now: float = 0.0
@@ -32,6 +33,7 @@ class Timeline:
     bumpy: float = 0.0
     creating: dict[str, dict[str, str]] = field(default_factory=dict)
     breaks: str = ""
+    offers: dict[str, dict[str, str]] = field(default_factory=dict)
     broke: bool = False
     queue: list[tuple[float, int, str, str, int]] = field(default_factory=list)
 

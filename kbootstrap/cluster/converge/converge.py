@@ -28,6 +28,7 @@ from kbootstrap.cluster.converge.cluster_run import ClusterRun
 from kbootstrap.cluster.converge.executor import Executor
 from kbootstrap.cluster.converge.limits import Slots
 from kbootstrap.cluster.converge.pending import Pending
+from kbootstrap.cluster.converge.relay import Relay
 from kbootstrap.cluster.converge.reporting import StepReporter
 from kbootstrap.cluster.converge.secrets import MakeSecret
 from kbootstrap.cluster.converge.tokens import Tokens
@@ -63,12 +64,14 @@ async def converge(
     make_secret: MakeSecret | None = None,
     shared: bool = False,
     pending: Pending | None = None,
+    relay: Relay | None = None,
 ) -> str:
     """Carry out the plan and return the admin kubeconfig of a server.
 
     `artifacts` must have everything that `plan.artifacts` names. `external` is where the API answers for us.
     `make_secret` returns the content of a Secret that the plan writes. `shared`: the nodes may have artifacts
-    in place (`SharedArtifacts`). `pending` is what is still being created.
+    in place (`SharedArtifacts`). `pending` is what is still being created, `relay` passes
+    artifacts on between nodes.
     Every step is reported through `emit` and has a deadline (`deadlines.py`). When a node fails, others
     continue where that is safe; then `InstallFailed` or `DeadlinePassed` of the first failure is raised, with
     the node's name, the last lines of its journal and the next command to run.
@@ -78,7 +81,18 @@ async def converge(
     rotating = any(isinstance(step, TokenStep) for step in plan.all_steps)
     tokens = Tokens(wanted.distro, redactor, rotating=rotating)
     run = ClusterRun(
-        plan, wanted, hosts, artifacts, external, redactor, tokens, connect, make_secret, shared, pending
+        plan,
+        wanted,
+        hosts,
+        artifacts,
+        external,
+        redactor,
+        tokens,
+        connect,
+        make_secret,
+        shared,
+        pending,
+        relay,
     )
     try:
         return await _Schedule(run, Executor(run, StepReporter(plan.cluster, emit))).everything()
@@ -166,6 +180,8 @@ class _Schedule:
         try:
             async with self.sending:
                 await self.executor.send(name)
+            if name in self.server_queue[:1]:
+                await self.run.offer(name)
         except KbootstrapError as error:
             self._fail(name, error)
         finally:
