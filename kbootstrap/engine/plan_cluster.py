@@ -45,7 +45,7 @@ async def plan_cluster(
     preflight = Preflight(context)
     try:
         with phase(emit, "prepare", cluster):
-            tofu = await prepare(context, preflight)
+            tofu = await preflight.beside(prepare(context, preflight))
             outputs = await tofu.outputs()
             verify_owner(context, outputs)
             known: Mapping[str, Any] = outputs.get("kbootstrap", {}).get("nodes", {})

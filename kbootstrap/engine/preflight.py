@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from kbootstrap.engine.context import Context
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -14,11 +18,29 @@ class Preflight:
 
     context: Context
     _task: asyncio.Task[None] | None = field(default=None, init=False)
+    _beside: asyncio.Task[Any] | None = field(default=None, init=False)
 
     def begin(self) -> None:
         """Begin to ask, unless that has begun."""
         if self._task is None and self.context.provider.preflight is not None:
             self._task = asyncio.create_task(self._verify())
+            self._task.add_done_callback(self._stop)
+
+    async def beside(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something that may take long, but stop it and raise if the preflight fails meanwhile."""
+        self._beside = asyncio.create_task(work)
+        try:
+            return await self._beside
+        except asyncio.CancelledError:
+            if self._task is not None and self._task.done():
+                await self._task
+            raise
+        finally:
+            self._beside = None
+
+    def _stop(self, ended: asyncio.Task[None]) -> None:
+        if self._beside is not None and not ended.cancelled() and ended.exception():
+            self._beside.cancel()
 
     async def passed(self) -> None:
         """Wait for the answers, if it has begun. Raises what the provider raises."""

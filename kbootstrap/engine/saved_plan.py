@@ -94,7 +94,7 @@ async def _compared(
     name, emit, moves = saved.name, context.runtime.emit, []
     agreed = Agreed(saved.steps, frozenset(saved.new), saved.known)
     with phase(emit, "prepare", name):
-        tofu = await prepare(context, preflight)
+        tofu = await preflight.beside(prepare(context, preflight))
         outputs = await tofu.outputs()
         verify_owner(context, outputs)
         gone = await missing_resources(context, outputs)

@@ -90,7 +90,7 @@ async def test_a_file_is_passed_on_whole(bits: Path, tmp_path: Path, heard: list
         both = await asyncio.gather(
             fetch(relay, bits, place, heard), fetch(relay, bits, tmp_path / "i", heard, name="images")
         )
-        assert both == [True, True]
+        assert all(both)
         assert content(place) == content(bits)
         assert mode(place) == 0o755
         assert names(place.parent) == ["k3s"]
