@@ -210,16 +210,17 @@ async def observe_more(
     *,
     patience: float = CONNECT,
 ) -> Nodes:
-    """Connect to the new agents that the outputs have besides `nodes`, and decide for all of them.
+    """Connect to the new agents that the outputs have besides `nodes`, and decide for all that answer.
 
-    `nodes` were observed with the cluster's lease, and are not observed again.
+    `nodes` were observed with the cluster's lease, and are not observed again. `unreachable` has the agents
+    that do not answer within `patience` seconds.
     """
-    from kbootstrap.hosts.pool import connect_all
+    from kbootstrap.hosts.pool import reach_all
 
     inventory = await context.provider.inventory(context.provider_context, outputs)
     new = [one for name, one in inventory.machines.items() if name not in nodes.hosts]
-    found = await stack.enter_async_context(connect_all(connector(context), new, deadline=patience))
-    hosts = {name: context.lease.guard(host) for name, host in found.items()}
+    found = await stack.enter_async_context(reach_all(connector(context), new, deadline=patience))
+    hosts, failures = {name: context.lease.guard(host) for name, host in found.hosts.items()}, found.failures
     everything = wanted(
         context.cluster, context.nodes, inventory, context.distribution, additions=context.additions
     )
@@ -227,11 +228,13 @@ async def observe_more(
         everything, good=nodes.wanted.good, private=nodes.wanted.private, bundled=nodes.wanted.bundled
     )
     volumes = {node.name: node.volumes for node in everything.nodes}
-    facts = {**nodes.facts, **await gather(hosts, context.distribution, volumes=volumes)}
+    seen = await gather(hosts, context.distribution, failures, volumes)
+    facts = {**nodes.facts, **seen}
     return replace(
         nodes,
         inventory=inventory,
-        hosts={**nodes.hosts, **hosts},
+        hosts={**nodes.hosts, **{name: host for name, host in hosts.items() if name in seen}},
+        unreachable=failures,
         facts=facts,
         wanted=everything,
         plan=_decide(everything, facts, nodes.api, nodes.removal),

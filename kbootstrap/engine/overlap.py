@@ -21,7 +21,7 @@ from kbootstrap.cluster.api.observe import patiently
 from kbootstrap.cluster.converge.pending import Arrival, Pending
 from kbootstrap.cluster.converge.supervisor import joins_through
 from kbootstrap.cluster.deadlines import API
-from kbootstrap.core.errors import InstallFailed, KbootstrapError
+from kbootstrap.core.errors import HostKeyChanged, HostUnreachable, InstallFailed, KbootstrapError
 from kbootstrap.core.events import Event, Status, Type, phase
 from kbootstrap.engine.cluster_plan import ClusterPlan, stale_is_moved
 from kbootstrap.engine.connect import connector
@@ -31,6 +31,7 @@ from kbootstrap.engine.install import fetch_artifacts, install, verify_allowed
 from kbootstrap.engine.observe import Nodes, observe_more, observe_nodes
 from kbootstrap.engine.verify_programs import verify_programs
 from kbootstrap.hosts.model import Host
+from kbootstrap.hosts.pool import summary
 from kbootstrap.inventory.model import Endpoint
 from kbootstrap.plans.checks import is_machine
 from kbootstrap.providers.capabilities import MachinesInCreation
@@ -38,8 +39,11 @@ from kbootstrap.spec.topology import API_PORT
 
 PATIENCE = 300.0
 """Seconds in which a new machine must answer SSH, from its creation on: this includes its first boot."""
+_BATCH = 30.0
+"""Seconds for one attempt to reach new agents: so long, those that answer wait for those that do not."""
 _LOOK = 1.5
-"""Seconds between two looks at the registration address: each starts a program on the server."""
+"""Seconds between two looks at the registration address, which start a program on the server, and at machines
+that do not answer."""
 _ENTRANCE = "wait until nodes can join through the registration address"
 
 
@@ -71,6 +75,11 @@ class _Overlap:
     created: Created = field(default_factory=Created)
     early: dict[str, Any] = field(default_factory=dict)
     """The outputs of the nodes that were used early."""
+    addresses: tuple[str, ...] = ()
+    """What OpenTofu creates."""
+
+    def __post_init__(self) -> None:
+        self.addresses = tuple(change.address for change in self.planned.infrastructure.of("create"))
 
     async def carry_out(self) -> tuple[Nodes, str] | None:
         infrastructure = asyncio.create_task(self._infrastructure())
@@ -106,10 +115,11 @@ class _Overlap:
     async def _install(self) -> tuple[Nodes, str] | None:
         planned, context = self.planned, self.planned.context
         servers = {node.name for node in context.nodes if node.role == "server"}
-        ready = await self._ready(servers)
-        if not ready >= servers:
+        while not self.usable() >= servers and await self.created.more():
+            pass
+        if not self.usable() >= servers:
             return None
-        outputs = await self.outputs(ready)
+        outputs = await self.outputs(servers)
         nodes = await observe_nodes(context, outputs, planned.connections, patience=PATIENCE)
         if any(facts.claimed or facts.traces for facts in nodes.facts.values()):
             return None
@@ -120,19 +130,13 @@ class _Overlap:
         text = await install(context, arrivals.nodes, Pending(arrivals.each(), self._entrance))
         return arrivals.nodes, str(text)
 
-    async def _ready(self, wanted: Collection[str]) -> frozenset[str]:
-        """Wait until these nodes can be used, or OpenTofu has ended; return all that can."""
-        while not self.usable() >= {*wanted} and await self.created.more():
-            pass
-        return self.usable()
-
     def usable(self) -> frozenset[str]:
         """Return the nodes of which everything exists by now."""
-        addresses = [change.address for change in self.planned.infrastructure.of("create")]
-        context = self.planned.context
-        return _machines(self.planned).ready(context.provider_context, addresses, self.created.ids)
+        context, ids = self.planned.context, self.created.ids
+        return _machines(self.planned).ready(context.provider_context, self.addresses, ids)
 
     async def outputs(self, names: Collection[str]) -> Mapping[str, Any]:
+        """Return the outputs of these nodes; those of an earlier call are among them."""
         context = self.planned.context
         found = await _machines(self.planned).outputs(context.provider_context, self.created.ids, names)
         self.early = {**found["kbootstrap"]}
@@ -187,32 +191,51 @@ class _Overlap:
 
 @dataclass
 class _Arrivals:
-    """Observes the agents that arrive later; `nodes` are all by now."""
+    """Observes the agents as they arrive; `nodes` are all by now, `lost` those that never answer."""
 
     overlap: _Overlap
     nodes: Nodes
+    lost: dict[str, KbootstrapError] = field(default_factory=dict)
+    _since: dict[str, float] = field(default_factory=dict)
 
     async def each(self) -> AsyncIterator[Arrival]:
-        """Yield the agents in batches, until all are there or OpenTofu has ended."""
-        overlap, context = self.overlap, self.overlap.planned.context
-        every = {node.name for node in context.nodes}
-        while every - self.nodes.hosts.keys():
-            more = await overlap.created.more()
-            usable = overlap.usable()
-            if usable <= self.nodes.hosts.keys():
-                if not more:
-                    return
-                continue
-            before, outputs = self.nodes, await overlap.outputs(usable)
-            stack = overlap.planned.connections
-            self.nodes = await observe_more(context, before, outputs, stack, patience=PATIENCE)
-            verify_allowed(context, self.nodes)
-            verify_programs(context, self.nodes)
-            new = {facts.arch for facts in self.nodes.facts.values()} - {
-                f.arch for f in before.facts.values()
-            }
-            artifacts = await fetch_artifacts(context, self.nodes) if new else {}
-            yield Arrival(self.nodes.plan, self.nodes.wanted, self.nodes.hosts, artifacts)
+        """Yield agents in batches, until all have answered, or OpenTofu has ended and no more can.
+
+        Raises the failures of those that do not answer, when the others are there.
+        """
+        created, every = self.overlap.created, {node.name for node in self.overlap.planned.context.nodes}
+        while every - self.nodes.hosts.keys() - self.lost.keys():
+            if not self._new() and not await created.more() and not self._new():
+                break
+            if (new := self._new()) and (arrival := await self._arrival(new)):
+                yield arrival
+        if self.lost:
+            raise summary(self.lost)
+
+    def _new(self) -> frozenset[str]:
+        return self.overlap.usable() - self.nodes.hosts.keys() - self.lost.keys()
+
+    async def _arrival(self, new: Collection[str]) -> Arrival | None:
+        """Observe new agents; None if none of them answers yet."""
+        overlap, context, before = self.overlap, self.overlap.planned.context, self.nodes
+        now = time.monotonic()
+        outputs = await overlap.outputs({*before.hosts, *new})
+        stack = overlap.planned.connections
+        self.nodes = await observe_more(context, before, outputs, stack, patience=_BATCH)
+        for name in {*new} - self.nodes.hosts.keys():
+            error = self.nodes.unreachable[name]
+            final = not isinstance(error, HostUnreachable) or isinstance(error, HostKeyChanged)
+            if final or now - self._since.setdefault(name, now) > PATIENCE:
+                self.lost[name] = error
+        if self.nodes.hosts.keys() == before.hosts.keys():
+            await asyncio.sleep(_LOOK)
+            return None
+        verify_allowed(context, self.nodes)
+        verify_programs(context, self.nodes)
+        architectures = [{facts.arch for facts in some.facts.values()} for some in (before, self.nodes)]
+        known = architectures[0] == architectures[1]
+        artifacts = {} if known else await fetch_artifacts(context, self.nodes)
+        return Arrival(self.nodes.plan, self.nodes.wanted, self.nodes.hosts, artifacts)
 
 
 def verify_same(cluster: str, early: Mapping[str, Any], final: Mapping[str, Any]) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kbootstrap.cluster.decide.removal import NO_REMOVALS, Removal
@@ -46,67 +46,85 @@ async def plan_cluster(
     try:
         with phase(emit, "prepare", cluster):
             tofu = await preflight.beside(prepare(context, preflight))
-            outputs = await tofu.outputs()
-            verify_owner(context, outputs)
-            known: Mapping[str, Any] = outputs.get("kbootstrap", {}).get("nodes", {})
-            recreate = {*await _machines(context, tofu, replace, known)}
         with phase(emit, "plan", cluster):
-            if not outputs:
+            asked = await _ask_all(context, tofu, stack, preflight, starting=starting, replaced=replace)
+            recreate = {*asked.recreate, *asked.gone}
+            summary = await _corrected(context, tofu, asked.summary, recreate, asked.known)
+            if summary.of("create", "replace") or (asked.nodes and asked.nodes.plan.gives_secret):
                 preflight.begin()
-            removal = leaving(context, known, replace)
-            summary, gone, (nodes, unseen) = await _ask_all(
-                context, tofu, outputs, recreate, stack, preflight, starting=starting, removal=removal
-            )
-            creates = summary.of("create", "replace") or (nodes and nodes.plan.gives_secret)
-            if creates:
-                preflight.begin()
-            recreate = {*recreate, *gone}
-            summary = await _corrected(context, tofu, summary, recreate, known)
-            if starting and unseen and silent(summary, unseen):
-                raise unseen
-            made = await _combined(context, tofu, summary, gone, known, nodes, unseen, stack)
+            if starting and asked.unseen and silent(summary, asked.unseen):
+                raise asked.unseen
+            made = await _combined(context, tofu, summary, asked, stack)
             await preflight.passed()
             return made
     finally:
         await preflight.end()
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The answers of OpenTofu, infrastructure and nodes.
+
+    `known` are the nodes of the outputs, `recreate` the addresses of machines that are to be replaced although
+    the spec does not ask for it; the others are as in `ClusterPlan`.
+    """
+
+    known: Mapping[str, Any]
+    recreate: frozenset[str]
+    summary: PlanSummary
+    gone: Mapping[str, str]
+    nodes: Nodes | None = None
+    unseen: HostUnreachable | None = None
+
+
 async def _ask_all(
     context: Context,
     tofu: Infrastructure,
-    outputs: Mapping[str, Any],
-    recreate: Collection[str],
     stack: AsyncExitStack,
     preflight: Preflight,
     *,
     starting: bool,
-    removal: Removal,
-) -> tuple[PlanSummary, Mapping[str, str], tuple[Nodes | None, HostUnreachable | None]]:
+    replaced: Collection[str],
+) -> _Asked:
     """Ask OpenTofu, the infrastructure and the nodes at the same time.
 
-    Return the plan, the resources that are missing, and what was seen of the nodes. OpenTofu plans again if
-    resources are missing, to create them again. Errors of the infrastructure come before OpenTofu's, since
-    they say more.
+    OpenTofu plans again if resources are missing, to create them again. Errors of the infrastructure come
+    before OpenTofu's, since they say more.
     """
-    planning = asyncio.create_task(tofu.plan(tofu.planfile, replace=sorted(recreate)))
-    looking = asyncio.create_task(look(context, outputs, stack, starting=starting, removal=removal))
+    # The outputs are read first: they wait while OpenTofu works.
+    tasks: list[asyncio.Task[Any]] = [asyncio.create_task(tofu.outputs())]
     try:
+        if not replaced:
+            tasks.append(asyncio.create_task(tofu.plan(tofu.planfile)))
+        outputs = await tasks[0]
+        verify_owner(context, outputs)
+        if not outputs:
+            preflight.begin()
+        known: Mapping[str, Any] = outputs.get("kbootstrap", {}).get("nodes", {})
+        recreate = frozenset(await _machines(context, tofu, replaced, known))
+        if replaced:
+            tasks.append(asyncio.create_task(tofu.plan(tofu.planfile, replace=sorted(recreate))))
+        planning, removal = tasks[1], leaving(context, known, replaced)
+        looking = asyncio.create_task(look(context, outputs, stack, starting=starting, removal=removal))
+        tasks.append(looking)
         gone = await missing_resources(context, outputs)
         if gone:
-            for task in (planning, looking):
-                task.cancel()
-            await asyncio.gather(planning, looking, return_exceptions=True)
+            await _stop(tasks)
             summary = await tofu.plan(tofu.planfile, replace=sorted({*recreate, *gone}))
-            return summary, gone, (None, None)
-        seen = await looking
+            return _Asked(known, recreate, summary, gone)
+        nodes, unseen = await looking
         await asyncio.wait({planning})
         if planning.exception():
             await preflight.passed()
-        return await planning, gone, seen
+        return _Asked(known, recreate, await planning, gone, nodes, unseen)
     finally:
-        for task in (planning, looking):
-            task.cancel()
-        await asyncio.gather(planning, looking, return_exceptions=True)
+        await _stop(tasks)
+
+
+async def _stop(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _corrected(
@@ -148,16 +166,10 @@ def _report(context: Context, why: str) -> None:
 
 
 async def _combined(
-    context: Context,
-    tofu: Infrastructure,
-    summary: PlanSummary,
-    gone: Mapping[str, str],
-    known: Mapping[str, Any],
-    nodes: Nodes | None,
-    unseen: HostUnreachable | None,
-    stack: AsyncExitStack,
+    context: Context, tofu: Infrastructure, summary: PlanSummary, found: _Asked, stack: AsyncExitStack
 ) -> ClusterPlan:
     """Return the plan of infrastructure and nodes, with refusals; raises if the state was lost."""
+    gone, known, nodes = found.gone, found.known, found.nodes
     asked = {*machines_made(summary), *(known if destroyed_network(summary) else ())}
     blank = await context.unprovisioned(asked) if asked else frozenset()
     if lost := unknown_to_state(summary, gone, blank):
@@ -178,7 +190,7 @@ async def _combined(
         nodes,
         new,
         stack,
-        unseen,
+        found.unseen,
         known,
         blank,
         problems,

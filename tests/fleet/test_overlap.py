@@ -117,6 +117,8 @@ def test_a_node_fails_and_opentofu_comes_to_its_end_first(
     assert ended.error.host == W1
     assert SERVERS in world.state, "OpenTofu was stopped"
     assert world.creating == {}
+    assert world.cluster is not None
+    assert set(world.cluster.nodes) == BASE.names() - {W1}, "the others are there"
     monkeypatch.setattr(World, "make", make)
     world.machines[W1].answers = True
     assert operator.converge().error is None

@@ -7,6 +7,7 @@ contract, except for the addresses of floating IPs, which the cloud assigns.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from kbootstrap.providers.context import ClusterDefinition
@@ -35,12 +36,11 @@ def ready(
     if any(address.startswith(_WAY) for address in missing):
         return frozenset()
     pools = tuple(f"module.{module_name(cluster, pool)}." for pool in _pools(cluster))
-    waiting = {node_of(address, cluster.name) for address in missing if address.startswith(pools)}
+    waiting = {_owner(address, cluster.name) for address in missing if address.startswith(pools)}
     first = _first(definition.nodes)
     if settings(cluster).bastion == "server" and first.name in waiting:
         return frozenset()
-    machines = {node.name for node in definition.nodes if _machine(cluster, node) in created}
-    return frozenset(machines - waiting)
+    return frozenset(node.name for node in definition.nodes if node.name not in waiting)
 
 
 async def outputs(
@@ -110,6 +110,12 @@ def _node(
 
 def _bastion(cluster: Cluster, address: str, machine: str) -> dict[str, Any]:
     return {"address": address, "user": ssh_user(cluster), "instance": machine}
+
+
+@lru_cache(maxsize=1 << 16)
+def _owner(address: str, cluster: str) -> str | None:
+    """Return the node of a resource; asked again for each resource that OpenTofu has created."""
+    return node_of(address, cluster)
 
 
 def _first(nodes: Collection[Node]) -> Node:
