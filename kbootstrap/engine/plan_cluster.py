@@ -65,8 +65,8 @@ async def plan_cluster(
 class _Asked:
     """The answers of OpenTofu, infrastructure and nodes.
 
-    `known` are the nodes of the outputs, `recreate` the addresses of machines that are to be replaced although
-    the spec does not ask for it; the others are as in `ClusterPlan`.
+    `known` are the nodes of the outputs, `recreate` are machines (addresses) to be replaced although the
+    spec does not ask for it. The others are as in `ClusterPlan`.
     """
 
     known: Mapping[str, Any]

@@ -28,9 +28,10 @@ class Preflight:
 
     async def beside(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something that may take long, but stop it and raise if the preflight fails meanwhile."""
-        self._beside = asyncio.create_task(work)
+        task = asyncio.create_task(work)
+        self._beside = task
         try:
-            return await self._beside
+            return await task
         except asyncio.CancelledError:
             if self._task is not None and self._task.done():
                 await self._task

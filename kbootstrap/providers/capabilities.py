@@ -82,8 +82,8 @@ class MachinesInCreation(Protocol):
     ) -> frozenset[str]:
         """Return the nodes of which everything exists: machine, volumes, and the way to it. Pure.
 
-        `planned` are the addresses of all resources that OpenTofu creates in this run, among them the machine of
-        every node.
+        `planned` are the addresses of all resources that OpenTofu creates in this run, among them the machine
+        of every node.
         """
 
     async def outputs(
