@@ -71,8 +71,12 @@ def test_agents_that_arrive_late_and_join_when_they_can(operator: Operator) -> N
     began = starts(ended)
     assert list(began)[:3] == [S1, S2, S3]
     assert set(list(began)[3:]) == {W1, W2}
-    sent = [what for what in ended.calls if "put /usr/local/bin/k3s" in what]
+    sent = [what for what in ended.calls if "place=/usr/local/bin/k3s" in what]
     assert sent[-1].startswith(W2), "the last machine came last"
+    assert len(sent) == len(BASE.names()) - 1, "the first server passes it on to all others"
+    assert [what for what in ended.calls if "put /usr/local/bin/k3s" in what] == [
+        f"{S1}: put /usr/local/bin/k3s"
+    ]
     assert ended.calls.index(sent[-1]) > ended.calls.index(f"{S1}: cat /etc/rancher/k3s/k3s.yaml")
 
 
