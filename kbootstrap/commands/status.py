@@ -114,7 +114,7 @@ async def look(context: Context) -> ClusterStatus:
     outputs = await current_outputs(context)
     if not outputs:
         return ClusterStatus(name, provider, note="it has not been created yet", made=False)
-    async with AsyncExitStack() as stack:
+    async with context.session(), AsyncExitStack() as stack:
         nodes, gone, (copies, problem) = await _all(context, outputs, stack)
     lost = {node: why for address, why in gone.items() if (node := node_of(address, name))}
     found = last.judge(context.cluster.snapshots, nodes.facts, copies, problem)
