@@ -5,7 +5,7 @@
 
 OpenTofu reports each resource that it has created. When a machine, its volumes and the way to it exist, the
 provider returns the outputs of that node before OpenTofu writes them. Only machines that this run creates are
-used so; docs/decisions/0059 has the reasons.
+used so; docs/decisions/0060 has the reasons.
 """
 
 from __future__ import annotations
