@@ -90,7 +90,7 @@ async def install(context: Context, nodes: Nodes, pending: Pending | None = None
             make_secret=partial(make_secret, context),
             shared=context.provider.shared_artifacts is not None,
             pending=pending,
-            relay=Relay() if _behind(nodes) else None,
+            relay=Relay() if _relays(nodes) else None,
         )
 
 
@@ -101,9 +101,10 @@ async def make_secret(context: Context) -> SecretContent:
     return await context.provider.addons.make_secret(context.provider_context)
 
 
-def _behind(nodes: Nodes) -> bool:
-    """Return whether nodes are reached through a bastion, which every file would pass."""
-    return any(machine.ssh.jump for machine in nodes.inventory.machines.values())
+def _relays(nodes: Nodes) -> bool:
+    """Return whether nodes pass files on: every file would pass a bastion, and they are among themselves."""
+    behind = any(machine.ssh.jump for machine in nodes.inventory.machines.values())
+    return behind and nodes.inventory.own_network
 
 
 def _local(kept: Kept) -> dict[str, LocalFile]:

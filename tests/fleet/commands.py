@@ -46,6 +46,11 @@ class Shell:
             or "/v1-k3s/readyz" in command
         )
 
+    @staticmethod
+    def stays(command: str) -> bool:
+        """Return whether a command goes on until its session is closed: offer.sh."""
+        return command.startswith("address=") and "\nfiles=" in command
+
     def run(self, command: str, stdin: bytes) -> Output | Awaitable[Output]:
         """Do a command; one that waits for a service is awaited."""
         for form, work in self._forms():
@@ -62,12 +67,11 @@ class Shell:
     def _forms(self) -> tuple[tuple[str, Callable[[re.Match[str], bytes], Output | Awaitable[Output]]], ...]:
         return (
             (r"cat (?P<path>\S+)$", self._cat),
-            (r"address=(?P<address>\S+)\nfirst=.*\nfiles='(?P<files>[^']*)'\n", self._offer),
+            (r"address=(?P<address>\S+)\nport=\d+\nfiles='(?P<files>[^']*)'\n", self._offer),
             (
                 r"address=(?P<address>\S+)\nport=\d+\nname=(?P<name>\S+)\nplace=(?P<place>\S+)\n",
                 self._fetch,
             ),
-            (r"kill \d+$", lambda _found, _stdin: done()),
             (r"targets='", lambda _found, _stdin: done()),
             (r"journalctl ", lambda _found, _stdin: done(self.machine.journal[-2000:])),
             (r"act=(?P<act>\w+)\nown=(?P<own>\S+)\nover=(?P<over>\S+)\nttl=(?P<ttl>\d+)\n", self._lease),
@@ -127,16 +131,18 @@ class Shell:
         machine.put(LEASE, f"id {own}\nrenewed {mark}\nsince {since}\n{stdin.decode()}")
         return done(f"since {since}\n")
 
-    def _offer(self, found: re.Match[str], _stdin: bytes) -> Output:
+    def _offer(self, found: re.Match[str], stdin: bytes) -> Output:
+        """As offer.sh; `_Host` of the desk keeps the session."""
         lines = [line.split(" ", 1) for line in found["files"].splitlines()]
-        self.world.offers[found["address"]] = dict(lines)
-        return done("offer 30123 77\n")
+        self.world.offers[found["address"]] = {"token": stdin.decode(), **dict(lines)}
+        return done()
 
-    def _fetch(self, found: re.Match[str], _stdin: bytes) -> Output:
+    def _fetch(self, found: re.Match[str], stdin: bytes) -> Output:
         """As fetch.sh; a machine that is gone, or has other files, offers nothing."""
         source = next((m for m in self.world.machines.values() if m.address == found["address"]), None)
-        path = self.world.offers.get(found["address"], {}).get(found["name"], "")
-        if source is None or not source.well or path not in source.files:
+        offer = self.world.offers.get(found["address"], {})
+        path = offer.get(found["name"], "")
+        if source is None or not source.well or path not in source.files or offer["token"] != stdin.decode():
             return done(status=1)
         self.machine.put(found["place"], source.files[path])
         return done("fetched\n")

@@ -130,6 +130,11 @@ class _Host:
             output = await self._gate.call(
                 f"{self.name}: {_short(command)}", lambda: shell.run(command, said), seconds=SSH
             )
+        if shell.stays(command):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                del self._gate.world.offers[self._machine.address]
         result: Output = output  # type: ignore[assignment]  # awaited by the gate
         if check and result.status != 0:
             raise failures.command_failed(self.name, command, result, self._redactor)

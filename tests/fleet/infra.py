@@ -417,7 +417,9 @@ class Simulated(Provider):
             target = SshTarget(name, "127.0.0.1", 22, "kbootstrap", jump=first if behind else None)
             found[name] = Target(name, node["address"], target, machine.instance)
         internal, external = (Endpoint(**made["endpoint"][side]) for side in ("internal", "external"))
-        return Inventory(cluster.name, found, internal, external, certificate_names(cluster), absent)
+        return Inventory(
+            cluster.name, found, internal, external, certificate_names(cluster), absent, own_network=True
+        )
 
     async def destroy_preview(self, context: ProviderContext) -> DestroyPreview:
         return DestroyPreview("in the simulation", {"machines": tuple(sorted(self.world.machines))})

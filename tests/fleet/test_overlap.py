@@ -50,6 +50,7 @@ def test_servers_serve_before_the_load_balancer_exists(operator: Operator) -> No
     assert len(served) == 3
     assert max(served) < BALANCER_AT
     assert BALANCER_AT < world.now < BALANCER_AT + 15
+    assert world.offers == {}
     operator.settled()
 
 

@@ -18,8 +18,8 @@ class Timeline:
 
     `endpoint` are the addresses of servers behind the registration address. `touched` says who was changed,
     and by what. `watched` has, by pool, how many of these agents may be away at the same time. `creating` is
-    what OpenTofu still creates, by address; it fails at the address `breaks`. `offers` are files that a
-    machine passes on, by its address.
+    what OpenTofu still creates, by address; it fails at the address `breaks`. `offers` are the files that
+    a machine passes on, by its address, and the token of the run.
     """
 
     now: float = 0.0

@@ -70,7 +70,7 @@ class ClusterRun:
         self.artifacts = {**self.artifacts, **arrival.artifacts}
         return tuple(new)
 
-    async def offer(self, name: str) -> None:
+    def offer(self, name: str) -> None:
         """Let a node pass on the artifacts that it was sent, if others need them and the run has a relay."""
         sent = {
             step.artifact.name: staged_place(step.artifact, aside=step.aside)
@@ -80,7 +80,7 @@ class ClusterRun:
         others = any(self.plan.has(other, StageFile) for other in self.plan.steps if other != name)
         address = self.wanted.node(name).address
         if self.relay and address and sent and (others or self.pending):
-            await self.relay.offer(self.hosts[name], address, sent)
+            self.relay.offer(self.hosts[name], address, sent)
 
     async def enter(self) -> None:
         """Wait until agents can join through the registration address; the gate is open."""

@@ -136,8 +136,7 @@ class _Schedule:
                 group.create_task(self._servers(transfers, group))
                 for name in agents:
                     group.create_task(self._agent(name, transfers[name]))
-                if run.pending:
-                    group.create_task(self._arrivals(run.pending, group))
+                group.create_task(self._late(transfers, group))
         except BaseExceptionGroup as failures:
             error = first(failures)
             if isinstance(error, KbootstrapError):
@@ -181,7 +180,7 @@ class _Schedule:
             async with self.sending:
                 await self.executor.send(name)
             if name in self.server_queue[:1]:
-                await self.run.offer(name)
+                self.run.offer(name)
         except KbootstrapError as error:
             self._fail(name, error)
         finally:
@@ -276,14 +275,29 @@ class _Schedule:
             await self._in_slot(name)
         await self.slots.ended(name, well=name not in self.failures)
 
-    async def _arrivals(self, pending: Pending, group: asyncio.TaskGroup) -> None:
-        """Install the agents that arrive. A failure to reach some does not stop the others."""
+    async def _late(self, transfers: Mapping[str, asyncio.Task[None]], group: asyncio.TaskGroup) -> None:
+        """Install the agents that arrive later; when all nodes have their files, nothing more is passed on."""
+        sent = list(transfers.values())
+        if self.run.pending:
+            sent += await self._arrivals(self.run.pending, group)
+        await asyncio.gather(*map(asyncio.shield, sent))
+        if self.run.relay:
+            await self.run.relay.close()
+
+    async def _arrivals(self, pending: Pending, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        """Install the agents that arrive, and return their transfers.
+
+        A failure to reach some does not stop the others.
+        """
+        sent = []
         try:
             async for arrival in pending.arrivals:
                 for name in self.run.extend(arrival):
-                    group.create_task(self._agent(name, group.create_task(self._send(name))))
+                    sent.append(group.create_task(self._send(name)))
+                    group.create_task(self._agent(name, sent[-1]))
         except KbootstrapError as error:
             self._fail(error.host or "", error)
+        return sent
 
     async def _in_slot(self, name: str) -> None:
         async with self.slots.slot(name) as free:

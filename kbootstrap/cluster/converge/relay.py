@@ -1,56 +1,63 @@
 """Passes artifacts on between nodes, so that each is sent through a bastion only once.
 
-The node that is sent the files first offers them to the others on a port that nodes may use among themselves,
-one of those for Services. The files are public, and every receiver verifies the checksum that came over its
-SSH connection. Where anything is missing (a program, the way to the port), the file is sent as to any host.
+The node that is sent the files first offers them to the others, on a port of its private address that nodes
+may use among themselves, one of those for Services. It gives them to a node that has the token of this run,
+which nodes get over their SSH connections, and every node verifies the checksum that came the same way. The
+program that offers them belongs to an SSH session: it ends with the session, also when kbootstrap is killed.
+Where anything is missing (a program, the way to the port), the file is sent as to any host.
 """
 
 from __future__ import annotations
 
-import contextlib
-import re
+import asyncio
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from kbootstrap.cluster.deadlines import COMMAND, PATH, RELAY
+from kbootstrap.cluster.deadlines import COMMAND, PATH, RELAY, STAGE
 from kbootstrap.cluster.state.wanted import LocalFile
-from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.hosts.model import Host
 from kbootstrap.hosts.script import shell_script
 
-PORTS = (30000, 32767)
+PORTS = range(30000, 32768)
 """NodePorts (Kubernetes: `--service-node-port-range`); the security groups allow them between all nodes."""
 
 Fetch = Callable[[Host, str, str, int, LocalFile], Awaitable[bool]]
 """`Relay.fetch` for one step."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """What a node offers: the names of the files, where, and the SSH session that keeps it up."""
+
+    source: str
+    address: str
+    port: int
+    names: frozenset[str]
+    session: asyncio.Task[object]
+
+
+def _new_token() -> bytes:
+    return f"{secrets.token_hex(16)}\n".encode()
+
+
 @dataclass(slots=True)
 class Relay:
-    """The relay of one run."""
+    """The relay of one run. `deaf` are nodes that could not be given a file; they are not asked again."""
 
-    _source: Host | None = field(default=None, init=False)
-    _address: str = field(default="", init=False)
-    _port: int = field(default=0, init=False)
-    _process: int = field(default=0, init=False)
-    _names: frozenset[str] = field(default=frozenset(), init=False)
+    _offer: _Offer | None = field(default=None, init=False)
+    _token: bytes = field(
+        default_factory=lambda: f"{secrets.token_hex(16)}\n".encode(), init=False, repr=False
+    )
+    _deaf: set[str] = field(default_factory=set, init=False)
 
-    async def offer(self, host: Host, address: str, places: Mapping[str, str]) -> None:
-        """Offer files of a node, by name, until `close`; never fails."""
-        text = shell_script(
-            __package__,
-            "offer.sh",
-            address=address,
-            first=PORTS[0],
-            last=PORTS[1],
-            seconds=int(2 * RELAY),
-            files="".join(f"{name} {path}\n" for name, path in places.items()),
-        )
-        with contextlib.suppress(KbootstrapError):
-            said = (await host.run(text, deadline=COMMAND, check=False)).stdout
-            if found := re.search(r"^offer (\d+) (\d+)$", said, re.MULTILINE):
-                self._port, self._process = int(found[1]), int(found[2])
-                self._source, self._address, self._names = host, address, frozenset(places)
+    def offer(self, host: Host, address: str, places: Mapping[str, str]) -> None:
+        """Offer files of a node, by name, until `close`."""
+        port = secrets.choice(PORTS)
+        lines = "".join(f"{name} {path}\n" for name, path in places.items())
+        text = shell_script(__package__, "offer.sh", address=address, port=port, files=lines)
+        session = asyncio.create_task(host.run(text, deadline=STAGE, stdin=self._token, check=False))
+        self._offer = _Offer(host.name, address, port, frozenset(places), session)
 
     async def fetch(
         self,
@@ -63,15 +70,17 @@ class Relay:
         waiting: Callable[[str], None],
     ) -> bool:
         """Let a node fetch a file from the one that offers it; return whether it is in its place."""
-        source = self._source
-        if source is None or name not in self._names or host.name == source.name:
+        offer = self._offer
+        if offer is None or name not in offer.names or host.name in self._deaf | {offer.source}:
             return False
-        waiting(f"{source.name} passes it on")
+        if offer.session.done():  # it has no python3, or the port was in use
+            return False
+        waiting(f"{offer.source} passes it on")
         text = shell_script(
             __package__,
             "fetch.sh",
-            address=self._address,
-            port=self._port,
+            address=offer.address,
+            port=offer.port,
             name=name,
             place=place,
             mode=f"{mode:04o}",
@@ -80,14 +89,16 @@ class Relay:
             patience=PATH,
             seconds=int(RELAY),
         )
-        fetched = (await host.run(text, deadline=RELAY + COMMAND, check=False)).stdout.strip() == "fetched"
+        output = await host.run(text, deadline=RELAY + COMMAND, stdin=self._token, check=False)
+        fetched = output.stdout.strip() == "fetched"
         if not fetched:
-            waiting(f"{source.name} cannot pass it on: it is sent from here")
+            self._deaf.add(host.name)
+            waiting(f"{offer.source} cannot pass it on: it is sent from here")
         return fetched
 
     async def close(self) -> None:
-        """Offer nothing more; never fails."""
-        source, self._source = self._source, None
-        if source is not None:
-            with contextlib.suppress(KbootstrapError):
-                await source.run(f"kill {self._process}", deadline=COMMAND, check=False)
+        """Offer nothing more; never raises."""
+        offer, self._offer = self._offer, None
+        if offer is not None:
+            offer.session.cancel()
+            await asyncio.gather(offer.session, return_exceptions=True)
