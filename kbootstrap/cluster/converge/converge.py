@@ -276,7 +276,7 @@ class _Schedule:
         await self.slots.ended(name, well=name not in self.failures)
 
     async def _late(self, transfers: Mapping[str, asyncio.Task[None]], group: asyncio.TaskGroup) -> None:
-        """Install the agents that arrive later; when all nodes have their files, nothing more is passed on."""
+        """Install the agents that arrive later; when all have their files, nothing more is passed on."""
         sent = list(transfers.values())
         if self.run.pending:
             sent += await self._arrivals(self.run.pending, group)

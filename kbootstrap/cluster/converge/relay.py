@@ -43,12 +43,10 @@ def _new_token() -> bytes:
 
 @dataclass(slots=True)
 class Relay:
-    """The relay of one run. `deaf` are nodes that could not be given a file; they are not asked again."""
+    """The relay of one run. Nodes that could not fetch a file are `deaf`: they do not try again."""
 
     _offer: _Offer | None = field(default=None, init=False)
-    _token: bytes = field(
-        default_factory=lambda: f"{secrets.token_hex(16)}\n".encode(), init=False, repr=False
-    )
+    _token: bytes = field(default_factory=_new_token, init=False, repr=False)
     _deaf: set[str] = field(default_factory=set, init=False)
 
     def offer(self, host: Host, address: str, places: Mapping[str, str]) -> None:
