@@ -52,7 +52,7 @@ async def _infrastructure(planned: ClusterPlan) -> Nodes:
         with phase(context.runtime.emit, "infrastructure", context.cluster.name):
             if not planned.infrastructure.empty:
                 forget_destroy(context.space)
-                await lock_nodes(context, await planned.tofu.outputs(), planned.connections)
+                await lock_nodes(context, planned.state.outputs, planned.connections)
                 with stale_is_moved(planned):
                     await _change(planned)
             nodes = await _observe(planned)
@@ -62,10 +62,8 @@ async def _infrastructure(planned: ClusterPlan) -> Nodes:
 
 
 async def _observe(planned: ClusterPlan) -> Nodes:
-    context = planned.context
-    nodes = await observe_nodes(
-        context, await planned.tofu.outputs(), planned.connections, removal=planned.removal
-    )
+    context, outputs = planned.context, (await planned.tofu.state()).outputs
+    nodes = await observe_nodes(context, outputs, planned.connections, removal=planned.removal)
     if planned.agreed:
         planned.agreed.verify(context.cluster.name, nodes.plan)
     return nodes
@@ -73,7 +71,7 @@ async def _observe(planned: ClusterPlan) -> Nodes:
 
 async def _install(planned: ClusterPlan, nodes: Nodes) -> tuple[Nodes, str | None]:
     verify_allowed(planned.context, nodes)
-    return nodes, await install(planned.context, nodes)
+    return nodes, await install(planned.context, nodes, planned.downloads)
 
 
 async def _encrypt_state(planned: ClusterPlan) -> None:

@@ -12,6 +12,7 @@ from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.core.errors import HostUnreachable, SpecInvalid, TofuFailed
 from kbootstrap.distros.model import Role
 from kbootstrap.engine.context import Context
+from kbootstrap.engine.downloads import Downloads
 from kbootstrap.engine.infrastructure import Infrastructure
 from kbootstrap.engine.install import verify_allowed
 from kbootstrap.engine.observe import Nodes
@@ -20,23 +21,26 @@ from kbootstrap.plans.checks import lost_buckets, lost_volumes, network_in_use, 
 from kbootstrap.plans.checks import unseen as unseen_going
 from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.tofu.plan import PlanSummary
+from kbootstrap.tofu.state import State
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterPlan:
     """The plan of one cluster: infrastructure and nodes.
 
-    `gone` are machines that were deleted outside of kbootstrap, each with the reason. `nodes` is None while
-    no machine exists, while some must be created again first, or when they could not be reached: then
-    `unseen` says why, and they are observed again after the infrastructure has changed. `new` names the nodes
-    that will be installed from nothing. `known` are the nodes of the outputs, `blank` those of the nodes
-    concerned that carry nothing of a cluster. `removal` are nodes that leave. `refusals` forbid the
-    infrastructure's half. `agreed` has, for a plan that was saved, what was shown of the nodes. `location`
-    says where the infrastructure is, empty where that goes without saying.
+    `state` is OpenTofu's state that the plan begins with. `gone` are machines that were deleted outside of
+    kbootstrap, each with the reason. `nodes` is None while no machine exists, while some must be created
+    again first, or when they could not be reached: then `unseen` says why, and they are observed again after
+    the infrastructure has changed. `new` names the nodes that will be installed from nothing. `known` are the
+    nodes of the outputs, `blank` those of the nodes concerned that carry nothing of a cluster. `removal` are
+    nodes that leave. `refusals` forbid the infrastructure's half. `agreed` has, for a plan that was saved,
+    what was shown of the nodes. `location` says where the infrastructure is, empty where that goes without
+    saying. `downloads` has artifacts that are being obtained already.
     """
 
     context: Context
     tofu: Infrastructure
+    state: State
     infrastructure: PlanSummary
     gone: Mapping[str, str]
     nodes: Nodes | None
@@ -49,6 +53,7 @@ class ClusterPlan:
     agreed: Agreed | None = None
     removal: Removal = NO_REMOVALS
     location: str = ""
+    downloads: Downloads | None = None
 
     @property
     def empty(self) -> bool:

@@ -17,6 +17,7 @@ from kbootstrap.render.provenance import Provenance
 from kbootstrap.tofu.failure import with_faults
 from kbootstrap.tofu.hints import lookup
 from kbootstrap.tofu.plan import PlanSummary
+from kbootstrap.tofu.state import State
 from kbootstrap.tofu.stream import OnCreated, unheard
 
 
@@ -39,8 +40,8 @@ class Infrastructure(Protocol):
     def provenance(self) -> Provenance:
         """Maps resource addresses to locations in the spec."""
 
-    async def outputs(self) -> Mapping[str, Any]:
-        """Return the outputs; empty if nothing was applied yet."""
+    async def state(self) -> State:
+        """Return the state as it is now."""
 
     async def plan(
         self, out: Path, *, replace: Sequence[str] = (), targets: Sequence[str] = (), frozen: str = ""
@@ -62,20 +63,8 @@ class Infrastructure(Protocol):
     async def untaint(self, address: str) -> None:
         """Untaint a resource, so that it is not replaced."""
 
-    async def state_identity(self) -> str:
-        """Return an identity of the state that every change of the state changes."""
-
-    async def state_text(self) -> str:
-        """Return the state as text; empty if there is none."""
-
     async def state_write(self, text: str) -> None:
         """Replace the state."""
-
-    async def state_ids(self) -> frozenset[str]:
-        """Return the IDs of all resources in the state."""
-
-    async def state_list(self) -> tuple[str, ...]:
-        """Return the addresses of all resources in the state."""
 
 
 async def carry_out(
@@ -140,7 +129,8 @@ async def freeze_override(context: Context, tofu: Infrastructure, names: Collect
 
 async def remove_orphans(context: Context, tofu: Infrastructure) -> None:
     """Remove resources of an interrupted run that the state does not contain."""
-    known = await tofu.state_ids()
+    # Not the state that the plan saw: that may have been an hour ago, and other runs create resources too.
+    known = (await tofu.state()).ids
     await context.provider.remove_orphans(context.provider_context, OrphanPhase.BEFORE_CREATE, known=known)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from functools import partial
 
 from kbootstrap.artifacts.cache import Kept
-from kbootstrap.artifacts.obtain import obtain
 from kbootstrap.artifacts.source.built_images import obtain_image
 from kbootstrap.artifacts.source.recipe import built_image
 from kbootstrap.cluster.converge.converge import converge
@@ -18,6 +17,7 @@ from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.events import phase
 from kbootstrap.distros.additions import SecretContent
 from kbootstrap.engine.context import Context
+from kbootstrap.engine.downloads import Downloads
 from kbootstrap.engine.observe import Nodes
 from kbootstrap.engine.verify_programs import verify_programs
 
@@ -31,23 +31,18 @@ def verify_allowed(context: Context, nodes: Nodes) -> None:
         )
 
 
-async def fetch_artifacts(context: Context, nodes: Nodes) -> Mapping[str, LocalFile]:
-    """Fetch the artifacts of the plan to this machine, for every architecture that it needs."""
-    run, kubernetes = context.runtime, context.cluster.kubernetes
-    found: dict[str, LocalFile] = {}
+async def fetch_artifacts(
+    context: Context, nodes: Nodes, downloads: Downloads | None = None
+) -> Mapping[str, LocalFile]:
+    """Fetch the artifacts of the plan to this machine, for every architecture that it needs.
+
+    `downloads` has what has begun already.
+    """
+    run, found = context.runtime, dict[str, LocalFile]()
+    downloads = downloads or Downloads(context)
     with phase(run.emit, "artifacts", context.cluster.name):
         for arch in sorted({facts.arch for facts in nodes.facts.values()}):
-            kept = await obtain(
-                kubernetes.distribution,
-                kubernetes.version,
-                arch,
-                runner=run.runner,
-                mirror=context.cluster.artifacts.mirror,
-                pin=context.lock.artifact(kubernetes.distribution, kubernetes.version),
-                emit=run.emit,
-                env=run.env,
-                folder=run.cache,
-            )
+            kept = await downloads.obtain(arch)
             await _share(context, nodes, kept)
             found |= _local(kept)
             for wanted in map(built_image, context.additions.images):
@@ -68,15 +63,18 @@ async def _share(context: Context, nodes: Nodes, kept: Kept) -> None:
         await context.provider.shared_artifacts.provide(context.provider_context, kept, script)
 
 
-async def install(context: Context, nodes: Nodes, pending: Pending | None = None) -> str | None:
+async def install(
+    context: Context, nodes: Nodes, downloads: Downloads | None = None, pending: Pending | None = None
+) -> str | None:
     """Carry out the nodes' plan if it has steps; return a server's admin kubeconfig, if any.
 
-    `pending` is what is still being created (`converge`).
+    `downloads` has artifacts that are being obtained already, `pending` what is still being created
+    (`converge`).
     """
     if not nodes.plan.steps:
         return nodes.kubeconfig
     run = context.runtime
-    artifacts = await fetch_artifacts(context, nodes) if nodes.plan.artifacts else {}
+    artifacts = await fetch_artifacts(context, nodes, downloads) if nodes.plan.artifacts else {}
     verify_programs(context, nodes)
     with phase(run.emit, "nodes", context.cluster.name):
         return await converge(

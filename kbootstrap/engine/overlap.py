@@ -127,7 +127,8 @@ class _Overlap:
             planned.agreed.verify(context.cluster.name, nodes.plan)
         verify_allowed(context, nodes)
         arrivals = _Arrivals(self, await self._through_server(nodes))
-        text = await install(context, arrivals.nodes, Pending(arrivals.each(), self._entrance))
+        pending = Pending(arrivals.each(), self._entrance)
+        text = await install(context, arrivals.nodes, planned.downloads, pending)
         return arrivals.nodes, str(text)
 
     def usable(self) -> frozenset[str]:
@@ -176,7 +177,7 @@ class _Overlap:
     async def _complete(self, nodes: Nodes, text: str) -> tuple[Nodes, str]:
         """Compare the machines with OpenTofu's outputs, and wait for the API where operators reach it."""
         planned, context = self.planned, self.planned.context
-        outputs = await planned.tofu.outputs()
+        outputs = (await planned.tofu.state()).outputs
         verify_same(context.cluster.name, self.early, outputs["kbootstrap"])
         inventory = await context.provider.inventory(context.provider_context, outputs)
         route = connector(context).reach_endpoint(inventory.external, inventory.jump)
@@ -234,7 +235,7 @@ class _Arrivals:
         verify_programs(context, self.nodes)
         architectures = [{facts.arch for facts in some.facts.values()} for some in (before, self.nodes)]
         known = architectures[0] == architectures[1]
-        artifacts = {} if known else await fetch_artifacts(context, self.nodes)
+        artifacts = {} if known else await fetch_artifacts(context, self.nodes, overlap.planned.downloads)
         return Arrival(self.nodes.plan, self.nodes.wanted, self.nodes.hosts, artifacts)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from kbootstrap.core.events import Event, Type
@@ -11,7 +11,6 @@ from kbootstrap.core.workspace import Workspace
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.existing_machines import existing_infrastructure
 from kbootstrap.engine.infrastructure import Infrastructure
-from kbootstrap.engine.preflight import Preflight
 from kbootstrap.engine.tofu_providers import initialised
 from kbootstrap.render.provenance import Provenance
 from kbootstrap.render.tree import assemble, read_modules
@@ -25,13 +24,13 @@ from kbootstrap.tofu.settle import LOCK_WAIT, settled
 
 
 async def prepare(
-    context: Context, preflight: Preflight | None = None, *, creating: bool = True
+    context: Context, meanwhile: Callable[[], None] | None = None, *, creating: bool = True
 ) -> Infrastructure:
     """Write the cluster's root, provide what it needs, and return OpenTofu for it, initialised.
 
-    `creating` False omits what only new machines need (the node image). Existing machines need nothing. The
-    `preflight` begins if OpenTofu must be initialised, for which its providers may have to be built: then the
-    cluster is most likely new.
+    `creating` False omits what only new machines need (the node image). Existing machines need nothing.
+    `meanwhile` is called if OpenTofu must be initialised, for which its providers may have to be built: then
+    the cluster is most likely new, and other work can begin.
     """
     run, space = context.runtime, context.space
     Workspace(space.base).make()
@@ -64,9 +63,7 @@ async def prepare(
         hints=context.provider.traits.hints,
         traits=context.provider.traits.resources,
     )
-    return await initialised(
-        tofu, run, root.providers, lock.providers, preflight.begin if preflight else None
-    )
+    return await initialised(tofu, run, root.providers, lock.providers, meanwhile)
 
 
 def _encryption(context: Context, binary: Binary) -> Mapping[str, str]:

@@ -36,7 +36,7 @@ async def initialised(
 
     Providers that no registry gave are obtained without one: from kbootstrap's mirror, with the version that
     can be built. Not where the operator has a configuration of their own: that says where they come from.
-    `meanwhile` is called if `init` has to run, so that other work can begin.
+    `meanwhile` is called if `init` has to run.
     """
     pins = pins or {}
     recipes = [provider(name) for name in providers if name in provider_names()]

@@ -130,8 +130,10 @@ class Commands:
 
     async def text(self, verb: str, aim: str, deadline: float, *arguments: str, **options: Any) -> Finished:  # noqa: ANN401
         """Run a command that prints text. The text may be secret, so it goes to no event."""
-        silent = Stream(self.cluster, nowhere, self.redactor)
-        done = await self.run(self.command(verb, *arguments, **options), deadline, silent)
+        command = self.command(verb, *arguments, **options)
+        done = await self.runner.run(
+            command, deadline=deadline, cwd=self.root, env=self.env, grace=_GRACE, check=False
+        )
         if done.status != 0:
             raise self._failure(aim, read_text(f"{done.stderr}\n{done.stdout}"), done)
         return done
@@ -143,8 +145,12 @@ class Commands:
         except ValueError:
             data = None
         if not isinstance(data, dict):
-            raise self._failure(aim, read_text(done.stderr), done)
+            raise self.unreadable(done, aim)
         return data
+
+    def unreadable(self, done: Finished, aim: str) -> KbootstrapError:
+        """Return the error for a command that printed something else than expected."""
+        return self._failure(aim, read_text(done.stderr), done)
 
     def _failure(
         self, aim: str, found: Sequence[Mapping[str, Any]], done: Finished, said: str = ""

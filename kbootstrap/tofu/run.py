@@ -1,4 +1,4 @@
-"""Runs OpenTofu or Terraform in one cluster's root: init, plan, apply, destroy, state and outputs.
+"""Runs OpenTofu or Terraform in one cluster's root: init, plan, apply, destroy, state.
 
 Cancelling a call sends SIGINT once. tofu then stops what it is doing and saves its state. When kbootstrap
 itself is killed, tofu finishes alone (see `follow.py`), and the next run waits for it (see `settle.py`). The
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,12 +19,13 @@ from kbootstrap.core import files
 from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.core.errors import Locked, TofuFailed
 from kbootstrap.core.events import nowhere
-from kbootstrap.inventory.contract import joined
 from kbootstrap.tofu import initialised
 from kbootstrap.tofu.arguments import FLAG
 from kbootstrap.tofu.commands import Commands
 from kbootstrap.tofu.diagnostics import translate
 from kbootstrap.tofu.plan import PlanSummary, summarise
+from kbootstrap.tofu.state import State
+from kbootstrap.tofu.state import read as read_state
 from kbootstrap.tofu.stream import OnCreated, Stream, unheard
 
 _READ, _INIT, _PLAN, _APPLY = 120.0, 900.0, 1800.0, 7200.0
@@ -126,17 +127,14 @@ class Tofu(Commands):
             await self.text("show", "read the plan of", _READ, str(planfile), json=FLAG), "read the plan of"
         )
 
-    async def state_identity(self) -> str:
-        """Return the lineage and the serial of the state, as `lineage/serial`; empty if there is none."""
+    async def state(self) -> State:
+        """Return the state as it is now."""
+        await self.settled()
         done = await self.text("state pull", "read the state of", _READ)
-        if not done.stdout.strip():
-            return ""
-        found = self.json_object(done, "read the state of")
-        return f"{found.get('lineage', '')}/{found.get('serial', '')}"
-
-    async def state_text(self) -> str:
-        """Return the whole state, decrypted; empty if there is none."""
-        return (await self.text("state pull", "read the state of", _READ)).stdout
+        try:
+            return read_state(done.stdout)
+        except ValueError as error:
+            raise self.unreadable(done, "read the state of") from error
 
     async def state_write(self, text: str) -> None:
         """Replace the state (`state push`); the serial of `text` must be higher than the current serial."""
@@ -178,39 +176,6 @@ class Tofu(Commands):
         await self.settled()
         options = {"lock_timeout": self.lock_timeout}
         await self.text("untaint", "untaint a resource in the state of", _READ, address, **options)
-
-    async def outputs(self) -> Mapping[str, Any]:
-        """Return the values of all outputs, joined to the contract; empty if nothing was applied yet."""
-        await self.settled()
-        done = await self.text("output", "read the outputs of", _READ, json=FLAG)
-        shown = self.json_object(done, "read the outputs of")
-        return joined({name: item["value"] for name, item in shown.items()})
-
-    async def state_ids(self) -> frozenset[str]:
-        """Return the IDs of all resources in the state."""
-        shown = self.json_object(
-            await self.text("show", "read the state of", _READ, json=FLAG), "read the state of"
-        )
-        return frozenset(_ids(shown.get("values", {}).get("root_module", {})))
-
-    async def state_list(self) -> tuple[str, ...]:
-        """Return the addresses of all resources in the state; empty if there is no state."""
-        try:
-            done = await self.text("state list", "list the state of", _READ)
-        except TofuFailed as error:
-            if "No state file was found" in f"{error.detail} {error.diagnostics}":
-                return ()
-            raise
-        return tuple(line for line in done.stdout.splitlines() if line.strip())
-
-
-def _ids(module: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the IDs of a module's resources and of its child modules' ("JSON Output Format" of OpenTofu)."""
-    for resource in module.get("resources", ()):
-        if isinstance(found := resource.get("values", {}).get("id"), str):
-            yield found
-    for inner in module.get("child_modules", ()):
-        yield from _ids(inner)
 
 
 def _remove(path: Path) -> None:

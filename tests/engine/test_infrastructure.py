@@ -15,6 +15,7 @@ from kbootstrap.engine.infrastructure import carry_out
 from kbootstrap.providers.model import MachineState, OrphanPhase
 from kbootstrap.providers.openstack.traits import TRAITS
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange
+from kbootstrap.tofu.state import State
 from kbootstrap.tofu.stream import OnCreated
 
 NODE = 'module.pool_web.openstack_compute_instance_v2.node["c-web-2"]'
@@ -41,8 +42,8 @@ class _Tofu:
         self.failures, self.rest = failures, rest
         self.done: list[str] = []
 
-    async def state_ids(self) -> frozenset[str]:
-        return frozenset({"net-1"})
+    async def state(self) -> State:
+        return State(ids=frozenset({"net-1"}))
 
     async def plan(self, _: Path) -> PlanSummary:
         self.done.append("plan")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
-from kbootstrap.core.errors import CredentialsRefused, HostUnreachable, SpecInvalid, TofuFailed
+from kbootstrap.core.errors import CredentialsRefused, HostUnreachable, SpecInvalid, TofuFailed, WrongUsage
 from kbootstrap.core.events import nowhere
 from kbootstrap.engine import plan_cluster as subject
+from kbootstrap.engine.downloads import Downloads
 from kbootstrap.engine.plan_cluster import plan_cluster
-from kbootstrap.engine.preflight import Preflight
 from kbootstrap.providers.model import MachineState
 from kbootstrap.providers.openstack.traits import TRAITS
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange
+from kbootstrap.tofu.state import State
 from tests.engine.clusters import context
 
 NODE = 'module.pool_web.openstack_compute_instance_v2.node["c-web-1"]'
@@ -26,8 +27,8 @@ EMPTY = PlanSummary((), (), ())
 OUTPUTS: Mapping[str, Any] = {"kbootstrap": {"nodes": {"c-web-1": {"role": "agent"}}}}
 
 
-def change(kind: Kind) -> PlanSummary:
-    found = ResourceChange(NODE, "", kind, (), "c-web-1", (), None, None, role="machine")
+def change(kind: Kind, reason: str | None = None) -> PlanSummary:
+    found = ResourceChange(NODE, "", kind, (), "c-web-1", (), reason, None, role="machine")
     return PlanSummary((found,), (), ())
 
 
@@ -65,10 +66,14 @@ class _Tofu:
     def __init__(self, cloud: _Cloud, outputs: Mapping[str, Any], *plans: PlanSummary) -> None:
         self.log, self.made, self.plans = cloud.log, outputs, list(plans)
         self.failure: Exception | None = None
+        self.unfinished = False
 
-    async def outputs(self) -> Mapping[str, Any]:
-        self.log.append("outputs")
-        return self.made
+    async def state(self) -> State:
+        self.log.append("state")
+        return State(self.made, {NODE: "i-1"} if self.made or self.unfinished else {})
+
+    async def untaint(self, address: str) -> None:
+        self.log.append(f"untaint {address}")
 
     async def plan(self, _: Path, *, replace: Sequence[str] = ()) -> PlanSummary:
         self.log.append(f"plan{' and replace' if replace else ''}")
@@ -100,7 +105,13 @@ def looks(monkeypatch: pytest.MonkeyPatch, cloud: _Cloud) -> list[HostUnreachabl
 
 
 async def plan(
-    cloud: _Cloud, tofu: _Tofu, monkeypatch: pytest.MonkeyPatch, *, new: bool = False, build: float = 0
+    cloud: _Cloud,
+    tofu: _Tofu,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    new: bool = False,
+    build: float = 0,
+    **options: Any,  # noqa: ANN401
 ) -> Any:  # noqa: ANN401
     """Plan; `new`: OpenTofu must be initialised, for which its provider is built for so many seconds."""
     given: Any = context("c", emit=nowhere)
@@ -112,9 +123,9 @@ async def plan(
     monkeypatch.setattr(subject, "forbidden", lambda *_, **__: ())
     monkeypatch.setattr(subject, "unknown_to_state", lambda *_, **__: ())
 
-    async def prepare(_context: object, preflight: Preflight) -> _Tofu:
+    async def prepare(_context: object, meanwhile: Callable[[], None]) -> _Tofu:
         if new:
-            preflight.begin()
+            meanwhile()
         try:
             await asyncio.sleep(build)
         except asyncio.CancelledError:
@@ -122,9 +133,20 @@ async def plan(
             raise
         return tofu
 
+    async def obtain(_downloads: Downloads, arch: str) -> None:
+        cloud.log.append(f"obtain {arch}")
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            cloud.log.append("obtain no more")
+            raise
+
+    monkeypatch.setattr(Downloads, "_obtain", obtain)
     monkeypatch.setattr(subject, "prepare", prepare)
     async with AsyncExitStack() as stack:
-        return await plan_cluster(given, stack)
+        made = await plan_cluster(given, stack, **options)
+        await asyncio.sleep(0)
+        return made
 
 
 async def _nobody(_names: object) -> frozenset[str]:
@@ -142,8 +164,8 @@ async def test_a_second_apply_asks_each_question_once_and_at_the_same_time(
     cloud: _Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await plan(cloud, _Tofu(cloud, OUTPUTS, EMPTY), monkeypatch)
-    assert sorted(cloud.log) == ["inspect", "look", "outputs", "plan", "planned"]
-    assert cloud.log[:2] == ["outputs", "plan"], "the outputs would wait for the plan's lock"
+    assert sorted(cloud.log) == ["inspect", "look", "plan", "planned", "state"]
+    assert cloud.log[:2] == ["state", "plan"], "the state would wait for the plan's lock"
     assert cloud.log[-1] == "planned", "the others are asked while OpenTofu refreshes"
 
 
@@ -204,3 +226,55 @@ async def test_nodes_that_do_not_answer_are_in_the_plan(
     looks[0] = HostUnreachable("c-web-1 is silent")
     made = await plan(cloud, _Tofu(cloud, OUTPUTS, EMPTY), monkeypatch)
     assert made.unseen is looks[0]
+
+
+async def test_artifacts_are_obtained_while_a_provider_is_built(
+    cloud: _Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await plan(cloud, _Tofu(cloud, {}, change("create")), monkeypatch, new=True, build=0.05, starting=True)
+    assert set(cloud.log[:2]) == {"preflight", "obtain amd64"}
+    assert cloud.log[-1] == "obtain no more", "the run ended without a use for them"
+    assert cloud.log.count("obtain amd64") == 1
+
+
+async def test_artifacts_are_obtained_while_opentofu_adds_a_machine(
+    cloud: _Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await plan(cloud, _Tofu(cloud, OUTPUTS, change("create")), monkeypatch, starting=True)
+    assert cloud.log.index("planned") < cloud.log.index("obtain amd64")
+
+
+@pytest.mark.parametrize(("outputs", "made"), [({}, change("create")), (OUTPUTS, EMPTY)])
+async def test_a_plan_obtains_nothing_and_neither_does_an_apply_without_changes(
+    cloud: _Cloud, monkeypatch: pytest.MonkeyPatch, outputs: Mapping[str, Any], made: PlanSummary
+) -> None:
+    await plan(cloud, _Tofu(cloud, outputs, made), monkeypatch, new=True, starting=False)
+    await plan(cloud, _Tofu(cloud, OUTPUTS, EMPTY), monkeypatch, starting=True)
+    assert "obtain amd64" not in cloud.log
+
+
+async def test_the_state_is_read_again_only_after_kbootstrap_changed_it(
+    cloud: _Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tofu = _Tofu(cloud, OUTPUTS, change("replace", "replace_because_tainted"), EMPTY)
+    await plan(cloud, tofu, monkeypatch)
+    assert [what for what in cloud.log if what.partition(" ")[0] in {"state", "untaint", "plan"}] == [
+        "state",
+        "plan",
+        f"untaint {NODE}",
+        "state",
+        "plan",
+    ]
+
+
+async def test_a_machine_of_an_unfinished_cluster_is_not_replaced(
+    cloud: _Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenTofu was interrupted before it wrote the outputs: what is known of the node is only its machine."""
+    tofu = _Tofu(cloud, {})
+    tofu.unfinished = True
+    with pytest.raises(WrongUsage, match="is not complete") as caught:
+        await plan(cloud, tofu, monkeypatch, replace=["c-web-1"])
+    assert "kbootstrap apply" in str(caught.value.hint)
+    with pytest.raises(WrongUsage, match="there is no machine"):
+        await plan(cloud, tofu, monkeypatch, replace=["c-web-2"])

@@ -31,7 +31,7 @@ from kbootstrap.core.events import Event
 from kbootstrap.core.process import LocalRunner
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.runtime import Runtime
-from kbootstrap.engine import apply_cluster, connect, install, observe, overlap, plan_cluster
+from kbootstrap.engine import apply_cluster, connect, downloads, observe, overlap, plan_cluster
 from kbootstrap.engine.context import Context, contexts
 from kbootstrap.engine.lock_file import keep_lock
 from kbootstrap.engine.spec import read_spec
@@ -385,7 +385,7 @@ def _doors(gate: Gate, context: Context) -> Iterator[None]:
                 "keep_kubeconfig",
                 lambda *_parts, **_options: (),
             ),  # files of the operator's machine
-            (install, "obtain", obtain),
+            (downloads, "obtain", obtain),
             (observe, "connector", lambda _context: _Connector(gate, redactor)),
             (connect, "connector", lambda _context: _Connector(gate, redactor)),
             (overlap, "connector", lambda _context: _Connector(gate, redactor)),

@@ -42,6 +42,7 @@ from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.spec.topology import endpoint_address
 from kbootstrap.tofu.commands import PLAN_FILE
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange, judged
+from kbootstrap.tofu.state import State
 from kbootstrap.tofu.stream import OnCreated, unheard
 from tests.fleet.world import SERVERS, World
 
@@ -51,7 +52,7 @@ BOOT = 2.0
 NETWORK_AT, MACHINES_AT, BALANCER_AT = 2.0, 10.0, 60.0
 """Seconds after which OpenTofu has created these in a cloud; machines one by one, the last one late."""
 T = TypeVar("T")
-State = dict[str, dict[str, str]]
+Resources = dict[str, dict[str, str]]
 
 
 class Gate(Protocol):
@@ -87,14 +88,14 @@ class Plan:
     """A plan that was kept: from which state to which."""
 
     changes: tuple[Change, ...]
-    moved: State
+    moved: Resources
 
 
-def desired(context: Context | ProviderContext) -> State:
+def desired(context: Context | ProviderContext) -> Resources:
     """Return what the spec wants, as a state."""
     cluster = context.cluster
     modules = {pool.name: module_name(cluster, pool) for pool in (cluster.control_plane, *cluster.pools)}
-    found: State = {NETWORK: {}, ENDPOINT: {"address": str(endpoint_address(cluster))}}
+    found: Resources = {NETWORK: {}, ENDPOINT: {"address": str(endpoint_address(cluster))}}
     servers = [str(node.address) for node in context.nodes if node.role == "server"]
     found[SERVERS] = {"servers": " ".join(servers)}
     born = {pool.name: pool.born for pool in (cluster.control_plane, *cluster.pools)}
@@ -109,7 +110,7 @@ def desired(context: Context | ProviderContext) -> State:
     return found
 
 
-def moved(context: Context, state: State) -> tuple[State, tuple[tuple[str, str], ...]]:
+def moved(context: Context, state: Resources) -> tuple[Resources, tuple[tuple[str, str], ...]]:
     """Return the state with renamed pools at their new addresses, and which moved."""
     result, moves = dict(state), []
     for pool in context.cluster.pools:
@@ -134,7 +135,7 @@ def _needed(targets: Collection[str]) -> set[str]:
 
 
 def changes(
-    before: State, wanted: State, replace: Collection[str], targets: Collection[str]
+    before: Resources, wanted: Resources, replace: Collection[str], targets: Collection[str]
 ) -> tuple[Change, ...]:
     """Return what a plan would do, as OpenTofu decides it."""
     asked = set(replace)
@@ -179,7 +180,12 @@ class Tofu:
     def planfile(self) -> Path:
         return self.root / PLAN_FILE
 
-    async def outputs(self) -> Mapping[str, Any]:
+    async def state(self) -> State:
+        state = {address: one.get("instance", "") for address, one in self.world.state.items()}
+        ids = frozenset(filter(None, state.values()))
+        return State(self.outputs(), state, ids, identity=str(self.world.counter))
+
+    def outputs(self) -> Mapping[str, Any]:
         state = self.world.state
         if not any(".node[" in address for address in state) or SERVERS not in state:
             return {}
@@ -283,15 +289,6 @@ class Tofu:
 
     async def untaint(self, address: str) -> None:
         raise NotImplementedError
-
-    async def state_identity(self) -> str:
-        return str(self.world.counter)
-
-    async def state_ids(self) -> frozenset[str]:
-        return frozenset(one["instance"] for one in self.world.state.values() if "instance" in one)
-
-    async def state_list(self) -> tuple[str, ...]:
-        return tuple(self.world.state)
 
 
 def _moments(plan: Plan) -> Iterator[tuple[float, str]]:

@@ -171,8 +171,8 @@ def test_other_machines_in_the_outputs_are_an_error(
 ) -> None:
     outputs = infra.Tofu.outputs
 
-    async def other(tofu: infra.Tofu) -> object:
-        found = await outputs(tofu)
+    def other(tofu: infra.Tofu) -> object:
+        found = outputs(tofu)
         if found:
             found["kbootstrap"]["nodes"][W1]["instance"] = "i-other"
         return found

@@ -52,7 +52,7 @@ class _Shell(FakeHost):
 
 
 def started(command: str, out: socket.socket) -> subprocess.Popen[bytes]:
-    STARTED.append(subprocess.Popen(["sh", "-c", command], stdin=subprocess.PIPE, stdout=out))
+    STARTED.append(subprocess.Popen(["sh", "-c", command], stdin=subprocess.PIPE, stdout=out.fileno()))
     return STARTED[-1]
 
 
