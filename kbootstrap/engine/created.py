@@ -1,4 +1,4 @@
-"""The resources that OpenTofu has created so far in a run; others wait for more."""
+"""The resources of a cluster that exist so far, while OpenTofu creates more; others wait for them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 
 class Created:
-    """The IDs of created resources, by HCL address."""
+    """The IDs of resources by HCL address: those of the state, and those that were created since."""
 
-    def __init__(self) -> None:
-        self._ids: dict[str, str] = {}
+    def __init__(self, state: Mapping[str, str]) -> None:
+        self._ids = dict(state)
         self._changed = asyncio.Event()
         self._ended = False
 

@@ -72,13 +72,15 @@ async def create_cluster(planned: ClusterPlan) -> tuple[Nodes, str] | None:
 @dataclass
 class _Overlap:
     planned: ClusterPlan
-    created: Created = field(default_factory=Created)
+    created: Created = field(init=False)
     early: dict[str, Any] = field(default_factory=dict)
     """The outputs of the nodes that were used early."""
     addresses: tuple[str, ...] = ()
     """What OpenTofu creates."""
 
     def __post_init__(self) -> None:
+        # A run that failed before it created machines may have left floating IPs and volumes in the state.
+        self.created = Created(self.planned.state.by_address)
         self.addresses = tuple(change.address for change in self.planned.infrastructure.of("create"))
 
     async def carry_out(self) -> tuple[Nodes, str] | None:

@@ -74,7 +74,8 @@ class ExistingMachines(Protocol):
 class MachinesInCreation(Protocol):
     """Machines that are used while OpenTofu still creates other resources of a new cluster.
 
-    `created` has the IDs of the resources that OpenTofu has created in this run, by HCL address.
+    `created` has the IDs of the resources that exist by now, by HCL address: those that the state had before,
+    and those that OpenTofu has created in this run.
     """
 
     def ready(

@@ -326,7 +326,7 @@ class InCreation:
         self, context: ProviderContext, created: Mapping[str, str], names: Collection[str]
     ) -> Mapping[str, Any]:
         nodes = desired(context)
-        internal = {"host": str(endpoint_address(context.cluster)), "port": 6443}
+        internal = {"host": str(endpoint_address(context.cluster)), "port": created[NETWORK] and 6443}
         found = {
             str(key(address)): {**nodes[address], "instance": one}
             for address, one in sorted(created.items())

@@ -12,7 +12,7 @@ from kbootstrap.distros.common import STAMP
 from kbootstrap.engine.overlap import verify_same
 from tests.fleet import infra
 from tests.fleet.desk import Ended
-from tests.fleet.infra import BALANCER_AT, InCreation
+from tests.fleet.infra import BALANCER_AT, NETWORK, InCreation
 from tests.fleet.operator import Operator
 from tests.fleet.wishes import CLUSTER, Pool, Wish
 from tests.fleet.world import SERVERS, World
@@ -104,6 +104,23 @@ def test_opentofu_fails_and_what_was_installed_stays(operator: Operator, address
     assert operator.converge().error is None
     assert {name: world.machines[name].instance for name in before} == before
     assert world.clusters == [cluster]
+
+
+def test_what_an_earlier_run_created_is_known_too(operator: Operator) -> None:
+    """OpenTofu failed when there was no machine yet, as without quota for them; the next run begins again."""
+    world = operator.world
+    world.breaks = f'module.control_plane.terraform_data.node["{S1}"]'
+    assert operator.desk.apply().code == "KB0501"
+    assert world.machines == {}
+    assert NETWORK in world.state
+    world.breaks = ""
+    began = world.now
+    ended = operator.desk.apply()
+    assert ended.error is None
+    phases = [(one.phase, one.status) for one in ended.events if one.type is Type.PHASE]
+    assert phases.index(("nodes", Status.STARTED)) < phases.index(("infrastructure", Status.DONE))
+    assert world.now < began + BALANCER_AT + 15
+    operator.settled()
 
 
 def test_a_node_fails_and_opentofu_comes_to_its_end_first(

@@ -21,13 +21,37 @@ and a request would then wait for its timeout."""
 
 @dataclass(slots=True)
 class _Kept:
-    """The connection of one cluster, opened on first use. `users` are the contexts that keep it."""
+    """The connection of one cluster; `opening` logs in. `users` are the contexts that keep it."""
 
     users: int = 0
-    cloud: Cloud | None = None
+    opening: asyncio.Task[Cloud] | None = None
     used: float = 0.0
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def open(self, context: ProviderContext) -> asyncio.Task[Cloud]:
+        """Begin to log in, unless that has begun."""
+        if self.opening is None:
+            connecting = self.stack.enter_async_context(connected(settings(context.cluster), context))
+            self.opening = asyncio.create_task(connecting)
+            self.used = time.monotonic()
+        return self.opening
+
+    async def opened(self, context: ProviderContext) -> Cloud:
+        """Return the project, logged in. A failed login is tried again when it was raised."""
+        opening = self.open(context)
+        try:
+            return await asyncio.shield(opening)
+        finally:
+            failed = opening.done() and not opening.cancelled() and opening.exception()
+            if failed and self.opening is opening:
+                self.opening = None
+
+    async def close(self) -> None:
+        """Log out."""
+        if self.opening:
+            self.opening.cancel()
+            await asyncio.gather(self.opening, return_exceptions=True)
+        await self.stack.aclose()
 
 
 class Sessions:
@@ -38,8 +62,13 @@ class Sessions:
 
     @asynccontextmanager
     async def keep(self, context: ProviderContext) -> AsyncIterator[None]:
-        """Keep the connection that `cloud` opens, until the end of the context."""
+        """Log in, and keep the connection for `cloud` until the end of the context.
+
+        It does not wait: the SDK takes seconds to import, and the login a round trip or two. A failure is
+        raised by `cloud`.
+        """
         kept = self._kept.setdefault(context.space.root, _Kept())
+        kept.open(context)
         kept.users += 1
         try:
             yield
@@ -47,7 +76,7 @@ class Sessions:
             kept.users -= 1
             if not kept.users:
                 del self._kept[context.space.root]
-                await asyncio.shield(kept.stack.aclose())
+                await asyncio.shield(kept.close())
 
     @asynccontextmanager
     async def cloud(self, context: ProviderContext) -> AsyncIterator[Cloud]:
@@ -60,17 +89,13 @@ class Sessions:
             async with connected(settings(context.cluster), context) as cloud:
                 yield cloud
             return
-        async with kept.turn:
-            if kept.cloud is None:
-                kept.cloud = await kept.stack.enter_async_context(
-                    connected(settings(context.cluster), context)
-                )
-            elif time.monotonic() - kept.used > _IDLE:
-                await asyncio.to_thread(kept.cloud.hang_up)
-            kept.used = time.monotonic()
+        opened = await kept.opened(context)
+        idle, kept.used = time.monotonic() - kept.used, time.monotonic()
+        if idle > _IDLE:
+            await asyncio.to_thread(opened.hang_up)
         try:
             # A query that is cancelled stops the changes of its own caller.
-            yield replace(kept.cloud, stopped=threading.Event())
+            yield replace(opened, stopped=threading.Event())
         finally:
             kept.used = time.monotonic()
 
