@@ -181,8 +181,8 @@ class Tofu:
         return self.root / PLAN_FILE
 
     async def state(self) -> State:
-        state = {address: one.get("instance", "") for address, one in self.world.state.items()}
-        ids = frozenset(filter(None, state.values()))
+        state = {address: _id(address, one) for address, one in self.world.state.items()}
+        ids = frozenset(state.values())
         return State(self.outputs(), state, ids, identity=str(self.world.counter))
 
     def outputs(self) -> Mapping[str, Any]:
@@ -249,7 +249,7 @@ class Tofu:
         while True:
             for address in [one for one in world.state if one not in told]:
                 told.add(address)
-                on_created(address, world.state[address].get("instance", f"id of {address}"))
+                on_created(address, _id(address, world.state[address]))
             if world.broke:
                 raise TofuFailed("OpenTofu could not apply the changes of cluster sim", code="KB0501")
             if not world.creating:
@@ -289,6 +289,10 @@ class Tofu:
 
     async def untaint(self, address: str) -> None:
         raise NotImplementedError
+
+
+def _id(address: str, attributes: Mapping[str, str]) -> str:
+    return attributes.get("instance", f"id of {address}")
 
 
 def _moments(plan: Plan) -> Iterator[tuple[float, str]]:
