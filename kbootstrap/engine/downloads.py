@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kbootstrap.artifacts.cache import Kept
 from kbootstrap.artifacts.obtain import obtain
+from kbootstrap.core.events import Event
 from kbootstrap.engine.context import Context
 
+PHASE = "artifacts"
 LIKELY = "amd64"
 """The architecture of machines that nothing has observed yet; for others its files are obtained in vain."""
 
 
 @dataclass(slots=True)
 class Downloads:
-    """The artifacts of one cluster, by architecture. A result is used once: every use verifies the files."""
+    """The artifacts of one cluster, by architecture. A result is used once: every use verifies the files.
+
+    Nothing is reported before they are awaited: it would be in the way of a question to the operator.
+    """
 
     context: Context
+    _awaited: bool = field(default=False, init=False)
     _begun: dict[str, asyncio.Task[Kept]] = field(default_factory=dict, init=False)
 
     def begin(self, arch: str = LIKELY) -> None:
@@ -27,7 +33,7 @@ class Downloads:
 
     async def obtain(self, arch: str) -> Kept:
         """Return the files for an architecture; raises as `artifacts.obtain`. Others that have begun stop."""
-        begun = self._begun.pop(arch, None)
+        begun, self._awaited = self._begun.pop(arch, None), True
         await self.end()
         return await (begun or self._obtain(arch))
 
@@ -48,7 +54,11 @@ class Downloads:
             runner=run.runner,
             mirror=cluster.artifacts.mirror,
             pin=self.context.lock.artifact(distribution, version),
-            emit=run.emit,
+            emit=self._emit,
             env=run.env,
             folder=run.cache,
         )
+
+    def _emit(self, event: Event) -> None:
+        if self._awaited:  # its task has the phase in which it began
+            self.context.runtime.emit(replace(event, phase=event.phase or PHASE))

@@ -17,7 +17,7 @@ from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.events import phase
 from kbootstrap.distros.additions import SecretContent
 from kbootstrap.engine.context import Context
-from kbootstrap.engine.downloads import Downloads
+from kbootstrap.engine.downloads import PHASE, Downloads
 from kbootstrap.engine.observe import Nodes
 from kbootstrap.engine.verify_programs import verify_programs
 
@@ -40,7 +40,7 @@ async def fetch_artifacts(
     """
     run, found = context.runtime, dict[str, LocalFile]()
     downloads = downloads or Downloads(context)
-    with phase(run.emit, "artifacts", context.cluster.name):
+    with phase(run.emit, PHASE, context.cluster.name):
         for arch in sorted({facts.arch for facts in nodes.facts.values()}):
             kept = await downloads.obtain(arch)
             await _share(context, nodes, kept)

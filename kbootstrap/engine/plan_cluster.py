@@ -18,7 +18,7 @@ from kbootstrap.engine.infrastructure import Infrastructure
 from kbootstrap.engine.observe import Nodes, observe_nodes, silent
 from kbootstrap.engine.outputs import known_nodes, machines_in, missing_resources, state_lost, verify_owner
 from kbootstrap.engine.preflight import Preflight
-from kbootstrap.engine.prepare import prepare
+from kbootstrap.engine.prepare import never_created, prepare
 from kbootstrap.plans.checks import (
     destroyed_network,
     disruptive_updates,
@@ -54,7 +54,9 @@ async def plan_cluster(
 
     try:
         with phase(emit, "prepare", cluster):
-            tofu = await preflight.beside(prepare(context, begin_creating))
+            if never_created(context):
+                begin_creating()
+            tofu = await preflight.beside(prepare(context, preflight.begin))
         with phase(emit, "plan", cluster):
             asking = _ask_all(
                 context, tofu, stack, preflight, begin_creating, starting=starting, replaced=replace

@@ -23,6 +23,13 @@ from kbootstrap.tofu.run import Tofu
 from kbootstrap.tofu.settle import LOCK_WAIT, settled
 
 
+def never_created(context: Context) -> bool:
+    """Return whether a cluster certainly has no state yet: it would be a file in its folder."""
+    state = context.spec.state
+    own = state.backend == "local" and not state.settings and context.existing_machines is None
+    return own and not context.space.made
+
+
 async def prepare(
     context: Context, meanwhile: Callable[[], None] | None = None, *, creating: bool = True
 ) -> Infrastructure:
@@ -30,7 +37,7 @@ async def prepare(
 
     `creating` False omits what only new machines need (the node image). Existing machines need nothing.
     `meanwhile` is called if OpenTofu must be initialised, for which its providers may have to be built: then
-    the cluster is most likely new, and other work can begin.
+    the cluster may be new, and other work can begin.
     """
     run, space = context.runtime, context.space
     Workspace(space.base).make()

@@ -11,6 +11,7 @@ import pytest
 
 from kbootstrap.artifacts.cache import Kept
 from kbootstrap.core.errors import PrerequisiteMissing
+from kbootstrap.core.events import Emit, Event, Status, Type, nowhere
 from kbootstrap.engine import downloads as module
 from kbootstrap.engine import install as installing
 from kbootstrap.engine.downloads import Downloads
@@ -26,8 +27,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is obtained: it takes a moment, and fails for one architecture."""
     found: list[str] = []
 
-    async def obtain(_name: str, version: str, arch: str, **_options: object) -> Kept:
+    async def obtain(_name: str, version: str, arch: str, *, emit: Emit, **_options: object) -> Kept:
         found.append(arch)
+        emit(Event(type=Type.STEP, step="obtain", status=Status.STARTED))
         try:
             await asyncio.sleep(0.05)
         except asyncio.CancelledError:
@@ -35,14 +37,15 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             raise
         if arch == "riscv":
             raise PrerequisiteMissing(f"no source has {version} for {arch}")
+        emit(Event(type=Type.STEP, step="obtain", status=Status.DONE, seconds=0.05))
         return Kept(Path(arch), "made", "", {})
 
     monkeypatch.setattr(module, "obtain", obtain)
     return found
 
 
-def downloads() -> Downloads:
-    given: Any = context("c")
+def downloads(emit: Emit = nowhere) -> Downloads:
+    given: Any = context("c", emit=emit)
     given.cluster.kubernetes = SimpleNamespace(distribution="k3s", version="v1.32.0+k3s1")
     given.cluster.artifacts = SimpleNamespace(mirror=None)
     given.lock = SimpleNamespace(artifact=lambda *_: None)
@@ -59,6 +62,16 @@ async def test_what_has_begun_is_used_once(asked: list[str]) -> None:
     assert asked == ["amd64"]
     await made.obtain("amd64")
     assert asked == ["amd64"] * 2, "files are verified for every use"
+
+
+async def test_nothing_is_reported_while_a_question_may_be_open(asked: list[str]) -> None:
+    events: list[Event] = []
+    made = downloads(events.append)
+    made.begin()
+    await asyncio.sleep(0.01)
+    assert (asked, events) == (["amd64"], [])
+    await made.obtain("amd64")
+    assert [(one.phase, one.step, one.status) for one in events] == [("artifacts", "obtain", Status.DONE)]
 
 
 async def test_files_for_machines_that_are_not_there_are_not_obtained_to_the_end(asked: list[str]) -> None:

@@ -64,7 +64,7 @@ class _Tofu:
     planfile = Path("plan")
 
     def __init__(self, cloud: _Cloud, outputs: Mapping[str, Any], *plans: PlanSummary) -> None:
-        self.log, self.made, self.plans = cloud.log, outputs, list(plans)
+        self.cloud, self.log, self.made, self.plans = cloud, cloud.log, outputs, list(plans)
         self.failure: Exception | None = None
         self.unfinished = False
 
@@ -77,7 +77,8 @@ class _Tofu:
 
     async def plan(self, _: Path, *, replace: Sequence[str] = ()) -> PlanSummary:
         self.log.append(f"plan{' and replace' if replace else ''}")
-        await asyncio.sleep(0.05)
+        stopped = self.cloud.missing and not replace
+        await asyncio.sleep(3600 if stopped else 0.05)
         if self.failure:
             raise self.failure
         self.log.append("planned")
@@ -111,9 +112,13 @@ async def plan(
     *,
     new: bool = False,
     build: float = 0,
+    certain: bool = False,
     **options: Any,  # noqa: ANN401
 ) -> Any:  # noqa: ANN401
-    """Plan; `new`: OpenTofu must be initialised, for which its provider is built for so many seconds."""
+    """Plan; `new`: OpenTofu must be initialised, for which its provider is built for so many seconds.
+
+    `certain`: before the state is read, it is certain that there is none.
+    """
     given: Any = context("c", emit=nowhere)
     given.provider, given.nodes = cloud, (SimpleNamespace(name="c-web-1"),)
     given.provider_context = SimpleNamespace()
@@ -141,6 +146,7 @@ async def plan(
             cloud.log.append("obtain no more")
             raise
 
+    monkeypatch.setattr(subject, "never_created", lambda _context: certain)
     monkeypatch.setattr(Downloads, "_obtain", obtain)
     monkeypatch.setattr(subject, "prepare", prepare)
     async with AsyncExitStack() as stack:
@@ -228,13 +234,26 @@ async def test_nodes_that_do_not_answer_are_in_the_plan(
     assert made.unseen is looks[0]
 
 
-async def test_artifacts_are_obtained_while_a_provider_is_built(
-    cloud: _Cloud, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("certain", [True, False])
+async def test_artifacts_of_a_new_cluster_are_obtained_beside_what_opentofu_does(
+    cloud: _Cloud, monkeypatch: pytest.MonkeyPatch, certain: bool
 ) -> None:
-    await plan(cloud, _Tofu(cloud, {}, change("create")), monkeypatch, new=True, build=0.05, starting=True)
-    assert set(cloud.log[:2]) == {"preflight", "obtain amd64"}
+    """While its provider is built, if there is certainly no state; else as soon as the state is read."""
+    tofu = _Tofu(cloud, {}, change("create"))
+    await plan(cloud, tofu, monkeypatch, new=True, build=0.05, certain=certain, starting=True)
+    assert (cloud.log.index("obtain amd64") < cloud.log.index("state")) is certain
+    assert cloud.log.index("obtain amd64") < cloud.log.index("planned")
+    assert cloud.log[0] == "preflight"
     assert cloud.log[-1] == "obtain no more", "the run ended without a use for them"
     assert cloud.log.count("obtain amd64") == 1
+
+
+async def test_a_new_checkout_of_a_cluster_that_exists_obtains_nothing(
+    cloud: _Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a CI job with a remote state: OpenTofu must be initialised, and there is nothing to do."""
+    await plan(cloud, _Tofu(cloud, OUTPUTS, EMPTY), monkeypatch, new=True, starting=True)
+    assert "obtain amd64" not in cloud.log
 
 
 async def test_artifacts_are_obtained_while_opentofu_adds_a_machine(

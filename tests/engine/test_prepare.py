@@ -13,6 +13,7 @@ from kbootstrap.core.workspace import ClusterSpace, Workspace
 from kbootstrap.engine import outputs
 from kbootstrap.engine.destroy_record import forget_destroy, note_destroy
 from kbootstrap.engine.outputs import lost_hint, verify_there
+from kbootstrap.engine.prepare import never_created
 from kbootstrap.providers import find
 from kbootstrap.tofu.state import State
 
@@ -58,6 +59,24 @@ async def test_before_a_removal_it_looks_whether_the_cluster_is_there(tmp_path: 
     await verify_there(context, {})
     note_destroy(files, (), leaving=True)
     await verify_there(context, {"kbootstrap": own})  # it had begun: much may be gone
+
+
+def test_a_cluster_that_was_certainly_never_created(tmp_path: Path) -> None:
+    files = space(tmp_path)
+
+    def never(backend: str = "local", settings: object = None, machines: object = None) -> bool:
+        state = SimpleNamespace(backend=backend, settings=settings or {})
+        given: Any = SimpleNamespace(
+            spec=SimpleNamespace(state=state), existing_machines=machines, space=files
+        )
+        return never_created(given)
+
+    assert never()
+    assert not never("s3", {"bucket": "b"})
+    assert not never("local", {"path": "/elsewhere"})
+    assert not never(machines={"kbootstrap": {}})
+    files.start()
+    assert not never()
 
 
 @pytest.mark.parametrize(("known", "lost"), [(("c-web-1", "c-web-2"), None), (("c-web-1",), "c-web-2")])

@@ -380,6 +380,7 @@ def _doors(gate: Gate, context: Context) -> Iterator[None]:
     with contextlib.ExitStack() as patches:
         for target, name, new in (
             (plan_cluster, "prepare", prepare),
+            (plan_cluster, "never_created", lambda _context: False),
             (
                 apply_cluster,
                 "keep_kubeconfig",
