@@ -87,7 +87,7 @@ async def floor(context: Context, folder: Path) -> dict[str, float]:
     command = [str(tofu.binary.path), "apply", "-auto-approve", "-input=false", "-no-color"]
     await asyncio.to_thread(_output, command, tofu.root, tofu.env)
     machines = time.monotonic() - begun
-    inventory = await context.provider.inventory(context.provider_context, await tofu.outputs())
+    inventory = await context.provider.inventory(context.provider_context, (await tofu.state()).outputs)
     kept = await obtain("k3s", VERSION, "amd64", runner=context.runtime.runner)
     nodes = [
         f"{node.name},{node.role},{inventory.machines[node.name].ssh.port},{node.address}"

@@ -127,7 +127,7 @@ class Api:
             return (200, b"ok") if self.nodes.world.answering() else (503, b"")
         if url.path == "/version":
             return 200, json.dumps({"gitVersion": VERSION}).encode()
-        said = kube.ask(self.nodes.world, verb, url.path, body, dict(parse_qsl(url.query)))
+        said = kube.ask(self.nodes.world, verb, url.path, body, dict(parse_qsl(url.query)), "")
         if said is None:
             return 503, b""
         for item in said.get("items", [said] if "metadata" in said else []):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from kbootstrap.core.events import Event, Type
@@ -23,10 +23,21 @@ from kbootstrap.tofu.run import Tofu
 from kbootstrap.tofu.settle import LOCK_WAIT, settled
 
 
-async def prepare(context: Context, *, creating: bool = True) -> Infrastructure:
+def never_created(context: Context) -> bool:
+    """Return whether a cluster certainly has no state yet: it would be a file in its folder."""
+    state = context.spec.state
+    own = state.backend == "local" and not state.settings and context.existing_machines is None
+    return own and not context.space.made
+
+
+async def prepare(
+    context: Context, meanwhile: Callable[[], None] | None = None, *, creating: bool = True
+) -> Infrastructure:
     """Write the cluster's root, provide what it needs, and return OpenTofu for it, initialised.
 
     `creating` False omits what only new machines need (the node image). Existing machines need nothing.
+    `meanwhile` is called if OpenTofu must be initialised, for which its providers may have to be built: then
+    the cluster may be new, and other work can begin.
     """
     run, space = context.runtime, context.space
     Workspace(space.base).make()
@@ -59,7 +70,7 @@ async def prepare(context: Context, *, creating: bool = True) -> Infrastructure:
         hints=context.provider.traits.hints,
         traits=context.provider.traits.resources,
     )
-    return await initialised(tofu, run, root.providers, lock.providers)
+    return await initialised(tofu, run, root.providers, lock.providers, meanwhile)
 
 
 def _encryption(context: Context, binary: Binary) -> Mapping[str, str]:

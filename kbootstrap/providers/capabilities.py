@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -70,6 +71,31 @@ class ExistingMachines(Protocol):
         """Return the machines in the form of the output contract (`schemas/output.json`); pure."""
 
 
+class MachinesInCreation(Protocol):
+    """Machines that are used while OpenTofu still creates other resources of a new cluster.
+
+    `created` has the IDs of the resources that exist by now, by HCL address: those that the state had before,
+    and those that OpenTofu has created in this run.
+    """
+
+    def ready(
+        self, definition: ClusterDefinition, planned: Collection[str], created: Mapping[str, str]
+    ) -> frozenset[str]:
+        """Return the nodes of which everything exists: machine, volumes, and the way to it. Pure.
+
+        `planned` are the addresses of all resources that OpenTofu creates in this run, among them the machine
+        of every node.
+        """
+
+    async def outputs(
+        self, context: ProviderContext, created: Mapping[str, str], names: Collection[str]
+    ) -> Mapping[str, Any]:
+        """Return the outputs with these nodes, as OpenTofu will write them. Read-only.
+
+        The external endpoint, which may not exist yet, is the registration address.
+        """
+
+
 class InPlaceFreeze(Protocol):
     """Keeps machines unchanged while other machines of the same plan are replaced."""
 
@@ -79,6 +105,24 @@ class InPlaceFreeze(Protocol):
         `machines` has the attributes of each machine in the OpenTofu state, by node. The result is empty if
         no change of the spec affects them.
         """
+
+
+class Preflight(Protocol):
+    """Requests to the infrastructure before something is created."""
+
+    async def verify(self, context: ProviderContext) -> None:
+        """Verify that the infrastructure can create what the cluster lacks. Read-only.
+
+        Raises `PrerequisiteMissing`, or `SpecInvalid` with a diagnostic for each request that it cannot
+        fulfill. Called if a plan creates something, or writes the Secret of the additions.
+        """
+
+
+class Sessions(Protocol):
+    """Infrastructures to which a run logs in."""
+
+    def keep(self, context: ProviderContext) -> AbstractAsyncContextManager[None]:
+        """Keep a login that other methods make, so that all methods for this cluster share it."""
 
 
 class SharedArtifacts(Protocol):

@@ -48,6 +48,11 @@ class Shell:
             or "/v1-k3s/readyz" in command
         )
 
+    @staticmethod
+    def stays(command: str) -> bool:
+        """Return whether a command goes on until its session is closed: offer.sh."""
+        return command.startswith("address=") and "\nfiles=" in command
+
     def run(self, command: str, stdin: bytes) -> Output | Awaitable[Output]:
         """Do a command; one that waits for a service is awaited."""
         for form, work in self._forms():
@@ -64,6 +69,11 @@ class Shell:
     def _forms(self) -> tuple[tuple[str, Callable[[re.Match[str], bytes], Output | Awaitable[Output]]], ...]:
         return (
             (r"cat (?P<path>\S+)$", self._cat),
+            (r"address=(?P<address>\S+)\nport=\d+\nfiles='(?P<files>[^']*)'\n", self._offer),
+            (
+                r"address=(?P<address>\S+)\nport=\d+\nname=(?P<name>\S+)\nplace=(?P<place>\S+)\n",
+                self._fetch,
+            ),
             (r"targets='", lambda _found, _stdin: done()),
             (r"shared=", lambda found, _stdin: share(self.machine, self.world.shared, found.string)),
             (r"journalctl ", lambda _found, _stdin: done(self.machine.journal[-2000:])),
@@ -91,6 +101,7 @@ class Shell:
             (r"systemctl show -p NRestarts -p ActiveState -p SubState (?P<unit>\S+)$", self._show),
             (r"systemctl show -p MainPID --value ", self._main),
             (r"for _ in \$\(seq \d+\); do said=.*/v1-k3s/readyz", lambda _found, _stdin: done()),
+            (r"\S+ kubectl .* --server=https://(?P<host>[^:]+):6443 .*/v1-k3s/readyz >", self._joins),
             (r"mkdir -p \$\(dirname (?P<held>\S+)\) && (?:printf|touch) ", self._hold),
             (r"systemctl disable --quiet (?P<unit>\S+); timeout \d+ systemctl stop", self._stop),
         )
@@ -122,6 +133,22 @@ class Shell:
         mark = "-" if found["act"] == "release" else str(uptime)
         machine.put(LEASE, f"id {own}\nrenewed {mark}\nsince {since}\n{stdin.decode()}")
         return done(f"since {since}\n")
+
+    def _offer(self, found: re.Match[str], stdin: bytes) -> Output:
+        """As offer.sh; `_Host` of the desk keeps the session."""
+        lines = [line.split(" ", 1) for line in found["files"].splitlines()]
+        self.world.offers[found["address"]] = {"token": stdin.decode(), **dict(lines)}
+        return done()
+
+    def _fetch(self, found: re.Match[str], stdin: bytes) -> Output:
+        """As fetch.sh; a machine that is gone, or has other files, offers nothing."""
+        source = next((m for m in self.world.machines.values() if m.address == found["address"]), None)
+        offer = self.world.offers.get(found["address"], {})
+        path = offer.get(found["name"], "")
+        if source is None or not source.well or path not in source.files or offer["token"] != stdin.decode():
+            return done(status=1)
+        self.machine.put(found["place"], source.files[path])
+        return done("fetched\n")
 
     def _begin(self, found: re.Match[str], _stdin: bytes) -> Output:
         lines = self.machine.text(PATHS.stamp).splitlines()
@@ -206,6 +233,9 @@ class Shell:
             return done("see server log for details: https://127.0.0.1:6443/db/snapshot: 500\n", 1)
         self.machine.put(f"{PATHS.snapshots}/{found['name']}", "")
         return done()
+
+    def _joins(self, found: re.Match[str], _stdin: bytes) -> Output:
+        return done(status=0 if self.world.answering(found["host"]) else 1)
 
     def _enable(self, found: re.Match[str], _stdin: bytes) -> Output:
         self.machine.enabled.add(found["unit"])

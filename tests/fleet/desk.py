@@ -28,7 +28,7 @@ from kbootstrap.core.events import Event
 from kbootstrap.core.process import LocalRunner
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.runtime import Runtime
-from kbootstrap.engine import apply_cluster, connect, install, observe, plan_cluster
+from kbootstrap.engine import apply_cluster, connect, downloads, observe, overlap, plan_cluster
 from kbootstrap.engine.context import Context, contexts
 from kbootstrap.engine.lock_file import keep_lock
 from kbootstrap.engine.spec import read_spec
@@ -81,7 +81,7 @@ class Gate:
             self.dead.set()
             raise Killed
         if late:
-            await self._pass(seconds)
+            await self.wait(seconds)
         result = work()
         if inspect.isawaitable(result):
             result = await result
@@ -89,12 +89,13 @@ class Gate:
         if number == self.cut:
             self.dead.set()
         if not late:
-            await self._pass(seconds)
+            await self.wait(seconds)
         if self.dead.is_set():
             raise Killed
         return result
 
-    async def _pass(self, seconds: float) -> None:
+    async def wait(self, seconds: float) -> None:
+        """Let time pass, unless the run was cut."""
         await asyncio.sleep(seconds)
         if self.dead.is_set():
             raise Killed
@@ -129,6 +130,11 @@ class _Host:
             output = await self._gate.call(
                 f"{self.name}: {_short(command)}", lambda: shell.run(command, said), seconds=SSH
             )
+        if shell.stays(command):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                del self._gate.world.offers[self._machine.address]
         result: Output = output  # type: ignore[assignment]  # awaited by the gate
         if check and result.status != 0:
             raise failures.command_failed(self.name, command, result, self._redactor)
@@ -198,8 +204,9 @@ class _Connector:
 
     @asynccontextmanager
     async def reach_endpoint(self, endpoint: Endpoint, jump: SshTarget | None) -> AsyncIterator[Endpoint]:
-        del jump
-        yield endpoint
+        """Yield the endpoint; behind a machine it is the machine's own address."""
+        there = self._gate.world.machines.get(jump.key_alias) if jump else None
+        yield replace(endpoint, host=there.address) if there else endpoint
 
 
 def _api_of(gate: Gate) -> type:
@@ -231,7 +238,9 @@ def _api_of(gate: Gate) -> type:
             if verb != "GET" and "/nodes/" in path:
                 gate.world.touched.append(("api", path.rpartition("/")[2]))
             answer = await gate.call(
-                what, lambda: kube.ask(gate.world, verb, path, body, params), seconds=API
+                what,
+                lambda: kube.ask(gate.world, verb, path, body, params, self._endpoint.host),
+                seconds=API,
             )
             if answer is None:
                 await asyncio.sleep(1)
@@ -266,10 +275,21 @@ class Ended:
 
 
 class Desk:
-    """Runs kbootstrap on a world. `folder` has the spec and what kbootstrap keeps beside it."""
+    """Runs kbootstrap on a world. `folder` has the spec and what kbootstrap keeps beside it.
 
-    def __init__(self, folder: Path, world: World, sending: Sending = lambda _destination: SSH) -> None:
-        self.folder, self.world, self._sending = folder, world, sending
+
+    `cloud`: machines are created one by one, the endpoint last.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        world: World,
+        sending: Sending = lambda _destination: SSH,
+        *,
+        cloud: bool = False,
+    ) -> None:
+        self.folder, self.world, self._sending, self.cloud = folder, world, sending, cloud
         self.runs = 0
         self.spec = folder / "fleet.yaml"
 
@@ -332,7 +352,7 @@ class Desk:
         me = Holder(f"{self.runs:016x}", "operator", "desk", replace(here, started=f"0{self.runs}"))
         return replace(
             context,
-            provider=infra.Simulated(gate.world, context.provider, gate),
+            provider=infra.Simulated(gate.world, context.provider, gate, cloud=self.cloud),
             lease=Lease(context.cluster.name, events.append, me=me),
         )
 
@@ -356,9 +376,11 @@ def _doors(gate: Gate, context: Context) -> Iterator[None]:
     """Put the world behind every door that leads out of the program."""
     folder = context.runtime.cache
 
-    async def prepare(context: Context, *, creating: bool = True) -> infra.Tofu:
-        del creating
-        return infra.Tofu(gate.world, context, gate)
+    async def prepare(context: Context, *_preflight: object) -> infra.Tofu:
+        while gate.world.creating:  # noqa: ASYNC110 - OpenTofu of a run that was killed
+            await asyncio.sleep(1)
+        cloud = context.provider.machines_in_creation is not None
+        return infra.Tofu(gate.world, context, gate, cloud)
 
     async def obtain(_name: str, version: str, arch: str, **_options: object) -> Kept:
         return _artifacts(folder, version, arch)
@@ -366,7 +388,8 @@ def _doors(gate: Gate, context: Context) -> Iterator[None]:
     with contextlib.ExitStack() as patches:
         patches.enter_context(node_doors(gate, context.runtime.redactor))
         patches.enter_context(mock.patch.object(plan_cluster, "prepare", prepare))
-        patches.enter_context(mock.patch.object(install, "obtain", obtain))
+        patches.enter_context(mock.patch.object(plan_cluster, "never_created", return_value=False))
+        patches.enter_context(mock.patch.object(downloads, "obtain", obtain))
         yield
 
 
@@ -378,6 +401,7 @@ def node_doors(gate: Gate, redactor: Redactor) -> Iterator[None]:
             (apply_cluster, "keep_kubeconfig", lambda *_parts, **_options: ()),
             (observe, "connector", lambda _context: _Connector(gate, redactor)),
             (connect, "connector", lambda _context: _Connector(gate, redactor)),
+            (overlap, "connector", lambda _context: _Connector(gate, redactor)),
             (real_api, "_HttpApi", _api_of(gate)),
             (real_api, "preload_imports", lambda: None),
         ):

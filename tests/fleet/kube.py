@@ -17,10 +17,15 @@ def reads(verb: str) -> bool:
 
 
 def ask(  # noqa: PLR0911 - a table of requests
-    world: World, verb: str, path: str, body: Mapping[str, Any] | None, params: Mapping[str, str]
+    world: World,
+    verb: str,
+    path: str,
+    body: Mapping[str, Any] | None,
+    params: Mapping[str, str],
+    address: str,
 ) -> dict[str, Any] | None:
-    """Answer one request; None where no API answers. A refusal is an object of kind `Status`."""
-    cluster = world.answering()
+    """Answer a request at an address; None where no API answers. A refusal is an object of kind `Status`."""
+    cluster = world.answering(address)
     if cluster is None:
         return None
     world.schedule()

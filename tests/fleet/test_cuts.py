@@ -17,6 +17,7 @@ import pytest
 from tests.fleet.machines import PATHS
 from tests.fleet.operator import Operator
 from tests.fleet.wishes import CLUSTER, VERSIONS, Pool, Wish
+from tests.fleet.world import SERVERS
 
 S1, S2, S3 = (f"{CLUSTER}-control-plane-{n}" for n in (1, 2, 3))
 W1, W2 = (f"{CLUSTER}-web-{n}" for n in (1, 2))
@@ -29,7 +30,8 @@ class Case:
     """A change: from a spec that was applied (None: nothing is there) to another one.
 
     `replaced` are nodes that get a new machine; `again` heals by the same command instead of `apply`, `back`
-    by an apply of the spec as it was before. `shares`: the nodes share artifacts, so none is sent.
+    by an apply of the spec as it was before. `shares`: the nodes share artifacts, so none is sent. `cloud`:
+    OpenTofu takes a minute, and nodes are installed meanwhile.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Case:
     again: bool = False
     back: bool = False
     shares: bool = False
+    cloud: bool = False
     spoil: Callable[[Operator], None] = lambda _operator: None
 
 
@@ -52,6 +55,14 @@ def _shares(operator: Operator) -> None:
     operator.world.shares = True
 
 
+def _broken(operator: Operator) -> None:
+    """OpenTofu failed at the last resource, when servers were installed already."""
+    operator.world.breaks = SERVERS
+    ended = operator.desk.apply()
+    assert ended.code == "KB0501"
+    operator.world.breaks = ""
+
+
 def _gone(operator: Operator) -> None:
     operator.world.halt(operator.world.machines[S2], running=False)
     operator.world.destroy(S2)
@@ -59,6 +70,8 @@ def _gone(operator: Operator) -> None:
 
 CASES = (
     Case("new", None, BASE),
+    Case("new in a cloud", None, BASE, cloud=True),
+    Case("new in a cloud, after a failure", None, ONE, cloud=True, spoil=_broken),
     Case("upgrade", BASE, replace(BASE, version=VERSIONS[1])),
     Case("new, shared artifacts", None, BASE, shares=True),
     Case("upgrade, shared artifacts", BASE, replace(BASE, version=VERSIONS[1]), shares=True),
@@ -85,7 +98,7 @@ CASES = (
 
 def made(folder: Path, case: Case) -> Operator:
     """Return the fleet right before the change."""
-    operator = Operator(folder, case.before or case.after, shares=case.shares)
+    operator = Operator(folder, case.before or case.after, shares=case.shares, cloud=case.cloud)
     if case.before is not None:
         operator.make()
         operator.edit(case.after, without=case.replaced)

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from kbootstrap.cluster.converge.crash_loop import CrashLoop
 from kbootstrap.cluster.converge.hand_over import RESUME
+from kbootstrap.cluster.converge.relay import Fetch
 from kbootstrap.cluster.converge.shared import SharedArtifact
 from kbootstrap.cluster.deadlines import COMMAND, FAILURES, POLL, ROUND, SERVING, SNAPSHOT, STAGE, STEADY
 from kbootstrap.cluster.observe import journal
@@ -72,12 +73,16 @@ class NodeActions:
         artifacts: Mapping[str, LocalFile],
         *,
         aside: bool,
+        fetch: Fetch | None = None,
         progress: Transferred | None = None,
     ) -> None:
-        """Send an artifact (its checksum is verified by the transfer) and record it in the stamp."""
-        local = _local(artifact, version, artifacts)
-        place = f"{NEXT}/{artifact.name}" if aside else artifact.path
-        await self.host.put(local.path, place, mode=artifact.mode, deadline=STAGE, progress=progress)
+        """Send an artifact, unless `fetch` gets it from another node, and record it in the stamp.
+
+        Either way its checksum is verified on the machine.
+        """
+        local, place = _local(artifact, version, artifacts), staged_place(artifact, aside=aside)
+        if not (fetch and await fetch(self.host, artifact.name, place, artifact.mode, local)):
+            await self.host.put(local.path, place, mode=artifact.mode, deadline=STAGE, progress=progress)
         if not aside:
             await self._stamp(artifact, local.sha256, version)
 
@@ -269,6 +274,11 @@ class NodeActions:
     ) -> Exception:
         """Return the error for a unit that failed, with the last lines of its journal."""
         return await journal.explain(kind, text, host=self.host, unit=unit, code=code, redactor=self.redactor)
+
+
+def staged_place(artifact: Artifact, *, aside: bool) -> str:
+    """Return the path to which an artifact is sent."""
+    return f"{NEXT}/{artifact.name}" if aside else artifact.path
 
 
 async def note_removed(host: Host) -> None:

@@ -88,7 +88,14 @@ class NodeRun:
         run = self.shared
         if run.shared and await self._machine.place_shared(artifact, version, run.artifacts, aside=aside):
             return
-        await self._machine.stage(artifact, version, run.artifacts, aside=aside, progress=self.progress)
+        await self._machine.stage(
+            artifact,
+            version,
+            run.artifacts,
+            aside=aside,
+            fetch=partial(run.relay.fetch, waiting=self.waiting) if run.relay else None,
+            progress=self.progress,
+        )
 
     async def preload_images(self, artifact: Artifact) -> None:
         """Import an image archive; one that is sent is unpacked here once for all nodes."""

@@ -138,7 +138,7 @@ if [ -n "$overlay" ] && command -v bash >/dev/null && systemctl is-active -q "$s
         printf '%d.%d.%d.%d\n' "$a" "$b" "$c" "$d"
     done | xargs -r -n 1 -P 64 env patience="$patience_overlay" sh -c '
         for try in 1 2; do
-            said=$(timeout "$patience" bash -c "exec 3<>/dev/tcp/$1/10250" 2>&1)
+            said=$(timeout "$patience" bash --norc -c "exec 3<>/dev/tcp/$1/10250" 2>&1)
             case "$? $said" in "0 "* | *refused*) echo "overlay $1 yes" && exit ;; esac
         done
         echo "overlay $1 no"' sh

@@ -174,7 +174,7 @@ async def _bring_up(
     async with AsyncExitStack() as stack:
         with phase(emit, "infrastructure", cluster):
             await carry_out(twin, tofu, planned)
-        nodes = await observe_nodes(twin, await tofu.outputs(), stack)
+        nodes = await observe_nodes(twin, (await tofu.state()).outputs, stack)
         verify_allowed(twin, nodes)
         with phase(emit, "restore", cluster):
             await _install(twin, nodes)

@@ -18,8 +18,9 @@ from kbootstrap.hosts.known_hosts import KnownHosts
 from kbootstrap.providers.cloud.console import finished, host_keys
 from kbootstrap.providers.context import ProviderContext
 
-WAIT = 120.0
-"""Seconds to wait for the keys of a machine, from the first request; small machines need 85."""
+WAIT = 180.0
+"""Seconds to wait for the keys of a machine, from the first request, which may be made as soon as it exists.
+Small machines needed 85 when OpenTofu had created everything else before."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 3.0
 """Seconds between two requests for a console log; the pause grows from the first value to the second."""
 _STEP = "host key"

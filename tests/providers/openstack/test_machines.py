@@ -96,6 +96,21 @@ async def test_through_the_first_server(context: ProviderContext) -> None:
     assert inventory.external == Endpoint("203.0.113.9", 6443, "10.20.0.10")
 
 
+@pytest.mark.parametrize(
+    ("settings", "own"),
+    [
+        ("", True),
+        ("existing: {router: edge}", True),
+        ("existing: {network: office, control_plane_subnet: servers, agents_subnet: agents}", False),
+    ],
+)
+async def test_other_machines_may_be_in_an_existing_network(
+    context: ProviderContext, settings: str, own: bool
+) -> None:
+    inventory = await PROVIDER.inventory(of(context, openstack(settings)), outputs())
+    assert inventory.own_network is own
+
+
 async def test_machines_know_their_volumes(context: ProviderContext) -> None:
     contract = outputs()
     contract["kbootstrap"]["nodes"]["prod-web-1"]["volumes"] = {"data": "id-of-data"}
