@@ -152,6 +152,11 @@ class Lab:
         found: dict[str, Any] = json.loads(self.kubectl("get", *arguments, "-o", "json"))
         return found
 
+    def namespace(self, name: str) -> None:
+        """Make a namespace that takes pods: a pod is refused until the default service account is there."""
+        self.kubectl("create", "namespace", name)
+        self.kubectl("-n", name, "wait", "--for=create", "serviceaccount/default", "--timeout=280s")
+
     def on_node(self, node: str, command: str, *, check: bool = True) -> str:
         """Run a command inside a node's container, behind the tool's back."""
         done = subprocess.run(

@@ -4,7 +4,8 @@
     python -m pytest -p tests.suite.record --record FILE --repeat "NODE ID" …
 
 A record has one JSON object per line: `{"options"}`, what a repeat must be called with; for each test
-`{"test", "outcome", "reason", "seconds"}`, with the time of fixtures that were made for it;
+`{"test", "outcome", "phase", "reason", "seconds"}`, with the phase that settled it (`setup` is that of its
+fixtures) and the time of fixtures that were made for it;
 and `{"ended": <exit status>}` as the last one of a run that came to its end. A run that crashed leaves no
 such line.
 """
@@ -64,25 +65,25 @@ class Recorder:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._seconds[report.nodeid] = self._seconds.get(report.nodeid, 0.0) + report.duration
         if report.failed:
-            self._settle(report.nodeid, "failed", str(report.longrepr)[-300:])
+            self._settle(report.nodeid, "failed", str(report.longrepr)[-300:], report.when)
         elif report.skipped:
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-            self._settle(report.nodeid, "skipped", reason.removeprefix("Skipped: "))
+            self._settle(report.nodeid, "skipped", reason.removeprefix("Skipped: "), report.when)
         elif report.when == "teardown":
-            self._settle(report.nodeid, "passed", "")
+            self._settle(report.nodeid, "passed", "", report.when)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self._settle(report.nodeid or "collection", "failed", str(report.longrepr)[-300:])
+            self._settle(report.nodeid or "collection", "failed", str(report.longrepr)[-300:], "collect")
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         self._write(ended=int(exitstatus))
 
-    def _settle(self, test: str, outcome: str, reason: str) -> None:
+    def _settle(self, test: str, outcome: str, reason: str, phase: str) -> None:
         if test not in self._settled:
             self._settled.add(test)
             seconds = round(self._seconds.pop(test, 0.0), 1)
-            self._write(test=test, outcome=outcome, reason=reason, seconds=seconds)
+            self._write(test=test, outcome=outcome, phase=phase, reason=reason, seconds=seconds)
 
     def _write(self, **line: str | float | list[str]) -> None:
         with self._path.open("a", encoding="utf-8") as file:

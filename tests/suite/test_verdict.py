@@ -38,6 +38,21 @@ def test_two_flaky_tests_are_tolerated_and_named(flaky: int, good: bool) -> None
     assert {f"  t{number}" for number in range(flaky)} < set(lines)
 
 
+@pytest.mark.parametrize(("phase", "good"), [("setup", True), ("call", False)])
+def test_tests_of_one_module_whose_fixtures_failed_count_as_one(
+    phase: str, good: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "e2e.jsonl"
+    lines = [
+        {"test": f"{module}.py::t{number}", "outcome": "failed", "phase": phase, "reason": ""}
+        for module in ("m", "n")
+        for number in range(3)
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in [*lines, {"ended": 1}]))
+    verdict = judge({"e2e": read(path)}, lambda _, failed: failed)
+    assert (len(verdict.flaky), verdict.good) == (6, good)
+
+
 def test_what_fails_twice_fails_the_run() -> None:
     verdict = judge({"e2e": stage(a="failed", b="failed")}, lambda _, failed: failed[:1])
     assert (verdict.flaky, verdict.failed, verdict.good) == (("a",), ("b",), False)

@@ -3,7 +3,8 @@
     python -m tests.suite.verdict [--failed "STAGES WITHOUT TESTS"] RECORD…
 
 Tests that failed are repeated once, each module alone in a new process. What passes then is flaky: it is
-listed by name, and fails the run only when there are more than two. A stage without a complete record has
+listed by name, and fails the run only when there are more than two. Tests of one module whose fixtures failed
+count as one: they fail together, for one reason. A stage without a complete record has
 crashed: that is one failure. The last line is always `N passed, N failed, N skipped`.
 """
 
@@ -34,6 +35,8 @@ class Stage:
 
     outcomes: dict[str, str] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
+    at_setup: set[str] = field(default_factory=set)
+    """The tests that failed before they began."""
     complete: bool = False
     options: tuple[str, ...] = ()
     """What a repeat must be called with."""
@@ -62,6 +65,8 @@ def read(path: Path) -> Stage:
         test = entry["test"]
         if found.outcomes.get(test) != "failed":
             found.outcomes[test] = entry["outcome"]
+        if entry["outcome"] == "failed" and entry.get("phase") == "setup":
+            found.at_setup.add(test)
         if entry["outcome"] == "skipped":
             found.reasons[test] = entry["reason"]
     return found
@@ -75,11 +80,13 @@ class Verdict:
     failed: tuple[str, ...]
     flaky: tuple[str, ...]
     skipped: Mapping[str, str]
+    causes: int = 0
+    """How many reasons the flaky tests had at most: tests of one module whose fixtures failed have one."""
 
     @property
     def good(self) -> bool:
         """Whether the run may be called successful."""
-        return not self.failed and len(self.flaky) <= TOLERATED
+        return not self.failed and self.causes <= TOLERATED
 
     def lines(self) -> list[str]:
         """Return the summary."""
@@ -89,7 +96,7 @@ class Verdict:
             found += ["", "== failed", *self.failed]
         found += ["", f"{len(self.flaky)} flaky (failed, and passed when repeated alone)"]
         found += [f"  {test}" for test in self.flaky]
-        if len(self.flaky) > TOLERATED:
+        if self.causes > TOLERATED:
             found.append(f"more than {TOLERATED} flaky tests fail the run")
         return [
             *found,
@@ -104,15 +111,19 @@ def judge(stages: Mapping[str, Stage], repeat: Repeat) -> Verdict:
     worth = sum(len(stage.failed) for stage in stages.values()) <= REPEATED
     failed: list[str] = []
     flaky: list[str] = []
-    for stage in stages.values():
+    causes: set[tuple[str, str]] = set()
+    for name, stage in stages.items():
         again = set(repeat(stage.options, stage.failed)) if worth and stage.failed else set()
         for test in stage.failed:
             (flaky if test in again else failed).append(" ".join([test, *stage.options]))
+            if test in again:
+                causes.add((name, test.partition("::")[0] if test in stage.at_setup else test))
     return Verdict(
         passed=sum(list(stage.outcomes.values()).count("passed") for stage in stages.values()),
         failed=(*failed, *crashed),
         flaky=tuple(flaky),
         skipped={test: why for stage in stages.values() for test, why in stage.reasons.items()},
+        causes=len(causes),
     )
 
 

@@ -63,7 +63,7 @@ def namespaces(cluster: Lab, chapter: None) -> Iterator[None]:
     example = (CHECKOUT / "docs" / "examples" / "web.yaml").read_text("utf-8")
     assert IMAGE in example
     for name, text in (("bad", BAD), ("good", example.replace(IMAGE, WEB))):
-        cluster.kubectl("create", "namespace", name)
+        cluster.namespace(name)
         cluster.kubectl("-n", name, "apply", "-f", "-", stdin=text)
     cluster.kubectl("-n", "bad", "rollout", "status", "deployment/lonely", "--timeout=280s")
     cluster.kubectl("-n", "good", "rollout", "status", "deployment/web", "--timeout=280s")
