@@ -120,7 +120,7 @@ def test_the_cluster_room_keeps_its_order() -> None:
 
 
 def test_no_two_modules_import_each_other() -> None:
-    """Not even for types: who reads one of two such modules has to read both."""
+    """Not even for types: reading one of two such modules means reading both."""
     names = {dotted(path): path for path in modules()}
     graph = {name: set(_modules(path, names)) for name, path in names.items()}
     try:

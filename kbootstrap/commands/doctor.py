@@ -42,22 +42,22 @@ async def doctor(spec: Path, clusters: Iterable[str], run: Runtime) -> tuple[Che
 
 async def examine(chosen: Sequence[Context], runtime: Runtime) -> tuple[Check, ...]:
     """Return one line for each requirement of the clusters; shared requirements are reported once."""
-    given = {id(one): machines for one in chosen if (machines := one.existing_machines) is not None}
-    found = [await _tofu(runtime)] if len(given) < len(chosen) else []
+    existing = {id(one): machines for one in chosen if (machines := one.existing_machines) is not None}
+    found = [await _tofu(runtime)] if len(existing) < len(chosen) else []
     found.append(await _kubectl(runtime, [context.distribution for context in chosen]))
     for context in chosen:
         found += await context.provider.check(context.provider_context)
-        if id(context) in given:
-            found += await _machines(context, given[id(context)])
+        if id(context) in existing:
+            found += await _machines(context, existing[id(context)])
     return tuple(dict.fromkeys(found))
 
 
-async def _machines(context: Context, given: Mapping[str, Any]) -> list[Check]:
-    """Connect to every machine, and say of each what it is and what speaks against it."""
+async def _machines(context: Context, existing_machines: Mapping[str, Any]) -> list[Check]:
+    """Connect to every machine, and report what each one is, and its problems."""
     from kbootstrap.hosts.pool import reach_all
 
     try:
-        inventory = await context.provider.inventory(context.provider_context, given)
+        inventory = await context.provider.inventory(context.provider_context, existing_machines)
     except KbootstrapError as error:
         return [
             Check(f"machines of {context.cluster.name}", ok=False, found=error.message, help=error.hint or "")
@@ -91,7 +91,7 @@ def _idle(everything: Wanted, facts: Mapping[str, NodeFacts]) -> frozenset[str]:
 
 
 def judge(everything: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Check]:
-    """Yield a line about the machine, and one for each thing that speaks against it; pure."""
+    """Yield a line about the machine, and one for each of its problems; pure."""
     room = f"{facts.memory} MiB of memory, {facts.disk_data / 1024:.1f} GiB of disk free"
     about = f"{facts.os or 'unknown system'}, {facts.arch}, {facts.cpus} CPUs, {room}"
     running = facts.unit(everything.distro.unit(node.role)).started

@@ -82,11 +82,11 @@ async def carry_out(plan: ClusterPlan) -> Nodes:
     nodes = plan.nodes
     if nodes and rotation.pending(nodes.facts):
         with phase(plan.context.runtime.emit, "tokens", plan.context.cluster.name):
-            await _lay(plan, nodes)
+            await _stage_tokens(plan, nodes)
     return await apply_cluster(plan)
 
 
-async def _lay(plan: ClusterPlan, nodes: Nodes) -> None:
+async def _stage_tokens(plan: ClusterPlan, nodes: Nodes) -> None:
     """Stage new tokens on every server before they are used; tokens that are already staged are kept."""
     context, redactor = plan.context, plan.context.runtime.redactor
     servers = [nodes.hosts[name] for name in nodes.plan.members]

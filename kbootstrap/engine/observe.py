@@ -88,8 +88,8 @@ async def observe_nodes(
     `tolerant`: nothing is started, `unreachable` has the machines that do not answer, and servers try the
     network of the pods; otherwise machines that do not answer raise `HostUnreachable`. Without `starting`
     machines that would have to be started raise `NotRunning`; with it, what is found will be changed: the
-    cluster's lease is taken first, and held as long. Machines that are `removal` may not answer, or may be
-    deleted already: then `unreachable` has them too.
+    cluster's lease is taken first, and held as long. Machines of nodes in `removal` may not answer, or may
+    be deleted already: then `unreachable` has them too.
     """
     from kbootstrap.hosts.pool import connect_all, reach_all, summary
 
@@ -223,9 +223,9 @@ def _private(context: Context, *, tolerant: bool) -> Mapping[str, str]:
 
 
 async def _observe(
-    kubeconfig: str, door: Endpoint, secret: str | None, record: str | None, patience: float
+    kubeconfig: str, api_endpoint: Endpoint, secret: str | None, record: str | None, patience: float
 ) -> ApiFacts | None:
-    api = connect_api(kubeconfig, door)
+    api = connect_api(kubeconfig, api_endpoint)
     try:
         return await observe(api, secret, record, patience=patience)
     finally:

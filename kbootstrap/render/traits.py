@@ -15,23 +15,23 @@ Role = Literal["machine", "volume", "bucket", "network", "address"]
 class ResourceTraits:
     """The roles of resources by `TYPE.NAME`, as in `terraform-modules/<provider>/`.
 
-    `halting` are attributes of a machine whose in-place change stops it or erases its disk: OpenTofu plans an
-    update, but a cluster survives it only if the machines are replaced one after another. `contained` are
+    `disruptive` are attributes of a machine whose in-place change stops it or erases its disk: OpenTofu plans
+    an update, but a cluster survives it only if the machines are replaced one after another. `contained` are
     resources (`TYPE.NAME`) that the infrastructure deletes with the ones that contain them, so that `destroy`
     does not delete them one by one.
     """
 
     roles: Mapping[str, Role] = field(default_factory=dict)
-    halting: frozenset[str] = frozenset()
+    disruptive: frozenset[str] = frozenset()
     contained: frozenset[str] = frozenset()
 
     def role(self, address: str) -> Role | None:
         """Return the role of the resource at an HCL address, or None."""
         return self.roles.get(_type_and_name(address))
 
-    def halts(self, address: str, changed: Collection[str]) -> tuple[str, ...]:
+    def disruptive_changes(self, address: str, changed: Collection[str]) -> tuple[str, ...]:
         """Return the changed attributes that stop the machine at this address."""
-        return tuple(name for name in changed if name in self.halting) if self.is_machine(address) else ()
+        return tuple(name for name in changed if name in self.disruptive) if self.is_machine(address) else ()
 
     def is_machine(self, address: str) -> bool:
         """Return whether an HCL address is that of a node's machine."""

@@ -104,7 +104,7 @@ def _empty(root: tree.Node | None, text: str, name: str) -> Diagnostic:
     if isinstance(root, tree.Scalar) and root.value is not None:
         return Diagnostic(
             "KB0202",
-            "A spec is a map, `key: value` lines, and this file is a single text.",
+            "A spec is a map, `key: value` lines, and this file is a single string.",
             "Check that this is the right file; `kbootstrap init` writes a first spec.",
             root.span,
         )
@@ -114,7 +114,6 @@ def _empty(root: tree.Node | None, text: str, name: str) -> Diagnostic:
         f"There is nothing but comments and blank lines in {name}.",
         "`kbootstrap init` writes a first spec.",
         Span(name, 1, 1, 1, first),
-        summary="File is empty",
     )
 
 

@@ -27,7 +27,7 @@ class ResourceChange:
     (`replace_by_request`, `replace_because_tainted`, `delete_because_no_resource_config`, …). `node` is the
     node that the resource belongs to, `spec` the place in the spec that caused the resource. `changed` names
     the attributes that differ, for what is changed in place, `smaller` those of them that are numbers and get
-    smaller, `halting` those that stop the machine. `role` is what the resource is to the cluster.
+    smaller, `disruptive` those that stop the machine. `role` is what the resource is to the cluster.
     """
 
     address: str
@@ -41,7 +41,7 @@ class ResourceChange:
     changed: tuple[str, ...] = ()
     smaller: tuple[str, ...] = ()
     role: Role | None = None
-    halting: tuple[str, ...] = ()
+    disruptive: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +105,8 @@ def _moves(items: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
 
 def judged(change: ResourceChange, traits: ResourceTraits) -> ResourceChange:
     """Return a change with its role in the cluster."""
-    halting = traits.halts(change.address, change.changed)
-    return replace(change, role=traits.role(change.address), halting=halting)
+    disruptive = traits.disruptive_changes(change.address, change.changed)
+    return replace(change, role=traits.role(change.address), disruptive=disruptive)
 
 
 def _change(

@@ -113,7 +113,7 @@ async def test_what_fails_or_is_interrupted_is_removed(
             raise InstallFailed("the engine is gone")
 
     monkeypatch.setattr(rehearsal, "fetch_bundle", fetch)
-    monkeypatch.setattr(rehearsal, "_twin", make)
+    monkeypatch.setattr(rehearsal, "_temporary_cluster", make)
     monkeypatch.setattr(rehearsal, "_remove", remove)
     here = SimpleNamespace(
         space=SimpleNamespace(base=tmp_path),

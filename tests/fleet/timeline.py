@@ -16,8 +16,9 @@ class Broken(AssertionError):
 class Timeline:
     """Everything that outlives a run. Plain data: it can be copied with pickle.
 
-    `endpoint` are the addresses of servers behind the registration address. `touched` says who was changed,
-    and by what. `watched` has, by pool, how many of these agents may be away at the same time.
+    `endpoint` are the addresses of servers behind the registration address. `touched` names the nodes
+    that were changed, and by what. `watched` has, by pool, how many of these agents may be away at the same
+    time.
     """
 
     now: float = 0.0

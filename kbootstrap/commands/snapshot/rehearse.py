@@ -70,7 +70,7 @@ async def rehearse(
     beginning()
     try:
         await _remove(context, place)  # what a run that was killed left
-        twin, tofu, planned = await _twin(context, place, provider)
+        twin, tofu, planned = await _temporary_cluster(context, place, provider)
         with locked(twin):
             found = await _bring_up(twin, tofu, planned, bundle)
         rehearsed = Rehearsed(context.cluster.name, bundle.snapshot, found, time.monotonic() - begun)
@@ -90,7 +90,9 @@ async def rehearse(
     return rehearsed
 
 
-async def _twin(context: Context, place: Path, provider: str) -> tuple[Context, Infrastructure, PlanSummary]:
+async def _temporary_cluster(
+    context: Context, place: Path, provider: str
+) -> tuple[Context, Infrastructure, PlanSummary]:
     """Write the temporary cluster's spec and prepare its infrastructure, at free addresses."""
     places = documents(context.spec, context.cluster, provider)
     for number, document in enumerate(places, 1):

@@ -23,7 +23,7 @@ TRAITS = ProviderTraits(
             "openstack_lb_loadbalancer_v2.api": "address",
         },
         # A resize, or a rebuild on an empty disk (OpenStack provider, `compute_instance_v2`).
-        halting=frozenset({"flavor_id", "flavor_name", "image_id", "image_name"}),
+        disruptive=frozenset({"flavor_id", "flavor_name", "image_id", "image_name"}),
         # The provider waits at least 5 s for each, one after the other (`networking_secgroup_rule_v2`).
         contained=frozenset({"openstack_networking_secgroup_rule_v2.rule"}),
     ),

@@ -52,7 +52,7 @@ def actions_of(host: FakeHost, stamp: Path) -> tuple[NodeActions, StageFile]:
 
 
 async def test_a_full_disk_keeps_the_stamp(tmp_path: Path, local: dict[str, LocalFile]) -> None:
-    """Without its claim the machine would count as somebody else's."""
+    """Without its claim the machine would count as one of another cluster."""
     stamp, host = tmp_path / "stamp", Shell()
     stamp.write_text("cluster local\nartifact 1 2 v0 /usr/local/bin/k3s\n")
     actions, stage = actions_of(host, stamp)

@@ -75,7 +75,7 @@ AGENT_STEPS = [f"write {TOKEN}", "restart k3s-agent.service", "wait until the no
 ACTIVATE = "activate the new tokens"
 
 
-def test_the_first_server_activates_and_everybody_changes() -> None:
+def test_the_first_server_activates_and_all_nodes_change() -> None:
     wanted = desired(3, 1)
     facts = facts_of(wanted, dict.fromkeys((S1, S2, S3), BEFORE))
     assert planned(wanted, facts) == {}

@@ -110,7 +110,7 @@ async def test_the_second_run_gets_user_machine_and_start_time(servers: dict[str
         await bert.take(servers)
     assert (reported.value.exit_code, reported.value.code) == (10, "KB0860")
     assert "--force-unlock prod" in (reported.value.hint or "")
-    assert not bert.held
+    assert not bert.is_held
     await anna.release()
     await bert.take(servers)
     assert all(
