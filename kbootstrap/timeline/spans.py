@@ -54,7 +54,7 @@ class Timeline:
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenSpan:
     """A phase or a step that has begun. `waits`: so far it has only reported what it waits for."""
 
     cluster: str
@@ -100,8 +100,8 @@ def read(events: Iterable[Event], *, end: datetime | None = None) -> Timeline:
 class _Reader:
     def __init__(self, began: datetime) -> None:
         self._began = began
-        self._phases: dict[tuple[str, str], _Open] = {}
-        self._steps: dict[_Key, _Open] = {}
+        self._phases: dict[tuple[str, str], _OpenSpan] = {}
+        self._steps: dict[_Key, _OpenSpan] = {}
         self._spans: list[Span] = []
 
     def take(self, event: Event) -> None:
@@ -123,10 +123,10 @@ class _Reader:
     def _phase(self, event: Event) -> None:
         key, at = (event.cluster or "", event.phase or ""), self._offset(event.time)
         if event.status in _BEGINS or event.status is None:
-            self._phases.setdefault(key, _Open(*key, None, None, at))
+            self._phases.setdefault(key, _OpenSpan(*key, None, None, at))
             return
         begin = max(at - (event.seconds or 0.0), 0.0)
-        opened = self._phases.pop(key, None) or _Open(*key, None, None, begin)
+        opened = self._phases.pop(key, None) or _OpenSpan(*key, None, None, begin)
         self._spans.append(opened.ended(at, event.status, event.detail))
         self._end_steps(*key, at)
 
@@ -145,7 +145,7 @@ class _Reader:
         if opened is None:
             begin = at if event.seconds is None else max(at - event.seconds, 0.0)
             name = event.phase or (phase.phase if phase else "")
-            opened = _Open(cluster, name, key[2], event.node, begin, event.detail or "", waits=True)
+            opened = _OpenSpan(cluster, name, key[2], event.node, begin, event.detail or "", waits=True)
         if event.status in _BEGINS or event.status is None:
             opened.waits = opened.waits and event.status is Status.WAITING
             self._steps[key] = opened
@@ -156,7 +156,7 @@ class _Reader:
         if known or event.seconds:
             self._spans.append(opened.ended(at, event.status, event.detail))
 
-    def _phase_of(self, event: Event) -> _Open | None:
+    def _phase_of(self, event: Event) -> _OpenSpan | None:
         """Return the phase that a step names, else the newest phase of its cluster, else the newest one."""
         newest = list(reversed(self._phases.values()))
         cluster = event.cluster

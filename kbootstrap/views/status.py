@@ -38,11 +38,11 @@ def status_lines(screen: Screen, clusters: Sequence[ClusterStatus], *, brief: bo
     lines: list[Text] = []
     for cluster in clusters:
         lines += [Text()] if lines else []
-        lines += _Lines(screen, cluster).all(brief=brief)
+        lines += _StatusLines(screen, cluster).all(brief=brief)
     return lines
 
 
-class _Lines:
+class _StatusLines:
     """Writes one cluster."""
 
     def __init__(self, screen: Screen, cluster: ClusterStatus) -> None:
