@@ -9,8 +9,8 @@ import re
 import shlex
 from collections.abc import Awaitable, Callable
 
-from kbootstrap.distros.config import HEADER
 from kbootstrap.distros.model import Role
+from kbootstrap.distros.yaml_files import HEADER
 from kbootstrap.hosts.model import Output
 from tests.fleet import clock, world
 from tests.fleet.machines import DATA, K3S, LEASE, PASSWORD, PATHS, SERVER_CA, Machine

@@ -31,7 +31,6 @@ async def host(isolated: Sshd, around: Around) -> AsyncIterator[SshHost]:
 
 async def test_facts_and_ports(host: SshHost, isolated: Sshd) -> None:
     facts = (await gather({"node-1": host}, K3S))["node-1"]
-    assert facts.kernel == os.uname().release
     assert facts.cpus > 0
     assert isolated.port in facts.listening
 
