@@ -12,7 +12,7 @@ _BEGINS = {Status.STARTED, Status.WAITING}
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimelineSpan:
     """A phase, or a step in it. `begin` and `end` are seconds since the run began.
 
     `step` is None for a phase, `node` for a phase and for a step that concerns no single node. `status` is
@@ -50,7 +50,7 @@ class Timeline:
 
     began: datetime
     seconds: float
-    spans: tuple[Span, ...]
+    spans: tuple[TimelineSpan, ...]
 
 
 @dataclass(slots=True)
@@ -65,8 +65,8 @@ class _OpenSpan:
     detail: str = ""
     waits: bool = False
 
-    def ended(self, at: float, status: Status, detail: str | None = None) -> Span:
-        return Span(
+    def ended(self, at: float, status: Status, detail: str | None = None) -> TimelineSpan:
+        return TimelineSpan(
             self.cluster,
             self.phase,
             self.step,
@@ -102,7 +102,7 @@ class _Reader:
         self._began = began
         self._phases: dict[tuple[str, str], _OpenSpan] = {}
         self._steps: dict[_Key, _OpenSpan] = {}
-        self._spans: list[Span] = []
+        self._spans: list[TimelineSpan] = []
 
     def take(self, event: Event) -> None:
         if event.type is Type.PHASE:
