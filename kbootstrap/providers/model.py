@@ -21,6 +21,7 @@ from kbootstrap.providers.capabilities import (
     ExistingMachines,
     InPlaceFreeze,
     Location,
+    Rehearsals,
     SharedArtifacts,
 )
 from kbootstrap.providers.context import ClusterDefinition, ProviderContext
@@ -113,6 +114,7 @@ class Provider(Protocol):
     existing_machines: ExistingMachines | None = None
     in_place_freeze: InPlaceFreeze | None = None
     location: Location | None = None
+    rehearsals: Rehearsals | None = None
     shared_artifacts: SharedArtifacts | None = None
 
     @abstractmethod
