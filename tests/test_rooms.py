@@ -154,6 +154,29 @@ def test_only_the_surface_knows_click_and_rich() -> None:
     assert not wrong
 
 
+def test_arguments_and_presentation_only_in_cli() -> None:
+    """What a command does is in `commands/`: locks, concurrency, and what happens for each cluster."""
+    loops = {"session.py": "the problems of a plan that was shown"}
+    forbidden = ("kbootstrap.cluster.lock", "kbootstrap.core.concurrency", "kbootstrap.engine.side_by_side")
+    wrong = []
+    for path in sorted((PACKAGE / "cli").glob("*.py")):
+        wrong += [
+            f"{path.name} imports {name}"
+            for name in imported(path)
+            if name.startswith(forbidden) or name.rpartition(".")[2] in {"locked", "contexts"}
+        ]
+        if path.name not in loops:
+            nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            loop = (ast.For, ast.AsyncFor, ast.comprehension)
+            iterables = [node.iter for node in nodes if isinstance(node, loop)]
+            wrong += [
+                f"{path.name}:{one.lineno} loops over {ast.unparse(one)}"
+                for one in iterables
+                if isinstance(one, ast.Attribute) and one.attr == "clusters"
+            ]
+    assert not wrong
+
+
 def test_only_two_modules_start_processes() -> None:
     allowed = {"core/process.py", "cli/ssh.py"}
     wrong = [
