@@ -14,8 +14,8 @@ from kbootstrap.cluster.decide.drift import Drift
 from kbootstrap.cluster.decide.last_snapshots import LastSnapshots, made
 from kbootstrap.cluster.state.certificates import Certificate
 from kbootstrap.cluster.state.snapshots import S3
-from kbootstrap.commands.status import ClusterStatus
 from kbootstrap.core.diagnostics import Diagnostic, Severity
+from kbootstrap.engine.cluster_status import ClusterStatus
 from kbootstrap.views.amounts import count
 from kbootstrap.views.screen import Screen, harmless
 from kbootstrap.views.tables import Cell, table

@@ -18,10 +18,10 @@ from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.events import Event
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros.additions import SecretContent
-from kbootstrap.hosts.fake import Answer, FakeHost, Run, output
 from kbootstrap.inventory.model import Endpoint
 from kbootstrap.spec.model import Taint
 from tests.cluster.world import CA, EXTERNAL
+from tests.hosts.fake import Answer, FakeHost, Run, output
 
 SERVER_TOKEN = f"K10{CA}::server:5e11e75e11e75e11e7"
 AGENT_TOKEN = f"K10{CA}::node:a9e47a9e47a9e47a9e47"

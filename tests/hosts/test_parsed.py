@@ -13,10 +13,10 @@ from kbootstrap.cluster.observe.credentials import read_secret
 from kbootstrap.cluster.observe.facts import gather
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.distros import find
-from kbootstrap.hosts.fake import FakeHost, Run, output
 from kbootstrap.hosts.session import SshHost
 from kbootstrap.hosts.transfer import fetch
 from tests.hosts.conftest import Around
+from tests.hosts.fake import FakeHost, Run, output
 from tests.hosts.sshd import Sshd
 
 K3S = find("k3s")

@@ -15,11 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from kbootstrap import distros
-from kbootstrap.artifacts import bundle
-from kbootstrap.artifacts.pack import Data, Symlink
-from kbootstrap.artifacts.source import images, machine, programs, recipe
+from kbootstrap.artifacts.source import bundle, images, machine, programs, recipe
 from kbootstrap.artifacts.source.golang import Go
 from kbootstrap.artifacts.source.images import ACCOUNTS, Image
+from kbootstrap.artifacts.source.pack import Data, Symlink
 from kbootstrap.artifacts.source.recipe import BuiltImage, DistributionRecipe, GoStep
 from kbootstrap.artifacts.source.workshop import BuildStep, Made, Make, Workshop
 from kbootstrap.core.events import Emit

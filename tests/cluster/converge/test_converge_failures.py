@@ -10,10 +10,10 @@ from kbootstrap.cluster.converge import node_actions
 from kbootstrap.cluster.state.wanted import LocalFile
 from kbootstrap.core.errors import DeadlinePassed, HostUnreachable, InstallFailed, PrerequisiteMissing
 from kbootstrap.core.events import Event, Status
-from kbootstrap.hosts.fake import Drop, Hang, output
 from tests.cluster.converge.samples import A1, A2, S1, S2, S3, plan_of
 from tests.cluster.machines import SERVER_TOKEN, Machines, carry_out
 from tests.cluster.world import desired
+from tests.hosts.fake import Drop, Hang, output
 
 pytestmark = pytest.mark.usefixtures("quick")
 

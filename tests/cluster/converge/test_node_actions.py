@@ -16,10 +16,10 @@ from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.process import LocalRunner
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros.k3s import K3s
-from kbootstrap.hosts.fake import FakeHost
 from kbootstrap.hosts.model import Output
 from tests.cluster.converge.samples import S1, plan_of
 from tests.cluster.world import desired
+from tests.hosts.fake import FakeHost
 
 pytestmark = pytest.mark.usefixtures("quick")
 

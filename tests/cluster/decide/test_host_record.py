@@ -23,9 +23,9 @@ from kbootstrap.core.diagnostics import Severity
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.events import nowhere
 from kbootstrap.distros.model import Role
-from kbootstrap.hosts.fake import FakeHost, output
 from tests.cluster.machines import FakeApi, Machines
 from tests.cluster.world import api, desired, facts, fresh, running
+from tests.hosts.fake import FakeHost, output
 
 S1, S2, S3 = (f"local-control-plane-{i}" for i in (1, 2, 3))
 A1, A2 = (f"local-default-{i}" for i in (1, 2))

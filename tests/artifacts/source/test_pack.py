@@ -8,7 +8,7 @@ from pathlib import Path
 
 import zstandard
 
-from kbootstrap.artifacts.pack import Data, Entry, Folder, Symlink, compressed, write_tar
+from kbootstrap.artifacts.source.pack import Data, Entry, Folder, Symlink, compressed, write_tar
 
 
 def packed(entries: dict[str, Entry]) -> bytes:

@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from kbootstrap.artifacts.pack import Data, Entry, Symlink, compressed, write_tar
+from kbootstrap.artifacts.source.pack import Data, Entry, Symlink, compressed, write_tar
 
 CNI_LINKS = ("bandwidth", "bridge", "firewall", "flannel", "host-local", "loopback", "portmap")
 """File names of the CNI program; containerd selects a plugin by its file name."""
