@@ -112,6 +112,44 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in headings(there.read_text(encoding="utf-8")), f"{target} has no {anchor}"
 
 
+FILES = frozenset(
+    path.relative_to(ROOT).as_posix()
+    for folder in ("kbootstrap", "schemas", "terraform-modules", "specs", "docs", "tests", "bench", ".ci")
+    for path in (ROOT / folder).rglob("*")
+    if path.is_file()
+)
+OF_OTHERS = ("pkg/", "build/")
+"""Where paths begin that are no files here: sources of k3s, outputs."""
+
+
+def dead_paths(text: str) -> Iterator[str]:
+    """Yield the paths between backticks that are no file here: `room/module.py`, relative to any folder."""
+    for path in re.findall(r"`([\w-]+/[\w./-]+\.(?:py|sh|md|toml|json))`", text):
+        if not path.startswith(OF_OTHERS) and not any(f"/{one}".endswith(f"/{path}") for one in FILES):
+            yield path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_paths_in_pages_exist(page: Path) -> None:
+    assert list(dead_paths(page.read_text(encoding="utf-8"))) == []
+
+
+def test_dead_paths_are_found() -> None:
+    assert list(dead_paths("`core/errors.py`, `docs/README.md`, `core/mistakes.py`")) == ["core/mistakes.py"]
+
+
+def test_pages_that_sources_name_exist() -> None:
+    """Comments, docstrings and messages name pages by their path, without a link."""
+    wrong = []
+    for one in sorted(FILES):
+        path = ROOT / one
+        if path.suffix not in {".py", ".sh", ".toml", ".json", ".tf", ".md"} or not path.is_file():
+            continue
+        named = re.findall(r"(?<![\w./])docs/[\w/.-]+\.md", path.read_text(encoding="utf-8"))
+        wrong += [f"{one}: {page}" for page in named if not (ROOT / page).exists()]
+    assert wrong == []
+
+
 @pytest.mark.parametrize(("page", "argv"), CALLS, ids=[f"{p}: {' '.join(w)}"[:70] for p, w in CALLS])
 def test_command_lines_are_understood(page: str, argv: list[str]) -> None:
     try:
@@ -129,7 +167,7 @@ def test_what_is_explained_exists() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_codes_exist(page: Path) -> None:
-    for code in set(re.findall(r"KB\d+", page.read_text(encoding="utf-8"))):
+    for code in set(re.findall(r"\bKB\d+\b", page.read_text(encoding="utf-8"))):  # KB01xx is a family
         assert codes.explain(code) is not None, f"there is no {code}"
 
 
@@ -158,8 +196,7 @@ def test_the_index_lists_every_page() -> None:
     docs = ROOT / "docs"
     listed = set(re.findall(r"\]\(([^)#]+)", (docs / "README.md").read_text(encoding="utf-8")))
     pages = {page.relative_to(docs).as_posix() for page in PAGES if page.is_relative_to(docs)}
-    generated = {page for page in pages if page.startswith("reference/")}
-    assert pages - generated - {"README.md"} <= listed
+    assert pages - {"README.md"} <= listed
 
 
 def specs() -> Iterator[tuple[str, str]]:

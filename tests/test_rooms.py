@@ -120,13 +120,23 @@ def test_the_cluster_room_keeps_its_order() -> None:
 
 
 def test_no_two_modules_import_each_other() -> None:
-    """Not even for types: who reads one of two such modules has to read both."""
+    """Not even for types: reading one of two such modules means reading both."""
     names = {dotted(path): path for path in modules()}
     graph = {name: set(_modules(path, names)) for name, path in names.items()}
     try:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:
         pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
+def test_no_two_classes_have_the_same_name() -> None:
+    """Otherwise a name in a signature does not say which of them it is."""
+    places: dict[str, list[str]] = {}
+    for path in modules():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(str(path.relative_to(PACKAGE)))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
 def test_only_the_entry_is_loose() -> None:
@@ -144,12 +154,35 @@ def test_only_the_surface_knows_click_and_rich() -> None:
     assert not wrong
 
 
-def test_processes_and_shells_have_one_door() -> None:
-    doors = {"core/process.py", "cli/ssh.py"}
+def test_arguments_and_presentation_only_in_cli() -> None:
+    """What a command does is in `commands/`: locks, concurrency, and what happens for each cluster."""
+    loops = {"session.py": "the problems of a plan that was shown"}
+    forbidden = ("kbootstrap.cluster.lock", "kbootstrap.core.concurrency", "kbootstrap.engine.side_by_side")
+    wrong = []
+    for path in sorted((PACKAGE / "cli").glob("*.py")):
+        wrong += [
+            f"{path.name} imports {name}"
+            for name in imported(path)
+            if name.startswith(forbidden) or name.rpartition(".")[2] in {"locked", "contexts"}
+        ]
+        if path.name not in loops:
+            nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            loop = (ast.For, ast.AsyncFor, ast.comprehension)
+            iterables = [node.iter for node in nodes if isinstance(node, loop)]
+            wrong += [
+                f"{path.name}:{one.lineno} loops over {ast.unparse(one)}"
+                for one in iterables
+                if isinstance(one, ast.Attribute) and one.attr == "clusters"
+            ]
+    assert not wrong
+
+
+def test_only_two_modules_start_processes() -> None:
+    allowed = {"core/process.py", "cli/ssh.py"}
     wrong = [
         str(path.relative_to(PACKAGE))
         for path in modules()
-        if "subprocess" in set(imported(path)) and str(path.relative_to(PACKAGE)) not in doors
+        if "subprocess" in set(imported(path)) and str(path.relative_to(PACKAGE)) not in allowed
     ]
     assert not wrong
 

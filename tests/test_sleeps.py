@@ -1,4 +1,7 @@
-"""Nothing waits a fixed time: every pause is between two looks at something, short, and has a deadline."""
+"""Nothing waits a fixed time: every pause is between two looks at something, short, and has a deadline.
+
+No test asserts how long something took: `bench/` measures that.
+"""
 
 from __future__ import annotations
 
@@ -33,13 +36,12 @@ ENDLESS = {
     ("kbootstrap/providers/local/node/overlay/usr/local/sbin/kbootstrap-endpoint", ""): "is a service",
 }
 """Loops without a deadline of their own, by file and function; with the reason."""
-NOT_WAITING = {"kbootstrap/hosts/fake.py"}
-"""A stand-in for tests, which sleeps as long as a host would work."""
 
 _LOOPS = (ast.While, ast.For, ast.AsyncFor)
 _DEADLINE = re.compile(r"monotonic\(\)|loop\.time\(\)|loop\(\)\.time\(\)|asyncio\.timeout\(|in range\(")
 _LOOP = re.compile(r"\b(?P<done>done)\b|(?P<head>\b(?:while|until|for)\s+[^(\s].*)")
 _BOUND = re.compile(r"-lt |-gt |\$\(seq |for \w+ in \d")
+_CLOCK = re.compile(r"monotonic\(|perf_counter\(|time\(")
 _SHELL = re.compile(r"\bsleep (?P<pause>[\d.]+|\"?\$\{?\w+\}?\"?)")
 
 
@@ -58,7 +60,7 @@ class Pause:
 def pauses() -> Iterator[Pause]:
     for path in sorted((ROOT / "kbootstrap").rglob("*")):
         file = str(path.relative_to(ROOT))
-        if not path.is_file() or "__pycache__" in path.parts or file in NOT_WAITING:
+        if not path.is_file() or "__pycache__" in path.parts:
             continue
         try:
             text = path.read_text(encoding="utf-8")
@@ -150,6 +152,29 @@ def test_pauses_are_short(every: list[Pause]) -> None:
 def test_loops_have_deadlines(every: list[Pause]) -> None:
     others = [pause for pause in every if (pause.file, pause.function) not in ENDLESS]
     assert [pause for pause in others if not pause.bounded] == []
+
+
+def durations(text: str) -> Iterator[int]:
+    """Yield the lines that assert at most how long something took: `assert monotonic() - begun < 5`."""
+    for node in ast.walk(ast.parse(text)):
+        if not (isinstance(node, ast.Assert) and isinstance(node.test, ast.Compare)):
+            continue
+        took, at_most = node.test.left, isinstance(node.test.ops[0], ast.Lt | ast.LtE)
+        if at_most and isinstance(took, ast.BinOp) and _CLOCK.search(ast.unparse(took)):
+            yield node.lineno
+
+
+def test_no_test_asserts_a_duration() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for line in durations(path.read_text(encoding="utf-8"))
+    ]
+    assert wrong == []
+
+
+def test_durations_are_seen() -> None:
+    assert list(durations("assert a\nassert time.monotonic() - begun < 5\nassert time() < end\n")) == [2]
 
 
 @pytest.mark.parametrize(

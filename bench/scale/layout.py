@@ -118,7 +118,7 @@ class Layout:
 
 
 def user() -> str:
-    """Return who logs in: the user of this process, because sshd without root admits no other."""
+    """Return the user that logs in: that of this process, because sshd without root admits no other."""
     return pwd.getpwuid(os.getuid()).pw_name
 
 

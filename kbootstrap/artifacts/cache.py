@@ -154,8 +154,8 @@ def disk_full(where: Path) -> PrerequisiteMissing:
 
 
 @contextlib.asynccontextmanager
-async def held(lock: Path, waiting: Callable[[str], None]) -> AsyncIterator[None]:
-    """Hold a lock file without blocking the event loop; `waiting` is called once when it has to wait."""
+async def locked(lock: Path, waiting: Callable[[str], None]) -> AsyncIterator[None]:
+    """Lock a file without blocking the event loop; `waiting` is called once when it has to wait."""
     loop = asyncio.get_running_loop()
     end, reported = loop.time() + _LONGEST_WAIT, False
     with contextlib.ExitStack() as stack:

@@ -88,7 +88,7 @@ async def ensured(place: Path, make: Callable[[Path], Awaitable[str]], narrator:
     try:
         kept = await asyncio.to_thread(cache.load, place)
         if kept is None:
-            async with cache.held(place.with_name(f"{place.name}.lock"), narrator.waiting):
+            async with cache.locked(place.with_name(f"{place.name}.lock"), narrator.waiting):
                 kept = await asyncio.to_thread(cache.load, place)
                 if kept is None:
                     if await asyncio.to_thread(place.exists):

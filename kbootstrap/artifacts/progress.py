@@ -26,24 +26,24 @@ class Narrator:
     def started(self, detail: str | None = None) -> None:
         """Report that the work begins."""
         self._begun = self._clock()
-        self._tell(Status.STARTED, detail)
+        self._report(Status.STARTED, detail)
 
     def done(self, detail: str | None = None) -> None:
         """Report success, and how long the work took."""
-        self._tell(Status.DONE, detail, self._clock() - self._begun)
+        self._report(Status.DONE, detail, self._clock() - self._begun)
 
     def failed(self, error: BaseException) -> None:
         """Report that the work failed, and why."""
         why = "stopped" if isinstance(error, asyncio.CancelledError) else str(error) or type(error).__name__
-        self._tell(Status.FAILED, why, self._clock() - self._begun)
+        self._report(Status.FAILED, why, self._clock() - self._begun)
 
     def skipped(self, detail: str) -> None:
         """Report that the work was not needed, or that this source does not have the files."""
-        self._tell(Status.SKIPPED, detail)
+        self._report(Status.SKIPPED, detail)
 
     def waiting(self, detail: str) -> None:
         """Report what the work waits for."""
-        self._tell(Status.WAITING, detail)
+        self._report(Status.WAITING, detail)
 
     def progress(
         self, done: int, total: int | None, unit: str, *, left: float | None = None, note: str = ""
@@ -71,7 +71,7 @@ class Narrator:
             )
         )
 
-    def _tell(self, status: Status, detail: str | None, seconds: float | None = None) -> None:
+    def _report(self, status: Status, detail: str | None, seconds: float | None = None) -> None:
         self._emit(
             Event(type=Type.STEP, phase=PHASE, step=self._step, status=status, detail=detail, seconds=seconds)
         )

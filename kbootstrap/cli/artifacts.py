@@ -5,15 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from kbootstrap.spec.lock import Lock
-
-_SPECS = (".yaml", ".yml")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64", "amd64": "amd64"}
 
 
@@ -69,40 +63,10 @@ def pull(names: tuple[str, ...], arch: str | None, mirror: str | None, output: s
     machine = arch or _ARCHITECTURES.get(platform.machine(), platform.machine())
 
     async def work(session: Session) -> int:
-        from kbootstrap.artifacts.obtain import obtain
-        from kbootstrap.artifacts.opentofu import obtain_tofu
-        from kbootstrap.artifacts.providers import obtain_provider
-        from kbootstrap.artifacts.source.recipe import provider_names
+        from kbootstrap.commands import artifacts
 
-        runtime = session.runtime
-        for name in names:
-            if name == "tofu":
-                click.echo(await obtain_tofu(runner=runtime.runner, emit=runtime.emit, env=runtime.env))
-                continue
-            if name in {f"provider-{known}" for known in provider_names()}:
-                click.echo(
-                    await obtain_provider(
-                        name.removeprefix("provider-"),
-                        runner=runtime.runner,
-                        emit=runtime.emit,
-                        env=runtime.env,
-                    )
-                )
-                continue
-            lock = _lock(name)
-            for distribution, version, source in _versions(name, mirror):
-                kept = await obtain(
-                    distribution,
-                    version,
-                    machine,
-                    runner=runtime.runner,
-                    mirror=source,
-                    pin=lock.artifact(distribution, version) if lock else None,
-                    emit=runtime.emit,
-                    env=runtime.env,
-                )
-                for path in kept.paths.values():
-                    click.echo(path)
+        async for path in artifacts.pull(names, machine, mirror, session.runtime):
+            click.echo(path)
         return 0
 
     return run(work, output=output)
@@ -132,28 +96,3 @@ def prune(everything: bool, keep: tuple[str, ...], dry_run: bool) -> int:
     verb = "would be removed" if dry_run else "removed"
     click.echo(f"{bytes_text(sum(item.size for item in removed))} {verb}", err=True)
     return 0
-
-
-def _lock(name: str) -> Lock | None:
-    """Return the lock of the spec that a word names; None for other words."""
-    if not name.endswith(_SPECS):
-        return None
-    from kbootstrap.engine.lock_file import settled_lock
-    from kbootstrap.engine.spec import read_spec
-
-    return settled_lock(read_spec(Path(name)))
-
-
-def _versions(name: str, mirror: str | None) -> list[tuple[str, str, str | None]]:
-    """Return distribution, version and mirror of what a word names: a version, or all of a spec."""
-    if not name.endswith(_SPECS):
-        from kbootstrap.distros import of_version
-
-        return [(of_version(name).name, name, mirror)]
-    from kbootstrap.engine.spec import read_spec
-
-    spec = read_spec(Path(name))
-    found = [
-        (c.kubernetes.distribution, c.kubernetes.version, mirror or c.artifacts.mirror) for c in spec.clusters
-    ]
-    return list(dict.fromkeys(found))

@@ -114,8 +114,9 @@ def delete(
 @_events_option
 @click.option(
     "--into",
-    type=click.Choice(["local"]),
-    help="Rehearse: restore into a temporary cluster of this provider, without changing the cluster.",
+    metavar="PROVIDER",
+    default="",
+    help="Rehearse: restore into a temporary cluster of this provider (local), without changing the cluster.",
 )
 @click.option("--keep", is_flag=True, help="With --into: keep the temporary cluster.")
 def restore(
@@ -126,7 +127,7 @@ def restore(
     tofu: str | None,
     yes: bool,
     events: Path | None,
-    into: str | None,
+    into: str,
     keep: bool,
 ) -> int:
     """Restore a cluster from a snapshot: a name of the list, a file, or s3 for the newest in the bucket.
@@ -144,15 +145,14 @@ def restore(
     if len(named) > 1 or (named and spec):
         raise click.UsageError("give one spec and one snapshot")
     spec = Path(named[0]) if named else spec
-    if keep and into is None:
-        raise click.UsageError("--keep needs --into local")
+    if keep and not into:
+        raise click.UsageError("--keep needs --into")
 
     async def rehearse(session: Session, context: Context) -> None:
-        from kbootstrap.commands.snapshot import rehearse as rehearsal
+        from kbootstrap.commands.snapshot import restore_into
         from kbootstrap.views.rehearsal import rehearsal_json, show_rehearsal
 
-        provider = into or "local"
-        done = await rehearsal.rehearse(context, source, provider, keep=keep, beginning=session.begin)
+        done = await restore_into.rehearse(context, source, into, keep=keep, beginning=session.begin)
         session.view.close()
         if session.human:
             show_rehearsal(done, time.time(), sys.stdout, os.environ)

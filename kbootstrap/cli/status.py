@@ -15,7 +15,7 @@ from kbootstrap.cli.options import running
 
 if TYPE_CHECKING:
     from kbootstrap.cli.session import Session
-    from kbootstrap.commands.status import ClusterStatus
+    from kbootstrap.engine.cluster_status import ClusterStatus
     from kbootstrap.engine.context import Context
     from kbootstrap.views.watch import StatusWatch
 

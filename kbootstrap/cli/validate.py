@@ -25,6 +25,7 @@ def command(specs: tuple[Path, ...], output: str) -> int:
 
     Lock files are accepted as well, so `specs/*.yaml` works.
     """
+    from kbootstrap.commands import validate
     from kbootstrap.core.diagnostics import errors
     from kbootstrap.core.errors import SpecInvalid
     from kbootstrap.views.diagnostics import diagnostics_json, show_diagnostics
@@ -32,7 +33,7 @@ def command(specs: tuple[Path, ...], output: str) -> int:
     paths = specs or (default_spec(),)
     found: list[Diagnostic] = []
     for path in paths:
-        problems = _problems(path)
+        problems = validate.problems(path, os.environ)
         found += problems
         if output == "human" and not errors(problems):
             click.echo(f"{path}: valid", err=True)
@@ -46,26 +47,3 @@ def command(specs: tuple[Path, ...], output: str) -> int:
     elif found:
         show_diagnostics(found, sys.stderr, os.environ, changed=None)
     return SpecInvalid.exit_code if errors(found) else 0
-
-
-def _problems(path: Path) -> tuple[Diagnostic, ...]:
-    from kbootstrap.core.diagnostics import in_order
-    from kbootstrap.core.errors import SpecInvalid
-    from kbootstrap.engine.spec import settings_problems
-    from kbootstrap.spec import contents, lockfile
-    from kbootstrap.spec.load import load
-
-    if not path.name.endswith(".lock.yaml"):
-        loaded = load(path)
-        if loaded.spec is None:
-            return loaded.diagnostics
-        own = settings_problems(loaded.spec)
-        referred = contents.problems(loaded.spec, loaded.spec.clusters, os.environ)
-        return in_order([*loaded.diagnostics, *own, *referred])
-    try:
-        lockfile.read(path)
-    except SpecInvalid as error:
-        if not error.diagnostics:
-            raise
-        return error.diagnostics
-    return ()

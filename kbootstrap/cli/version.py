@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import platform
 
 import click
 
-from kbootstrap import __version__
 from kbootstrap.cli.options import tofu_option
 
 
@@ -19,18 +17,9 @@ def command(tofu: str | None, output: str) -> int:
     import asyncio
     import os
 
-    from kbootstrap.artifacts.cache import root as cache_folder
-    from kbootstrap.core.errors import KbootstrapError
-    from kbootstrap.core.process import LocalRunner
-    from kbootstrap.tofu.find import find
+    from kbootstrap.commands.version import versions
 
-    env = dict(os.environ)
-    try:
-        binary = asyncio.run(find(LocalRunner(env), env, cache_folder(env), tofu))
-        found = f"{binary} ({binary.path})"
-    except KbootstrapError as error:
-        found = error.message
-    facts = {"kbootstrap": __version__, "python": platform.python_version(), "tofu": found}
+    facts = asyncio.run(versions(tofu, dict(os.environ)))
     if output == "json":
         click.echo(json.dumps({"version": 1, **facts}))
         return 0

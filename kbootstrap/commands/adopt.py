@@ -10,16 +10,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kbootstrap.core.errors import PrerequisiteMissing, TofuFailed
+from kbootstrap.core.errors import TofuFailed
 from kbootstrap.core.events import phase
 from kbootstrap.core.runtime import Runtime
+from kbootstrap.engine.adoption import find, take_as_made, verify
 from kbootstrap.engine.context import Context, contexts, locked
-from kbootstrap.engine.infrastructure import Infrastructure
 from kbootstrap.engine.operator import Operator
 from kbootstrap.engine.outputs import verify_owner
 from kbootstrap.engine.prepare import prepare
 from kbootstrap.engine.spec import choose, read_spec
-from kbootstrap.providers.capabilities import Adoptable
 from kbootstrap.tofu.adopted import with_ids
 
 
@@ -68,8 +67,8 @@ async def adopt_cluster(context: Context, *, beginning: Callable[[], None]) -> A
         return Adopted((), (), stateless=True)
     run, cluster = context.runtime, context.cluster.name
     with phase(run.emit, "prepare", cluster):
-        found = await _find(context)
-        _verify(context, found)
+        found = await find(context)
+        verify(context, found)
         context = replace(context, runtime=replace(run, env={**run.env, **found.environment}))
         tofu = await prepare(context)
         state = await tofu.state()
@@ -85,7 +84,7 @@ async def adopt_cluster(context: Context, *, beginning: Callable[[], None]) -> A
     context.space.start()
     with phase(run.emit, "adopt", cluster):
         if any(place not in have for place in wanted):
-            await _take_as_made(context, tofu, found)
+            await take_as_made(context, tofu, found)
             state = await tofu.state()
         if text := with_ids(state, wanted):
             await tofu.state_write(text)
@@ -97,59 +96,3 @@ async def adopt_cluster(context: Context, *, beginning: Callable[[], None]) -> A
                 code="KB0898",
             )
     return Adopted(taken, known)
-
-
-async def _find(context: Context) -> Adoptable:
-    """Return the existing resources; raises `PrerequisiteMissing` (KB0895) without provider support."""
-    if context.provider.adoption is None:
-        raise PrerequisiteMissing(
-            f"kbootstrap cannot import machines of the provider {context.provider.name} into a new state",
-            hint="restore the state from a backup; or import each resource by hand: in "
-            f"{context.space.root}, `tofu import ADDRESS ID`, then `kbootstrap plan {context.spec.path}` "
-            "until it shows nothing to create",
-            code="KB0895",
-        )
-    return await context.provider.adoption.find(context.provider_context)
-
-
-def _verify(context: Context, found: Adoptable) -> None:
-    """Raise if there are no resources, or if they differ from the spec."""
-    if not any(thing.id for thing in found.things):
-        raise PrerequisiteMissing(
-            f"cluster {context.cluster.name} has no resources to import",
-            hint=f"`kbootstrap apply {context.spec.path}` creates the cluster",
-            code="KB0896",
-        )
-    problems = list(found.problems)
-    if found.unexpected:
-        problems.append(f"the spec does not name {', '.join(found.unexpected)}, which belong to the cluster")
-    if problems:
-        raise PrerequisiteMissing(
-            f"cluster {context.cluster.name} differs from the spec: {'; '.join(problems)}",
-            hint="restore the spec and its lock file as they were when the cluster was last changed; "
-            "change them after the import",
-            code="KB0897",
-        )
-
-
-async def _take_as_made(context: Context, tofu: Infrastructure, found: Adoptable) -> None:
-    """Let OpenTofu record exactly what the provider found; raises `PrerequisiteMissing` (KB0899)."""
-    there = {thing.address: thing.id for thing in found.things}
-    planned = await tofu.plan(tofu.planfile)
-    if any(change.address not in there for change in planned.changes):  # what is missing is made by `apply`
-        planned = await tofu.plan(tofu.planfile, targets=sorted(there))
-    wrong = [
-        change.address
-        for change in planned.changes
-        if change.address not in there or (change.kind != "create" and there[change.address])
-    ]
-    if wrong:
-        raise PrerequisiteMissing(
-            f"the state of cluster {context.cluster.name} knows {', '.join(wrong)} differently, and "
-            "importing the rest would change that",
-            hint="restore the spec as it was when the cluster was last changed, or discard the state: move "
-            f"{tofu.root}/terraform.tfstate away and run the same command again",
-            code="KB0899",
-        )
-    context.lease.verify()
-    await tofu.apply(tofu.planfile)

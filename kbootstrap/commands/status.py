@@ -5,22 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kbootstrap.cluster.decide import last_snapshots as last
 from kbootstrap.cluster.decide import pod_network
-from kbootstrap.cluster.decide.comparison import NodeStatus, compare
+from kbootstrap.cluster.decide.comparison import compare
 from kbootstrap.cluster.decide.drift import Drift
-from kbootstrap.cluster.decide.last_snapshots import LastSnapshots
 from kbootstrap.cluster.snapshots.select import in_bucket
 from kbootstrap.cluster.state.snapshots import Snapshot
 from kbootstrap.core.concurrency import run_all
-from kbootstrap.core.diagnostics import Diagnostic, errors
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.core.runtime import Runtime
+from kbootstrap.engine.cluster_status import ClusterStatus, Statuses
 from kbootstrap.engine.connect import QUICK_TIMEOUT
 from kbootstrap.engine.context import Context, contexts
 from kbootstrap.engine.observe import Nodes, observe_nodes
@@ -29,59 +27,6 @@ from kbootstrap.engine.side_by_side import side_by_side
 from kbootstrap.engine.snapshots import bucket_of
 from kbootstrap.engine.spec import choose, read_spec
 from kbootstrap.render.address import node as node_of
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterStatus:
-    """One cluster. `endpoint` is the API's URL; `note` is the reason if nothing else is known.
-
-    `made` False: it was never made. `drift` is what differs and belongs to no node, `diagnostics` what a plan
-    says of the nodes. `holder` is the run that changes the cluster at this moment.
-    """
-
-    name: str
-    provider: str
-    endpoint: str | None = None
-    rows: tuple[NodeStatus, ...] = ()
-    note: str = ""
-    made: bool = True
-    holder: str | None = None
-    drift: tuple[Drift, ...] = ()
-    diagnostics: tuple[Diagnostic, ...] = ()
-    snapshots: LastSnapshots | None = None
-
-    @property
-    def good(self) -> bool:
-        """Whether everything matches the spec, and snapshots are created as scheduled."""
-        return (
-            bool(self.rows)
-            and all(row.good for row in self.rows)
-            and not (self.note or self.drift or errors(self.diagnostics))
-            and not (self.snapshots and self.snapshots.late)
-        )
-
-    @property
-    def pending(self) -> bool:
-        """Whether `apply` would change something."""
-        return not self.made or bool(self.drift) or any(row.pending or row.drift for row in self.rows)
-
-
-@dataclass(frozen=True, slots=True)
-class Statuses:
-    """The clusters of a spec, and the exit code of the failures, 0 if there are none."""
-
-    clusters: tuple[ClusterStatus, ...]
-    failed: int = 0
-
-    @property
-    def good(self) -> bool:
-        """Whether everything matches the spec."""
-        return not self.failed and all(cluster.good for cluster in self.clusters)
-
-    @property
-    def pending(self) -> bool:
-        """Whether `apply` would change something."""
-        return any(cluster.pending for cluster in self.clusters)
 
 
 def chosen_clusters(spec: Path, clusters: Iterable[str], run: Runtime) -> tuple[Context, ...]:

@@ -65,7 +65,7 @@ class ClusterSpace:
         known = _text(place)
         if known and known != spec:
             raise PrerequisiteMissing(
-                f"the cluster {self.cluster} in {self.base} is of the spec '{known}', not of '{spec}'",
+                f"the cluster {self.cluster} in {self.base} belongs to the spec '{known}', not to '{spec}'",
                 hint="give one of the two clusters another name, or keep the specs in folders of their own; "
                 f"was the spec renamed: destroy the cluster under the name '{known}' first",
                 code="KB0405",

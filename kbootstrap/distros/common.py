@@ -6,9 +6,9 @@ import ipaddress
 from collections.abc import Mapping
 
 from kbootstrap.distros.additions import Additions
-from kbootstrap.distros.config import HEADER, Value, dump
 from kbootstrap.distros.model import NodeFile, Paths, Role
 from kbootstrap.distros.requirements import CgroupController, KernelModule, UsableFolder
+from kbootstrap.distros.yaml_files import HEADER, Value, dump
 from kbootstrap.spec.model import Cluster, Node, Snapshots
 
 STAMP = "/var/lib/kbootstrap/stamp"

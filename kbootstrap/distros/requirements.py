@@ -1,6 +1,6 @@
 """The kinds of requirements for a machine to become a node. Each distribution has its own list.
 
-`doctor`, the checks before an installation, facts and `docs/machines.md` all use that list. Pure data.
+`doctor`, the checks before an installation, facts and `docs/reference/machines.md` use that list. Pure data.
 """
 
 from __future__ import annotations

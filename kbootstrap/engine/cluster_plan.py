@@ -17,8 +17,13 @@ from kbootstrap.engine.infrastructure import Infrastructure
 from kbootstrap.engine.install import verify_allowed
 from kbootstrap.engine.observe import Nodes
 from kbootstrap.plans.agreed import STALE, Agreed, moved
-from kbootstrap.plans.checks import lost_buckets, lost_volumes, network_in_use, rename_conflict
-from kbootstrap.plans.checks import unseen as unseen_going
+from kbootstrap.plans.checks import (
+    lost_buckets,
+    lost_volumes,
+    network_in_use,
+    rename_conflict,
+    unobserved_removals,
+)
 from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.tofu.plan import PlanSummary
 from kbootstrap.tofu.state import State
@@ -89,7 +94,7 @@ def forbidden(
     """
     carrying = [name for name in known if name not in blank]
     return (
-        *(() if seen else unseen_going(cluster.name, summary, blank, spec.source)),
+        *(() if seen else unobserved_removals(cluster.name, summary, blank, spec.source)),
         *network_in_use(cluster.name, summary, carrying, spec.source),
         *lost_volumes(cluster.name, summary, spec.source),
         *lost_buckets(cluster.name, summary, spec.source),

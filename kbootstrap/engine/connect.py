@@ -47,7 +47,7 @@ async def lock(context: Context, outputs: Mapping[str, Any], stack: AsyncExitSta
 
     For changes that begin before every node is observed: a machine is missing, or all are to be removed.
     """
-    if context.lease.held or not outputs.get("kbootstrap"):
+    if context.lease.is_held or not outputs.get("kbootstrap"):
         return
     from kbootstrap.hosts.pool import reach_all
 

@@ -118,7 +118,7 @@ async def uninstall_all(context: Context, machines: Mapping[str, Any]) -> None:
 async def _uninstall(context: Context, host: Host) -> None:
     begun, emit = time.monotonic(), context.runtime.emit
 
-    def tell(status: Status, detail: str | None = None) -> None:
+    def report(status: Status, detail: str | None = None) -> None:
         emit(
             Event(
                 type=Type.STEP,
@@ -131,13 +131,13 @@ async def _uninstall(context: Context, host: Host) -> None:
             )
         )
 
-    tell(Status.STARTED)
+    report(Status.STARTED)
     try:
         found = await uninstall(host, context.distribution, context.cluster.name)
     except KbootstrapError as error:
-        tell(Status.FAILED, error.message)
+        report(Status.FAILED, error.message)
         raise
-    tell(Status.DONE, _SAID[found])
+    report(Status.DONE, _SAID[found])
 
 
 _SAID = {

@@ -90,9 +90,9 @@ async def observe_nodes(
     `tolerant`: nothing is started, `unreachable` has the machines that do not answer, and servers try the
     network of the pods; otherwise machines that do not answer raise `HostUnreachable`. Without `starting`
     machines that would have to be started raise `NotRunning`; with it, what is found will be changed: the
-    cluster's lease is taken first, and held as long. Machines that are `removal` may not answer, or may be
-    deleted already: then `unreachable` has them too. `patience` is how long (seconds) the others may take to
-    answer.
+    cluster's lease is taken first, and held as long. Machines of nodes in `removal` may not answer, or may
+    be deleted already: then `unreachable` has them too. `patience` is how long (seconds) the others may take
+    to answer.
     """
     from kbootstrap.hosts.pool import connect_all, reach_all, summary
 
@@ -271,11 +271,15 @@ def _private(context: Context, *, tolerant: bool) -> Mapping[str, str]:
 
 
 async def _observe(
-    kubeconfig: str | None, door: Endpoint, secret: str | None, record: str | None, patience: float
+    kubeconfig: str | None,
+    api_endpoint: Endpoint,
+    secret: str | None,
+    record: str | None,
+    patience: float,
 ) -> ApiFacts | None:
     if not kubeconfig:
         return None
-    api = connect_api(kubeconfig, door)
+    api = connect_api(kubeconfig, api_endpoint)
     try:
         return await observe(api, secret, record, patience=patience)
     finally:

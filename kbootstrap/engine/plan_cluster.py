@@ -17,7 +17,7 @@ from kbootstrap.engine.downloads import Downloads
 from kbootstrap.engine.infrastructure import Infrastructure
 from kbootstrap.engine.observe import Nodes, observe_nodes, silent
 from kbootstrap.engine.outputs import known_nodes, machines_in, missing_resources, state_lost, verify_owner
-from kbootstrap.engine.preflight import Preflight
+from kbootstrap.engine.preflight import PreflightRun
 from kbootstrap.engine.prepare import never_created, prepare
 from kbootstrap.plans.checks import (
     destroyed_network,
@@ -44,7 +44,7 @@ async def plan_cluster(
     know (`_ask_all`, `_corrected`). What new machines need is asked for and obtained meanwhile.
     """
     cluster, emit = context.cluster.name, context.runtime.emit
-    preflight, downloads = Preflight(context), Downloads(context)
+    preflight, downloads = PreflightRun(context), Downloads(context)
     stack.push_async_callback(downloads.end)
 
     def begin_creating() -> None:
@@ -100,7 +100,7 @@ async def _ask_all(
     context: Context,
     tofu: Infrastructure,
     stack: AsyncExitStack,
-    preflight: Preflight,
+    preflight: PreflightRun,
     begin_creating: Callable[[], None],
     *,
     starting: bool,

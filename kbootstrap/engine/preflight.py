@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Preflight:
+class PreflightRun:
     """The preflight of one cluster (`capabilities.Preflight`); nothing for a provider without one."""
 
     context: Context

@@ -55,8 +55,8 @@ class RollingReplacement:
     async def carry_out(self) -> Nodes:
         """Remove and replace all nodes; return the nodes as observed last.
 
-        Raises what `clear`, `depart`, `converge` and OpenTofu raise; then no further node has been
-        affected_nodes, and those that were cordoned to follow are given back.
+        Raises what `clear`, `depart`, `converge` and OpenTofu raise; then no further node is
+        changed, and the nodes cordoned to follow are uncordoned.
         """
         cluster, emit = self.context.cluster.name, self.context.runtime.emit
         removed = self.nodes.removal.removed
@@ -70,7 +70,7 @@ class RollingReplacement:
                     for batch in self._order().replaced:
                         await self._replace(batch)
         finally:
-            await self._hang_up()
+            await self._close_api()
         with phase(emit, "infrastructure", cluster):
             rest = await self.tofu.plan(self.tofu.planfile)
             if not rest.empty:
@@ -105,7 +105,7 @@ class RollingReplacement:
         rest = {name: role for name, role in self.nodes.removal.replaced.items() if name not in batch}
         outputs = (await self.tofu.state()).outputs
         self.nodes = await observe_nodes(self.context, outputs, self.stack, removal=Removal({}, rest))
-        await self._hang_up()  # there may be another way to it now
+        await self._close_api()  # there may be another way to it now
         verify_allowed(self.context, self.nodes)
         await install(self.context, self.nodes)
         for name, before in ran.items():
@@ -185,7 +185,7 @@ class RollingReplacement:
     def _order(self) -> Order:
         return order(self.nodes.removal, self.nodes.wanted.nodes, self.nodes.plan.leaving)
 
-    async def _hang_up(self) -> None:
+    async def _close_api(self) -> None:
         """Close the connection to the API; the next request opens one."""
         api, self._api = self._api, None
         if api:

@@ -17,7 +17,7 @@ from kbootstrap.engine.context import Context
 from kbootstrap.engine.downloads import Downloads
 from kbootstrap.engine.outputs import known_nodes, missing_resources, verify_owner
 from kbootstrap.engine.plan_cluster import look
-from kbootstrap.engine.preflight import Preflight
+from kbootstrap.engine.preflight import PreflightRun
 from kbootstrap.engine.prepare import prepare
 from kbootstrap.engine.rendered import render
 from kbootstrap.engine.side_by_side import side_by_side
@@ -80,7 +80,7 @@ async def _again(
     saved: SavedCluster, context: Context, stack: AsyncExitStack
 ) -> tuple[ClusterPlan, list[str]]:
     """Observe the clusters again, without planning, and compare them with the saved plan."""
-    preflight, downloads = Preflight(context), Downloads(context)
+    preflight, downloads = PreflightRun(context), Downloads(context)
     stack.push_async_callback(downloads.end)
     try:
         found = await _compared(saved, context, stack, preflight, downloads)
@@ -91,7 +91,11 @@ async def _again(
 
 
 async def _compared(
-    saved: SavedCluster, context: Context, stack: AsyncExitStack, preflight: Preflight, downloads: Downloads
+    saved: SavedCluster,
+    context: Context,
+    stack: AsyncExitStack,
+    preflight: PreflightRun,
+    downloads: Downloads,
 ) -> tuple[ClusterPlan, list[str]]:
     name, emit, moves = saved.name, context.runtime.emit, []
     agreed = Agreed(saved.steps, frozenset(saved.new), saved.known)

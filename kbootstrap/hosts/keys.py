@@ -40,13 +40,13 @@ async def offered(target: SshTarget, *, name: str, env: Mapping[str, str]) -> As
     """
     agent, note = await _agent({**env, "SSH_AUTH_SOCK": target.agent} if target.agent else env)
     try:
-        held = list(await agent.get_keys()) if agent else []
+        agent_keys = list(await agent.get_keys()) if agent else []
         if not target.identities:
-            found = _usual(held, env, note)
+            found = _usual(agent_keys, env, note)
         elif target.identities_only:
-            found = _named(target.identities, held, name)
+            found = _named(target.identities, agent_keys, name)
         else:
-            found = _preferred(target.identities, held, name)
+            found = _preferred(target.identities, agent_keys, name)
         if not found.pairs:
             raise CredentialsRefused(
                 f"there is no SSH key to log in to {name} with",
@@ -73,11 +73,11 @@ async def _agent(env: Mapping[str, str]) -> tuple[asyncssh.SSHAgentClient | None
         return None, f"the SSH agent does not answer (SSH_AUTH_SOCK={path})"
 
 
-def _usual(held: list[asyncssh.SSHKeyPair], env: Mapping[str, str], note: str) -> Offer:
-    pairs = list(held)
-    tried = [f"{len(held)} of the SSH agent"] if held else []
-    skipped = [note] if note else [] if held else ["the SSH agent holds no key"]
-    blobs = {pair.key_public_data for pair in held}
+def _usual(agent_keys: list[asyncssh.SSHKeyPair], env: Mapping[str, str], note: str) -> Offer:
+    pairs = list(agent_keys)
+    tried = [f"{len(agent_keys)} of the SSH agent"] if agent_keys else []
+    skipped = [note] if note else [] if agent_keys else ["the SSH agent holds no key"]
+    blobs = {pair.key_public_data for pair in agent_keys}
     home = env.get("HOME")
     for path in [Path(home, ".ssh", default) for default in _DEFAULTS] if home else []:
         if not path.is_file():
@@ -93,31 +93,31 @@ def _usual(held: list[asyncssh.SSHKeyPair], env: Mapping[str, str], note: str) -
     return Offer(tuple(pairs), tuple(tried), tuple(skipped))
 
 
-def _preferred(paths: Sequence[Path], held: list[asyncssh.SSHKeyPair], name: str) -> Offer:
+def _preferred(paths: Sequence[Path], agent_keys: list[asyncssh.SSHKeyPair], name: str) -> Offer:
     """Offer the usable keys, then the agent's other keys, as OpenSSH does without `IdentitiesOnly`."""
     pairs: list[asyncssh.SSHKeyPair] = []
     tried: list[str] = []
     skipped: list[str] = []
     for path in paths:
         try:
-            one = _named([path], held, name)
+            one = _named([path], agent_keys, name)
         except CredentialsRefused as error:
             skipped.append(error.message)
         else:
             pairs += one.pairs
             tried += one.tried
     blobs = {pair.key_public_data for pair in pairs}
-    others = [pair for pair in held if pair.key_public_data not in blobs]
+    others = [pair for pair in agent_keys if pair.key_public_data not in blobs]
     tried += [f"{len(others)} of the SSH agent"] if others else []
     return Offer((*pairs, *others), tuple(tried), tuple(skipped))
 
 
-def _named(paths: Sequence[Path], held: list[asyncssh.SSHKeyPair], name: str) -> Offer:
+def _named(paths: Sequence[Path], agent_keys: list[asyncssh.SSHKeyPair], name: str) -> Offer:
     pairs: list[asyncssh.SSHKeyPair] = []
     tried: list[str] = []
     for path in paths:
         if public_half(path):
-            pairs += _private_half(path, held, name)
+            pairs += _private_half(path, agent_keys, name)
             tried.append(f"{path} (through the SSH agent)")
             continue
         _check(path, name)
@@ -125,7 +125,7 @@ def _named(paths: Sequence[Path], held: list[asyncssh.SSHKeyPair], name: str) ->
             pairs += asyncssh.load_keypairs([path])
             tried.append(str(path))
         except (OSError, ValueError) as error:
-            same = _same(_public(path), held)
+            same = _same(_public(path), agent_keys)
             if not same:
                 raise _unusable(path, name, error, encrypted=_is_encrypted(error)) from error
             pairs += same
@@ -146,8 +146,8 @@ def public_half(path: Path) -> asyncssh.SSHKey | None:
         return None
 
 
-def _private_half(path: Path, held: list[asyncssh.SSHKeyPair], name: str) -> list[asyncssh.SSHKeyPair]:
-    same = _same(public_half(path), held)
+def _private_half(path: Path, agent_keys: list[asyncssh.SSHKeyPair], name: str) -> list[asyncssh.SSHKeyPair]:
+    same = _same(public_half(path), agent_keys)
     if not same:
         raise CredentialsRefused(
             f"{path} is a public key, and the SSH agent does not hold its private half to log in to {name}",
@@ -158,8 +158,8 @@ def _private_half(path: Path, held: list[asyncssh.SSHKeyPair], name: str) -> lis
     return same
 
 
-def _same(public: asyncssh.SSHKey | None, held: list[asyncssh.SSHKeyPair]) -> list[asyncssh.SSHKeyPair]:
-    return [pair for pair in held if public and pair.key_public_data == public.public_data]
+def _same(public: asyncssh.SSHKey | None, agent_keys: list[asyncssh.SSHKeyPair]) -> list[asyncssh.SSHKeyPair]:
+    return [pair for pair in agent_keys if public and pair.key_public_data == public.public_data]
 
 
 def _check(path: Path, name: str) -> None:

@@ -1,4 +1,4 @@
-"""The interface to machines. `ssh.py` implements it over SSH, `fake.py` for tests."""
+"""The interface to machines. `ssh.py` implements it over SSH, `tests/hosts/fake.py` for tests."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def entry(found: ClusterFindings, clean: Callable[[str], str]) -> ClusterEntry:
 
 def _change(change: ResourceChange, found: ClusterFindings, *, ground: bool = False) -> Change:
     machine = is_machine(change)
-    lost: tuple[str, ...] = (effects.GROUND,) if ground else ()
+    lost: tuple[str, ...] = (effects.NETWORK_LOST,) if ground else ()
     servers = {name for name, role in found.before.items() if role == "server"}
     if machine and change.node and change.address in found.gone:
         away = {c.node for c in found.infrastructure.changes if is_machine(c) and c.address in found.gone}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from kbootstrap.core.diagnostics import SpecPath
+from kbootstrap.render.traits import SpecKey
 from kbootstrap.spec.model import CONTROL_PLANE
 from kbootstrap.spec.source_map import SourceMap
 from kbootstrap.tofu.plan import ResourceChange
@@ -12,11 +11,10 @@ from kbootstrap.tofu.plan import ResourceChange
 
 def cause(change: ResourceChange, cluster: str, provider: str, source: SourceMap) -> SpecPath | None:
     """Return the cause of a change in the spec: a written key, else the location of the resource."""
-    for name in (*change.because, *change.changed):
-        attribute = name.rpartition(".")[2]
-        for path in _candidates(attribute, change, cluster, provider):
-            if source.written(path):
-                return path
+    for key in change.keys:
+        path = _path(key, change, cluster, provider)
+        if path and source.written(path):
+            return path
     return _without_a_key(change, cluster, source)
 
 
@@ -30,16 +28,18 @@ def _without_a_key(change: ResourceChange, cluster: str, source: SourceMap) -> S
     return change.spec
 
 
-def _candidates(attribute: str, change: ResourceChange, cluster: str, provider: str) -> Iterator[SpecPath]:
+def _path(key: SpecKey, change: ResourceChange, cluster: str, provider: str) -> SpecPath | None:
+    """Return the path of a key; None where the resource has no pool or no node."""
     here: SpecPath = ("clusters", cluster)
-    if attribute.startswith("flavor") and change.spec:
-        yield (*change.spec, "flavor")
-    elif attribute.startswith("image"):
-        yield (*here, "provider", provider, "image")
-    elif attribute == "address" and change.node:
-        server = change.node.startswith(f"{cluster}-{CONTROL_PLANE}-")
-        yield (*here, "network", "control_plane" if server else "agents")
-    elif attribute == "api_port":
-        yield (*here, "provider", provider, "api_port")
-    elif attribute == "allowed_cidrs":
-        yield (*here, "api", "allowed_cidrs")
+    match key.of:
+        case "pool":
+            return (*change.spec, *key.key) if change.spec else None
+        case "provider":
+            return (*here, "provider", provider, *key.key)
+        case "subnet":
+            if not change.node:
+                return None
+            server = change.node.startswith(f"{cluster}-{CONTROL_PLANE}-")
+            return (*here, "network", "control_plane" if server else "agents")
+        case "cluster":
+            return (*here, *key.key)

@@ -55,7 +55,7 @@ def is_remainder(planned: PlanSummary, now: PlanSummary) -> bool:
     )
 
 
-def unseen(
+def unobserved_removals(
     cluster: str, infrastructure: PlanSummary, blank: Collection[str], source: SourceMap
 ) -> tuple[Diagnostic, ...]:
     """Return a problem for each node whose machine the plan removes while nodes cannot be observed.
@@ -66,7 +66,7 @@ def unseen(
         _unseen(cluster, change, source)
         for change in infrastructure.of("delete", "replace", "update")
         if change.node is not None and is_machine(change) and change.node not in blank
-        if change.kind != "update" or change.halting
+        if change.kind != "update" or change.disruptive
     )
 
 
@@ -95,7 +95,7 @@ def disruptive_updates(infrastructure: PlanSummary, blank: Collection[str]) -> t
     return tuple(
         change.address
         for change in infrastructure.of("update")
-        if change.node is not None and is_machine(change) and change.node not in blank and change.halting
+        if change.node is not None and is_machine(change) and change.node not in blank and change.disruptive
     )
 
 
@@ -152,7 +152,7 @@ def network_in_use(
     """
     if not carrying:
         return ()
-    return tuple(_undermining(cluster, change, source) for change in destroyed_network(infrastructure))
+    return tuple(_network_destroyed(cluster, change, source) for change in destroyed_network(infrastructure))
 
 
 def lost_buckets(cluster: str, infrastructure: PlanSummary, source: SourceMap) -> tuple[Diagnostic, ...]:
@@ -177,7 +177,7 @@ def lost_volumes(cluster: str, infrastructure: PlanSummary, source: SourceMap) -
     """
     leaving = {change.node for change in infrastructure.of("delete") if is_machine(change)}
     return tuple(
-        _losing(cluster, change, source)
+        _volume_lost(cluster, change, source)
         for change in infrastructure.of("delete", "replace", "update")
         if change.role == "volume" and change.node not in leaving
         if change.kind != "update" or change.smaller
@@ -227,7 +227,7 @@ def is_machine(change: ResourceChange) -> bool:
 
 def _unseen(cluster: str, change: ResourceChange, source: SourceMap) -> Diagnostic:
     verb = {"delete": "remove", "update": "stop and change"}.get(change.kind, "replace")
-    causes = change.because or change.halting
+    causes = change.because or change.disruptive
     because = f" because of {', '.join(causes)}" if causes else ""
     path: SpecPath = change.spec or ("clusters", cluster)
     return Diagnostic(
@@ -239,7 +239,7 @@ def _unseen(cluster: str, change: ResourceChange, source: SourceMap) -> Diagnost
     )
 
 
-def _undermining(cluster: str, change: ResourceChange, source: SourceMap) -> Diagnostic:
+def _network_destroyed(cluster: str, change: ResourceChange, source: SourceMap) -> Diagnostic:
     because = f" because of {', '.join(change.because)}" if change.because else ""
     return Diagnostic(
         "KB0407",
@@ -250,7 +250,7 @@ def _undermining(cluster: str, change: ResourceChange, source: SourceMap) -> Dia
     )
 
 
-def _losing(cluster: str, change: ResourceChange, source: SourceMap) -> Diagnostic:
+def _volume_lost(cluster: str, change: ResourceChange, source: SourceMap) -> Diagnostic:
     name = (key(change.address) or "").partition("/")[2]
     verb = "shrink" if change.kind == "update" else change.kind
     because = f" because of {', '.join(change.because or change.smaller)}" if change.kind != "delete" else ""

@@ -34,8 +34,8 @@ def _of_member(members: int, *, removed: bool) -> str:
         return "the only member of etcd: the cluster's data is lost with it"
     left, needed = members - 1, members // 2 + 1
     if removed:
-        spare = left - (left // 2 + 1)
-        after = f"{spare} of them may fail then" if spare else "none of them may fail then"
+        may_fail = left - (left // 2 + 1)
+        after = f"{may_fail} of them may fail then" if may_fail else "none of them may fail then"
         return f"etcd keeps {left} of {members} members; {after}"
     if left < needed:
         return f"etcd has {left} of {members} members during this and needs {needed}: the API stops"
@@ -58,5 +58,5 @@ def of_gone(node: str, reason: str, *, servers_left: int, roles: Mapping[str, Ro
     return (reason, f"{servers_left} of {servers} servers are left, and etcd needs {needed}")
 
 
-GROUND = "it connects nodes, or has their address"
+NETWORK_LOST = "it connects nodes, or has their address"
 """Effect of taking away a network, an address, or the load balancer of the API."""

@@ -142,7 +142,8 @@ class ClusterEntry:
             for c in self.changes
             if c.machine and c.node and c.kind in ("delete", "replace") and not c.blank
         )
-        left = (n.node for n in self.nodes if n.leaves and n.steps[-1].kind in ("give-back", "leave-machine"))
+        last = ("uninstall-machine", "leave-machine")
+        left = (node.node for node in self.nodes if node.leaves and node.steps[-1].kind in last)
         return tuple(name for name in (*changed, *left) if self.before.get(name) == "server")
 
 

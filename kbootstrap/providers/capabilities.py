@@ -138,6 +138,19 @@ class SharedArtifacts(Protocol):
         """
 
 
+class Rehearsals(Protocol):
+    """Temporary clusters on the operator's machine, in which a restore is rehearsed."""
+
+    taken: frozenset[str]
+    """Codes with which `prepare` reports that the port or the addresses are in use: others are tried then."""
+
+    def settings(self, shared: Mapping[str, Any], port: int) -> Mapping[str, Any]:
+        """Return the settings of a cluster whose API is at this port of the operator's machine. Pure.
+
+        `shared` are the settings of the snapshot's cluster, empty if it has another provider.
+        """
+
+
 class Location(Protocol):
     """Infrastructures with several locations, such as the regions of a cloud."""
 

@@ -23,6 +23,7 @@ from kbootstrap.providers.capabilities import (
     Location,
     MachinesInCreation,
     Preflight,
+    Rehearsals,
     Sessions,
     SharedArtifacts,
 )
@@ -118,6 +119,7 @@ class Provider(Protocol):
     location: Location | None = None
     machines_in_creation: MachinesInCreation | None = None
     preflight: Preflight | None = None
+    rehearsals: Rehearsals | None = None
     sessions: Sessions | None = None
     shared_artifacts: SharedArtifacts | None = None
 

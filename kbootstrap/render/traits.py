@@ -12,26 +12,45 @@ Role = Literal["machine", "volume", "bucket", "network", "address"]
 
 
 @dataclass(frozen=True, slots=True)
+class SpecKey:
+    """The key of the spec that sets an attribute: `key`, in the part `of` the cluster.
+
+    pool: the resource's pool. provider: the settings of the provider. subnet: the network's subnet of the
+    node's role; `key` is empty. cluster: the cluster itself.
+    """
+
+    of: Literal["pool", "provider", "subnet", "cluster"]
+    key: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceTraits:
     """The roles of resources by `TYPE.NAME`, as in `terraform-modules/<provider>/`.
 
-    `halting` are attributes of a machine whose in-place change stops it or erases its disk: OpenTofu plans an
-    update, but a cluster survives it only if the machines are replaced one after another. `contained` are
+    `disruptive` are attributes of a machine whose in-place change stops it or erases its disk: OpenTofu plans
+    an update, but a cluster survives it only if the machines are replaced one after another. `contained` are
     resources (`TYPE.NAME`) that the infrastructure deletes with the ones that contain them, so that `destroy`
-    does not delete them one by one.
+    does not delete them one by one. `keys` are the keys of the spec behind attributes, by name: a plan
+    shows the lines of such a key.
     """
 
     roles: Mapping[str, Role] = field(default_factory=dict)
-    halting: frozenset[str] = frozenset()
+    disruptive: frozenset[str] = frozenset()
     contained: frozenset[str] = frozenset()
+    keys: Mapping[str, SpecKey] = field(default_factory=dict)
 
     def role(self, address: str) -> Role | None:
         """Return the role of the resource at an HCL address, or None."""
         return self.roles.get(_type_and_name(address))
 
-    def halts(self, address: str, changed: Collection[str]) -> tuple[str, ...]:
+    def disruptive_changes(self, address: str, changed: Collection[str]) -> tuple[str, ...]:
         """Return the changed attributes that stop the machine at this address."""
-        return tuple(name for name in changed if name in self.halting) if self.is_machine(address) else ()
+        return tuple(name for name in changed if name in self.disruptive) if self.is_machine(address) else ()
+
+    def keys_of(self, attributes: Iterable[str]) -> tuple[SpecKey, ...]:
+        """Return the keys behind attributes, in their order; `input.address` is the attribute `address`."""
+        names = (attribute.rpartition(".")[2] for attribute in attributes)
+        return tuple(self.keys[name] for name in names if name in self.keys)
 
     def is_machine(self, address: str) -> bool:
         """Return whether an HCL address is that of a node's machine."""

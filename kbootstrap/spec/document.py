@@ -165,7 +165,7 @@ class _Composer:
     def key(self, node: Node) -> str | None:
         if isinstance(node, Scalar) and isinstance(node.value, str):
             return node.value
-        self.diagnostics.append(problems.key_not_text(node))
+        self.diagnostics.append(problems.key_not_string(node))  # KB0111
         return None
 
     def merged(self, node: Node) -> tuple[Map, ...]:

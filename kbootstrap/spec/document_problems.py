@@ -21,7 +21,7 @@ class StopReading(Exception):
         self.diagnostic = diagnostic
 
 
-def _stop(code: str, summary: str, reason: str, help_: str, span: Span, *more: Related) -> StopReading:
+def _stop(code: str, reason: str, help_: str, span: Span, *more: Related, summary: str = "") -> StopReading:
     return StopReading(Diagnostic(code, reason, help_, span, related=more, summary=summary))
 
 
@@ -29,7 +29,6 @@ def several_documents(span: Span) -> StopReading:
     """Return the error for the beginning of a second document."""
     return _stop(
         "KB0108",
-        "Several documents in one file",
         "A spec is one YAML document, and here a second one begins.",
         "Delete the `---`, or put the second document into its own file.",
         span,
@@ -40,10 +39,10 @@ def too_deep(span: Span) -> StopReading:
     """Return the error for a value that is nested more than `DEPTH` levels deep."""
     return _stop(
         "KB0110",
-        "Too deeply nested",
         f"Maps and lists are nested more than {DEPTH} levels deep here.",
         "Look for brackets that are not closed, or for wrong indentation.",
         span,
+        summary="Too deeply nested",
     )
 
 
@@ -51,10 +50,10 @@ def too_many(span: Span) -> StopReading:
     """Return the error for a document, or a part of it, with more than `VALUES` values."""
     return _stop(
         "KB0110",
-        "Too many values",
         f"With its aliases followed, this holds more than {VALUES:,} values.",
         "Check the anchors and aliases (`&name`, `*name`) in it, or divide the spec.",
         span,
+        summary="Too many values",
     )
 
 
@@ -64,10 +63,10 @@ def unknown_anchor(anchor: str, known: Iterable[str], span: Span) -> StopReading
     has = f"It has: {names}. " if names else ""
     return _stop(
         "KB0109",
-        "Unknown anchor",
         f"`*{anchor}` refers to an anchor that is not defined above it.",
-        f"{has}An anchor is written `&{anchor}` before the value; a text that begins with `*` needs quotes.",
+        f"{has}An anchor is `&{anchor}` before a value; a string that begins with `*` needs quotes.",
         span,
+        summary="Unknown anchor",
     )
 
 
@@ -75,11 +74,11 @@ def anchor_inside_itself(anchor: str, span: Span, opened: Span) -> StopReading:
     """Return the error for an alias inside the value of its own anchor, which is at `opened`."""
     return _stop(
         "KB0109",
-        "Anchor inside itself",
         f"`*{anchor}` refers to the value that it is a part of, which would never end.",
         "Refer to another anchor, or write the value out.",
         span,
         Related(opened, "the anchor"),
+        summary="Anchor inside itself",
     )
 
 
@@ -87,22 +86,20 @@ def bad_tag(tag: str, span: Span) -> StopReading:
     """Return the error for a tag that is unknown, or that does not fit its value."""
     return _stop(
         "KB0112",
-        "Tag does not fit",
         f"The tag `{tag[:60]}` is unknown here or does not fit its value; a spec is plain data.",
-        "Delete the tag; put quotes around a text that begins with `!`.",
+        "Delete the tag; put quotes around a string that begins with `!`.",
         span,
     )
 
 
-def key_not_text(key: Node) -> Diagnostic:
-    """Return the problem of a key that YAML does not read as text."""
+def key_not_string(key: Node) -> Diagnostic:
+    """Return the problem of a key that YAML does not read as a string."""
     written = key.span.text[key.span.column - 1 : key.span.end_column - 1]
     return Diagnostic(
         "KB0111",
-        "YAML reads this key as a number, true, false, nothing, a list or a map; keys of a spec are text.",
+        "YAML reads this key as a number, true, false, null, a list or a map; keys of a spec are strings.",
         f'Write it in quotes: "{written}".' if isinstance(key, Scalar) and written else "Write a name.",
         key.span,
-        summary="Key is not text",
     )
 
 
@@ -115,7 +112,6 @@ def duplicate_key(key: str, span: Span, first: Span) -> Diagnostic:
         span,
         "again here",
         (Related(first, "first here"),),
-        summary="Key written twice",
     )
 
 
@@ -126,5 +122,4 @@ def merge_needs_map(span: Span) -> Diagnostic:
         "`<<` puts the entries of another map here; this is something else.",
         "Refer to the anchor of a map (`<<: *name`) or to a list of them.",
         span,
-        summary="`<<` needs a map",
     )

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from kbootstrap.spec import flaw, schemas, words
+from kbootstrap.spec import flaw, schema_messages, schemas
 from kbootstrap.spec.schemas import Schema
 
 
@@ -55,9 +55,9 @@ def explain_key(key: str) -> Explanation | None:
         type=_type(schema, place.root),
         description=str(schema.get("description", "")),
         required=place.required,
-        default=words.inline(schema["default"]) if "default" in schema else None,
+        default=schema_messages.inline(schema["default"]) if "default" in schema else None,
         values=(f"{low} to {high}",) if low is not None and high is not None else values,
-        examples=tuple(words.inline(example) for example in schema.get("examples", ())),
+        examples=tuple(schema_messages.inline(example) for example in schema.get("examples", ())),
         keys=tuple(_keys(place)),
     )
 
@@ -145,12 +145,12 @@ def _type(schema: Schema, root: Schema) -> str:
         return f"list of {_plural(schemas.resolve(schema['items'], root))}"
     if "anyOf" in schema:
         options = [schemas.resolve(option, root) for option in schema["anyOf"]]
-        return " or ".join(words.type_name(str(option.get("type"))) for option in options)
+        return " or ".join(schema_messages.type_name(str(option.get("type"))) for option in options)
     if kind == "object" and schema.get("x-value") and not schema.get("properties"):
         return f"map, each key {schema['x-value']}"
-    return words.type_name(str(kind)).removeprefix("a ")
+    return schema_messages.type_name(str(kind)).removeprefix("a ")
 
 
 def _plural(schema: Schema) -> str:
-    names = {"object": "maps", "string": "texts", "integer": "whole numbers"}
-    return names.get(str(schema.get("type")), "texts or maps")
+    names = {"object": "maps", "string": "strings", "integer": "whole numbers"}
+    return names.get(str(schema.get("type")), "strings or maps")

@@ -13,6 +13,7 @@ _HOST = re.compile(
 _URL = re.compile(r"https?://[A-Za-z0-9.\-]+(:\d{1,5})?(/[^\s?#]*)?")
 
 ENDPOINTS = ("load_balancer", "floating_ip", "virtual_ip")
+_FORMS = ", ".join(f"`{endpoint}`" for endpoint in ENDPOINTS)
 
 
 def cidr(value: str) -> Flaw | None:
@@ -86,14 +87,10 @@ def api_endpoint(value: str) -> Flaw | None:
     if "." in value and address(value) is None:
         return None
     meant = close(value, ENDPOINTS)
-    help_ = (
-        f"Did you mean `{meant}`?"
-        if meant
-        else "Write `load_balancer`, `floating_ip`, an IPv4 address or a full host name."
-    )
+    help_ = f"Did you mean `{meant}`?" if meant else f"Write {_FORMS}, an IPv4 address or a full host name."
     return Flaw(
         "KB0344",
-        f"{quote(value)} is none of `load_balancer`, `floating_ip`, an IPv4 address, a host name with dots.",
+        f"{quote(value)} is none of {_FORMS}, an IPv4 address, a host name with dots.",
         help_,
     )
 

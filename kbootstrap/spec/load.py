@@ -9,7 +9,7 @@ from typing import Any
 
 from kbootstrap.core.diagnostics import Diagnostic, Span, SpecPath, errors, in_order
 from kbootstrap.core.errors import SpecInvalid
-from kbootstrap.spec import build, check, document, mend, merge, reading, rules, tree
+from kbootstrap.spec import build, document, mend, merge, reading, rules, schema_check, tree
 from kbootstrap.spec.document_problems import VALUES
 from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.spec.source_map import SourceMap
@@ -47,17 +47,17 @@ def load_text(text: str, path: Path) -> Loaded:
     if root.size > VALUES:
         return _failed([_too_many(root.span)])
     data, source = merge.flatten(root)
-    problems = check.check(data, source)
+    problems = schema_check.check(data, source)
     found = [problem.diagnostic for problem in problems]
     if not isinstance(data, dict):
         return _failed(found)
     wrong = [problem.path for problem in problems]
     if problems:
         data = mend.without(data, problems)
-        problems = check.check(data, source)
+        problems = schema_check.check(data, source)
         mend.completed(data, problems)
         wrong += [problem.path for problem in problems]
-        problems = check.check(data, source)
+        problems = schema_check.check(data, source)
     clusters = tuple(_clusters(data, [problem.path for problem in problems]))
     spec = _spec(data, clusters, [problem.path for problem in problems], path, source)
     if spec is not None:
@@ -104,7 +104,7 @@ def _empty(root: tree.Node | None, text: str, name: str) -> Diagnostic:
     if isinstance(root, tree.Scalar) and root.value is not None:
         return Diagnostic(
             "KB0202",
-            "A spec is a map, `key: value` lines, and this file is a single text.",
+            "A spec is a map, `key: value` lines, and this file is a single string.",
             "Check that this is the right file; `kbootstrap init` writes a first spec.",
             root.span,
         )
@@ -114,7 +114,6 @@ def _empty(root: tree.Node | None, text: str, name: str) -> Diagnostic:
         f"There is nothing but comments and blank lines in {name}.",
         "`kbootstrap init` writes a first spec.",
         Span(name, 1, 1, 1, first),
-        summary="File is empty",
     )
 
 

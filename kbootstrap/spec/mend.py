@@ -13,7 +13,7 @@ from typing import Any
 
 from kbootstrap.core.diagnostics import SpecPath
 from kbootstrap.spec import distributions, schemas
-from kbootstrap.spec.check import Problem
+from kbootstrap.spec.schema_check import Problem
 
 _LISTS_OF_MAPS = {"pools", "hosts", "volumes", "buckets", "load_balancers"}
 _NUMBER = "v0.0.0"

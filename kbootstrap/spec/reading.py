@@ -72,7 +72,6 @@ def decode(data: bytes, name: str) -> str | Diagnostic:
             f"A spec has at most {LIMIT // 1024} KiB, and {name} has more.",
             "Check that this is the right file, or divide it into several specs.",
             Span(name, 1, 1, 1),
-            summary="File is too large",
         )
     for mark, encoding in _MARKS:
         if data.startswith(mark):
@@ -87,7 +86,6 @@ def decode(data: bytes, name: str) -> str | Diagnostic:
             f"{name} contains a NUL byte, as archives, images and programs do.",
             "Check that this is the right file.",
             Span(name, line, 1, 1),
-            summary="File is not text",
         )
     try:
         text = data.decode("utf-8").removeprefix("\ufeff")
@@ -127,5 +125,4 @@ def _wrong_encoding(name: str, span: Span, found: str, encoding: str) -> Diagnos
         f"Save {name} as UTF-8: editors offer it when saving, `iconv -f {encoding} -t UTF-8` converts a "
         "file.",
         span,
-        summary="File is not UTF-8",
     )

@@ -51,14 +51,12 @@ CLUSTER_ROWS: tuple[UnsupportedKey, ...] = (
     UnsupportedKey(("buckets",), "buckets", lambda c: bool(c.buckets)),
     UnsupportedKey(("api", "endpoint"), "a chosen API endpoint"),
     UnsupportedKey(
-        ("api", "allowed_cidrs"), "limits on who reaches the API", lambda c: bool(c.api.allowed_cidrs)
+        ("api", "allowed_cidrs"), "limits on access to the API", lambda c: bool(c.api.allowed_cidrs)
     ),
     UnsupportedKey(("ssh", "user"), "a chosen user"),
     UnsupportedKey(("ssh", "port"), "a chosen SSH port"),
     UnsupportedKey(("ssh", "authorized_keys"), "keys that may log in", lambda c: bool(c.ssh.authorized_keys)),
-    UnsupportedKey(
-        ("ssh", "allowed_cidrs"), "limits on who reaches SSH", lambda c: bool(c.ssh.allowed_cidrs)
-    ),
+    UnsupportedKey(("ssh", "allowed_cidrs"), "limits on access to SSH", lambda c: bool(c.ssh.allowed_cidrs)),
 )
 POOL_ROWS: tuple[PoolRow, ...] = (
     PoolRow("autoscaling", "autoscaling"),

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from kbootstrap.core.events import Part
-from kbootstrap.timeline.spans import Span
+from kbootstrap.timeline.spans import TimelineSpan
 
 NEGLECTED = 0.02
 """Share of the path below which a part is left out."""
@@ -26,7 +26,7 @@ _TOGETHER = 0.05
 class Link:
     """A stretch of the critical path, in a span; None where nothing ran, such as during a question."""
 
-    span: Span | None
+    span: TimelineSpan | None
     begin: float
     end: float
 
@@ -36,7 +36,7 @@ class Link:
         return self.end - self.begin
 
 
-def critical_path(spans: Iterable[Span]) -> tuple[Link, ...]:
+def critical_path(spans: Iterable[TimelineSpan]) -> tuple[Link, ...]:
     """Return the critical path, in order of time and without gaps, from the first begin to the last end.
 
     The path is followed backwards from the last end:
@@ -61,7 +61,7 @@ def critical_path(spans: Iterable[Span]) -> tuple[Link, ...]:
 class _Walk:
     """The way back from the last end. `cluster` and `node` are where the path is."""
 
-    def __init__(self, spans: Sequence[Span]) -> None:
+    def __init__(self, spans: Sequence[TimelineSpan]) -> None:
         self._spans = spans
         self._phases = [span for span in spans if span.step is None]
         self._steps = [span for span in spans if span.step is not None]
@@ -91,16 +91,16 @@ class _Walk:
         if before.step is not None:
             self._take(before)
 
-    def _take(self, step: Span) -> None:
+    def _take(self, step: TimelineSpan) -> None:
         self.node = step.node
         self._link(step, step.begin)
 
-    def _link(self, span: Span | None, begin: float) -> None:
+    def _link(self, span: TimelineSpan | None, begin: float) -> None:
         if begin < self.now:
             self.links.append(Link(span, begin, self.now))
             self.now = begin
 
-    def _running(self) -> Span | None:
+    def _running(self) -> TimelineSpan | None:
         """Return the innermost phase of the cluster that ran until now; at the end, of any cluster."""
         found = [
             phase
@@ -109,7 +109,7 @@ class _Walk:
         ]
         return max(found, key=lambda phase: phase.begin, default=None)
 
-    def _inner(self, outer: Span) -> float:
+    def _inner(self, outer: TimelineSpan) -> float:
         """Return the end of the last phase in a phase that has ended by now; 0 if there is none."""
         ends = (
             phase.end
@@ -118,11 +118,11 @@ class _Walk:
         )
         return max(ends, default=0.0)
 
-    def _before(self) -> Span | None:
+    def _before(self) -> TimelineSpan | None:
         own = self._last(self._spans, self.cluster) if self.cluster is not None else None
         return own if own and self.now - own.end <= self._near else self._last(self._spans)
 
-    def _last(self, spans: Sequence[Span], cluster: str | None = None) -> Span | None:
+    def _last(self, spans: Sequence[TimelineSpan], cluster: str | None = None) -> TimelineSpan | None:
         """Return the span that ended last by now."""
         found = [
             span
@@ -133,7 +133,7 @@ class _Walk:
         together = [span for span in found if span.end >= latest - _TOGETHER]
         return max(together, key=self._preferred, default=None)
 
-    def _preferred(self, span: Span) -> tuple[bool, bool, float]:
+    def _preferred(self, span: TimelineSpan) -> tuple[bool, bool, float]:
         step = span.step is not None
         return step, step and span.node is not None and span.node == self.node, span.seconds
 
@@ -162,7 +162,7 @@ def parts(links: Sequence[Link]) -> tuple[Part, ...]:
 
 
 def _name(
-    span: Span | None, phases: dict[tuple[str, str], float], least: float
+    span: TimelineSpan | None, phases: dict[tuple[str, str], float], least: float
 ) -> tuple[str | None, str | None, str | None, str | None]:
     if span is None:
         return None, None, None, None

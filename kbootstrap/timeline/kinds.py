@@ -9,10 +9,10 @@ from __future__ import annotations
 import enum
 import re
 
-from kbootstrap.timeline.spans import Span
+from kbootstrap.timeline.spans import TimelineSpan
 
 
-class Kind(enum.StrEnum):
+class SpanKind(enum.StrEnum):
     """A kind of work; the value is its name in a legend."""
 
     PLAN = "prepare and plan"
@@ -25,37 +25,37 @@ class Kind(enum.StrEnum):
 
 
 _PHASES = {
-    "prepare": Kind.PLAN,
-    "plan": Kind.PLAN,
-    "infrastructure": Kind.INFRASTRUCTURE,
-    "connect": Kind.CONNECT,
-    "artifacts": Kind.FILES,
-    "kubeconfig": Kind.FILES,
+    "prepare": SpanKind.PLAN,
+    "plan": SpanKind.PLAN,
+    "infrastructure": SpanKind.INFRASTRUCTURE,
+    "connect": SpanKind.CONNECT,
+    "artifacts": SpanKind.FILES,
+    "kubeconfig": SpanKind.FILES,
 }
 _WORDS = {
-    "wait": Kind.WAIT,
-    "ask": Kind.WAIT,
-    "connect": Kind.CONNECT,
-    "host": Kind.CONNECT,
-    "obtain": Kind.FILES,
-    "send": Kind.FILES,
-    "write": Kind.FILES,
-    "change": Kind.FILES,
-    "start": Kind.SERVICE,
-    "stop": Kind.SERVICE,
-    "restart": Kind.SERVICE,
-    "enable": Kind.SERVICE,
-    "prevent": Kind.SERVICE,
+    "wait": SpanKind.WAIT,
+    "ask": SpanKind.WAIT,
+    "connect": SpanKind.CONNECT,
+    "host": SpanKind.CONNECT,
+    "obtain": SpanKind.FILES,
+    "send": SpanKind.FILES,
+    "write": SpanKind.FILES,
+    "change": SpanKind.FILES,
+    "start": SpanKind.SERVICE,
+    "stop": SpanKind.SERVICE,
+    "restart": SpanKind.SERVICE,
+    "enable": SpanKind.SERVICE,
+    "prevent": SpanKind.SERVICE,
 }
 _RESOURCE = re.compile(r"(create|update|delete|destroy|replace|read|remove|forget|change) (?!/)\w\S*\.\w\S*")
 """An action of OpenTofu on an address. `change` is also a step on a file, or to a version."""
 
 
-def kind(span: Span) -> Kind:
+def kind(span: TimelineSpan) -> SpanKind:
     """Return the kind of a span."""
     if span.step is None:
-        return _PHASES.get(span.phase, Kind.NODES)
+        return _PHASES.get(span.phase, SpanKind.NODES)
     if _RESOURCE.fullmatch(span.step):
-        return Kind.INFRASTRUCTURE
+        return SpanKind.INFRASTRUCTURE
     word = span.step.partition(" ")[0]
-    return _WORDS.get(word) or _PHASES.get(span.phase, Kind.NODES)
+    return _WORDS.get(word) or _PHASES.get(span.phase, SpanKind.NODES)

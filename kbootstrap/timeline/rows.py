@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kbootstrap.timeline.spans import Span
+from kbootstrap.timeline.spans import TimelineSpan
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +18,15 @@ class Row:
 
     cluster: str
     node: str | None
-    lanes: tuple[tuple[Span, ...], ...]
+    lanes: tuple[tuple[TimelineSpan, ...], ...]
 
 
-def rows(spans: Iterable[Span], *, most: int | None = None) -> tuple[Row, ...]:
+def rows(spans: Iterable[TimelineSpan], *, most: int | None = None) -> tuple[Row, ...]:
     """Return the rows, clusters in order of time and nodes in order of their names.
 
     `most` is the largest number of lanes for the steps of a row.
     """
-    by_row: dict[tuple[str, str | None], list[Span]] = {}
+    by_row: dict[tuple[str, str | None], list[TimelineSpan]] = {}
     for span in spans:
         by_row.setdefault((span.cluster, None), [])
         by_row.setdefault((span.cluster, span.node), []).append(span)
@@ -35,15 +35,15 @@ def rows(spans: Iterable[Span], *, most: int | None = None) -> tuple[Row, ...]:
     return tuple(_row(*key, by_row[key], most) for key in order)
 
 
-def _row(cluster: str, node: str | None, spans: list[Span], most: int | None) -> Row:
+def _row(cluster: str, node: str | None, spans: list[TimelineSpan], most: int | None) -> Row:
     phases = _lanes([span for span in spans if span.step is None], None)
     steps = _lanes([span for span in spans if span.step is not None], most)
     return Row(cluster, node, tuple(tuple(lane) for lane in [*phases, *steps]))
 
 
-def _lanes(spans: list[Span], most: int | None) -> list[list[Span]]:
+def _lanes(spans: list[TimelineSpan], most: int | None) -> list[list[TimelineSpan]]:
     """Distribute spans, so that the longest ones are in the first lanes."""
-    lanes: list[list[Span]] = []
+    lanes: list[list[TimelineSpan]] = []
     for span in sorted(spans, key=lambda span: -span.seconds):
         free = (lane for lane in lanes if not any(_overlap(span, other) for other in lane))
         lane = next(free, None)
@@ -55,7 +55,7 @@ def _lanes(spans: list[Span], most: int | None) -> list[list[Span]]:
     return [sorted(lane, key=lambda span: span.begin) for lane in lanes]
 
 
-def _overlap(one: Span, other: Span) -> bool:
+def _overlap(one: TimelineSpan, other: TimelineSpan) -> bool:
     return one.begin < other.end and other.begin < one.end
 
 

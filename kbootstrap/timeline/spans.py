@@ -12,7 +12,7 @@ _BEGINS = {Status.STARTED, Status.WAITING}
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimelineSpan:
     """A phase, or a step in it. `begin` and `end` are seconds since the run began.
 
     `step` is None for a phase, `node` for a phase and for a step that concerns no single node. `status` is
@@ -50,11 +50,11 @@ class Timeline:
 
     began: datetime
     seconds: float
-    spans: tuple[Span, ...]
+    spans: tuple[TimelineSpan, ...]
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenSpan:
     """A phase or a step that has begun. `waits`: so far it has only reported what it waits for."""
 
     cluster: str
@@ -65,8 +65,8 @@ class _Open:
     detail: str = ""
     waits: bool = False
 
-    def ended(self, at: float, status: Status, detail: str | None = None) -> Span:
-        return Span(
+    def ended(self, at: float, status: Status, detail: str | None = None) -> TimelineSpan:
+        return TimelineSpan(
             self.cluster,
             self.phase,
             self.step,
@@ -100,9 +100,9 @@ def read(events: Iterable[Event], *, end: datetime | None = None) -> Timeline:
 class _Reader:
     def __init__(self, began: datetime) -> None:
         self._began = began
-        self._phases: dict[tuple[str, str], _Open] = {}
-        self._steps: dict[_Key, _Open] = {}
-        self._spans: list[Span] = []
+        self._phases: dict[tuple[str, str], _OpenSpan] = {}
+        self._steps: dict[_Key, _OpenSpan] = {}
+        self._spans: list[TimelineSpan] = []
 
     def take(self, event: Event) -> None:
         if event.type is Type.PHASE:
@@ -123,10 +123,10 @@ class _Reader:
     def _phase(self, event: Event) -> None:
         key, at = (event.cluster or "", event.phase or ""), self._offset(event.time)
         if event.status in _BEGINS or event.status is None:
-            self._phases.setdefault(key, _Open(*key, None, None, at))
+            self._phases.setdefault(key, _OpenSpan(*key, None, None, at))
             return
         begin = max(at - (event.seconds or 0.0), 0.0)
-        opened = self._phases.pop(key, None) or _Open(*key, None, None, begin)
+        opened = self._phases.pop(key, None) or _OpenSpan(*key, None, None, begin)
         self._spans.append(opened.ended(at, event.status, event.detail))
         self._end_steps(*key, at)
 
@@ -145,7 +145,7 @@ class _Reader:
         if opened is None:
             begin = at if event.seconds is None else max(at - event.seconds, 0.0)
             name = event.phase or (phase.phase if phase else "")
-            opened = _Open(cluster, name, key[2], event.node, begin, event.detail or "", waits=True)
+            opened = _OpenSpan(cluster, name, key[2], event.node, begin, event.detail or "", waits=True)
         if event.status in _BEGINS or event.status is None:
             opened.waits = opened.waits and event.status is Status.WAITING
             self._steps[key] = opened
@@ -156,7 +156,7 @@ class _Reader:
         if known or event.seconds:
             self._spans.append(opened.ended(at, event.status, event.detail))
 
-    def _phase_of(self, event: Event) -> _Open | None:
+    def _phase_of(self, event: Event) -> _OpenSpan | None:
         """Return the phase that a step names, else the newest phase of its cluster, else the newest one."""
         newest = list(reversed(self._phases.values()))
         cluster = event.cluster

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from kbootstrap.core.diagnostics import SpecPath
 from kbootstrap.render.address import node, prefixes
 from kbootstrap.render.provenance import Provenance
-from kbootstrap.render.traits import NO_TRAITS, ResourceTraits, Role
+from kbootstrap.render.traits import NO_TRAITS, ResourceTraits, Role, SpecKey
 
 Kind = Literal["create", "update", "replace", "delete", "forget", "no-op"]
 
@@ -27,7 +27,8 @@ class ResourceChange:
     (`replace_by_request`, `replace_because_tainted`, `delete_because_no_resource_config`, …). `node` is the
     node that the resource belongs to, `spec` the place in the spec that caused the resource. `changed` names
     the attributes that differ, for what is changed in place, `smaller` those of them that are numbers and get
-    smaller, `halting` those that stop the machine. `role` is what the resource is to the cluster.
+    smaller, `disruptive` those that stop the machine. `role` is what the resource is to the cluster, `keys`
+    are the keys of the spec that may have caused the change.
     """
 
     address: str
@@ -41,7 +42,8 @@ class ResourceChange:
     changed: tuple[str, ...] = ()
     smaller: tuple[str, ...] = ()
     role: Role | None = None
-    halting: tuple[str, ...] = ()
+    disruptive: tuple[str, ...] = ()
+    keys: tuple[SpecKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +106,13 @@ def _moves(items: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
 
 
 def judged(change: ResourceChange, traits: ResourceTraits) -> ResourceChange:
-    """Return a change with its role in the cluster."""
-    halting = traits.halts(change.address, change.changed)
-    return replace(change, role=traits.role(change.address), halting=halting)
+    """Return a change with what the traits say about it."""
+    return replace(
+        change,
+        role=traits.role(change.address),
+        disruptive=traits.disruptive_changes(change.address, change.changed),
+        keys=traits.keys_of((*change.because, *change.changed)),
+    )
 
 
 def _change(

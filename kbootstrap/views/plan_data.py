@@ -63,7 +63,7 @@ def _cluster(cluster: ClusterEntry) -> dict[str, Any]:
         "nodes": [_node(node) for node in cluster.nodes],
         "nodes_known": cluster.nodes_known,
         "nodes_unseen": cluster.unseen,
-        "founder": next((node.node for node in cluster.nodes if node.initial_server), None),
+        "initial_server": next((node.node for node in cluster.nodes if node.initial_server), None),
         "install": list(cluster.install),
         "order": {
             "leave": [list(batch) for batch in cluster.order.removed],

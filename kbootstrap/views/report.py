@@ -20,10 +20,10 @@ def show_reports(reports: Reports, stream: TextIO, env: Mapping[str, str]) -> No
     for number, report in enumerate(reports.clusters):
         if number:
             screen.line()
-        screen.lines(_Lines(screen, report, reports.least).all())
+        screen.lines(_ReportLines(screen, report, reports.least).all())
 
 
-class _Lines:
+class _ReportLines:
     """Writes the report of one cluster."""
 
     def __init__(self, screen: Screen, report: Report, least: Severity) -> None:

@@ -14,8 +14,8 @@ from kbootstrap.cluster.decide.drift import Drift
 from kbootstrap.cluster.decide.last_snapshots import LastSnapshots, made
 from kbootstrap.cluster.state.certificates import Certificate
 from kbootstrap.cluster.state.snapshots import S3
-from kbootstrap.commands.status import ClusterStatus
 from kbootstrap.core.diagnostics import Diagnostic, Severity
+from kbootstrap.engine.cluster_status import ClusterStatus
 from kbootstrap.views.amounts import count
 from kbootstrap.views.screen import Screen, harmless
 from kbootstrap.views.tables import Cell, table
@@ -38,11 +38,11 @@ def status_lines(screen: Screen, clusters: Sequence[ClusterStatus], *, brief: bo
     lines: list[Text] = []
     for cluster in clusters:
         lines += [Text()] if lines else []
-        lines += _Lines(screen, cluster).all(brief=brief)
+        lines += _StatusLines(screen, cluster).all(brief=brief)
     return lines
 
 
-class _Lines:
+class _StatusLines:
     """Writes one cluster."""
 
     def __init__(self, screen: Screen, cluster: ClusterStatus) -> None:

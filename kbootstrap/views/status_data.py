@@ -12,7 +12,7 @@ from kbootstrap.cluster.decide.comparison import NodeStatus
 from kbootstrap.cluster.decide.last_snapshots import LastSnapshots, made
 from kbootstrap.cluster.state.certificates import Certificate
 from kbootstrap.cluster.state.snapshots import Snapshot
-from kbootstrap.commands.status import ClusterStatus
+from kbootstrap.engine.cluster_status import ClusterStatus
 from kbootstrap.views.diagnostics import diagnostic_data
 
 VERSION = 1

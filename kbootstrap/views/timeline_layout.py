@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from kbootstrap.timeline.rows import Row
-from kbootstrap.timeline.spans import Span
+from kbootstrap.timeline.spans import TimelineSpan
 
 WIDTH = 1200
 LETTER = 6.6
@@ -93,7 +93,7 @@ class Layout:
         room = WIDTH - 2 * _MARGIN - self.left
         return round(self.left + room * min(max(seconds / self.seconds, 0.0), 1.0), 2)
 
-    def y(self, span: Span) -> float:
+    def y(self, span: TimelineSpan) -> float:
         """Return the upper edge of a span's lane."""
         return self._tops[id(span)]
 

@@ -12,9 +12,9 @@ from xml.sax.saxutils import escape
 
 from kbootstrap.core.events import Status
 from kbootstrap.timeline.critical_path import Link, critical_path, parts
-from kbootstrap.timeline.kinds import Kind, kind
+from kbootstrap.timeline.kinds import SpanKind, kind
 from kbootstrap.timeline.rows import rows
-from kbootstrap.timeline.spans import Span, Timeline
+from kbootstrap.timeline.spans import Timeline, TimelineSpan
 from kbootstrap.views.addresses import step_text
 from kbootstrap.views.amounts import duration
 from kbootstrap.views.critical_path import critical_path_line
@@ -31,13 +31,13 @@ from kbootstrap.views.timeline_layout import (
 )
 
 _COLOURS = {
-    Kind.PLAN: "#cfd6de",
-    Kind.INFRASTRUCTURE: "#a5cdec",
-    Kind.CONNECT: "#a9dccf",
-    Kind.FILES: "#bddf9e",
-    Kind.SERVICE: "#f7c08a",
-    Kind.WAIT: "#f3e192",
-    Kind.NODES: "#d9c8ea",
+    SpanKind.PLAN: "#cfd6de",
+    SpanKind.INFRASTRUCTURE: "#a5cdec",
+    SpanKind.CONNECT: "#a9dccf",
+    SpanKind.FILES: "#bddf9e",
+    SpanKind.SERVICE: "#f7c08a",
+    SpanKind.WAIT: "#f3e192",
+    SpanKind.NODES: "#d9c8ea",
 }
 _FAILED = "#f4a19a"
 _TEXT, _FAINT, _GRID, _EDGE, _PATH = "#1f2328", "#57606a", "#dfe3e8", "#8b949e", "#1f2328"
@@ -109,11 +109,11 @@ def _head(timeline: Timeline, path: Sequence[Link]) -> Iterator[str]:
 def _legend(timeline: Timeline, path: Sequence[Link]) -> Iterator[str]:
     x, y = 16.0, 64
     present = {kind(span) for span in timeline.spans}
-    signs = [(one.value, _box(x, y, 14, 12, _COLOURS[one])) for one in Kind if one in present]
+    signs = [(one.value, _box(x, y, 14, 12, _COLOURS[one])) for one in SpanKind if one in present]
     if any(span.status is Status.FAILED for span in timeline.spans):
         signs.append(("failed", _box(x, y, 14, 12, _FAILED)))
     if any(span.unfinished for span in timeline.spans):
-        signs.append(("not finished", _box(x, y, 14, 12, _COLOURS[Kind.PLAN], dashed=True)))
+        signs.append(("not finished", _box(x, y, 14, 12, _COLOURS[SpanKind.PLAN], dashed=True)))
     if path:
         line = f'<path d="M{x} {y + 9}h14" stroke="{_PATH}" stroke-width="3"/>'
         signs.append(("critical path", line))
@@ -157,7 +157,7 @@ def _bars(one: Placed, place: Layout) -> Iterator[str]:
             yield f"<g><title>{_clean(_tip(span))}</title>{bar}{words}</g>"
 
 
-def _label(span: Span, room: int) -> str:
+def _label(span: TimelineSpan, room: int) -> str:
     """Return the text in a bar: name and duration, the name, or its beginning."""
     name = " ".join(step_text(span.title, node=span.node).split())
     timed = f"{name} {duration(span.seconds)}"
@@ -166,7 +166,7 @@ def _label(span: Span, room: int) -> str:
     return _fit(name, room) if room >= min(len(name), 5) else ""
 
 
-def _tip(span: Span) -> str:
+def _tip(span: TimelineSpan) -> str:
     where = span.node or span.cluster
     said = "not finished" if span.unfinished else span.status.value
     lines = [

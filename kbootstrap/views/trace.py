@@ -15,7 +15,7 @@ from typing import Any
 from kbootstrap.timeline.critical_path import critical_path
 from kbootstrap.timeline.kinds import kind
 from kbootstrap.timeline.rows import Row, rows
-from kbootstrap.timeline.spans import Span, Timeline
+from kbootstrap.timeline.spans import Timeline, TimelineSpan
 from kbootstrap.views.addresses import step_text
 from kbootstrap.views.screen import harmless
 
@@ -66,7 +66,7 @@ def _metadata(what: str, process: int, thread: int, name: str) -> dict[str, Any]
     return {"name": what, "ph": "M", "pid": process, "tid": thread, "args": {"name": name}}
 
 
-def _complete(span: Span, process: int, thread: int, *, critical: bool) -> dict[str, Any]:
+def _complete(span: TimelineSpan, process: int, thread: int, *, critical: bool) -> dict[str, Any]:
     begin = round(span.begin * 1e6)
     name = span.phase if span.step is None else step_text(span.step, node=span.node)
     arguments = {

@@ -13,7 +13,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from kbootstrap.commands.status import ClusterStatus
+from kbootstrap.engine.cluster_status import ClusterStatus
 from kbootstrap.views.screen import Screen
 from kbootstrap.views.status import status_lines
 from kbootstrap.views.status_data import data, status_json

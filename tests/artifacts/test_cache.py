@@ -55,10 +55,10 @@ async def test_lock_waits_without_blocking(tmp_path: Path) -> None:
     order: list[str] = []
 
     async def second() -> None:
-        async with cache.held(tmp_path / "lock", waited.append):
+        async with cache.locked(tmp_path / "lock", waited.append):
             order.append("second")
 
-    async with cache.held(tmp_path / "lock", waited.append):
+    async with cache.locked(tmp_path / "lock", waited.append):
         task = asyncio.create_task(second())
         await asyncio.sleep(0.3)
         order.append("first")

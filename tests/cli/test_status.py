@@ -9,8 +9,8 @@ from datetime import datetime
 import pytest
 
 from kbootstrap.cli.status import watching
-from kbootstrap.commands.status import ClusterStatus
 from kbootstrap.core.errors import HostUnreachable
+from kbootstrap.engine.cluster_status import ClusterStatus
 
 
 class View:

@@ -98,7 +98,9 @@ def test_a_failed_apply_leaves_its_timeline(tmp_path: Path, suffix: str) -> None
 def test_a_run_ends_with_its_critical_path(tmp_path: Path) -> None:
     done = program(tmp_path)
     assert done.returncode == 0
-    assert done.stderr.splitlines()[-1].startswith("Critical path (0.2s): dev-web-1: start k3s 0.2s")
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("Critical path (")
+    assert "dev-web-1: start k3s" in last
     assert "start k3s" in (tmp_path / "run.svg").read_text()
 
 
@@ -106,8 +108,8 @@ def test_programs_get_it_as_an_event(tmp_path: Path) -> None:
     done = program(tmp_path, output="json", file="None")
     *_, path, result = map(json.loads, done.stdout.splitlines())
     assert (path["type"], result["type"]) == ("critical_path", "result")
-    [part] = path["parts"]
-    assert part.pop("seconds") == pytest.approx(path["seconds"], abs=0.1)
+    [part] = [one for one in path["parts"] if "step" in one]
+    assert 0.2 <= part.pop("seconds") <= path["seconds"]
     assert part == {"cluster": "dev", "node": "dev-web-1", "phase": "nodes", "step": "start k3s"}
     assert "Critical path" not in done.stdout + done.stderr
 

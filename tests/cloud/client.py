@@ -131,7 +131,7 @@ class Cloud:
 
     @property
     def admin(self) -> Any:
-        """Connection of openstacksdk as who may do everything."""
+        """Connection of openstacksdk with all permissions."""
         if self._admin is None:
             self._admin = self._connect(_ADMIN)
         return self._admin

@@ -1,4 +1,4 @@
-"""Machines that play k3s, for tests of `act`: fake hosts, and an API that knows who was started."""
+"""Machines that play k3s, for tests of steps: fake hosts, and an API that knows the nodes that started."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.events import Event
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros.additions import SecretContent
-from kbootstrap.hosts.fake import Answer, FakeHost, Run, output
 from kbootstrap.inventory.model import Endpoint
 from kbootstrap.spec.model import Taint
 from tests.cluster.world import CA, EXTERNAL
+from tests.hosts.fake import Answer, FakeHost, Run, output
 
 SERVER_TOKEN = f"K10{CA}::server:5e11e75e11e75e11e7"
 AGENT_TOKEN = f"K10{CA}::node:a9e47a9e47a9e47a9e47"
@@ -68,8 +68,8 @@ class Machines:
     """All machines of a cluster. `log` is what happened, in order: `start NODE`, `serving NODE`, …
 
     `serving` and `journal` give other answers for a node; `ready` names nodes that become Ready when they
-    are started (None: all), `taints` what they have then. `held` says why pods must not be evicted, by name.
-    `sharing` are nodes that see shared artifacts.
+    are started (None: all), `taints` what they have then. `blocked` has the reasons why pods must not be
+    evicted, by name. `sharing` are nodes that see shared artifacts.
     """
 
     plan: Wanted
@@ -81,7 +81,7 @@ class Machines:
     nodes: dict[str, ApiNode] = field(default_factory=dict)
     secrets: dict[str, SecretContent] = field(default_factory=dict)
     pods: list[Pod] = field(default_factory=list)
-    held: dict[str, str] = field(default_factory=dict)
+    blocked: dict[str, str] = field(default_factory=dict)
     configs: dict[str, dict[str, str]] = field(default_factory=dict)
     conflicts: int = 0
     clock: int = 0
@@ -193,7 +193,7 @@ class FakeApi:
 
     async def evict(self, namespace: str, name: str) -> str:
         self.machines.log.append(f"evict {namespace}/{name}")
-        if why := self.machines.held.get(name):
+        if why := self.machines.blocked.get(name):
             return why
         self.machines.pods = [pod for pod in self.machines.pods if pod.name != name]
         return ""

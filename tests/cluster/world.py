@@ -60,7 +60,6 @@ def fresh(name: str) -> NodeFacts:
         name=name,
         os="Debian GNU/Linux 12 (bookworm)",
         arch="amd64",
-        kernel="6.1.0",
         hostname=name,
         cpus=2,
         memory=4000,

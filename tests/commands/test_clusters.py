@@ -15,7 +15,6 @@ from kbootstrap.commands import apply as applying
 from kbootstrap.commands import destroy as destroying
 from kbootstrap.commands import plan as planning_command
 from kbootstrap.commands import status as looking
-from kbootstrap.commands.status import ClusterStatus
 from kbootstrap.core.errors import (
     ClustersFailed,
     Declined,
@@ -26,6 +25,7 @@ from kbootstrap.core.errors import (
     SpecInvalid,
 )
 from kbootstrap.engine import changes, planning
+from kbootstrap.engine.cluster_status import ClusterStatus
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.operator import Operator
 from kbootstrap.plans.model import PlanDocument

@@ -21,13 +21,13 @@ from kbootstrap.engine.cluster_plan import ClusterPlan
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.infrastructure import Infrastructure
 from kbootstrap.engine.observe import Nodes
-from kbootstrap.hosts.fake import Answer, FakeHost, Run, output
 from kbootstrap.inventory.model import Inventory
 from kbootstrap.tofu.plan import ResourceChange
 from kbootstrap.tofu.state import State
 from tests.cluster.decide.test_rotation import A1, BEFORE, LAID, S1, S2, facts_of
 from tests.cluster.machines import RAW_AGENT, SERVER_TOKEN
 from tests.cluster.world import EXTERNAL, INTERNAL, api, desired
+from tests.hosts.fake import Answer, FakeHost, Run, output
 from tests.plans.test_build import found, machine
 
 K3S = find("k3s")

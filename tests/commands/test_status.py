@@ -13,9 +13,10 @@ import pytest
 from kbootstrap.cluster.decide.comparison import NodeStatus
 from kbootstrap.cluster.decide.drift import Drift
 from kbootstrap.cluster.decide.last_snapshots import LastSnapshots
-from kbootstrap.commands.status import ClusterStatus, _copies, _elsewhere
+from kbootstrap.commands.status import _copies, _elsewhere
 from kbootstrap.core.diagnostics import Diagnostic, Severity
 from kbootstrap.core.redact import Redactor
+from kbootstrap.engine.cluster_status import ClusterStatus
 from kbootstrap.spec.model import S3, FromEnvironment, Snapshots
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)

@@ -45,11 +45,14 @@ async def test_cancelling_reaches_all() -> None:
 async def test_a_cancellation_is_not_lost_beside_a_failure() -> None:
     """`TaskGroup` loses a cancellation that comes while it ends; its caller would never stop."""
 
+    ending, cancelled = asyncio.Event(), asyncio.Event()
+
     async def stubborn() -> int:
         try:
-            await asyncio.sleep(5)
+            await asyncio.Event().wait()
         finally:
-            await asyncio.sleep(0.05)
+            ending.set()
+            await cancelled.wait()
         return 1
 
     async def tolerant() -> None:
@@ -58,9 +61,10 @@ async def test_a_cancellation_is_not_lost_beside_a_failure() -> None:
         await asyncio.Event().wait()
 
     task = asyncio.create_task(tolerant())
-    await asyncio.sleep(0.02)
+    await ending.wait()
     task.cancel()
-    async with asyncio.timeout(2):
+    cancelled.set()
+    async with asyncio.timeout(60):
         with pytest.raises(asyncio.CancelledError):
             await task
 

@@ -54,7 +54,7 @@ def test_two_specs_in_a_folder_do_not_share_a_cluster(tmp_path: Path) -> None:
     cluster.claim("dev", creating=False)
     cluster.claim("prod", creating=True)
     cluster.claim("prod", creating=False)
-    with pytest.raises(PrerequisiteMissing, match="of the spec 'prod', not of 'dev'") as caught:
+    with pytest.raises(PrerequisiteMissing, match="to the spec 'prod', not to 'dev'") as caught:
         cluster.claim("dev", creating=False)
     assert caught.value.code == "KB0405"
 

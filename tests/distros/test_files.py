@@ -62,9 +62,9 @@ def test_join_files(name: str, role: Role, golden: Golden) -> None:
 
 
 @pytest.mark.parametrize("name", names())
-def test_founder_has_no_server(name: str, golden: Golden) -> None:
+def test_the_initial_server_joins_no_other(name: str, golden: Golden) -> None:
     file = find(name).join_file(role="server", initial=True, registration="https://10.9.0.10:1")
-    golden.check(GOLDEN / "join" / f"{name}-founder.yaml", file.content)
+    golden.check(GOLDEN / "join" / f"{name}-initial.yaml", file.content)
     assert "server:" not in file.content
 
 

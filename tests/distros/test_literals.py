@@ -17,12 +17,26 @@ from kbootstrap import distros
 PACKAGE = Path(__file__).parents[2] / "kbootstrap"
 NAMES = re.compile("|".join(distros.names()), re.IGNORECASE)
 DATA = (PACKAGE / "distros", PACKAGE / "artifacts" / "source" / "recipes")
+PROSE = (PACKAGE / "core" / "codes", PACKAGE / "spec" / "templates")
+"""Texts of messages, and first specs."""
+IMAGE = frozenset(
+    f"providers/local/node/overlay/{name}"
+    for name in (
+        "etc/systemd/system/k3s.service.d/10-node.conf",
+        "etc/systemd/system/kbootstrap-node.service",
+        "etc/systemd/system/rke2-server.service.d/10-node.conf",
+        "usr/local/bin/crun",
+        "usr/local/sbin/kbootstrap-node-config",
+    )
+)
+"""The image of local nodes is one for all distributions, and is made before any of them is installed."""
 _TEXT = {tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
 
 
-def files(ending: str) -> Iterator[Path]:
-    for path in sorted(PACKAGE.rglob(f"*{ending}")):
-        if not any(path.is_relative_to(folder) for folder in DATA):
+def files() -> Iterator[Path]:
+    for path in sorted(PACKAGE.rglob("*")):
+        hidden = "__pycache__" in path.parts or any(path.is_relative_to(folder) for folder in DATA)
+        if path.is_file() and not hidden:
             yield path
 
 
@@ -43,23 +57,31 @@ def literals(text: str) -> Iterator[int]:
             yield token.start[0]
 
 
+def named(path: Path) -> list[int]:
+    """Return the lines of a file that name a distribution, comments left out; 0 is its path."""
+    lines = (re.sub(r"(^|\s)#.*", "", line) for line in path.read_text("utf-8").splitlines())
+    own = [number for number, line in enumerate(lines, 1) if NAMES.search(line)]
+    return [0, *own] if NAMES.search(str(path.relative_to(PACKAGE))) else own
+
+
 def test_no_text_of_the_code_names_a_distribution() -> None:
     found = [
         f"{path.relative_to(PACKAGE)}:{line}"
-        for path in files(".py")
+        for path in files()
+        if path.suffix == ".py"
         for line in literals(path.read_text("utf-8"))
     ]
     assert not found
 
 
-def test_no_script_names_a_distribution() -> None:
-    found = [
-        f"{path.relative_to(PACKAGE)}:{number}"
-        for path in files(".sh")
-        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
-        if NAMES.search(re.sub(r"(^|\s)#.*", "", line))
-    ]
-    assert not found
+def test_no_other_file_names_a_distribution() -> None:
+    others = [path for path in files() if path.suffix != ".py"]
+    found = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in others
+        if not any(path.is_relative_to(folder) for folder in PROSE) and named(path)
+    }
+    assert found == IMAGE
 
 
 def test_literals_are_found() -> None:

@@ -84,6 +84,11 @@ class Metal:
         """Make a machine that lets `ops` in from the bastion alone; return its container's name."""
         return self._machine(f"{self.name}-{name}", host, USER, f"{USER}@{self.address(5)}", sudo=True)
 
+    def welcome(self, container: str) -> None:
+        """Let the user's login shell print something before every command, on both outputs."""
+        noise = "echo '*** welcome ***'; echo noise >&2"
+        self.on(container, f'usermod --shell /bin/bash {USER}; echo "{noise}" > /home/{USER}/.bashrc')
+
     def known_hosts(self) -> str:
         """Return the host keys of all machines as a known_hosts file."""
         lines = []

@@ -35,7 +35,7 @@ class StateServer(ThreadingHTTPServer):
         self.states: dict[str, bytes] = {}
         self.locks: dict[str, bytes] = {}
         self.locked: list[str] = []
-        """Paths that somebody locked, in order."""
+        """Paths that were locked, in order."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -97,7 +97,7 @@ def http_server() -> Iterator[StateServer]:
 def postgres() -> Iterator[str]:
     """Run PostgreSQL on a free port; return its address without a password.
 
-    It refuses to run as root; the package brings a user, who must reach its folder.
+    It refuses to run as root; the package brings a user, which must reach its folder.
     """
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     need(programs, "PostgreSQL is not installed")

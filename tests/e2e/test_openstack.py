@@ -120,7 +120,7 @@ def test_only_what_the_table_says_is_open(cluster: Stack) -> None:
         for port in (6443, 10250, 2379, 2380, 22)
     )
     answers = cluster.on_node(f"{CLUSTER}-web-1", " ".join((*tries, "wait")))
-    # SSH, because this spec lets everybody in.
+    # SSH, because this spec allows it from everywhere.
     assert sorted(map(int, answers.split())) == [22, 6443, 10250]
     rules = list(cluster.cloud.admin.network.security_group_rules(project_id=cluster.project.id))
     ours = [rule for rule in rules if rule.direction == "ingress" and rule.description]

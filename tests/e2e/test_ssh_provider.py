@@ -40,13 +40,14 @@ true
 
 @pytest.fixture(scope="module")
 def metal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metal]:
-    """A bastion and two machines behind it."""
+    """A bastion and two machines behind it. The login shell of the first one prints a welcome."""
     engine()
     found = Metal("kbe2emetal", tmp_path_factory.mktemp("metal"))
     try:
         found.start()
         for name in ("cp-1", "w-1"):
             found.machine(name, HOSTS[name])
+        found.welcome("kbe2emetal-cp-1")
         yield found
     finally:
         found.stop()
@@ -115,6 +116,7 @@ def test_apply_twice_destroy_and_apply_again(site: tuple[Lab, Path], metal: Meta
     took["second apply"] = time.monotonic() - begun
     assert "cp-1" in lab.run("status", spec).stdout
     assert lab.run("ssh", spec, "w-1", "--", "hostname").stdout.strip() == "kbe2emetal-w-1"
+    assert "*** welcome ***" in lab.run("ssh", spec, "cp-1", "--", "true").stdout, "apply has read past it"
     assert "certificate-authority-data" in lab.run("kubeconfig", spec).stdout
     first = lab.get("namespace", "kube-system")["metadata"]["uid"]
     lab.kubectl("create", "configmap", "of-the-first", "--from-literal=a=b")

@@ -1,4 +1,4 @@
-"""What tests of rotated tokens share: where they are, who is let in with them, a rotation that is killed."""
+"""What tests of rotated tokens share: their files, whether they are accepted, a rotation that is killed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TOKEN, AGENT_TOKEN = "/etc/rancher/k3s/kbootstrap-token", "/etc/rancher/k3s/kboo
 
 
 def accepted(lab: Lab, user: str, token: str) -> bool:
-    """Return whether the API's side for nodes lets somebody in with the password of a token."""
+    """Return whether the API's side for nodes accepts the password of a token."""
     config = json.loads(lab.kubectl("config", "view", "--raw", "--minify", "-o", "json"))
     server = config["clusters"][0]["cluster"]["server"]
     password = token.rpartition(":")[2]

@@ -13,8 +13,8 @@ from kbootstrap.core.events import Event, Status
 from kbootstrap.engine import existing_machines as module
 from kbootstrap.engine.existing_machines import ExistingInfrastructure, existing_infrastructure, uninstall_all
 from kbootstrap.engine.infrastructure import Infrastructure
-from kbootstrap.hosts.fake import Answer, FakeConnector, Run, output
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
+from tests.hosts.fake import Answer, FakeConnector, Run, output
 
 MACHINES: dict[str, Any] = {"kbootstrap": {"spec": "s", "cluster": "c", "nodes": {"a": {}, "b": {}}}}
 

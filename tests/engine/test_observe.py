@@ -103,7 +103,7 @@ def test_the_api_route_while_the_first_server_is_away(
 
 
 @pytest.mark.parametrize(
-    ("states", "who"),
+    ("states", "first_starting"),
     [
         (("activating", "failed", "failed"), 1),
         (("failed", "activating", "activating"), 2),
@@ -112,10 +112,10 @@ def test_the_api_route_while_the_first_server_is_away(
     ],
 )
 def test_the_api_is_waited_for_where_no_server_serves_and_one_starts(
-    states: tuple[str, ...], who: int | None
+    states: tuple[str, ...], first_starting: int | None
 ) -> None:
     context, _, facts = _seen("load_balancer", states)
-    assert _beginning(context, facts) == (f"local-control-plane-{who}" if who else None)
+    assert _beginning(context, facts) == (f"local-control-plane-{first_starting}" if first_starting else None)
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from kbootstrap.cluster.state.api_facts import ApiFacts, ApiNode
 from kbootstrap.cluster.state.recorded import Recorded
 from kbootstrap.core.errors import HostUnreachable, KbootstrapError, PrerequisiteMissing
 from kbootstrap.engine.removed_hosts import RemovedHosts, inspect_removed, recorded
-from kbootstrap.hosts.fake import Answer, FakeConnector, Run, output
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
 from tests.cluster.world import desired
+from tests.hosts.fake import Answer, FakeConnector, Run, output
 
 ASKED: dict[str, Any] = {}
 """The machines that the provider was asked for last, as the output contract has them."""

@@ -1,4 +1,4 @@
-"""Nodes that go together: what becomes of the others when one of them cannot."""
+"""Nodes that go together: what happens to the others when one of them cannot."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def pod(name: str, node: str, owner: Owner | None = None) -> Pod:
     return Pod("web", name, node, owner, mirror=False, finished=False, ready=True, terminating=False)
 
 
-def turnover(
+def rolling_replacement(
     machines: Machines, removal: Removal, events: list[Event], seconds: float = 0.05
 ) -> RollingReplacement:
     plan = machines.plan
@@ -97,10 +97,10 @@ def cordoned(machines: Machines) -> set[str]:
 async def test_the_others_are_uncordoned_when_one_cannot_be_drained(machines: Machines) -> None:
     """A pod without an owner holds one of the agents; the other had been cordoned to leave with it."""
     machines.pods = [pod("alone", A1), pod("slow", A2, Owner("Deployment", "web", "shop"))]
-    machines.held["slow"] = "a budget"
+    machines.blocked["slow"] = "a budget"
     events: list[Event] = []
     with pytest.raises(InstallFailed, match="alone"):
-        await turnover(machines, Removal({A1: "agent", A2: "agent"}, {}), events, 60).carry_out()
+        await rolling_replacement(machines, Removal({A1: "agent", A2: "agent"}, {}), events, 60).carry_out()
     assert cordoned(machines) == set()
     assert {A1, A2} <= set(machines.nodes)
     uncordoned = {e.node for e in events if e.step == "uncordon the node" and e.status is Status.DONE}
@@ -112,9 +112,9 @@ async def test_a_node_that_another_client_cordoned_stays_cordoned(machines: Mach
     assert theirs
     machines.nodes = dict(theirs.nodes)
     machines.pods = [pod("alone", A1), pod("slow", A2, Owner("Deployment", "web", "shop"))]
-    machines.held["slow"] = "a budget"
+    machines.blocked["slow"] = "a budget"
     with pytest.raises(InstallFailed, match="alone"):
-        await turnover(machines, Removal({A1: "agent", A2: "agent"}, {}), [], 60).carry_out()
+        await rolling_replacement(machines, Removal({A1: "agent", A2: "agent"}, {}), [], 60).carry_out()
     assert cordoned(machines) == {A2}
     assert not machines.nodes[A2].leaving
 
@@ -124,9 +124,9 @@ async def test_a_node_that_has_begun_to_leave_is_not_uncordoned(machines: Machin
     machines = Machines(desired(1, 6))
     names = [f"local-default-{i}" for i in range(1, 7)]
     machines.pods = [pod("slow", names[4], Owner("Deployment", "web", "shop"))]
-    machines.held["slow"] = "a budget"
+    machines.blocked["slow"] = "a budget"
     with pytest.raises(DeadlinePassed):
-        await turnover(machines, Removal(dict.fromkeys(names, "agent"), {}), []).carry_out()
+        await rolling_replacement(machines, Removal(dict.fromkeys(names, "agent"), {}), []).carry_out()
     assert set(machines.nodes) >= {S1, names[4]}
     assert not set(names[:4]) & set(machines.nodes)
     assert cordoned(machines) == set()
@@ -137,7 +137,7 @@ async def test_a_silent_api_does_not_hide_why(machines: Machines, monkeypatch: p
 
     monkeypatch.setattr(module, "API", 0.02)
     monkeypatch.setattr(module, "POLL", 0.005)
-    made = turnover(machines, Removal({A1: "agent", A2: "agent"}, {}), [])
+    made = rolling_replacement(machines, Removal({A1: "agent", A2: "agent"}, {}), [])
     machines.pods = [pod("alone", A1)]
     wrapped = FakeApi(machines)
 
@@ -158,19 +158,19 @@ def machine(name: str, kind: Kind) -> ResourceChange:
 
 
 class _Pool:
-    """OpenTofu for a pool that gets another flavor: without help everybody is changed at once."""
+    """OpenTofu for a pool that gets another flavor: without help all nodes are changed at once."""
 
     planfile = Path("plan")
 
     def __init__(self, frozen: str) -> None:
-        self.held, self.applied = frozen, list[str]()
+        self.frozen, self.applied = frozen, list[str]()
         self.made = NOTHING
 
     async def plan(
         self, _: Path, *, replace: Sequence[str] = (), targets: Sequence[str] = (), frozen: str = ""
     ) -> PlanSummary:
         del targets
-        assert frozen in ("", self.held)
+        assert frozen in ("", self.frozen)
         new = [name for name in (A1, A2) if f'"{name}"' in " ".join(replace)]
         others = [] if frozen else [name for name in (A1, A2) if name not in new]
         found = [machine(name, "replace") for name in new] + [machine(name, "update") for name in others]
@@ -192,7 +192,7 @@ class _Pool:
 async def test_waiting_machines_are_frozen(
     machines: Machines, frozen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = turnover(machines, Removal({}, {A1: "agent", A2: "agent"}), [])
+    made = rolling_replacement(machines, Removal({}, {A1: "agent", A2: "agent"}), [])
     made.planned = PlanSummary((machine(A1, "replace"), machine(A2, "replace")), (), ())
     pool = _Pool(frozen)
     made.tofu = pool  # type: ignore[assignment]
@@ -225,8 +225,8 @@ def test_never_more_of_a_pool_than_may_be_away(pools: list[tuple[int, int]], ser
         for n in range(size)
     ]
     nodes = (*base.servers, *agents)
-    everybody: dict[str, Role] = {node.name: node.role for node in nodes}
-    made = turnover(Machines(replace(base, nodes=nodes)), Removal({}, everybody), [])
+    all_nodes: dict[str, Role] = {node.name: node.role for node in nodes}
+    made = rolling_replacement(Machines(replace(base, nodes=nodes)), Removal({}, all_nodes), [])
     batches = made._order().replaced
     assert [name for batch in batches for name in batch] == [node.name for node in nodes]
     by_name = {node.name: node for node in nodes}

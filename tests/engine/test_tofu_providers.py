@@ -93,7 +93,7 @@ async def test_the_pinned_version_is_asked_for(tmp_path: Path) -> None:
 
 
 async def test_without_the_pinned_version_our_own_is_used_and_reported(tmp_path: Path) -> None:
-    """A lock file that was made with a registry must not lock out who has none."""
+    """A lock file that was made with a registry must not lock out a machine without one."""
     reported: list[Event] = []
     tofu, run, _ = make(tmp_path, [(1, "", REFUSAL), (0, "", "")], reported.append)
     found = await initialised(tofu, run, ["openstack"], {SOURCE: ProviderPin("3.0.0", SIGNED)})

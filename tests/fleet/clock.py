@@ -1,4 +1,4 @@
-"""Time that passes only when everybody waits: an event loop whose clock jumps to the next timer.
+"""Time that passes only when all tasks wait: an event loop whose clock jumps to the next timer.
 
 An hour of waiting costs a millisecond, and the same run takes the same moments each time.
 """
@@ -36,7 +36,7 @@ class _Leap(selectors.SelectSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
-            raise RuntimeError("everybody waits, and nothing will ever happen")
+            raise RuntimeError("all tasks wait, and nothing will ever happen")
         if timeout > 0:
             self._clock.move(timeout)
         return super().select(0)

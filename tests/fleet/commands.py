@@ -9,8 +9,8 @@ import re
 import shlex
 from collections.abc import Awaitable, Callable
 
-from kbootstrap.distros.config import HEADER
 from kbootstrap.distros.model import Role
+from kbootstrap.distros.yaml_files import HEADER
 from kbootstrap.hosts.model import Output
 from tests.fleet import world
 from tests.fleet.artifacts import STORE, load, share

@@ -210,7 +210,7 @@ class _Connector:
 
 
 def _api_of(gate: Gate) -> type:
-    """Return the door to the API with the world behind it; everything but the wire is the real one."""
+    """Return the API endpoint with the world behind it; everything but the wire is the real one."""
 
     class Door(real_api._HttpApi):
         def __init__(self, kubeconfig: str, endpoint: Endpoint) -> None:
@@ -373,7 +373,7 @@ async def _run(context: Context, replaced: Collection[str]) -> bool:
 
 @contextlib.contextmanager
 def _doors(gate: Gate, context: Context) -> Iterator[None]:
-    """Put the world behind every door that leads out of the program."""
+    """Put the world behind everything that leads out of the program."""
     folder = context.runtime.cache
 
     async def prepare(context: Context, *_preflight: object) -> infra.Tofu:

@@ -1,4 +1,4 @@
-"""Edits that operators make, and what happens to machines: each says whom it concerns."""
+"""Edits that operators make, and what happens to machines: each names the nodes that it concerns."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ TAINTS: tuple[tuple[str, ...], ...] = ((), ("dedicated=db:NoSchedule",), ("hard=
 
 @dataclass(frozen=True)
 class Edit:
-    """One change: the spec that follows, and who may be touched by it.
+    """One change: the spec that follows, and the nodes that it may touch.
 
     `replaced` are nodes that get a new machine by request. `lost` are nodes whose machine dies before, `how`:
-    it is `gone`, `silent` (not reachable) or `off`. `drifted` are nodes whose configuration somebody
+    it is `gone`, `silent` (not reachable) or `off`. `drifted` are nodes whose configuration was
     changed by hand.
     """
 
@@ -142,5 +142,5 @@ def lost_data(edit: Edit, wish: Wish) -> bool:
 
 
 def without(edit: Edit) -> Collection[str]:
-    """Return who is away on purpose."""
+    """Return the nodes that are away on purpose."""
     return {edit.lost} if edit.lost else ()

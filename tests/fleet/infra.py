@@ -141,7 +141,7 @@ def changes(
     """Return what a plan would do, as OpenTofu decides it."""
     asked = set(replace)
     replaced = {a for a in before if a in wanted and (a in asked or _values(before[a]) != wanted[a])}
-    # Keys are of a machine, and who is behind the endpoint of it.
+    # Keys are of a machine, and servers behind the endpoint are of the endpoint.
     replaced |= {a for a in before if a in wanted and a.replace(".authorized_keys[", ".node[") in replaced}
     if ENDPOINT in replaced:
         replaced.add(SERVERS)

@@ -146,7 +146,7 @@ class Node:
 
 @dataclass(slots=True)
 class Cluster:
-    """The data of one etcd: who is a member, and the objects that matter here."""
+    """The data of one etcd: its members, and the objects that matter here."""
 
     ca: str
     members: dict[str, Member] = field(default_factory=dict)

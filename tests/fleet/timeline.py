@@ -16,11 +16,11 @@ class Broken(AssertionError):
 class Timeline:
     """Everything that outlives a run. Plain data: it can be copied with pickle.
 
-    `endpoint` are the addresses of servers behind the registration address. `touched` says who was changed,
-    and by what. `watched` has, by pool, how many of these agents may be away at the same time. `shares`: new
-    artifacts come into `shared`, which every machine sees, by their checksums. `creating` is what OpenTofu
-    still creates, by address; it fails at the address `breaks`. `offers` are the files that a machine passes
-    on, by its address, and the token of the run.
+    `endpoint` are the addresses of servers behind the registration address. `touched` names the nodes
+    that were changed, and by what. `watched` has, by pool, how many of these agents may be away at the same
+    time. `shares`: new artifacts come into `shared`, which every machine sees, by their checksums. `creating`
+    is what OpenTofu still creates, by address; it fails at the address `breaks`. `offers` are the files that
+    a machine passes on, by its address, and the token of the run.
     """
 
     now: float = 0.0

@@ -1,4 +1,4 @@
-"""What the operator of a simulated fleet wants: specs as data, and edits of them with whom they concern."""
+"""What the operator of a simulated fleet wants: specs as data, and edits with the nodes that they concern."""
 
 from __future__ import annotations
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from kbootstrap.core.errors import DeadlinePassed, HostUnreachable, InstallFailed
-from kbootstrap.hosts.fake import Answer, Drop, FakeConnector, FakeHost, Hang, Put, Run, output
 from kbootstrap.hosts.model import Connector, Host, Output
 from kbootstrap.inventory.model import Machine, SshTarget
+from tests.hosts.fake import Answer, Drop, FakeConnector, FakeHost, Hang, Put, Run, output
 
 
 def machine(name: str) -> Machine:

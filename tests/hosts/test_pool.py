@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from kbootstrap.core.errors import CredentialsRefused, HostKeyChanged, HostUnreachable, KbootstrapError
-from kbootstrap.hosts.fake import FakeConnector, succeed
 from kbootstrap.hosts.pool import connect_all, reach_all, summary
+from tests.hosts.fake import FakeConnector, succeed
 from tests.hosts.test_fake import machine
 
 MACHINES = [machine(name) for name in ("b", "a", "c")]

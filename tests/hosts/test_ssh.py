@@ -4,7 +4,6 @@ import asyncio
 import shutil
 import signal
 import socket
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,10 +80,9 @@ async def test_a_new_machine_may_have_a_new_key(sshd: Sshd, around: Around, tmp_
 
 async def test_a_refused_key_is_reported_at_once(sshd: Sshd, around: Around, tmp_path: Path) -> None:
     make_key(tmp_path / "other")
-    began = time.monotonic()
     with pytest.raises(CredentialsRefused) as caught:
-        await around.connector.connect(sshd.machine(identities=(tmp_path / "other",)), deadline=30)
-    assert time.monotonic() - began < 5
+        await around.connector.connect(sshd.machine(identities=(tmp_path / "other",)), deadline=90)
+    assert not [event for event in around.events if event.status is Status.WAITING], "it was tried once"
     assert "user root" in caught.value.message
     assert str(tmp_path / "other") in caught.value.message
     assert "authorized_keys" in str(caught.value.hint)
@@ -115,10 +113,8 @@ async def test_an_address_that_never_answers(around: Around, sshd: Sshd) -> None
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        began = time.monotonic()
-        with pytest.raises(HostUnreachable, match="no answer"):
+        with pytest.raises(HostUnreachable, match=r"within 0\.7 s: no answer"):
             await around.connector.connect(sshd.machine(port=silent.getsockname()[1]), deadline=0.7)
-        assert time.monotonic() - began < 2
 
 
 async def test_something_else_than_ssh(around: Around, sshd: Sshd) -> None:

@@ -94,12 +94,12 @@ def test_devices_are_empty() -> None:
 def test_unreadable(tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.touch(mode=0)
-    with _nobody(), pytest.raises(PrerequisiteMissing, match="Permission denied"):
+    with _unprivileged(), pytest.raises(PrerequisiteMissing, match="Permission denied"):
         read(path)
 
 
 @contextlib.contextmanager
-def _nobody() -> Iterator[None]:
+def _unprivileged() -> Iterator[None]:
     """Give up root's right to read everything for a moment."""
     before = os.geteuid()
     if before == 0:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from kbootstrap.cluster.steps.api import ReconcileNode
 from kbootstrap.cluster.steps.files import WriteFile
 from kbootstrap.cluster.steps.plan import Plan
-from kbootstrap.cluster.steps.removal import GiveBack
+from kbootstrap.cluster.steps.removal import UninstallMachine
 from kbootstrap.core.redact import MASK, Redactor
 from kbootstrap.distros.model import NodeFile, Role
 from kbootstrap.plans.build import ClusterFindings, entry
@@ -43,7 +43,7 @@ def test_servers_that_carry_the_cluster_are_precious() -> None:
 
 
 def test_servers_that_leave_machines_that_stay_are_precious_too() -> None:
-    left = {name: (GiveBack(node=name, why="x"),) for name in ROLES}
+    left = {name: (UninstallMachine(node=name, why="x"),) for name in ROLES}
     steps = Plan("c", {}, leaving={**left, "c-control-plane-2": ()})
     shown = entry(found(steps=steps, before={**ROLES, "c-control-plane-2": "server"}), str)
     assert shown.servers_lost == ("c-control-plane-1",)

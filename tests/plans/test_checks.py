@@ -21,7 +21,7 @@ from kbootstrap.plans.checks import (
     tainted,
     unaffecting_targets,
     unknown_to_state,
-    unseen,
+    unobserved_removals,
 )
 from kbootstrap.providers import find
 from kbootstrap.render.traits import ResourceTraits
@@ -33,7 +33,7 @@ KEYS = 'module.pool_web.terraform_data.authorized_keys["c-web-1"]'
 BLANK = ("c-web-1",)
 SOURCE = SourceMap({}, {})
 CLOUD = find("openstack").traits.resources
-TRAITS = ResourceTraits({**find("local").traits.resources.roles, **CLOUD.roles}, CLOUD.halting)
+TRAITS = ResourceTraits({**find("local").traits.resources.roles, **CLOUD.roles}, CLOUD.disruptive)
 """Addresses of both providers stand in one table of cases."""
 
 
@@ -66,7 +66,7 @@ def plan(address: str, kind: Kind) -> PlanSummary:
 def test_no_machine_is_removed_while_nodes_are_unobserved(
     address: str, kind: Kind, blank: tuple[str, ...], refused: str | None
 ) -> None:
-    found = unseen("c", plan(address, kind), blank, SOURCE)
+    found = unobserved_removals("c", plan(address, kind), blank, SOURCE)
     assert [problem.code for problem in found] == (["KB0404"] if refused else [])
     assert all(f"would {refused} the machine of c-web-1" in problem.reason for problem in found)
 
@@ -80,7 +80,7 @@ def test_a_machine_is_not_stopped_by_the_way(
 ) -> None:
     summary = PlanSummary((made(NODE, "update", "c-web-1", (), changed=changed),), (), ())
     assert disruptive_updates(summary, blank) == (NODE,) * halts
-    found = unseen("c", summary, blank, SOURCE)
+    found = unobserved_removals("c", summary, blank, SOURCE)
     assert [problem.code for problem in found] == ["KB0404"] * halts
 
 
@@ -193,9 +193,9 @@ def test_a_machine_of_an_interrupted_creation_is_recreated() -> None:
     """OpenTofu marks it as tainted and replaces it: nothing was installed on it, so nothing is lost."""
     failed = made(NODE, "replace", "c-web-1", (), reason="replace_because_tainted")
     summary = PlanSummary((failed,), (), ())
-    assert unseen("c", summary, BLANK, SOURCE) == ()
+    assert unobserved_removals("c", summary, BLANK, SOURCE) == ()
     assert unknown_to_state(summary, (), BLANK) == ()
-    assert unseen("c", summary, (), SOURCE) != ()
+    assert unobserved_removals("c", summary, (), SOURCE) != ()
     assert tainted(summary) == {NODE: "c-web-1"}
     assert tainted(plan(NODE, "replace")) == {}
 

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from types import FrameType
-
 import pytest
 
 from bench.large_plan import Shape, measure
+from tests.calls import counting
 
 BASE = Shape(clusters=2, pools=8, nodes=8)
 
 
 def calls(shape: Shape) -> dict[str, float]:
     """Return how many functions each step calls."""
-    count = 0
-
-    def counted(frame: FrameType, event: str, argument: object) -> None:
-        nonlocal count
-        del frame, argument
-        count += event == "call"
-
-    earlier = sys.getprofile()
-    sys.setprofile(counted)
-    try:
-        return measure(shape, lambda: float(count))
-    finally:
-        sys.setprofile(earlier)
+    with counting() as count:
+        return measure(shape, lambda: float(count()))
 
 
 @pytest.mark.parametrize(

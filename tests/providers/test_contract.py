@@ -14,12 +14,14 @@ import jsonschema
 import pytest
 
 from kbootstrap.core import resources
+from kbootstrap.core.codes import explain
 from kbootstrap.core.diagnostics import errors
 from kbootstrap.core.errors import HostUnreachable
 from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.providers import find, names
 from kbootstrap.providers.model import OrphanPhase, Provider, Provisioning
 from kbootstrap.render.address import key
+from kbootstrap.spec.explain import explain_key
 from kbootstrap.spec.load import load
 from kbootstrap.spec.lock import allocate
 from kbootstrap.spec.model import Cluster, Spec
@@ -125,6 +127,7 @@ CAPABILITIES: dict[str, tuple[str, ...]] = {
     "location": ("describe",),
     "machines_in_creation": ("ready", "outputs"),
     "preflight": ("verify",),
+    "rehearsals": ("settings",),
     "sessions": ("keep",),
     "shared_artifacts": ("provide",),
 }
@@ -144,6 +147,11 @@ def test_the_contract_is_these_methods() -> None:
     assert own - {"__init__", "__subclasshook__"} == set(METHODS)
 
 
+def test_every_capability_is_tested() -> None:
+    optional = {name for name, value in vars(Provider).items() if value is None}
+    assert optional == set(CAPABILITIES)
+
+
 def test_methods_take_what_the_contract_says(subject: Subject) -> None:
     for name in METHODS:
         wanted = inspect.signature(getattr(Provider, name))
@@ -156,6 +164,28 @@ def test_capabilities_are_whole_or_missing(subject: Subject) -> None:
     for capability, methods in CAPABILITIES.items():
         found = getattr(subject.provider, capability)
         assert found is None or all(callable(getattr(found, method, None)) for method in methods), capability
+
+
+def test_temporary_clusters_get_the_port_that_is_chosen(subject: Subject) -> None:
+    rehearsals = subject.provider.rehearsals
+    if rehearsals is None:
+        return
+    shared = {"engine": "podman"}
+    first, second = rehearsals.settings(shared, 20001), rehearsals.settings(shared, 20002)
+    assert first != second
+    assert shared.items() <= first.items()
+    assert all(explain(code) for code in rehearsals.taken)
+
+
+def test_attributes_lead_to_keys_of_the_spec(subject: Subject) -> None:
+    for attribute, spec_key in subject.provider.traits.resources.keys.items():
+        place = {
+            "pool": "clusters.pools",
+            "provider": f"clusters.provider.{subject.provider.name}",
+            "subnet": "clusters.network",
+            "cluster": "clusters",
+        }[spec_key.of]
+        assert explain_key(".".join((place, *spec_key.key))) is not None, attribute
 
 
 def test_traits_name_what_the_modules_create(subject: Subject) -> None:

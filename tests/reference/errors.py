@@ -17,6 +17,7 @@ from tests.reference.markdown import anchor
 _TITLES = {
     "artifacts": "Artifacts",
     "cluster": "Nodes and the cluster",
+    "cluster_changes": "Changes of a running cluster",
     "hosts": "Hosts and SSH",
     "kubeconfig": "Kubeconfig files",
     "local": "Provider local",
@@ -24,6 +25,7 @@ _TITLES = {
     "openstack_spec": "Settings of the provider openstack",
     "rules": "Consistency of the spec",
     "schema": "Keys and values of the spec",
+    "snapshots": "Snapshots, certificates, tokens and adoption",
     "ssh": "Provider ssh",
     "support": "Limits, the lock file and refused plans",
     "tofu": "OpenTofu and Terraform",

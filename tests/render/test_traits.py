@@ -21,7 +21,7 @@ CLOUD = ResourceTraits(
         "next_vpc_private_network.servers": "network",
         "next_lb_ip.api": "address",
     },
-    halting=frozenset({"type"}),
+    disruptive=frozenset({"type"}),
 )
 NODE = 'module.pool_web.next_instance_server.node["c-web-1"]'
 SOURCE = SourceMap({}, {})

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kbootstrap.core.events import Event, Status
 from kbootstrap.timeline.critical_path import critical_path, parts
-from kbootstrap.timeline.spans import Span, read
+from kbootstrap.timeline.spans import TimelineSpan, read
 from tests.recorded import events
 
 from .run import RECORDED, at, cluster, ordered, phase, step, whole
@@ -118,15 +118,15 @@ TIMES = st.integers(0, 200).map(lambda tenths: tenths / 10)
 
 
 @st.composite
-def any_span(draw: st.DrawFn) -> Span:
+def any_span(draw: st.DrawFn) -> TimelineSpan:
     begin, end = sorted((draw(TIMES), draw(TIMES)))
     step = draw(st.sampled_from([None, "send", "start"]))
     node = draw(NAMES) if step else None
-    return Span(draw(NAMES), draw(NAMES), step, node, begin, end, draw(st.sampled_from(Status)))
+    return TimelineSpan(draw(NAMES), draw(NAMES), step, node, begin, end, draw(st.sampled_from(Status)))
 
 
 @given(st.lists(any_span(), max_size=12))
-def test_the_path_has_no_gap_whatever_the_spans_are(spans: list[Span]) -> None:
+def test_the_path_has_no_gap_whatever_the_spans_are(spans: list[TimelineSpan]) -> None:
     links = critical_path(spans)
     known = [span for span in spans if span.seconds]
     assert bool(links) is bool(known)

@@ -5,37 +5,37 @@ from itertools import pairwise
 import pytest
 
 from kbootstrap.core.events import Status
-from kbootstrap.timeline.kinds import Kind, kind
+from kbootstrap.timeline.kinds import SpanKind, kind
 from kbootstrap.timeline.rows import rows
-from kbootstrap.timeline.spans import Span, read
+from kbootstrap.timeline.spans import TimelineSpan, read
 
 from .run import cluster, ordered, phase, whole
 
 
-def span(step: str | None, phase: str = "nodes") -> Span:
-    return Span("dev", phase, step, None, 0, 1, Status.DONE)
+def span(step: str | None, phase: str = "nodes") -> TimelineSpan:
+    return TimelineSpan("dev", phase, step, None, 0, 1, Status.DONE)
 
 
 @pytest.mark.parametrize(
     ("step", "phase", "expected"),
     [
-        (None, "plan", Kind.PLAN),
-        (None, "nodes", Kind.NODES),
-        (None, "replace", Kind.NODES),
-        ("create module.network.terraform_data.network", "infrastructure", Kind.INFRASTRUCTURE),
-        ('delete module.pool_a.openstack_compute_instance_v2.node["a-1"]', "remove", Kind.INFRASTRUCTURE),
-        ("delete the old Node object", "nodes", Kind.NODES),
-        ("change /etc/rancher/k3s/config.yaml", "nodes", Kind.FILES),
-        ("change to v1.32.0+k3s1", "nodes", Kind.FILES),
-        ("obtain k3s v1.32.0+k3s1 amd64", "artifacts", Kind.FILES),
-        ("wait until the node is Ready", "nodes", Kind.WAIT),
-        ("restart k3s.service", "nodes", Kind.SERVICE),
-        ("connect", "connect", Kind.CONNECT),
-        ("node image", "prepare", Kind.PLAN),
-        ("a step of a later version", "a phase of a later version", Kind.NODES),
+        (None, "plan", SpanKind.PLAN),
+        (None, "nodes", SpanKind.NODES),
+        (None, "replace", SpanKind.NODES),
+        ("create module.network.terraform_data.network", "infrastructure", SpanKind.INFRASTRUCTURE),
+        ('delete module.pool_a.openstack_compute_instance_v2.node["a-1"]', "remove", SpanKind.INFRASTRUCTURE),
+        ("delete the old Node object", "nodes", SpanKind.NODES),
+        ("change /etc/rancher/k3s/config.yaml", "nodes", SpanKind.FILES),
+        ("change to v1.32.0+k3s1", "nodes", SpanKind.FILES),
+        ("obtain k3s v1.32.0+k3s1 amd64", "artifacts", SpanKind.FILES),
+        ("wait until the node is Ready", "nodes", SpanKind.WAIT),
+        ("restart k3s.service", "nodes", SpanKind.SERVICE),
+        ("connect", "connect", SpanKind.CONNECT),
+        ("node image", "prepare", SpanKind.PLAN),
+        ("a step of a later version", "a phase of a later version", SpanKind.NODES),
     ],
 )
-def test_kinds(step: str | None, phase: str, expected: Kind) -> None:
+def test_kinds(step: str | None, phase: str, expected: SpanKind) -> None:
     assert kind(span(step, phase)) is expected
 
 

@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 
 from kbootstrap.core.events import Event, Status, Type
-from kbootstrap.timeline.spans import Span, read
+from kbootstrap.timeline.spans import TimelineSpan, read
 from tests.recorded import events
 
 from .run import RECORDED, at, ordered, phase, step, whole
 
 
-def one(title: str, spans: tuple[Span, ...]) -> Span:
+def one(title: str, spans: tuple[TimelineSpan, ...]) -> TimelineSpan:
     [found] = [span for span in spans if span.title == title]
     return found
 

@@ -66,7 +66,7 @@ def test_what_says_the_same_already_stays(tmp_path: Path) -> None:
 
 
 def test_each_program_has_entries_of_its_own_registry(tmp_path: Path) -> None:
-    """Somebody planned with OpenTofu and now takes Terraform: that would choose any version else."""
+    """A user planned with OpenTofu and now takes Terraform: that would choose any version else."""
     pins = {STACK: ProviderPin("1.54.1", (ZH,))}
     assert locked.seed(tmp_path, "OpenTofu", pins)
     assert locked.seed(tmp_path, "Terraform", pins)

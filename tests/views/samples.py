@@ -16,10 +16,10 @@ from kbootstrap.cluster.steps.machine import Claim
 from kbootstrap.cluster.steps.membership import WaitReady
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.cluster.steps.service import RestartService, StartService
-from kbootstrap.commands.status import ClusterStatus
 from kbootstrap.core.diagnostics import Diagnostic, Related, Severity, Span, SpecPath
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.distros.model import Artifact, NodeFile, Role
+from kbootstrap.engine.cluster_status import ClusterStatus
 from kbootstrap.plans.build import ClusterFindings, entry
 from kbootstrap.plans.model import PlanDocument
 from kbootstrap.providers import find

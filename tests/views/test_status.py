@@ -11,8 +11,8 @@ import pytest
 
 from kbootstrap.cluster.decide.comparison import NodeStatus
 from kbootstrap.cluster.decide.drift import Drift
-from kbootstrap.commands.status import ClusterStatus
 from kbootstrap.core import resources
+from kbootstrap.engine.cluster_status import ClusterStatus
 from kbootstrap.views.status import age, show_status
 from kbootstrap.views.status_data import data, status_json
 

@@ -14,7 +14,7 @@ from typing import TextIO
 
 import pytest
 
-from kbootstrap.commands.status import ClusterStatus
+from kbootstrap.engine.cluster_status import ClusterStatus
 from kbootstrap.views.watch import BlockWatch, JsonWatch, ScreenWatch, choose
 
 from .conftest import PIPE

@@ -15,11 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from kbootstrap import distros
-from kbootstrap.artifacts import bundle
-from kbootstrap.artifacts.pack import Data, Link
-from kbootstrap.artifacts.source import images, machine, programs, recipe
+from kbootstrap.artifacts.source import bundle, images, machine, programs, recipe
 from kbootstrap.artifacts.source.golang import Go
 from kbootstrap.artifacts.source.images import ACCOUNTS, Image
+from kbootstrap.artifacts.source.pack import Data, Symlink
 from kbootstrap.artifacts.source.recipe import BuiltImage, DistributionRecipe, GoStep
 from kbootstrap.artifacts.source.workshop import BuildStep, Made, Make, Workshop
 from kbootstrap.core.events import Emit
@@ -191,7 +190,7 @@ def _files(wanted: DistributionRecipe, arch: str) -> tuple[str, str]:
 
 def addon_images(wanted: DistributionRecipe, made: Made, applets: list[str]) -> list[Image]:
     """Describe the images of the bundled addons. The entry points are those of the vendors' images."""
-    shell = {f"bin/{name}": Link("busybox") for name in applets if name != "busybox"}
+    shell = {f"bin/{name}": Symlink("busybox") for name in applets if name != "busybox"}
     tags = wanted.images
 
     def program(step: str) -> Data:

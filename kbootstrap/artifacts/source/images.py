@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kbootstrap.artifacts.pack import Data, Entry, Folder, compressed, write_tar
+from kbootstrap.artifacts.source.pack import Data, Entry, Folder, compressed, write_tar
 
 _NEVER = "1970-01-01T00:00:00Z"
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -53,7 +53,7 @@ class Workshop:
         """Run every step whose result is not cached; one process at a time builds."""
         keys = keys_of(steps)
         narrator = Narrator(self._emit, f"build {self._what} from source")
-        async with cache.held(self._folder / "lock", narrator.waiting):
+        async with cache.locked(self._folder / "lock", narrator.waiting):
             made: dict[str, Path] = {}
             for step in steps:
                 kept = await asyncio.to_thread(cache.load, self._folder / step.name / keys[step.name])

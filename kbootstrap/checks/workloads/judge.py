@@ -8,7 +8,7 @@ from dataclasses import replace
 from kbootstrap.checks.report import Outcome, Result, Subject
 from kbootstrap.checks.workloads import rules_autoscalers, rules_budgets, rules_pods, rules_workloads
 from kbootstrap.checks.workloads.objects import POD, Item, Namespace, named
-from kbootstrap.checks.workloads.verdict import Check
+from kbootstrap.checks.workloads.verdict import JudgedRule
 from kbootstrap.cluster.state.pods import read_pod
 
 CHECKS = (*rules_workloads.CHECKS, *rules_budgets.CHECKS, *rules_autoscalers.CHECKS, *rules_pods.CHECKS)
@@ -20,7 +20,7 @@ def judge(namespaces: Iterable[Namespace]) -> tuple[Result, ...]:
     return tuple(result for one in namespaces for check in CHECKS for result in _apply(check, one))
 
 
-def _apply(check: Check, namespace: Namespace) -> Iterator[Result]:
+def _apply(check: JudgedRule, namespace: Namespace) -> Iterator[Result]:
     for kind in check.subjects:
         if reason := namespace.refused((kind, *check.needs)):
             yield Result(check.rule, Subject(kind, namespace=namespace.name), Outcome.UNKNOWN, reason)
@@ -28,7 +28,7 @@ def _apply(check: Check, namespace: Namespace) -> Iterator[Result]:
             yield from _judged(check, kind, namespace)
 
 
-def _judged(check: Check, kind: str, namespace: Namespace) -> Iterator[Result]:
+def _judged(check: JudgedRule, kind: str, namespace: Namespace) -> Iterator[Result]:
     """Yield the results of one kind; those of the pods of one controller are one, and the worst counts."""
     found: dict[Subject, list[Result]] = {}
     for item in namespace.of(kind):

@@ -19,7 +19,7 @@ WORKLOADS = (DEPLOYMENT, STATEFUL_SET)
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ApiKind:
     """A kind of object: `base` is the path of its API group, `plural` its name in paths."""
 
     base: str
@@ -32,15 +32,15 @@ class Kind:
         return f"{self.base}{inside}/{self.plural}"
 
 
-KINDS: Mapping[str, Kind] = {
-    DEPLOYMENT: Kind("/apis/apps/v1", "deployments"),
-    STATEFUL_SET: Kind("/apis/apps/v1", "statefulsets"),
-    BUDGET: Kind("/apis/policy/v1", "poddisruptionbudgets"),
-    AUTOSCALER: Kind("/apis/autoscaling/v2", "horizontalpodautoscalers"),
-    POD: Kind("/api/v1", "pods"),
-    LIMITS: Kind("/api/v1", "limitranges"),
-    VOLUME: Kind("/api/v1", "persistentvolumes", namespaced=False),
-    API: Kind("/apis/apiregistration.k8s.io/v1", "apiservices", namespaced=False),
+KINDS: Mapping[str, ApiKind] = {
+    DEPLOYMENT: ApiKind("/apis/apps/v1", "deployments"),
+    STATEFUL_SET: ApiKind("/apis/apps/v1", "statefulsets"),
+    BUDGET: ApiKind("/apis/policy/v1", "poddisruptionbudgets"),
+    AUTOSCALER: ApiKind("/apis/autoscaling/v2", "horizontalpodautoscalers"),
+    POD: ApiKind("/api/v1", "pods"),
+    LIMITS: ApiKind("/api/v1", "limitranges"),
+    VOLUME: ApiKind("/api/v1", "persistentvolumes", namespaced=False),
+    API: ApiKind("/apis/apiregistration.k8s.io/v1", "apiservices", namespaced=False),
 }
 """All kinds that a rule reads, by the name that objects have in `kind`."""
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from kbootstrap.checks.report import Rule
 from kbootstrap.checks.workloads.objects import API, AUTOSCALER, Item, Namespace
-from kbootstrap.checks.workloads.verdict import PASSED, Check, Verdict, failed
+from kbootstrap.checks.workloads.verdict import PASSED, JudgedRule, Verdict, failed
 from kbootstrap.checks.workloads.workload import minimum
 from kbootstrap.core.diagnostics import Severity
 
@@ -85,7 +85,7 @@ def _reason(service: Item) -> str:
 
 
 CHECKS = (
-    Check(
+    JudgedRule(
         Rule(
             "hpa-minimum",
             "The minimum of an autoscaler is two",
@@ -95,7 +95,7 @@ CHECKS = (
         _minimum,
         (AUTOSCALER,),
     ),
-    Check(
+    JudgedRule(
         Rule(
             "hpa-inactive",
             "Autoscalers have metrics and a target",

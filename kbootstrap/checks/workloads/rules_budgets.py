@@ -8,7 +8,7 @@ from __future__ import annotations
 from kbootstrap.checks.report import Rule
 from kbootstrap.checks.workloads import selectors
 from kbootstrap.checks.workloads.objects import AUTOSCALER, BUDGET, WORKLOADS, Item, Namespace, named
-from kbootstrap.checks.workloads.verdict import PASSED, Check, Verdict, failed
+from kbootstrap.checks.workloads.verdict import PASSED, JudgedRule, Verdict, failed
 from kbootstrap.checks.workloads.workload import Workload, budgets, workloads
 from kbootstrap.core.diagnostics import Severity
 
@@ -76,7 +76,7 @@ def _sync_problem(item: Item) -> str:
 
 
 CHECKS = (
-    Check(
+    JudgedRule(
         Rule(
             "blocking-budget",
             "Budgets allow evictions",

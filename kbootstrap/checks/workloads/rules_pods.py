@@ -21,7 +21,7 @@ from kbootstrap.checks.workloads.objects import (
     notes,
 )
 from kbootstrap.checks.workloads.rules_workloads import budget_for
-from kbootstrap.checks.workloads.verdict import PASSED, Check, Judge, Verdict, failed
+from kbootstrap.checks.workloads.verdict import PASSED, Judge, JudgedRule, Verdict, failed
 from kbootstrap.checks.workloads.workload import budgets
 from kbootstrap.cluster.state.pods import Pod, read_pod
 from kbootstrap.core.diagnostics import Severity
@@ -137,7 +137,7 @@ def _annotated(pod: Pod, key: str, value: str) -> Mapping[str, Any]:
 
 
 CHECKS = (
-    Check(
+    JudgedRule(
         Rule(
             "no-controller",
             "A controller recreates every pod",
@@ -148,7 +148,7 @@ CHECKS = (
         _moving(_controller),
         (POD,),
     ),
-    Check(
+    JudgedRule(
         Rule(
             "local-volume",
             "Volumes can follow their pods to another node",
@@ -160,7 +160,7 @@ CHECKS = (
         (POD,),
         (VOLUME,),
     ),
-    Check(
+    JudgedRule(
         Rule(
             "local-storage",
             "No pod stores data on its node's disk",
@@ -170,7 +170,7 @@ CHECKS = (
         _moving(_storage),
         (POD,),
     ),
-    Check(
+    JudgedRule(
         Rule(
             "not-evictable",
             "Pods may be evicted",
@@ -180,7 +180,7 @@ CHECKS = (
         _moving(_annotation),
         (POD,),
     ),
-    Check(
+    JudgedRule(
         Rule(
             "system-without-budget",
             "Pods in kube-system have a PodDisruptionBudget",

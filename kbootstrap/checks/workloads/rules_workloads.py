@@ -8,7 +8,7 @@ from typing import Any
 from kbootstrap.checks.report import Rule
 from kbootstrap.checks.workloads import selectors
 from kbootstrap.checks.workloads.objects import AUTOSCALER, BUDGET, LIMITS, WORKLOADS, Item, Namespace
-from kbootstrap.checks.workloads.verdict import PASSED, Check, Verdict, failed
+from kbootstrap.checks.workloads.verdict import PASSED, JudgedRule, Verdict, failed
 from kbootstrap.checks.workloads.workload import Workload, budgets, workload
 from kbootstrap.core.diagnostics import Severity
 
@@ -127,7 +127,7 @@ def _template(pod: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 CHECKS = (
-    Check(
+    JudgedRule(
         Rule(
             "single-replica",
             "At least two replicas run",
@@ -139,7 +139,7 @@ CHECKS = (
         WORKLOADS,
         (AUTOSCALER,),
     ),
-    Check(
+    JudgedRule(
         Rule(
             "no-requests",
             "Every container requests CPU and memory",
@@ -152,7 +152,7 @@ CHECKS = (
         WORKLOADS,
         (LIMITS,),
     ),
-    Check(
+    JudgedRule(
         Rule(
             "no-budget",
             "A PodDisruptionBudget limits evictions",
@@ -163,7 +163,7 @@ CHECKS = (
         WORKLOADS,
         (BUDGET, AUTOSCALER),
     ),
-    Check(
+    JudgedRule(
         Rule(
             "no-spread",
             "Pods are spread over nodes",

@@ -33,7 +33,7 @@ Judge = Callable[[Item, Namespace], Verdict | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class JudgedRule:
     """A rule and its judge: `subjects` are the kinds of its objects, `needs` the other kinds it reads."""
 
     rule: Rule

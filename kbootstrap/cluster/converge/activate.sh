@@ -17,7 +17,7 @@ password() { # of a token, in either form
     printf %s "$line"
 }
 json() { sed 's/[\\"]/\\&/g'; }
-asked() { # as whom: ask the service to take a token
+asked() { # password, token: ask the service, as a client with this password, to accept a new token
     cat > "$work/as" <<END
 {"apiVersion": "v1", "kind": "Config", "current-context": "here",
  "clusters": [{"name": "here", "cluster": {"server": "https://127.0.0.1:$port",

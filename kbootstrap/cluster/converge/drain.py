@@ -43,16 +43,16 @@ async def drain(api: Api, node: str, seconds: float, waiting: Waiting) -> None:
     Raises `InstallFailed` (KB0850) for pods that no controller would create again, before any is evicted, and
     `DeadlinePassed` (KB0851) with the pods that remain after `seconds`, and what blocks them.
     """
-    begun, held = time.monotonic(), dict[str, str]()
+    begun, blocked = time.monotonic(), dict[str, str]()
     while pods := [pod for pod in await patiently(partial(api.pods, node)) if pod.moves]:
         if alone := [pod for pod in pods if pod.owner is None and not pod.terminating]:
             raise _alone(node, alone)
         for pod in pods:
             if not pod.terminating:
-                held[str(pod)] = await patiently(partial(api.evict, pod.namespace, pod.name))
+                blocked[str(pod)] = await patiently(partial(api.evict, pod.namespace, pod.name))
         left = [str(pod) for pod in pods]
         if time.monotonic() - begun > seconds:
-            raise _stuck(node, left, held, seconds)
+            raise _stuck(node, left, blocked, seconds)
         waiting(f"{_names(left)} still there")
         await asyncio.sleep(_POLL)
 
@@ -88,8 +88,8 @@ def _alone(node: str, pods: Sequence[Pod]) -> InstallFailed:
     )
 
 
-def _stuck(node: str, left: Sequence[str], held: Mapping[str, str], seconds: float) -> DeadlinePassed:
-    why = [f"{pod}: {held[pod]}" for pod in left if held.get(pod)]
+def _stuck(node: str, left: Sequence[str], blocked: Mapping[str, str], seconds: float) -> DeadlinePassed:
+    why = [f"{pod}: {blocked[pod]}" for pod in left if blocked.get(pod)]
     return DeadlinePassed(
         f"{node}: its pods were not evicted within {seconds:.0f} s: {_names(left)}",
         detail="\n".join(why) or None,

@@ -286,7 +286,7 @@ async def note_removed(host: Host) -> None:
     await host.run(f"mkdir -p $(dirname {LEFT}) && touch {LEFT}", deadline=COMMAND)
 
 
-async def hold_service(host: Host, unit: str) -> None:
+async def prevent_restart(host: Host, unit: str) -> None:
     """Prevent systemd from restarting a unit."""
     place = shlex.quote(held_file(unit))
     command = f"mkdir -p $(dirname {place}) && printf '[Service]\\nRestart=no\\n' > {place} && "

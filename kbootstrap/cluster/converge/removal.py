@@ -19,7 +19,7 @@ from kbootstrap.cluster.api.model import Api
 from kbootstrap.cluster.api.observe import patiently
 from kbootstrap.cluster.converge import drain
 from kbootstrap.cluster.converge.hand_over import hand_over, has_stopped
-from kbootstrap.cluster.converge.node_actions import hold_service, note_removed, stop_service
+from kbootstrap.cluster.converge.node_actions import note_removed, prevent_restart, stop_service
 from kbootstrap.cluster.converge.reporting import StepReporter
 from kbootstrap.cluster.converge.uninstall import uninstall
 from kbootstrap.cluster.converge.watch import NodeWatch
@@ -118,9 +118,9 @@ class _NodeRun:
     async def wait_joined(self) -> None:
         await self.watch.joined(self.name)
 
-    async def hold_service(self, unit: str) -> None:
+    async def prevent_restart(self, unit: str) -> None:
         if self.host:
-            await hold_service(self.host, unit)
+            await prevent_restart(self.host, unit)
 
     async def stop_service(self, unit: str) -> None:
         if self.host:

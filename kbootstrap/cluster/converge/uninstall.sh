@@ -35,7 +35,7 @@ ours() {
             "$data"/* | "$binary" | "$binary (deleted)") ;;
             *) continue ;;
         esac
-        # The same path in a container is a node of somebody else.
+        # The same path in another mount namespace belongs to a node in a container.
         if [ "$(readlink "$process/ns/mnt")" = "$space" ]; then echo "${process#/proc/}"; fi
     done
 }
@@ -120,7 +120,7 @@ if [ -d "$data/server" ]; then
     mv "$data/server" "$data/removed" || failed "$data/server cannot be moved"
 fi
 rm -f /etc/rancher/node/password
-held() { # whether somebody mounted something there: the folder stays then, and so does what is on the mount
+mounted() { # whether something is mounted there: the folder stays then, and so does what is on the mount
     awk -v path="$1" '$5 == path || index($5, path "/") == 1 { found = 1 } END { exit !found }' /proc/self/mountinfo
 }
 while read -r kind first _ _ path; do
@@ -134,7 +134,7 @@ rm -f "$binary" "$token" "$agent_token" "$kubeconfig"
 for path in "$data" /etc/rancher/node /var/lib/kubelet "/run/$name" $folders \
     /var/log/pods /var/log/containers; do
     if [ -e "$path" ] && ! why=$(rm -rf --one-file-system "$path" 2>&1); then
-        held "$path" || failed "$why"
+        mounted "$path" || failed "$why"
     fi
 done
 for path in "$data/agent" "$data/removed" "$config"; do

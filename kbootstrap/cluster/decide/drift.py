@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kbootstrap.cluster.steps.base import Kind, Step
+from kbootstrap.cluster.steps.base import DriftKind, Step
 from kbootstrap.cluster.steps.machine import Claim
 from kbootstrap.cluster.steps.service import RestartService
 
@@ -14,7 +14,7 @@ from kbootstrap.cluster.steps.service import RestartService
 class Drift:
     """One difference: `what` is a path, a unit or a volume; `why` is the reason."""
 
-    kind: Kind
+    kind: DriftKind
     what: str
     why: str
 

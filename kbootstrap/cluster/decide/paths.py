@@ -31,7 +31,7 @@ _WORDS: dict[Answer, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class PathFinding:
     """A line about paths. `ok` is None where a path could not be tried."""
 
     name: str
@@ -79,13 +79,13 @@ def closed(source: str, path: Path, answer: Answer, witness: str) -> str:
     return f"{source} does not reach {where}: {_WORDS[answer]}, although {known}"
 
 
-def judge(tried: Sequence[Tried]) -> Iterator[Finding]:
+def judge(tried: Sequence[Tried]) -> Iterator[PathFinding]:
     """Yield a line about the open paths, and one for each port that is closed or was not tried."""
     good = [one for one in tried if one.answer == "open"]
     if good:
         ports = dict.fromkeys(str(one.path.port) for one in good)
         count = f"{len(good)} paths answer" if len(good) > 1 else "1 path answers"
-        yield Finding("paths between machines", ok=True, found=f"{count}: {', '.join(ports)}")
+        yield PathFinding("paths between machines", ok=True, found=f"{count}: {', '.join(ports)}")
     bad: dict[tuple[Port, str | None, Answer], list[Tried]] = {}
     unknown: dict[Port, list[Tried]] = {}
     for one in tried:
@@ -98,10 +98,10 @@ def judge(tried: Sequence[Tried]) -> Iterator[Finding]:
             f"{port} ({port.purpose}) is closed for {_names(one.source for one in found)}: {_WORDS[answer]}"
         )
         help_ = f"the machine itself answers on {port}: {HELP}" if found[0].answers else HELP
-        yield Finding(str(owner), ok=False, found=text, help=help_)
+        yield PathFinding(str(owner), ok=False, found=text, help=help_)
     for port, found in unknown.items():
         text = f"{port} ({port.purpose}) was not probed to {_names(str(one.path.owner) for one in found)}"
-        yield Finding("paths between machines", ok=None, found=text, help=_why(port))
+        yield PathFinding("paths between machines", ok=None, found=text, help=_why(port))
 
 
 def _closed(one: Tried) -> bool:

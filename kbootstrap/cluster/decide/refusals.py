@@ -58,7 +58,6 @@ def restoring(facts: NodeFacts) -> Iterator[Diagnostic]:
             "KB0870",
             f"{facts.name} is part of an incomplete restore of {facts.restoring.partition(' ')[0]}.",
             "run the same `kbootstrap snapshot restore` again: it resumes where it stopped",
-            summary="A restore is not complete",
         )
 
 

@@ -19,10 +19,10 @@ from kbootstrap.cluster.steps.membership import ForgetNode, HandOver
 from kbootstrap.cluster.steps.removal import (
     Cordon,
     Drain,
-    GiveBack,
-    HoldService,
     LeaveMachine,
+    PreventRestart,
     StopService,
+    UninstallMachine,
     WaitJoined,
 )
 from kbootstrap.core.diagnostics import Diagnostic, Severity
@@ -124,7 +124,7 @@ def _steps(
             yield WaitJoined(
                 node=name, why="deleting its Node removes a server from etcd, and it has none yet"
             )
-            yield HoldService(node=name, why="it must not join again", unit=unit)
+            yield PreventRestart(node=name, why="it must not join again", unit=unit)
             yield ForgetNode(node=name, why=why, member=True)
         if runs:
             yield StopService(node=name, why=why, unit=unit)
@@ -140,7 +140,7 @@ def _steps(
     if runs and stop_first:
         yield StopService(node=name, why=why, unit=unit)
     elif runs:
-        yield HoldService(node=name, why="it must not join again", unit=unit)
+        yield PreventRestart(node=name, why="it must not join again", unit=unit)
     yield ForgetNode(node=name, why=why, member=facts is not None and facts.etcd)
     if runs and not stop_first:
         yield StopService(node=name, why=why, unit=unit)
@@ -152,7 +152,7 @@ def _machine(removal: Removal, name: str) -> Iterator[RemovalStep]:
     if name in removal.unseen:
         yield LeaveMachine(node=name, why=removal.unseen[name], machine=removal.staying[name])
     elif name in removal.staying:
-        yield GiveBack(node=name, why=REMOVED)
+        yield UninstallMachine(node=name, why=REMOVED)
 
 
 def problems(wanted: Wanted, removal: Removal, api: ApiFacts | None) -> Iterator[Diagnostic]:

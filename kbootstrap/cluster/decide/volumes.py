@@ -14,8 +14,8 @@ from kbootstrap.cluster.state.node_facts import NodeFacts, VolumeFacts
 from kbootstrap.cluster.state.wanted import WantedNode, WantedVolume
 from kbootstrap.cluster.steps.volumes import FormatVolume, GrowVolume, MountVolume, VolumeStep
 from kbootstrap.core.diagnostics import Diagnostic
-from kbootstrap.distros.config import HEADER
 from kbootstrap.distros.model import NodeFile
+from kbootstrap.distros.yaml_files import HEADER
 
 FILESYSTEM = "ext4"
 BLANK = "none"

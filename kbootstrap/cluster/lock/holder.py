@@ -89,6 +89,8 @@ class Holder:
     @property
     def who(self) -> str:
         """The user, the machine and the start time, for messages."""
+        if not (self.user and self.host):
+            return "an unknown user"
         return f"{self.user}@{self.host}, process {self.process.pid}, since {self.since} UTC"
 
     def ended(self) -> bool:
@@ -104,8 +106,8 @@ def read(text: str) -> Holder | None:
     pid, age = words.get("pid", ""), words.get("age", "")
     return Holder(
         id=words["id"],
-        user=words.get("user") or "somebody",
-        host=words.get("host") or "unknown",
+        user=words.get("user", ""),
+        host=words.get("host", ""),
         process=Process(
             int(pid) if pid.isascii() and pid.isdigit() else 0,
             words.get("boot", ""),

@@ -32,7 +32,7 @@ _DEADLINE = 20.0
 """For one look at a lease; the script waits at most 10 s for another one."""
 _GIVING_BACK = 5.0
 _HELD = 3
-"""Exit status of the script: somebody else has it."""
+"""Exit status of the script: another run has the lease."""
 
 
 class Lease:
@@ -49,7 +49,7 @@ class Lease:
         """Whether it may be taken from its present holder."""
 
     @property
-    def held(self) -> bool:
+    def is_held(self) -> bool:
         """Whether this run holds the lease."""
         return bool(self._hosts)
 
@@ -143,7 +143,7 @@ class Lease:
             holder = _holder(output)
             if not (self.forced or holder.ended()):
                 raise _locked(self._cluster, holder)
-            self._tell(host.name, holder)
+            self._report(host.name, holder)
             output = await self._run(host, "take", over=holder.id)
             if output.status == _HELD:  # a third one was faster
                 raise _locked(self._cluster, _holder(output))
@@ -190,7 +190,7 @@ class Lease:
             self._renewed[host.name] = begun
         return output
 
-    def _tell(self, node: str, holder: Holder) -> None:
+    def _report(self, node: str, holder: Holder) -> None:
         why = "which was broken" if self.forced else "which has ended"
         detail = f"took the cluster's lock over from {holder.who}, {why}"
         self._emit(Event(type=Type.DIAGNOSTIC, cluster=self._cluster, node=node, detail=detail))
@@ -231,7 +231,7 @@ class _Guarded:
 
 
 def _holder(output: Output) -> Holder:
-    return read(output.stdout) or Holder("", "somebody", "unknown", Process(0))
+    return read(output.stdout) or Holder("", "", "", Process(0))
 
 
 def _locked(cluster: str, holder: Holder) -> Locked:

@@ -1,7 +1,7 @@
-# Takes, keeps or gives back the lease of a cluster on this machine. Needs sh, flock, sed; run as root.
+# Takes, keeps or releases the lease of a cluster on this machine. Needs sh, flock, sed; run as root.
 # The caller sets, before this text:
 #   act (take, keep, release) own (id of the caller) over (id that may be taken from) ttl (seconds); the other
-#   fields come on stdin. Prints the lease of somebody else and ends with 3, or prints `since` and ends with 0.
+#   fields come on stdin. Prints the lease of another run and ends with 3, or prints `since` and ends with 0.
 # Times are seconds since this machine was started: that clock cannot be set, and /run lasts as long.
 lease=/run/kbootstrap/lease
 umask 077

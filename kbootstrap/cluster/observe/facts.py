@@ -247,7 +247,6 @@ def _facts(name: str, heap: _Heap, distro: Distribution, now: float) -> NodeFact
         name=name,
         os=words.get("os", ""),
         arch=_ARCHITECTURES.get(words.get("arch", ""), words.get("arch", "")),
-        kernel=words.get("kernel", ""),
         hostname=words.get("hostname", ""),
         time=datetime.fromtimestamp(epoch, UTC),
         clock_skew=round(epoch - now),

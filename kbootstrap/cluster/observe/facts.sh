@@ -24,7 +24,7 @@ content() {
         echo "text $(head -c 65536 "$1" | base64 | tr -d '\n') $1"
     fi
 }
-first_certificate() { # its own: others in the file are those who signed it, and keys are never printed
+first_certificate() { # its own: others in the file are those of its signers, and keys are never printed
     awk 'begun && /^-----END/ { exit } begun { printf "%s", $0 } /^-----BEGIN CERTIFICATE-----/ { begun = 1 }' "$1"
 }
 token_mark() { # which token it is: the beginning of the SHA-256 of its password
@@ -97,7 +97,6 @@ echo "begin kbootstrap-facts-1"
 echo "epoch $(date +%s)"
 echo "uptime $(cut -d. -f1 /proc/uptime)"
 echo "arch $(uname -m)"
-echo "kernel $(uname -r)"
 echo "hostname $(uname -n)"
 echo "os $(. /etc/os-release 2>/dev/null && echo "$PRETTY_NAME")"
 echo "cpus $(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 0)"
@@ -177,7 +176,7 @@ if has /var/lib/kbootstrap/left; then echo "left yes"; fi
 if has /run/kbootstrap/restart; then echo "restart-pending yes"; fi
 if has /var/lib/kbootstrap/restore; then echo "restoring $(head -n 1 /var/lib/kbootstrap/restore)"; fi
 
-# Who changes the cluster at this moment (lease.sh).
+# The run that changes the cluster at this moment (lease.sh).
 if has /run/kbootstrap/lease; then
     sed 's/^/lease /' /run/kbootstrap/lease
     echo "lease now $(cut -d. -f1 /proc/uptime)"

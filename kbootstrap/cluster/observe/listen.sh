@@ -1,6 +1,6 @@
 # Answers on ports of this machine for a while, so that others can try the way to them. The caller sets, before this
 # text: ports ("tcp/2379 udp/8472 …"), seconds. Prints "listener PID", and "answers PORT" for each; a port that is in
-# use is left out. Without python3 and perl it answers on none. Whoever ends the process PID closes the ports at once.
+# use is left out. Without python3 and perl it answers on none. Ending the process PID closes the ports at once.
 python=''
 for one in python3 /usr/libexec/platform-python; do
     if [ -z "$python" ] && "$one" -c 'import socket' >/dev/null 2>&1; then python=$one; fi

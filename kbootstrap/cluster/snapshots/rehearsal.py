@@ -21,8 +21,8 @@ from kbootstrap.cluster.snapshots.restore import mark
 from kbootstrap.cluster.state.restore_mark import REHEARSAL, Mark
 from kbootstrap.cluster.state.snapshots import Snapshot
 from kbootstrap.core.errors import InstallFailed
-from kbootstrap.distros.config import dump
 from kbootstrap.distros.model import Distribution
+from kbootstrap.distros.yaml_files import dump
 from kbootstrap.hosts.model import Host
 
 FENCE = "/usr/local/sbin/kbootstrap-fence"

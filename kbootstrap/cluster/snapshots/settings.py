@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from kbootstrap.core.errors import CredentialsRefused
 from kbootstrap.core.redact import Redactor
-from kbootstrap.distros.config import dump
 from kbootstrap.distros.model import Paths
+from kbootstrap.distros.yaml_files import dump
 from kbootstrap.spec.contents import bucket_keys
 from kbootstrap.spec.model import S3, FromEnvironment, Reference, Snapshots
 from kbootstrap.spec.references import Reader

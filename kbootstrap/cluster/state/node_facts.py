@@ -88,7 +88,6 @@ class NodeFacts:
     name: str
     os: str = ""
     arch: str = ""
-    kernel: str = ""
     hostname: str = ""
     time: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     clock_skew: int = 0

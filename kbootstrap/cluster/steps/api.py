@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kbootstrap.cluster.state.recorded import Recorded
-from kbootstrap.cluster.steps.base import ConvergeStep, Stage, Subject
+from kbootstrap.cluster.steps.base import ConvergeStep, DriftSubject, Stage
 from kbootstrap.cluster.steps.run import ConvergeRun
 from kbootstrap.distros.additions import SECRET_NAMESPACE
 from kbootstrap.spec.model import Taint
@@ -20,7 +20,7 @@ class ReconcileNode(ConvergeStep):
     taints: tuple[Taint, ...]
     title = "set labels and taints"
     stage = Stage.FINISH
-    drift = Subject("labels", "labels and taints")
+    drift = DriftSubject("labels", "labels and taints")
 
     async def carry_out(self, run: ConvergeRun) -> None:
         await run.reconcile(self.labels, self.taints)
@@ -44,8 +44,8 @@ class GiveSecret(ConvergeStep):
         return f"write the Secret {SECRET_NAMESPACE}/{self.secret}"
 
     @property
-    def drift(self) -> Subject:
-        return Subject("configuration", f"Secret {self.secret}")
+    def drift(self) -> DriftSubject:
+        return DriftSubject("configuration", f"Secret {self.secret}")
 
     async def carry_out(self, run: ConvergeRun) -> None:
         await run.give_secret(self.secret, self.readers, self.good)

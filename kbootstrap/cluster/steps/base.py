@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 from kbootstrap.cluster.steps.run import ConvergeRun, RemovalRun
 
-Kind = Literal[
+DriftKind = Literal[
     "infrastructure",
     "installation",
     "version",
@@ -47,10 +47,10 @@ class Stage(enum.IntEnum):
     """Wait for the node, and set what only the API can set."""
 
 
-class Subject(NamedTuple):
+class DriftSubject(NamedTuple):
     """What a step repairs, as `status` names it: a kind, and a path, a unit, a volume."""
 
-    kind: Kind
+    kind: DriftKind
     what: str
 
 
@@ -67,9 +67,9 @@ class Step:
         raise NotImplementedError
 
     @property
-    def drift(self) -> Subject | None:
+    def drift(self) -> DriftSubject | None:
         """What differs on a node that needs this step; None if the step only follows from other steps."""
-        return Subject("other", self.title)
+        return DriftSubject("other", self.title)
 
     @property
     def places(self) -> str:

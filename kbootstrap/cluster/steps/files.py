@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
-from kbootstrap.cluster.steps.base import ConvergeStep, Stage, Subject
+from kbootstrap.cluster.steps.base import ConvergeStep, DriftSubject, Stage
 from kbootstrap.cluster.steps.run import ConvergeRun, Secret
 from kbootstrap.distros.model import Artifact, NodeFile
 
@@ -30,8 +30,8 @@ class StageFile(ConvergeStep):
         return f"send {self.artifact.name} {self.version}"
 
     @property
-    def drift(self) -> Subject | None:
-        return None if self.aside else Subject("version", self.artifact.name)
+    def drift(self) -> DriftSubject | None:
+        return None if self.aside else DriftSubject("version", self.artifact.name)
 
     async def carry_out(self, run: ConvergeRun) -> None:
         await run.stage_artifact(self.artifact, self.version, aside=self.aside)
@@ -46,7 +46,7 @@ class SwapFiles(ConvergeStep):
     artifacts: tuple[Artifact, ...]
     version: str
     stage = Stage.CHANGE
-    drift = Subject("version", "Kubernetes")
+    drift = DriftSubject("version", "Kubernetes")
 
     @property
     def title(self) -> str:
@@ -70,8 +70,8 @@ class WriteFile(ConvergeStep):
         return f"{'change' if self.existed else 'write'} {self.file.path}"
 
     @property
-    def drift(self) -> Subject:
-        return Subject("configuration", self.file.path)
+    def drift(self) -> DriftSubject:
+        return DriftSubject("configuration", self.file.path)
 
     @property
     def places(self) -> str:
@@ -105,8 +105,8 @@ class WriteSecret(ConvergeStep):
         return f"write {self.path}"
 
     @property
-    def drift(self) -> Subject:
-        return Subject("configuration", self.path)
+    def drift(self) -> DriftSubject:
+        return DriftSubject("configuration", self.path)
 
     @property
     def places(self) -> str:

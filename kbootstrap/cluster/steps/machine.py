@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kbootstrap.cluster.steps.base import ConvergeStep, Stage, Subject
+from kbootstrap.cluster.steps.base import ConvergeStep, DriftSubject, Stage
 from kbootstrap.cluster.steps.run import ConvergeRun
 
 
@@ -25,7 +25,7 @@ class Claim(ConvergeStep):
 
     title = "claim the machine"
     stage = Stage.CLAIM
-    drift = Subject("installation", "machine")
+    drift = DriftSubject("installation", "machine")
 
     async def carry_out(self, run: ConvergeRun) -> None:
         await run.note_changes()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kbootstrap.cluster.steps.base import ConvergeStep, RemovalStep, Stage, Subject
+from kbootstrap.cluster.steps.base import ConvergeStep, DriftSubject, RemovalStep, Stage
 from kbootstrap.cluster.steps.run import ConvergeRun, StepRun
 
 
@@ -18,7 +18,7 @@ class ForgetNode(ConvergeStep, RemovalStep):
     member: bool = False
     title = "delete the old Node object"
     stage = Stage.CHANGE
-    drift = Subject("membership", "Node object")
+    drift = DriftSubject("membership", "Node object")
 
     async def carry_out(self, run: StepRun) -> None:
         await run.forget_node(member=self.member)
@@ -42,7 +42,7 @@ class Uncordon(ConvergeStep, RemovalStep):
 
     title = "uncordon the node"
     stage = Stage.FINISH
-    drift = Subject("membership", "cordon")
+    drift = DriftSubject("membership", "cordon")
 
     async def carry_out(self, run: StepRun) -> None:
         await run.uncordon()

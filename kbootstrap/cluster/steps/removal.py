@@ -42,7 +42,7 @@ class WaitJoined(RemovalStep):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HoldService(RemovalStep):
+class PreventRestart(RemovalStep):
     """Prevent a unit from starting again once it ends: a removed server would join again."""
 
     unit: str
@@ -52,7 +52,7 @@ class HoldService(RemovalStep):
         return f"prevent {self.unit} from restarting"
 
     async def carry_out(self, run: RemovalRun) -> None:
-        await run.hold_service(self.unit)
+        await run.prevent_restart(self.unit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ class StopService(RemovalStep):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GiveBack(RemovalStep):
+class UninstallMachine(RemovalStep):
     """Uninstall Kubernetes from a machine that is kept, after its node has left, and delete its record."""
 
     title = "remove Kubernetes from the machine"

@@ -135,7 +135,7 @@ class RemovalRun(StepRun, Protocol):
     async def wait_joined(self) -> None:
         """Wait until the Node object exists."""
 
-    async def hold_service(self, unit: str) -> None:
+    async def prevent_restart(self, unit: str) -> None:
         """Prevent systemd from restarting the unit."""
 
     async def stop_service(self, unit: str) -> None:

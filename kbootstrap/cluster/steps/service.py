@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kbootstrap.cluster.steps.base import ConvergeStep, Stage, Subject
+from kbootstrap.cluster.steps.base import ConvergeStep, DriftSubject, Stage
 from kbootstrap.cluster.steps.run import ConvergeRun
 
 
@@ -32,8 +32,8 @@ class ServiceStep(ConvergeStep):
     stage = Stage.CHANGE
 
     @property
-    def drift(self) -> Subject | None:
-        return Subject("service", self.unit)
+    def drift(self) -> DriftSubject | None:
+        return DriftSubject("service", self.unit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kbootstrap.cluster.state.wanted import WantedVolume
-from kbootstrap.cluster.steps.base import ConvergeStep, Stage, Subject
+from kbootstrap.cluster.steps.base import ConvergeStep, DriftSubject, Stage
 from kbootstrap.cluster.steps.run import ConvergeRun
 from kbootstrap.distros.model import NodeFile
 
@@ -19,8 +19,8 @@ class VolumeStep(ConvergeStep):
     stage = Stage.VOLUMES
 
     @property
-    def drift(self) -> Subject:
-        return Subject("volume", f"volume {self.volume.name}")
+    def drift(self) -> DriftSubject:
+        return DriftSubject("volume", f"volume {self.volume.name}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

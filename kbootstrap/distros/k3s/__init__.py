@@ -13,13 +13,13 @@ from typing import cast
 
 from kbootstrap.distros import common, network
 from kbootstrap.distros.additions import NOTHING, Additions
-from kbootstrap.distros.config import Value, dump
 from kbootstrap.distros.k3s import cis
 from kbootstrap.distros.k3s.requirements import REQUIREMENTS
 from kbootstrap.distros.model import Artifact, NodeFile, Paths, Role, Tool
 from kbootstrap.distros.network import NetworkLeftovers
 from kbootstrap.distros.release import Release
 from kbootstrap.distros.requirements import Requirements
+from kbootstrap.distros.yaml_files import Value, dump
 from kbootstrap.spec.distributions import DistributionTraits, traits
 from kbootstrap.spec.model import Cluster, Node
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kbootstrap.distros.config import HEADER, Value
 from kbootstrap.distros.model import NodeFile, Role
+from kbootstrap.distros.yaml_files import HEADER, Value
 
 _SERVER = "/var/lib/rancher/k3s/server"
 _CIPHERS = ",".join(

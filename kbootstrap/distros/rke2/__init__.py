@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 from kbootstrap.distros import common, network
 from kbootstrap.distros.additions import NOTHING, Additions
-from kbootstrap.distros.config import HEADER, Value, dump
 from kbootstrap.distros.model import Artifact, NodeFile, Paths, Role, Tool
 from kbootstrap.distros.network import NetworkLeftovers
 from kbootstrap.distros.release import Release
 from kbootstrap.distros.requirements import Requirements
 from kbootstrap.distros.rke2.requirements import REQUIREMENTS
+from kbootstrap.distros.yaml_files import HEADER, Value, dump
 from kbootstrap.spec.distributions import DistributionTraits, traits
 from kbootstrap.spec.model import Cluster, Node
 

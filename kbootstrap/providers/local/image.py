@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from kbootstrap.artifacts.cache import held
+from kbootstrap.artifacts.cache import locked
 from kbootstrap.core import files
 from kbootstrap.core.errors import DeadlinePassed
 from kbootstrap.core.events import Status
@@ -76,7 +76,7 @@ async def ensure(engine: Engine, context: ProviderContext) -> str:
     started = time.monotonic()
     report(context, Status.STARTED, f"building {name} for {engine}; needed once, takes a minute or two")
     try:
-        async with held(
+        async with locked(
             context.cache / "local" / "image.lock", lambda holder: report(context, Status.WAITING, holder)
         ):
             if not await exists(engine, context):

@@ -24,7 +24,7 @@ from kbootstrap.providers.local.render import render
 from kbootstrap.providers.model import Check, DestroyPreview, MachineState, OrphanPhase, Provider
 from kbootstrap.providers.traits import ProviderTraits
 from kbootstrap.render.model import RenderedRoot
-from kbootstrap.render.traits import ResourceTraits
+from kbootstrap.render.traits import ResourceTraits, SpecKey
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster, Spec
 
@@ -47,6 +47,16 @@ class LocalSharedArtifacts:
         await shared.provide(engine, chosen, kept, script, context)
 
 
+class LocalRehearsals:
+    """Temporary clusters with a port and addresses of their own."""
+
+    taken = frozenset({"KB0606", "KB0608"})
+
+    def settings(self, shared: Mapping[str, Any], port: int) -> Mapping[str, Any]:
+        """Return the same settings with another port."""
+        return {**shared, "api_port": port}
+
+
 class Local(Provider):
     """Containers on this machine."""
 
@@ -57,10 +67,12 @@ class Local(Provider):
         hints=HINTS,
         resources=ResourceTraits(
             {"terraform_data.node": "machine", "terraform_data.network": "network"},
+            keys={"address": SpecKey("subnet"), "api_port": SpecKey("provider", ("api_port",))},
         ),
         delete_machine="docker rm --force --volumes {name}",
     )
     adoption = LocalAdoption()
+    rehearsals = LocalRehearsals()
     shared_artifacts = LocalSharedArtifacts()
 
     def render(self, definition: ClusterDefinition) -> RenderedRoot:

@@ -18,7 +18,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from kbootstrap.artifacts.cache import Kept, held
+from kbootstrap.artifacts.cache import Kept, locked
 from kbootstrap.core import files
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.core.events import Status
@@ -65,7 +65,7 @@ async def provide(engine: Engine, chosen: Options, kept: Kept, script: str, cont
     report_step = partial(report, context, step=STEP)
     started = time.monotonic()
     report_step(Status.STARTED)
-    async with held(context.cache / "local" / "shared.lock", partial(report_step, Status.WAITING)):
+    async with locked(context.cache / "local" / "shared.lock", partial(report_step, Status.WAITING)):
         if key not in _recorded(record, made):
             problem = await _unpack(engine, chosen, kept, key, script, context)
             if problem:

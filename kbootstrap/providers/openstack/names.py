@@ -4,7 +4,7 @@ A project may contain clusters of several teams, so no resource is identified by
 Resources of Kubernetes are named by the components that create them: `kube_service_<cluster-name>_…` by the
 cloud controller (cloud-provider-openstack, pkg/util/util.go), and volumes have the metadata
 `cinder.csi.openstack.org/cluster` (pkg/csi/cinder). Both components must be configured with the cluster name
-`owner()` (docs/openstack.md).
+`owner()` (docs/openstack/controllers.md).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ class Profile:
     """One cloud. Everything can be overridden in the spec.
 
     `s3_endpoints` has the URLs of the object storage by its regions. `s3_region` is the region in signatures;
-    None: the region of the endpoint. `s3_path_style`: the bucket must be in the path, not in the host name.
+    None: the region of the endpoint.
     `s3_locking`: conditional writes (`If-None-Match`) work, which OpenTofu's lock file needs.
     """
 
@@ -25,7 +25,6 @@ class Profile:
     dns_servers: tuple[str, ...] = ()
     s3_endpoints: Mapping[str, str] = field(default_factory=dict)
     s3_region: str | None = None
-    s3_path_style: bool = True
     s3_locking: bool = False
 
 

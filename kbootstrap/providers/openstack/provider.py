@@ -27,10 +27,10 @@ from kbootstrap.providers.openstack import (
     preflight,
 )
 from kbootstrap.providers.openstack.credentials import variables
+from kbootstrap.providers.openstack.logins import LOGINS
 from kbootstrap.providers.openstack.problems import problems
 from kbootstrap.providers.openstack.render import freeze, render
 from kbootstrap.providers.openstack.resolution import resolve
-from kbootstrap.providers.openstack.sessions import SESSIONS
 from kbootstrap.providers.openstack.settings import settings
 from kbootstrap.providers.openstack.storage import lock_problems
 from kbootstrap.providers.openstack.traits import TRAITS
@@ -52,12 +52,12 @@ class CloudPrograms:
 
     async def valid_credentials(self, context: ProviderContext) -> frozenset[str]:
         """Return the marks of the cluster's application credential."""
-        async with SESSIONS.cloud(context) as cloud:
+        async with LOGINS.cloud(context) as cloud:
             return await credential.valid_credentials(cloud, context.spec, context.cluster)
 
     async def make_secret(self, context: ProviderContext) -> SecretContent:
         """Create an application credential for the cluster, and a cloud.conf with it."""
-        async with SESSIONS.cloud(context) as cloud:
+        async with LOGINS.cloud(context) as cloud:
             return await credential.make(cloud, context.spec, context.cluster)
 
 
@@ -90,7 +90,7 @@ class CreatingMachines:
         self, context: ProviderContext, created: Mapping[str, str], names: Collection[str]
     ) -> Mapping[str, Any]:
         """Return the outputs with these nodes."""
-        async with SESSIONS.cloud(context) as cloud:
+        async with LOGINS.cloud(context) as cloud:
             return await in_creation.outputs(cloud, context, created, names)
 
 
@@ -100,7 +100,7 @@ class CloudPreflight:
     async def verify(self, context: ProviderContext) -> None:
         """Raise if the cloud lacks what new resources need."""
         spec, cluster = context.spec, context.cluster
-        async with SESSIONS.cloud(context) as cloud:
+        async with LOGINS.cloud(context) as cloud:
             facts = await preflight.gather(cloud, spec, cluster, context.lock, brief=True)
             problem = await credential.problem(cloud, spec, cluster)
         refuse(cluster, preflight.judge(spec, cluster, facts) if facts is not None else (), problem)
@@ -116,7 +116,7 @@ class OpenStack(Provider):
     location = CloudLocation()
     machines_in_creation = CreatingMachines()
     preflight = CloudPreflight()
-    sessions = SESSIONS
+    sessions = LOGINS
 
     def render(self, definition: ClusterDefinition) -> RenderedRoot:
         """Return the root module of the cluster. Pure and byte-stable."""
@@ -139,14 +139,14 @@ class OpenStack(Provider):
             return lock
         if not creating:
             return lock.with_image(cluster.name, ImagePin(name, UNKNOWN))
-        async with SESSIONS.cloud(context) as cloud:
+        async with LOGINS.cloud(context) as cloud:
             return lock.with_image(cluster.name, await images.pin(cloud, context.spec, cluster))
 
     async def check(self, context: ProviderContext) -> tuple[Check, ...]:
         """Check the credentials, all resources that the spec names, and the quotas."""
         spec, cluster = context.spec, context.cluster
         try:
-            async with SESSIONS.cloud(context) as cloud:
+            async with LOGINS.cloud(context) as cloud:
                 login = Check("OpenStack", ok=True, found=cloud.where)
                 facts = await preflight.gather(cloud, spec, cluster, context.lock, brief=False)
                 problem = await credential.problem(cloud, spec, cluster)
@@ -184,7 +184,7 @@ class OpenStack(Provider):
         """
         if not (outputs or names or faults):
             return {}
-        async with SESSIONS.cloud(context) as cloud:
+        async with LOGINS.cloud(context) as cloud:
             return await inspection.inspect(cloud, context, outputs or {}, names, faults=faults)
 
     async def inventory(
@@ -196,14 +196,14 @@ class OpenStack(Provider):
         tolerate_missing: Collection[str] = (),
     ) -> Inventory:
         """Return the connections to the machines. Starts machines that are shut off."""
-        async with SESSIONS.cloud(context) as cloud:
+        async with LOGINS.cloud(context) as cloud:
             return await machines.inventory(
                 cloud, context, outputs, starting=starting, tolerate_missing=tolerate_missing
             )
 
     async def destroy_preview(self, context: ProviderContext) -> DestroyPreview:
         """Return machines, load balancers of Services, volumes of claims, and their project."""
-        async with SESSIONS.cloud(context) as cloud:
+        async with LOGINS.cloud(context) as cloud:
             return await cleanup.destroy_preview(cloud, context)
 
     async def remove_orphans(
@@ -220,7 +220,7 @@ class OpenStack(Provider):
         """
         if phase is OrphanPhase.AFTER_REMOVAL:
             return
-        async with SESSIONS.cloud(context) as cloud:
+        async with LOGINS.cloud(context) as cloud:
             match phase:
                 case OrphanPhase.BEFORE_CREATE:
                     await cleanup.remove_unrecorded(cloud, context, known)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kbootstrap.providers.openstack.hints import HINTS
 from kbootstrap.providers.traits import ProviderTraits
-from kbootstrap.render.traits import ResourceTraits
+from kbootstrap.render.traits import ResourceTraits, SpecKey
 
 TRAITS = ProviderTraits(
     hints=HINTS,
@@ -23,9 +23,17 @@ TRAITS = ProviderTraits(
             "openstack_lb_loadbalancer_v2.api": "address",
         },
         # A resize, or a rebuild on an empty disk (OpenStack provider, `compute_instance_v2`).
-        halting=frozenset({"flavor_id", "flavor_name", "image_id", "image_name"}),
+        disruptive=frozenset({"flavor_id", "flavor_name", "image_id", "image_name"}),
         # The provider waits at least 5 s for each, one after the other (`networking_secgroup_rule_v2`).
         contained=frozenset({"openstack_networking_secgroup_rule_v2.rule"}),
+        keys={
+            "flavor_id": SpecKey("pool", ("flavor",)),
+            "flavor_name": SpecKey("pool", ("flavor",)),
+            "image_id": SpecKey("provider", ("image",)),
+            "image_name": SpecKey("provider", ("image",)),
+            "address": SpecKey("subnet"),
+            "allowed_cidrs": SpecKey("cluster", ("api", "allowed_cidrs")),
+        },
     ),
     delete_machine="openstack server delete {name}",
 )

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import zstandard
 
-from kbootstrap.artifacts.pack import Data
 from kbootstrap.artifacts.source.images import ACCOUNTS, Image, pack
+from kbootstrap.artifacts.source.pack import Data
 
 IMAGES = [
     Image("example/one:1", {"one": Data(b"program", 0o755)}, {"Entrypoint": ["/one"]}),

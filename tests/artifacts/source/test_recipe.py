@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from kbootstrap.artifacts.bundle import CNI_LINKS
 from kbootstrap.artifacts.source import recipe
+from kbootstrap.artifacts.source.bundle import CNI_LINKS
 
 STEPS = (
     "shim",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.process import LocalRunner
-from kbootstrap.hosts.fake import FakeHost
 from kbootstrap.hosts.model import Output
 from tests.cluster.converge.samples import S1
+from tests.hosts.fake import FakeHost
 
 
 class Shell(FakeHost):

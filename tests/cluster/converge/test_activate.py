@@ -106,7 +106,7 @@ def test_what_was_done_by_half_is_undone_and_done_again(server: Server) -> None:
 
 
 def test_words_of_the_service_are_shown(server: Server) -> None:
-    (server.folder / "k3s.knows").write_text("somebody else's")
+    (server.folder / "k3s.knows").write_text("another token")
     done = server.run()
     assert done.returncode == 1
     assert "not authorized" in done.stderr

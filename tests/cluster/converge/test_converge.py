@@ -13,11 +13,11 @@ from kbootstrap.cluster.state.wanted import LocalFile
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.events import Event, Status, Type
 from kbootstrap.core.redact import Redactor
-from kbootstrap.hosts.fake import FakeHost, Put, Run
 from kbootstrap.hosts.model import Output
 from tests.cluster.converge.samples import A1, A2, AGENT, S1, S2, S3, TOKEN, plan_of
 from tests.cluster.machines import AGENT_TOKEN, KUBECONFIG, RAW_AGENT, SERVER_TOKEN, Machines, carry_out
 from tests.cluster.world import api, desired
+from tests.hosts.fake import FakeHost, Put, Run
 
 pytestmark = pytest.mark.usefixtures("quick")
 

@@ -20,9 +20,9 @@ from kbootstrap.cluster.state.wanted import LocalFile
 from kbootstrap.cluster.steps.membership import WaitReady
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import InstallFailed
-from kbootstrap.hosts.fake import Answer, Run, output
 from tests.cluster.machines import Machines, carry_out
 from tests.cluster.world import ACTIVE, api, desired, facts, running
+from tests.hosts.fake import Answer, Run, output
 
 S1, A1 = "local-control-plane-1", "local-default-1"
 JOURNAL = 'failed to set up masquerading: exec: "iptables": executable file not found in $PATH'

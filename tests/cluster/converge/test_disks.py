@@ -17,8 +17,8 @@ from kbootstrap.cluster.state.node_facts import VolumeFacts
 from kbootstrap.cluster.state.wanted import WantedVolume
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.distros import find
-from kbootstrap.hosts.fake import Answer, FakeHost, Put, Run, output
 from kbootstrap.hosts.model import Host
+from tests.hosts.fake import Answer, FakeHost, Put, Run, output
 
 ID = "0b9f1c52-7a3e-4d7e-9f10-2f9f7f3f6c11"
 MIB = 1 << 20

@@ -66,14 +66,14 @@ async def test_a_pod_without_a_controller_stops_it() -> None:
 
 async def test_a_budget_holds_its_pod_and_is_named() -> None:
     found = machines(pod("a"))
-    found.held["a"] = "Cannot evict pod as it would violate the budget shop"
+    found.blocked["a"] = "Cannot evict pod as it would violate the budget shop"
     with pytest.raises(DeadlinePassed, match="web/a") as caught:
         await leave(found, seconds=0.05)
     assert caught.value.code == "KB0851"
     assert "budget shop" in (caught.value.detail or "")
     assert f"forget {A1}" not in found.log
     assert not found.nodes[A1].unschedulable
-    del found.held["a"]
+    del found.blocked["a"]
     await leave(found)
 
 
@@ -111,7 +111,7 @@ async def test_a_server_that_joins_is_waited_for_before_it_leaves(monkeypatch: p
     mine = steps(Removal({s2: "server"}, {}), found.plan.distro, there, seen)[s2]
     assert [type(step).__name__ for step in mine] == [
         "WaitJoined",
-        "HoldService",
+        "PreventRestart",
         "ForgetNode",
         "StopService",
     ]

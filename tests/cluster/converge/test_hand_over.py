@@ -17,11 +17,11 @@ from kbootstrap.cluster.converge.hand_over import has_stopped, script
 from kbootstrap.cluster.converge.watch import NodeWatch
 from kbootstrap.cluster.state.api_facts import ApiNode
 from kbootstrap.distros import find
-from kbootstrap.hosts.fake import FakeHost, Run, output
 from kbootstrap.hosts.model import Output
 from tests.cluster.converge.samples import S1
 from tests.cluster.machines import FakeApi, Machines
 from tests.cluster.world import desired
+from tests.hosts.fake import FakeHost, Run, output
 
 K3S = find("k3s")
 MEMBERS = {

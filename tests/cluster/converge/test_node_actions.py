@@ -14,10 +14,10 @@ from kbootstrap.cluster.steps.files import StageFile
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros.k3s import K3s
-from kbootstrap.hosts.fake import FakeHost
 from tests.cluster.converge.samples import S1, plan_of
 from tests.cluster.converge.shell import Shell
 from tests.cluster.world import desired
+from tests.hosts.fake import FakeHost
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -32,7 +32,7 @@ def actions_of(host: FakeHost, stamp: Path) -> tuple[NodeActions, StageFile]:
 
 
 async def test_a_full_disk_keeps_the_stamp(tmp_path: Path, local: dict[str, LocalFile]) -> None:
-    """Without its claim the machine would count as somebody else's."""
+    """Without its claim the machine would count as one of another cluster."""
     stamp, host = tmp_path / "stamp", Shell()
     stamp.write_text("cluster local\nartifact 1 2 v0 /usr/local/bin/k3s\n")
     actions, stage = actions_of(host, stamp)

@@ -14,10 +14,10 @@ from kbootstrap.cluster.state.wanted import LocalFile, Wanted
 from kbootstrap.cluster.steps.files import StageFile
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.events import Event, Status
-from kbootstrap.hosts.fake import Answer, Run, output
 from tests.cluster.decide.test_paths import on_machines
 from tests.cluster.machines import Machines, carry_out
 from tests.cluster.world import facts
+from tests.hosts.fake import Answer, Run, output
 
 SERVER, AGENT = "local-control-plane-1", "local-default-1"
 

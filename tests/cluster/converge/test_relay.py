@@ -21,11 +21,11 @@ from kbootstrap.cluster.state.wanted import LocalFile, Wanted
 from kbootstrap.core import files
 from kbootstrap.core.events import Event, Status
 from kbootstrap.core.redact import Redactor
-from kbootstrap.hosts.fake import Answer, FakeHost, Hang, Put, Run, output
 from kbootstrap.hosts.model import Output
 from tests.cluster.converge.samples import A1, S1, S2, S3, plan_of
 from tests.cluster.machines import Machines
 from tests.cluster.world import EXTERNAL, desired
+from tests.hosts.fake import Answer, FakeHost, Hang, Put, Run, output
 
 BINARY = "/usr/local/bin/k3s"
 

@@ -15,11 +15,11 @@ from kbootstrap.cluster.state.wanted import LocalFile
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros.k3s import K3s
 from kbootstrap.distros.model import Artifact
-from kbootstrap.hosts.fake import Put
 from tests.cluster.converge.samples import A1, S1, plan_of
 from tests.cluster.converge.shell import Shell
 from tests.cluster.machines import Machines, carry_out
 from tests.cluster.world import desired
+from tests.hosts.fake import Put
 
 OLD, NEW = "v1.31.0+k3s1", "v1.32.0+k3s1"
 PROGRAM, ARCHIVE = "k3s", "k3s-airgap-images-amd64.tar.zst"

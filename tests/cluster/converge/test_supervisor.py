@@ -11,9 +11,9 @@ import pytest
 
 from kbootstrap.cluster.converge.supervisor import await_supervisor, joins_through
 from kbootstrap.distros.k3s import K3s
-from kbootstrap.hosts.fake import FakeHost, Run, output
 from kbootstrap.hosts.model import Output
 from tests.cluster.converge.samples import S1
+from tests.hosts.fake import FakeHost, Run, output
 
 NOT_YET = "Error from server (ServiceUnavailable): runtime core not ready"
 UNKNOWN = "Error from server (NotFound): the server could not find the requested resource"

@@ -6,8 +6,8 @@ from kbootstrap.cluster.converge.tokens import Tokens
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros import find
-from kbootstrap.hosts.fake import Answer, FakeHost, Run, output
 from tests.cluster.machines import AGENT_TOKEN, RAW_AGENT, SERVER_TOKEN
+from tests.hosts.fake import Answer, FakeHost, Run, output
 
 K3S = find("k3s")
 

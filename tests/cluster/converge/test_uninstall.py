@@ -15,7 +15,7 @@ from kbootstrap.cluster.deadlines import UNINSTALL
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.distros.k3s import K3s
 from kbootstrap.distros.model import Distribution
-from kbootstrap.hosts.fake import FakeHost, Run, output
+from tests.hosts.fake import FakeHost, Run, output
 
 
 def below(folder: Path) -> Distribution:

@@ -60,7 +60,7 @@ def test_order_of_servers_does_not_choose_the_initial_server() -> None:
 
 
 def test_a_server_joins_past_itself() -> None:
-    """A floating IP, or the address of a machine, makes the first server what everybody joins through."""
+    """A floating IP, or the address of a machine: all nodes join through the first server."""
     plan = desired(3, 1)
     first = plan.servers[0]
     nodes = tuple(replace(node, address=f"10.9.0.{11 + i}") for i, node in enumerate(plan.nodes))

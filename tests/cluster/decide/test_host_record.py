@@ -18,14 +18,14 @@ from kbootstrap.cluster.state.recorded import Recorded
 from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.api import NoteHosts
 from kbootstrap.cluster.steps.plan import Plan
-from kbootstrap.cluster.steps.removal import GiveBack, LeaveMachine
+from kbootstrap.cluster.steps.removal import LeaveMachine, UninstallMachine
 from kbootstrap.core.diagnostics import Severity
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.events import nowhere
 from kbootstrap.distros.model import Role
-from kbootstrap.hosts.fake import FakeHost, output
 from tests.cluster.machines import FakeApi, Machines
 from tests.cluster.world import api, desired, facts, fresh, running
+from tests.hosts.fake import FakeHost, output
 
 S1, S2, S3 = (f"local-control-plane-{i}" for i in (1, 2, 3))
 A1, A2 = (f"local-default-{i}" for i in (1, 2))
@@ -95,9 +95,9 @@ def kinds(plan: Plan) -> list[str]:
 
 
 def test_kubernetes_is_uninstalled_last() -> None:
-    assert kinds(planned()) == ["Cordon", "Drain", "StopService", "ForgetNode", "GiveBack"]
+    assert kinds(planned()) == ["Cordon", "Drain", "StopService", "ForgetNode", "UninstallMachine"]
     late = kinds(planned(there=False))
-    assert late == ["StopService", "ForgetNode", "GiveBack"], "a run was cut after its Node went"
+    assert late == ["StopService", "ForgetNode", "UninstallMachine"], "a run was cut after its Node went"
 
 
 def test_a_machine_that_is_silent_is_left_with_a_warning() -> None:
@@ -140,7 +140,7 @@ def test_a_name_does_not_move_while_the_old_machine_runs(
     assert [d.code for d in plan.diagnostics] == codes
 
 
-async def leave(machines: Machines, step: GiveBack | LeaveMachine, said: str = "") -> None:
+async def leave(machines: Machines, step: UninstallMachine | LeaveMachine, said: str = "") -> None:
     host = FakeHost(GONE, lambda call: output(said) if "uninstall" in call.command else machines.answer(call))
     remover = NodeRemover("local", machines.plan.distro, FakeApi(machines), nowhere)
     await remover.depart(GONE, (step,), host)
@@ -150,9 +150,9 @@ async def test_a_machine_is_forgotten_when_it_is_clean() -> None:
     machines = Machines(desired(1, 1))
     machines.configs[RECORD] = {GONE: "agent 10.0.0.9", A1: "agent 10.0.0.1"}
     with pytest.raises(InstallFailed, match="could not be removed from"):
-        await leave(machines, GiveBack(node=GONE, why="x"), "something else\n")
+        await leave(machines, UninstallMachine(node=GONE, why="x"), "something else\n")
     assert GONE in machines.configs[RECORD]
-    await leave(machines, GiveBack(node=GONE, why="x"), "kbootstrap-uninstall removed\n")
+    await leave(machines, UninstallMachine(node=GONE, why="x"), "kbootstrap-uninstall removed\n")
     assert machines.configs[RECORD] == {A1: "agent 10.0.0.1"}
 
 

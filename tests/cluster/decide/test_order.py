@@ -1,4 +1,4 @@
-"""Who goes when; the turnover asks the same."""
+"""The order in which nodes leave; the rolling replacement uses the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may leave a cluster, and by which steps."""
+"""Which nodes may leave a cluster, and by which steps."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_an_agent_stops_before_its_node_is_forgotten() -> None:
 
 
 STOP_FIRST = ["Cordon", "Drain", "HandOver", "StopService", "ForgetNode"]
-STOP_LAST = ["Cordon", "Drain", "HandOver", "HoldService", "ForgetNode", "StopService", "ForgetNode"]
+STOP_LAST = ["Cordon", "Drain", "HandOver", "PreventRestart", "ForgetNode", "StopService", "ForgetNode"]
 """The second time for a kubelet that made its Node again before it was stopped."""
 
 

@@ -26,9 +26,9 @@ from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros import find
-from kbootstrap.hosts.fake import Answer, FakeHost, Put, Run, output
 from tests.cluster.machines import AGENT_TOKEN, RAW_AGENT, SERVER_TOKEN, Machines, carry_out
 from tests.cluster.world import CA, api, desired, running
+from tests.hosts.fake import Answer, FakeHost, Put, Run, output
 
 S1, S2, S3 = (f"local-control-plane-{i}" for i in (1, 2, 3))
 A1, A2 = (f"local-default-{i}" for i in (1, 2))
@@ -75,7 +75,7 @@ AGENT_STEPS = [f"write {TOKEN}", "restart k3s-agent.service", "wait until the no
 ACTIVATE = "activate the new tokens"
 
 
-def test_the_first_server_activates_and_everybody_changes() -> None:
+def test_the_first_server_activates_and_all_nodes_change() -> None:
     wanted = desired(3, 1)
     facts = facts_of(wanted, dict.fromkeys((S1, S2, S3), BEFORE))
     assert planned(wanted, facts) == {}

@@ -15,9 +15,9 @@ from kbootstrap.cluster.state.pods import Owner, Pod
 from kbootstrap.cluster.state.wanted import LocalFile
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import DeadlinePassed, KbootstrapError
-from kbootstrap.hosts.fake import Answer, FakeHost, Run
 from tests.cluster.machines import Machines, carry_out
 from tests.cluster.world import api, desired, facts
+from tests.hosts.fake import Answer, FakeHost, Run
 
 OLD, NEW = "v1.31.0+k3s1", "v1.32.0+k3s1"
 S1, S2, S3 = (f"local-control-plane-{i}" for i in (1, 2, 3))

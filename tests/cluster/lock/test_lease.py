@@ -16,8 +16,8 @@ from kbootstrap.cluster.lock.holder import Holder, Process, holding, read
 from kbootstrap.cluster.lock.lease import TTL, Lease
 from kbootstrap.core.errors import DeadlinePassed, HostUnreachable, Locked
 from kbootstrap.core.events import Event
-from kbootstrap.hosts.fake import FakeHost
 from kbootstrap.hosts.model import Output
+from tests.hosts.fake import FakeHost
 from tests.waiting import until
 
 ANNA = Holder("a" * 16, "anna", "laptop", Process(4242, "another-boot", "pid:[1]", "7"))
@@ -110,7 +110,7 @@ async def test_the_second_run_gets_user_machine_and_start_time(servers: dict[str
         await bert.take(servers)
     assert (reported.value.exit_code, reported.value.code) == (10, "KB0860")
     assert "--force-unlock prod" in (reported.value.hint or "")
-    assert not bert.held
+    assert not bert.is_held
     await anna.release()
     await bert.take(servers)
     assert all(

@@ -7,9 +7,9 @@ from kbootstrap.cluster.observe.credentials import await_kubeconfig, fetch_kubec
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros import find
-from kbootstrap.hosts.fake import FakeHost, output
 from tests.cluster.machines import KUBECONFIG
 from tests.cluster.world import desired, facts
+from tests.hosts.fake import FakeHost, output
 
 K3S = find("k3s")
 S1, S2 = "local-control-plane-1", "local-control-plane-2"

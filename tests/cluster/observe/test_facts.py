@@ -14,7 +14,7 @@ from kbootstrap.cluster.state.node_facts import INITIAL, NodeFacts, VolumeFacts
 from kbootstrap.cluster.state.wanted import WantedVolume
 from kbootstrap.core.errors import InstallFailed, KbootstrapError
 from kbootstrap.distros import find, names
-from kbootstrap.hosts.fake import FakeHost, Run, output
+from tests.hosts.fake import FakeHost, Run, output
 
 K3S = find("k3s")
 RECORDED = (Path(__file__).parent / "data" / "facts-server.txt").read_text("utf-8")

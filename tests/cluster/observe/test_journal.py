@@ -5,7 +5,7 @@ import pytest
 from kbootstrap.cluster.observe.journal import causes, explain
 from kbootstrap.core.errors import HostUnreachable, InstallFailed
 from kbootstrap.core.redact import Redactor
-from kbootstrap.hosts.fake import FakeHost, output
+from tests.hosts.fake import FakeHost, output
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from kbootstrap.cluster.observe.reach import listening, reach, try_all
 from kbootstrap.cluster.state.paths import Target
 from kbootstrap.core.errors import HostUnreachable
 from kbootstrap.distros.requirements import Port
-from kbootstrap.hosts.fake import Answer, FakeHost, Run, output
 from kbootstrap.hosts.model import Output
 from kbootstrap.hosts.script import shell_script
 from tests.cluster.decide.test_paths import on_machines
+from tests.hosts.fake import Answer, FakeHost, Run, output
 
 
 def here(call: Run) -> Answer:

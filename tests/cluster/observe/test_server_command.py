@@ -7,8 +7,8 @@ import pytest
 from kbootstrap.cluster.observe import server_command
 from kbootstrap.cluster.observe.server_command import ask_server, not_ready, refused, said
 from kbootstrap.core.redact import Redactor
-from kbootstrap.hosts.fake import FakeHost, Run, output
 from kbootstrap.hosts.model import Output
+from tests.hosts.fake import FakeHost, Run, output
 
 UNIT = "k3s.service"
 FAILED = output("working", status=1, stderr="first\nInternal error occurred: etcd-snapshot error ID 01234\n")

@@ -31,11 +31,11 @@ from kbootstrap.cluster.steps.files import WriteSecret
 from kbootstrap.core.errors import CredentialsRefused, InstallFailed, WrongUsage
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros import find
-from kbootstrap.hosts.fake import Answer, FakeHost, Run, output
 from kbootstrap.hosts.model import Output
 from kbootstrap.spec.model import S3, FromEnvironment, FromFile, Snapshots
 from kbootstrap.spec.references import Reader
 from tests.cluster.world import desired, facts
+from tests.hosts.fake import Answer, FakeHost, Run, output
 
 K3S = find("k3s")
 BUCKET = S3("etcd", "s3.example.org", "us-east-1", "prod", FromEnvironment("KB_S3"))

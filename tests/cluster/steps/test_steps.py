@@ -41,5 +41,5 @@ def test_a_step_of_a_node_that_stays_has_a_stage(step: type[ConvergeStep]) -> No
 
 def test_all_steps_are_found() -> None:
     assert {"Claim", "WriteFile", "ForgetNode", "Uncordon"} <= {step.__name__ for step in CONVERGING}
-    assert {"Drain", "GiveBack", "ForgetNode", "Uncordon"} <= {step.__name__ for step in REMOVING}
+    assert {"Drain", "UninstallMachine", "ForgetNode", "Uncordon"} <= {step.__name__ for step in REMOVING}
     assert {step.stage for step in CONVERGING if issubclass(step, ConvergeStep)} == set(Stage)

@@ -129,7 +129,7 @@ def test_runs_with_known_secrets_in_every_place(cluster: Lab, port: int, said: S
     run("snapshot", "save")
     run("snapshot", "list", "-o", "json")
 
-    # Somebody writes them into a file whose diff the plan shows, and onto a line that is removed.
+    # A user writes them into a file whose diff the plan shows, and onto a line that is removed.
     named = [secret for name, secret in NAMED.items() if name in spec(lab, port)]
     text = "\\n".join(f"# by hand {secret}" for secret in named)
     lab.on_node(SERVER, f"printf '{text}\\n' >>{NODE_FILE}")

@@ -1,4 +1,4 @@
-"""Tokens and certificates are rotated: who may join, what a kill leaves, and snapshots of before."""
+"""Tokens and certificates are rotated: accepted tokens, what a kill leaves, and older snapshots."""
 
 from __future__ import annotations
 

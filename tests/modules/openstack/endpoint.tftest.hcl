@@ -36,13 +36,13 @@ run "the_list_is_in_order" {
   }
 }
 
-run "everybody_needs_no_list" {
+run "no_list_for_all_addresses" {
   variables {
     allowed_cidrs = ["0.0.0.0/0", "203.0.113.0/24"]
   }
   assert {
     condition     = openstack_lb_listener_v2.port["6443"].allowed_cidrs == null
-    error_message = "A list that has everybody is none."
+    error_message = "A list with all addresses is no list."
   }
 }
 
@@ -79,7 +79,7 @@ run "the_first_server_s_floating_ip" {
   }
 }
 
-run "somebody_else_s" {
+run "an_existing_endpoint" {
   variables {
     kind    = "named"
     address = "api.example.org"

@@ -158,7 +158,7 @@ run "names_of_volumes_are_names" {
 run "only_its_own_address_passes_unless_asked_for" {
   assert {
     condition     = alltrue([for port in openstack_networking_port_v2.port : length(port.allowed_address_pairs) == 0])
-    error_message = "Nobody may take another's address."
+    error_message = "A port must not take the address of another one."
   }
 }
 

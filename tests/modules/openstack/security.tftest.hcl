@@ -85,7 +85,7 @@ run "an_amphora_stands_between" {
   }
   assert {
     condition     = !contains(output.rules, "203.0.113.0/24->control_plane-tcp-6443")
-    error_message = "The listener decides who reaches the API."
+    error_message = "The listener limits access to the API."
   }
 }
 

@@ -78,7 +78,7 @@ async def test_before(context: ProviderContext, cloud: FakeCloud) -> None:
         balancer("b", "kube_service_kubernetes_default_web", "net"),
         balancer("c", "kube_service_demo-production_default_web"),
         balancer("d", "demo-prod-api", "net"),
-        balancer("e", "kube_service_demo-prod_default_web", project_id="somebody-else-s"),
+        balancer("e", "kube_service_demo-prod_default_web", project_id="another-project"),
     ]
     made = "Floating IP for Kubernetes external service default/web from cluster demo-prod"
     cloud.things["network/floatingips"] = [
@@ -140,7 +140,7 @@ async def test_resources_in_no_state_are_removed_before_a_creation(
     cloud.things["network/routers"] = [tagged("r1", "demo-prod")]
     cloud.things["network/floatingips"] = [
         address("f1", "", "prod-control-plane-1, kbootstrap demo/prod"),
-        address("f2", "p2", "reserved by somebody"),
+        address("f2", "p2", "reserved by a user"),
     ]
     cloud.things["lb/loadbalancers"] = [
         balancer("b1", "demo-prod-api", "net", tags=["kbootstrap.spec=demo", "kbootstrap.cluster=prod"]),
@@ -259,7 +259,7 @@ async def test_after(context: ProviderContext, cloud: FakeCloud) -> None:
     ]
     cloud.things["network/floatingips"] = [
         tagged("f1", "") | {"floating_ip_address": "203.0.113.8"},
-        address("f2", "p1", "reserved by somebody"),
+        address("f2", "p1", "reserved by a user"),
     ]
     await PROVIDER.remove_orphans(context, OrphanPhase.AFTER_DESTROY)
     assert left(cloud, "volume/volumes") == ["v2", "v4"]

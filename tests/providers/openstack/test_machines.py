@@ -265,7 +265,7 @@ NETWORK = {"id": "net", "name": "demo-prod", "tags": []}
     ("kind", "thing", "here"),
     [
         ("network/networks", NETWORK | {"project_id": PROJECT}, True),
-        ("network/networks", NETWORK | {"project_id": "somebody else's, shared"}, False),
+        ("network/networks", NETWORK | {"project_id": "another project's, shared"}, False),
         ("network/security-groups", tagged("s", "demo-prod-agents"), True),
         ("network/security-groups", {"id": "s", "project_id": PROJECT, "tags": []}, False),
         ("compute/servers", server("prod-web-1", tenant_id=PROJECT), True),

@@ -49,7 +49,7 @@ def test_waiting_machines_keep_their_flavor() -> None:
         *('"c-db-1"', "=", "{", "address", "=", '"10.9.4.27"', "}"),
         *('"c-db-2"', "=", "{", "address", "=", '"10.9.4.28"', "flavor", "=", '"m"', "}"),
         *("}", "}"),
-    ], "who has the new one, who is unknown, and who has gone are not held"
+    ], "nodes with the new one, unknown and removed nodes are not frozen"
 
 
 def test_another_version_of_kubernetes_touches_no_infrastructure() -> None:

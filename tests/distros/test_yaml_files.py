@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from kbootstrap.distros.config import HEADER, dump
+from kbootstrap.distros.yaml_files import HEADER, dump
 
 
 def load(text: str) -> object:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kbootstrap.cluster.lock.holder import Holder
-from kbootstrap.commands.doctor import _idle, judge
+from kbootstrap.engine.machine_checks import _idle, judge
 from tests.cluster.world import desired, fresh, running
 
 PLAN = desired(1, 1)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import zstandard
 
-from kbootstrap.artifacts.bundle import pack
+from kbootstrap.artifacts.source.bundle import pack
 
 
 def test_layout_sums_links_and_name(tmp_path: Path) -> None:

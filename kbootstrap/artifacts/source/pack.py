@@ -27,7 +27,7 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class Symlink:
     """A symbolic link."""
 
     target: str
@@ -40,7 +40,7 @@ class Folder:
     mode: int = 0o755
 
 
-Entry = Data | Link | Folder
+Entry = Data | Symlink | Folder
 
 
 def write_tar(stream: IO[bytes], entries: Mapping[str, Entry]) -> None:
@@ -71,7 +71,7 @@ def _add(archive: tarfile.TarFile, name: str, entry: Entry) -> None:
         case Folder(mode=mode):
             info.type, info.mode = tarfile.DIRTYPE, mode
             archive.addfile(info)
-        case Link(target=target):
+        case Symlink(target=target):
             info.type, info.mode, info.linkname = tarfile.SYMTYPE, 0o777, target
             archive.addfile(info)
         case Data(content=bytes() as content, mode=mode):

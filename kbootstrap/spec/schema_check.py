@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from kbootstrap.core.diagnostics import Diagnostic, SpecPath
-from kbootstrap.spec import flaw, formats, schemas, words
+from kbootstrap.spec import flaw, formats, schema_messages, schemas
+from kbootstrap.spec.schema_messages import Failure
 from kbootstrap.spec.source_map import SourceMap
-from kbootstrap.spec.words import Failure
 
 _Check = Callable[[str], flaw.Flaw | None]
 _Validator = Callable[[schemas.Schema], Any]
@@ -78,14 +78,16 @@ def _explain(error: Failure, source: SourceMap, base: SpecPath) -> Iterator[Prob
     path: SpecPath = (*base, *error.absolute_path)
     if "propertyNames" in error.absolute_schema_path:
         inner = (*path, str(error.instance))
-        yield Problem(words.malformed(str(error.instance), error.validator_value, source.key(inner)), inner)
+        yield Problem(
+            schema_messages.malformed(str(error.instance), error.validator_value, source.key(inner)), inner
+        )
     elif error.validator == "additionalProperties":
         known = tuple(error.schema["properties"])
         for key in error.instance:
             if key not in known and not (path == () and key.startswith("x-")):
                 inner = (*path, key)
                 unused = tuple(k for k in known if k not in error.instance)
-                yield Problem(words.unknown_key(key, known, unused, source.key(inner), path), inner)
+                yield Problem(schema_messages.unknown_key(key, known, unused, source.key(inner), path), inner)
     elif error.validator in {"required", "x-required", "x-one-of"}:
         yield from _missing(error, source, path)
     elif error.validator in {"anyOf", "oneOf"}:
@@ -94,7 +96,7 @@ def _explain(error: Failure, source: SourceMap, base: SpecPath) -> Iterator[Prob
         return  # For editors only; the format check gives a better message.
     else:
         # error.schema is the target of a `$ref`, without its parent: sufficient for all messages.
-        yield Problem(words.unfit(error, source.value(path), path), path)
+        yield Problem(schema_messages.unfit(error, source.value(path), path), path)
 
 
 def _missing(error: Failure, source: SourceMap, path: SpecPath) -> Iterator[Problem]:
@@ -114,7 +116,7 @@ def _missing(error: Failure, source: SourceMap, path: SpecPath) -> Iterator[Prob
             continue
         span = source.value(path) if not path or isinstance(path[-1], int) else source.key(path)
         wanted = schemas.resolve(properties[name])
-        yield Problem(words.missing_key(name, wanted, span, path), path, name)
+        yield Problem(schema_messages.missing_key(name, wanted, span, path), path, name)
 
 
 def _alternatives(error: Failure, source: SourceMap, base: SpecPath, path: SpecPath) -> Iterator[Problem]:
@@ -130,7 +132,7 @@ def _alternatives(error: Failure, source: SourceMap, base: SpecPath, path: SpecP
             yield from _explain(inner, source, base)
         return
     types = [schemas.resolve(branch).get("type", "") for branch in error.validator_value]
-    yield Problem(words.wrong_type(error, types, source.value(path), path), path)
+    yield Problem(schema_messages.wrong_type(error, types, source.value(path), path), path)
 
 
 @functools.cache

@@ -114,7 +114,7 @@ class FakeHost:
             self._must_be_open(shown)
         if isinstance(answer, Exception):
             raise answer
-        assert isinstance(answer, Output)  # noqa: S101 - narrowed: Drop has raised
+        assert isinstance(answer, Output)
         if check and answer.status != 0:
             raise failures.command_failed(self.name, command, answer, self.redactor)
         return answer

@@ -1,8 +1,7 @@
-"""`kbootstrap snapshot restore --into`: rehearses a restore in a temporary, isolated cluster.
+"""The temporary, isolated cluster of a rehearsal.
 
-The cluster of the snapshot is only read, and not even that when the snapshot is in a bucket or a file: no
-lock, no lease, no kubeconfig of the operator's is touched. The temporary cluster is an ordinary one of a
-spec that kbootstrap writes, in a workspace of its own, so that `destroy` and `status` know it too.
+It is an ordinary one of a spec that kbootstrap writes, in a workspace of its own, so that `destroy` and
+`status` know it too.
 """
 
 from __future__ import annotations
@@ -10,8 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -23,13 +21,13 @@ from kbootstrap.cluster.converge.node_actions import NodeActions
 from kbootstrap.cluster.converge.reporting import StepReporter
 from kbootstrap.cluster.observe.credentials import await_kubeconfig
 from kbootstrap.cluster.snapshots import rehearsal, remote, restore
-from kbootstrap.cluster.snapshots.rehearsal import Contents, Rehearsed
+from kbootstrap.cluster.snapshots.rehearsal import Contents
 from kbootstrap.cluster.snapshots.reporting import SnapshotStep
 from kbootstrap.cluster.state.restore_mark import quoted
 from kbootstrap.cluster.steps.files import StageFile, WriteFile
 from kbootstrap.core import files
-from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing, WrongUsage
-from kbootstrap.core.events import Event, Type, phase
+from kbootstrap.core.errors import PrerequisiteMissing, WrongUsage
+from kbootstrap.core.events import phase
 from kbootstrap.engine.context import Context, contexts, locked
 from kbootstrap.engine.destroy_cluster import destroy_cluster
 from kbootstrap.engine.infrastructure import Infrastructure, carry_out
@@ -37,9 +35,11 @@ from kbootstrap.engine.install import fetch_artifacts, verify_allowed
 from kbootstrap.engine.kubeconfig import entries
 from kbootstrap.engine.observe import Nodes, observe_nodes
 from kbootstrap.engine.prepare import prepare
-from kbootstrap.engine.snapshot_bundle import SnapshotBundle, fetch_bundle
+from kbootstrap.engine.snapshot_bundle import SnapshotBundle
 from kbootstrap.engine.spec import read_spec
 from kbootstrap.kubeconfig.admin import write_own_copy
+from kbootstrap.providers import find, names
+from kbootstrap.providers.capabilities import Rehearsals
 from kbootstrap.spec import derive
 from kbootstrap.spec.model import Cluster, Network, Spec
 from kbootstrap.tofu.plan import PlanSummary
@@ -48,51 +48,26 @@ FOLDER = ".rehearsals"
 """In the workspace; no cluster can be named so."""
 _NAME = 40
 """Longest name of a temporary cluster: its node's name must be a host name."""
-_TAKEN = ("KB0606", "KB0608")
-"""Codes for what may be in use already: the API's port, the addresses."""
 _PLACES = 12
 """Networks and ports that are tried."""
 
 
-async def rehearse(
-    context: Context, wanted: str, provider: str, *, keep: bool, beginning: Callable[[], None]
-) -> Rehearsed:
-    """Restore a snapshot in a temporary cluster, read its contents, and remove the cluster unless `keep`.
-
-    `wanted` is as for a restore. What fails, or is interrupted, removes what it made. Raises
-    `PrerequisiteMissing`: while one that was kept is there (KB0894), for a snapshot without tokens (KB0890).
-    """
-    begun = time.monotonic()
-    place = context.space.base / FOLDER / context.cluster.name / "rehearsal.yaml"
-    _verify_free(place)
-    with phase(context.runtime.emit, "snapshot", context.cluster.name):
-        bundle = await fetch_bundle(context, wanted)
-    beginning()
-    try:
-        await _remove(context, place)  # what a run that was killed left
-        twin, tofu, planned = await _twin(context, place, provider)
-        with locked(twin):
-            found = await _bring_up(twin, tofu, planned, bundle)
-        rehearsed = Rehearsed(context.cluster.name, bundle.snapshot, found, time.monotonic() - begun)
-        if keep:
-            files.write(place.with_name("kept"), "")
-            return replace(rehearsed, spec=place, kubeconfig=twin.space.kubeconfig)
-        await _remove(context, place)
-    except BaseException:
-        try:
-            await _remove(context, place)
-        except KbootstrapError as error:  # what failed first matters more
-            detail = (
-                f"the rehearsal could not be removed completely: {error.message}; kbootstrap destroy {place}"
-            )
-            context.runtime.emit(Event(type=Type.DIAGNOSTIC, cluster=context.cluster.name, detail=detail))
-        raise
-    return rehearsed
+def rehearsals_of(provider: str) -> Rehearsals:
+    """Return what makes temporary clusters; raises `WrongUsage` for a provider that cannot make any."""
+    found = find(provider).rehearsals if provider in names() else None
+    if found is None:
+        able = ", ".join(name for name in names() if find(name).rehearsals)
+        raise WrongUsage(
+            f"provider {provider} has no temporary clusters", hint=f"use --into with one of: {able}"
+        )
+    return found
 
 
-async def _twin(context: Context, place: Path, provider: str) -> tuple[Context, Infrastructure, PlanSummary]:
+async def temporary_cluster(
+    context: Context, place: Path, provider: str, rehearsals: Rehearsals
+) -> tuple[Context, Infrastructure, PlanSummary]:
     """Write the temporary cluster's spec and prepare its infrastructure, at free addresses."""
-    places = documents(context.spec, context.cluster, provider)
+    places = documents(context.spec, context.cluster, provider, rehearsals)
     for number, document in enumerate(places, 1):
         files.write(place, document, mode=0o600)
         spec = read_spec(place)
@@ -101,14 +76,14 @@ async def _twin(context: Context, place: Path, provider: str) -> tuple[Context, 
             with phase(context.runtime.emit, "prepare", twin.cluster.name):
                 tofu = await prepare(twin)
         except PrerequisiteMissing as error:
-            if error.code not in _TAKEN or number == len(places):
+            if error.code not in rehearsals.taken or number == len(places):
                 raise
         else:
             return twin, tofu, await tofu.plan(tofu.planfile)
     raise PrerequisiteMissing("there are no free addresses for a temporary cluster", code="KB0608")
 
 
-def documents(spec: Spec, cluster: Cluster, provider: str) -> Sequence[str]:
+def documents(spec: Spec, cluster: Cluster, provider: str, rehearsals: Rehearsals) -> Sequence[str]:
     """Return specs of the temporary cluster, each with other addresses and another port; pure.
 
     What the snapshot depends on is as in its cluster. JSON, which is YAML too.
@@ -117,8 +92,7 @@ def documents(spec: Spec, cluster: Cluster, provider: str) -> Sequence[str]:
     name = f"{cluster.name}-rehearsal"
     if len(name) > _NAME:
         name = f"rehearsal-{derive.number(cluster.name) % 16**8:08x}"
-    own = {key: value for key, value in cluster.provider.settings.items() if key != "api_port"}
-    shared = own if cluster.provider.name == provider else {}
+    shared = cluster.provider.settings if cluster.provider.name == provider else {}
     found = []
     for number in range(_PLACES):
         network = derive.network(f"{spec.name}-rehearsal", f"{name}/{number}" if number else name)
@@ -126,7 +100,7 @@ def documents(spec: Spec, cluster: Cluster, provider: str) -> Sequence[str]:
             continue
         port = derive.FIRST_PORT + (derive.number(spec.name, name) + number) % derive.PORTS
         own_cluster: dict[str, Any] = {
-            "provider": {provider: {**shared, "api_port": port}},
+            "provider": {provider: rehearsals.settings(shared, port)},
             "kubernetes": {
                 "distribution": wanted.distribution,
                 "version": wanted.version,
@@ -166,7 +140,7 @@ def _written(network: Network) -> dict[str, str]:
     }
 
 
-async def _bring_up(
+async def bring_up(
     twin: Context, tofu: Infrastructure, planned: PlanSummary, bundle: SnapshotBundle
 ) -> Contents:
     """Create the machine, isolate it, restore the snapshot, start the API server, and read the contents."""
@@ -232,7 +206,7 @@ async def _restore(twin: Context, nodes: Nodes, bundle: SnapshotBundle) -> Conte
     return replace(found, nodes={node.name: node.version for node in seen})
 
 
-def _verify_free(place: Path) -> None:
+def verify_free(place: Path) -> None:
     """Raise if an earlier rehearsal was kept and still exists."""
     if place.with_name("kept").exists() and any(place.parent.glob(".kbootstrap/*.run")):
         raise PrerequisiteMissing(
@@ -242,7 +216,7 @@ def _verify_free(place: Path) -> None:
         )
 
 
-async def _remove(context: Context, place: Path) -> None:
+async def remove(context: Context, place: Path) -> None:
     """Remove the temporary cluster and its folder, as far as they exist."""
     with contextlib.suppress(WrongUsage):  # there is no spec yet
         spec = read_spec(place)

@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 
 from kbootstrap.cluster.snapshots.vault import Bundle, lock
-from kbootstrap.commands.snapshot import rehearse as rehearsal
-from kbootstrap.commands.snapshot.rehearse import documents
-from kbootstrap.core.errors import CredentialsRefused, InstallFailed, PrerequisiteMissing
+from kbootstrap.commands.snapshot import restore_into
+from kbootstrap.core.errors import CredentialsRefused, InstallFailed, PrerequisiteMissing, WrongUsage
 from kbootstrap.core.events import Event
 from kbootstrap.core.redact import Redactor
+from kbootstrap.engine import rehearsal
+from kbootstrap.engine.rehearsal import documents, rehearsals_of
 from kbootstrap.engine.snapshot_bundle import fetch_bundle
 from kbootstrap.spec import derive
 from kbootstrap.spec.load import load_text
 from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.spec.support import unsupported
 
+LOCAL = rehearsals_of("local")
 BUNDLE = Bundle("prod", f"K10{'a' * 64}::server:word", "agents-word")
 SPEC = """\
 apiVersion: kbootstrap/v1alpha1
@@ -45,7 +47,7 @@ def parsed(text: str) -> tuple[Spec, Cluster]:
 
 def test_the_throw_away_cluster_is_like_the_one_of_the_snapshot_and_apart_from_it() -> None:
     spec, cluster = parsed(SPEC.replace("NAME", "prod"))
-    found = [parsed(text) for text in documents(spec, cluster, "local")]
+    found = [parsed(text) for text in documents(spec, cluster, "local", LOCAL)]
     assert len(found) > 5
     twin_spec, twin = found[0]
     assert (twin_spec.name, twin.name) == ("shop-rehearsal", "prod-rehearsal")
@@ -63,7 +65,7 @@ def test_the_throw_away_cluster_is_like_the_one_of_the_snapshot_and_apart_from_i
 
 def test_long_names_fit() -> None:
     spec, cluster = parsed(SPEC.replace("NAME", "a" * 44))
-    _, twin = parsed(documents(spec, cluster, "local")[0])
+    _, twin = parsed(documents(spec, cluster, "local", LOCAL)[0])
     assert len(twin.name) <= 40
 
 
@@ -112,16 +114,16 @@ async def test_what_fails_or_is_interrupted_is_removed(
         if done.count("remove") == 2:
             raise InstallFailed("the engine is gone")
 
-    monkeypatch.setattr(rehearsal, "fetch_bundle", fetch)
-    monkeypatch.setattr(rehearsal, "_twin", make)
-    monkeypatch.setattr(rehearsal, "_remove", remove)
+    monkeypatch.setattr(restore_into, "fetch_bundle", fetch)
+    monkeypatch.setattr(rehearsal, "temporary_cluster", make)
+    monkeypatch.setattr(rehearsal, "remove", remove)
     here = SimpleNamespace(
         space=SimpleNamespace(base=tmp_path),
         cluster=SimpleNamespace(name="prod"),
         runtime=SimpleNamespace(emit=reported.append),
     )
     with pytest.raises(type(failure)):
-        await rehearsal.rehearse(here, "s3", "local", keep=True, beginning=lambda: None)  # type: ignore[arg-type]
+        await restore_into.rehearse(here, "s3", "local", keep=True, beginning=lambda: None)  # type: ignore[arg-type]
     assert done == ["fetch", "remove", "make", "remove"]
     assert "the engine is gone" in (reported[-1].detail or ""), "and the failure is reported, not this"
 
@@ -132,5 +134,12 @@ async def test_one_that_is_kept_stays(tmp_path: Path) -> None:
     (place / "kept").touch()
     here = SimpleNamespace(space=SimpleNamespace(base=tmp_path), cluster=SimpleNamespace(name="prod"))
     with pytest.raises(PrerequisiteMissing) as caught:
-        await rehearsal.rehearse(here, "s3", "local", keep=True, beginning=lambda: None)  # type: ignore[arg-type]
+        await restore_into.rehearse(here, "s3", "local", keep=True, beginning=lambda: None)  # type: ignore[arg-type]
     assert caught.value.code == "KB0894"
+
+
+def test_a_provider_without_temporary_clusters_is_wrong_usage() -> None:
+    for provider in ("ssh", "nowhere"):
+        with pytest.raises(WrongUsage, match=provider) as caught:
+            rehearsals_of(provider)
+        assert "one of: local" in (caught.value.hint or "")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import zstandard
 
-from kbootstrap.artifacts.pack import Data, Entry, Folder, Link, compressed, write_tar
+from kbootstrap.artifacts.source.pack import Data, Entry, Folder, Symlink, compressed, write_tar
 
 
 def packed(entries: dict[str, Entry]) -> bytes:
@@ -22,13 +22,13 @@ def test_order_place_and_time_change_nothing(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "two").write_bytes(b"content")
     (tmp_path / "folder" / "two").chmod(0o600)
-    first = packed({"bin/x": Data(tmp_path / "one", 0o755), "bin/y": Link("x")})
-    second = packed({"bin/y": Link("x"), "bin/x": Data(tmp_path / "folder" / "two", 0o755)})
-    assert first == second == packed({"bin/x": Data(b"content", 0o755), "bin/y": Link("x")})
+    first = packed({"bin/x": Data(tmp_path / "one", 0o755), "bin/y": Symlink("x")})
+    second = packed({"bin/y": Symlink("x"), "bin/x": Data(tmp_path / "folder" / "two", 0o755)})
+    assert first == second == packed({"bin/x": Data(b"content", 0o755), "bin/y": Symlink("x")})
 
 
 def test_entries_are_what_was_asked_for() -> None:
-    content = packed({"tmp": Folder(0o1777), "usr/bin/x": Data(b"abc", 0o755), "usr/bin/y": Link("x")})
+    content = packed({"tmp": Folder(0o1777), "usr/bin/x": Data(b"abc", 0o755), "usr/bin/y": Symlink("x")})
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         members = {member.name: member for member in archive}
     assert list(members) == ["tmp", "usr", "usr/bin", "usr/bin/x", "usr/bin/y"]

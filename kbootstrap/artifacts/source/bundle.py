@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from kbootstrap.artifacts.pack import Data, Entry, Link, compressed, write_tar
+from kbootstrap.artifacts.source.pack import Data, Entry, Symlink, compressed, write_tar
 
 CNI_LINKS = ("bandwidth", "bridge", "firewall", "flannel", "host-local", "loopback", "portmap")
 """File names of the CNI program; containerd selects a plugin by its file name."""
@@ -28,7 +28,7 @@ def pack(programs: Mapping[str, Path], folder: Path, links: Mapping[str, str]) -
     links = {**links, **dict.fromkeys(CNI_LINKS, "cni")}
     sums = "".join(f"{_sha256(path)}  {name}\n" for name, path in sorted(programs.items()))
     entries: dict[str, Entry] = {f"bin/{name}": Data(path, 0o755) for name, path in programs.items()}
-    entries |= {f"bin/{name}": Link(target) for name, target in links.items()}
+    entries |= {f"bin/{name}": Symlink(target) for name, target in links.items()}
     entries["bin/.sha256sums"] = Data(sums.encode())
     entries["bin/.links"] = Data("".join(f"{n} {t}\n" for n, t in sorted(links.items())).encode())
     raw = folder / "data.tar.zst"

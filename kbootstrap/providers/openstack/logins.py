@@ -54,7 +54,7 @@ class _Kept:
         await self.stack.aclose()
 
 
-class Sessions:
+class Logins:
     """The connections of this process, by the folder of a cluster."""
 
     def __init__(self) -> None:
@@ -100,4 +100,4 @@ class Sessions:
             kept.used = time.monotonic()
 
 
-SESSIONS = Sessions()
+LOGINS = Logins()

@@ -18,11 +18,11 @@ Failure = Any
 _TYPES = {
     "object": "a map",
     "array": "a list",
-    "string": "text",
+    "string": "a string",
     "integer": "a whole number",
     "number": "a number",
     "boolean": "true or false",
-    "null": "nothing",
+    "null": "null",
 }
 _SECRET = {"passphrase", "credentials", "private_key"}
 _MAY_BE_SECRET = {"env-name", "url", "public-key"}
@@ -38,13 +38,13 @@ def type_name(name: str) -> str:
 def found(value: object) -> str:
     """Return the description of a value in terms of YAML."""
     if value is None:
-        return "nothing"
+        return "no value"
     if isinstance(value, bool):
         return f"the word {str(value).lower()} (true or false)"
     if isinstance(value, int | float):
         return "a number"
     if isinstance(value, str):
-        return f"the text {quote(value)}"
+        return f"the string {quote(value)}"
     return "a list" if isinstance(value, list) else "a map"
 
 
@@ -106,7 +106,6 @@ def missing_key(name: str, schema: Schema, span: Span | None, path: SpecPath) ->
         f"Write `{example}`.",
         span,
         f"`{name}` is missing",
-        summary="Required key is missing",
     )
 
 
@@ -116,7 +115,7 @@ def wrong_type(error: Failure, types: Sequence[str], span: Span | None, path: Sp
     expected = " or ".join(type_name(name) for name in types)
     secret = isinstance(value, str) and key in _SECRET
     what = f"An item of `{key}`" if path and isinstance(path[-1], int) else f"`{key}`" if path else "A spec"
-    reason = f"{what} must be {expected}, and here is {'a text' if secret else found(value)}."
+    reason = f"{what} must be {expected}, and here is {'a string' if secret else found(value)}."
     if secret:
         reason += " Secrets must not be in the spec."
     example = next(iter(error.schema.get("examples", ())), None)
@@ -209,7 +208,6 @@ def unfit(  # noqa: PLR0911 - one diagnostic for each keyword of the schema
                 f"`{key}` must not be empty.",
                 f"Write a value, or delete `{key}`.",
                 span,
-                summary="Text is empty",
             )
         case "minItems":
             return Diagnostic(
