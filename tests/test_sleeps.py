@@ -28,6 +28,7 @@ ENDLESS = {
     ("kbootstrap/cluster/converge/etcd_api.py", "_promote"): "its caller cancels it",
     ("kbootstrap/artifacts/source/workshop.py", "tick"): "its caller cancels it",
     ("kbootstrap/cli/status.py", "watching"): "the operator ends it",
+    ("kbootstrap/engine/overlap.py", "each"): "each machine that does not answer has `PATIENCE`",
     ("kbootstrap/hosts/session.py", "_open"): "`_perform` has the deadline of the command",
     ("kbootstrap/providers/local/node/overlay/usr/local/sbin/kbootstrap-endpoint", ""): "is a service",
 }

@@ -41,7 +41,7 @@ PATIENCE = 300.0
 """Seconds in which a new machine must answer SSH, from its creation on: this includes its first boot."""
 _BATCH = 30.0
 """Seconds for one attempt to reach new agents: so long, those that answer wait for those that do not."""
-_LOOK = 1.5
+_LOOK = 1.0
 """Seconds between two looks at the registration address, which start a program on the server, and at machines
 that do not answer."""
 _ENTRANCE = "wait until nodes can join through the registration address"
@@ -210,8 +210,12 @@ class _Arrivals:
         while every - self.nodes.hosts.keys() - self.lost.keys():
             if not self._new() and not await created.more() and not self._new():
                 break
-            if (new := self._new()) and (arrival := await self._arrival(new)):
+            if not (new := self._new()):
+                continue
+            if arrival := await self._arrival(new):
                 yield arrival
+            else:
+                await asyncio.sleep(_LOOK)
         if self.lost:
             raise summary(self.lost)
 
@@ -231,7 +235,6 @@ class _Arrivals:
             if final or now - self._since.setdefault(name, now) > PATIENCE:
                 self.lost[name] = error
         if self.nodes.hosts.keys() == before.hosts.keys():
-            await asyncio.sleep(_LOOK)
             return None
         verify_allowed(context, self.nodes)
         verify_programs(context, self.nodes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import pytest
 
 from kbootstrap.core.errors import PrerequisiteMissing
+from kbootstrap.core.events import nowhere
 from kbootstrap.core.workspace import ClusterSpace, Workspace
 from kbootstrap.engine import outputs
+from kbootstrap.engine import prepare as preparing
 from kbootstrap.engine.destroy_record import forget_destroy, note_destroy
 from kbootstrap.engine.outputs import lost_hint, verify_there
 from kbootstrap.engine.prepare import never_created
@@ -122,3 +125,50 @@ def test_buckets_that_a_failed_removal_let_go_are_named_by_the_next(tmp_path: Pa
     assert note_destroy(files, ["c-b"], leaving=False) == {"c-a"}, "still in the state, so it is deleted"
     forget_destroy(files)
     assert note_destroy(files, (), leaving=True) == set()
+
+
+class _Slow:
+    """A provider that prepares an image for a long time, unless it is stopped."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+
+    async def pin(self, given: object, *, creating: bool) -> object:
+        assert creating
+        return given
+
+    async def prepare(self, _given: object, *, creating: bool) -> dict[str, str]:
+        assert creating
+        self.log.append("begin")
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            self.log.append("end")
+        return {}
+
+
+async def test_without_opentofu_nothing_is_prepared_to_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program is looked for while the provider prepares, which can take minutes."""
+    provider, files = _Slow(), space(tmp_path)
+
+    async def find(*_: object) -> None:
+        await asyncio.sleep(0.05)
+        raise PrerequisiteMissing("neither OpenTofu nor Terraform is on this machine")
+
+    monkeypatch.setattr(preparing, "find", find)
+    monkeypatch.setattr(preparing, "replace", lambda given, **_: given)
+    run = SimpleNamespace(emit=nowhere, runner=None, env={}, cache=tmp_path, tofu=None)
+    context: Any = SimpleNamespace(
+        spec=SimpleNamespace(name="s"),
+        cluster=SimpleNamespace(name="c"),
+        space=files,
+        runtime=run,
+        provider=provider,
+        provider_context=None,
+        existing_machines=None,
+    )
+    with pytest.raises(PrerequisiteMissing):
+        await preparing.prepare(context)
+    assert provider.log == ["begin", "end"]

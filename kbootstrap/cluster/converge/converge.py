@@ -268,7 +268,10 @@ class _Schedule:
         # moment, its failure replaces the cancellation, and this task would continue.
         await asyncio.shield(transfer)
         await self.gate.wait()
-        await self.run.enter()
+        try:
+            await self.run.enter()
+        except KbootstrapError as error:  # the server that looks for the way: the other servers go on
+            self._fail(name, error)
         if self.rolling:  # a kubelet is never newer than the servers
             await self.servers_done.wait()
         if name not in self.failures:

@@ -30,6 +30,7 @@ class _Run:
         self.whole = plan_of(self.machines.plan, {"*": {}})
         self.open, self.come = asyncio.Event(), asyncio.Event()
         self.failure: KbootstrapError | None = None
+        self.blind: KbootstrapError | None = None
 
     def part(self, *names: str) -> Plan:
         return replace(self.whole, steps={name: self.whole.steps[name] for name in names})
@@ -47,6 +48,8 @@ class _Run:
 
     async def entrance(self, server: Host) -> None:
         self.machines.log.append(f"look from {server.name}")
+        if self.blind:
+            raise self.blind
         await self.open.wait()
         self.machines.log.append("open")
 
@@ -107,3 +110,15 @@ async def test_an_agent_that_does_not_come_does_not_stop_the_others(local: dict[
     assert f"start {A1}" in run.machines.log
     assert f"serving {S3}" in run.machines.log
     assert not any(A2 in line for line in run.machines.log)
+
+
+async def test_a_server_that_cannot_look_for_the_way_does_not_stop_the_others(
+    local: dict[str, LocalFile],
+) -> None:
+    run = _Run(local)
+    run.blind = HostUnreachable("the connection broke", host=S1)
+    run.come.set()
+    with pytest.raises(HostUnreachable, match="the connection broke"):
+        await run.begin()
+    assert f"serving {S3}" in run.machines.log
+    assert not any(line in run.machines.log for line in (f"start {A1}", f"start {A2}"))
