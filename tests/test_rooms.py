@@ -200,7 +200,8 @@ def test_help_stays_light(arguments: list[str]) -> None:
 
 def test_every_package_that_is_imported_is_declared() -> None:
     """A package that only comes with another one is gone, or another one, with that one's next version."""
-    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    whole = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))
+    project = whole["project"]
     modules_of = {
         "openstacksdk": "openstack",
         "python-terraform": "python_terraform",
@@ -212,3 +213,4 @@ def test_every_package_that_is_imported_is_declared() -> None:
     used = {name.split(".")[0] for path in modules() for name in imported(path)}
     assert used - known - set(sys.stdlib_module_names) <= {"kbootstrap"}
     assert all(">=" in one for one in requirements)
+    assert set(project["optional-dependencies"]["openstack"]) <= set(whole["dependency-groups"]["dev"])

@@ -146,7 +146,7 @@ async def test_certificates_count_as_in_openssh(
         assert server.host_key in pin.keys
         return
     with pytest.raises(HostKeyChanged) as caught:
-        await around.connector.connect(machine, deadline=10)
+        await (await around.connector.connect(machine, deadline=10)).close()
     assert caught.value.code == "KB0702"
     assert around.pins.pin("node-1") is None
 

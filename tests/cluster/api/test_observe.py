@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,18 +33,36 @@ async def test_nodes(server: Server, kubeconfig: str) -> None:
     await api.close()
 
 
-async def test_nodes_that_are_being_deleted_are_waited_for(
-    server: Server, kubeconfig: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "POLL", 0.01)
-    monkeypatch.setattr(module, "DELETING", 0.5)
-    meta: dict[str, Any] = {**NODE["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}
-    server.body = json.dumps({"items": [{**NODE, "metadata": meta}]}).encode()
+META: dict[str, Any] = {**NODE["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}
+BEING_DELETED = json.dumps({"items": [{**NODE, "metadata": META}]}).encode()
+
+
+@pytest.fixture
+def three_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nodes have three seconds to be gone, on a clock that advances by one when it is read."""
+    monkeypatch.setattr(module, "DELETING", 3)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=count().__next__))
+
+
+@pytest.mark.usefixtures("three_seconds")
+async def test_nodes_that_are_being_deleted_are_waited_for(server: Server, kubeconfig: str) -> None:
+    server.next_answers = [(200, BEING_DELETED), (200, BEING_DELETED), (200, b'{"items": []}')]
     api = connect(kubeconfig, at(server))
-    seen = await observe(api, patience=0.05)
+    seen = await observe(api)
+    assert seen is not None
+    assert seen.nodes == {}
+    assert len(server.requests) == 3
+    await api.close()
+
+
+@pytest.mark.usefixtures("three_seconds")
+async def test_the_wait_for_nodes_that_are_being_deleted_ends(server: Server, kubeconfig: str) -> None:
+    server.body = BEING_DELETED
+    api = connect(kubeconfig, at(server))
+    seen = await observe(api)
     assert seen is not None
     assert seen.nodes["cp-1"].deleted
-    assert len(server.requests) > 1
+    assert len(server.requests) == 4  # the last one after more than three seconds
     await api.close()
 
 
