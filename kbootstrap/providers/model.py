@@ -24,6 +24,7 @@ from kbootstrap.providers.capabilities import (
     SharedArtifacts,
 )
 from kbootstrap.providers.context import ClusterDefinition, ProviderContext
+from kbootstrap.providers.elastic import ElasticMachines
 from kbootstrap.providers.traits import ProviderTraits
 from kbootstrap.render.model import RenderedRoot
 from kbootstrap.spec.lock import Lock
@@ -110,6 +111,7 @@ class Provider(Protocol):
 
     addons: ClusterAddons | None = None
     adoption: Adoption | None = None
+    elastic_machines: ElasticMachines | None = None
     existing_machines: ExistingMachines | None = None
     in_place_freeze: InPlaceFreeze | None = None
     location: Location | None = None

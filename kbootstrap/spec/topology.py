@@ -8,10 +8,10 @@ eighth, are reserved for gateways and other resources of the provider.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from ipaddress import AddressValueError, IPv4Address
 from itertools import chain
 
-from kbootstrap.spec.lock import ENDPOINT_HOST, AddressBlock, Lock
+from kbootstrap.spec.lock import ENDPOINT_HOST, Lock
 from kbootstrap.spec.model import Cluster, Network, Node, Pool
 
 API_PORT = 6443
@@ -63,8 +63,7 @@ def _pool_nodes(cluster: Cluster, pool: Pool, lock: Lock) -> Iterator[Node]:
     if server:
         addresses = _server_addresses(cluster.network)
     else:
-        blocks = lock.addresses.get(cluster.name, {}).get(pool.born, ())
-        addresses = _agent_addresses(cluster.network.agents, blocks)
+        addresses = pool_addresses(cluster, pool, lock)
     for ordinal in range(1, pool.nodes + 1):
         name = f"{cluster.name}-{pool.born}-{ordinal}"
         found = next(addresses, None)
@@ -79,9 +78,12 @@ def _server_addresses(network: Network) -> Iterator[IPv4Address]:
     return (subnet.network_address + offset for offset in offsets)
 
 
-def _agent_addresses(subnet: IPv4Network, blocks: tuple[AddressBlock, ...]) -> Iterator[IPv4Address]:
+def pool_addresses(cluster: Cluster, pool: Pool, lock: Lock) -> Iterator[IPv4Address]:
+    """Yield the addresses of an agent pool's blocks in the order of their use; none without a network."""
+    blocks = lock.addresses.get(cluster.name, {}).get(pool.born, ())
     offsets = chain.from_iterable(range(block.first, block.first + block.size) for block in blocks)
-    return (subnet.network_address + offset for offset in offsets)
+    if cluster.network is not None:
+        yield from (cluster.network.agents.network_address + offset for offset in offsets)
 
 
 def _address(text: str) -> IPv4Address | str:

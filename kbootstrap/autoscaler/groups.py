@@ -1,0 +1,63 @@
+"""The groups of a cluster, from its spec and lock; and names for new nodes. Pure, apart from chance."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from itertools import count
+
+from kbootstrap.autoscaler.model import Group, group_id
+from kbootstrap.spec.lock import Lock
+from kbootstrap.spec.model import Cluster, Pool, Spec
+from kbootstrap.spec.topology import nodes, pool_addresses
+
+_LETTERS = "bcdfghjkmnpqrstvwxz"
+"""Without vowels, so that no words appear, and without letters that look like digits."""
+_LENGTH = 5
+
+
+def groups(spec: Spec, cluster: Cluster, lock: Lock) -> tuple[Group, ...]:
+    """Return a group for each flavor of each autoscaled pool, in the order of the spec."""
+    static = nodes(cluster, lock)
+    found = []
+    for pool in cluster.pools:
+        if pool.autoscaling is None:
+            continue
+        own = frozenset(node.name for node in static if node.pool == pool.name)
+        free = _elastic_addresses(cluster, pool, lock)
+        for index, flavor in enumerate(pool.flavors or ("",)):
+            price = spec.prices.flavors.get(flavor) if spec.prices else None
+            found.append(
+                Group(
+                    id=group_id(pool.born, flavor),
+                    pool=pool.born,
+                    flavor=flavor,
+                    minimum=pool.autoscaling.min if index == 0 else 0,
+                    maximum=pool.autoscaling.max,
+                    static=own if index == 0 else frozenset(),
+                    addresses=free,
+                    labels=pool.labels,
+                    taints=pool.taints,
+                    price=float(price) if price is not None else None,
+                )
+            )
+    return tuple(found)
+
+
+def _elastic_addresses(cluster: Cluster, pool: Pool, lock: Lock) -> tuple[str, ...]:
+    """Return the addresses that static nodes do not use, the last one first.
+
+    So a larger minimum, whose nodes take the next addresses from the front, meets elastic machines as late as possible.
+    """
+    found = tuple(map(str, pool_addresses(cluster, pool, lock)))
+    return tuple(reversed(found[pool.nodes :]))
+
+
+def names(cluster: str, pool: str) -> Iterator[str]:
+    """Yield new node names, `<cluster>-<pool>-<letters>`. A name is never used twice.
+
+    Letters, so that no name is that of a static node, whose last part is a number. A node of a used name could not
+    join: servers keep a password for each name.
+    """
+    for _ in count():
+        yield f"{cluster}-{pool}-{''.join(secrets.choice(_LETTERS) for _ in range(_LENGTH))}"
