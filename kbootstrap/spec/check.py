@@ -150,7 +150,11 @@ def _validator() -> _Validator:
         if isinstance(instance, dict) and not any(name in instance for name in names):
             yield jsonschema.ValidationError("missing")
 
-    keywords = {"required": required, "x-required": required, "x-one-of": once}
+    def minimum(_: object, limit: float, instance: object, _schema: object) -> Iterator[Failure]:
+        if isinstance(instance, int | float) and not instance >= limit:  # also `.nan`
+            yield jsonschema.ValidationError("too small")
+
+    keywords = {"required": required, "x-required": required, "x-one-of": once, "minimum": minimum}
     extended = jsonschema.validators.extend(jsonschema.Draft7Validator, keywords)  # type: ignore[no-untyped-call]
     return functools.partial(extended, format_checker=checker)
 
