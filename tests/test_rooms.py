@@ -22,7 +22,7 @@ ORDER = (
     ("distros", "inventory"),
     ("artifacts", "render", "hosts", "kubeconfig"),
     ("tofu", "cluster", "providers"),
-    ("plans",),
+    ("plans", "autoscaler"),
     ("engine",),
     ("commands",),
     ("views",),
@@ -154,6 +154,7 @@ def test_help_stays_light(arguments: list[str]) -> None:
         "import sys\nfrom kbootstrap.__main__ import main\n"
         f"main({arguments!r})\n"
         "heavy = {'rich', 'asyncssh', 'jsonschema', 'ruamel', 'lightkube', 'httpx2', 'cryptography'}\n"
+        "heavy |= {'grpc', 'google', 'prometheus_client'}\n"
         "print(sorted(heavy & {name.split('.')[0] for name in sys.modules}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -164,11 +165,15 @@ def test_every_package_that_is_imported_is_declared() -> None:
     """A package that only comes with another one is gone, or another one, with that one's next version."""
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))["project"]
     modules_of = {
+        "grpcio": "grpc",
         "openstacksdk": "openstack",
+        "prometheus-client": "prometheus_client",
+        "protobuf": "google",
         "python-terraform": "python_terraform",
         "ruamel.yaml": "ruamel",
     }
-    requirements = [*project["dependencies"], *project["optional-dependencies"]["openstack"]]
+    extras = project["optional-dependencies"]
+    requirements = [*project["dependencies"], *extras["openstack"], *extras["autoscaler"]]
     known = {re.split(r"[<>=]", one)[0] for one in requirements}
     known = {modules_of.get(name, name) for name in known}
     used = {name.split(".")[0] for path in modules() for name in imported(path)}

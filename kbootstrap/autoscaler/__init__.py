@@ -1,1 +1,1 @@
-"""The server of Cluster Autoscaler's `externalgrpc` contract: node groups, their sizes, and their machines."""
+"""The server of Cluster Autoscaler's `externalgrpc` contract: groups, their sizes, and their machines."""

@@ -1,26 +1,26 @@
 """What nodes and pods cost, for the price expander of Cluster Autoscaler. Pure.
 
-A pod costs its share of the machine on which it costs least: the larger one of its shares of processors and memory.
-So groups are compared by how much of their price the pods use, in any currency.
+A pod costs its share of the machine on which it costs least: the larger one of its shares of processors and
+memory. So groups are compared by how much of their price the pods use, in any currency.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from kbootstrap.autoscaler.instances import group_for
 from kbootstrap.autoscaler.model import Group, State
 from kbootstrap.autoscaler.quantities import quantity
 from kbootstrap.autoscaler.refusal import Refusal
 from kbootstrap.autoscaler.template import GROUP
+from kbootstrap.autoscaler.wire import Message
 from kbootstrap.providers.elastic import Shape
 
 INSTANCE_TYPE = "node.kubernetes.io/instance-type"
 _MIB, _HOUR = 2**20, 3600.0
 
 
-def node_price(state: State, node: Any, seconds: float) -> float:
+def node_price(state: State, node: Message, seconds: float) -> float:
     """Return the price of a node for some seconds. Raises `Refusal` if it is not known.
 
     A template node is recognised by its annotation, a copy of a real node by its provider ID or its flavor.
@@ -34,10 +34,10 @@ def node_price(state: State, node: Any, seconds: float) -> float:
     if group is None or group.price is None:
         text = f"the price of node {node.name} is not known: its flavor is not in the spec's prices"
         raise Refusal("NOT_FOUND", "PriceUnknown", text)
-    return group.price * seconds / _HOUR
+    return float(group.price * seconds / _HOUR)
 
 
-def pod_price(state: State, shapes: Mapping[str, Shape], pod: Any, seconds: float) -> float:
+def pod_price(state: State, shapes: Mapping[str, Shape], pod: Message, seconds: float) -> float:
     """Return the lowest price of a pod for some seconds. Raises `Refusal` if there are no prices."""
     cpus, memory = requests(pod)
     costs = [
@@ -48,7 +48,7 @@ def pod_price(state: State, shapes: Mapping[str, Shape], pod: Any, seconds: floa
     return min(costs, default=0.0) * seconds / _HOUR
 
 
-def requests(pod: Any) -> tuple[float, float]:
+def requests(pod: Message) -> tuple[float, float]:
     """Return the processors and the bytes of memory that a pod requests.
 
     Containers run together; init containers run before them, one after the other.
@@ -60,7 +60,7 @@ def requests(pod: Any) -> tuple[float, float]:
     return found[0], found[1]
 
 
-def seconds(request: Any) -> float:
+def seconds(request: Message) -> float:
     """Return the length of the period of a pricing request, in either wire form."""
     if request.HasField("startTimestamp"):
         start, end = request.startTimestamp, request.endTimestamp
@@ -72,11 +72,13 @@ def seconds(request: Any) -> float:
 def _priced(state: State) -> list[Group]:
     found = [group for group in state.groups.values() if group.price is not None]
     if not found:
-        raise Refusal("UNIMPLEMENTED", "NoPrices", "the spec has no prices for the flavors of autoscaled pools")
+        raise Refusal(
+            "UNIMPLEMENTED", "NoPrices", "the spec has no prices for the flavors of autoscaled pools"
+        )
     return found
 
 
-def _of(containers: Any, resource: str) -> Iterable[float]:
+def _of(containers: Iterable[Message], resource: str) -> Iterable[float]:
     for one in containers:
         if resource in one.resources.requests:
             yield quantity(one.resources.requests[resource].string)

@@ -18,8 +18,8 @@ Report = Callable[[Notice], None]
 class Fleet:
     """Holds the state; everything runs in one event loop, so that a change is never interrupted.
 
-    `changed` is set when there may be work. `synced` is when list and Nodes were last read (0: never); before the
-    first time nothing is known, and no request is answered. `shapes` are those of the groups' flavors.
+    `changed` is set when there may be work. `synced` is when list and Nodes were last read (0: never); before
+    the first time nothing is known, and no request is answered. `shapes` are those of the groups' flavors.
     """
 
     def __init__(self, distribution: str, clock: Clock, report: Report) -> None:

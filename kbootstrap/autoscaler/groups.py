@@ -47,7 +47,8 @@ def groups(spec: Spec, cluster: Cluster, lock: Lock) -> tuple[Group, ...]:
 def _elastic_addresses(cluster: Cluster, pool: Pool, lock: Lock) -> tuple[str, ...]:
     """Return the addresses that static nodes do not use, the last one first.
 
-    So a larger minimum, whose nodes take the next addresses from the front, meets elastic machines as late as possible.
+    So a larger minimum, whose nodes take the next addresses from the front, meets elastic machines as late as
+    possible.
     """
     found = tuple(map(str, pool_addresses(cluster, pool, lock)))
     return tuple(reversed(found[pool.nodes :]))
@@ -56,8 +57,8 @@ def _elastic_addresses(cluster: Cluster, pool: Pool, lock: Lock) -> tuple[str, .
 def names(cluster: str, pool: str) -> Iterator[str]:
     """Yield new node names, `<cluster>-<pool>-<letters>`. A name is never used twice.
 
-    Letters, so that no name is that of a static node, whose last part is a number. A node of a used name could not
-    join: servers keep a password for each name.
+    Letters, so that no name is that of a static node, whose last part is a number. A node of a used name
+    could not join: servers keep a password for each name.
     """
     for _ in count():
         yield f"{cluster}-{pool}-{''.join(secrets.choice(_LETTERS) for _ in range(_LENGTH))}"

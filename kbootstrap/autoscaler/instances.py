@@ -11,8 +11,9 @@ PENDING = "kbootstrap"
 def instance_id(state: State, instance: Instance) -> str:
     """Return the ID of an instance: the provider ID of its Node, or what it will be.
 
-    Cluster Autoscaler joins instances and Nodes by it. If they differ, the Node is unknown to it, and the instance
-    never becomes a node (its issue 5185). A failed one keeps its ID: under another one its failure would count twice.
+    Cluster Autoscaler joins instances and Nodes by it. If they differ, the Node is unknown to it, and the
+    instance never becomes a node (its issue 5185). A failed one keeps its ID: under another one its failure
+    would count twice.
     """
     if instance.known_as:
         return instance.known_as
@@ -28,7 +29,10 @@ def static_id(state: State, name: str) -> str:
 
 
 def matching(state: State, name: str, provider_id: str) -> Instance | None:
-    """Return the instance of a node. For a node that does not exist yet, Cluster Autoscaler's name is the ID."""
+    """Return the instance of a node, by name or ID.
+
+    For an instance without a Node, the name that Cluster Autoscaler uses is its ID.
+    """
     if found := state.instances.get(name):
         return found
     for wanted in filter(None, (provider_id, name)):

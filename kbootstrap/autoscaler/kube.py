@@ -56,7 +56,9 @@ class KubeApi(Requests):
         """List the Nodes."""
         answer = await self._ask("GET", "/api/v1/nodes")
         return tuple(
-            SeenNode(item["metadata"]["name"], item.get("spec", {}).get("providerID", ""), read_node(item).ready)
+            SeenNode(
+                item["metadata"]["name"], item.get("spec", {}).get("providerID", ""), read_node(item).ready
+            )
             for item in answer.get("items", ())
         )
 
@@ -103,7 +105,7 @@ class KubeApi(Requests):
 
 def event(notice: Notice, count: int, now: str) -> dict[str, Any]:
     """Return the Event of a notice. Its name is made of what it says, so that a repetition counts."""
-    said = "\0".join((notice.reason, notice.group, notice.name, notice.message))
+    said = f"{notice.reason}\0{notice.group}\0{notice.name}\0{notice.message}"
     about: Mapping[str, str] = {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",

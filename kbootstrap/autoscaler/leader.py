@@ -1,8 +1,9 @@
 """The election of the one server that acts, by a Lease in `kube-system`.
 
-A server leads for `LEADS` seconds after its last renewal, and another one takes over only after it has seen no renewal
-for `TAKES`. Both measure on their own monotonic clock, so differences between clocks do not matter. Creating machines
-is safe beyond that: a new leader finds in the infrastructure's list what the old one had begun.
+A server leads for `LEADS` seconds after its last renewal, and another one takes over only after it has seen
+no renewal for `TAKES`. Both measure on their own monotonic clock, so differences between clocks do not
+matter. Creating machines is safe beyond that: a new leader finds in the infrastructure's list what the old
+one had begun.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ class Election:
 
     async def acquire(self) -> None:
         """Return when this server leads."""
-        while not await self._attempt():
+        while True:
+            if await self._attempt():
+                return
             await asyncio.sleep(RENEW)
 
     async def keep(self) -> None:

@@ -75,8 +75,9 @@ def _present(state: State, name: str, machine: ElasticMachine, now: float) -> St
 def _adopted(state: State, machine: ElasticMachine, now: float) -> State:
     """Take over a machine that an earlier server made, or delete one that appeared after it was given up.
 
-    A machine that has a Node was installed. It is a node again, even if it is not Ready at the moment: whether it is
-    removed is Cluster Autoscaler's decision. Only a young one may have been interrupted, and is installed again.
+    A machine that has a Node was installed. It is a node again, even if it is not Ready at the moment:
+    whether it is removed is Cluster Autoscaler's decision. Only a young one may have been interrupted, and is
+    installed again.
     """
     name = machine.name
     base = Instance(
@@ -124,7 +125,9 @@ def _surplus(state: State, machine: ElasticMachine, now: float) -> State:
     state = state.put(
         Instance(key, group, Phase.DELETING, machine.created, machine=machine, requested=True, seen=now)
     )
-    return state.note(Notice("MachineDoubled", f"a second machine {machine.name} is deleted", group, key, warning=True))
+    return state.note(
+        Notice("MachineDoubled", f"a second machine {machine.name} is deleted", group, key, warning=True)
+    )
 
 
 def _key(machine: ElasticMachine) -> str:

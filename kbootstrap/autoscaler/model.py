@@ -5,8 +5,8 @@ The life of an instance:
     WANTED ──▶ CREATING ──▶ INSTALLING ──▶ RUNNING ──▶ DELETING ──▶ (gone)
        └───────────┴─────────────┴────▶ FAILED ──────────▲
 
-`State` has no other memory than this: after a restart it is built again from the infrastructure's list of machines
-and from the Nodes of Kubernetes (`merge.py`).
+`State` has no other memory than this: after a restart it is built again from the infrastructure's list of
+machines and from the Nodes of Kubernetes (`merge.py`).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from kbootstrap.providers.elastic import ElasticMachine
 from kbootstrap.spec.model import Taint
 
 DEADLINE = 600.0
-"""Seconds from the request until the Node is Ready. It is below `--max-node-provision-time` (900 s), after which
-Cluster Autoscaler gives up itself: so the cause is reported, not only that time passed."""
+"""Seconds from the request until the Node is Ready. It is below `--max-node-provision-time` (900 s), after
+which Cluster Autoscaler gives up itself: so the cause is reported, not only that time passed."""
 SHOWN = 120.0
 """Seconds for which a failed instance is reported. Cluster Autoscaler looks every 10 s, and deletes it."""
 FAILURES = 3
@@ -43,7 +43,8 @@ class Phase(StrEnum):
     RUNNING = "running"
     """Its Node was Ready."""
     FAILED = "failed"
-    """It does not become a node. It is reported with its fault for a while; its machine is deleted meanwhile."""
+    """It does not become a node. It is reported with its fault for a while; its machine is deleted
+    meanwhile."""
     DELETING = "deleting"
 
 
@@ -65,10 +66,10 @@ class Fault:
 class Instance:
     """One machine of a group, from the request until it is gone.
 
-    `since` is when it was requested. `requested`: the infrastructure was asked to create it, so it may exist even
-    without `machine`. `seen` is when the machine was last listed, `missing` since when it is not (0: it is).
-    `tries` counts failed attempts in its phase; the next one begins at `retry`. `avoid` has addresses that are
-    taken. A failed instance is shown until `until`, under the ID that it had (`known_as`).
+    `since` is when it was requested. `requested`: the infrastructure was asked to create it, so it may exist
+    even without `machine`. `seen` is when the machine was last listed, `missing` since when it is not (0: it
+    is). `tries` counts failed attempts in its phase; the next one begins at `retry`. `avoid` has addresses
+    that are taken. A failed instance is shown until `until`, under the ID that it had (`known_as`).
     """
 
     name: str
@@ -92,9 +93,9 @@ class Instance:
 class Group:
     """A pool's machines of one flavor.
 
-    `minimum` and `maximum` are bounds of the pool; all its groups together have at most `maximum`. Only the group of
-    the pool's own flavor (`first`) has `static` nodes, which OpenTofu makes; `minimum` is 0 for the others.
-    `addresses` are those of the pool that are free for elastic machines, in the order of their use.
+    `minimum` and `maximum` are bounds of the pool; all its groups together have at most `maximum`. Only the
+    group of the pool's own flavor (`first`) has `static` nodes, which OpenTofu makes; `minimum` is 0 for the
+    others. `addresses` are those of the pool that are free for elastic machines, in the order of their use.
     """
 
     id: str
@@ -131,7 +132,7 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something to report: as an Event of Kubernetes, as a log line, and in metrics. `reason` is CamelCase."""
+    """Something to report: as an Event, as a log line, and in metrics. `reason` is CamelCase."""
 
     reason: str
     message: str
@@ -184,5 +185,5 @@ class State:
 
 
 def group_id(pool: str, flavor: str) -> str:
-    """Return the ID of a group: it must never change, so it is made of the pool's first name and the flavor."""
+    """Return the ID of a group, which must never change: the pool's first name, and the flavor."""
     return f"{pool}/{flavor}" if flavor else pool

@@ -1,7 +1,7 @@
 """What becomes of instances: the results of requests to the infrastructure and of installations. Pure.
 
-Every function ignores an instance that is gone or has left the phase in which the request began: results may come
-late.
+Every function ignores an instance that is gone or has left the phase in which the request began: results may
+come late.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from kbootstrap.autoscaler.model import (
     DEADLINE,
     FAILURES,
     LONGEST_PAUSE,
-
     SHOWN,
     UNDER_WAY,
     Fault,
@@ -90,8 +89,8 @@ def installed(state: State, name: str) -> State:
 def failed(state: State, name: str, fault: Fault, now: float) -> State:
     """Give an instance up: it no longer counts, its machine is deleted, and the fault is shown for a while.
 
-    Lack of resources fails all requests of the group that were not sent yet, and is no failure of the machines. Other
-    faults are counted: after some in a row the group stops growing.
+    Lack of resources fails all requests of the group that were not sent yet, and is no failure of the
+    machines. Other faults are counted: after some in a row the group stops growing.
     """
     one = state.instances.get(name)
     if one is None or one.phase not in UNDER_WAY:
@@ -105,8 +104,8 @@ def failed(state: State, name: str, fault: Fault, now: float) -> State:
         return state.with_health(one.group, health)
     if now >= health.stopped:
         health = replace(health, stopped=now + health.pause, pause=min(health.pause * 2, LONGEST_PAUSE))
-        text = f"{one.group} does not grow for {health.stopped - now:.0f} s, after {health.failures} failures in a row: "
-        state = state.note(Notice("GroupStopped", text + fault.message, one.group, warning=True))
+        text = f"{one.group} does not grow for {health.stopped - now:.0f} s: {fault.message}"
+        state = state.note(Notice("GroupStopped", text, one.group, warning=True))
     state = state.with_health(one.group, health)
     return _give_up_waiting(state, one.group, replace(fault, code="GroupStopped"), now)
 
@@ -115,7 +114,11 @@ def late(state: State, now: float) -> State:
     """Give up the instances whose deadline has passed, and forget failed ones that were shown long enough."""
     for one in list(state.instances.values()):
         if one.phase in UNDER_WAY and now - one.since >= DEADLINE:
-            at = {Phase.WANTED: "not requested", Phase.CREATING: "not running", Phase.INSTALLING: "not Ready"}[one.phase]
+            at = {
+                Phase.WANTED: "not requested",
+                Phase.CREATING: "not running",
+                Phase.INSTALLING: "not Ready",
+            }[one.phase]
             text = f"{one.name} was {at} after {DEADLINE / 60:.0f} minutes"
             state = failed(state, one.name, Fault("DeadlinePassed", text), now)
         elif one.phase is Phase.FAILED and now >= one.until and one.machine is None:
@@ -160,5 +163,3 @@ def _give_up(state: State, one: Instance, fault: Fault, now: float) -> State:
     state = state.put(replace(given_up, known_as=instance_id(state, one)))
     reason = "OutOfResources" if fault.exhausted else "NodeFailed"
     return state.note(Notice(reason, f"{one.name}: {fault.message}", one.group, one.name, warning=True))
-
-

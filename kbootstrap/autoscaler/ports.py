@@ -1,4 +1,4 @@
-"""What the server uses of its environment: the infrastructure, the installation, Kubernetes. Tests have their own."""
+"""The server's environment: the infrastructure, the installation, Kubernetes. Tests have their own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Clock = Callable[[], float]
 
 
 class Cloud(Protocol):
-    """`ElasticMachines` of one cluster: its context is bound. Calls raise what is described there."""
+    """`ElasticMachines` of one cluster. Calls raise what is described there."""
 
     async def list(self) -> tuple[ElasticMachine, ...]:
         """Return the cluster's elastic machines."""
@@ -30,13 +30,14 @@ class Cloud(Protocol):
 
 
 class Installer(Protocol):
-    """Makes a node of a machine, by the same facts, decisions and steps as every other node of the cluster."""
+    """Makes a node of a machine, by the same facts, decisions and steps as every other node of the
+    cluster."""
 
     async def install(self, machine: ElasticMachine) -> None:
         """Install Kubernetes on a machine that runs, and return when its Node is Ready.
 
-        Waits until the machine answers. May be repeated at any point: what is installed already is not touched. May
-        be cancelled at any time. Raises `KbootstrapError`; then the machine is deleted.
+        Waits until the machine answers. May be repeated at any point: what is installed already is not
+        touched. May be cancelled at any time. Raises `KbootstrapError`; then the machine is deleted.
         """
 
     async def forget(self, name: str) -> None:

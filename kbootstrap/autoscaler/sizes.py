@@ -1,7 +1,7 @@
 """Sizes of groups, and the changes of them that Cluster Autoscaler asks for. Pure.
 
-The target of a group is not stored: it is the number of its members that are, or become, nodes. So it cannot differ
-from what is there, and is right after a restart.
+The target of a group is not stored: it is the number of its members that are, or become, nodes. So it cannot
+differ from what is there, and is right after a restart.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def static(state: State, group: Group) -> int:
 def limits(state: State, group: Group, now: float) -> tuple[int, int]:
     """Return the bounds that Cluster Autoscaler gets.
 
-    It knows no bound of several groups together. So the maximum is what the other groups of the pool leave. A group
-    that stopped growing cannot grow; after its pause it can by one, until one has become a node.
+    It knows no bound of several groups together. So the maximum is what the other groups of the pool leave. A
+    group that stopped growing cannot grow; after its pause it can by one, until one has become a node.
     """
     size, health = target(state, group), state.healthy(group.id)
     room = max(group.maximum - _pool_size(state, group), 0)
@@ -56,7 +56,9 @@ def increase(state: State, group_id: str, delta: int, now: float, names: Iterato
     """Want `delta` more instances; `names` yields new names. Raises `Refusal`."""
     group = group_of(state, group_id)
     if delta <= 0:
-        raise Refusal("INVALID_ARGUMENT", "InvalidDelta", f"a size increases by a positive number, not by {delta}")
+        raise Refusal(
+            "INVALID_ARGUMENT", "InvalidDelta", f"a size increases by a positive number, not by {delta}"
+        )
     health = state.healthy(group_id)
     _, most = limits(state, group, now)
     size = target(state, group)
@@ -67,7 +69,7 @@ def increase(state: State, group_id: str, delta: int, now: float, names: Iterato
         raise Refusal(
             "FAILED_PRECONDITION",
             "MaximumReached",
-            f"{group_id} cannot grow by {delta}: pool {group.pool} has {pool} nodes and at most {group.maximum}",
+            f"{group_id} cannot grow by {delta}: its pool has {pool} nodes and at most {group.maximum}",
         )
     fresh: set[str] = set()
     while len(fresh) < delta:
@@ -87,7 +89,9 @@ def delete(state: State, group_id: str, wanted: Iterable[tuple[str, str]], now: 
     for name, provider_id in wanted:
         if found := find_static(state, name, provider_id):
             raise Refusal(
-                "FAILED_PRECONDITION", "StaticNode", f"{found} belongs to the minimum of its pool and is not removed"
+                "FAILED_PRECONDITION",
+                "StaticNode",
+                f"{found} belongs to the minimum of its pool and is not removed",
             )
         instance = matching(state, name, provider_id)
         if instance is None and {name, provider_id} & state.gone.keys():
@@ -96,11 +100,12 @@ def delete(state: State, group_id: str, wanted: Iterable[tuple[str, str]], now: 
             raise Refusal("NOT_FOUND", "NotInGroup", f"{name or provider_id} is no node of {group_id}")
         chosen[instance.name] = instance
     leaving = [one for one in chosen.values() if one.phase is Phase.RUNNING]
-    if leaving and target(state, group) - len(leaving) < group.minimum:
+    size = target(state, group)
+    if leaving and size - len(leaving) < group.minimum:
         raise Refusal(
             "FAILED_PRECONDITION",
             "MinimumReached",
-            f"{group_id} cannot lose {len(leaving)} nodes: it has {target(state, group)} and at least {group.minimum}",
+            f"{group_id} cannot lose {len(leaving)} nodes: it has {size} and at least {group.minimum}",
         )
     for one in chosen.values():
         state = remove(state, one, now)
@@ -111,7 +116,9 @@ def decrease(state: State, group_id: str, delta: int, now: float) -> State:
     """Take back requests for instances that are no nodes yet, newest first. Raises `Refusal`."""
     group = group_of(state, group_id)
     if delta >= 0:
-        raise Refusal("INVALID_ARGUMENT", "InvalidDelta", f"a target decreases by a negative number, not by {delta}")
+        raise Refusal(
+            "INVALID_ARGUMENT", "InvalidDelta", f"a target decreases by a negative number, not by {delta}"
+        )
     order = (Phase.WANTED, Phase.CREATING, Phase.INSTALLING)
     open_ = [one for one in state.of(group_id) if one.phase in UNDER_WAY and one.name not in state.nodes]
     open_.sort(key=lambda one: (order.index(one.phase), -one.since))
@@ -119,7 +126,7 @@ def decrease(state: State, group_id: str, delta: int, now: float) -> State:
         raise Refusal(
             "FAILED_PRECONDITION",
             "NothingToTakeBack",
-            f"{group_id} has {len(open_)} instances that are no nodes yet, and the target is to decrease by {-delta}",
+            f"the target of {group_id} cannot decrease by {-delta}: {len(open_)} are no nodes yet",
         )
     for one in open_[:-delta]:
         state = remove(state, one, now)

@@ -1,14 +1,15 @@
 """The node that a group would add: what the scheduler is simulated with before there is one. Pure.
 
-A group of size zero has no node to look at, so a pod gets a node only if this template fits it: labels, taints, and
-what a kubelet of such a machine would report as allocatable.
+A group of size zero has no node to look at, so a pod gets a node only if this template fits it: labels,
+taints, and what a kubelet of such a machine would report as allocatable.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from kbootstrap.autoscaler.model import Group
+from kbootstrap.autoscaler.wire import Message, MessageClass
 from kbootstrap.providers.elastic import Shape
 from kbootstrap.spec.system_labels import HOSTNAME
 
@@ -18,16 +19,16 @@ PODS = 110
 """The kubelet's default of `maxPods`."""
 _MIB, _GIB = 2**20, 2**30
 _KERNEL_SHARE, _KERNEL_MIB = 0.03, 64
-"""What the kernel keeps of a machine's memory: page structures and its own image. A little more than was seen on
-virtual machines of 2 to 64 GiB, because a template that is too large adds nodes that no pod fits on."""
+"""What the kernel keeps of a machine's memory: page structures and its own image. A little more than was seen
+on virtual machines of 2 to 64 GiB, because a template that is too large adds nodes that no pod fits on."""
 _EVICTION_MIB = 100
 """The kubelet's default threshold of `memory.available`, which is not allocatable."""
 _FILE_SYSTEM, _DISK_EVICTION = 0.93, 0.05
-"""What is left of a disk for the root file system (boot partitions, ext4's own data), and the share of it that k3s
-and RKE2 set as `nodefs.available` threshold."""
+"""What is left of a disk for the root file system (boot partitions, ext4's own data), and the share of it
+that k3s and RKE2 set as `nodefs.available` threshold."""
 
 
-def template(group: Group, shape: Shape, cluster: str, kubernetes: Any) -> Any:
+def template(group: Group, shape: Shape, cluster: str, kubernetes: Callable[[str], MessageClass]) -> Message:
     """Return a Node; `kubernetes` returns the class of a message (`wire.messages.kubernetes`)."""
     name = f"{cluster}-{group.pool}-template"
     node = kubernetes("Node")()

@@ -44,8 +44,8 @@ def _kind(state: State, one: Instance, now: float) -> Kind | None:
     if one.phase in {Phase.FAILED, Phase.DELETING} and one.machine is not None:
         # One that someone else deletes is only waited for.
         return Kind.DELETE if one.machine.phase is not MachinePhase.DELETING or one.retry else None
-    # Without a machine: it is gone from the list, or was never in one. Only then its Node is removed, because a
-    # machine that runs would register again.
+    # Without a machine: it is gone from the list, or was never in one. Only then its Node is removed, because
+    # a machine that runs would register again.
     gone = one.missing and now - one.missing >= MISSING
     return Kind.FORGET if one.phase is Phase.DELETING and gone else None
 
@@ -53,6 +53,8 @@ def _kind(state: State, one: Instance, now: float) -> Kind | None:
 def free_address(state: State, name: str) -> str | None:
     """Return an address of the pool for an instance; None if all are taken."""
     one = state.instances[name]
+    if one.address and one.address not in one.avoid:
+        return one.address  # of an earlier attempt
     group = state.groups.get(one.group)
     used = taken(state.instances) | one.avoid
     addresses: Iterator[str] = iter(group.addresses if group else ())

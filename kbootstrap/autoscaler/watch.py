@@ -12,8 +12,8 @@ from kbootstrap.autoscaler.ports import Cloud, Kubernetes
 from kbootstrap.core.errors import KbootstrapError
 
 SOON, LATER = 2.0, 30.0
-"""Seconds between two readings: while machines come or go, and otherwise. The first one is a part of the time until
-a node is ready, because only the list says that a machine runs."""
+"""Seconds between two readings: while machines come or go, and otherwise. The first one is a part of the time
+until a node is ready, because only the list says that a machine runs."""
 LIMIT = 60.0
 
 
@@ -55,11 +55,15 @@ class Watch:
         except (KbootstrapError, TimeoutError) as error:
             said = error.message if isinstance(error, KbootstrapError) else f"no answer within {LIMIT:.0f} s"
             if not self.problem:
-                fleet.note(Notice("ReadingFailed", f"machines and nodes cannot be read: {said}", warning=True))
+                fleet.note(
+                    Notice("ReadingFailed", f"machines and nodes cannot be read: {said}", warning=True)
+                )
             self.problem = said
             return False
         state = merge.with_nodes(fleet.state, nodes)
-        fleet.become(merge.with_machines(state, machines, asked, fleet.clock(), busy | frozenset(self._busy())))
+        fleet.become(
+            merge.with_machines(state, machines, asked, fleet.clock(), busy | frozenset(self._busy()))
+        )
         self.problem, fleet.synced = "", fleet.clock()
         return True
 

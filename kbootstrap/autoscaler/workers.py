@@ -1,4 +1,4 @@
-"""Does the work that follows from the state: creates, installs, deletes, forgets; each with bounds and deadlines."""
+"""Does the work that follows from the state, with bounds and deadlines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from kbootstrap.providers.elastic import AddressTaken, MachineOrder, OutOfResour
 AT_ONCE = {Kind.CREATE: 10, Kind.INSTALL: 50, Kind.DELETE: 10, Kind.FORGET: 10}
 """Requests to the infrastructure at once, so that its rate limits hold; installations as `apply` has them."""
 LIMIT = {Kind.CREATE: 60.0, Kind.INSTALL: DEADLINE, Kind.DELETE: 60.0, Kind.FORGET: 30.0}
-"""Seconds that one attempt may take: an infrastructure that never answers does not occupy a place for ever."""
+"""Seconds that one attempt may take: an infrastructure that never answers does not occupy a place for
+ever."""
 _TICK = 1.0
 
 
@@ -42,7 +43,7 @@ class Workers:
         return frozenset(self._running)
 
     async def run(self) -> None:
-        """Work until cancelled. Requests that run then are cancelled too; the next server goes on with them."""
+        """Work until cancelled. Running requests are cancelled then; the next server goes on with them."""
         try:
             while True:
                 self._fleet.changed.clear()

@@ -1,7 +1,7 @@
 """Machines that come and go with the load: made and removed while the cluster runs, without OpenTofu.
 
-They carry all that is known about them as tags in the infrastructure: spec, cluster, pool, flavor, and that they
-are elastic. There is no other record, so that a server that was killed finds again what it had begun.
+They carry all that is known about them as tags in the infrastructure: spec, cluster, pool, flavor, and that
+they are elastic. There is no other record, so that a server that was killed finds again what it had begun.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ class MachinePhase(Enum):
 class ElasticMachine:
     """A machine as the infrastructure lists it.
 
-    `id` is the infrastructure's own. `pool` is the pool's first name, `flavor` is empty if machines have none.
-    `created` is when its creation was requested (epoch, seconds). `fault` is why it failed; `exhausted`: for lack
-    of resources. `provider_id` is what its Node will have as `spec.providerID`; empty: the distribution's form.
+    `id` is the infrastructure's own. `pool` is the pool's first name, `flavor` is empty if machines have
+    none. `created` is when its creation was requested (epoch, seconds). `fault` is why it failed;
+    `exhausted`: for lack of resources. `provider_id` is what its Node will have as `spec.providerID`; empty:
+    the distribution's form.
     """
 
     id: str
@@ -88,8 +89,8 @@ class ElasticMachines(Protocol):
     async def list(self, context: ProviderContext) -> tuple[ElasticMachine, ...]:
         """Return the cluster's elastic machines, and no others: those with its tags. Read-only.
 
-        The list is complete, or the call fails. A machine is in it from the moment that `create` returns until it
-        is gone; one whose `create` was interrupted may appear later.
+        The list is complete, or the call fails. A machine is in it from the moment that `create` returns
+        until it is gone; one whose `create` was interrupted may appear later.
         """
 
     async def create(self, context: ProviderContext, order: MachineOrder) -> ElasticMachine:

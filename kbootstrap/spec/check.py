@@ -46,6 +46,11 @@ def check(data: schemas.Json, source: SourceMap) -> tuple[Problem, ...]:
     return tuple(found)
 
 
+def check_against(data: schemas.Json, schema: schemas.Schema, source: SourceMap) -> tuple[Diagnostic, ...]:
+    """Return all violations of one schema, for other files than specs."""
+    return tuple(problem.diagnostic for problem in _problems(data, schema, source, ()))
+
+
 def _provider(name: str, settings: schemas.Json, path: SpecPath, source: SourceMap) -> Iterator[Problem]:
     known = schemas.providers()
     if name in known:

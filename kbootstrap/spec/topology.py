@@ -60,10 +60,7 @@ def _pool_nodes(cluster: Cluster, pool: Pool, lock: Lock) -> Iterator[Node]:
         return
     if cluster.network is None:
         raise ValueError(f"cluster {cluster.name} has neither a network nor hosts")
-    if server:
-        addresses = _server_addresses(cluster.network)
-    else:
-        addresses = pool_addresses(cluster, pool, lock)
+    addresses = _server_addresses(cluster.network) if server else pool_addresses(cluster, pool, lock)
     for ordinal in range(1, pool.nodes + 1):
         name = f"{cluster.name}-{pool.born}-{ordinal}"
         found = next(addresses, None)

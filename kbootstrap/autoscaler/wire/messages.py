@@ -6,19 +6,16 @@ A pool of its own keeps them apart from other packages in the process that decla
 from __future__ import annotations
 
 from importlib import resources
-from typing import Any
 
 from google.protobuf import any_pb2, descriptor_pool, duration_pb2, message_factory, timestamp_pb2
 
+from kbootstrap.autoscaler.wire import MessageClass
 from kbootstrap.autoscaler.wire.protofile import parse
 
 PACKAGE = "clusterautoscaler.cloudprovider.v1.externalgrpc"
 SERVICE = f"{PACKAGE}.CloudProvider"
 _KUBERNETES = "kbootstrap.kubernetes"
 _OTHERS = (any_pb2, duration_pb2, timestamp_pb2)
-
-Message = Any
-"""An instance of a message class: its attributes are the fields of the `.proto` file."""
 
 
 def _pool() -> descriptor_pool.DescriptorPool:
@@ -38,20 +35,23 @@ def _pool() -> descriptor_pool.DescriptorPool:
 _POOL = _pool()
 
 
-def message(name: str) -> Any:
+def message(name: str) -> MessageClass:
     """Return the class of a message of the contract; KeyError if there is none."""
     return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(f"{PACKAGE}.{name}"))
 
 
-def kubernetes(name: str) -> Any:
+def kubernetes(name: str) -> MessageClass:
     """Return the class of an object of Kubernetes; KeyError if there is none."""
     return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(f"{_KUBERNETES}.{name}"))
 
 
-def methods() -> dict[str, tuple[Any, Any]]:
+def methods() -> dict[str, tuple[MessageClass, MessageClass]]:
     """Return the calls of the service, each with the classes of its request and of its response."""
     found = _POOL.FindServiceByName(SERVICE).methods
     return {
-        one.name: (message_factory.GetMessageClass(one.input_type), message_factory.GetMessageClass(one.output_type))
+        one.name: (
+            message_factory.GetMessageClass(one.input_type),
+            message_factory.GetMessageClass(one.output_type),
+        )
         for one in found
     }

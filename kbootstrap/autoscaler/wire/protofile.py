@@ -1,14 +1,17 @@
 """Reads a `.proto` file into protobuf's own description of it, without a compiler.
 
-It knows the part of the language (proto3) that the files of this folder use: messages, enums, maps, services with
-unary calls. The tests compare its result with that of protoc. So there is no generated code, and no step of a build.
+It knows the part of the language (proto3) that the files of this folder use: messages, enums, maps, services
+with unary calls. The tests compare its result with that of protoc. So there is no generated code, and no step
+of a build.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
+
+from kbootstrap.autoscaler.wire import Message
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
@@ -82,7 +85,7 @@ class _Parser:
             else:
                 self._field(message)
 
-    def _enum(self, enum: Any) -> None:
+    def _enum(self, enum: Message) -> None:
         enum.name = self.next()
         self.next("{")
         while not self.skip("}"):
@@ -107,7 +110,8 @@ class _Parser:
         field.number = int(self.next())
         self.next(";")
         if kind == "map":
-            # How protobuf represents a map: a repeated message with a key and a value (language guide, "Maps").
+            # How protobuf represents a map: a repeated message with a key and a value (language guide,
+            # "Maps").
             kind = f"{field.name[0].upper()}{field.name[1:]}Entry"
             entry = message.nested_type.add(name=kind)
             entry.options.map_entry = True
@@ -115,13 +119,13 @@ class _Parser:
                 self._type(entry.field.add(name=name, number=number, label=kinds.LABEL_OPTIONAL), type_)
         self._type(field, kind)
 
-    def _type(self, field: Any, kind: str) -> None:
+    def _type(self, field: Message, kind: str) -> None:
         if kind in _SCALARS:
             field.type = getattr(self._pb.FieldDescriptorProto, f"TYPE_{kind.upper()}")
         else:
             field.type_name = kind
 
-    def _service(self, service: Any) -> None:
+    def _service(self, service: Message) -> None:
         service.name = self.next()
         self.next("{")
         while not self.skip("}"):
@@ -137,7 +141,7 @@ class _Parser:
             method.options.SetInParent()
 
 
-def _declared(messages: Any, prefix: str) -> Iterator[str]:
+def _declared(messages: Iterable[DescriptorProto], prefix: str) -> Iterator[str]:
     for message in messages:
         own = f"{prefix}.{message.name}"
         yield own
@@ -170,4 +174,7 @@ def _resolve(file: FileDescriptorProto, known: Collection[str], prefix: str) -> 
         fields(message, prefix)
     for service in file.service:
         for method in service.method:
-            method.input_type, method.output_type = full(method.input_type, prefix), full(method.output_type, prefix)
+            method.input_type, method.output_type = (
+                full(method.input_type, prefix),
+                full(method.output_type, prefix),
+            )

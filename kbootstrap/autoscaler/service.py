@@ -1,0 +1,167 @@
+"""The answers to Cluster Autoscaler's calls: all from memory, at once. Machines follow in the background.
+
+Cluster Autoscaler gives every call 5 s (`grpc_timeout`), also the one that increases a size. So that call
+only records what is wanted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+
+from kbootstrap.autoscaler import costs, sizes
+from kbootstrap.autoscaler.fleet import Fleet
+from kbootstrap.autoscaler.groups import names
+from kbootstrap.autoscaler.instances import group_for, instance_id, static_id
+from kbootstrap.autoscaler.model import Group, Instance, Phase
+from kbootstrap.autoscaler.refusal import Refusal
+from kbootstrap.autoscaler.template import template
+from kbootstrap.autoscaler.wire import Message
+from kbootstrap.autoscaler.wire.messages import kubernetes, message
+
+RUNNING, CREATING, DELETING = 1, 2, 3
+"""Values of `InstanceStatus.InstanceState`."""
+_STATES = {Phase.RUNNING: RUNNING, Phase.DELETING: DELETING}
+OUT_OF_RESOURCES, OTHER = 1, 99
+"""Values of `instanceErrorClass` (cluster-autoscaler, `cloudprovider.InstanceErrorClass`)."""
+_PATIENCE = 3.0
+"""Seconds that `Refresh` waits for a changed spec; a large one is in force at the next call."""
+
+Answer = Callable[[Message], Awaitable[Message]]
+
+
+class Service:
+    """Implements the 15 calls. Each returns its response, or raises `Refusal`.
+
+    `refresh` reads the spec again; `poke` asks for a new reading of machines and Nodes.
+    """
+
+    def __init__(
+        self, cluster: str, fleet: Fleet, refresh: Callable[[], Awaitable[None]], poke: Callable[[], None]
+    ) -> None:
+        self._cluster, self._fleet, self._refresh, self._poke = cluster, fleet, refresh, poke
+        self.answers: Mapping[str, Answer] = {
+            "NodeGroups": self._node_groups,
+            "NodeGroupForNode": self._node_group_for_node,
+            "PricingNodePrice": self._node_price,
+            "PricingPodPrice": self._pod_price,
+            "GPULabel": partial(_empty, "GPULabelResponse"),
+            "GetAvailableGPUTypes": partial(_empty, "GetAvailableGPUTypesResponse"),
+            "Cleanup": partial(_empty, "CleanupResponse"),
+            "Refresh": self._refreshed,
+            "NodeGroupTargetSize": self._target_size,
+            "NodeGroupIncreaseSize": self._increase,
+            "NodeGroupDeleteNodes": self._delete,
+            "NodeGroupDecreaseTargetSize": self._decrease,
+            "NodeGroupNodes": self._nodes,
+            "NodeGroupTemplateNodeInfo": self._template,
+            "NodeGroupGetOptions": self._options,
+        }
+
+    async def _node_groups(self, _request: Message) -> Message:
+        groups = map(self._group, self._fleet.state.groups.values())
+        return message("NodeGroupsResponse")(nodeGroups=list(groups))
+
+    async def _node_group_for_node(self, request: Message) -> Message:
+        """Return the group of a node; with an empty ID Cluster Autoscaler leaves the node alone."""
+        found = group_for(self._fleet.state, request.node.name, request.node.providerID)
+        group = self._group(self._fleet.state.groups[found]) if found else message("NodeGroup")()
+        return message("NodeGroupForNodeResponse")(nodeGroup=group)
+
+    def _group(self, group: Group) -> Message:
+        state, health = self._fleet.state, self._fleet.state.healthy(group.id)
+        least, most = sizes.limits(state, group, self._fleet.clock())
+        said = [f"{sizes.target(state, group)} wanted, {sizes.running(state, group)} running"]
+        said += [f"{health.failures} failures in a row: {health.reason}"] if health.failures else []
+        return message("NodeGroup")(id=group.id, minSize=least, maxSize=most, debug="; ".join(said))
+
+    async def _node_price(self, request: Message) -> Message:
+        price = costs.node_price(self._fleet.state, request.node, costs.seconds(request))
+        return message("PricingNodePriceResponse")(price=price)
+
+    async def _pod_price(self, request: Message) -> Message:
+        pod = request.pod
+        try:
+            if request.pod_bytes:
+                pod = kubernetes("Pod").FromString(request.pod_bytes)
+            price = costs.pod_price(self._fleet.state, self._fleet.shapes, pod, costs.seconds(request))
+        except ValueError as error:
+            raise Refusal("INVALID_ARGUMENT", "InvalidPod", f"the pod cannot be read: {error}") from error
+        return message("PricingPodPriceResponse")(price=price)
+
+    async def _refreshed(self, _request: Message) -> Message:
+        """Bounds come from the spec as it is now. Slow reading goes on in the background."""
+        reading = asyncio.ensure_future(self._refresh())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(reading), _PATIENCE)
+        self._poke()
+        return message("RefreshResponse")()
+
+    async def _target_size(self, request: Message) -> Message:
+        group = sizes.group_of(self._fleet.state, request.id)
+        return message("NodeGroupTargetSizeResponse")(targetSize=sizes.target(self._fleet.state, group))
+
+    async def _increase(self, request: Message) -> Message:
+        state = self._fleet.state
+        pool = sizes.group_of(state, request.id).pool
+        now, fresh = self._fleet.clock(), names(self._cluster, pool)
+        self._fleet.become(sizes.increase(state, request.id, request.delta, now, fresh))
+        return message("NodeGroupIncreaseSizeResponse")()
+
+    async def _delete(self, request: Message) -> Message:
+        wanted = [(node.name, node.providerID) for node in request.nodes]
+        self._fleet.become(sizes.delete(self._fleet.state, request.id, wanted, self._fleet.clock()))
+        return message("NodeGroupDeleteNodesResponse")()
+
+    async def _decrease(self, request: Message) -> Message:
+        self._fleet.become(sizes.decrease(self._fleet.state, request.id, request.delta, self._fleet.clock()))
+        return message("NodeGroupDecreaseTargetSizeResponse")()
+
+    async def _nodes(self, request: Message) -> Message:
+        state = self._fleet.state
+        group = sizes.group_of(state, request.id)
+        own = [
+            _instance(static_id(state, name), RUNNING) for name in sorted(group.static & state.nodes.keys())
+        ]
+        own += [_described(instance_id(state, one), one) for one in state.of(group.id)]
+        return message("NodeGroupNodesResponse")(instances=own)
+
+    async def _template(self, request: Message) -> Message:
+        """Return the node in both wire forms: they have different numbers, and each version reads its own."""
+        group = sizes.group_of(self._fleet.state, request.id)
+        shape = self._fleet.shapes.get(group.flavor)
+        if shape is None:
+            text = f"what flavor '{group.flavor}' has is not known"
+            raise Refusal("FAILED_PRECONDITION", "FlavorUnknown", text)
+        node = template(group, shape, self._cluster, kubernetes)
+        return message("NodeGroupTemplateNodeInfoResponse")(nodeInfo=node, nodeBytes=node.SerializeToString())
+
+    async def _options(self, _request: Message) -> Message:
+        """Leave the options to the flags of Cluster Autoscaler.
+
+        Options for which the contract has no field arrive there as 0, which is not "the default": nodes were
+        deleted as soon as they were created (its issues 5935 and 10245).
+        """
+        raise Refusal(
+            "UNIMPLEMENTED", "NoOptions", "options of node groups are those of Cluster Autoscaler's flags"
+        )
+
+
+async def _empty(name: str, _request: Message) -> Message:
+    return message(name)()
+
+
+def _instance(id_: str, state: int) -> Message:
+    return message("Instance")(id=id_, status=message("InstanceStatus")(instanceState=state))
+
+
+def _described(id_: str, one: Instance) -> Message:
+    """Describe an instance. Cluster Autoscaler reads the fault of one that it believes is being created."""
+    found = _instance(id_, _STATES.get(one.phase, CREATING))
+    if one.phase is Phase.FAILED and one.fault is not None:
+        info = found.status.errorInfo
+        info.errorCode, info.errorMessage = one.fault.code, one.fault.message
+        info.instanceErrorClass = OUT_OF_RESOURCES if one.fault.exhausted else OTHER
+    return found
