@@ -30,8 +30,7 @@ class Cloud(Protocol):
 
 
 class Installer(Protocol):
-    """Makes a node of a machine, by the same facts, decisions and steps as every other node of the
-    cluster."""
+    """Makes a node of a machine, with the facts, decisions and steps of every other node."""
 
     async def install(self, machine: ElasticMachine) -> None:
         """Install Kubernetes on a machine that runs, and return when its Node is Ready.
@@ -46,7 +45,7 @@ class Installer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The Lease of the leader: `version` is what an update must name; empty: there is no Lease yet.
+    """The Lease of the leader. `version` is what an update must name; empty: there is no Lease yet.
 
     `renewed` is the time that its holder wrote, used only to see that it changes: clocks of machines differ.
     """

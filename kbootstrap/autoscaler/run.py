@@ -1,7 +1,7 @@
-"""The life of a server: wait for the lead, read what there is, serve; until it is stopped or loses the lead.
+"""The life of a server: wait for the lead, read what there is, serve until it is stopped or loses the lead.
 
-Followers do not listen for Cluster Autoscaler. Their readiness probe fails, so the Service leads to the leader
-only, and a connection to a former leader ends with its lead.
+Followers do not listen for Cluster Autoscaler. Their readiness probe fails, so the Service leads only to the
+leader, and a connection to a former leader ends with its lead.
 """
 
 from __future__ import annotations

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kbootstrap.autoscaler.merge import MISSING, with_groups, with_machines
+from kbootstrap.autoscaler.model import DEADLINE, Phase, SeenNode, State
+from kbootstrap.autoscaler.todo import Action, Kind, todo
+from kbootstrap.providers.elastic import ElasticMachine, MachinePhase
+from tests.autoscaler.samples import NOW, machine, one, small, state
+
+
+def listed(found: State, *machines: ElasticMachine, at: float = NOW) -> State:
+    return with_machines(found, machines, at, at)
+
+
+def phases(found: State) -> dict[str, Phase]:
+    return {name: one.phase for name, one in found.instances.items()}
+
+
+def test_a_new_server_finds_everything_again() -> None:
+    nodes = {
+        name: SeenNode(name, ready=name != "prod-web-e")
+        for name in ("prod-web-1", "prod-web-b", "prod-web-e")
+    }
+    begun = replace(state(), nodes=nodes)
+    found = listed(
+        begun,
+        machine("prod-web-b"),
+        machine("prod-web-c", phase=MachinePhase.CREATING),
+        machine("prod-web-d"),
+        machine("prod-web-e", created=NOW - 2 * DEADLINE),
+        machine("prod-web-f", phase=MachinePhase.DELETING),
+        machine("prod-web-g", phase=MachinePhase.FAILED, fault="No valid host", exhausted=True),
+    )
+    assert phases(found) == {
+        "prod-web-b": Phase.RUNNING,
+        "prod-web-c": Phase.CREATING,
+        "prod-web-d": Phase.INSTALLING,  # made, but not a node: its installation goes on
+        "prod-web-e": Phase.RUNNING,  # a node for long: not Ready at the moment is no reason to delete it
+        "prod-web-f": Phase.DELETING,
+        "prod-web-g": Phase.FAILED,
+    }
+    assert {i.since for i in found.instances.values()} == {NOW - 100, NOW - 2 * DEADLINE}
+
+
+def test_a_young_node_that_is_not_ready_is_installed_again() -> None:
+    """The server may have ended between the registration and the last step."""
+    begun = replace(state(), nodes={"prod-web-b": SeenNode("prod-web-b")})
+    assert phases(listed(begun, machine())) == {"prod-web-b": Phase.INSTALLING}
+
+
+def test_the_second_machine_of_a_name_is_deleted() -> None:
+    first, second = machine(id="u-1"), machine(id="u-2", created=NOW)
+    found = listed(state(), second, first)
+    assert phases(found) == {"prod-web-b": Phase.INSTALLING, "prod-web-b@u-2": Phase.DELETING}
+    assert found.instances["prod-web-b"].machine == first
+    assert Action(Kind.DELETE, "prod-web-b@u-2") in todo(found, NOW)
+    again = listed(found, first, second)
+    assert phases(again) == phases(found)
+    late = listed(listed(again, first, at=NOW + 1), first, at=NOW + 1 + MISSING)
+    assert Action(Kind.FORGET, "prod-web-b@u-2") in todo(late, NOW + 1 + MISSING)
+
+
+def test_a_machine_that_appears_after_it_was_given_up_is_deleted() -> None:
+    found = listed(replace(state(), gone={"prod-web-b": NOW - 20}), machine())
+    assert phases(found) == {"prod-web-b": Phase.DELETING}
+
+
+def test_a_young_list_proves_nothing() -> None:
+    """It was requested before the machine was."""
+    found = state(one(phase=Phase.CREATING, seen=NOW))
+    assert with_machines(found, [], NOW - 1, NOW + 1).instances == found.instances
+    assert with_machines(found, [], NOW + 1, NOW + 2, {"prod-web-b"}).instances == found.instances
+    assert listed(state(one(phase=Phase.WANTED)), at=NOW + 99).instances["prod-web-b"].missing == 0
+
+
+def test_a_deleted_machine_is_believed_at_the_second_look() -> None:
+    found = listed(state(one()), at=NOW)
+    assert phases(found) == {"prod-web-b": Phase.RUNNING}
+    found = listed(found, machine(), at=NOW + 5)
+    assert found.instances["prod-web-b"].missing == 0
+    found = listed(listed(found, at=NOW + 10), at=NOW + 10 + MISSING)
+    assert phases(found) == {"prod-web-b": Phase.DELETING}
+    assert found.notices[-1].reason == "MachineVanished"
+    assert todo(found, NOW + 10 + MISSING) == (Action(Kind.FORGET, "prod-web-b"),)
+
+
+def test_one_that_vanishes_before_it_was_a_node_has_failed() -> None:
+    found = listed(listed(state(one(phase=Phase.INSTALLING)), at=NOW), at=NOW + MISSING)
+    assert phases(found) == {"prod-web-b": Phase.FAILED}
+    assert found.healthy("web/small").failures == 1
+
+
+def test_a_node_is_removed_only_after_its_machine() -> None:
+    """A kubelet that runs would register again."""
+    found = state(one(phase=Phase.DELETING))
+    assert [action.kind for action in todo(found, NOW)] == [Kind.DELETE]
+    found = listed(found, at=NOW + 1)
+    found = listed(found, at=NOW + 1 + MISSING)
+    assert [action.kind for action in todo(found, NOW + 1 + MISSING)] == [Kind.FORGET]
+
+
+def test_one_of_which_nobody_knows_whether_it_exists() -> None:
+    """The request was interrupted; a deletion waits until the list has answered."""
+    found = state(one(phase=Phase.DELETING, machine=None))
+    assert todo(found, NOW) == ()
+    assert [a.kind for a in todo(listed(found, machine()), NOW)] == [Kind.DELETE]
+    missing = listed(found, at=NOW + 1)
+    assert todo(missing, NOW + 1) == ()
+    assert [a.kind for a in todo(missing, NOW + 1 + MISSING)] == [Kind.FORGET]
+
+
+def test_machines_that_someone_else_deletes() -> None:
+    found = listed(state(one()), machine(phase=MachinePhase.DELETING))
+    assert phases(found) == {"prod-web-b": Phase.DELETING}
+    assert todo(found, NOW) == ()
+
+
+def test_other_groups_keep_the_instances() -> None:
+    found = with_groups(state(one()), [small(maximum=9)])
+    assert found.groups["web/small"].maximum == 9
+    assert phases(found) == {"prod-web-b": Phase.RUNNING}
