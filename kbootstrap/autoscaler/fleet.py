@@ -18,13 +18,14 @@ Report = Callable[[Notice], None]
 class Fleet:
     """Holds the state; everything runs in one event loop, so that a change is never interrupted.
 
-    `changed` is set when there may be work. `synced` is when list and Nodes were last read (0: never); before
-    the first time nothing is known, and no request is answered. `shapes` are those of the groups' flavors.
+    `changed` is set when there may be work, `look` when machines should be read again. `synced` is when they
+    and the Nodes were last read (0: never); before that nothing is known, and no request is answered.
+    `shapes` are those of the groups' flavors.
     """
 
     def __init__(self, distribution: str, clock: Clock, report: Report) -> None:
         self.clock, self._report = clock, report
-        self.changed = asyncio.Event()
+        self.changed, self.look = asyncio.Event(), asyncio.Event()
         self.synced = 0.0
         self.shapes: Mapping[str, Shape] = {}
         self.ready_after: Callable[[str, float], None] = lambda _group, _seconds: None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterator
-from itertools import count
 
 from kbootstrap.autoscaler.model import Group, group_id
 from kbootstrap.spec.lock import Lock
@@ -34,6 +34,7 @@ def groups(spec: Spec, cluster: Cluster, lock: Lock) -> tuple[Group, ...]:
                     flavor=flavor,
                     minimum=pool.autoscaling.min if index == 0 else 0,
                     maximum=pool.autoscaling.max,
+                    prefix=f"{cluster.name}-{pool.born}-",
                     static=own if index == 0 else frozenset(),
                     addresses=free,
                     labels=pool.labels,
@@ -54,11 +55,16 @@ def _elastic_addresses(cluster: Cluster, pool: Pool, lock: Lock) -> tuple[str, .
     return tuple(reversed(found[pool.nodes :]))
 
 
-def names(cluster: str, pool: str) -> Iterator[str]:
+def names(prefix: str) -> Iterator[str]:
     """Yield new node names, `<cluster>-<pool>-<letters>`. A name is never used twice.
 
-    Letters, so that no name is that of a static node, whose last part is a number. A node of a used name
-    could not join: servers keep a password for each name.
+    Letters, so that no name is that of a static node, whose last part is a number. A node of a used name could
+    not join: servers keep a password for each name.
     """
-    for _ in count():
-        yield f"{cluster}-{pool}-{''.join(secrets.choice(_LETTERS) for _ in range(_LENGTH))}"
+    while True:
+        yield prefix + "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
+
+
+def is_elastic(group: Group, node: str) -> bool:
+    """Return whether a node has a name of this group's pool that `names` yields."""
+    return re.fullmatch(f"{re.escape(group.prefix)}[{_LETTERS}]{{{_LENGTH}}}", node) is not None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
+from kbootstrap.autoscaler.groups import is_elastic
 from kbootstrap.autoscaler.model import (
     DEADLINE,
     UNDER_WAY,
@@ -55,9 +56,23 @@ def with_machines(
             listed[_key(machine)] = machine
     for name, machine in listed.items():
         state = _present(state, name, machine, now)
+    state = _left_over(state, now)
     for one in list(state.instances.values()):
         if one.name not in listed and one.name not in busy:
             state = _absent(state, one, asked, now)
+    return state
+
+
+def _left_over(state: State, now: float) -> State:
+    """Take over Nodes without a machine: an earlier server ended after the machine was gone.
+
+    They count as nodes until it is certain that the machine is missing.
+    """
+    static = {name for group in state.groups.values() for name in group.static}
+    for name in state.nodes.keys() - static - state.instances.keys():
+        group = next((one for one in state.groups.values() if is_elastic(one, name)), None)
+        if group is not None and name not in state.gone:
+            state = state.put(Instance(name, group.id, Phase.RUNNING, now, requested=True))
     return state
 
 
@@ -65,7 +80,8 @@ def _present(state: State, name: str, machine: ElasticMachine, now: float) -> St
     one = state.instances.get(name)
     if one is None:
         return _adopted(state, machine, now)
-    state = state.put(replace(one, machine=machine, requested=True, seen=now, missing=0.0))
+    group = group_id(machine.pool, machine.flavor)
+    state = state.put(replace(one, group=group, machine=machine, requested=True, seen=now, missing=0.0))
     if machine.phase is MachinePhase.DELETING and one.phase is Phase.RUNNING:
         state = state.put(replace(state.instances[name], phase=Phase.DELETING))
         return state.note(_vanished(one, "is being deleted by someone else"))
@@ -107,7 +123,8 @@ def _absent(state: State, one: Instance, asked: float, now: float) -> State:
         return state.put(replace(one, missing=now))
     if now - one.missing < MISSING:
         return state
-    state = state.put(replace(one, machine=None))
+    if one.machine is not None:
+        state = state.put(replace(one, machine=None, tries=0, retry=0.0))
     if one.phase is Phase.RUNNING:
         state = state.put(replace(one, phase=Phase.DELETING, machine=None, tries=0, retry=0.0))
         return state.note(_vanished(one, "is gone; its node is removed"))

@@ -103,6 +103,7 @@ class Group:
     flavor: str
     minimum: int
     maximum: int
+    prefix: str
     first: bool = True
     static: frozenset[str] = frozenset()
     addresses: tuple[str, ...] = ()

@@ -35,13 +35,11 @@ Answer = Callable[[Message], Awaitable[Message]]
 class Service:
     """Implements the 15 calls. Each returns its response, or raises `Refusal`.
 
-    `refresh` reads the spec again; `poke` asks for a new reading of machines and Nodes.
+    `refresh` reads the spec again, and never raises.
     """
 
-    def __init__(
-        self, cluster: str, fleet: Fleet, refresh: Callable[[], Awaitable[None]], poke: Callable[[], None]
-    ) -> None:
-        self._cluster, self._fleet, self._refresh, self._poke = cluster, fleet, refresh, poke
+    def __init__(self, cluster: str, fleet: Fleet, refresh: Callable[[], Awaitable[None]]) -> None:
+        self._cluster, self._fleet, self._refresh = cluster, fleet, refresh
         self.answers: Mapping[str, Answer] = {
             "NodeGroups": self._node_groups,
             "NodeGroupForNode": self._node_group_for_node,
@@ -96,7 +94,7 @@ class Service:
         reading = asyncio.ensure_future(self._refresh())
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(reading), _PATIENCE)
-        self._poke()
+        self._fleet.look.set()
         return message("RefreshResponse")()
 
     async def _target_size(self, request: Message) -> Message:
@@ -104,9 +102,8 @@ class Service:
         return message("NodeGroupTargetSizeResponse")(targetSize=sizes.target(self._fleet.state, group))
 
     async def _increase(self, request: Message) -> Message:
-        state = self._fleet.state
-        pool = sizes.group_of(state, request.id).pool
-        now, fresh = self._fleet.clock(), names(self._cluster, pool)
+        state, now = self._fleet.state, self._fleet.clock()
+        fresh = names(sizes.group_of(state, request.id).prefix)
         self._fleet.become(sizes.increase(state, request.id, request.delta, now, fresh))
         return message("NodeGroupIncreaseSizeResponse")()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Collection
 
 from kbootstrap.autoscaler import merge
@@ -12,8 +13,8 @@ from kbootstrap.autoscaler.ports import Cloud, Kubernetes
 from kbootstrap.core.errors import KbootstrapError
 
 SOON, LATER = 2.0, 30.0
-"""Seconds between two readings: while machines come or go, and otherwise. The first one is a part of the time
-until a node is ready, because only the list says that a machine runs."""
+"""Seconds between two readings: while machines come or go; and otherwise, unless a look is asked for. The
+first is a part of the time until a node is ready, because only the list says that a machine runs."""
 LIMIT = 60.0
 
 
@@ -24,25 +25,21 @@ class Watch:
         self, fleet: Fleet, cloud: Cloud, kubernetes: Kubernetes, busy: Callable[[], Collection[str]]
     ) -> None:
         self._fleet, self._cloud, self._kubernetes, self._busy = fleet, cloud, kubernetes, busy
-        self._soon = asyncio.Event()
         self.problem = ""
         """Why the last reading failed; empty if it did not."""
-
-    def poke(self) -> None:
-        """Read again now."""
-        self._soon.set()
 
     async def run(self) -> None:
         """Read until cancelled."""
         while True:
             await self.read()
             moving = any(one.phase is not Phase.RUNNING for one in self._fleet.state.instances.values())
-            self._soon.clear()
-            try:
-                async with asyncio.timeout(SOON if moving or self.problem else LATER):
-                    await self._soon.wait()
-            except TimeoutError:
-                pass
+            if moving or self.problem:
+                await asyncio.sleep(SOON)
+                continue
+            self._fleet.look.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LATER):
+                    await self._fleet.look.wait()
 
     async def read(self) -> bool:
         """Read both once; return whether that succeeded. A failure is reported, and changes nothing."""

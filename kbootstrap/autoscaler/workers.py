@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 from kbootstrap.autoscaler import outcomes
@@ -52,11 +53,9 @@ class Workers:
                 if self._leading():
                     for action in todo(self._fleet.state, self._fleet.clock(), self.busy):
                         self._begin(action)
-                try:
+                with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_TICK):
                         await self._fleet.changed.wait()
-                except TimeoutError:
-                    pass
         finally:
             tasks = [task for _, task in self._running.values()]
             for task in tasks:
@@ -96,6 +95,7 @@ class Workers:
         finally:
             del self._running[action.name]
             self._fleet.changed.set()
+            self._fleet.look.set()
 
     def _failed(self, action: Action, message: str) -> None:
         fleet, now = self._fleet, self._fleet.clock()

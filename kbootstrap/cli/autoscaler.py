@@ -42,10 +42,7 @@ def serve(config: Path) -> int:
     async def work(session: Session) -> int:
         from kbootstrap.commands import autoscaler
 
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await autoscaler.serve(config, session.runtime, _log, stop)
+        await autoscaler.serve(config, session.runtime, _log, stop_on_signal())
         return 0
 
     return run(work, quiet=True)
@@ -74,6 +71,14 @@ def certificates(folder: Path, names: tuple[str, ...]) -> int:
     said = f"new: {', '.join(made)}" if made else "nothing to renew"
     click.echo(f"{folder}: {said}", err=True)
     return 0
+
+
+def stop_on_signal() -> asyncio.Event:
+    """Return an event that SIGTERM and SIGINT set: the server then ends by itself, which is no interruption."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
 
 
 def _log(line: str) -> None:

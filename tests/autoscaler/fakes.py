@@ -44,12 +44,16 @@ class Boundary:
     at: int = -1
     passed: int = 0
     dead: str = ""
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    """What ends with the process."""
 
     def step(self, name: str) -> None:
         self.passed += 1
         if self.passed == self.at:
             self.dead = name
         if self.dead:
+            for task in self.tasks:
+                task.cancel()
             raise Killed(self.dead)
 
 
@@ -191,8 +195,8 @@ class FakeKubernetes:
 class FakeInstaller:
     """Implements `ports.Installer`: a Node is Ready `seconds` after the installation begins.
 
-    `fail` has the names of machines (or "*") whose installation fails; `hang` those that never answer. `at_once`
-    is the largest number of installations that ran together.
+    `fail` has the names of machines (or "*") whose installation fails; `hang` those that never answer.
+    `at_once` is the largest number of installations that ran together.
     """
 
     kubernetes: FakeKubernetes

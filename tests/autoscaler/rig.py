@@ -97,11 +97,11 @@ class Rig:
         cloud = BoundCloud(self.cloud, lambda _definition: no_context, no_definition)
         workers = Workers(fleet, cloud, self.installer, self.kubernetes)
         watch = Watch(fleet, cloud, self.kubernetes, lambda: workers.busy)
-        one = Life(fleet, Service("prod", fleet, _nothing, watch.poke), workers, watch)
-        tasks: list[asyncio.Task[None]] = []
+        one = Life(fleet, Service("prod", fleet, _nothing), workers, watch)
+        tasks = boundary.tasks
         try:
             await watch.read()
-            tasks = [asyncio.ensure_future(work) for work in (workers.run(), watch.run())]
+            tasks += [asyncio.ensure_future(work) for work in (workers.run(), watch.run())]
             yield one
         finally:
             boundary.dead = boundary.dead or "the end of the test"

@@ -49,6 +49,7 @@ def small(**more: object) -> Group:
         "flavor": "small",
         "minimum": 1,
         "maximum": 5,
+        "prefix": "prod-web-",
         "static": frozenset({"prod-web-1"}),
         "addresses": tuple(f"10.0.1.{host}" for host in range(30, 20, -1)),
     }

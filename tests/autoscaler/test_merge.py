@@ -110,6 +110,19 @@ def test_one_of_which_nobody_knows_whether_it_exists() -> None:
     assert [a.kind for a in todo(missing, NOW + 1 + MISSING)] == [Kind.FORGET]
 
 
+def test_a_node_whose_machine_is_gone_is_removed() -> None:
+    """An earlier server ended between the two. Nodes of others, and static ones, are left alone."""
+    names = ("prod-web-1", "prod-web-bcdfg", "prod-web-bcdfg-1", "prod-fixed-bcdfg", "prod-web-other")
+    begun = state(nodes=names)
+    found = listed(begun)
+    assert phases(found) == {"prod-web-bcdfg": Phase.RUNNING}
+    assert phases(listed(found, machine("prod-web-bcdfg"), at=NOW + MISSING)) == {
+        "prod-web-bcdfg": Phase.RUNNING
+    }
+    found = listed(found, at=NOW + MISSING)
+    assert todo(found, NOW + MISSING) == (Action(Kind.FORGET, "prod-web-bcdfg"),)
+
+
 def test_machines_that_someone_else_deletes() -> None:
     found = listed(state(one()), machine(phase=MachinePhase.DELETING))
     assert phases(found) == {"prod-web-b": Phase.DELETING}
