@@ -58,7 +58,7 @@ def _elastic_addresses(cluster: Cluster, pool: Pool, lock: Lock) -> tuple[str, .
 def names(prefix: str) -> Iterator[str]:
     """Yield new node names, `<cluster>-<pool>-<letters>`. A name is never used twice.
 
-    Letters, so that no name is that of a static node, whose last part is a number. A node of a used name could
+    The last part of a static node's name is a number, so none has such a name. A node of a used name could
     not join: servers keep a password for each name.
     """
     while True:

@@ -45,7 +45,7 @@ class Reports:
 
     def log(self, event: str, **fields: object) -> None:
         """Write one JSON object as a line of the log, without empty fields and without secrets."""
-        found = {key: value for key, value in fields.items() if value not in {"", None}}
+        found = {key: value for key, value in fields.items() if value is not None and value != ""}
         time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         self._write(
             self._redactor.clean(json.dumps({"time": time, "event": event, **found}, ensure_ascii=False))

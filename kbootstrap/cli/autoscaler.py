@@ -74,7 +74,7 @@ def certificates(folder: Path, names: tuple[str, ...]) -> int:
 
 
 def stop_on_signal() -> asyncio.Event:
-    """Return an event that SIGTERM and SIGINT set: the server then ends by itself, which is no interruption."""
+    """Return an event that SIGTERM and SIGINT set: the server then ends by itself."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -16,11 +16,11 @@ name: shop
 prices: {currency: CHF, flavors: {small: 0.05, large: 0.2}}
 defaults:
   provider:
-    openstack: {cloud: mycloud, image: debian-13, external_network: public}
+    openstack: {cloud: mycloud, image: {name: Debian 13}, external_network: public}
   kubernetes: {distribution: k3s, version: v1.32.0+k3s1}
 clusters:
   prod:
-    network: {cidr: 10.0.0.0/16}
+    network: {cidr: 10.0.0.0/16, control_plane: 10.0.0.0/24, agents: 10.0.4.0/22}
     control_plane: {nodes: 1, flavor: small}
     pools:
       - name: web
@@ -30,7 +30,7 @@ clusters:
         autoscaling: {min: 1, max: 5, flavors: [small, large]}
       - name: jobs
         flavor: small
-        autoscaling: {min: 0, max: 500}
+        autoscaling: {min: 0, max: 200}
       - {name: fixed, nodes: 1, flavor: small}
 """
 

@@ -1,4 +1,4 @@
-"""A whole server on loopback: TLS, spec and HTTP are real; infrastructure, installation and Kubernetes are fakes."""
+"""A whole server on loopback: TLS, spec and HTTP are real; the rest of its environment are fakes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import grpc
 
@@ -62,7 +62,11 @@ class World:
         config = self.config(listen)
         reports = Reports(Redactor(), self.log.append, time.monotonic)
         found: list[Running] = []
-        definitions = Definitions(config.spec, "prod", lambda one: found[0].use(one), reports)
+
+        def changed(definition: Definition) -> None:
+            found[0].use(definition)
+
+        definitions = Definitions(config.spec, "prod", changed, reports)
         first = definitions.first()
         cloud = BoundCloud(self.cloud, _no_context, first)
         parts = Parts(cloud, self.installer, self.kubernetes, definitions, reports, identity, stop)
@@ -76,12 +80,16 @@ class World:
 
     def credentials(self, folder: Path | None = None, side: str = "client") -> grpc.ChannelCredentials:
         """Return what Cluster Autoscaler connects with: the authority, and its own pair."""
-        read = lambda name: ((folder or self.pki) / name).read_bytes()  # noqa: E731
-        return grpc.ssl_channel_credentials(read("ca.crt"), read(f"{side}.key"), read(f"{side}.crt"))
+        names = ("ca.crt", f"{side}.key", f"{side}.crt")
+        return grpc.ssl_channel_credentials(*(((folder or self.pki) / name).read_bytes() for name in names))
 
     @asynccontextmanager
     async def client(
-        self, port: int, form: str = "from 1.35", credentials: Any = None, host: str = NAME
+        self,
+        port: int,
+        form: str = "from 1.35",
+        credentials: grpc.ChannelCredentials | None = None,
+        host: str = NAME,
     ) -> AsyncIterator[Client]:
         channel = grpc.aio.secure_channel(f"{host}:{port}", credentials or self.credentials())
         async with channel:

@@ -62,7 +62,7 @@ async def test_groups_and_bounds(client: Client) -> None:
     assert [(one.id, one.minSize, one.maxSize) for one in found] == [
         (WEB, 1, 5),
         (LARGE, 0, 4),
-        (JOBS, 0, 500),
+        (JOBS, 0, 200),
     ]
     assert found[0].debug == "1 wanted, 1 running"
 
@@ -215,7 +215,7 @@ async def test_every_call_is_answered_in_time_whatever_hangs(world: World, serve
 async def test_bounds_change_with_the_spec(world: World, server: Running) -> None:
     async with world.client(server.port) as client:
         world.spec.write_text(
-            SPEC.replace("max: 5", "max: 7").replace("max: 500", "max: 2"), encoding="utf-8"
+            SPEC.replace("max: 5", "max: 7").replace("max: 200", "max: 2"), encoding="utf-8"
         )
         await client.call("Refresh")
         found = (await client.call("NodeGroups")).nodeGroups

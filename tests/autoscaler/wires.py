@@ -9,12 +9,12 @@ import functools
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from grpc_tools import protoc
 
+from kbootstrap.autoscaler.wire import Message, MessageClass
 from kbootstrap.autoscaler.wire.messages import PACKAGE, SERVICE
 
 FOLDER = Path(str(protoc.__file__)).parent
@@ -60,10 +60,10 @@ class Wire:
     def old(self) -> bool:
         return self.form == "before 1.35"
 
-    def message(self, name: str, package: str = PACKAGE) -> Any:
+    def message(self, name: str, package: str = PACKAGE) -> MessageClass:
         return message_factory.GetMessageClass(self.pool.FindMessageTypeByName(f"{package}.{name}"))
 
-    def kubernetes(self, name: str) -> Any:
+    def kubernetes(self, name: str) -> MessageClass:
         return self.message(name, "kbootstrap.kubernetes")
 
 
@@ -72,10 +72,10 @@ class Client:
     """Calls by name, as Cluster Autoscaler makes them: one connection, 5 s for each call."""
 
     wire: Wire
-    channel: Any
+    channel: grpc.aio.Channel
     timeout: float = 5.0
 
-    async def call(self, name: str, **fields: object) -> Any:
+    async def call(self, name: str, **fields: object) -> Message:
         method = self.wire.pool.FindServiceByName(SERVICE).methods_by_name[name]
         request, response = map(message_factory.GetMessageClass, (method.input_type, method.output_type))
         send = self.channel.unary_unary(
