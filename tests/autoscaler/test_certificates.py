@@ -1,4 +1,4 @@
-"""Certificates: what stays, what is renewed, and that neither side ever refuses the other while that happens."""
+"""Certificates: what stays, what is renewed, and that neither side refuses the other meanwhile."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_third_of_the_time_is_left_for_the_renewal(first: Mapping[str, bytes])
 
 
 def test_an_authority_has_a_successor_before_it_issues_anything(first: Mapping[str, bytes]) -> None:
-    """Renewed every month for 15 years: each certificate is of an authority that was known the month before."""
+    """Renewed every month for 15 years: each certificate is of an authority known the month before."""
     files: Mapping[str, bytes] = first
     known = {one.serial_number for one in certificates(files, "ca.crt")}
     successors = 0

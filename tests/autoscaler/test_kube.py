@@ -19,13 +19,13 @@ LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
 
 
 @pytest.fixture
-def api(server: Server, kubeconfig: str, tmp_path: Path) -> KubeApi:  # noqa: F811
+def api(server: Server, kubeconfig: str, tmp_path: Path) -> KubeApi:
     path = tmp_path / "kubeconfig"
     path.write_text(kubeconfig.replace(":6443", f":{server.port}"), encoding="utf-8")
     return connect(path)
 
 
-async def test_nodes(server: Server, api: KubeApi) -> None:  # noqa: F811
+async def test_nodes(server: Server, api: KubeApi) -> None:
     named = {**NODE, "spec": {"providerID": "k3s://cp-1"}}
     ready = {**NODE, "metadata": {"name": "cp-2"}, "spec": {}}
     ready["status"] = {"conditions": [{"type": "Ready", "status": "True"}]}
@@ -37,7 +37,7 @@ async def test_nodes(server: Server, api: KubeApi) -> None:  # noqa: F811
     await api.close()
 
 
-async def test_lease(server: Server, api: KubeApi) -> None:  # noqa: F811
+async def test_lease(server: Server, api: KubeApi) -> None:
     server.status = 404
     assert await api.lease() == Lease()
     server.status = 201
@@ -60,7 +60,7 @@ async def test_lease(server: Server, api: KubeApi) -> None:  # noqa: F811
     await api.close()
 
 
-async def test_events_of_one_notice_are_one_object(server: Server, api: KubeApi) -> None:  # noqa: F811
+async def test_events_of_one_notice_are_one_object(server: Server, api: KubeApi) -> None:
     notice = Notice("NodeFailed", "no route", "web/small", "prod-web-b", warning=True)
     first, again = event(notice, 1, "T1"), event(notice, 2, "T2")
     assert first["metadata"] == again["metadata"]

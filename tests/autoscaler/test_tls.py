@@ -66,7 +66,7 @@ async def test_only_a_certificate_of_the_authority_gets_in(
     assert await attempt(world, server.port, world.credentials()) == "OK"
 
 
-async def test_plain_connections_do_not_get_in(world: World, server: Running) -> None:
+async def test_plain_connections_do_not_get_in(server: Running) -> None:
     async with grpc.aio.insecure_channel(f"{NAME}:{server.port}") as channel:
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await Client(wire("from 1.35"), channel).call("NodeGroups")
@@ -80,14 +80,7 @@ async def test_the_name_of_the_server_is_verified(world: World, server: Running)
 
 async def test_an_expired_client(world: World, server: Running, tmp_path: Path) -> None:
     """Of the right authority: only time has passed."""
-    past = datetime.now(UTC) - timedelta(days=400)
-    own = {name: (world.pki / name).read_bytes() for name in ("ca.crt", "ca.key")}
-    folder = tmp_path / "expired"
-    folder.mkdir()
-    # An authority of today cannot have issued it, so both are of then.
-    for name, content in renew({}, [NAME], past).files.items():
-        (folder / name).write_bytes(content)
-    assert own
+    folder = written(tmp_path / "expired", days_ago=400)
     bundle = (folder / "ca.crt").read_bytes() + (world.pki / "ca.crt").read_bytes()
     (world.tls / "ca.crt").write_bytes(bundle)
     (folder / "ca.crt").write_bytes(bundle)
@@ -161,8 +154,10 @@ def test_an_expired_server(tmp_path: Path) -> None:
 
 
 def test_unchanged_files_are_not_read_again(world: World) -> None:
-    files = Files(world.tls, lambda said: pytest.fail(said))
+    said: list[str] = []
+    files = Files(world.tls, said.append)
     assert not files.reload()
     world.renew()
     assert files.reload()
     assert not files.reload()
+    assert said == []
