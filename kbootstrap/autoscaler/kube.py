@@ -32,12 +32,18 @@ def connect(kubeconfig: Path | None) -> KubeApi:
     """
     from lightkube.config.kubeconfig import KubeConfig
     from lightkube.core.exceptions import ConfigError
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
     where = str(kubeconfig) if kubeconfig else "the service account of this pod"
     try:
-        loaded = KubeConfig.from_file(kubeconfig) if kubeconfig else KubeConfig.from_service_account()
+        if kubeconfig is None:
+            loaded = KubeConfig.from_service_account()
+        else:
+            content = YAML(typ="safe", pure=True).load(kubeconfig.read_text(encoding="utf-8"))
+            loaded = KubeConfig.from_dict(content, fname=kubeconfig)
         config = loaded.get()
-    except (ConfigError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ConfigError, YAMLError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise PrerequisiteMissing(
             f"no access to the Kubernetes API with {where}",
             hint="outside the cluster, `kubeconfig` of the configuration names a kubeconfig",
