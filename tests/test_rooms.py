@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).parent.parent / "kbootstrap"
 ORDER = (
     ("__init__", "core"),
     ("spec", "timeline"),
-    ("distros", "inventory"),
+    ("distros", "inventory", "cost"),
     ("artifacts", "render", "hosts", "kubeconfig"),
     ("tofu", "cluster", "providers"),
     ("plans",),
