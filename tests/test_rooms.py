@@ -20,7 +20,7 @@ ORDER = (
     ("__init__", "core"),
     ("spec", "timeline"),
     ("distros", "inventory", "cost"),
-    ("artifacts", "render", "hosts", "kubeconfig"),
+    ("artifacts", "render", "hosts", "kubeconfig", "simulation"),
     ("tofu", "cluster", "providers"),
     ("plans",),
     ("engine",),
@@ -166,9 +166,11 @@ def test_every_package_that_is_imported_is_declared() -> None:
     modules_of = {
         "openstacksdk": "openstack",
         "python-terraform": "python_terraform",
+        "resvg-py": "resvg_py",
         "ruamel.yaml": "ruamel",
     }
-    requirements = [*project["dependencies"], *project["optional-dependencies"]["openstack"]]
+    extras = project["optional-dependencies"]
+    requirements = [*project["dependencies"], *extras["openstack"], *extras["pictures"]]
     known = {re.split(r"[<>=]", one)[0] for one in requirements}
     known = {modules_of.get(name, name) for name in known}
     used = {name.split(".")[0] for path in modules() for name in imported(path)}

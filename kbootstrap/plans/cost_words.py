@@ -87,8 +87,8 @@ def _row(row: Row, *, autoscaled: bool) -> tuple[str, ...]:
     price = "?" if row.hourly is None else _prices(*row.hourly)
     money = tuple(amount(value) for value in _three(row.monthly)) if row.monthly else ("?", "?", "?")
     fixed = row.count.min == row.count.max and not autoscaled
-    bounds = str(row.count.max) if fixed else _span(row.count.min, row.count.max)
-    return (name, f"{row.count.now}{unit}", bounds, price, *money, ", ".join(row.flavors))
+    bounds = f"{row.count.max}" if fixed else _span(row.count.min, row.count.max)
+    return (name, f"{row.count.now}{unit}", f"{bounds}{unit}", price, *money, ", ".join(row.flavors))
 
 
 def _three(sizes: Sizes[Decimal]) -> tuple[Decimal, Decimal, Decimal]:

@@ -11,22 +11,16 @@ from kbootstrap.cost.model import ClusterCost, PoolSize, Row, Sizes
 from kbootstrap.plans.cost_words import HEAD, NUMBERS, notes, rows, shown, title
 from kbootstrap.plans.model import PlanDocument
 from kbootstrap.views.screen import Screen
-from kbootstrap.views.tables import table
+from kbootstrap.views.tables import numbers_right, table
 
 
 def show_cost(screen: Screen, document: PlanDocument) -> None:
     """Print the table of costs and bounds, if the plan has one."""
     if not shown(document):
         return
-    found = rows(document)
-    widths = [max(len(row[i]) for row in (HEAD, *found)) for i in range(len(HEAD))]
-    used = [any(row[i] for row in found) for i in range(len(HEAD))]
-    aligned = [
-        [cell.rjust(widths[i]) if i in NUMBERS and used[i] else cell for i, cell in enumerate(row)]
-        for row in (HEAD, *found)
-    ]
+    head, found = numbers_right(HEAD, rows(document), NUMBERS)
     screen.line(title(document))
-    screen.lines(table(screen, aligned[0], aligned[1:], indent=2))
+    screen.lines(table(screen, head, found, indent=2))
     for note in notes(document):
         screen.paragraph("  ", Text(note, style="dim"))
     screen.line()
