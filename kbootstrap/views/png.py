@@ -5,7 +5,7 @@ from __future__ import annotations
 from kbootstrap.core.errors import PrerequisiteMissing
 
 INSTALL = "pip install 'kbootstrap[pictures]'"
-_SCALE = 2.0
+_SCALE = 2
 """Pixels for a unit of the picture: readable on screens of high density, and in print."""
 
 
