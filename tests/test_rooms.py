@@ -19,8 +19,8 @@ PACKAGE = Path(__file__).parent.parent / "kbootstrap"
 ORDER = (
     ("__init__", "core"),
     ("spec", "timeline"),
-    ("distros", "inventory"),
-    ("artifacts", "render", "hosts", "kubeconfig"),
+    ("distros", "inventory", "cost"),
+    ("artifacts", "render", "hosts", "kubeconfig", "simulation"),
     ("tofu", "cluster", "providers"),
     ("plans", "autoscaler"),
     ("engine",),
@@ -170,10 +170,12 @@ def test_every_package_that_is_imported_is_declared() -> None:
         "prometheus-client": "prometheus_client",
         "protobuf": "google",
         "python-terraform": "python_terraform",
+        "resvg-py": "resvg_py",
         "ruamel.yaml": "ruamel",
     }
     extras = project["optional-dependencies"]
-    requirements = [*project["dependencies"], *extras["openstack"], *extras["autoscaler"]]
+    wanted = ("openstack", "pictures", "autoscaler")
+    requirements = [*project["dependencies"], *(one for name in wanted for one in extras[name])]
     known = {re.split(r"[<>=]", one)[0] for one in requirements}
     known = {modules_of.get(name, name) for name in known}
     used = {name.split(".")[0] for path in modules() for name in imported(path)}

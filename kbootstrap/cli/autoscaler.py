@@ -1,4 +1,4 @@
-"""`kbootstrap autoscaler`: serve Cluster Autoscaler, and write its certificates."""
+"""`kbootstrap autoscaler`: commands about pools that grow and shrink with their load."""
 
 from __future__ import annotations
 
@@ -10,17 +10,22 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kbootstrap.cli.simulate import simulate
+
 if TYPE_CHECKING:
     from kbootstrap.cli.session import Session
 
 
-@click.group("autoscaler", short_help="Scale pools with their load: the server of Cluster Autoscaler.")
+@click.group("autoscaler", short_help="Pools that grow and shrink with their load.")
 def command() -> None:
-    """Scale pools with their load: the server that Cluster Autoscaler asks for machines.
+    """Pools that grow and shrink with their load.
 
-    Cluster Autoscaler decides how many nodes a pool needs. With `--cloud-provider=externalgrpc` it asks this
-    server for the pools, their sizes and bounds, and the server creates and removes machines.
+    Cluster Autoscaler decides how many nodes a pool needs. With `--cloud-provider=externalgrpc` it asks the server of
+    `serve` for the pools, their sizes and bounds, and that server creates and removes machines.
     """
+
+
+command.add_command(simulate)
 
 
 @command.command("serve", short_help="Serve Cluster Autoscaler until stopped.")

@@ -49,8 +49,9 @@ def command(specs: tuple[Path, ...], output: str) -> int:
 
 
 def _problems(path: Path) -> tuple[Diagnostic, ...]:
-    from kbootstrap.core.diagnostics import in_order
+    from kbootstrap.core.diagnostics import errors, in_order
     from kbootstrap.core.errors import SpecInvalid
+    from kbootstrap.engine.cost import budget_problems
     from kbootstrap.engine.spec import settings_problems
     from kbootstrap.spec import contents, lockfile
     from kbootstrap.spec.load import load
@@ -61,7 +62,8 @@ def _problems(path: Path) -> tuple[Diagnostic, ...]:
             return loaded.diagnostics
         own = settings_problems(loaded.spec)
         referred = contents.problems(loaded.spec, loaded.spec.clusters, os.environ)
-        return in_order([*loaded.diagnostics, *own, *referred])
+        costs = () if errors(own) else budget_problems(loaded.spec)
+        return in_order([*loaded.diagnostics, *own, *referred, *costs])
     try:
         lockfile.read(path)
     except SpecInvalid as error:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kbootstrap.artifacts.cache import Kept
+from kbootstrap.cost.model import Extras
 from kbootstrap.distros.additions import Additions, SecretContent
 from kbootstrap.providers.context import ClusterDefinition, ProviderContext
+from kbootstrap.spec.model import Cluster
 
 
 class ClusterAddons(Protocol):
@@ -91,6 +93,13 @@ class SharedArtifacts(Protocol):
         path in the folder, and the path on a node to which it is copied. `script` writes the latter; see
         `distros/k3s/unpack.sh` for its variables. A failure has no other effect: nodes receive the files.
         """
+
+
+class Billing(Protocol):
+    """Infrastructures whose resources have a price."""
+
+    def extras(self, cluster: Cluster) -> Extras:
+        """Return what the cluster has beside the machines and volumes of its pools. Pure."""
 
 
 class Location(Protocol):

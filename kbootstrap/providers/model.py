@@ -17,6 +17,7 @@ from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.inventory.model import Inventory
 from kbootstrap.providers.capabilities import (
     Adoption,
+    Billing,
     ClusterAddons,
     ExistingMachines,
     InPlaceFreeze,
@@ -112,6 +113,7 @@ class Provider(Protocol):
     addons: ClusterAddons | None = None
     adoption: Adoption | None = None
     elastic_machines: ElasticMachines | None = None
+    billing: Billing | None = None
     existing_machines: ExistingMachines | None = None
     in_place_freeze: InPlaceFreeze | None = None
     location: Location | None = None

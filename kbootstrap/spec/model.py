@@ -299,6 +299,13 @@ def pool_path(cluster: Cluster, pool: Pool) -> SpecPath:
     return ("clusters", cluster.name, "pools", [p.name for p in cluster.pools].index(pool.name))
 
 
+def flavor_path(spec: Spec, cluster: Cluster, pool: Pool, index: int) -> SpecPath:
+    """Return the path of one of a pool's flavors in the resolved spec: `flavor`, or an item of its list."""
+    path = pool_path(cluster, pool)
+    own = index == 0 and spec.source.written((*path, "flavor"))
+    return (*path, "flavor") if own or not pool.autoscaling else (*path, "autoscaling", "flavors", index)
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """One desired node: `<cluster>-<pool>-<ordinal>`, ordinals from 1; or the name of an existing host.
