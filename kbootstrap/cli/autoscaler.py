@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def command() -> None:
     """Pools that grow and shrink with their load.
 
-    Cluster Autoscaler decides how many nodes a pool needs. With `--cloud-provider=externalgrpc` it asks the server of
-    `serve` for the pools, their sizes and bounds, and that server creates and removes machines.
+    Cluster Autoscaler decides how many nodes a pool needs. With `--cloud-provider=externalgrpc` it asks the
+    server of `serve` for pools, sizes and bounds, and that server creates and removes machines.
     """
 
 

@@ -100,9 +100,8 @@ async def test_renewed_files_are_used_without_a_restart(world: World, server: Ru
         assert await attempt(world, server.port, world.credentials()) == "OK"
         assert await attempt(world, server.port, old) == "UNAVAILABLE"
     text = (await page(server, "/metrics"))[1]
-    expiry = float(
-        text.partition("kbootstrap_autoscaler_certificate_expiry_timestamp_seconds ")[2].split()[0]
-    )
+    (line,) = (one for one in text.splitlines() if one.startswith("kbootstrap_autoscaler_certificate_expiry"))
+    expiry = float(line.split()[1])
     assert expiry == pytest.approx((datetime.now(UTC) + timedelta(days=365)).timestamp(), abs=3600)
 
 
