@@ -85,6 +85,7 @@ class Running:
     async def _lead(self) -> None:
         """Act as the leader. What an earlier leader knew is read again: nothing is kept from before."""
         parts, fleet = self._parts, self._fleet
+        await parts.definitions.refresh()
         fleet.synced = 0.0
         groups = self._definition.groups
         fleet.become(merge.with_groups(State(self._definition.cluster.kubernetes.distribution), groups))

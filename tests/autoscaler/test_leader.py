@@ -12,6 +12,7 @@ from kbootstrap.autoscaler.leader import LEADS, RENEW, TAKES, Election, may_take
 from kbootstrap.autoscaler.ports import Lease
 from tests.autoscaler.fakes import FakeKubernetes
 from tests.autoscaler.rig import on_clock
+from tests.autoscaler.samples import SPEC
 from tests.autoscaler.served import World, leading, page
 from tests.autoscaler.wires import Client
 from tests.fleet.clock import Clock
@@ -112,12 +113,14 @@ async def test_a_follower_does_not_listen_and_takes_over(tmp_path: Path) -> None
                 assert (await page(second_ends, "/readyz"))[0] == 200
                 while len(world.kubernetes.kept) < 3:  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
+                world.spec.write_text(SPEC.replace("max: 200", "max: 7"), encoding="utf-8")
                 second_ends._parts.stop.set()
                 port = await leading(follower)
                 with pytest.raises(grpc.aio.AioRpcError):
                     await client.call("NodeGroups")  # its connection has ended with the lead
                 async with world.client(port) as other:
                     assert (await other.call("NodeGroupTargetSize", id=WEB)).targetSize == 3
+                    assert (await other.call("NodeGroups")).nodeGroups[2].maxSize == 7
                 assert world.kubernetes.lease_.changes == 2
     assert world.cloud.calls.count("create") == 2
 
