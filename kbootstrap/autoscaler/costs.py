@@ -66,7 +66,7 @@ def seconds(request: Message) -> float:
         start, end = request.startTimestamp, request.endTimestamp
     else:
         start, end = request.startTime, request.endTime
-    return max(float(end.seconds - start.seconds) + (end.nanos - start.nanos) / 1e9, 0.0)
+    return max(float(end.seconds - start.seconds + (end.nanos - start.nanos) / 1e9), 0.0)
 
 
 def _priced(state: State) -> list[Group]:

@@ -62,7 +62,7 @@ def _builder(
 
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
     own = x509.SubjectKeyIdentifier.from_public_key(public)
-    signer = x509.SubjectKeyIdentifier.from_public_key(issuer.public_key()) if issuer else own  # type: ignore[arg-type]
+    signer = x509.SubjectKeyIdentifier.from_public_key(issuer.public_key()) if issuer else own
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

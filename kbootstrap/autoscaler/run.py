@@ -57,6 +57,7 @@ class Running:
         self._fleet = Fleet(first.cluster.kubernetes.distribution, parts.clock, parts.reports)
         self._metrics = Metrics(self._fleet, self._facts)
         parts.reports.count = self._metrics.noticed
+        self._loop = asyncio.get_running_loop()
         self._files = Files(config.certificates, self._certificate_problem)
         self.port = self.http_port = 0
 
@@ -163,8 +164,11 @@ class Running:
         return (503, f"{reason}: {self._election.problem}\n".encode()) if reason else (200, b"ok\n")
 
     def _certificate_problem(self, message: str) -> None:
+        """Report what is wrong with changed files. Called from a thread of gRPC."""
         text = f"the last good certificate stays in use: {message}"
-        self._parts.reports(Notice("CertificateInvalid", text, warning=True))
+        notice = Notice("CertificateInvalid", text, warning=True)
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._parts.reports, notice)
 
 
 async def _first(tasks: Sequence[asyncio.Future[None]]) -> None:

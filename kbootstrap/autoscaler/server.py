@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import grpc
 
@@ -112,4 +112,7 @@ def credentials(files: Files) -> grpc.ServerCredentials:
         """Return a new configuration, or None for the current one. Called from a thread of gRPC."""
         return configuration() if files.reload() else None
 
-    return grpc.dynamic_ssl_server_credentials(configuration(), fetch, require_client_authentication=True)
+    # grpc-stubs do not know that None is allowed.
+    return grpc.dynamic_ssl_server_credentials(
+        configuration(), cast("Any", fetch), require_client_authentication=True
+    )
