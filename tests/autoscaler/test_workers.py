@@ -6,7 +6,8 @@ import asyncio
 
 from kbootstrap.autoscaler.model import DEADLINE, SHOWN, Phase
 from kbootstrap.autoscaler.service import CREATING, OTHER, OUT_OF_RESOURCES
-from kbootstrap.autoscaler.workers import AT_ONCE, Kind
+from kbootstrap.autoscaler.todo import Kind
+from kbootstrap.autoscaler.workers import AT_ONCE
 from kbootstrap.core.errors import KbootstrapError
 from tests.autoscaler.rig import Rig
 from tests.autoscaler.samples import small
