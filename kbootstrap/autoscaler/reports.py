@@ -56,7 +56,7 @@ class Reports:
         while True:
             await asyncio.sleep(1.0)
             now = self._clock()
-            for notice in [one for one in self._waiting if now - self._written.get(one, 0.0) >= AGAIN]:
+            for notice in [one for one in self._waiting if now - self._written.get(one, -AGAIN) >= AGAIN]:
                 del self._waiting[notice]
                 self._written[notice] = now
                 if leading():

@@ -220,12 +220,12 @@ async def test_bounds_change_with_the_spec(world: World, server: Running) -> Non
         await client.call("Refresh")
         found = (await client.call("NodeGroups")).nodeGroups
         assert [(one.id, one.maxSize) for one in found] == [(WEB, 7), (LARGE, 6), (JOBS, 2)]
-        world.spec.write_text(SPEC.replace("max: 5,", "max: none,"), encoding="utf-8")
+        world.spec.write_text(SPEC.replace("tier: web", "tier: [web]"), encoding="utf-8")
         await client.call("Refresh")
         found = (await client.call("NodeGroups")).nodeGroups
         assert [one.maxSize for one in found] == [7, 6, 2]  # the last valid ones
         assert "kbootstrap_autoscaler_spec_valid 0.0" in (await page(server, "/metrics"))[1]
-        assert any("SpecInvalid" in line and "spec.yaml:17" in line for line in world.log)
+        assert any("SpecInvalid" in line and "spec.yaml:15" in line for line in world.log)
         world.spec.write_text(SPEC, encoding="utf-8")
         await client.call("Refresh")
         assert "kbootstrap_autoscaler_spec_valid 1.0" in (await page(server, "/metrics"))[1]

@@ -128,7 +128,7 @@ async def test_the_command_serves_until_it_is_stopped(
         # Its spec is in force when it changes, also without a call.
         world.spec.write_text(SPEC.replace("max: 200", "max: 3"), encoding="utf-8")
         await client.call("Refresh")
-        assert [one.maxSize for one in (await client.call("NodeGroups")).nodeGroups] == [5, 4, 3]
+        assert [one.maxSize for one in (await client.call("NodeGroups")).nodeGroups] == [5, 5, 3]
     stop.set()
     await task
     assert kubernetes.lease_.holder == ""
