@@ -118,7 +118,7 @@ def certificates(folder: Path, names: Sequence[str]) -> tuple[str, ...]:
 def _unsupported(provider: str) -> PrerequisiteMissing:
     return PrerequisiteMissing(
         f"this version cannot create machines for autoscaling with the provider {provider}",
-        hint="docs/autoscaling-server.md lists what a provider needs",
+        hint="give its pools a fixed number of `nodes`, or use another provider",
         code="KB1401",
     )
 
