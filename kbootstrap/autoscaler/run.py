@@ -104,10 +104,12 @@ class Running:
             )
         ]
         try:
-            while not await watch.read():
-                if background[0].done() or parts.stop.is_set():
-                    return
-                await asyncio.sleep(SOON)
+            reading = asyncio.ensure_future(_until_read(watch))
+            background.append(reading)
+            await self._until_stop(_first(background))
+            if not reading.done() or parts.stop.is_set() or not self._election.leading():
+                return
+            background.remove(reading)
             self.port = await server.start(self._config.listen)
             parts.reports.log("serving", port=self.port, instances=len(fleet.state.instances))
             background += [asyncio.ensure_future(one) for one in (workers.run(), watch.run())]
@@ -169,6 +171,14 @@ class Running:
         notice = Notice("CertificateInvalid", text, warning=True)
         with contextlib.suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._parts.reports, notice)
+
+
+async def _until_read(watch: Watch) -> None:
+    """Return when machines and Nodes were read for the first time."""
+    while True:
+        if await watch.read():
+            return
+        await asyncio.sleep(SOON)
 
 
 async def _first(tasks: Sequence[asyncio.Future[None]]) -> None:
