@@ -62,7 +62,8 @@ def idle(fleet: Fleet, now: int) -> list[Node]:
 def _option(fleet: Fleet, group: int, waiting: Counter[int]) -> Growth | None:
     index = fleet.groups[group].pool
     room = fleet.pools[index].max - fleet.size(index)
-    left, nodes = Counter(waiting), []
+    left = Counter(waiting)
+    nodes: list[Node] = []
     while left and len(nodes) < room:
         node = fleet.empty(group)
         left = fleet.fill(left, [node])

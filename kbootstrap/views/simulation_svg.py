@@ -7,11 +7,10 @@ viewer.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import Literal
 
 from kbootstrap.simulation.model import Group, Simulation
-from kbootstrap.simulation.summary import costs, rate
+from kbootstrap.simulation.summary import costs, periods, rate
 from kbootstrap.views.simulation_layout import (
     LEFT,
     RIGHT,
@@ -171,12 +170,9 @@ def _costs(simulation: Simulation, panel: Panel, axis: TimeAxis, currency: str) 
     if spent is None:
         return
     total, curve = 0.0, [(0, 0.0)]
-    for sample, following in pairwise([*simulation.samples, None]):
-        if sample is None:
-            break
-        end = simulation.end if following is None else following.time
-        total += float(rate(sample, prices)) * (end - sample.time) / 3600
-        curve.append((end, total))
+    for sample, seconds in periods(simulation):
+        total += float(rate(sample, prices)) * seconds / 3600
+        curve.append((sample.time + seconds, total))
     path = "".join(f"L{axis.x(time):g} {panel.y(value):g}" for time, value in steps(curve, simulation.end))
     zero = f"{axis.x(0):g} {panel.y(0):g}"
     for value, name in ((spent.at_min, "fixed at min"), (spent.at_max, "fixed at max")):

@@ -161,11 +161,11 @@ def test_bounds_nodes_and_pods(
 ) -> None:
     """Never above max, never below min; no node and no pod is lost; costs are those of the nodes."""
     found = []
-    for name, groups, (low, high, idle, priority, reserved, _) in (
+    for name, own, (low, high, idle, priority, reserved, _) in (
         ("web", (0, 1), web),
         ("jobs", (2,), jobs),
     ):
-        found.append(SimulatedPool(name, low, max(high, 1), groups, priority, idle, reserved))
+        found.append(SimulatedPool(name, low, max(high, 1), own, priority, idle, reserved))
     groups = [
         Group(0, "small", SMALL, prices[0]),
         Group(0, "large", LARGE, prices[1]),
@@ -174,7 +174,7 @@ def test_bounds_nodes_and_pods(
     latest = {(time, workload): Change(time, workload, pods) for time, workload, pods in sorted(changes)}
     load = Trace(WORKLOADS, tuple(latest.values()), 3 * 3600)
     done = simulate(found, groups, load, Delays(*delays))
-    before = (found[0].min, 0, found[1].min)
+    before: tuple[int, ...] = (found[0].min, 0, found[1].min)
     created = removed = 0
     for sample in done.samples:
         for pool in found:
