@@ -16,6 +16,7 @@ from tests.reference.markdown import anchor
 
 _TITLES = {
     "artifacts": "Artifacts",
+    "autoscaler": "The server of Cluster Autoscaler",
     "cluster": "Nodes and the cluster",
     "hosts": "Hosts and SSH",
     "kubeconfig": "Kubeconfig files",
