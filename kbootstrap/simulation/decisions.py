@@ -34,7 +34,9 @@ class Growth:
 
 def growth(fleet: Fleet, pending: Counter[int], now: int) -> Growth | None:
     """Return the group that grows for the pending pods; None if no group helps any of them."""
-    waiting = fleet.leftover(pending, [node for node in fleet.nodes if node.ready_at > now])
+    if not pending:
+        return None
+    waiting = fleet.leftover(pending, (node for node in fleet.nodes if node.ready_at > now))
     if not waiting:
         return None
     options = [option for group in range(len(fleet.groups)) if (option := _option(fleet, group, waiting))]

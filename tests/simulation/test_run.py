@@ -118,13 +118,21 @@ def test_a_pod_without_requests_fits_until_the_kubelets_limit() -> None:
     assert at(found, 1800) == ((2, 0), 0)
 
 
+def test_pods_stop_while_they_wait_and_the_newest_stop_first() -> None:
+    found = run("0,a,2,1,1Gi 1h,a,12,1,1Gi 3700,a,15,1,1Gi 3720,a,14,1,1Gi 2h,a,14,1,1Gi", *ladder(1, 1))
+    assert at(found, 7000) == ((1, 0), 12)
+    assert (found.wait.pods, found.wait.longest) == (13, 3600)
+    assert found.wait.seconds == 10 * 3600 + 2 * 3500 + 20
+
+
 def test_costs() -> None:
     found = run("0,a,2,1,1Gi 1h,a,6,1,1Gi 2h,a,2,1,1Gi 10h,a,2,1,1Gi", *ladder(1, 4))
     spent = costs(found)
     assert spent is not None
     extra = Decimal(2) * (3600 + 600)  # two nodes for an hour and ten minutes
     assert spent.simulated == Decimal("0.1") * (10 * 3600 + extra) / 3600
-    assert (spent.at_min, spent.at_max) == (Decimal("1.0"), Decimal("4.0"))
+    assert (spent.at_min, spent.at_peak) == (Decimal("1.0"), Decimal("3.0"))
+    assert spent.at_max == Decimal("1.0") + 3 * 10 * Decimal("0.3")  # the most expensive flavor above min
     assert spent.monthly(found.end).at_min == Decimal("73.0")
 
 
@@ -190,7 +198,10 @@ def test_bounds_nodes_and_pods(
     assert pending_seconds(done) == done.wait.seconds
     spent = costs(done)
     assert (spent is None) == (None in prices)
-    assert spent is None or spent.simulated >= 0
+    if spent is not None and min(price for price in prices if price is not None) > 0:
+        cheapest = done.groups[0].price == min(price for price in prices[:2] if price is not None)
+        assert spent.simulated <= spent.at_peak <= spent.at_max
+        assert not cheapest or spent.at_min <= spent.simulated
 
 
 def test_a_long_trace_is_the_same_each_time() -> None:
