@@ -68,6 +68,26 @@ def test_without_prices_the_group_that_wastes_least_grows() -> None:
     assert at(one, 7000)[0] == (2, 0)  # a large node would be half empty
 
 
+@pytest.mark.parametrize(
+    ("prices", "grown"),
+    [
+        ((None, "0.2"), (2, 0)),  # 0.1 like the other one for its size; less of it is wasted by one pod
+        (("0.1", None), (2, 0)),
+        (("0.3", None), (2, 0)),
+        ((None, "0.01"), (2, 0)),
+        (("0.3", "0.2"), (1, 1)),
+    ],
+)
+def test_a_flavor_without_a_price_counts_with_its_size(
+    prices: tuple[str | None, str | None], grown: tuple[int, int]
+) -> None:
+    found, groups = ladder()
+    priced = [
+        replace(group, price=price and Decimal(price)) for group, price in zip(groups, prices, strict=True)
+    ]
+    assert at(run("0,a,2,1,1Gi 1h,a,3,1,1Gi 2h,a,3,1,1Gi", found, priced), 7000)[0] == grown
+
+
 def test_the_pool_of_the_highest_priority_grows_first() -> None:
     groups = [Group(0, "small", SMALL, Decimal("0.1")), Group(1, "large", LARGE, Decimal(9))]
     two = [
