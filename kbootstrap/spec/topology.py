@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv4Address
 from itertools import chain
 
-from kbootstrap.spec.lock import ENDPOINT_HOST, Lock
+from kbootstrap.spec.lock import ENDPOINT_HOST, Lock, elastic_key
 from kbootstrap.spec.model import Cluster, Network, Node, Pool
 
 API_PORT = 6443
+ELASTIC_LETTERS = 5
+"""Letters at the end of the names of nodes above `min`: `<cluster>-<pool>-<letters>`."""
 """The port of the Kubernetes API on servers, for both k3s and RKE2."""
 MADE_ENDPOINTS = frozenset({"load_balancer", "floating_ip", "virtual_ip"})
 """Values of `api.endpoint` for which the provider creates the endpoint."""
@@ -60,7 +62,7 @@ def _pool_nodes(cluster: Cluster, pool: Pool, lock: Lock) -> Iterator[Node]:
         return
     if cluster.network is None:
         raise ValueError(f"cluster {cluster.name} has neither a network nor hosts")
-    addresses = _server_addresses(cluster.network) if server else pool_addresses(cluster, pool, lock)
+    addresses = _server_addresses(cluster.network) if server else _addresses(cluster, pool.born, lock)
     for ordinal in range(1, pool.nodes + 1):
         name = f"{cluster.name}-{pool.born}-{ordinal}"
         found = next(addresses, None)
@@ -75,9 +77,14 @@ def _server_addresses(network: Network) -> Iterator[IPv4Address]:
     return (subnet.network_address + offset for offset in offsets)
 
 
-def pool_addresses(cluster: Cluster, pool: Pool, lock: Lock) -> Iterator[IPv4Address]:
-    """Yield the addresses of an agent pool's blocks in the order of their use; none without a network."""
-    blocks = lock.addresses.get(cluster.name, {}).get(pool.born, ())
+def elastic_addresses(cluster: Cluster, pool: Pool, lock: Lock) -> Iterator[IPv4Address]:
+    """Yield the addresses for a pool's nodes above `min`; none without a network."""
+    return _addresses(cluster, elastic_key(pool), lock)
+
+
+def _addresses(cluster: Cluster, key: str, lock: Lock) -> Iterator[IPv4Address]:
+    """Yield the addresses of blocks in the order of their use; none without a network."""
+    blocks = lock.addresses.get(cluster.name, {}).get(key, ())
     offsets = chain.from_iterable(range(block.first, block.first + block.size) for block in blocks)
     if cluster.network is not None:
         yield from (cluster.network.agents.network_address + offset for offset in offsets)
