@@ -155,7 +155,7 @@ async def asked_again_and_again(client: Client) -> None:
 async def test_nothing_is_answered_before_everything_is_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An empty list of nodes would be taken for the truth. A server that stops does not wait for what hangs."""
+    """An empty list of nodes would be taken for the truth. To stop, it does not wait for what hangs."""
     monkeypatch.setattr(watch, "LIMIT", NEVER)
     world = World(tmp_path)
     world.kubernetes.kept.clear()
