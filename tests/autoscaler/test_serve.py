@@ -182,6 +182,11 @@ async def test_sigterm_ends_it_by_itself() -> None:
     await asyncio.wait_for(stop.wait(), 60)
 
 
+async def stopped(world: World) -> None:
+    while not any('"stopped"' in line for line in world.log):  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+
+
 async def test_two_servers_cannot_have_one_port(tmp_path: Path) -> None:
     world = World(tmp_path)
     async with world.server() as server:
@@ -189,8 +194,7 @@ async def test_two_servers_cannot_have_one_port(tmp_path: Path) -> None:
         other = World(tmp_path)  # with a Lease of its own
         with pytest.raises(PrerequisiteMissing, match=f"cannot listen on 127.0.0.1:{port}") as raised:
             async with other.server(listen=f"{NAME}:{port}"):
-                while not any('"stopped"' in line for line in other.log):  # noqa: ASYNC110
-                    await asyncio.sleep(0.05)
+                await stopped(other)
         assert raised.value.code == "KB1404"
 
 
