@@ -135,7 +135,8 @@ async def test_a_lost_lease_closes_the_port(tmp_path: Path) -> None:
         async with world.client(port) as client:
             with pytest.raises(grpc.aio.AioRpcError) as raised:
                 await asked_again_and_again(client)
-            assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
+            # On a busy machine a running call may be cancelled, else it is refused.
+            assert raised.value.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
         for _ in range(6000):
             if server.port == 0:
                 break
