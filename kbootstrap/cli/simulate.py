@@ -130,13 +130,14 @@ def simulate(
     from kbootstrap.commands import simulate as simulating
     from kbootstrap.core.files import write
     from kbootstrap.simulation.model import Delays
+    from kbootstrap.views.png import png, require_png
     from kbootstrap.views.simulation import show_simulation, simulation_json
+    from kbootstrap.views.simulation_svg import simulation_svg
 
+    if any(picture.suffix.lower() == ".png" for picture in pictures):
+        require_png()
     done = simulating.run(spec, trace, cluster, sizes, reserved, Delays(boot=boot, join=join))
     for picture in pictures:
-        from kbootstrap.views.png import png
-        from kbootstrap.views.simulation_svg import simulation_svg
-
         title = f"Cluster {done.cluster}: simulated load of {trace.name}"
         svg = simulation_svg(done.result, title, done.currency, theme=theme)  # type: ignore[arg-type] # a choice
         write(picture, svg if picture.suffix.lower() == ".svg" else png(svg))

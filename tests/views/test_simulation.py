@@ -12,7 +12,7 @@ import pytest
 
 from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.simulation.model import Group, SimulatedPool, Simulation
-from kbootstrap.views.png import png
+from kbootstrap.views.png import png, require_png
 from kbootstrap.views.simulation import show_simulation, simulation_json
 from kbootstrap.views.simulation_layout import (
     LETTER,
@@ -200,6 +200,7 @@ def test_a_png() -> None:
 
 def test_without_the_package_a_png_is_refused_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "resvg_py", None)
-    with pytest.raises(PrerequisiteMissing, match="resvg-py") as caught:
-        png("<svg/>")
-    assert "kbootstrap[pictures]" in (caught.value.hint or "")
+    for refused in (require_png, lambda: png("<svg/>")):
+        with pytest.raises(PrerequisiteMissing, match="resvg-py") as caught:
+            refused()
+        assert "kbootstrap[pictures]" in (caught.value.hint or "")
