@@ -43,8 +43,8 @@ crash-matrix: ## kill kbootstrap, machines and the network at the boundaries of 
 lint: ## ruff, formatting, mypy --strict
 	@ruff check . && ruff format --check . && mypy
 
-bench: ## time a large plan, and applies beside a bare script on the same machine; prints JSON
-	@$(PY) bench/large_plan.py && $(PY) bench/local_apply.py
+bench: ## measure (docs/performance.md); fails where a ratio is worse by more than a quarter than bench/baseline.json
+	@$(PY) -m bench.help && $(PY) -m bench.large_plan && $(PY) -m bench.scale && $(PY) -m bench.local_apply && $(PY) -m bench.compare
 
 lock: ## resolve requirements.lock again (with hashes)
 	@uv pip compile -q --upgrade --generate-hashes --universal --python-version 3.11 --no-annotate --no-header --group dev pyproject.toml -o requirements.lock

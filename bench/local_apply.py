@@ -1,6 +1,6 @@
 """Times `apply` on the local provider beside a bare script on machines made the same way, in one run.
 
-    python bench/local_apply.py [--shapes 1+1,3+3] [--tofu PROGRAM]
+    python -m bench.local_apply [--shapes 1+1,3+3] [--tofu PROGRAM]
 
 Prints one JSON document. Seconds are of whole commands; ratios compare with the floor of the same run,
 because seconds alone say more about the machine than about the program.
@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import shutil
 import subprocess
@@ -28,6 +27,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.results import keep
 from kbootstrap.artifacts.cache import root as cache_folder
 from kbootstrap.artifacts.obtain import obtain
 from kbootstrap.core.events import nowhere
@@ -87,7 +87,7 @@ async def floor(context: Context, folder: Path) -> dict[str, float]:
     command = [str(tofu.binary.path), "apply", "-auto-approve", "-input=false", "-no-color"]
     await asyncio.to_thread(_output, command, tofu.root, tofu.env)
     machines = time.monotonic() - begun
-    inventory = await context.provider.inventory(context.provider_context, await tofu.outputs())
+    inventory = await context.provider.inventory(context.provider_context, (await tofu.state()).outputs)
     kept = await obtain("k3s", VERSION, "amd64", runner=context.runtime.runner)
     nodes = [
         f"{node.name},{node.role},{inventory.machines[node.name].ssh.port},{node.address}"
@@ -138,7 +138,7 @@ def measure(servers: int, agents: int, tofu: str | None) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure all shapes and print them."""
+    """Measure all shapes, keep and print them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shapes", default="1+1,3+3")
     parser.add_argument("--tofu")
@@ -147,7 +147,7 @@ def main() -> None:
     for shape in options.shapes.split(","):
         servers, agents = map(int, shape.split("+"))
         found.append(measure(servers, agents, options.tofu))
-    print(json.dumps({"version": 1, "cpus": os.cpu_count(), "applies": found}, indent=2))
+    keep("local_apply", {"applies": found}, {one["shape"]: one["ratio"]["warm_to_floor"] for one in found})
 
 
 if __name__ == "__main__":

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from pathlib import Path
 
 import click
 
@@ -47,6 +44,10 @@ def _report(error: KbootstrapError) -> int:
 
 def _bug(error: Exception) -> int:
     """Report a bug: the traceback goes to a file, the operator gets its name."""
+    import traceback
+    from datetime import UTC, datetime
+    from pathlib import Path
+
     text = "".join(traceback.format_exception(error))
     place = Path.cwd() / f"kbootstrap-crash-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.txt"
     try:

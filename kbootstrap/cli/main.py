@@ -19,6 +19,7 @@ _COMMANDS = {
     "adopt": "Import existing clusters after their state is lost.",
     "destroy": "Remove clusters and all resources that were created for them.",
     "status": "Compare the clusters with the spec.",
+    "check": "Check what runs in clusters.",
     "kubeconfig": "Print or merge the kubeconfig of a cluster.",
     "ssh": "Open a shell on a node, or run a command on it.",
     "snapshot": "Save, list, delete and restore snapshots of etcd.",

@@ -12,6 +12,8 @@ COMMAND = 60.0
 """A short command on a node: a token, a stamp, a reload of systemd."""
 STAGE = 1800.0
 """About 150 MB over a slow uplink (1 MB/s) with many nodes at once."""
+RELAY = 300.0
+"""A file of 150 MB from one node to sixteen others at once, over a link of 100 Mbit/s; else it is sent."""
 FORMAT = 600.0
 """mkfs.ext4: a second for 10 GiB, but it discards the whole disk first, which some clouds do slowly."""
 GROW = 600.0

@@ -20,7 +20,7 @@ from kbootstrap.engine.outputs import verify_owner
 from kbootstrap.engine.prepare import prepare
 from kbootstrap.engine.spec import choose, read_spec
 from kbootstrap.providers.capabilities import Adoptable
-from kbootstrap.tofu.adopted import ids, with_ids
+from kbootstrap.tofu.adopted import with_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,9 @@ async def adopt_cluster(context: Context, *, beginning: Callable[[], None]) -> A
         _verify(context, found)
         context = replace(context, runtime=replace(run, env={**run.env, **found.environment}))
         tofu = await prepare(context)
-        verify_owner(context, await tofu.outputs())
-        have = ids(await tofu.state_text())
+        state = await tofu.state()
+        verify_owner(context, state.outputs)
+        have = state.by_address
     wanted = {thing.address: thing.id for thing in found.things if thing.id}
     names = {thing.address: thing.name for thing in found.things}
     taken = tuple(names[place] for place, mark in wanted.items() if have.get(place) != mark)
@@ -85,11 +86,11 @@ async def adopt_cluster(context: Context, *, beginning: Callable[[], None]) -> A
     with phase(run.emit, "adopt", cluster):
         if any(place not in have for place in wanted):
             await _take_as_made(context, tofu, found)
-        state = with_ids(await tofu.state_text(), wanted)
-        if state:
-            await tofu.state_write(state)
-        left = {place: mark for place, mark in ids(await tofu.state_text()).items() if place in wanted}
-        if left != wanted:
+            state = await tofu.state()
+        if text := with_ids(state, wanted):
+            await tofu.state_write(text)
+            state = await tofu.state()
+        if {place: state.by_address.get(place) for place in wanted} != wanted:
             raise TofuFailed(
                 f"the state of cluster {cluster} differs from what was written",
                 hint="run `kbootstrap adopt` again",

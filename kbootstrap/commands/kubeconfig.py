@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from kbootstrap.core.errors import HostUnreachable, WrongUsage
+from kbootstrap.core.errors import WrongUsage
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.engine.context import Context, contexts
-from kbootstrap.engine.kubeconfig import entries, keep_kubeconfig
+from kbootstrap.engine.kubeconfig import admin_kubeconfig, entries, keep_kubeconfig
 from kbootstrap.engine.observe import observe_nodes
 from kbootstrap.engine.outputs import made_outputs
 from kbootstrap.engine.spec import choose, read_spec
@@ -32,15 +32,11 @@ async def kubeconfig(
 async def _of_cluster(context: Context, stack: AsyncExitStack, *, merge: bool) -> str:
     """Return the admin kubeconfig for operators; write kbootstrap's copy, and with `merge` the operator's."""
     nodes = await observe_nodes(context, await made_outputs(context), stack, tolerant=True)
-    if nodes.kubeconfig is None:
-        raise HostUnreachable(
-            f"no server of cluster {context.cluster.name} returned its kubeconfig",
-            hint=f"'kbootstrap status {context.spec.path}' shows what is wrong",
-        )
+    text = admin_kubeconfig(context, nodes)
     if merge:
         switch = context.provider.traits.switches_context
-        keep_kubeconfig(context, nodes.kubeconfig, nodes.inventory.external, switch=switch)
+        keep_kubeconfig(context, text, nodes.inventory.external, switch=switch)
     else:
         _, name = entries(context)
-        write_own_copy(context.space.kubeconfig, nodes.kubeconfig, name, nodes.inventory.external)
+        write_own_copy(context.space.kubeconfig, text, name, nodes.inventory.external)
     return context.space.kubeconfig.read_text(encoding="utf-8")

@@ -43,7 +43,7 @@ async def plan(
         }
         raise_failures(unseen, len(plans))
         if out:
-            saved.write(out, await save(plans, spec, headline(shown)))
+            saved.write(out, save(plans, spec, headline(shown)))
             operator.say(
                 f"Saved as {out}; it can contain secrets. To apply exactly this plan: kbootstrap apply {out}"
             )

@@ -111,10 +111,10 @@ async def status(chosen: Sequence[Context], *, patient: bool = False) -> Statuse
 async def look(context: Context) -> ClusterStatus:
     """Compare a cluster with its spec; machines that do not answer are reported after a short wait."""
     name, provider = context.cluster.name, context.cluster.provider.name
-    outputs = await current_outputs(context)
-    if not outputs:
-        return ClusterStatus(name, provider, note="it has not been created yet", made=False)
-    async with AsyncExitStack() as stack:
+    async with context.session(), AsyncExitStack() as stack:
+        outputs = await current_outputs(context)
+        if not outputs:
+            return ClusterStatus(name, provider, note="it has not been created yet", made=False)
         nodes, gone, (copies, problem) = await _all(context, outputs, stack)
     lost = {node: why for address, why in gone.items() if (node := node_of(address, name))}
     found = last.judge(context.cluster.snapshots, nodes.facts, copies, problem)

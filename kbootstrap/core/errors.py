@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 CHANGES_PENDING = 2
 """Exit code with `--detailed-exitcode` and `--check` only: success, and there are changes."""
 
+FINDINGS = 2
+"""Exit code of a check with `--detailed-exitcode` only: everything was read, and something does not pass."""
+
 
 class KbootstrapError(Exception):
     """Base class of all errors that kbootstrap reports without a traceback.

@@ -6,8 +6,10 @@ unknown fields and types. Fields that are None are omitted.
 | type          | fields used                                  | meaning                                    |
 |---------------|----------------------------------------------|--------------------------------------------|
 | phase         | cluster, phase, status, seconds              | a part of the command begins or ends       |
-| step          | cluster, node, step, status, seconds, detail | one action on one node, or on one resource |
-| progress      | cluster, node, step, done, total, unit       | the progress of a long step, in `unit`     |
+| step          | cluster, node, phase, step, status, seconds, | one action on one node, or on one resource |
+|               | detail                                       |                                            |
+| progress      | cluster, node, phase, step, done, total,     | the progress of a long step, in `unit`     |
+|               | unit                                         |                                            |
 | log           | cluster, node, detail                        | a line of a tool's output, for the log   |
 | diagnostic    | detail                                       | a problem was reported                     |
 | critical_path | seconds, parts                               | the steps that determined the duration     |
@@ -21,6 +23,7 @@ import enum
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -102,11 +105,21 @@ def _present(data: Event | Part) -> dict[str, Any]:
     return {name: value for name, value in asdict(data).items() if value is not None}
 
 
+_PHASE: ContextVar[str | None] = ContextVar("phase", default=None)
+"""The innermost phase of the running task. Tasks and threads inherit it from the one that starts them, so it
+is correct for phases that overlap in time."""
+
+
 def of_cluster(emit: Emit, cluster: str) -> Emit:
-    """Return an `Emit` that adds the cluster to events without one."""
+    """Return an `Emit` that adds the cluster to events without one, and their phase to steps."""
 
     def labelled(event: Event) -> None:
-        emit(event if event.cluster else replace(event, cluster=cluster))
+        phase = event.phase
+        if event.type in {Type.STEP, Type.PROGRESS}:
+            phase = phase or _PHASE.get()
+        if (event.cluster, event.phase) != (event.cluster or cluster, phase):
+            event = replace(event, cluster=event.cluster or cluster, phase=phase)
+        emit(event)
 
     return labelled
 
@@ -120,11 +133,14 @@ def phase(emit: Emit, name: str, cluster: str | None = None) -> Iterator[None]:
     """Report the beginning and the end of a phase, with its result and duration."""
     begun = time.monotonic()
     emit(Event(type=Type.PHASE, cluster=cluster, phase=name, status=Status.STARTED))
+    outer = _PHASE.set(name)
     try:
         yield
     except BaseException:
         seconds = time.monotonic() - begun
         emit(Event(type=Type.PHASE, cluster=cluster, phase=name, status=Status.FAILED, seconds=seconds))
         raise
+    finally:
+        _PHASE.reset(outer)
     seconds = time.monotonic() - begun
     emit(Event(type=Type.PHASE, cluster=cluster, phase=name, status=Status.DONE, seconds=seconds))

@@ -23,20 +23,23 @@ _SELF_LABELS = ("kubelet.kubernetes.io", "node.kubernetes.io")
 def paths(name: str, binary: str) -> Paths:
     """Return the paths of a distribution; both use the same layout under their own names."""
     etc, data = f"/etc/rancher/{name}", f"/var/lib/rancher/{name}"
+    server = f"{data}/server"
     return Paths(
+        data=data,
+        server=server,
         config=f"{etc}/config.yaml",
         join=f"{etc}/config.yaml.d/50-kbootstrap-join.yaml",
         token=f"{etc}/kbootstrap-token",
         agent_token=f"{etc}/kbootstrap-agent-token",
-        server_token=f"{data}/server/token",
-        server_agent_token=f"{data}/server/agent-token",
-        etcd=f"{data}/server/db/etcd",
+        server_token=f"{server}/token",
+        server_agent_token=f"{server}/agent-token",
+        etcd=f"{server}/db/etcd",
         kubeconfig=f"{etc}/{name}.yaml",
         binary=binary,
         images=f"{data}/agent/images",
-        manifests=f"{data}/server/manifests",
+        manifests=f"{server}/manifests",
         stamp=STAMP,
-        snapshots=f"{data}/server/db/snapshots",
+        snapshots=f"{server}/db/snapshots",
         s3=f"{etc}/config.yaml.d/60-kbootstrap-s3.yaml",
         s3_ca=f"{etc}/kbootstrap-s3-ca.pem",
     )

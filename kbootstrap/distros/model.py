@@ -38,6 +38,10 @@ class NodeFile:
 class Paths:
     """The paths of a distribution on a node."""
 
+    data: str
+    """The data folder: `/var/lib/rancher/<distro>`."""
+    server: str
+    """On servers: the folder of their tokens, certificates and etcd, below `data`."""
     config: str
     """The configuration file that kbootstrap writes, without secrets: `/etc/rancher/<distro>/config.yaml`."""
     join: str
@@ -95,6 +99,10 @@ class Distribution(Protocol):
     unpack: str
     """The text of a shell script that unpacks the artifacts of a version for all nodes of one machine. Empty
     if they are not shared. `SharedArtifacts` describes its input and output."""
+    images: str
+    """The text of shell functions for image archives that `unpack` has unpacked, on a node with a running
+    service; their argument is the archive. `import_images` imports what the service lacks, and
+    `release_images` lets it remove images of other versions. Empty if artifacts are not shared."""
 
     @property
     def traits(self) -> DistributionTraits:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from kbootstrap.cluster.deadlines import DRAIN
-from kbootstrap.core.errors import InstallFailed, TofuFailed
+from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.events import phase
-from kbootstrap.engine.cluster_plan import ClusterPlan, stop_refused
+from kbootstrap.engine.cluster_plan import ClusterPlan, stale_is_moved, stop_refused
 from kbootstrap.engine.connect import lock as lock_nodes
 from kbootstrap.engine.destroy_record import forget_destroy
 from kbootstrap.engine.infrastructure import carry_out, freeze_override
 from kbootstrap.engine.install import install, verify_allowed
 from kbootstrap.engine.kubeconfig import keep_kubeconfig
 from kbootstrap.engine.observe import Nodes, observe_nodes
+from kbootstrap.engine.overlap import create_cluster, overlaps
 from kbootstrap.engine.prepare import accepts_unencrypted
 from kbootstrap.engine.rolling_replacement import RollingReplacement
-from kbootstrap.plans.agreed import STALE, moved
+from kbootstrap.plans.agreed import moved
 from kbootstrap.plans.checks import affected_nodes, is_remainder, unaffecting_targets
 
 
@@ -24,24 +25,13 @@ async def apply_cluster(planned: ClusterPlan, *, drain: float = DRAIN) -> Nodes:
     `drain` is how long (seconds) the pods of a node may take to leave it.
     """
     stop_refused(planned)
-    context, emit, cluster = planned.context, planned.context.runtime.emit, planned.context.cluster.name
+    context, cluster = planned.context, planned.context.cluster.name
     context.space.start()
-    nodes = planned.nodes
-    if not planned.infrastructure.empty or nodes is None:
-        with phase(emit, "infrastructure", cluster):
-            if not planned.infrastructure.empty:
-                forget_destroy(context.space)
-                await lock_nodes(context, await planned.tofu.outputs(), planned.connections)
-                await _change(planned)
-        nodes = await observe_nodes(
-            context, await planned.tofu.outputs(), planned.connections, removal=planned.removal
-        )
-        if planned.agreed:
-            planned.agreed.verify(cluster, nodes.plan)
-    if planned.infrastructure.empty and accepts_unencrypted(context):
-        await _encrypt_state(planned)
-    verify_allowed(context, nodes)
-    text = await install(context, nodes)
+    if overlaps(planned):
+        forget_destroy(context.space)
+        nodes, text = await create_cluster(planned) or await _install(planned, await _observe(planned))
+    else:
+        nodes, text = await _install(planned, await _infrastructure(planned))
     if nodes.removal.names:
         nodes = await RollingReplacement(
             context, planned.tofu, planned.infrastructure, nodes, planned.connections, drain
@@ -55,6 +45,35 @@ async def apply_cluster(planned: ClusterPlan, *, drain: float = DRAIN) -> Nodes:
     return nodes
 
 
+async def _infrastructure(planned: ClusterPlan) -> Nodes:
+    """Carry out the infrastructure's part; return the nodes, observed again if there was one."""
+    context, nodes = planned.context, planned.nodes
+    if not planned.infrastructure.empty or nodes is None:
+        with phase(context.runtime.emit, "infrastructure", context.cluster.name):
+            if not planned.infrastructure.empty:
+                forget_destroy(context.space)
+                await lock_nodes(context, planned.state.outputs, planned.connections)
+                with stale_is_moved(planned):
+                    await _change(planned)
+            nodes = await _observe(planned)
+    if planned.infrastructure.empty and accepts_unencrypted(context):
+        await _encrypt_state(planned)
+    return nodes
+
+
+async def _observe(planned: ClusterPlan) -> Nodes:
+    context, outputs = planned.context, (await planned.tofu.state()).outputs
+    nodes = await observe_nodes(context, outputs, planned.connections, removal=planned.removal)
+    if planned.agreed:
+        planned.agreed.verify(context.cluster.name, nodes.plan)
+    return nodes
+
+
+async def _install(planned: ClusterPlan, nodes: Nodes) -> tuple[Nodes, str | None]:
+    verify_allowed(planned.context, nodes)
+    return nodes, await install(planned.context, nodes, planned.downloads)
+
+
 async def _encrypt_state(planned: ClusterPlan) -> None:
     """Write the state again, encrypted: OpenTofu writes it when it applies a plan, even an empty one."""
     tofu = planned.tofu
@@ -66,21 +85,14 @@ async def _encrypt_state(planned: ClusterPlan) -> None:
 async def _change(planned: ClusterPlan) -> None:
     """Apply the infrastructure's part of the plan; if nodes leave, only what affects none of them."""
     context, tofu, summary = planned.context, planned.tofu, planned.infrastructure
-    try:
-        if planned.removal.names:
-            frozen = await freeze_override(context, tofu, planned.removal.replaced)
-            for targets in unaffecting_targets(summary, planned.removal.names):
-                part = await tofu.plan(
-                    tofu.planfile, targets=targets, replace=sorted(planned.gone), frozen=frozen
-                )
-                if not is_remainder(summary, part):
-                    raise moved([f"the infrastructure of cluster {context.cluster.name} needs other changes"])
-                if not affected_nodes(part, planned.removal.names):
-                    await carry_out(context, tofu, part)
-                    return
-            return
+    if not planned.removal.names:
         await carry_out(context, tofu, summary)
-    except TofuFailed as error:
-        if error.code == STALE and planned.agreed:
-            raise moved([f"the state of cluster {context.cluster.name} changed"]) from error
-        raise
+        return
+    frozen = await freeze_override(context, tofu, planned.removal.replaced)
+    for targets in unaffecting_targets(summary, planned.removal.names):
+        part = await tofu.plan(tofu.planfile, targets=targets, replace=sorted(planned.gone), frozen=frozen)
+        if not is_remainder(summary, part):
+            raise moved([f"the infrastructure of cluster {context.cluster.name} needs other changes"])
+        if not affected_nodes(part, planned.removal.names):
+            await carry_out(context, tofu, part)
+            return

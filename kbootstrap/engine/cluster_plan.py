@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from kbootstrap.cluster.decide.removal import NO_REMOVALS, Removal
 from kbootstrap.core.diagnostics import Diagnostic
-from kbootstrap.core.errors import HostUnreachable, SpecInvalid
+from kbootstrap.core.errors import HostUnreachable, SpecInvalid, TofuFailed
 from kbootstrap.distros.model import Role
 from kbootstrap.engine.context import Context
+from kbootstrap.engine.downloads import Downloads
 from kbootstrap.engine.infrastructure import Infrastructure
 from kbootstrap.engine.install import verify_allowed
 from kbootstrap.engine.observe import Nodes
-from kbootstrap.plans.agreed import Agreed
+from kbootstrap.plans.agreed import STALE, Agreed, moved
 from kbootstrap.plans.checks import lost_buckets, lost_volumes, network_in_use, rename_conflict
 from kbootstrap.plans.checks import unseen as unseen_going
 from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.tofu.plan import PlanSummary
+from kbootstrap.tofu.state import State
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterPlan:
     """The plan of one cluster: infrastructure and nodes.
 
-    `gone` are machines that were deleted outside of kbootstrap, each with the reason. `nodes` is None while
-    no machine exists, while some must be created again first, or when they could not be reached: then
-    `unseen` says why, and they are observed again after the infrastructure has changed. `new` names the nodes
-    that will be installed from nothing. `known` are the nodes of the outputs, `blank` those of the nodes
-    concerned that carry nothing of a cluster. `removal` are nodes that leave. `refusals` forbid the
-    infrastructure's half. `agreed` has, for a plan that was saved, what was shown of the nodes. `location`
-    says where the infrastructure is, empty where that goes without saying.
+    `state` is OpenTofu's state that the plan begins with. `gone` are machines that were deleted outside of
+    kbootstrap, each with the reason. `nodes` is None while no machine exists, while some must be created
+    again first, or when they could not be reached: then `unseen` says why, and they are observed again after
+    the infrastructure has changed. `new` names the nodes that will be installed from nothing. `known` are the
+    nodes of the outputs, `blank` those of the nodes concerned that carry nothing of a cluster. `removal` are
+    nodes that leave. `refusals` forbid the infrastructure's half. `agreed` has, for a plan that was saved,
+    what was shown of the nodes. `location` says where the infrastructure is, empty where that goes without
+    saying. `downloads` has artifacts that are being obtained already.
     """
 
     context: Context
     tofu: Infrastructure
+    state: State
     infrastructure: PlanSummary
     gone: Mapping[str, str]
     nodes: Nodes | None
@@ -49,6 +53,7 @@ class ClusterPlan:
     agreed: Agreed | None = None
     removal: Removal = NO_REMOVALS
     location: str = ""
+    downloads: Downloads | None = None
 
     @property
     def empty(self) -> bool:
@@ -90,6 +95,17 @@ def forbidden(
         *lost_buckets(cluster.name, summary, spec.source),
         *rename_conflict(cluster.name, summary, blank, spec.source),
     )
+
+
+@contextmanager
+def stale_is_moved(planned: ClusterPlan) -> Iterator[None]:
+    """Raise `PlanMoved` if OpenTofu refuses a saved plan because the state has changed since."""
+    try:
+        yield
+    except TofuFailed as error:
+        if error.code == STALE and planned.agreed:
+            raise moved([f"the state of cluster {planned.context.cluster.name} changed"]) from error
+        raise
 
 
 def stop_refused(planned: ClusterPlan) -> None:

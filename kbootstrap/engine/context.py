@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -82,6 +82,11 @@ class Context:
         """Return the location of the infrastructure in words; empty if there is only one."""
         location = self.provider.location
         return await location.describe(self.provider_context) if location else ""
+
+    def session(self) -> AbstractAsyncContextManager[None]:
+        """Return a context in which the provider logs in to the infrastructure at most once."""
+        sessions = self.provider.sessions
+        return sessions.keep(self.provider_context) if sessions else nullcontext()
 
     @property
     def additions(self) -> Additions:

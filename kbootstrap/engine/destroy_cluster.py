@@ -32,17 +32,17 @@ async def destroy_cluster(
     emit, cluster = context.runtime.emit, context.cluster.name
     with phase(emit, "prepare", cluster):
         tofu = await prepare(context, creating=False)
-        outputs = await tofu.outputs()
-        await verify_there(context, outputs)
-        await lock_nodes(context, outputs, stack)
-        resources, addresses = context.provider.traits.resources, await tofu.state_list()
+        state = await tofu.state()
+        await verify_there(context, state.outputs)
+        await lock_nodes(context, state.outputs, stack)
+        resources, addresses = context.provider.traits.resources, state.by_address
         found = {address: key(address) or address for address in resources.buckets(addresses)}
         kept = () if with_buckets else tuple(found)
         contained = resources.deleted_with_others(addresses)
     beginning()
     with phase(emit, "destroy", cluster):
         await context.provider.remove_orphans(
-            context.provider_context, OrphanPhase.BEFORE_DESTROY, known=await tofu.state_ids()
+            context.provider_context, OrphanPhase.BEFORE_DESTROY, known=state.ids
         )
         stay = note_destroy(context.space, found.values(), leaving=not with_buckets)
         if kept or contained:

@@ -24,6 +24,8 @@ from kbootstrap.hosts.model import Host
 from kbootstrap.render.provenance import NOWHERE, Provenance
 from kbootstrap.tofu.commands import PLAN_FILE
 from kbootstrap.tofu.plan import PlanSummary
+from kbootstrap.tofu.state import State
+from kbootstrap.tofu.stream import OnCreated, unheard
 
 STEP = "uninstall"
 
@@ -42,9 +44,10 @@ class ExistingInfrastructure:
         """A file that never exists: there is no plan."""
         return self.root / PLAN_FILE
 
-    async def outputs(self) -> Mapping[str, Any]:
-        """Return the machines that the spec names."""
-        return self.machines
+    async def state(self) -> State:
+        """Return the machines that the spec names: others with the same names are another infrastructure."""
+        identity = hashlib.sha256(json.dumps(self.machines, sort_keys=True).encode()).hexdigest()
+        return State(self.machines, identity=identity)
 
     async def plan(
         self,
@@ -61,7 +64,7 @@ class ExistingInfrastructure:
         """Return a plan without changes."""
         return {}
 
-    async def apply(self, planfile: Path) -> None:
+    async def apply(self, planfile: Path, on_created: OnCreated = unheard) -> None:
         """Do nothing."""
 
     async def destroy(self) -> None:
@@ -74,24 +77,8 @@ class ExistingInfrastructure:
     async def untaint(self, address: str) -> None:
         """Do nothing."""
 
-    async def state_identity(self) -> str:
-        """Return a hash of the machines: other machines with the same names are another infrastructure."""
-        return hashlib.sha256(json.dumps(self.machines, sort_keys=True).encode()).hexdigest()
-
-    async def state_text(self) -> str:
-        """Return nothing."""
-        return ""
-
     async def state_write(self, text: str) -> None:
         """Do nothing."""
-
-    async def state_ids(self) -> frozenset[str]:
-        """Return nothing."""
-        return frozenset()
-
-    async def state_list(self) -> tuple[str, ...]:
-        """Return nothing."""
-        return ()
 
 
 def existing_infrastructure(context: Context, machines: Mapping[str, Any]) -> ExistingInfrastructure:

@@ -17,6 +17,8 @@ from kbootstrap.render.provenance import Provenance
 from kbootstrap.tofu.failure import with_faults
 from kbootstrap.tofu.hints import lookup
 from kbootstrap.tofu.plan import PlanSummary
+from kbootstrap.tofu.state import State
+from kbootstrap.tofu.stream import OnCreated, unheard
 
 
 class Infrastructure(Protocol):
@@ -38,8 +40,8 @@ class Infrastructure(Protocol):
     def provenance(self) -> Provenance:
         """Maps resource addresses to locations in the spec."""
 
-    async def outputs(self) -> Mapping[str, Any]:
-        """Return the outputs; empty if nothing was applied yet."""
+    async def state(self) -> State:
+        """Return the state as it is now."""
 
     async def plan(
         self, out: Path, *, replace: Sequence[str] = (), targets: Sequence[str] = (), frozen: str = ""
@@ -49,8 +51,8 @@ class Infrastructure(Protocol):
     async def show_plan(self, planfile: Path) -> Mapping[str, Any]:
         """Return a saved plan."""
 
-    async def apply(self, planfile: Path) -> None:
-        """Apply a saved plan."""
+    async def apply(self, planfile: Path, on_created: OnCreated = unheard) -> None:
+        """Apply a saved plan; `on_created` is called with each resource as soon as it is created."""
 
     async def destroy(self) -> None:
         """Destroy all resources in the state."""
@@ -61,34 +63,26 @@ class Infrastructure(Protocol):
     async def untaint(self, address: str) -> None:
         """Untaint a resource, so that it is not replaced."""
 
-    async def state_identity(self) -> str:
-        """Return an identity of the state that every change of the state changes."""
-
-    async def state_text(self) -> str:
-        """Return the state as text; empty if there is none."""
-
     async def state_write(self, text: str) -> None:
         """Replace the state."""
 
-    async def state_ids(self) -> frozenset[str]:
-        """Return the IDs of all resources in the state."""
 
-    async def state_list(self) -> tuple[str, ...]:
-        """Return the addresses of all resources in the state."""
-
-
-async def carry_out(context: Context, tofu: Infrastructure, planned: PlanSummary) -> None:
+async def carry_out(
+    context: Context, tofu: Infrastructure, planned: PlanSummary, on_created: OnCreated = unheard
+) -> None:
     """Apply the plan in `tofu.planfile`; `planned` is its content.
 
     If machines failed only because they were created at the same time, the remaining changes are retried
     once. A failure is reported with the infrastructure's own message. Raises if the cluster's lock was lost.
+    `on_created` is that of `Infrastructure.apply`; a machine that failed is not among those, and no other one
+    is replaced.
     """
     hints = context.provider.traits.hints
     context.lease.verify()
     if planned.of("create", "replace"):
         await remove_orphans(context, tofu)
     try:
-        await tofu.apply(tofu.planfile)
+        await tofu.apply(tofu.planfile, on_created)
     except TofuFailed as error:
         faults = await _faults(context)
         if not faults:
@@ -108,7 +102,7 @@ async def carry_out(context: Context, tofu: Infrastructure, planned: PlanSummary
             )
         )
     try:
-        await tofu.apply(tofu.planfile)
+        await tofu.apply(tofu.planfile, on_created)
     except TofuFailed as error:
         raise with_faults(error, await _faults(context), hints) from error
 
@@ -135,7 +129,8 @@ async def freeze_override(context: Context, tofu: Infrastructure, names: Collect
 
 async def remove_orphans(context: Context, tofu: Infrastructure) -> None:
     """Remove resources of an interrupted run that the state does not contain."""
-    known = await tofu.state_ids()
+    # Not the state that the plan saw: that may have been an hour ago, and other runs create resources too.
+    known = (await tofu.state()).ids
     await context.provider.remove_orphans(context.provider_context, OrphanPhase.BEFORE_CREATE, known=known)
 
 

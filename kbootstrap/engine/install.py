@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from functools import partial
 
 from kbootstrap.artifacts.cache import Kept
-from kbootstrap.artifacts.obtain import obtain
 from kbootstrap.artifacts.source.built_images import obtain_image
 from kbootstrap.artifacts.source.recipe import built_image
 from kbootstrap.cluster.converge.converge import converge
+from kbootstrap.cluster.converge.pending import Pending
+from kbootstrap.cluster.converge.relay import Relay
 from kbootstrap.cluster.state.wanted import LocalFile
 from kbootstrap.cluster.steps.files import StageFile
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.events import phase
 from kbootstrap.distros.additions import SecretContent
 from kbootstrap.engine.context import Context
+from kbootstrap.engine.downloads import PHASE, Downloads
 from kbootstrap.engine.observe import Nodes
 from kbootstrap.engine.verify_programs import verify_programs
 
@@ -29,23 +31,18 @@ def verify_allowed(context: Context, nodes: Nodes) -> None:
         )
 
 
-async def fetch_artifacts(context: Context, nodes: Nodes) -> Mapping[str, LocalFile]:
-    """Fetch the artifacts of the plan to this machine, for every architecture that it needs."""
-    run, kubernetes = context.runtime, context.cluster.kubernetes
-    found: dict[str, LocalFile] = {}
-    with phase(run.emit, "artifacts", context.cluster.name):
+async def fetch_artifacts(
+    context: Context, nodes: Nodes, downloads: Downloads | None = None
+) -> Mapping[str, LocalFile]:
+    """Fetch the artifacts of the plan to this machine, for every architecture that it needs.
+
+    `downloads` has what has begun already.
+    """
+    run, found = context.runtime, dict[str, LocalFile]()
+    downloads = downloads or Downloads(context)
+    with phase(run.emit, PHASE, context.cluster.name):
         for arch in sorted({facts.arch for facts in nodes.facts.values()}):
-            kept = await obtain(
-                kubernetes.distribution,
-                kubernetes.version,
-                arch,
-                runner=run.runner,
-                mirror=context.cluster.artifacts.mirror,
-                pin=context.lock.artifact(kubernetes.distribution, kubernetes.version),
-                emit=run.emit,
-                env=run.env,
-                folder=run.cache,
-            )
+            kept = await downloads.obtain(arch)
             await _share(context, nodes, kept)
             found |= _local(kept)
             for wanted in map(built_image, context.additions.images):
@@ -59,19 +56,25 @@ async def fetch_artifacts(context: Context, nodes: Nodes) -> Mapping[str, LocalF
 
 
 async def _share(context: Context, nodes: Nodes, kept: Kept) -> None:
-    """Have the provider unpack the files for new nodes, where nodes share them."""
-    staged = (step for step in nodes.plan.all_steps if isinstance(step, StageFile))
-    if context.provider.shared_artifacts and any(not step.aside for step in staged):
+    """Have the provider unpack the files that nodes need, where nodes share them."""
+    needed = any(isinstance(step, StageFile) for step in nodes.plan.all_steps)
+    if context.provider.shared_artifacts and needed:
         script = nodes.wanted.distro.unpack
         await context.provider.shared_artifacts.provide(context.provider_context, kept, script)
 
 
-async def install(context: Context, nodes: Nodes) -> str | None:
-    """Carry out the nodes' plan if it has steps; return a server's admin kubeconfig, if any."""
+async def install(
+    context: Context, nodes: Nodes, downloads: Downloads | None = None, pending: Pending | None = None
+) -> str | None:
+    """Carry out the nodes' plan if it has steps; return a server's admin kubeconfig, if any.
+
+    `downloads` has artifacts that are being obtained already, `pending` what is still being created
+    (`converge`).
+    """
     if not nodes.plan.steps:
         return nodes.kubeconfig
     run = context.runtime
-    artifacts = await fetch_artifacts(context, nodes) if nodes.plan.artifacts else {}
+    artifacts = await fetch_artifacts(context, nodes, downloads) if nodes.plan.artifacts else {}
     verify_programs(context, nodes)
     with phase(run.emit, "nodes", context.cluster.name):
         return await converge(
@@ -84,6 +87,8 @@ async def install(context: Context, nodes: Nodes) -> str | None:
             emit=run.emit,
             make_secret=partial(make_secret, context),
             shared=context.provider.shared_artifacts is not None,
+            pending=pending,
+            relay=Relay() if _relays(nodes) else None,
         )
 
 
@@ -92,6 +97,12 @@ async def make_secret(context: Context) -> SecretContent:
     if context.provider.addons is None:
         raise ValueError(f"the provider {context.provider.name} has no additions")
     return await context.provider.addons.make_secret(context.provider_context)
+
+
+def _relays(nodes: Nodes) -> bool:
+    """Return whether nodes pass files on: every file would pass a bastion, and they are among themselves."""
+    behind = any(machine.ssh.jump for machine in nodes.inventory.machines.values())
+    return behind and nodes.inventory.own_network
 
 
 def _local(kept: Kept) -> dict[str, LocalFile]:

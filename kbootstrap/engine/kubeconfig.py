@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kbootstrap.core.errors import HostUnreachable
 from kbootstrap.engine.context import Context
+from kbootstrap.engine.observe import Nodes
 from kbootstrap.inventory.model import Endpoint
 from kbootstrap.kubeconfig.admin import write_own_copy
 from kbootstrap.kubeconfig.merge import merge_into
@@ -20,6 +22,16 @@ def keep_kubeconfig(context: Context, text: str, endpoint: Endpoint, *, switch: 
     write_own_copy(context.space.kubeconfig, text, name, endpoint)
     with context.current.turn(name, files, switch=switch) as becomes_current:
         return merge_into(files, text, name, endpoint, switch=becomes_current)
+
+
+def admin_kubeconfig(context: Context, nodes: Nodes) -> str:
+    """Return the admin kubeconfig that a server returned; raises if none did."""
+    if nodes.kubeconfig is None:
+        raise HostUnreachable(
+            f"no server of cluster {context.cluster.name} returned its kubeconfig",
+            hint=f"'kbootstrap status {context.spec.path}' shows what is wrong",
+        )
+    return nodes.kubeconfig
 
 
 def entries(context: Context) -> tuple[tuple[Path, ...], str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -82,6 +83,7 @@ async def observe_nodes(
     tolerant: bool = False,
     starting: bool = True,
     removal: Removal = NO_REMOVALS,
+    patience: float = CONNECT,
 ) -> Nodes:
     """Connect to every machine of the outputs, gather facts, and decide. Connections live as long as `stack`.
 
@@ -89,7 +91,8 @@ async def observe_nodes(
     network of the pods; otherwise machines that do not answer raise `HostUnreachable`. Without `starting`
     machines that would have to be started raise `NotRunning`; with it, what is found will be changed: the
     cluster's lease is taken first, and held as long. Machines that are `removal` may not answer, or may be
-    deleted already: then `unreachable` has them too.
+    deleted already: then `unreachable` has them too. `patience` is how long (seconds) the others may take to
+    answer.
     """
     from kbootstrap.hosts.pool import connect_all, reach_all, summary
 
@@ -107,7 +110,7 @@ async def observe_nodes(
         via, machines = connector(context), inventory.machines.values()
         patient = [] if tolerant else [one for one in machines if one.name not in removal.names]
         brief = [one for one in machines if one not in patient]
-        needed = await stack.enter_async_context(connect_all(via, patient, deadline=CONNECT))
+        needed = await stack.enter_async_context(connect_all(via, patient, deadline=patience))
         seen = await stack.enter_async_context(reach_all(via, brief, deadline=QUICK_TIMEOUT))
         hosts, failures = {**needed, **seen.hosts}, inventory.absent | seen.failures
         if starting and not tolerant:
@@ -128,12 +131,14 @@ async def observe_nodes(
         way = route_to_api(context, inventory, facts, removal)
     api_endpoint = await stack.enter_async_context(via.reach_endpoint(*way))
     record = RECORD if context.existing_machines is not None else None
-    patience = OBSERVE
+    wait = OBSERVE
     if starting and not tolerant and text and (beginning := _beginning(context, facts)):
-        patience = STARTING
+        wait = STARTING
         run.emit(_waiting(context, beginning))
-    api = await _observe(text, api_endpoint, additions.secret, record, patience) if text else None
-    good = await context.valid_credentials() if text and additions.secret else frozenset()
+    api, good = await asyncio.gather(
+        _observe(text, api_endpoint, additions.secret, record, wait),
+        _valid(context, asked=bool(text and additions.secret)),
+    )
     everything = replace(
         everything,
         good=good,
@@ -163,6 +168,10 @@ async def observe_nodes(
     )
 
 
+async def _valid(context: Context, *, asked: bool) -> frozenset[str]:
+    return await context.valid_credentials() if asked else frozenset()
+
+
 def _beginning(context: Context, facts: Mapping[str, NodeFacts]) -> str | None:
     """Return a server whose service is starting, if none runs yet."""
     if servers_in_state(context, facts, "active"):
@@ -190,6 +199,45 @@ async def route_around_removed(context: Context, nodes: Nodes, stack: AsyncExitS
         return nodes
     return replace(
         nodes, api_endpoint=await stack.enter_async_context(connector(context).reach_endpoint(where, through))
+    )
+
+
+async def observe_more(
+    context: Context,
+    nodes: Nodes,
+    outputs: Mapping[str, Any],
+    stack: AsyncExitStack,
+    *,
+    patience: float = CONNECT,
+) -> Nodes:
+    """Connect to the new agents that the outputs have besides `nodes`, and decide for all that answer.
+
+    `nodes` were observed with the cluster's lease, and are not observed again. `unreachable` has the agents
+    that do not answer within `patience` seconds.
+    """
+    from kbootstrap.hosts.pool import reach_all
+
+    inventory = await context.provider.inventory(context.provider_context, outputs)
+    new = [one for name, one in inventory.machines.items() if name not in nodes.hosts]
+    found = await stack.enter_async_context(reach_all(connector(context), new, deadline=patience))
+    hosts, failures = {name: context.lease.guard(host) for name, host in found.hosts.items()}, found.failures
+    everything = wanted(
+        context.cluster, context.nodes, inventory, context.distribution, additions=context.additions
+    )
+    everything = replace(
+        everything, good=nodes.wanted.good, private=nodes.wanted.private, bundled=nodes.wanted.bundled
+    )
+    volumes = {node.name: node.volumes for node in everything.nodes}
+    seen = await gather(hosts, context.distribution, failures, volumes)
+    facts = {**nodes.facts, **seen}
+    return replace(
+        nodes,
+        inventory=inventory,
+        hosts={**nodes.hosts, **{name: host for name, host in hosts.items() if name in seen}},
+        unreachable=failures,
+        facts=facts,
+        wanted=everything,
+        plan=_decide(everything, facts, nodes.api, nodes.removal),
     )
 
 
@@ -223,8 +271,10 @@ def _private(context: Context, *, tolerant: bool) -> Mapping[str, str]:
 
 
 async def _observe(
-    kubeconfig: str, door: Endpoint, secret: str | None, record: str | None, patience: float
+    kubeconfig: str | None, door: Endpoint, secret: str | None, record: str | None, patience: float
 ) -> ApiFacts | None:
+    if not kubeconfig:
+        return None
     api = connect_api(kubeconfig, door)
     try:
         return await observe(api, secret, record, patience=patience)

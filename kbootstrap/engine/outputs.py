@@ -11,18 +11,36 @@ from kbootstrap.engine.context import Context
 from kbootstrap.engine.destroy_record import destroy_record
 from kbootstrap.engine.prepare import prepare
 from kbootstrap.render.address import node as node_of
+from kbootstrap.tofu.state import State
 
 
 async def current_outputs(context: Context) -> Mapping[str, Any]:
     """Return the outputs, empty for a cluster that was never created; raises if its state was lost."""
-    outputs = await (await prepare(context, creating=False)).outputs()
-    verify_owner(context, outputs)
-    if not outputs:
-        names = [node.name for node in context.nodes]
-        blank = await context.unprovisioned(names)
+    state = await (await prepare(context, creating=False)).state()
+    verify_owner(context, state.outputs)
+    if not state.outputs:
+        known = machines_in(context, state)  # a run ended before OpenTofu wrote the outputs
+        names = [node.name for node in context.nodes if node.name not in known]
+        blank = await context.unprovisioned(names) if names else frozenset()
         if lost := [name for name in names if name not in blank]:
             raise state_lost(context, lost)
-    return outputs
+    return state.outputs
+
+
+def known_nodes(state: State) -> Mapping[str, Any]:
+    """Return the nodes of the outputs in a state."""
+    nodes: Mapping[str, Any] = state.outputs.get("kbootstrap", {}).get("nodes", {})
+    return nodes
+
+
+def machines_in(context: Context, state: State) -> Mapping[str, str]:
+    """Return the HCL addresses of the machines in a state, by node."""
+    traits, cluster = context.provider.traits.resources, context.cluster.name
+    return {
+        name: address
+        for address in state.by_address
+        if traits.is_machine(address) and (name := node_of(address, cluster))
+    }
 
 
 async def missing_resources(context: Context, outputs: Mapping[str, Any]) -> dict[str, str]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kbootstrap.cluster.decide.removal import NO_REMOVALS, Removal
@@ -13,20 +13,23 @@ from kbootstrap.core.errors import HostKeyChanged, HostUnreachable, WrongUsage
 from kbootstrap.core.events import Event, Type, phase
 from kbootstrap.engine.cluster_plan import ClusterPlan, forbidden, leaving
 from kbootstrap.engine.context import Context
+from kbootstrap.engine.downloads import Downloads
 from kbootstrap.engine.infrastructure import Infrastructure
 from kbootstrap.engine.observe import Nodes, observe_nodes, silent
-from kbootstrap.engine.outputs import missing_resources, state_lost, verify_owner
-from kbootstrap.engine.prepare import prepare
+from kbootstrap.engine.outputs import known_nodes, machines_in, missing_resources, state_lost, verify_owner
+from kbootstrap.engine.preflight import Preflight
+from kbootstrap.engine.prepare import never_created, prepare
 from kbootstrap.plans.checks import (
     destroyed_network,
     disruptive_updates,
+    machines_created,
     machines_made,
     replaced_nodes,
     tainted,
     unknown_to_state,
 )
-from kbootstrap.render.address import key
 from kbootstrap.tofu.plan import PlanSummary
+from kbootstrap.tofu.state import State
 
 
 async def plan_cluster(
@@ -37,63 +40,139 @@ async def plan_cluster(
     `starting`: what was found will be carried out, so machines that are shut off are started to look at them,
     and nodes that cannot be reached stop it, but where the infrastructure has something to do: that may be
     what brings them back. `replace` are nodes that get a new machine although the spec does not ask for it.
-    OpenTofu plans once, and again only for a reason that it cannot know (`_corrected`).
+    OpenTofu plans once, while nodes and infrastructure are asked, and again only for a reason that it cannot
+    know (`_ask_all`, `_corrected`). What new machines need is asked for and obtained meanwhile.
     """
     cluster, emit = context.cluster.name, context.runtime.emit
-    with phase(emit, "prepare", cluster):
-        tofu = await prepare(context)
-        outputs = await tofu.outputs()
-        verify_owner(context, outputs)
-        gone = await missing_resources(context, outputs)
-        known: Mapping[str, Any] = outputs.get("kbootstrap", {}).get("nodes", {})
-        recreate = {*gone, *await _machines(context, tofu, replace, known)}
-    with phase(emit, "plan", cluster):
-        planning = asyncio.create_task(tofu.plan(tofu.planfile, replace=sorted(recreate)))
-        removal = leaving(context, known, replace)
-        try:
-            nodes, unseen = await look(
-                context, {} if gone else outputs, stack, starting=starting, removal=removal
+    preflight, downloads = Preflight(context), Downloads(context)
+    stack.push_async_callback(downloads.end)
+
+    def begin_creating() -> None:
+        preflight.begin()
+        if starting:
+            downloads.begin()
+
+    try:
+        with phase(emit, "prepare", cluster):
+            if never_created(context):
+                begin_creating()
+            tofu = await preflight.beside(prepare(context, preflight.begin))
+        with phase(emit, "plan", cluster):
+            asking = _ask_all(
+                context, tofu, stack, preflight, begin_creating, starting=starting, replaced=replace
             )
-            summary = await planning
-        finally:
-            planning.cancel()
-            await asyncio.gather(planning, return_exceptions=True)
-    summary = await _corrected(context, tofu, summary, recreate, known)
-    if starting and unseen and silent(summary, unseen):
-        raise unseen
-    return await _combined(context, tofu, summary, gone, known, nodes, unseen, stack)
+            asked = await _corrected(context, tofu, await asking)
+            if machines_created(asked.summary):
+                begin_creating()
+            if asked.summary.of("create", "replace") or (asked.nodes and asked.nodes.plan.gives_secret):
+                preflight.begin()
+            if starting and asked.unseen and silent(asked.summary, asked.unseen):
+                raise asked.unseen
+            made = await _combined(context, tofu, asked, stack, downloads)
+            await preflight.passed()
+            return made
+    finally:
+        await preflight.end()
 
 
-async def _corrected(
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The answers of OpenTofu, infrastructure and nodes.
+
+    `recreate` are machines (addresses) to be replaced although the spec does not ask for it. The others are
+    as in `ClusterPlan`.
+    """
+
+    state: State
+    recreate: frozenset[str]
+    summary: PlanSummary
+    gone: Mapping[str, str]
+    nodes: Nodes | None = None
+    unseen: HostUnreachable | None = None
+
+    @property
+    def known(self) -> Mapping[str, Any]:
+        """The nodes of the outputs."""
+        return known_nodes(self.state)
+
+
+async def _ask_all(
     context: Context,
     tofu: Infrastructure,
-    summary: PlanSummary,
-    recreate: Collection[str],
-    known: Collection[str],
-) -> PlanSummary:
-    """Return the plan, planned again if kbootstrap knows facts that OpenTofu does not.
+    stack: AsyncExitStack,
+    preflight: Preflight,
+    begin_creating: Callable[[], None],
+    *,
+    starting: bool,
+    replaced: Collection[str],
+) -> _Asked:
+    """Ask OpenTofu, the infrastructure and the nodes at the same time.
+
+    OpenTofu plans again if resources are missing, to create them again. Errors of the infrastructure come
+    before OpenTofu's, since they say more.
+    """
+    # kbootstrap reads the state first, and once: while OpenTofu works, it would have to wait.
+    tasks: list[asyncio.Task[Any]] = [asyncio.create_task(tofu.state())]
+    try:
+        if not replaced:
+            tasks.append(asyncio.create_task(tofu.plan(tofu.planfile)))
+        state: State = await tasks[0]
+        verify_owner(context, state.outputs)
+        if not state.outputs:
+            begin_creating()
+        recreate = frozenset(_machines(context, state, replaced))
+        if replaced:
+            tasks.append(asyncio.create_task(tofu.plan(tofu.planfile, replace=sorted(recreate))))
+        planning, removal = tasks[1], leaving(context, known_nodes(state), replaced)
+        looking = asyncio.create_task(look(context, state.outputs, stack, starting=starting, removal=removal))
+        tasks.append(looking)
+        gone = await missing_resources(context, state.outputs)
+        if gone:
+            await _stop(tasks)
+            summary = await tofu.plan(tofu.planfile, replace=sorted({*recreate, *gone}))
+            return _Asked(state, recreate, summary, gone)
+        nodes, unseen = await looking
+        await asyncio.wait({planning})
+        if planning.exception():
+            await preflight.passed()
+        return _Asked(state, recreate, await planning, gone, nodes, unseen)
+    finally:
+        await _stop(tasks)
+
+
+async def _stop(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _corrected(context: Context, tofu: Infrastructure, asked: _Asked) -> _Asked:
+    """Return the answers, with another plan if kbootstrap knows facts that OpenTofu does not.
 
     Machines whose creation seemed to fail may have come up: they are kept, and observed over SSH like every
     other node. A machine that a change would stop in place is replaced instead, after its pods have moved.
     """
+    recreate = {*asked.recreate, *asked.gone}
     for _ in range(2):
+        summary = asked.summary
         doubted = {address: node for address, node in tainted(summary).items() if address not in recreate}
-        asked = {*doubted.values(), *(known if summary.of("update") else ())}
-        if not asked:
-            return summary
-        blank = await context.unprovisioned(asked)
+        names = {*doubted.values(), *(asked.known if summary.of("update") else ())}
+        if not names:
+            return asked
+        blank = await context.unprovisioned(names)
         came_up = [address for address, node in doubted.items() if node not in blank]
         stopped = disruptive_updates(summary, blank)
         if not came_up and not stopped:
-            return summary
+            return asked
         for address in came_up:
             await tofu.untaint(address)
             _report(context, f"{address} works after all: it is kept")
         for address in stopped:
             _report(context, f"{address} would be stopped by this change: it is replaced instead")
-        recreate = {*recreate, *stopped}
-        summary = await tofu.plan(tofu.planfile, replace=sorted(recreate))
-    return summary
+        recreate |= {*stopped}
+        state = await tofu.state() if came_up else asked.state
+        asked = replace(asked, state=state, summary=await tofu.plan(tofu.planfile, replace=sorted(recreate)))
+    return asked
 
 
 def _report(context: Context, why: str) -> None:
@@ -103,16 +182,10 @@ def _report(context: Context, why: str) -> None:
 
 
 async def _combined(
-    context: Context,
-    tofu: Infrastructure,
-    summary: PlanSummary,
-    gone: Mapping[str, str],
-    known: Mapping[str, Any],
-    nodes: Nodes | None,
-    unseen: HostUnreachable | None,
-    stack: AsyncExitStack,
+    context: Context, tofu: Infrastructure, found: _Asked, stack: AsyncExitStack, downloads: Downloads
 ) -> ClusterPlan:
     """Return the plan of infrastructure and nodes, with refusals; raises if the state was lost."""
+    gone, known, nodes, summary = found.gone, found.known, found.nodes, found.summary
     asked = {*machines_made(summary), *(known if destroyed_network(summary) else ())}
     blank = await context.unprovisioned(asked) if asked else frozenset()
     if lost := unknown_to_state(summary, gone, blank):
@@ -128,32 +201,37 @@ async def _combined(
     return ClusterPlan(
         context,
         tofu,
+        found.state,
         summary,
         gone,
         nodes,
         new,
         stack,
-        unseen,
+        found.unseen,
         known,
         blank,
         problems,
         removal=removal,
         location=await context.location(),
+        downloads=downloads,
     )
 
 
-async def _machines(
-    context: Context, tofu: Infrastructure, names: Collection[str], known: Collection[str]
-) -> tuple[str, ...]:
+def _machines(context: Context, state: State, names: Collection[str]) -> tuple[str, ...]:
     """Return the HCL addresses of the machines of nodes; raises `WrongUsage` for a node without one."""
     if not names:
         return ()
+    known, machines = known_nodes(state), machines_in(context, state)
+    if unfinished := [name for name in names if name in machines and name not in known]:
+        raise WrongUsage(
+            f"the cluster of {', '.join(unfinished)} is not complete: OpenTofu was interrupted",
+            hint=f"complete it first: kbootstrap apply {context.spec.path}",
+        )
     if missing := [name for name in names if name not in known]:
         raise WrongUsage(
             f"there is no machine of node {', '.join(missing)}", hint=f"there are: {', '.join(known)}"
         )
-    traits = context.provider.traits.resources
-    found = tuple(a for a in await tofu.state_list() if traits.is_machine(a) and key(a) in names)
+    found = tuple(machines[name] for name in names if name in machines)
     if not found:
         raise WrongUsage(
             "these machines exist already, and kbootstrap cannot replace them",

@@ -58,6 +58,7 @@ async def planned(
     async with contextlib.AsyncExitStack() as stack:
         for context in chosen:
             stack.enter_context(locked(context))
+            await stack.enter_async_context(context.session())
         before, chosen = chosen[0].lock, await pin(chosen)
         # What was looked up now must be the same for every reader of this plan.
         if (changing or chosen[0].lock != before) and keep_lock(loaded, chosen[0].lock):
@@ -87,6 +88,7 @@ async def restored(
     async with contextlib.AsyncExitStack() as stack:
         for context in chosen:
             stack.enter_context(locked(context))
+            await stack.enter_async_context(context.session())
         yield await restore(saved, chosen, stack)
 
 

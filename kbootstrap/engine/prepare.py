@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from kbootstrap.core.events import Event, Type
@@ -12,6 +13,7 @@ from kbootstrap.engine.context import Context
 from kbootstrap.engine.existing_machines import existing_infrastructure
 from kbootstrap.engine.infrastructure import Infrastructure
 from kbootstrap.engine.tofu_providers import initialised
+from kbootstrap.providers.context import ProviderContext
 from kbootstrap.render.provenance import Provenance
 from kbootstrap.render.tree import assemble, read_modules
 from kbootstrap.render.write import write
@@ -23,10 +25,21 @@ from kbootstrap.tofu.run import Tofu
 from kbootstrap.tofu.settle import LOCK_WAIT, settled
 
 
-async def prepare(context: Context, *, creating: bool = True) -> Infrastructure:
+def never_created(context: Context) -> bool:
+    """Return whether a cluster certainly has no state yet: it would be a file in its folder."""
+    state = context.spec.state
+    own = state.backend == "local" and not state.settings and context.existing_machines is None
+    return own and not context.space.made
+
+
+async def prepare(
+    context: Context, meanwhile: Callable[[], None] | None = None, *, creating: bool = True
+) -> Infrastructure:
     """Write the cluster's root, provide what it needs, and return OpenTofu for it, initialised.
 
     `creating` False omits what only new machines need (the node image). Existing machines need nothing.
+    `meanwhile` is called if OpenTofu must be initialised, for which its providers may have to be built: then
+    the cluster may be new, and other work can begin.
     """
     run, space = context.runtime, context.space
     Workspace(space.base).make()
@@ -35,12 +48,15 @@ async def prepare(context: Context, *, creating: bool = True) -> Infrastructure:
         return existing_infrastructure(context, machines)
     # Before anything is read: a killed run may still be creating resources.
     await settled(space.root, LOCK_WAIT, context.cluster.name, run.emit)
-    binary = await find(run.runner, run.env, run.cache, run.tofu)
+    providing = asyncio.create_task(_provide(context, creating=creating))
+    try:
+        binary = await find(run.runner, run.env, run.cache, run.tofu)
+        pinned, variables = await providing
+    finally:
+        providing.cancel()
+        await asyncio.gather(providing, return_exceptions=True)
     for why in binary.unusable:
         run.emit(Event(type=Type.LOG, cluster=context.cluster.name, detail=f"{binary} is used: {why}"))
-    lock = await context.provider.pin(context.provider_context, creating=creating)
-    pinned = replace(context.provider_context, lock=lock)
-    variables = await context.provider.prepare(pinned, creating=creating)
     variables = {**variables, **_encryption(context, binary)}
     root = context.provider.render(pinned)
     rendered = assemble(
@@ -59,7 +75,14 @@ async def prepare(context: Context, *, creating: bool = True) -> Infrastructure:
         hints=context.provider.traits.hints,
         traits=context.provider.traits.resources,
     )
-    return await initialised(tofu, run, root.providers, lock.providers)
+    return await initialised(tofu, run, root.providers, pinned.lock.providers, meanwhile)
+
+
+async def _provide(context: Context, *, creating: bool) -> tuple[ProviderContext, Mapping[str, str]]:
+    """Return the definition with all pins, and the environment for OpenTofu, when what it needs is there."""
+    lock = await context.provider.pin(context.provider_context, creating=creating)
+    pinned = replace(context.provider_context, lock=lock)
+    return pinned, await context.provider.prepare(pinned, creating=creating)
 
 
 def _encryption(context: Context, binary: Binary) -> Mapping[str, str]:

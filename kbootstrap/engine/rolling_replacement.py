@@ -103,9 +103,8 @@ class RollingReplacement:
             await run_all(map(self._depart, batch))
         await self._remake(batch)
         rest = {name: role for name, role in self.nodes.removal.replaced.items() if name not in batch}
-        self.nodes = await observe_nodes(
-            self.context, await self.tofu.outputs(), self.stack, removal=Removal({}, rest)
-        )
+        outputs = (await self.tofu.state()).outputs
+        self.nodes = await observe_nodes(self.context, outputs, self.stack, removal=Removal({}, rest))
         await self._hang_up()  # there may be another way to it now
         verify_allowed(self.context, self.nodes)
         await install(self.context, self.nodes)

@@ -14,13 +14,15 @@ from kbootstrap.core.errors import WrongUsage
 from kbootstrap.core.events import phase
 from kbootstrap.engine.cluster_plan import ClusterPlan, leaving
 from kbootstrap.engine.context import Context
-from kbootstrap.engine.outputs import missing_resources, verify_owner
+from kbootstrap.engine.downloads import Downloads
+from kbootstrap.engine.outputs import known_nodes, missing_resources, verify_owner
 from kbootstrap.engine.plan_cluster import look
+from kbootstrap.engine.preflight import Preflight
 from kbootstrap.engine.prepare import prepare
 from kbootstrap.engine.rendered import render
 from kbootstrap.engine.side_by_side import side_by_side
 from kbootstrap.plans.agreed import Agreed, changed_files, changed_names, digests, moved
-from kbootstrap.plans.checks import machines_made, replaced_nodes
+from kbootstrap.plans.checks import machines_created, machines_made, replaced_nodes
 from kbootstrap.plans.saved import Saved, SavedCluster
 from kbootstrap.spec.lock import dump
 from kbootstrap.tofu.plan import PlanSummary, summarise
@@ -29,7 +31,7 @@ _MOST = 8
 """Rendered files that are named; more are counted."""
 
 
-async def save(plans: Sequence[ClusterPlan], spec: Path, headline: str) -> Saved:
+def save(plans: Sequence[ClusterPlan], spec: Path, headline: str) -> Saved:
     """Return the plans in the form of a saved plan; `spec` as the operator named it."""
     contexts = [plan.context for plan in plans]
     return Saved(
@@ -38,15 +40,15 @@ async def save(plans: Sequence[ClusterPlan], spec: Path, headline: str) -> Saved
         headline=headline,
         sources=_sources(contexts[0]),
         rendered=_rendered(contexts),
-        clusters=tuple([await _one(plan) for plan in plans]),
+        clusters=tuple(map(_one, plans)),
     )
 
 
-async def _one(plan: ClusterPlan) -> SavedCluster:
+def _one(plan: ClusterPlan) -> SavedCluster:
     changing = not plan.infrastructure.empty
     return SavedCluster(
         name=plan.context.cluster.name,
-        state=await plan.tofu.state_identity(),
+        state=plan.state.identity,
         gone=tuple(sorted(plan.gone)),
         steps=digests(plan.nodes.plan) if plan.nodes else {},
         new=plan.new,
@@ -78,14 +80,28 @@ async def _again(
     saved: SavedCluster, context: Context, stack: AsyncExitStack
 ) -> tuple[ClusterPlan, list[str]]:
     """Observe the clusters again, without planning, and compare them with the saved plan."""
+    preflight, downloads = Preflight(context), Downloads(context)
+    stack.push_async_callback(downloads.end)
+    try:
+        found = await _compared(saved, context, stack, preflight, downloads)
+        await preflight.passed()
+    finally:
+        await preflight.end()
+    return found
+
+
+async def _compared(
+    saved: SavedCluster, context: Context, stack: AsyncExitStack, preflight: Preflight, downloads: Downloads
+) -> tuple[ClusterPlan, list[str]]:
     name, emit, moves = saved.name, context.runtime.emit, []
     agreed = Agreed(saved.steps, frozenset(saved.new), saved.known)
     with phase(emit, "prepare", name):
-        tofu = await prepare(context)
-        outputs = await tofu.outputs()
+        tofu = await preflight.beside(prepare(context, preflight.begin))
+        state = await tofu.state()
+        outputs = state.outputs
         verify_owner(context, outputs)
         gone = await missing_resources(context, outputs)
-        if await tofu.state_identity() != saved.state:
+        if state.identity != saved.state:
             moves.append(f"the state of cluster {name} changed: another run applied changes since")
         moves += changed_names("resource", saved.gone, [*gone])
     summary = PlanSummary((), (), ())
@@ -93,8 +109,12 @@ async def _again(
         files.write(tofu.planfile, saved.plan, mode=0o600)
         shown, traits = await tofu.show_plan(tofu.planfile), context.provider.traits.resources
         summary = summarise(shown, name, tofu.provenance, traits)
+    if summary.of("create", "replace"):
+        preflight.begin()
+    if machines_created(summary):
+        downloads.begin()
     nodes, unseen = None, None
-    known = outputs.get("kbootstrap", {}).get("nodes", {})
+    known = known_nodes(state)
     asked = machines_made(summary)
     blank = await context.unprovisioned(asked) if asked else frozenset()
     removal = leaving(context, known, replaced_nodes(summary, gone, blank))
@@ -105,7 +125,21 @@ async def _again(
         else:
             moves.append(f"the nodes of cluster {name} no longer answer: {unseen and unseen.message}")
     plan = ClusterPlan(
-        context, tofu, summary, gone, nodes, saved.new, stack, unseen, known, blank, (), agreed, removal
+        context,
+        tofu,
+        state,
+        summary,
+        gone,
+        nodes,
+        saved.new,
+        stack,
+        unseen,
+        known,
+        blank,
+        (),
+        agreed,
+        removal,
+        downloads=downloads,
     )
     return plan, moves
 

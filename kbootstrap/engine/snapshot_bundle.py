@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kbootstrap.cluster.observe.credentials import read_secret
 from kbootstrap.cluster.snapshots import remote
-from kbootstrap.cluster.snapshots.select import in_bucket, on_disk, pick
+from kbootstrap.cluster.snapshots.select import in_bucket, likeliest, on_disk, pick
 from kbootstrap.cluster.snapshots.vault import Bundle
 from kbootstrap.cluster.state.snapshots import S3, Snapshot, ordered
 from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing
@@ -60,7 +60,8 @@ async def _from_servers(context: Context, nodes: Nodes, wanted: str) -> Snapshot
     listed = [await remote.listed(nodes.hosts[name], distro) for name in there if name in nodes.hosts]
     found = pick(ordered(one for some in listed for one in some), wanted)
     host = nodes.hosts[found.place]
-    kept = {path: await read_secret(host, path) for path in await remote.bundles_of(host, found.made)}
+    paths = likeliest(await remote.token_files(host), found.made)
+    kept = {path: await read_secret(host, path) for path in paths}
     own = None
     if context.cluster.snapshots is None or context.cluster.snapshots.passphrase is None or not kept:
         own = await remote.read_bundle(host, distro, context.cluster.name, context.runtime.redactor)

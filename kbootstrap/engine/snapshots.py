@@ -12,7 +12,14 @@ from kbootstrap.cluster.deadlines import COMMAND
 from kbootstrap.cluster.snapshots import remote
 from kbootstrap.cluster.snapshots.bucket import Bucket, BucketObject
 from kbootstrap.cluster.snapshots.reporting import SnapshotStep
-from kbootstrap.cluster.snapshots.select import METADATA, in_bucket, kept_with, newest_tokens, tokens_in
+from kbootstrap.cluster.snapshots.select import (
+    METADATA,
+    in_bucket,
+    kept_with,
+    newest,
+    newest_tokens,
+    tokens_in,
+)
 from kbootstrap.cluster.snapshots.settings import read_authority, read_keys, read_passphrase
 from kbootstrap.cluster.snapshots.vault import PREFIX, SUFFIX, Bundle, lock, unlock
 from kbootstrap.cluster.state.restore_mark import quoted
@@ -74,7 +81,7 @@ async def keep_tokens(context: Context, nodes: Nodes, to: Path | None = None, sn
         return
     content = lock(bundle, passphrase)
     for host in servers:
-        if new := bundle.name_beside(await remote.bundles(host)):
+        if new := bundle.name_beside(newest(await remote.token_files(host))):
             await host.put(content, f"{remote.FOLDER}/{new}", mode=0o600, deadline=COMMAND)
     bucket = bucket_of(context)
     if bucket and (new := bundle.name_beside(newest_tokens(await bucket.items()))):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,12 +26,17 @@ UNREACHED = "KB0506"
 
 
 async def initialised(
-    tofu: Tofu, run: Runtime, providers: Sequence[str], pins: Mapping[str, ProviderPin] | None = None
+    tofu: Tofu,
+    run: Runtime,
+    providers: Sequence[str],
+    pins: Mapping[str, ProviderPin] | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Tofu:
     """Return OpenTofu after `init`, with the versions of providers that the lock file pins.
 
     Providers that no registry gave are obtained without one: from kbootstrap's mirror, with the version that
     can be built. Not where the operator has a configuration of their own: that says where they come from.
+    `meanwhile` is called if `init` has to run.
     """
     pins = pins or {}
     recipes = [provider(name) for name in providers if name in provider_names()]
@@ -41,6 +46,8 @@ async def initialised(
     mirrored = {one.source for one in recipes if one.name in fitting} if tofu.env != plain else set()
     locked.forget(tofu.root, mirrored, signed=True)
     locked.seed(tofu.root, tofu.binary.product, {s: p for s, p in pins.items() if s not in mirrored})
+    if meanwhile and not tofu.is_initialised:
+        meanwhile()
     try:
         await tofu.init()
     except TofuFailed as error:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kbootstrap.core.errors import CredentialsRefused, DeadlinePassed, HostUnreachable
 from kbootstrap.core.events import Emit, Event, Status, Type, nowhere
+from kbootstrap.core.pauses import growing
 from kbootstrap.core.redact import Redactor
 from kbootstrap.hosts import failures, pinning
 from kbootstrap.hosts.attempt import TryAgain, WrongKey, where
@@ -106,7 +107,7 @@ class SshConnector:
 
     async def _until(self, machine: Machine, lease: TunnelLease | None, deadline: float) -> SshHost:
         began = time.monotonic()
-        pause = _FIRST_PAUSE
+        pauses = growing(_FIRST_PAUSE, _LONGEST_PAUSE)
         last: TryAgain | None = None
         while True:
             try:
@@ -118,6 +119,7 @@ class SshConnector:
             else:
                 self._step(machine.name, STEP, Status.DONE, seconds=time.monotonic() - began)
                 return host
+            pause = next(pauses)
             if deadline - (time.monotonic() - began) <= pause:
                 raise HostUnreachable(
                     f"no SSH connection to {machine.name} ({where(machine.ssh)}) within {deadline:g} s: "
@@ -127,7 +129,6 @@ class SshConnector:
                     host=machine.name,
                 )
             await asyncio.sleep(pause)
-            pause = min(pause * 1.6, _LONGEST_PAUSE)
 
     async def _once(self, machine: Machine, lease: TunnelLease | None, left: float) -> SshHost:
         from kbootstrap.hosts.session import SshHost

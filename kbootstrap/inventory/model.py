@@ -83,7 +83,8 @@ class Inventory:
     `internal` is the registration address that nodes use, `external` the address that operators use;
     `tls_san` are all names and addresses that the API's certificate must contain. `absent` are missing
     machines, each with the reason: deleted, or stopped while the command may not start machines. `jump` is
-    the bastion through which operators reach the API, if `external` is an address behind it.
+    the bastion through which operators reach the API, if `external` is an address behind it. `own_network`:
+    the network of the nodes was created for this cluster, so it has no other machines.
     """
 
     cluster: str
@@ -93,3 +94,4 @@ class Inventory:
     tls_san: tuple[str, ...]
     absent: dict[str, KbootstrapError] = field(default_factory=dict)
     jump: SshTarget | None = None
+    own_network: bool = False

@@ -23,6 +23,11 @@ def machines_made(infrastructure: PlanSummary) -> tuple[str, ...]:
     return tuple(dict.fromkeys(change.node for change in changes if change.node and is_machine(change)))
 
 
+def machines_created(infrastructure: PlanSummary) -> bool:
+    """Return whether the plan creates or replaces a node's machine."""
+    return any(is_machine(change) for change in infrastructure.of("create", "replace"))
+
+
 def tainted(infrastructure: PlanSummary) -> Mapping[str, str]:
     """Return the machines that would be replaced only because their creation failed: node by address.
 

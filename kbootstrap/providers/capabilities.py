@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -72,6 +73,31 @@ class ExistingMachines(Protocol):
         """Return the machines in the form of the output contract (`schemas/output.json`); pure."""
 
 
+class MachinesInCreation(Protocol):
+    """Machines that are used while OpenTofu still creates other resources of a new cluster.
+
+    `created` has the IDs of the resources that exist by now, by HCL address: those that the state had before,
+    and those that OpenTofu has created in this run.
+    """
+
+    def ready(
+        self, definition: ClusterDefinition, planned: Collection[str], created: Mapping[str, str]
+    ) -> frozenset[str]:
+        """Return the nodes of which everything exists: machine, volumes, and the way to it. Pure.
+
+        `planned` are the addresses of all resources that OpenTofu creates in this run, among them the machine
+        of every node.
+        """
+
+    async def outputs(
+        self, context: ProviderContext, created: Mapping[str, str], names: Collection[str]
+    ) -> Mapping[str, Any]:
+        """Return the outputs with these nodes, as OpenTofu will write them. Read-only.
+
+        The external endpoint, which may not exist yet, is the registration address.
+        """
+
+
 class InPlaceFreeze(Protocol):
     """Keeps machines unchanged while other machines of the same plan are replaced."""
 
@@ -83,15 +109,34 @@ class InPlaceFreeze(Protocol):
         """
 
 
+class Preflight(Protocol):
+    """Requests to the infrastructure before something is created."""
+
+    async def verify(self, context: ProviderContext) -> None:
+        """Verify that the infrastructure can create what the cluster lacks. Read-only.
+
+        Raises `PrerequisiteMissing`, or `SpecInvalid` with a diagnostic for each request that it cannot
+        fulfill. Called if a plan creates something, or writes the Secret of the additions.
+        """
+
+
+class Sessions(Protocol):
+    """Infrastructures to which a run logs in."""
+
+    def keep(self, context: ProviderContext) -> AbstractAsyncContextManager[None]:
+        """Keep a login that other methods make, so that all methods for this cluster share it."""
+
+
 class SharedArtifacts(Protocol):
     """Nodes of one machine: artifacts are unpacked once, and the nodes use them in place."""
 
     async def provide(self, context: ProviderContext, kept: Kept, script: str) -> None:
         """Unpack the files of a version into a folder of `SHARED`, unless the nodes see them there already.
 
-        The folder has `sums`: lines of sha256 and file name, and for each file `<name>.places`: lines of a
-        path in the folder, and the path on a node to which it is copied. `script` writes the latter; see
-        `distros/k3s/unpack.sh` for its variables. A failure has no other effect: nodes receive the files.
+        The folder has `sums`: lines of sha256 and file name, and for each file the file itself and
+        `<name>.places`: lines of a path in the folder, and the path on a node to which it is copied. `script`
+        writes the latter two; see `distros/k3s/unpack.sh` for its variables. A failure has no other effect:
+        nodes receive the files.
         """
 
 

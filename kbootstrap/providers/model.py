@@ -22,6 +22,9 @@ from kbootstrap.providers.capabilities import (
     ExistingMachines,
     InPlaceFreeze,
     Location,
+    MachinesInCreation,
+    Preflight,
+    Sessions,
     SharedArtifacts,
 )
 from kbootstrap.providers.context import ClusterDefinition, ProviderContext
@@ -117,6 +120,9 @@ class Provider(Protocol):
     existing_machines: ExistingMachines | None = None
     in_place_freeze: InPlaceFreeze | None = None
     location: Location | None = None
+    machines_in_creation: MachinesInCreation | None = None
+    preflight: Preflight | None = None
+    sessions: Sessions | None = None
     shared_artifacts: SharedArtifacts | None = None
 
     @abstractmethod
@@ -147,9 +153,8 @@ class Provider(Protocol):
         """Provide what a plan needs (image, keys) and return the environment for OpenTofu.
 
         The environment has `TF_VAR_*` and the location of the credentials. With `creating` False no machine
-        will be created (`status`, `destroy`), and only the environment is returned. Before anything is
-        created, raises `PrerequisiteMissing`, or `SpecInvalid` with a diagnostic for each request that the
-        infrastructure cannot fulfill. Returns quickly if nothing is missing.
+        will be created (`status`, `destroy`), and only the environment is returned. Raises
+        `PrerequisiteMissing`. Returns quickly if nothing is missing; slow checks are in `preflight`.
         """
 
     @abstractmethod

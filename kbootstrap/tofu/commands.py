@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as changed
 from pathlib import Path
@@ -22,7 +22,7 @@ from kbootstrap.tofu.failure import failure
 from kbootstrap.tofu.find import Binary
 from kbootstrap.tofu.follow import followed, redirected
 from kbootstrap.tofu.settle import LOCK_WAIT, settled
-from kbootstrap.tofu.stream import Stream
+from kbootstrap.tofu.stream import OnCreated, Stream, unheard
 
 _GRACE = 60.0
 """Seconds that a stopped tofu gets to end its requests and save the state."""
@@ -98,14 +98,16 @@ class Commands:
         aim: str,
         deadline: float,
         *arguments: str,
+        on_created: OnCreated = unheard,
+        fine: Collection[int] = (0,),
         **options: Any,  # noqa: ANN401 (as `build`)
-    ) -> None:
-        """Run a command that prints JSON lines, and report them as events.
+    ) -> int:
+        """Run a command that prints JSON lines, report them as events, and return its status: one of `fine`.
 
         `aim` completes "could not … cluster NAME" in errors.
         """
         await self.settled()
-        stream = Stream(self.cluster, self.emit, self.redactor)
+        stream = Stream(self.cluster, self.emit, self.redactor, on_created)
         out = self.root / ".terraform" / f"kbootstrap-{verb}.log"
         command = redirected(self.command(verb, *arguments, json=FLAG, **options), out)
         try:
@@ -117,18 +119,21 @@ class Commands:
             ) from error
         if done.status > 128:  # how a shell reports the signal that ended a program
             done = changed(done, status=128 - done.status)
-        if done.status != 0:
+        if done.status not in fine:
             raise self._failure(
                 aim,
                 stream.diagnostics or read_text("\n".join(stream.noise)),
                 done,
                 "\n".join(stream.noise[-20:]),
             )
+        return done.status
 
     async def text(self, verb: str, aim: str, deadline: float, *arguments: str, **options: Any) -> Finished:  # noqa: ANN401
         """Run a command that prints text. The text may be secret, so it goes to no event."""
-        silent = Stream(self.cluster, nowhere, self.redactor)
-        done = await self.run(self.command(verb, *arguments, **options), deadline, silent)
+        command = self.command(verb, *arguments, **options)
+        done = await self.runner.run(
+            command, deadline=deadline, cwd=self.root, env=self.env, grace=_GRACE, check=False
+        )
         if done.status != 0:
             raise self._failure(aim, read_text(f"{done.stderr}\n{done.stdout}"), done)
         return done
@@ -140,8 +145,12 @@ class Commands:
         except ValueError:
             data = None
         if not isinstance(data, dict):
-            raise self._failure(aim, read_text(done.stderr), done)
+            raise self.unreadable(done, aim)
         return data
+
+    def unreadable(self, done: Finished, aim: str) -> KbootstrapError:
+        """Return the error for a command that printed something else than expected."""
+        return self._failure(aim, read_text(done.stderr), done)
 
     def _failure(
         self, aim: str, found: Sequence[Mapping[str, Any]], done: Finished, said: str = ""

@@ -1,4 +1,4 @@
-"""Runs OpenTofu or Terraform in one cluster's root: init, plan, apply, destroy, state and outputs.
+"""Runs OpenTofu or Terraform in one cluster's root: init, plan, apply, destroy, state.
 
 Cancelling a call sends SIGINT once. tofu then stops what it is doing and saves its state. When kbootstrap
 itself is killed, tofu finishes alone (see `follow.py`), and the next run waits for it (see `settle.py`). The
@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,21 @@ from kbootstrap.core import files
 from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.core.errors import Locked, TofuFailed
 from kbootstrap.core.events import nowhere
-from kbootstrap.inventory.contract import joined
 from kbootstrap.tofu import initialised
 from kbootstrap.tofu.arguments import FLAG
 from kbootstrap.tofu.commands import Commands
 from kbootstrap.tofu.diagnostics import translate
 from kbootstrap.tofu.plan import PlanSummary, summarise
-from kbootstrap.tofu.stream import Stream
+from kbootstrap.tofu.state import State
+from kbootstrap.tofu.state import read as read_state
+from kbootstrap.tofu.stream import OnCreated, Stream, unheard
 
 _READ, _INIT, _PLAN, _APPLY = 120.0, 900.0, 1800.0, 7200.0
 """Deadlines in seconds. Clouds need minutes for a load balancer or a large flavor."""
+_CHANGES = 2
+"""Exit status of `plan -detailed-exitcode` if the plan has changes; without changes it is 0."""
+_AT_ONCE = 32
+"""Resources that a plan reads at once; OpenTofu's default of 10 is meant for creating them."""
 FREEZE_FILE = "kbootstrap_override.tf"
 """Overrides the root's HCL during one plan ("Override Files" of OpenTofu); removed afterwards."""
 
@@ -36,9 +42,14 @@ FREEZE_FILE = "kbootstrap_override.tf"
 class Tofu(Commands):
     """OpenTofu or Terraform in one root; `Commands` describes the fields and the errors."""
 
+    @property
+    def is_initialised(self) -> bool:
+        """Whether `init` ran for exactly this root."""
+        return initialised.is_current(self.root, self.binary, self.env)
+
     async def init(self, *, force: bool = False) -> bool:
         """Initialise the root unless it already is; return whether `init` ran. `force` always runs it."""
-        if not force and initialised.is_current(self.root, self.binary, self.env):
+        if not force and self.is_initialised:
             return False
         plugins = Path(self.env["TF_PLUGIN_CACHE_DIR"])
         # The plugin cache is not safe for two inits at once ("Provider Plugin Cache").
@@ -68,7 +79,8 @@ class Tofu(Commands):
         """Create a plan, save it at `out` (0600: it contains variables) and return a summary of its changes.
 
         `replace` and `targets` are addresses. `frozen` is HCL that overrides the root's for this plan alone.
-        If the provider plugins are missing, the root is initialised again, once.
+        If the provider plugins are missing, the root is initialised again, once. A plan without changes is
+        not read back: that would start the plugins again.
         """
         options = {
             "out": str(out),
@@ -78,6 +90,8 @@ class Tofu(Commands):
             "refresh": refresh,
             "input": False,
             "lock_timeout": self.lock_timeout,
+            "parallelism": _AT_ONCE,
+            "detailed_exitcode": FLAG,
         }
         # Created before tofu writes to it, so that no other user can ever read it.
         files.write(out, b"", mode=0o600)
@@ -85,23 +99,27 @@ class Tofu(Commands):
         if frozen:
             files.write(self.root / FREEZE_FILE, frozen)
         try:
-            await self._plan(options)
+            changes = await self._plan(options)
         except BaseException:
             _remove(out)
             raise
         finally:
             _remove(self.root / FREEZE_FILE)
+        if not changes:
+            return PlanSummary((), (), ())
         return summarise(await self.show_plan(out), self.cluster, self.provenance, self.traits)
 
-    async def _plan(self, options: Mapping[str, Any]) -> None:
+    async def _plan(self, options: Mapping[str, Any]) -> bool:
+        """Create a plan; return whether it changes anything (resources, outputs, addresses in the state)."""
+        run = partial(self.stream_events, "plan", "plan the changes of", _PLAN, fine=(0, _CHANGES), **options)
         try:
-            await self.stream_events("plan", "plan the changes of", _PLAN, **options)
+            return await run() == _CHANGES
         except TofuFailed as error:
             if error.code != "KB0506":
                 raise
             initialised.forget(self.root)
             await self.init(force=True)
-            await self.stream_events("plan", "plan the changes of", _PLAN, **options)
+            return await run() == _CHANGES
 
     async def show_plan(self, planfile: Path) -> Mapping[str, Any]:
         """Return a saved plan as tofu's JSON."""
@@ -109,17 +127,14 @@ class Tofu(Commands):
             await self.text("show", "read the plan of", _READ, str(planfile), json=FLAG), "read the plan of"
         )
 
-    async def state_identity(self) -> str:
-        """Return the lineage and the serial of the state, as `lineage/serial`; empty if there is none."""
+    async def state(self) -> State:
+        """Return the state as it is now."""
+        await self.settled()
         done = await self.text("state pull", "read the state of", _READ)
-        if not done.stdout.strip():
-            return ""
-        found = self.json_object(done, "read the state of")
-        return f"{found.get('lineage', '')}/{found.get('serial', '')}"
-
-    async def state_text(self) -> str:
-        """Return the whole state, decrypted; empty if there is none."""
-        return (await self.text("state pull", "read the state of", _READ)).stdout
+        try:
+            return read_state(done.stdout)
+        except ValueError as error:
+            raise self.unreadable(done, "read the state of") from error
 
     async def state_write(self, text: str) -> None:
         """Replace the state (`state push`); the serial of `text` must be higher than the current serial."""
@@ -132,13 +147,14 @@ class Tofu(Commands):
         finally:
             _remove(place)
 
-    async def apply(self, planfile: Path) -> None:
-        """Apply a saved plan."""
+    async def apply(self, planfile: Path, on_created: OnCreated = unheard) -> None:
+        """Apply a saved plan; `on_created` hears of each resource as soon as it is created."""
         await self.stream_events(
             "apply",
             "apply the changes of",
             _APPLY,
             str(planfile),
+            on_created=on_created,
             input=False,
             lock_timeout=self.lock_timeout,
         )
@@ -160,39 +176,6 @@ class Tofu(Commands):
         await self.settled()
         options = {"lock_timeout": self.lock_timeout}
         await self.text("untaint", "untaint a resource in the state of", _READ, address, **options)
-
-    async def outputs(self) -> Mapping[str, Any]:
-        """Return the values of all outputs, joined to the contract; empty if nothing was applied yet."""
-        await self.settled()
-        done = await self.text("output", "read the outputs of", _READ, json=FLAG)
-        shown = self.json_object(done, "read the outputs of")
-        return joined({name: item["value"] for name, item in shown.items()})
-
-    async def state_ids(self) -> frozenset[str]:
-        """Return the IDs of all resources in the state."""
-        shown = self.json_object(
-            await self.text("show", "read the state of", _READ, json=FLAG), "read the state of"
-        )
-        return frozenset(_ids(shown.get("values", {}).get("root_module", {})))
-
-    async def state_list(self) -> tuple[str, ...]:
-        """Return the addresses of all resources in the state; empty if there is no state."""
-        try:
-            done = await self.text("state list", "list the state of", _READ)
-        except TofuFailed as error:
-            if "No state file was found" in f"{error.detail} {error.diagnostics}":
-                return ()
-            raise
-        return tuple(line for line in done.stdout.splitlines() if line.strip())
-
-
-def _ids(module: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the IDs of a module's resources and of its child modules' ("JSON Output Format" of OpenTofu)."""
-    for resource in module.get("resources", ()):
-        if isinstance(found := resource.get("values", {}).get("id"), str):
-            yield found
-    for inner in module.get("child_modules", ()):
-        yield from _ids(inner)
 
 
 def _remove(path: Path) -> None:

@@ -6,6 +6,7 @@ Format: "Machine-Readable UI" in the documentation of OpenTofu (version 1.x; unk
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from kbootstrap.core.events import Emit, Event, Status, Type
@@ -15,14 +16,22 @@ from kbootstrap.tofu.settle import report_wait
 
 _STATUS = {"apply_start": Status.STARTED, "apply_complete": Status.DONE, "apply_errored": Status.FAILED}
 
+OnCreated = Callable[[str, str], None]
+"""Called with the address and the ID of each resource as soon as it is created."""
+
+
+def unheard(_address: str, _id: str) -> None:
+    """Ignore a created resource."""
+
 
 class Stream:
     """Reads the lines of one process; collects its diagnostics, and lines that are not JSON in `noise`."""
 
-    def __init__(self, cluster: str, emit: Emit, redactor: Redactor) -> None:
+    def __init__(self, cluster: str, emit: Emit, redactor: Redactor, on_created: OnCreated = unheard) -> None:
         self._cluster = cluster
         self._emit = emit
         self._redactor = redactor
+        self._on_created = on_created
         self.diagnostics: list[dict[str, Any]] = []
         self.noise: list[str] = []
         self._waiting = False
@@ -43,6 +52,8 @@ class Stream:
             self.diagnostics.append(message["diagnostic"])
         if kind in _STATUS and isinstance(hook, dict):
             self._step(_STATUS[kind], hook)
+            if kind == "apply_complete" and hook.get("action") == "create":
+                self._on_created(_address(hook), str(hook.get("id_value", "")))
         elif kind == "apply_progress" and isinstance(hook, dict):
             self._progress(hook)
         else:

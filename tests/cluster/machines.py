@@ -11,6 +11,7 @@ from kbootstrap.cluster.api.model import Api, ApiUnavailable
 from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.converge.secrets import MakeSecret
 from kbootstrap.cluster.state.api_facts import ApiNode
+from kbootstrap.cluster.state.listing import Listing
 from kbootstrap.cluster.state.pods import Pod
 from kbootstrap.cluster.state.wanted import LocalFile, Wanted
 from kbootstrap.cluster.steps.plan import Plan
@@ -27,6 +28,15 @@ AGENT_TOKEN = f"K10{CA}::node:a9e47a9e47a9e47a9e47"
 RAW_AGENT = "a9e47a9e47a9e47a9e47"
 KUBECONFIG = "apiVersion: v1\nclient-key-data: c2VjcmV0IGtleSBvZiB0aGUgYWRtaW4=\n"
 
+SHARED = {
+    "place": "placed\n",
+    "set_aside": "aside\n",
+    "load": "shared\n",
+    "swap": "imported\n",
+    "release": "",
+}
+"""What `shared.sh` prints on a node that sees shared artifacts."""
+
 
 async def carry_out(
     machines: Machines,
@@ -35,6 +45,8 @@ async def carry_out(
     events: list[Event] | None = None,
     redactor: Redactor | None = None,
     make_secret: MakeSecret | None = None,
+    *,
+    shared: bool = False,
 ) -> str:
     """Carry out a plan on the machines; return what `converge` returns."""
     return await converge(
@@ -47,6 +59,7 @@ async def carry_out(
         emit=(events if events is not None else []).append,
         connect=machines.connect,
         make_secret=make_secret,
+        shared=shared,
     )
 
 
@@ -56,6 +69,7 @@ class Machines:
 
     `serving` and `journal` give other answers for a node; `ready` names nodes that become Ready when they
     are started (None: all), `taints` what they have then. `held` says why pods must not be evicted, by name.
+    `sharing` are nodes that see shared artifacts.
     """
 
     plan: Wanted
@@ -72,6 +86,7 @@ class Machines:
     conflicts: int = 0
     clock: int = 0
     silent: bool = False
+    sharing: frozenset[str] = frozenset()
     hosts: dict[str, FakeHost] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -83,6 +98,10 @@ class Machines:
         name, command = call.host, call.command
         if command.startswith("cat "):
             return self._file(name, shlex.split(command)[1])
+        if command.startswith("shared="):
+            act = command.rsplit(maxsplit=1)[-1]
+            self.log.append(f"{act} {name}")
+            return output(SHARED[act] if name in self.sharing else "")
         if command.startswith("journalctl"):
             return output(self.journal.get(name, ""))
         if "systemctl start --no-block" in command or "systemctl restart" in command:
@@ -134,6 +153,9 @@ class FakeApi:
             raise ApiUnavailable("silent", code="KB0817")
         return tuple(self.machines.nodes.values())
 
+    async def node(self, name: str) -> ApiNode | None:
+        return {node.name: node for node in await self.nodes()}.get(name)
+
     async def patch_node(self, name: str, patch: Mapping[str, Any]) -> bool:
         if self.machines.conflicts:
             self.machines.conflicts -= 1
@@ -165,6 +187,9 @@ class FakeApi:
         if self.machines.silent:
             raise ApiUnavailable("silent", code="KB0817")
         return tuple(pod for pod in self.machines.pods if node in (None, pod.node))
+
+    async def objects(self, path: str) -> Listing:
+        raise AssertionError(f"no step lists {path}")
 
     async def evict(self, namespace: str, name: str) -> str:
         self.machines.log.append(f"evict {namespace}/{name}")

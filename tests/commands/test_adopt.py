@@ -17,6 +17,7 @@ from kbootstrap.core.events import nowhere
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.providers.capabilities import Adoptable, ExistingResource
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange
+from kbootstrap.tofu.state import State, read
 
 NODE, KEYS = "terraform_data.node", "terraform_data.authorized_keys"
 FOUND = Adoptable(
@@ -46,11 +47,8 @@ class _Tofu:
         self.targets: list[Sequence[str]] = []
         self.applied = 0
 
-    async def outputs(self) -> dict[str, Any]:
-        return {}
-
-    async def state_text(self) -> str:
-        return self.text
+    async def state(self) -> State:
+        return read(self.text)
 
     async def state_write(self, text: str) -> None:
         self.text = text
@@ -64,7 +62,7 @@ class _Tofu:
             (),
         )
 
-    async def apply(self, _: Path) -> None:
+    async def apply(self, _: Path, _on_created: object = None) -> None:
         self.applied += 1
         self.text = state(node="drawn", authorized_keys="k")
 

@@ -24,6 +24,7 @@ from kbootstrap.engine.observe import Nodes
 from kbootstrap.hosts.fake import Answer, FakeHost, Run, output
 from kbootstrap.inventory.model import Inventory
 from kbootstrap.tofu.plan import ResourceChange
+from kbootstrap.tofu.state import State
 from tests.cluster.decide.test_rotation import A1, BEFORE, LAID, S1, S2, facts_of
 from tests.cluster.machines import RAW_AGENT, SERVER_TOKEN
 from tests.cluster.world import EXTERNAL, INTERNAL, api, desired
@@ -70,7 +71,7 @@ def planned(marks: dict[str, TokenMarks], *changes: ResourceChange) -> ClusterPl
     )
     summary = found(*changes).infrastructure
     tofu = cast("Infrastructure", None)
-    return ClusterPlan(context(), tofu, summary, {}, nodes, (), AsyncExitStack())
+    return ClusterPlan(context(), tofu, State(), summary, {}, nodes, (), AsyncExitStack())
 
 
 SETTLED = {S1: BEFORE, S2: BEFORE}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime
 
@@ -48,3 +49,36 @@ def test_events_without_a_cluster_get_that_of_the_context() -> None:
     emit(Event(type=Type.STEP, step="download k3s"))
     emit(Event(type=Type.STEP, step="start", cluster="other"))
     assert [event.cluster for event in seen] == ["c", "other"]
+
+
+async def test_steps_of_phases_that_overlap_know_theirs() -> None:
+    """A task has the phase in which it was started; events name it unless they name another one."""
+    seen: list[Event] = []
+    emit = of_cluster(seen.append, "c")
+
+    async def work(name: str, seconds: float) -> None:
+        with phase(emit, name):
+            emit(Event(type=Type.STEP, step=f"begin {name}"))
+            await asyncio.sleep(seconds)
+            await asyncio.to_thread(emit, Event(type=Type.PROGRESS, step=f"in a thread of {name}"))
+            with phase(emit, f"inside {name}"):
+                emit(Event(type=Type.STEP, step="inner"))
+            emit(Event(type=Type.STEP, step=f"end {name}"))
+
+    await asyncio.gather(work("infrastructure", 0.02), work("nodes", 0.01))
+    emit(Event(type=Type.STEP, step="after"))
+    emit(Event(type=Type.STEP, step="named", phase="connect"))
+    emit(Event(type=Type.LOG, detail="a line"))
+    assert {(one.step, one.phase) for one in seen if one.type is not Type.PHASE} == {
+        ("begin infrastructure", "infrastructure"),
+        ("in a thread of infrastructure", "infrastructure"),
+        ("end infrastructure", "infrastructure"),
+        ("begin nodes", "nodes"),
+        ("in a thread of nodes", "nodes"),
+        ("end nodes", "nodes"),
+        ("inner", "inside infrastructure"),
+        ("inner", "inside nodes"),
+        ("after", None),
+        ("named", "connect"),
+        (None, None),
+    }

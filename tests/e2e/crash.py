@@ -41,7 +41,7 @@ class Boundary:
         """Read an event; None for what is no boundary."""
         if event.get("type") not in {"phase", "step"} or event.get("status") not in {"started", "done"}:
             return None
-        return cls(event.get("phase") or event.get("step", ""), event["status"], event.get("node", ""))
+        return cls(event[event["type"]], event["status"], event.get("node", ""))
 
 
 def boundaries(log: Path) -> list[Boundary]:

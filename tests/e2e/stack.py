@@ -95,6 +95,11 @@ class Stack:
         """Apply the spec; return what was reported."""
         return self.lab.run("apply", "-y", "spec.yaml", timeout=LONG).stderr
 
+    def events(self) -> list[dict[str, Any]]:
+        """Return the events of the last run."""
+        log = max((self.lab.folder / ".kbootstrap" / "events").glob("events-*.jsonl"))
+        return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+
     def changes(self) -> str:
         """Return the plan, which must have changes."""
         return self.lab.run("plan", "--detailed-exitcode", "spec.yaml", code=2, timeout=SOON).stderr

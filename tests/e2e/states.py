@@ -56,4 +56,4 @@ class Place:
         tofu = await self.tofu(**more)
         await tofu.plan(self.folder / "plan")
         await tofu.apply(self.folder / "plan")
-        return await tofu.outputs()
+        return (await tofu.state()).outputs

@@ -84,7 +84,7 @@ async def test_any_value_is_fmt_clean_and_evaluates_to_itself(place: Place) -> N
     )
     place.write({"main.tf": text})
     tofu = replace(await place.apply(), provenance=NOWHERE)
-    found = (await tofu.outputs())["all"]
+    found = (await tofu.state()).outputs["all"]
     for value, back in zip(values, found, strict=True):
         assert json.dumps(back, sort_keys=True) == json.dumps(_as_json(value), sort_keys=True)
     command = [str(tofu.binary.path), "fmt", "-check", "-diff", str(place.root)]

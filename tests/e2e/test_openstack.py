@@ -6,6 +6,7 @@ The tests run in the order of the file; the last one destroys the cluster, and i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,10 @@ FIRST = f"{CLUSTER}-control-plane-1"
 NODES = {f"{CLUSTER}-control-plane-{n}" for n in (1, 2, 3)} | {f"{CLUSTER}-web-1", f"{CLUSTER}-web-2"}
 
 
+first: list[dict[str, Any]] = []
+"""The events of the first apply."""
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The cluster of `specs/openstack-lab.yaml`, applied once for this module."""
@@ -26,6 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         try:
             made.apply()
             made.choose(CLUSTER)
+            first.extend(made.events())
             yield made
         finally:
             made.destroy()
@@ -38,6 +44,42 @@ def cluster(made: Stack, request: pytest.FixtureRequest) -> Iterator[Stack]:
 
 def test_all_nodes_are_ready(cluster: Stack) -> None:
     cluster.ready(NODES, voting=3)
+
+
+@pytest.mark.usefixtures("cluster")
+def test_nodes_were_installed_while_opentofu_went_on() -> None:
+    """The first server was used before OpenTofu had ended; agents joined through the load balancer."""
+    phases = {
+        (one["phase"], one["status"]): number for number, one in enumerate(first) if one["type"] == "phase"
+    }
+    assert phases["connect", "started"] < phases["infrastructure", "done"] < phases["nodes", "done"]
+    assert {one["phase"] for one in first if one.get("step", "").startswith("create module.")} == {
+        "infrastructure"
+    }
+    ends = {
+        (one.get("node"), one["step"]): number
+        for number, one in enumerate(first)
+        if one["type"] == "step" and one["status"] == "done"
+    }
+    entered = ends[None, "wait until nodes can join through the registration address"]
+    assert all(ends[f"{CLUSTER}-web-{n}", "start k3s-agent.service"] > entered for n in (1, 2))
+
+
+@pytest.mark.usefixtures("cluster")
+def test_files_went_through_the_bastion_once() -> None:
+    waits = [
+        (one["node"], one["detail"]) for one in first if one.get("status") == "waiting" and "node" in one
+    ]
+    passed = {node for node, detail in waits if detail == f"{FIRST} passes it on"}
+    assert passed == NODES - {FIRST}
+    assert not [detail for _, detail in waits if "cannot pass it on" in str(detail)]
+
+
+def test_what_servers_pass_on_is_offered_to_nodes_only_and_for_a_while(cluster: Stack) -> None:
+    public = cluster.outputs(CLUSTER)["nodes"][FIRST]["public_address"]
+    assert opens(public, *range(30000, 30020)) == []
+    found = cluster.on_node(FIRST, "sudo ss -ltnp | grep -E ':3[0-2][0-9]{3} .*python' || echo none")
+    assert found == "none"
 
 
 def test_a_pool_with_hard_anti_affinity_is_on_two_hosts(cluster: Stack) -> None:
@@ -86,7 +128,16 @@ def test_only_what_the_table_says_is_open(cluster: Stack) -> None:
 
 
 def test_a_second_apply_does_nothing(cluster: Stack) -> None:
+    """It refreshes each resource once, while the nodes are asked."""
     cluster.nothing_to_do()
+    events = cluster.events()
+    said = [one["detail"] for one in events if one["type"] == "log" and "Refreshing state" in one["detail"]]
+    assert len(said) == len(set(said)) > 20
+    connected = next(
+        n for n, one in enumerate(events) if one.get("phase") == "connect" and one["type"] == "phase"
+    )
+    refreshed = max(n for n, one in enumerate(events) if "Refresh complete" in str(one.get("detail")))
+    assert connected < refreshed
     cluster.lab.run("plan", "--detailed-exitcode", "spec.yaml", code=0)
 
 

@@ -50,11 +50,11 @@ async def test_encrypting_a_state_that_was_not(tmp_path: Path, opentofu: str) ->
         await place.apply(**variables(PASSPHRASE))
     assert caught.value.code == "KB0532"
     tofu = await place.tofu(**variables(PASSPHRASE, accept_unencrypted=True))
-    assert await tofu.outputs() == {"x": "secret-value"}
+    assert (await tofu.state()).outputs == {"x": "secret-value"}
     place.value("other-value")
     await place.apply(**variables(PASSPHRASE, accept_unencrypted=True))
     assert b"other-value" not in (place.folder / "terraform.tfstate").read_bytes()
-    assert await (await place.tofu(**variables(PASSPHRASE))).outputs() == {"x": "other-value"}
+    assert (await (await place.tofu(**variables(PASSPHRASE))).state()).outputs == {"x": "other-value"}
 
 
 def put(url: str, content: str = "") -> None:
@@ -105,7 +105,7 @@ async def test_s3(tmp_path: Path, tool: str, s3: str) -> None:
     (tmp_path / "elsewhere").mkdir()
     for cluster in ("one", "two"):
         again = await Place(tmp_path / "elsewhere", tool, at(s3, prefix), cluster).tofu(**KEYS)
-        assert await again.outputs() == {"x": f"value of {cluster}"}
+        assert (await again.state()).outputs == {"x": f"value of {cluster}"}
     assert "secret" not in (tmp_path / "one" / "backend.tf").read_text()
 
 

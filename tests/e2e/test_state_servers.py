@@ -33,7 +33,7 @@ async def test_pg(tmp_path: Path, tool: str, database: str) -> None:
     (tmp_path / "elsewhere").mkdir()
     for cluster in ("one", "two"):
         again = await Place(tmp_path / "elsewhere", tool, state, cluster).tofu(**login)
-        assert await again.outputs() == {"x": f"value of {cluster}"}
+        assert (await again.state()).outputs == {"x": f"value of {cluster}"}
 
 
 async def test_pg_with_a_wrong_password(tmp_path: Path, tool: str, database: str) -> None:
@@ -69,7 +69,7 @@ async def test_http(tmp_path: Path, tool: str, server: StateServer) -> None:
     assert server.locks == {}
     (tmp_path / "elsewhere").mkdir()
     again = await Place(tmp_path / "elsewhere", tool, at(server), "two").tofu(**LOGIN)
-    assert await again.outputs() == {"x": "value of two"}
+    assert (await again.state()).outputs == {"x": "value of two"}
 
 
 async def test_http_is_locked_by_another(tmp_path: Path, tool: str, server: StateServer) -> None:

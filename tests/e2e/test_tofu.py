@@ -16,8 +16,8 @@ async def test_the_whole_way(place: Place) -> None:
     assert await tofu.init() is True
     assert await tofu.init() is False
     assert await tofu.validate() == ()
-    assert await tofu.state_list() == ()
-    assert await tofu.outputs() == {}
+    assert (await tofu.state()).by_address == {}
+    assert (await tofu.state()).outputs == {}
 
     summary = await tofu.plan(place.planfile)
     assert summary.counts == {"create": 3}
@@ -30,14 +30,14 @@ async def test_the_whole_way(place: Place) -> None:
     step = 'create module.pool_web.terraform_data.node["dev-web-1"]'
     assert ("dev-web-1", step, Status.STARTED) in place.seen.steps()
     assert ("dev-web-1", step, Status.DONE) in place.seen.steps()
-    assert await tofu.outputs() == {"kbootstrap": {"a": 1, "image": "", "nodes": {}}}
-    assert len(await tofu.state_list()) == 3
+    assert (await tofu.state()).outputs == {"kbootstrap": {"a": 1, "image": "", "nodes": {}}}
+    assert len((await tofu.state()).by_address) == 3
 
     assert await tofu.init() is False
     assert (await tofu.plan(place.planfile)).empty
 
     await tofu.destroy()
-    assert await tofu.state_list() == ()
+    assert (await tofu.state()).by_address == {}
     said = "".join(f"{event.step} {event.detail}" for event in place.seen.events)
     assert SECRET not in said
     assert MASK in said
@@ -47,7 +47,7 @@ async def test_the_whole_way(place: Place) -> None:
 async def test_resources_removed_from_the_state_stay(place: Place) -> None:
     tofu = await place.apply()
     await tofu.state_remove(["module.pool_web.terraform_data.first"])
-    assert len(await tofu.state_list()) == 2
+    assert len((await tofu.state()).by_address) == 2
 
 
 async def test_a_replacement_is_explained(place: Place) -> None:
@@ -76,7 +76,7 @@ async def test_a_failing_command_is_shown_at_its_line_of_the_spec(place: Place) 
     assert "sleep" not in diagnostic.reason
     assert any(node == "dev-web-2" and status is Status.FAILED for node, _, status in place.seen.steps())
     await place.apply()
-    assert len(await (await place.tofu()).state_list()) == 3
+    assert len((await (await place.tofu()).state()).by_address) == 3
 
 
 async def test_an_error_in_the_root_leads_to_the_spec(place: Place) -> None:

@@ -26,7 +26,7 @@ async def test_cancelling_keeps_the_state(place: Place) -> None:
         await task
     place.gate.touch()
     tofu = await place.tofu()
-    assert "module.pool_web.terraform_data.first" in await tofu.state_list()
+    assert "module.pool_web.terraform_data.first" in (await tofu.state()).by_address
     await place.apply()
     assert (await tofu.plan(place.planfile)).empty
 
@@ -38,7 +38,7 @@ async def test_another_process_stops_it(place: Place) -> None:
     with pytest.raises(Interrupted):
         await task
     place.gate.touch()
-    assert "module.pool_web.terraform_data.first" in await (await place.tofu()).state_list()
+    assert "module.pool_web.terraform_data.first" in (await (await place.tofu()).state()).by_address
 
 
 async def test_a_killed_run_does_not_block_the_next(place: Place) -> None:
@@ -49,7 +49,7 @@ async def test_a_killed_run_does_not_block_the_next(place: Place) -> None:
     with pytest.raises(TofuFailed, match="status -9"):
         await task
     tofu = await place.apply()
-    assert "module.pool_web.terraform_data.first" in await tofu.state_list()
+    assert "module.pool_web.terraform_data.first" in (await tofu.state()).by_address
     assert (await tofu.plan(place.planfile)).empty
 
 
@@ -73,10 +73,10 @@ async def test_tofu_finishes_when_kbootstrap_is_killed(place: Place, tool: str) 
     killed.kill()
     await killed.wait()
     tofu = await place.tofu()
-    outputs = asyncio.create_task(tofu.outputs())
+    state = asyncio.create_task(tofu.state())
     await place.seen.wait_for(STEP)
     place.gate.touch()
-    assert (await outputs)["kbootstrap"] == {"a": 1, "image": "", "nodes": {}}
+    assert (await state).outputs["kbootstrap"] == {"a": 1, "image": "", "nodes": {}}
     assert (await tofu.plan(place.planfile)).empty
     assert [e.status for e in place.seen.events if e.step == STEP] == [Status.WAITING, Status.DONE]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -35,5 +36,6 @@ def context(
             provider_context=name,
             runtime=Runtime(runner, {}, Path(), Redactor(), emit, processors=processors),
             space=SimpleNamespace(base=Path()),
+            session=nullcontext,
         ),
     )

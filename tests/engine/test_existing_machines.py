@@ -44,24 +44,21 @@ def context(folder: Path, reported: list[Event]) -> Any:  # noqa: ANN401
 async def test_there_is_never_anything_to_do(tmp_path: Path) -> None:
     made: Infrastructure = existing_infrastructure(context(tmp_path, []), MACHINES)
     assert made.root.is_dir()  # so that a cluster which left the spec is reported
-    assert await made.outputs() == MACHINES
+    state = await made.state()
+    assert state.outputs == MACHINES
+    assert (state.ids, state.by_address) == (frozenset(), {})
     assert (await made.plan(tmp_path / "plan", replace=["x"])).empty
-    assert (await made.state_ids(), await made.state_list()) == (frozenset(), ())
 
 
 async def test_other_machines_are_another_state() -> None:
     async def nothing() -> None:
         """Give nothing back."""
 
-    one, two = (
-        ExistingInfrastructure(Path(), MACHINES, nothing),
-        ExistingInfrastructure(Path(), {"kbootstrap": {}}, nothing),
-    )
-    assert (
-        await one.state_identity()
-        == await ExistingInfrastructure(Path("x"), dict(MACHINES), nothing).state_identity()
-    )
-    assert await one.state_identity() != await two.state_identity()
+    one, same, other = [
+        (await ExistingInfrastructure(Path(root), machines, nothing).state()).identity
+        for root, machines in (("", MACHINES), ("x", dict(MACHINES)), ("", {"kbootstrap": {}}))
+    ]
+    assert one == same != other
 
 
 async def _back(folder: Path, answers: dict[str, Answer], monkeypatch: pytest.MonkeyPatch) -> list[Event]:

@@ -15,6 +15,8 @@ from kbootstrap.engine.infrastructure import carry_out
 from kbootstrap.providers.model import MachineState, OrphanPhase
 from kbootstrap.providers.openstack.traits import TRAITS
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange
+from kbootstrap.tofu.state import State
+from kbootstrap.tofu.stream import OnCreated
 
 NODE = 'module.pool_web.openstack_compute_instance_v2.node["c-web-2"]'
 CHASED = (
@@ -40,21 +42,22 @@ class _Tofu:
         self.failures, self.rest = failures, rest
         self.done: list[str] = []
 
-    async def state_ids(self) -> frozenset[str]:
-        return frozenset({"net-1"})
+    async def state(self) -> State:
+        return State(ids=frozenset({"net-1"}))
 
     async def plan(self, _: Path) -> PlanSummary:
         self.done.append("plan")
         return self.rest
 
-    async def apply(self, _: Path) -> None:
+    async def apply(self, _: Path, on_created: OnCreated) -> None:
         self.done.append("apply")
         self.failures -= 1
         if self.failures >= 0:
             raise TofuFailed("OpenTofu could not apply the changes of cluster c", code="KB0501")
+        on_created(NODE, "id-2")
 
 
-async def run(tofu: _Tofu, *faults: str) -> list[Event]:
+async def run(tofu: _Tofu, *faults: str, created: dict[str, str] | None = None) -> list[Event]:
     async def inspect(_context: object, **asked: bool) -> dict[str, MachineState]:
         assert asked == {"faults": True}
         return {f"c-web-{number}": MachineState(fault=words) for number, words in enumerate(faults, 2)}
@@ -74,13 +77,14 @@ async def run(tofu: _Tofu, *faults: str) -> list[Event]:
         lease=SimpleNamespace(verify=lambda: None),
     )
     subject: Any = tofu
-    await carry_out(context, subject, change("create"))
+    await carry_out(context, subject, change("create"), ({} if created is None else created).__setitem__)
     return events
 
 
 async def test_machines_that_conflicted_are_created_once_more() -> None:
-    tofu = _Tofu(1, change("replace", "replace_because_tainted"))
-    (event,) = await run(tofu, CHASED)
+    tofu, created = _Tofu(1, change("replace", "replace_because_tainted")), dict[str, str]()
+    (event,) = await run(tofu, CHASED, created=created)
+    assert created == {NODE: "id-2"}, "heard of the second one only"
     assert tofu.done == ["apply", "plan", "apply"]
     assert event.node == "c-web-2"
     assert "Exhausted all hosts" in str(event.detail)

@@ -23,6 +23,7 @@ from kbootstrap.engine.rolling_replacement import RollingReplacement
 from kbootstrap.hosts.model import Host
 from kbootstrap.providers import find
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange
+from kbootstrap.tofu.state import State
 from tests.cluster.machines import KUBECONFIG, FakeApi, Machines
 from tests.cluster.world import EXTERNAL, api, desired, facts
 
@@ -176,14 +177,14 @@ class _Pool:
         self.made = PlanSummary(tuple(found), (), ())
         return self.made
 
-    async def state_ids(self) -> frozenset[str]:
-        return frozenset()
+    async def state(self) -> State:
+        return State()
 
     async def show_plan(self, _: Path) -> dict[str, Any]:
         change = {"before": {"flavor_name": "small"}}
         return {"resource_changes": [{"address": c.address, "change": change} for c in self.made.changes]}
 
-    async def apply(self, _: Path) -> None:
+    async def apply(self, _: Path, _on_created: object) -> None:
         self.applied += [c.node or "" for c in self.made.changes]
 
 

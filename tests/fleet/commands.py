@@ -13,13 +13,15 @@ from kbootstrap.distros.config import HEADER
 from kbootstrap.distros.model import Role
 from kbootstrap.hosts.model import Output
 from tests.fleet import world
+from tests.fleet.artifacts import STORE, load, share
 from tests.fleet.clock import EPOCH
 from tests.fleet.machines import DATA, K3S, LEASE, PASSWORD, PATHS, SERVER_CA, Machine
 from tests.fleet.world import SWEPT, World
 
 TIMED_OUT = 124
 _STAMP = (
-    r"umask 077 && touch .*echo \"artifact (?P<sha>\w+) \$\(stat -L -c %s (?P<at>\S+)\) "
+    r"umask 077 && touch .*echo \"artifact (?P<sha>\w+) "
+    r"\$\(stat -L -c %s (?P<at>\S+?)(?P<unpacked> 2>/dev/null \|\| echo unpacked)?\) "
     r"(?P<version>\S+) (?P<path>[^\"]+)\""
 )
 ROLES: tuple[Role, ...] = ("server", "agent")
@@ -46,6 +48,11 @@ class Shell:
             or "/v1-k3s/readyz" in command
         )
 
+    @staticmethod
+    def stays(command: str) -> bool:
+        """Return whether a command goes on until its session is closed: offer.sh."""
+        return command.startswith("address=") and "\nfiles=" in command
+
     def run(self, command: str, stdin: bytes) -> Output | Awaitable[Output]:
         """Do a command; one that waits for a service is awaited."""
         for form, work in self._forms():
@@ -62,7 +69,13 @@ class Shell:
     def _forms(self) -> tuple[tuple[str, Callable[[re.Match[str], bytes], Output | Awaitable[Output]]], ...]:
         return (
             (r"cat (?P<path>\S+)$", self._cat),
+            (r"address=(?P<address>\S+)\nport=\d+\nfiles='(?P<files>[^']*)'\n", self._offer),
+            (
+                r"address=(?P<address>\S+)\nport=\d+\nname=(?P<name>\S+)\nplace=(?P<place>\S+)\n",
+                self._fetch,
+            ),
             (r"targets='", lambda _found, _stdin: done()),
+            (r"shared=", lambda found, _stdin: share(self.machine, self.world.shared, found.string)),
             (r"journalctl ", lambda _found, _stdin: done(self.machine.journal[-2000:])),
             (r"act=(?P<act>\w+)\nown=(?P<own>\S+)\nover=(?P<over>\S+)\nttl=(?P<ttl>\d+)\n", self._lease),
             (
@@ -88,6 +101,7 @@ class Shell:
             (r"systemctl show -p NRestarts -p ActiveState -p SubState (?P<unit>\S+)$", self._show),
             (r"systemctl show -p MainPID --value ", self._main),
             (r"for _ in \$\(seq \d+\); do said=.*/v1-k3s/readyz", lambda _found, _stdin: done()),
+            (r"\S+ kubectl .* --server=https://(?P<host>[^:]+):6443 .*/v1-k3s/readyz >", self._joins),
             (r"mkdir -p \$\(dirname (?P<held>\S+)\) && (?:printf|touch) ", self._hold),
             (r"systemctl disable --quiet (?P<unit>\S+); timeout \d+ systemctl stop", self._stop),
         )
@@ -120,6 +134,22 @@ class Shell:
         machine.put(LEASE, f"id {own}\nrenewed {mark}\nsince {since}\n{stdin.decode()}")
         return done(f"since {since}\n")
 
+    def _offer(self, found: re.Match[str], stdin: bytes) -> Output:
+        """As offer.sh; `_Host` of the desk keeps the session."""
+        lines = [line.split(" ", 1) for line in found["files"].splitlines()]
+        self.world.offers[found["address"]] = {"token": stdin.decode(), **dict(lines)}
+        return done()
+
+    def _fetch(self, found: re.Match[str], stdin: bytes) -> Output:
+        """As fetch.sh; a machine that is gone, or has other files, offers nothing."""
+        source = next((m for m in self.world.machines.values() if m.address == found["address"]), None)
+        offer = self.world.offers.get(found["address"], {})
+        path = offer.get(found["name"], "")
+        if source is None or not source.well or path not in source.files or offer["token"] != stdin.decode():
+            return done(status=1)
+        self.machine.put(found["place"], source.files[path])
+        return done("fetched\n")
+
     def _begin(self, found: re.Match[str], _stdin: bytes) -> Output:
         lines = self.machine.text(PATHS.stamp).splitlines()
         lines += [line for line in shlex.split(found["lines"]) if line not in lines]
@@ -134,12 +164,13 @@ class Shell:
 
     def _stamp(self, found: re.Match[str], _stdin: bytes) -> Output:
         place = shlex.split(found["at"])[0]
-        if not self.machine.has(place):
+        there = self.machine.has(place)
+        if not there and not found["unpacked"]:
             return done(f"stat: cannot stat {place}", 1)
         lines = [
             x for x in self.machine.text(PATHS.stamp).splitlines() if not x.endswith(f" {found['path']}")
         ]
-        size = len(self.machine.files[place])
+        size = len(self.machine.files[place]) if there else "unpacked"
         lines.append(f"artifact {found['sha']} {size} {found['version']} {found['path']}")
         self.machine.put(PATHS.stamp, "".join(f"{line}\n" for line in lines))
         for path in re.findall(r" && rm -f (\S+)$", found.string):
@@ -154,7 +185,10 @@ class Shell:
         return done()
 
     def _import(self, found: re.Match[str], _stdin: bytes) -> Output:
-        self.machine.remove(shlex.split(found["path"])[0])
+        place = shlex.split(found["path"])[0]
+        if self.machine.alive:
+            load(self.machine, self.machine.files[place])
+        self.machine.remove(place)
         return done()
 
     def _start(self, found: re.Match[str], _stdin: bytes) -> Output:
@@ -199,6 +233,9 @@ class Shell:
             return done("see server log for details: https://127.0.0.1:6443/db/snapshot: 500\n", 1)
         self.machine.put(f"{PATHS.snapshots}/{found['name']}", "")
         return done()
+
+    def _joins(self, found: re.Match[str], _stdin: bytes) -> Output:
+        return done(status=0 if self.world.answering(found["host"]) else 1)
 
     def _enable(self, found: re.Match[str], _stdin: bytes) -> Output:
         self.machine.enabled.add(found["unit"])
@@ -286,8 +323,9 @@ class Shell:
             if kind == "cluster":
                 lines.append(f"claimed {words[0]}")
             elif kind == "artifact":
-                size = len(machine.files.get(words[3], b""))
-                intact = "yes" if str(size) == words[1] else "no"
+                size = str(len(machine.files.get(words[3], b"")))
+                unpacked = words[1] == "unpacked" and machine.has(STORE)
+                intact = "yes" if size == words[1] or unpacked else "no"
                 lines.append(f"artifact {words[0]} {words[2]} {intact} {words[3]}")
             elif machine.has(words[0]):
                 lines += self._content(words[0])

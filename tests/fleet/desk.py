@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import inspect
 import os
 import pickle
@@ -20,8 +19,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 from unittest import mock
 
-import zstandard
-
 from kbootstrap.artifacts.cache import Kept
 from kbootstrap.cluster.api import http as real_api
 from kbootstrap.cluster.lock.holder import Holder, Process
@@ -31,7 +28,7 @@ from kbootstrap.core.events import Event
 from kbootstrap.core.process import LocalRunner
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.runtime import Runtime
-from kbootstrap.engine import apply_cluster, connect, install, observe, plan_cluster
+from kbootstrap.engine import apply_cluster, connect, downloads, observe, overlap, plan_cluster
 from kbootstrap.engine.context import Context, contexts
 from kbootstrap.engine.lock_file import keep_lock
 from kbootstrap.engine.spec import read_spec
@@ -40,7 +37,7 @@ from kbootstrap.hosts.model import Host, Output, Transferred
 from kbootstrap.inventory.model import Endpoint, SshTarget
 from kbootstrap.inventory.model import Machine as Target
 from kbootstrap.spec.model import Spec
-from tests.fleet import infra, kube
+from tests.fleet import artifacts, infra, kube
 from tests.fleet.clock import Clock
 from tests.fleet.commands import Shell
 from tests.fleet.machines import Machine
@@ -50,6 +47,8 @@ from tests.fleet.world import World
 T = TypeVar("T")
 SSH, API = 0.05, 0.02
 """Seconds that a command and a request take."""
+Sending = Callable[[str], float]
+"""Returns the seconds that a file takes which is sent now, by its destination."""
 
 
 class Killed(BaseException):
@@ -60,7 +59,7 @@ class Killed(BaseException):
 class Gate:
     """Counts what a run asks for. `cut` is the number of the call at which it ends; `after`: once it is done.
 
-    `log` has what was asked for, in order.
+    `log` has what was asked for, in order. `sending` is how long files take.
     """
 
     world: World
@@ -70,6 +69,7 @@ class Gate:
     dead: asyncio.Event = field(default_factory=asyncio.Event)
     plans: dict[str, infra.Plan] = field(default_factory=dict)
     broken: Broken | None = None
+    sending: Sending = lambda _destination: SSH
 
     async def call(self, what: str, work: Callable[[], T], *, seconds: float, late: bool = False) -> T:
         """Do something that others see; `late`: when its time has passed, else before."""
@@ -81,7 +81,7 @@ class Gate:
             self.dead.set()
             raise Killed
         if late:
-            await self._pass(seconds)
+            await self.wait(seconds)
         result = work()
         if inspect.isawaitable(result):
             result = await result
@@ -89,12 +89,13 @@ class Gate:
         if number == self.cut:
             self.dead.set()
         if not late:
-            await self._pass(seconds)
+            await self.wait(seconds)
         if self.dead.is_set():
             raise Killed
         return result
 
-    async def _pass(self, seconds: float) -> None:
+    async def wait(self, seconds: float) -> None:
+        """Let time pass, unless the run was cut."""
         await asyncio.sleep(seconds)
         if self.dead.is_set():
             raise Killed
@@ -129,6 +130,11 @@ class _Host:
             output = await self._gate.call(
                 f"{self.name}: {_short(command)}", lambda: shell.run(command, said), seconds=SSH
             )
+        if shell.stays(command):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                del self._gate.world.offers[self._machine.address]
         result: Output = output  # type: ignore[assignment]  # awaited by the gate
         if check and result.status != 0:
             raise failures.command_failed(self.name, command, result, self._redactor)
@@ -150,7 +156,7 @@ class _Host:
         await self._gate.call(
             f"{self.name}: put {destination}",
             lambda: self._machine.put(destination, data),
-            seconds=SSH,
+            seconds=self._gate.sending(destination),
             late=True,
         )
         if progress:
@@ -198,8 +204,9 @@ class _Connector:
 
     @asynccontextmanager
     async def reach_endpoint(self, endpoint: Endpoint, jump: SshTarget | None) -> AsyncIterator[Endpoint]:
-        del jump
-        yield endpoint
+        """Yield the endpoint; behind a machine it is the machine's own address."""
+        there = self._gate.world.machines.get(jump.key_alias) if jump else None
+        yield replace(endpoint, host=there.address) if there else endpoint
 
 
 def _api_of(gate: Gate) -> type:
@@ -208,7 +215,7 @@ def _api_of(gate: Gate) -> type:
     class Door(real_api._HttpApi):
         def __init__(self, kubeconfig: str, endpoint: Endpoint) -> None:
             assert "clusters" in kubeconfig
-            self._url = endpoint.url
+            self._endpoint, self._url = endpoint, endpoint.url
 
         async def ready(self) -> bool:
             return gate.world.answering() is not None
@@ -231,7 +238,9 @@ def _api_of(gate: Gate) -> type:
             if verb != "GET" and "/nodes/" in path:
                 gate.world.touched.append(("api", path.rpartition("/")[2]))
             answer = await gate.call(
-                what, lambda: kube.ask(gate.world, verb, path, body, params), seconds=API
+                what,
+                lambda: kube.ask(gate.world, verb, path, body, params, self._endpoint.host),
+                seconds=API,
             )
             if answer is None:
                 await asyncio.sleep(1)
@@ -266,10 +275,21 @@ class Ended:
 
 
 class Desk:
-    """Runs kbootstrap on a world. `folder` has the spec and what kbootstrap keeps beside it."""
+    """Runs kbootstrap on a world. `folder` has the spec and what kbootstrap keeps beside it.
 
-    def __init__(self, folder: Path, world: World) -> None:
-        self.folder, self.world = folder, world
+
+    `cloud`: machines are created one by one, the endpoint last.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        world: World,
+        sending: Sending = lambda _destination: SSH,
+        *,
+        cloud: bool = False,
+    ) -> None:
+        self.folder, self.world, self._sending, self.cloud = folder, world, sending, cloud
         self.runs = 0
         self.spec = folder / "fleet.yaml"
 
@@ -298,7 +318,7 @@ class Desk:
         self.world.advance(self.world.now + seconds)
 
     async def _apply(self, replaced: Collection[str], cut: int, after: bool) -> Ended:
-        gate, events = Gate(self.world, cut, after), list[Event]()
+        gate, events = Gate(self.world, cut, after, sending=self._sending), list[Event]()
         context = self._context(gate, events)
         with _doors(gate, context):
             work = asyncio.ensure_future(_run(context, replaced))
@@ -332,7 +352,7 @@ class Desk:
         me = Holder(f"{self.runs:016x}", "operator", "desk", replace(here, started=f"0{self.runs}"))
         return replace(
             context,
-            provider=infra.Simulated(gate.world, context.provider, gate),
+            provider=infra.Simulated(gate.world, context.provider, gate, cloud=self.cloud),
             lease=Lease(context.cluster.name, events.append, me=me),
         )
 
@@ -354,26 +374,34 @@ async def _run(context: Context, replaced: Collection[str]) -> bool:
 @contextlib.contextmanager
 def _doors(gate: Gate, context: Context) -> Iterator[None]:
     """Put the world behind every door that leads out of the program."""
-    redactor, folder = context.runtime.redactor, context.runtime.cache
+    folder = context.runtime.cache
 
-    async def prepare(context: Context, *, creating: bool = True) -> infra.Tofu:
-        del creating
-        return infra.Tofu(gate.world, context, gate)
+    async def prepare(context: Context, *_preflight: object) -> infra.Tofu:
+        while gate.world.creating:  # noqa: ASYNC110 - OpenTofu of a run that was killed
+            await asyncio.sleep(1)
+        cloud = context.provider.machines_in_creation is not None
+        return infra.Tofu(gate.world, context, gate, cloud)
 
     async def obtain(_name: str, version: str, arch: str, **_options: object) -> Kept:
         return _artifacts(folder, version, arch)
 
     with contextlib.ExitStack() as patches:
+        patches.enter_context(node_doors(gate, context.runtime.redactor))
+        patches.enter_context(mock.patch.object(plan_cluster, "prepare", prepare))
+        patches.enter_context(mock.patch.object(plan_cluster, "never_created", return_value=False))
+        patches.enter_context(mock.patch.object(downloads, "obtain", obtain))
+        yield
+
+
+@contextlib.contextmanager
+def node_doors(gate: Gate, redactor: Redactor) -> Iterator[None]:
+    """Put the world behind the doors to machines and to the API, and keep the operator's kubeconfig."""
+    with contextlib.ExitStack() as patches:
         for target, name, new in (
-            (plan_cluster, "prepare", prepare),
-            (
-                apply_cluster,
-                "keep_kubeconfig",
-                lambda *_parts, **_options: (),
-            ),  # files of the operator's machine
-            (install, "obtain", obtain),
+            (apply_cluster, "keep_kubeconfig", lambda *_parts, **_options: ()),
             (observe, "connector", lambda _context: _Connector(gate, redactor)),
             (connect, "connector", lambda _context: _Connector(gate, redactor)),
+            (overlap, "connector", lambda _context: _Connector(gate, redactor)),
             (real_api, "_HttpApi", _api_of(gate)),
             (real_api, "preload_imports", lambda: None),
         ):
@@ -382,14 +410,11 @@ def _doors(gate: Gate, context: Context) -> Iterator[None]:
 
 
 def _artifacts(folder: Path, version: str, arch: str) -> Kept:
-    """Return the files of a version: small ones, of a length of their own."""
+    """Return the files of a version."""
     place = folder / version / arch
     if not place.exists():
         place.mkdir(parents=True)
-        text = f"k3s {version}\n".encode()
-        (place / "k3s").write_bytes(text * (1 + int(version.split(".")[1])))
-        images = zstandard.compress(hashlib.sha256(text).hexdigest()[: int(version.split(".")[1])].encode())
-        (place / f"k3s-airgap-images-{arch}.tar.zst").write_bytes(images)
-    return Kept(
-        place, "made", "", {one.name: f"{version}-{one.name}".encode().hex()[:64] for one in place.iterdir()}
-    )
+        for name, content in artifacts.made(version, arch).items():
+            (place / name).write_bytes(content)
+    sums = {one.name: artifacts.checksum(version, one.name) for one in place.iterdir()}
+    return Kept(place, "made", "", sums)

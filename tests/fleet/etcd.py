@@ -22,12 +22,13 @@ class Etcd(Timeline):
     def cluster(self) -> Cluster | None:
         return self.clusters[0] if self.clusters else None
 
-    def answering(self) -> Cluster | None:
-        """Return the cluster whose API answers at the endpoint now."""
+    def answering(self, address: str = "") -> Cluster | None:
+        """Return the cluster whose API answers now, at a machine's address, else at the endpoint."""
         cluster = self.cluster
         if cluster is None or self.now < self.bumpy or not self.quorum(cluster):
             return None
-        behind = [m for m in self.machines.values() if m.address in self.endpoint]
+        own = [m for m in self.machines.values() if m.address == address]
+        behind = own or [m for m in self.machines.values() if m.address in self.endpoint]
         return cluster if any(m.alive and m.alive.serving for m in behind) else None
 
     def remove_member(self, cluster: Cluster, node: str) -> None:

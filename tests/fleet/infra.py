@@ -1,5 +1,7 @@
 """The infrastructure of a simulated fleet: what OpenTofu and a provider do, without either.
 
+In a cloud OpenTofu takes a minute, and nodes are installed meanwhile; else everything is there at once.
+
 Addresses, dependencies and triggers are those of `terraform-modules/local`: a target takes in what it depends
 on with all instances of it, and a plan with targets moves nothing.
 """
@@ -8,13 +10,14 @@ on with all instances of it, and a plan with targets moves nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from kbootstrap.artifacts.cache import Kept
 from kbootstrap.core.diagnostics import Diagnostic
-from kbootstrap.core.errors import HostUnreachable, KbootstrapError
+from kbootstrap.core.errors import HostUnreachable, KbootstrapError, TofuFailed
 from kbootstrap.distros.common import STAMP
 from kbootstrap.engine.context import Context
 from kbootstrap.inventory.certificate import certificate_names
@@ -40,14 +43,17 @@ from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.spec.topology import endpoint_address
 from kbootstrap.tofu.commands import PLAN_FILE
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange, judged
-from tests.fleet.machines import Machine
-from tests.fleet.world import World
+from kbootstrap.tofu.state import State
+from kbootstrap.tofu.stream import OnCreated, unheard
+from tests.fleet.world import SERVERS, World
 
-ENDPOINT, SERVERS = "module.endpoint.terraform_data.endpoint", "module.endpoint.terraform_data.servers"
+ENDPOINT = "module.endpoint.terraform_data.endpoint"
 NETWORK = "module.network.terraform_data.network"
 BOOT = 2.0
+NETWORK_AT, MACHINES_AT, BALANCER_AT = 2.0, 10.0, 60.0
+"""Seconds after which OpenTofu has created these in a cloud; machines one by one, the last one late."""
 T = TypeVar("T")
-State = dict[str, dict[str, str]]
+Resources = dict[str, dict[str, str]]
 
 
 class Gate(Protocol):
@@ -57,6 +63,9 @@ class Gate(Protocol):
 
     async def call(self, what: str, work: Callable[[], T], *, seconds: float, late: bool = False) -> T:
         """Do something that others see."""
+
+    async def wait(self, seconds: float) -> None:
+        """Let time pass."""
 
 
 @dataclass(frozen=True)
@@ -80,14 +89,14 @@ class Plan:
     """A plan that was kept: from which state to which."""
 
     changes: tuple[Change, ...]
-    moved: State
+    moved: Resources
 
 
-def desired(context: Context) -> State:
+def desired(context: Context | ProviderContext) -> Resources:
     """Return what the spec wants, as a state."""
     cluster = context.cluster
     modules = {pool.name: module_name(cluster, pool) for pool in (cluster.control_plane, *cluster.pools)}
-    found: State = {NETWORK: {}, ENDPOINT: {"address": str(endpoint_address(cluster))}}
+    found: Resources = {NETWORK: {}, ENDPOINT: {"address": str(endpoint_address(cluster))}}
     servers = [str(node.address) for node in context.nodes if node.role == "server"]
     found[SERVERS] = {"servers": " ".join(servers)}
     born = {pool.name: pool.born for pool in (cluster.control_plane, *cluster.pools)}
@@ -102,7 +111,7 @@ def desired(context: Context) -> State:
     return found
 
 
-def moved(context: Context, state: State) -> tuple[State, tuple[tuple[str, str], ...]]:
+def moved(context: Context, state: Resources) -> tuple[Resources, tuple[tuple[str, str], ...]]:
     """Return the state with renamed pools at their new addresses, and which moved."""
     result, moves = dict(state), []
     for pool in context.cluster.pools:
@@ -127,7 +136,7 @@ def _needed(targets: Collection[str]) -> set[str]:
 
 
 def changes(
-    before: State, wanted: State, replace: Collection[str], targets: Collection[str]
+    before: Resources, wanted: Resources, replace: Collection[str], targets: Collection[str]
 ) -> tuple[Change, ...]:
     """Return what a plan would do, as OpenTofu decides it."""
     asked = set(replace)
@@ -160,6 +169,7 @@ class Tofu:
     world: World
     context: Context
     gate: Gate
+    cloud: bool = False
     provenance: Provenance = NOWHERE
 
     @property
@@ -171,9 +181,14 @@ class Tofu:
     def planfile(self) -> Path:
         return self.root / PLAN_FILE
 
-    async def outputs(self) -> Mapping[str, Any]:
+    async def state(self) -> State:
+        state = {address: _id(address, one) for address, one in self.world.state.items()}
+        ids = frozenset(state.values())
+        return State(self.outputs(), state, ids, identity=str(self.world.counter))
+
+    def outputs(self) -> Mapping[str, Any]:
         state = self.world.state
-        if not any(".node[" in address for address in state):
+        if not any(".node[" in address for address in state) or SERVERS not in state:
             return {}
         nodes = {
             str(key(a)): {**state[a], "instance": state[a]["instance"]}
@@ -214,9 +229,33 @@ class Tofu:
         )
         return judged(shown, self.context.provider.traits.resources)
 
-    async def apply(self, planfile: Path) -> None:
+    async def apply(self, planfile: Path, on_created: OnCreated = unheard) -> None:
         plan: Plan = self.gate.plans[str(planfile)]
-        await self.gate.call("tofu apply", lambda: self._carry_out(plan), seconds=3.0)
+        if self.cloud and all(change.kind == "create" for change in plan.changes):
+            await self._create(plan, on_created)
+        else:
+            await self.gate.call("tofu apply", lambda: self._carry_out(plan), seconds=3.0)
+
+    async def _create(self, plan: Plan, on_created: OnCreated) -> None:
+        """One resource after the other; when kbootstrap is killed, OpenTofu goes on alone to the end."""
+        world, told = self.world, set(self.world.state)
+        world.state = dict(plan.moved)
+
+        def begin() -> None:
+            world.broke, world.creating = False, {c.address: dict(c.after or {}) for c in plan.changes}
+            for seconds, address in _moments(plan):
+                world.later(seconds, "create", address)
+
+        await self.gate.call("tofu apply", begin, seconds=0.5)
+        while True:
+            for address in [one for one in world.state if one not in told]:
+                told.add(address)
+                on_created(address, _id(address, world.state[address]))
+            if world.broke:
+                raise TofuFailed("OpenTofu could not apply the changes of cluster sim", code="KB0501")
+            if not world.creating:
+                return
+            await self.gate.wait(0.5)
 
     def _carry_out(self, plan: Plan) -> None:
         """Everything at once: when kbootstrap is killed, OpenTofu goes on alone to the end."""
@@ -236,22 +275,9 @@ class Tofu:
                 continue
             world.state[change.address] = dict(change.after)
             if machine:
-                self._make(str(name), change)
+                instance = world.make(str(name), change.after["address"])
+                world.state[change.address]["instance"] = instance
         world.endpoint = world.state.get(SERVERS, {}).get("servers", "").split()
-
-    def _make(self, name: str, change: Change) -> None:
-        world = self.world
-        if change.after is None:
-            raise AssertionError
-        if name in world.machines:  # what a run that was killed left behind
-            world.destroy(name)
-        world.counter += 1
-        made = Machine(name, f"i-{world.counter}", change.after["address"], booted=world.now)
-        if any(one.address == made.address for one in world.machines.values()):
-            raise AssertionError(f"{made.address} is in use")
-        world.machines[name] = made
-        world.state[change.address]["instance"] = made.instance
-        world.touched.append(("make", name))
 
     async def show_plan(self, planfile: Path) -> Mapping[str, Any]:
         return {}
@@ -265,14 +291,23 @@ class Tofu:
     async def untaint(self, address: str) -> None:
         raise NotImplementedError
 
-    async def state_identity(self) -> str:
-        return str(self.world.counter)
 
-    async def state_ids(self) -> frozenset[str]:
-        return frozenset(one["instance"] for one in self.world.state.values() if "instance" in one)
+def _id(address: str, attributes: Mapping[str, str]) -> str:
+    return attributes.get("instance", f"id of {address}")
 
-    async def state_list(self) -> tuple[str, ...]:
-        return tuple(self.world.state)
+
+def _moments(plan: Plan) -> Iterator[tuple[float, str]]:
+    """Yield when each resource of a plan is created in a cloud."""
+    machines = [change.address for change in plan.changes if ".node[" in change.address]
+    for change in plan.changes:
+        if change.address in (ENDPOINT, SERVERS):
+            yield BALANCER_AT, change.address
+        elif change.address == NETWORK:
+            yield NETWORK_AT, change.address
+        else:
+            node = change.address.replace(".authorized_keys[", ".node[")
+            late = 2 * machines.index(node) if node in machines else 0
+            yield MACHINES_AT + (late * 4 if node == machines[-1] else late), change.address
 
 
 def _module_wanted(context: Context, address: str) -> bool:
@@ -280,14 +315,58 @@ def _module_wanted(context: Context, address: str) -> bool:
     return any(address.startswith(f"module.{module_name(context.cluster, pool)}.") for pool in pools)
 
 
+@dataclass(frozen=True)
+class Shared:
+    """Shares artifacts between all machines of the world."""
+
+    world: World
+    gate: Gate
+
+    async def provide(self, context: ProviderContext, kept: Kept, script: str) -> None:
+        assert script
+        files = {kept.sha256[name]: path.read_bytes() for name, path in kept.paths.items()}
+        if not files.keys() <= self.world.shared.keys():
+            await self.gate.call("unpack", lambda: self.world.shared.update(files), seconds=4.0, late=True)
+
+
+class InCreation:
+    """Machines of the world that are used while OpenTofu goes on."""
+
+    def ready(
+        self, definition: ClusterDefinition, planned: Collection[str], created: Mapping[str, str]
+    ) -> frozenset[str]:
+        missing = [address for address in planned if address not in created]
+        waiting = {node_of(address, definition.cluster.name) for address in missing}
+        if NETWORK in missing:
+            return frozenset()
+        return frozenset(node.name for node in definition.nodes) - waiting
+
+    async def outputs(
+        self, context: ProviderContext, created: Mapping[str, str], names: Collection[str]
+    ) -> Mapping[str, Any]:
+        nodes = desired(context)
+        internal = {"host": str(endpoint_address(context.cluster)), "port": created[NETWORK] and 6443}
+        found = {
+            str(key(address)): {**nodes[address], "instance": one}
+            for address, one in sorted(created.items())
+            if ".node[" in address and key(address) in names
+        }
+        own = {"spec": context.spec.name, "cluster": context.cluster.name}
+        return {
+            "kbootstrap": {**own, "endpoint": {"internal": internal, "external": internal}, "nodes": found}
+        }
+
+
 class Simulated(Provider):
     """A provider whose machines are those of the world; behaves like `local`."""
 
     name = "local"
 
-    def __init__(self, world: World, real: Provider, gate: Gate) -> None:
+    def __init__(self, world: World, real: Provider, gate: Gate, *, cloud: bool = False) -> None:
         self.world, self._real, self._gate = world, real, gate
         self.traits = real.traits
+        self.shared_artifacts = Shared(world, gate) if world.shares else None
+        self.machines_in_creation = InCreation() if cloud else None
 
     def render(self, definition: ClusterDefinition) -> RenderedRoot:
         return self._real.render(definition)
@@ -336,6 +415,7 @@ class Simulated(Provider):
         tolerate_missing: Collection[str] = (),
     ) -> Inventory:
         made, world, cluster = outputs["kbootstrap"], self.world, context.cluster
+        first = SshTarget(context.nodes[0].name, "127.0.0.1", 22, "kbootstrap")
         absent: dict[str, KbootstrapError] = {}
         found: dict[str, Target] = {}
         for name, node in made["nodes"].items():
@@ -350,10 +430,13 @@ class Simulated(Provider):
             if not machine.up:
                 absent[name] = HostUnreachable(f"{name} is stopped", host=name)
                 continue
-            target = SshTarget(name, "127.0.0.1", 22, "kbootstrap")
+            behind = self.machines_in_creation is not None and name != first.key_alias
+            target = SshTarget(name, "127.0.0.1", 22, "kbootstrap", jump=first if behind else None)
             found[name] = Target(name, node["address"], target, machine.instance)
         internal, external = (Endpoint(**made["endpoint"][side]) for side in ("internal", "external"))
-        return Inventory(cluster.name, found, internal, external, certificate_names(cluster), absent)
+        return Inventory(
+            cluster.name, found, internal, external, certificate_names(cluster), absent, own_network=True
+        )
 
     async def destroy_preview(self, context: ProviderContext) -> DestroyPreview:
         return DestroyPreview("in the simulation", {"machines": tuple(sorted(self.world.machines))})

@@ -7,6 +7,9 @@ founds a new cluster), `pkg/cluster/bootstrap.go`; node passwords as in `pkg/nod
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
+from tests.fleet.artifacts import lacks_images, load_at_start
 from tests.fleet.machines import (
     K3S,
     NAME,
@@ -22,6 +25,7 @@ from tests.fleet.machines import (
     Process,
 )
 from tests.fleet.systemd import AGAIN, Systemd
+from tests.fleet.timeline import Broken
 
 KUBECONFIG = """\
 apiVersion: v1
@@ -92,8 +96,8 @@ class Services(Systemd):
         self.later(CONDITION - self.now % CONDITION, "condition", machine.name)
 
     def _reachable(self, machine: Machine) -> Cluster | None:
-        """Return the cluster that the machine's token opens, where its API answers."""
-        cluster = self.answering()
+        """Return the cluster that the machine's token opens, where its API answers at the URL to join."""
+        cluster = self.answering(urlsplit(machine.config("server")).hostname or "")
         token = machine.text(PATHS.token)
         if cluster and not token.startswith(f"K10{cluster.hash}::"):
             machine.journal += "token CA hash does not match\n"
@@ -110,7 +114,7 @@ class Services(Systemd):
         return 1
 
     def _join(self, machine: Machine, process: Process) -> float:
-        cluster = self.answering()
+        cluster = self.answering(urlsplit(machine.config("server")).hostname or "")
         if cluster is None or not all(m.voter for m in cluster.members.values()):
             return 1
         if any(m.node == machine.name for m in cluster.members.values()):
@@ -147,7 +151,7 @@ class Services(Systemd):
         return 1
 
     def _node(self, machine: Machine, process: Process) -> float:
-        cluster = self.answering()
+        cluster = self.answering(machine.address)
         if cluster is None:
             return 1
         if not self._register(cluster, machine, process):
@@ -166,6 +170,9 @@ class Services(Systemd):
                 found[1].stage = "up"
 
     def _register(self, cluster: Cluster, machine: Machine, process: Process) -> bool:
+        load_at_start(machine)
+        if lacks_images(machine, process.version):
+            raise Broken(f"{machine.name} runs {process.version} without its images")
         if not machine.has(PASSWORD):
             self.counter += 1
             machine.put(PASSWORD, f"{self.counter}")

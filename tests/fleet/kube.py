@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.fleet.clock import EPOCH
+from tests.fleet import clock
 from tests.fleet.machines import Cluster, Node, Pod
 from tests.fleet.world import World
 
@@ -17,10 +17,15 @@ def reads(verb: str) -> bool:
 
 
 def ask(  # noqa: PLR0911 - a table of requests
-    world: World, verb: str, path: str, body: Mapping[str, Any] | None, params: Mapping[str, str]
+    world: World,
+    verb: str,
+    path: str,
+    body: Mapping[str, Any] | None,
+    params: Mapping[str, str],
+    address: str,
 ) -> dict[str, Any] | None:
-    """Answer one request; None where no API answers. A refusal is an object of kind `Status`."""
-    cluster = world.answering()
+    """Answer a request at an address; None where no API answers. A refusal is an object of kind `Status`."""
+    cluster = world.answering(address)
     if cluster is None:
         return None
     world.schedule()
@@ -30,6 +35,8 @@ def ask(  # noqa: PLR0911 - a table of requests
         wanted = params.get("fieldSelector", "").removeprefix("spec.nodeName=")
         pods = [pod for pod in cluster.pods.values() if wanted in ("", pod.node)]
         return {"items": [_pod(world, cluster, pod) for pod in pods]}
+    if found := re.fullmatch(r"/api/v1/namespaces/kube-system/configmaps/?(\S*)", path):
+        return _config(cluster, found[1], verb, body or {})
     if path == "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases":
         return {"items": []}
     if found := re.fullmatch(r"/api/v1/nodes/(\S+)", path):
@@ -54,6 +61,8 @@ def _change(world: World, cluster: Cluster, name: str, verb: str, body: Mapping[
     node = cluster.nodes.get(name)
     if node is None:
         return _status(404)
+    if verb == "GET":
+        return _node(world, node)
     if verb == "DELETE":
         world.delete_node(cluster, name)
         return {}
@@ -70,6 +79,17 @@ def _change(world: World, cluster: Cluster, name: str, verb: str, body: Mapping[
     return _node(world, node)
 
 
+def _config(cluster: Cluster, name: str, verb: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    if verb == "POST":
+        cluster.configs[body["metadata"]["name"]] = dict(body["data"])
+    elif name not in cluster.configs:
+        return _status(404)
+    else:
+        cluster.configs[name] = _merged(cluster.configs[name], body.get("data", {}))
+    name = name or body["metadata"]["name"]
+    return {"metadata": {"name": name}, "data": dict(cluster.configs[name])}
+
+
 def _merged(old: Mapping[str, str], new: Mapping[str, str | None]) -> dict[str, str]:
     return {key: value for key, value in {**old, **new}.items() if value is not None}
 
@@ -81,7 +101,7 @@ def _node(world: World, node: Node) -> dict[str, Any]:
             "type": "Ready",
             "status": "True" if node.ready else "Unknown",
             "message": "" if node.ready else "Kubelet stopped posting node status.",
-            "lastHeartbeatTime": datetime.fromtimestamp(int(EPOCH + node.beat), UTC).strftime(
+            "lastHeartbeatTime": datetime.fromtimestamp(int(clock.EPOCH + node.beat), UTC).strftime(
                 "%Y-%m-%dT%H:%M:%SZ"
             ),
         }

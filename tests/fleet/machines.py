@@ -153,6 +153,7 @@ class Cluster:
     nodes: dict[str, Node] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
     pods: dict[str, Pod] = field(default_factory=dict)
+    configs: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def hash(self) -> str:

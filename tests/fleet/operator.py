@@ -15,8 +15,8 @@ from tests.fleet.world import World
 class Operator:
     """One fleet with its spec, from its first apply on."""
 
-    def __init__(self, folder: Path, wish: Wish) -> None:
-        self.desk, self.wish = Desk(folder, World()), wish
+    def __init__(self, folder: Path, wish: Wish, *, shares: bool = False, cloud: bool = False) -> None:
+        self.desk, self.wish = Desk(folder, World(shares=shares), cloud=cloud), wish
         self.desk.spec.write_text(wish.text())
 
     @property

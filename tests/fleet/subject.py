@@ -31,6 +31,9 @@ class _Gate:
         self.log.append(what)
         return work()
 
+    async def wait(self, seconds: float) -> None:
+        del seconds
+
 
 @contextmanager
 def subject(folder: Path) -> Iterator[Subject]:

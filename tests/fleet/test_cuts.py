@@ -6,6 +6,7 @@ agents of a pool away than may be. How many points there were is printed: `pytes
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ import pytest
 from tests.fleet.machines import PATHS
 from tests.fleet.operator import Operator
 from tests.fleet.wishes import CLUSTER, VERSIONS, Pool, Wish
+from tests.fleet.world import SERVERS
 
 S1, S2, S3 = (f"{CLUSTER}-control-plane-{n}" for n in (1, 2, 3))
 W1, W2 = (f"{CLUSTER}-web-{n}" for n in (1, 2))
@@ -28,7 +30,8 @@ class Case:
     """A change: from a spec that was applied (None: nothing is there) to another one.
 
     `replaced` are nodes that get a new machine; `again` heals by the same command instead of `apply`, `back`
-    by an apply of the spec as it was before.
+    by an apply of the spec as it was before. `shares`: the nodes share artifacts, so none is sent. `cloud`:
+    OpenTofu takes a minute, and nodes are installed meanwhile.
     """
 
     name: str
@@ -37,12 +40,27 @@ class Case:
     replaced: tuple[str, ...] = ()
     again: bool = False
     back: bool = False
+    shares: bool = False
+    cloud: bool = False
     spoil: Callable[[Operator], None] = lambda _operator: None
 
 
 def _by_hand(operator: Operator) -> None:
     for name in operator.wish.agent_names():
         operator.world.machines[name].files[PATHS.config] += b"# by hand\n"
+
+
+def _shares(operator: Operator) -> None:
+    """Its nodes were sent what they have."""
+    operator.world.shares = True
+
+
+def _broken(operator: Operator) -> None:
+    """OpenTofu failed at the last resource, when servers were installed already."""
+    operator.world.breaks = SERVERS
+    ended = operator.desk.apply()
+    assert ended.code == "KB0501"
+    operator.world.breaks = ""
 
 
 def _gone(operator: Operator) -> None:
@@ -52,7 +70,12 @@ def _gone(operator: Operator) -> None:
 
 CASES = (
     Case("new", None, BASE),
+    Case("new in a cloud", None, BASE, cloud=True),
+    Case("new in a cloud, after a failure", None, ONE, cloud=True, spoil=_broken),
     Case("upgrade", BASE, replace(BASE, version=VERSIONS[1])),
+    Case("new, shared artifacts", None, BASE, shares=True),
+    Case("upgrade, shared artifacts", BASE, replace(BASE, version=VERSIONS[1]), shares=True),
+    Case("upgrade, artifacts are shared now", BASE, replace(BASE, version=VERSIONS[1]), spoil=_shares),
     Case("an agent is replaced", BASE, BASE, replaced=(W1,)),
     Case("an agent is replaced, again", BASE, BASE, replaced=(W1,), again=True),
     Case("the initial server is replaced", BASE, BASE, replaced=(S1,)),
@@ -75,7 +98,7 @@ CASES = (
 
 def made(folder: Path, case: Case) -> Operator:
     """Return the fleet right before the change."""
-    operator = Operator(folder, case.before or case.after)
+    operator = Operator(folder, case.before or case.after, shares=case.shares, cloud=case.cloud)
     if case.before is not None:
         operator.make()
         operator.edit(case.after, without=case.replaced)
@@ -103,6 +126,8 @@ def test_cut_anywhere(case: Case, tmp_path: Path) -> None:
     whole = operator.desk.apply(replaced=case.replaced)
     assert whole.error is None
     operator.settled()
+    if operator.world.shares:
+        assert not [call for call in whole.calls if re.search(r": put \S*k3s(-airgap\S*)?$", call)]
     every = list(points(whole.calls))
     for number in every:
         operator.desk.back(begin)

@@ -17,7 +17,10 @@ class Timeline:
     """Everything that outlives a run. Plain data: it can be copied with pickle.
 
     `endpoint` are the addresses of servers behind the registration address. `touched` says who was changed,
-    and by what. `watched` has, by pool, how many of these agents may be away at the same time.
+    and by what. `watched` has, by pool, how many of these agents may be away at the same time. `shares`: new
+    artifacts come into `shared`, which every machine sees, by their checksums. `creating` is what OpenTofu
+    still creates, by address; it fails at the address `breaks`. `offers` are the files that a machine passes
+    on, by its address, and the token of the run.
     """
 
     now: float = 0.0
@@ -27,8 +30,14 @@ class Timeline:
     endpoint: list[str] = field(default_factory=list)
     touched: list[tuple[str, str]] = field(default_factory=list)
     watched: dict[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
+    shares: bool = False
+    shared: dict[str, bytes] = field(default_factory=dict)
     counter: int = 0
     bumpy: float = 0.0
+    creating: dict[str, dict[str, str]] = field(default_factory=dict)
+    breaks: str = ""
+    offers: dict[str, dict[str, str]] = field(default_factory=dict)
+    broke: bool = False
     queue: list[tuple[float, int, str, str, int]] = field(default_factory=list)
 
     def later(self, seconds: float, what: str, name: str, number: int = 0) -> None:

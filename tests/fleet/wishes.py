@@ -46,6 +46,7 @@ class Wish:
     pools: tuple[Pool, ...] = (Pool("web", 2),)
     disable: tuple[str, ...] = ("servicelb", "traefik")
     hardened: bool = False
+    pod_cidr: str = "10.42.0.0/16"
 
     def text(self) -> str:
         profile = ", profile: cis" if self.hardened else ""
@@ -56,6 +57,7 @@ class Wish:
             f"  {CLUSTER}:\n"
             "    provider: {local: {}}\n"
             f"    kubernetes: {{distribution: k3s, version: {self.version}, secrets_encryption: true, "
+            f"pod_cidr: {self.pod_cidr}, "
             f"disable: [{', '.join(self.disable)}]{profile}}}\n"
             "    network: {cidr: 10.9.0.0/16, control_plane: 10.9.0.0/24, agents: 10.9.4.0/22}\n"
             f"    control_plane: {{nodes: {self.servers}}}\n"

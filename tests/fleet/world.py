@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import heapq
 
+from kbootstrap.render.address import key
 from tests.fleet.k3s import Services
-from tests.fleet.machines import DATA, PASSWORD, PATHS
+from tests.fleet.machines import DATA, PASSWORD, PATHS, Machine
 from tests.fleet.timeline import Broken
 
+SERVERS = "module.endpoint.terraform_data.servers"
+"""The resource that leads from the endpoint to the servers."""
 REFUSES = 30.0
 """Seconds in which a server that has just started serves its API and refuses snapshots."""
 SWEPT = (DATA, PASSWORD, "/var/lib/kbootstrap", "/etc/rancher", "/run/kbootstrap", PATHS.binary)
@@ -24,6 +27,32 @@ class World(Services):
             getattr(self, what)(name, number)
             self.verify()
         self.now = now
+
+    def make(self, name: str, address: str) -> str:
+        """Create a machine; return its ID. One of this name that a killed run left behind is deleted."""
+        if name in self.machines:
+            self.destroy(name)
+        self.counter += 1
+        made = Machine(name, f"i-{self.counter}", address, booted=self.now)
+        if any(one.address == made.address for one in self.machines.values()):
+            raise AssertionError(f"{made.address} is in use")
+        self.machines[name] = made
+        self.touched.append(("make", name))
+        return made.instance
+
+    def create(self, address: str, _number: int) -> None:
+        """OpenTofu creates the next resource; when it fails, it creates nothing more."""
+        attributes = self.creating.pop(address, None)
+        if attributes is None:
+            return
+        if address == self.breaks:
+            self.creating.clear()
+            self.broke = True
+            return
+        self.state[address] = dict(attributes)
+        if ".node[" in address:
+            self.state[address]["instance"] = self.make(str(key(address)), attributes["address"])
+        self.endpoint = self.state.get(SERVERS, {}).get("servers", "").split()
 
     def verify(self) -> None:
         """Raise `Broken` where an invariant does not hold."""

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from kbootstrap.core.errors import DeadlinePassed, HostUnreachable, InstallFailed, PrerequisiteMissing
+from kbootstrap.core.events import to_json
 from kbootstrap.hosts import session
 from kbootstrap.hosts.session import SshHost
+from tests.e2e.transfers import sent
 from tests.hosts.conftest import Around, StartSshd
 from tests.hosts.sshd import Sshd
 from tests.waiting import until
@@ -175,6 +177,16 @@ async def test_put_a_large_file(host: SshHost, tmp_path: Path) -> None:
     assert placed.parent.stat().st_mode & 0o777 == 0o755
     assert seen[-1] == (100 * 1024 * 1024, 100 * 1024 * 1024)
     assert list(placed.parent.iterdir()) == [placed]
+
+
+async def test_large_files_are_in_the_log(host: SshHost, around: Around, tmp_path: Path) -> None:
+    """End-to-end tests show with it that no artifact was sent."""
+    for name, size in (("small", 1024), ("large", 2 * 1024 * 1024)):
+        await host.put(b"x" * size, str(tmp_path / name), mode=0o600, deadline=60)
+    await host.run("true", deadline=5)
+    events = tmp_path / "events"
+    events.write_text("".join(f"{to_json(event)}\n" for event in around.events))
+    assert sent(events) == {"large"}
 
 
 async def test_put_bytes_over_an_older_file(host: SshHost, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ async def apply_base(folder: Path) -> dict[str, Any]:
         tofu = await tofu_for(folder, shown, cluster)
         await tofu.plan(folder / "plan")
         await tofu.apply(folder / "plan")
-        outputs[cluster] = await tofu.outputs()
+        outputs[cluster] = (await tofu.state()).outputs
     return outputs
 
 

@@ -1,19 +1,38 @@
-"""What a large plan costs besides OpenTofu and the nodes, in the processor's time."""
+"""What a large plan costs besides OpenTofu and the nodes: counted in calls, which no busy machine changes."""
 
 from __future__ import annotations
 
-import time
+import sys
+from types import FrameType
 
-from bench.large_plan import measure
+import pytest
 
-VIEWS = ("terminal", "json", "markdown", "github")
+from bench.large_plan import Shape, measure
 
-
-def added() -> float:
-    seconds = measure(20, 50, time.process_time)
-    return seconds["render"] + seconds["document"] + max(seconds[view] for view in VIEWS)
+BASE = Shape(clusters=2, pools=8, nodes=8)
 
 
-def test_20_clusters_with_50_pools() -> None:
-    """Every node of every pool is replaced: rendering and the slowest view stay under 2 seconds."""
-    assert min(added() for _ in range(2)) < 2.0, "twice, for a machine that is busy otherwise"
+def calls(shape: Shape) -> dict[str, float]:
+    """Return how many functions each step calls."""
+    count = 0
+
+    def counted(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal count
+        del frame, argument
+        count += event == "call"
+
+    earlier = sys.getprofile()
+    sys.setprofile(counted)
+    try:
+        return measure(shape, lambda: float(count))
+    finally:
+        sys.setprofile(earlier)
+
+
+@pytest.mark.parametrize(
+    "doubled", [Shape(4, 8, 8), Shape(2, 16, 8), Shape(2, 8, 16)], ids=["clusters", "pools", "nodes"]
+)
+def test_twice_the_size_costs_at_most_twice(doubled: Shape) -> None:
+    measure(BASE)  # what is imported and compiled once
+    before, after = calls(BASE), calls(doubled)
+    assert not {step: (before[step], after[step]) for step in before if after[step] > 2.1 * before[step]}

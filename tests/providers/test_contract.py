@@ -125,6 +125,10 @@ CAPABILITIES: dict[str, tuple[str, ...]] = {
     "existing_machines": ("outputs",),
     "in_place_freeze": ("freeze",),
     "location": ("describe",),
+    "machines_in_creation": ("ready", "outputs"),
+    "preflight": ("verify",),
+    "sessions": ("keep",),
+    "shared_artifacts": ("provide",),
 }
 
 

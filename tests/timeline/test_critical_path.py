@@ -137,3 +137,47 @@ def test_the_path_has_no_gap_whatever_the_spans_are(spans: list[Span]) -> None:
     for link in links:
         assert link.seconds > 0
         assert not link.span or (link.span.begin <= link.begin and link.end <= link.span.end + 0.001)
+
+
+def test_phases_that_overlap() -> None:
+    """Nodes are installed while OpenTofu still creates a load balancer: the agent waits for it."""
+    server, agent = "dev-control-plane-1", "dev-web-1"
+    run = ordered(
+        phase(0, "infrastructure"),
+        _in(0, 30, "create machine", "infrastructure"),
+        phase(30, "nodes"),
+        _in(30, 80, "create load balancer", "infrastructure"),
+        _in(30, 40, "send k3s", "nodes", server),
+        _in(40, 60, "wait for the API server and etcd", "nodes", server),
+        _in(60, 81, "wait until nodes can join", "nodes"),
+        phase(80, "infrastructure", Status.DONE),
+        _in(81, 90, "wait until the node is Ready", "nodes", agent),
+        phase(90, "nodes", Status.DONE),
+    )
+    assert path(run) == [
+        ("create machine", 0, 30),
+        ("send k3s", 30, 40),
+        ("wait for the API server and etcd", 40, 60),
+        ("wait until nodes can join", 60, 81),
+        ("wait until the node is Ready", 81, 90),
+    ]
+    spans = {span.title: span.phase for span in read(run, end=run[-1].time).spans}
+    assert spans["create load balancer"] == "infrastructure"
+    assert spans["send k3s"] == "nodes"
+
+
+def test_the_infrastructure_ends_last() -> None:
+    run = ordered(
+        phase(0, "infrastructure"),
+        _in(0, 30, "create machine", "infrastructure"),
+        phase(30, "nodes"),
+        _in(30, 50, "send k3s", "nodes", "dev-web-1"),
+        phase(50, "nodes", Status.DONE),
+        _in(30, 80, "create load balancer", "infrastructure"),
+        phase(80, "infrastructure", Status.DONE),
+    )
+    assert path(run) == [("create machine", 0, 30), ("create load balancer", 30, 80)]
+
+
+def _in(begin: float, end: float, name: str, where: str, node: str | None = None) -> list[Event]:
+    return [step(begin, name, phase=where, node=node), step(end, name, Status.DONE, phase=where, node=node)]

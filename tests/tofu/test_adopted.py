@@ -1,4 +1,4 @@
-"""IDs in the text of a state. Real states of both tools: `tests/e2e/newcomer/test_lost_state.py`."""
+"""IDs in a state, and their change. Real states of both tools: `tests/e2e/newcomer/test_lost_state.py`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from kbootstrap.tofu.adopted import ids, with_ids
+from kbootstrap.tofu.adopted import with_ids
+from kbootstrap.tofu.state import State, read
 
 NODE = 'module.pool_web.terraform_data.node["c-web-1"]'
 NETWORK = "module.network.terraform_data.network"
+KEYS = NODE.replace(".node", ".authorized_keys")
 
 
 def resource(module: str, name: str, found: str, index: str | None = None, **more: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -42,15 +44,37 @@ def state(node: str = "drawn") -> str:
     return json.dumps(tree)
 
 
-def test_ids_by_address() -> None:
-    assert ids("") == {}
-    assert ids(state())[NODE] == "drawn"
-    assert ids(state())[NETWORK] == "net"
-    assert len(ids(state())) == 3
+def test_what_a_state_says() -> None:
+    found = read(state())
+    assert found.by_address == {NODE: "drawn", NETWORK: "net", KEYS: "k"}
+    assert found.ids == {"drawn", "net", "k", "z"}, "data sources are known too"
+    assert found.identity == "l/7"
+    assert found.outputs == {"kbootstrap": {"nodes": {"c-web-1": {"instance": "drawn"}}}}
+    assert read(found.text) == found
+    assert read("") == read("\n") == State()
+
+
+def test_what_still_has_to_be_deleted_is_known_but_not_current() -> None:
+    node = resource("module.pool_web", "node", "new", "c-web-1")
+    node["instances"].append({"attributes": {"id": "old"}, "index_key": "c-web-1", "deposed": "d01"})
+    found = read(json.dumps({"version": 4, "resources": [node]}))
+    assert found.by_address == {NODE: "new"}
+    assert found.ids == {"new", "old"}
+
+
+def test_a_resource_without_an_id() -> None:
+    found = read(json.dumps({"version": 4, "resources": [resource("", "x", "")], "outputs": None}))
+    assert found.by_address == {"terraform_data.x": ""}
+    assert found.ids == frozenset()
+
+
+def test_secrets_in_a_state_are_not_shown() -> None:
+    text = json.dumps({"version": 4, "outputs": {"s": {"value": "hunter2", "sensitive": True}}})
+    assert "hunter2" not in repr(read(text))
 
 
 def test_an_id_is_changed_wherever_it_stands() -> None:
-    changed = with_ids(state(), {NODE: "carried", NETWORK: "net"})
+    changed = with_ids(read(state()), {NODE: "carried", NETWORK: "net"})
     assert changed is not None
     assert "drawn" not in changed
     assert json.loads(changed)["serial"] == 8
@@ -58,9 +82,12 @@ def test_an_id_is_changed_wherever_it_stands() -> None:
 
 
 def test_a_state_that_is_right_is_left_alone() -> None:
-    assert with_ids(state("carried"), {NODE: "carried", "module.other.terraform_data.node": "x"}) is None
+    assert (
+        with_ids(read(state("carried")), {NODE: "carried", "module.other.terraform_data.node": "x"}) is None
+    )
 
 
-def test_a_state_of_another_form_is_not_touched() -> None:
-    with pytest.raises(ValueError, match="version 5"):
-        with_ids(json.dumps({"version": 5}), {})
+@pytest.mark.parametrize("text", ['{"version": 5}', "[]", "Error: no such file"])
+def test_a_state_of_another_form_is_not_read(text: str) -> None:
+    with pytest.raises(ValueError, match=r"state of version 4|Expecting value"):
+        read(text)

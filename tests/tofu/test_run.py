@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kbootstrap.core import files
 from kbootstrap.core.errors import CredentialsRefused, Interrupted, Locked, PrerequisiteMissing, TofuFailed
+from kbootstrap.core.events import Event
 from kbootstrap.core.redact import MASK, Redactor
 from kbootstrap.tofu.environment import environment
 from kbootstrap.tofu.find import Binary
 from kbootstrap.tofu.run import Tofu
+from kbootstrap.tofu.state import State
 from tests.tofu.fakes import Answer, FakeRunner
 
 DIAGNOSTIC = (
@@ -72,8 +75,13 @@ async def test_stopped_by_another_process(tmp_path: Path) -> None:
     assert [d.summary for d in caught.value.diagnostics] == ["local-exec provisioner error"]
 
 
+def changing(argv: Sequence[str]) -> Answer:
+    """Answer as OpenTofu does when a plan has changes."""
+    return (2 if argv[1] == "plan" else 0), "{}", ""
+
+
 async def test_arguments(tmp_path: Path) -> None:
-    tofu, runner = make(tmp_path, lambda _argv: (0, "{}", ""))
+    tofu, runner = make(tmp_path, changing)
     out = tmp_path / "p"
     await tofu.plan(out, replace=["a"], targets=["b", "c"], destroy=True, refresh=False)
     await tofu.apply(out)
@@ -82,6 +90,7 @@ async def test_arguments(tmp_path: Path) -> None:
     common = ("-json", "-input=false", "-lock-timeout=180s")
     plan, show, apply, destroy, untaint = runner.calls
     assert plan[:3] == ("tofu", "plan", "-no-color")
+    assert {"-detailed-exitcode", "-parallelism=32"} <= {*plan}
     assert {*common, f"-out={out}", "-replace=a", "-target=b", "-target=c", "-destroy", "-refresh=false"} <= {
         *plan
     }
@@ -93,12 +102,28 @@ async def test_arguments(tmp_path: Path) -> None:
     assert untaint[-1] == 'module.pool_web.x.node["a"]'
 
 
+async def test_a_plan_without_changes_is_not_read_back(tmp_path: Path) -> None:
+    tofu, runner = make(tmp_path, lambda _argv: (0, "", ""))
+    assert (await tofu.plan(tmp_path / "p")).empty
+    assert [call[1] for call in runner.calls] == ["plan"]
+    assert (tmp_path / "p").exists(), "it can be saved and applied like any other"
+
+
+async def test_created_resources_are_reported_while_it_works(tmp_path: Path) -> None:
+    created: list[tuple[str, str]] = []
+    hook = '{"resource": {"addr": "a.b"}, "action": "create", "id_value": "1"}'
+    line = f'{{"type": "apply_complete", "hook": {hook}}}'
+    tofu, _ = make(tmp_path, lambda _argv: (0, f"{line}\n", ""))
+    await tofu.apply(tmp_path / "p", lambda *found: created.append(found))
+    assert created == [("a.b", "1")]
+
+
 async def test_apply_and_destroy_get_time_to_finish(tmp_path: Path) -> None:
     """An interrupt does not stop a create of the OpenStack provider, which takes up to 30 minutes."""
-    tofu, runner = make(tmp_path, lambda _argv: (0, "{}", ""))
+    tofu, runner = make(tmp_path, lambda _argv: (0, "", ""))
     await tofu.apply(tmp_path / "p")
     await tofu.destroy()
-    await tofu.outputs()
+    await tofu.state()
     creating, destroying, reading = runner.graces
     assert creating == destroying == 1800
     assert reading == 60
@@ -141,22 +166,23 @@ async def test_plugins_that_are_gone_are_installed_again_once(tmp_path: Path) ->
     assert [call[1] for call in runner.calls] == ["init", "plan", "init", "plan"]
 
 
-async def test_output_that_is_not_json(tmp_path: Path) -> None:
-    tofu, _ = make(tmp_path, lambda _argv: (0, "[]", ""))
-    with pytest.raises(TofuFailed, match="read the outputs of"):
-        await tofu.outputs()
+@pytest.mark.parametrize("text", ["[]", "not JSON", '{"version": 3}'])
+async def test_a_state_that_cannot_be_read(tmp_path: Path, text: str) -> None:
+    tofu, _ = make(tmp_path, lambda _argv: (0, text, ""))
+    with pytest.raises(TofuFailed, match="read the state of"):
+        await tofu.state()
 
 
-async def test_no_state_is_an_empty_list(tmp_path: Path) -> None:
-    for text in (
-        "Error: No state file was found\n\nState management …",
-        "No state file was found!\n\nState …",
-    ):
-        tofu, _ = make(tmp_path, lambda _argv, text=text: (1, "", text))  # type: ignore[misc]
-        assert await tofu.state_list() == ()
-    tofu, _ = make(tmp_path, lambda _argv: (1, "", "Error: other"))
-    with pytest.raises(TofuFailed):
-        await tofu.state_list()
+async def test_a_state_is_read_with_one_command_and_goes_to_no_event(tmp_path: Path) -> None:
+    text = '{"version": 4, "serial": 3, "lineage": "l", "outputs": {"s": {"value": "secret"}}}'
+    events: list[Event] = []
+    tofu, runner = make(tmp_path, lambda _argv: (0, text, "Warning: something"))
+    state = await replace(tofu, emit=events.append).state()
+    assert (state.outputs, state.identity) == ({"s": "secret"}, "l/3")
+    assert [call[1:3] for call in runner.calls] == [("state", "pull")]
+    assert events == []
+    nothing, _ = make(tmp_path, lambda _argv: (0, "", ""))
+    assert await nothing.state() == State()
 
 
 async def test_inits_take_turns(tmp_path: Path) -> None:
@@ -166,13 +192,3 @@ async def test_inits_take_turns(tmp_path: Path) -> None:
         await asyncio.sleep(0.3)
         assert runner.calls == []
     assert await task is True
-
-
-async def test_the_ids_in_the_state(tmp_path: Path) -> None:
-    state = """{"format_version": "1.0", "values": {"root_module": {"resources": [{"values": {"id": "a"}}],
-      "child_modules": [{"resources": [{"values": {"id": "b", "name": "x"}}, {"values": {}}],
-        "child_modules": [{"resources": [{"values": {"id": "c"}}]}]}]}}}"""
-    tofu, _ = make(tmp_path, lambda _argv: (0, state, ""))
-    assert await tofu.state_ids() == {"a", "b", "c"}
-    nothing, _ = make(tmp_path, lambda _argv: (0, '{"format_version": "1.0"}', ""))
-    assert await nothing.state_ids() == frozenset()

@@ -36,6 +36,17 @@ def test_resources_become_steps_of_their_node() -> None:
     ]
 
 
+def test_what_is_created_is_reported_with_its_id() -> None:
+    created: list[tuple[str, str]] = []
+    reader = Stream("dev", lambda _event: None, Redactor(), lambda *found: created.append(found))
+    reader.line(message("apply_start", id_value="no"))
+    reader.line(message("apply_errored", id_value="no"))
+    reader.line(message("apply_complete", id_key="id", id_value="8b77"))
+    for action in ("delete", "update", "read"):
+        reader.line(message("apply_complete", action=action, id_value="no"))
+    assert created == [(ADDRESS, "8b77")]
+
+
 def test_everything_else_is_log_without_secrets() -> None:
     reader, events = stream()
     reader.line(message("provision_progress"))

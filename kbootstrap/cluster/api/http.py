@@ -13,6 +13,7 @@ from kbootstrap.cluster.api.model import Api, ApiUnavailable
 from kbootstrap.cluster.api.objects import eviction_refusal, read_node
 from kbootstrap.cluster.api.requests import APPLY, JSON, Requests
 from kbootstrap.cluster.state.api_facts import ApiNode
+from kbootstrap.cluster.state.listing import Listing
 from kbootstrap.cluster.state.pods import Pod, read_pod
 from kbootstrap.distros.additions import SECRET_NAMESPACE, SecretContent
 from kbootstrap.inventory.model import Endpoint
@@ -22,9 +23,13 @@ if TYPE_CHECKING:
 
 MARK = "kbootstrap/mark"
 """Annotation of a Secret of ours: public, says of what credential it is."""
+_NODES = "/api/v1/nodes"
 _CONFIGS = f"/api/v1/namespaces/{SECRET_NAMESPACE}/configmaps"
 _LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{SECRET_NAMESPACE}/leases"
 _SECRETS = f"/api/v1/namespaces/{SECRET_NAMESPACE}/secrets"
+PAGE = 500
+"""Objects of one answer to a list, the number of kubectl; a list stays open for minutes ("API Concepts")."""
+_LIST_REFUSED = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 _PATCH_REFUSED = (HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND)
 _EVICTION_REFUSED = (HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.INTERNAL_SERVER_ERROR)
 """Answers to an eviction: the pod is gone; a budget forbids it now; several budgets hold it ("API-initiated
@@ -53,15 +58,19 @@ class _HttpApi(Requests):
         super().__init__(_config(kubeconfig, endpoint), endpoint.url, endpoint.server_name)
 
     async def nodes(self) -> tuple[ApiNode, ...]:
-        answer = await self._ask("GET", "/api/v1/nodes")
+        answer = await self._ask("GET", _NODES)
         return tuple(read_node(item) for item in answer.get("items", ()))
 
+    async def node(self, name: str) -> ApiNode | None:
+        answer = await self._ask("GET", f"{_NODES}/{name}", fine=(HTTPStatus.NOT_FOUND,))
+        return None if answer.get("kind") == "Status" else read_node(answer)
+
     async def patch_node(self, name: str, patch: Mapping[str, Any]) -> bool:
-        answer = await self._ask("PATCH", f"/api/v1/nodes/{name}", patch, fine=_PATCH_REFUSED)
+        answer = await self._ask("PATCH", f"{_NODES}/{name}", patch, fine=_PATCH_REFUSED)
         return answer.get("kind") != "Status"
 
     async def delete_node(self, name: str) -> None:
-        await self._ask("DELETE", f"/api/v1/nodes/{name}", fine=(HTTPStatus.NOT_FOUND,))
+        await self._ask("DELETE", f"{_NODES}/{name}", fine=(HTTPStatus.NOT_FOUND,))
 
     async def release_leases(self, node: str) -> None:
         for lease in (await self._ask("GET", _LEASES)).get("items", ()):
@@ -113,6 +122,22 @@ class _HttpApi(Requests):
             self._ask("GET", path, fieldSelector=f"spec.nodeName={node}") if node else self._ask("GET", path)
         )
         return tuple(map(read_pod, answer.get("items", ())))
+
+    async def objects(self, path: str) -> Listing:
+        found: list[Mapping[str, Any]] = []
+        paging = {"limit": str(PAGE)}
+        while True:
+            answer = await self._ask("GET", path, None, fine=_LIST_REFUSED, **paging)
+            if answer.get("code") == HTTPStatus.GONE and "continue" in paging:
+                found, paging = [], {}  # the list that was begun is closed: all at once
+                continue
+            if answer.get("kind") == "Status":
+                return Listing(refused=answer.get("message") or f"status {answer.get('code')}")
+            found += answer.get("items") or ()
+            more = (answer.get("metadata") or {}).get("continue")
+            if not more:
+                return Listing(tuple(found))
+            paging = {**paging, "continue": more}
 
     async def evict(self, namespace: str, name: str) -> str:
         body = {

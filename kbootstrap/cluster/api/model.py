@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from kbootstrap.cluster.state.api_facts import ApiNode
+from kbootstrap.cluster.state.listing import Listing
 from kbootstrap.cluster.state.pods import Pod
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.distros.additions import SecretContent
@@ -27,6 +28,9 @@ class Api(Protocol):
 
     async def nodes(self) -> tuple[ApiNode, ...]:
         """List the Node objects."""
+
+    async def node(self, name: str) -> ApiNode | None:
+        """Return a Node object; None if it does not exist."""
 
     async def patch_node(self, name: str, patch: Mapping[str, Any]) -> bool:
         """Apply a JSON merge patch; False if another client changed (409) or deleted (404) the Node."""
@@ -60,6 +64,9 @@ class Api(Protocol):
 
     async def pods(self, node: str | None = None) -> tuple[Pod, ...]:
         """List the pods of a node, or of the cluster."""
+
+    async def objects(self, path: str) -> Listing:
+        """List the objects at a path of the API; one that is forbidden, or not served, is a refusal."""
 
     async def evict(self, namespace: str, name: str) -> str:
         """Evict a pod; return the reason if the API refuses it now, otherwise an empty string."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kbootstrap.cluster.api.model import Api, Connect
-from kbootstrap.cluster.converge.node_actions import NodeActions
+from kbootstrap.cluster.converge.node_actions import NodeActions, staged_place
+from kbootstrap.cluster.converge.pending import Arrival, Pending
+from kbootstrap.cluster.converge.relay import Relay
 from kbootstrap.cluster.converge.secrets import MakeSecret
 from kbootstrap.cluster.converge.supervisor import await_supervisor
 from kbootstrap.cluster.converge.tokens import Tokens
@@ -16,6 +18,7 @@ from kbootstrap.cluster.converge.watch import NodeWatch
 from kbootstrap.cluster.observe.credentials import await_kubeconfig
 from kbootstrap.cluster.state.pods import Workloads
 from kbootstrap.cluster.state.wanted import LocalFile, Wanted
+from kbootstrap.cluster.steps.files import StageFile
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.redact import Redactor
 from kbootstrap.hosts.model import Host
@@ -28,7 +31,8 @@ class ClusterRun:
 
     `artifacts` has the files that the plan names, `external` is where the API answers for us, and `gate` is
     set when it does: then nodes may join. `make_secret` is asked for the content of a Secret of the plan.
-    `shared`: artifacts may be in place on the nodes. `serving` is the server that opened the gate.
+    `shared`: artifacts may be in place on the nodes. `serving` is the server that opened the gate. `pending`
+    is what is still being created, None if everything exists. `relay` passes artifacts on between nodes.
     By node: `started` is when its service was started (epoch, by its own clock), `ran` what ran on it before,
     `deferred` are those that activate new tokens once they serve, and `verified` those that reach the
     cluster.
@@ -44,6 +48,8 @@ class ClusterRun:
     connect: Connect
     make_secret: MakeSecret | None
     shared: bool = False
+    pending: Pending | None = None
+    relay: Relay | None = None
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     serving: str = ""
     kubeconfig: str = ""
@@ -55,9 +61,37 @@ class ClusterRun:
     _api: Api | None = None
     _watch: NodeWatch | None = None
 
+    def extend(self, arrival: Arrival) -> tuple[str, ...]:
+        """Add the nodes that have arrived; return those with steps."""
+        new = {name: steps for name, steps in arrival.plan.steps.items() if name not in self.hosts}
+        self.plan = replace(self.plan, steps={**self.plan.steps, **new})
+        self.wanted = arrival.wanted
+        self.hosts = {**arrival.hosts, **self.hosts}
+        self.artifacts = {**self.artifacts, **arrival.artifacts}
+        return tuple(new)
+
+    def offer(self, name: str) -> None:
+        """Let a node pass on the artifacts that it was sent, if others need them and the run has a relay."""
+        sent = {
+            step.artifact.name: staged_place(step.artifact, aside=step.aside)
+            for step in self.plan.steps.get(name, ())
+            if isinstance(step, StageFile)
+        }
+        others = any(self.plan.has(other, StageFile) for other in self.plan.steps if other != name)
+        address = self.wanted.node(name).address
+        if self.relay and address and sent and (others or self.pending):
+            self.relay.offer(self.hosts[name], address, sent)
+
+    async def enter(self) -> None:
+        """Wait until agents can join through the registration address; the gate is open."""
+        if self.pending:
+            await self.pending.entered(self.hosts[self.serving])
+
     async def close(self) -> None:
-        """Close the connection to the API, and remove unpacked files."""
+        """Close the connection to the API, and remove what was only for this run."""
         self.unpacked.close()
+        if self.relay:
+            await self.relay.close()
         if self._api:
             await self._api.close()
 

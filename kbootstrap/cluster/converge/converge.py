@@ -4,6 +4,9 @@
     other servers  ──── files ──────────────┼─ start ─ serving ─ (next) …     one at a time
     agents         ──── files ──────────────┴─ start ─ Ready                  at most 50 at once
 
+While the infrastructure is still being created, agents may follow later (`pending.py`), and agents join only
+when the registration address leads to the servers. The servers of a new cluster join through the first one.
+
 The files of the first server are sent first, since all other nodes wait for it. A server that runs already
 opens the gate at once. A server that fails to join stops the servers after it (etcd accepts one new member
 at a time, and a half-joined one needs inspection), not the agents.
@@ -24,6 +27,8 @@ from kbootstrap.cluster.api.model import Connect
 from kbootstrap.cluster.converge.cluster_run import ClusterRun
 from kbootstrap.cluster.converge.executor import Executor
 from kbootstrap.cluster.converge.limits import Slots
+from kbootstrap.cluster.converge.pending import Pending
+from kbootstrap.cluster.converge.relay import Relay
 from kbootstrap.cluster.converge.reporting import StepReporter
 from kbootstrap.cluster.converge.secrets import MakeSecret
 from kbootstrap.cluster.converge.tokens import Tokens
@@ -58,12 +63,15 @@ async def converge(
     connect: Connect = connect,
     make_secret: MakeSecret | None = None,
     shared: bool = False,
+    pending: Pending | None = None,
+    relay: Relay | None = None,
 ) -> str:
     """Carry out the plan and return the admin kubeconfig of a server.
 
     `artifacts` must have everything that `plan.artifacts` names. `external` is where the API answers for us.
     `make_secret` returns the content of a Secret that the plan writes. `shared`: the nodes may have artifacts
-    in place (`SharedArtifacts`).
+    in place (`SharedArtifacts`). `pending` is what is still being created, `relay` passes
+    artifacts on between nodes.
     Every step is reported through `emit` and has a deadline (`deadlines.py`). When a node fails, others
     continue where that is safe; then `InstallFailed` or `DeadlinePassed` of the first failure is raised, with
     the node's name, the last lines of its journal and the next command to run.
@@ -72,7 +80,20 @@ async def converge(
         raise InstallFailed("this plan was refused", diagnostics=plan.diagnostics)
     rotating = any(isinstance(step, TokenStep) for step in plan.all_steps)
     tokens = Tokens(wanted.distro, redactor, rotating=rotating)
-    run = ClusterRun(plan, wanted, hosts, artifacts, external, redactor, tokens, connect, make_secret, shared)
+    run = ClusterRun(
+        plan,
+        wanted,
+        hosts,
+        artifacts,
+        external,
+        redactor,
+        tokens,
+        connect,
+        make_secret,
+        shared,
+        pending,
+        relay,
+    )
     try:
         return await _Schedule(run, Executor(run, StepReporter(plan.cluster, emit))).everything()
     finally:
@@ -83,7 +104,7 @@ class _Schedule:
     """Decides when the stages of each node begin, in one run of one plan."""
 
     def __init__(self, run: ClusterRun, executor: Executor) -> None:
-        self.run, self.executor, self.plan, self.wanted = run, executor, run.plan, run.wanted
+        self.run, self.executor = run, executor
         self.gate, self.rolling = run.gate, run.plan.rolling
         self.server_queue = self._server_queue()
         self.sent_first = asyncio.Event()
@@ -93,6 +114,14 @@ class _Schedule:
         self.started: set[str] = set()
         self.servers_done = asyncio.Event()
         self.halted = False
+
+    @property
+    def plan(self) -> Plan:
+        return self.run.plan
+
+    @property
+    def wanted(self) -> Wanted:
+        return self.run.wanted
 
     async def everything(self) -> str:
         run = self.run
@@ -107,6 +136,7 @@ class _Schedule:
                 group.create_task(self._servers(transfers, group))
                 for name in agents:
                     group.create_task(self._agent(name, transfers[name]))
+                group.create_task(self._late(transfers, group))
         except BaseExceptionGroup as failures:
             error = first(failures)
             if isinstance(error, KbootstrapError):
@@ -149,6 +179,8 @@ class _Schedule:
         try:
             async with self.sending:
                 await self.executor.send(name)
+            if name in self.server_queue[:1]:
+                self.run.offer(name)
         except KbootstrapError as error:
             self._fail(name, error)
         finally:
@@ -236,11 +268,39 @@ class _Schedule:
         # moment, its failure replaces the cancellation, and this task would continue.
         await asyncio.shield(transfer)
         await self.gate.wait()
+        try:
+            await self.run.enter()
+        except KbootstrapError as error:  # the server that looks for the way: the other servers go on
+            self._fail(name, error)
         if self.rolling:  # a kubelet is never newer than the servers
             await self.servers_done.wait()
         if name not in self.failures:
             await self._in_slot(name)
         await self.slots.ended(name, well=name not in self.failures)
+
+    async def _late(self, transfers: Mapping[str, asyncio.Task[None]], group: asyncio.TaskGroup) -> None:
+        """Install the agents that arrive later; when all have their files, nothing more is passed on."""
+        sent = list(transfers.values())
+        if self.run.pending:
+            sent += await self._arrivals(self.run.pending, group)
+        await asyncio.gather(*map(asyncio.shield, sent))
+        if self.run.relay:
+            await self.run.relay.close()
+
+    async def _arrivals(self, pending: Pending, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        """Install the agents that arrive, and return their transfers.
+
+        A failure to reach some does not stop the others.
+        """
+        sent = []
+        try:
+            async for arrival in pending.arrivals:
+                for name in self.run.extend(arrival):
+                    sent.append(group.create_task(self._send(name)))
+                    group.create_task(self._agent(name, sent[-1]))
+        except KbootstrapError as error:
+            self._fail(error.host or "", error)
+        return sent
 
     async def _in_slot(self, name: str) -> None:
         async with self.slots.slot(name) as free:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import shlex
 from collections.abc import AsyncIterator
-from pathlib import PurePosixPath
 
 from kbootstrap.cluster.deadlines import COMMAND, POLL, ROUND
 from kbootstrap.core.errors import KbootstrapError
@@ -21,7 +20,7 @@ def etcd_script(distro: Distribution, name: str, **values: object) -> str:
         __package__,
         "etcd_api.sh",
         name,
-        data=PurePosixPath(distro.paths.server_token).parent,
+        data=distro.paths.server,
         kubectl=shlex.join(distro.command("kubectl")),
         **values,
     )

@@ -11,6 +11,8 @@ from pathlib import Path, PurePosixPath
 
 from kbootstrap.cluster.converge.crash_loop import CrashLoop
 from kbootstrap.cluster.converge.hand_over import RESUME
+from kbootstrap.cluster.converge.relay import Fetch
+from kbootstrap.cluster.converge.shared import SharedArtifact
 from kbootstrap.cluster.deadlines import COMMAND, FAILURES, POLL, ROUND, SERVING, SNAPSHOT, STAGE, STEADY
 from kbootstrap.cluster.observe import journal
 from kbootstrap.cluster.observe.server_command import ask_server, refused
@@ -21,10 +23,8 @@ from kbootstrap.cluster.steps.machine import Claim
 from kbootstrap.cluster.steps.service import RestartService
 from kbootstrap.core.errors import DeadlinePassed, InstallFailed, PrerequisiteMissing
 from kbootstrap.core.redact import Redactor
-from kbootstrap.distros.common import SHARED
 from kbootstrap.distros.model import Artifact
 from kbootstrap.hosts.model import Host, Transferred
-from kbootstrap.hosts.script import shell_script
 
 MARK = "/run/kbootstrap/restart"
 """Its presence means: configuration was changed while the service ran. A reboot removes it, rightly."""
@@ -73,28 +73,53 @@ class NodeActions:
         artifacts: Mapping[str, LocalFile],
         *,
         aside: bool,
+        fetch: Fetch | None = None,
         progress: Transferred | None = None,
     ) -> None:
-        """Send an artifact (its checksum is verified by the transfer) and record it in the stamp."""
-        local = _local(artifact, version, artifacts)
-        place = f"{NEXT}/{artifact.name}" if aside else artifact.path
-        await self.host.put(local.path, place, mode=artifact.mode, deadline=STAGE, progress=progress)
+        """Send an artifact, unless `fetch` gets it from another node, and record it in the stamp.
+
+        Either way its checksum is verified on the machine.
+        """
+        local, place = _local(artifact, version, artifacts), staged_place(artifact, aside=aside)
+        if not (fetch and await fetch(self.host, artifact.name, place, artifact.mode, local)):
+            await self.host.put(local.path, place, mode=artifact.mode, deadline=STAGE, progress=progress)
         if not aside:
             await self._stamp(artifact, local.sha256, version)
 
     async def place_shared(
-        self, artifact: Artifact, version: str, artifacts: Mapping[str, LocalFile]
+        self, artifact: Artifact, version: str, artifacts: Mapping[str, LocalFile], *, aside: bool
     ) -> bool:
-        """Use an artifact that is unpacked on the machine, if it has the same checksum, and record it.
+        """Use an artifact that the nodes of this machine share, if there is one with the same checksum.
 
-        Returns False where there is none, or where a folder that it would replace exists.
+        Returns whether there is. It is recorded, or waits `aside` until `swap`.
         """
-        sha256 = _local(artifact, version, artifacts).sha256
-        text = shell_script(__package__, "place.sh", shared=SHARED, name=artifact.name, sha256=sha256)
-        placed = (await self.host.run(text, deadline=STAGE)).stdout.strip() == "placed"
+        shared = self._shared(artifact, version, artifacts)
+        if aside:
+            return await shared.set_aside()
+        placed = await shared.place()
         if placed:
-            await self._stamp(artifact, sha256, version, unpacked=True)
+            await self._stamp(artifact, shared.sha256, version, unpacked=True)
         return placed
+
+    async def load_shared(self, artifact: Artifact, version: str, artifacts: Mapping[str, LocalFile]) -> bool:
+        """Import the images of a shared archive that waits aside, as `preload` does.
+
+        Returns whether one waits.
+        """
+        return await self._shared(artifact, version, artifacts).load()
+
+    async def swap_shared(self, artifact: Artifact, version: str, artifacts: Mapping[str, LocalFile]) -> bool:
+        """Use a shared artifact that waits aside, and record it; return whether one waits.
+
+        It is recorded last: until then the next run sees another version, or a damaged file.
+        """
+        shared = self._shared(artifact, version, artifacts)
+        done = await shared.swap()
+        if done:
+            await self._stamp(artifact, shared.sha256, version, unpacked=True)
+        if done == "imported":
+            await shared.release()
+        return bool(done)
 
     async def preload(self, tarball: Path) -> None:
         """Import the images of the next version: addons change before every node has changed.
@@ -124,6 +149,10 @@ class NodeActions:
                 f"mkdir -p $(dirname {path}) && mv -f {new} {path}.part && mv -f {path}.part {path}",
                 deadline=STAGE,
             )
+
+    def _shared(self, artifact: Artifact, version: str, artifacts: Mapping[str, LocalFile]) -> SharedArtifact:
+        sha256, aside = _local(artifact, version, artifacts).sha256, f"{NEXT}/{artifact.name}"
+        return SharedArtifact(self.host, self.wanted.distro, artifact, sha256, aside)
 
     async def _stamp(
         self, artifact: Artifact, sha256: str, version: str, *, at: str = "", unpacked: bool = False
@@ -245,6 +274,11 @@ class NodeActions:
     ) -> Exception:
         """Return the error for a unit that failed, with the last lines of its journal."""
         return await journal.explain(kind, text, host=self.host, unit=unit, code=code, redactor=self.redactor)
+
+
+def staged_place(artifact: Artifact, *, aside: bool) -> str:
+    """Return the path to which an artifact is sent."""
+    return f"{NEXT}/{artifact.name}" if aside else artifact.path
 
 
 async def note_removed(host: Host) -> None:

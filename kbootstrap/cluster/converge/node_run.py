@@ -86,18 +86,34 @@ class NodeRun:
     async def stage_artifact(self, artifact: Artifact, version: str, *, aside: bool) -> None:
         """Send an artifact."""
         run = self.shared
-        if run.shared and not aside and await self._machine.place_shared(artifact, version, run.artifacts):
+        if run.shared and await self._machine.place_shared(artifact, version, run.artifacts, aside=aside):
             return
-        await self._machine.stage(artifact, version, run.artifacts, aside=aside, progress=self.progress)
+        await self._machine.stage(
+            artifact,
+            version,
+            run.artifacts,
+            aside=aside,
+            fetch=partial(run.relay.fetch, waiting=self.waiting) if run.relay else None,
+            progress=self.progress,
+        )
 
     async def preload_images(self, artifact: Artifact) -> None:
-        """Import an image archive, which is unpacked here once for all nodes."""
-        archive = self.shared.artifacts[artifact.name].path
-        await self._machine.preload(await self.shared.unpacked.of(archive))
+        """Import an image archive; one that is sent is unpacked here once for all nodes."""
+        run = self.shared
+        if run.shared:
+            self.waiting("the images are imported")
+            if await self._machine.load_shared(artifact, run.wanted.version, run.artifacts):
+                return
+        archive = run.artifacts[artifact.name].path
+        await self._machine.preload(await run.unpacked.of(archive))
 
     async def swap_artifacts(self, artifacts: Collection[Artifact], version: str) -> None:
         """Move artifacts to their paths."""
-        await self._machine.swap(artifacts, version, self.shared.artifacts)
+        run, sent = self.shared, list(artifacts)
+        if run.shared:
+            machine = self._machine
+            sent = [one for one in sent if not await machine.swap_shared(one, version, run.artifacts)]
+        await self._machine.swap(sent, version, run.artifacts)
 
     async def write(self, content: str, path: str, mode: int) -> None:
         """Write a text file."""

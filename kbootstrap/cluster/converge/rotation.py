@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
-from pathlib import PurePosixPath
 
 from kbootstrap.cluster.converge.tokens import NEXT, StagedTokens
 from kbootstrap.cluster.deadlines import ACTIVATE, COMMAND, RENEW
@@ -35,7 +34,7 @@ async def activate(host: Host, distro: Distribution, waiting: Callable[[str], No
     values = {
         "name": distro.name,
         "port": str(distro.registration_port),
-        "data": str(PurePosixPath(distro.paths.server_token).parent),
+        "data": distro.paths.server,
         "token": distro.paths.token,
         "server_token": distro.paths.server_token,
         "kubectl": shlex.join(distro.command("kubectl")),
@@ -67,7 +66,7 @@ async def age_password_file(host: Host, unit: str, distro: Distribution) -> None
     file again. Then the file is newer than the cluster's data, and no start succeeds (k3s v1.32,
     `pkg/cluster/bootstrap.go`: a difference of three seconds is fatal). The content stays where it is.
     """
-    passwords = shlex.quote(str(PurePosixPath(distro.paths.server_token).parent / "cred/passwd"))
+    passwords = shlex.quote(f"{distro.paths.server}/cred/passwd")
     await host.run(
         f"systemctl stop {shlex.quote(unit)}; touch --no-create --date=@1 {passwords}", deadline=RENEW
     )
@@ -79,8 +78,7 @@ async def retire_tokens(host: Host, distro: Distribution) -> None:
     The service has written its password file when the new ones came into use; other servers copy its time
     (k3s source, `pkg/bootstrap`).
     """
-    data = PurePosixPath(distro.paths.server_token).parent
-    passwords, staged = shlex.quote(f"{data}/cred/passwd"), shlex.quote(NEXT)
+    passwords, staged = shlex.quote(f"{distro.paths.server}/cred/passwd"), shlex.quote(NEXT)
     await host.run(
         f"[ -e {staged} ] || exit 0; umask 077; set -e; place={RETIRED}$(stat -c %Y {passwords}); "
         f'grep ^old- {staged} > "$place.new"; mv "$place.new" "$place"; rm -f {staged}',

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import PurePosixPath
 
 from kbootstrap.cluster.deadlines import COMMAND
 from kbootstrap.distros.model import Distribution
@@ -16,20 +15,32 @@ async def await_supervisor(host: Host, distro: Distribution) -> None:
     """Wait until a server that serves also gives joining nodes their configuration; never fails.
 
     A node that asks too early is refused ("runtime core not ready"), and asks again 5 to 10 s later (k3s
-    source, `pkg/agent/config/config.go`, `pkg/server/router.go`). The server's own kubelet may ask.
+    source, `pkg/agent/config/config.go`, `pkg/server/router.go`).
     """
-    data = PurePosixPath(distro.paths.server_token).parent.parent
-    words = (
-        *distro.command("kubectl"),
-        f"--kubeconfig={data}/agent/kubelet.kubeconfig",
-        f"--server=https://127.0.0.1:{distro.registration_port}",
-        "--request-timeout=5s",
-        "get",
-        f"--raw=/v1-{distro.name}/readyz",
-    )
+    ask = _ask(distro, f"https://127.0.0.1:{distro.registration_port}")
     await host.run(
-        f"for _ in $(seq {_TRIES}); do said=$({shlex.join(words)} 2>&1) && break; "
+        f"for _ in $(seq {_TRIES}); do said=$({ask} 2>&1) && break; "
         'case $said in *"not ready"* | *navailable*) sleep 0.2 ;; *) break ;; esac; done',
         deadline=COMMAND,
         check=False,
+    )
+
+
+async def joins_through(host: Host, distro: Distribution, registration: str) -> bool:
+    """Return whether nodes can join through a URL, as a server that serves sees it. Raises as `Host.run`."""
+    output = await host.run(f"{_ask(distro, registration)} >/dev/null 2>&1", deadline=COMMAND, check=False)
+    return output.status == 0
+
+
+def _ask(distro: Distribution, url: str) -> str:
+    """Return the command line that asks for a server's readiness; the server's own kubelet may ask."""
+    return shlex.join(
+        (
+            *distro.command("kubectl"),
+            f"--kubeconfig={distro.paths.data}/agent/kubelet.kubeconfig",
+            f"--server={url}",
+            "--request-timeout=5s",
+            "get",
+            f"--raw=/v1-{distro.name}/readyz",
+        )
     )

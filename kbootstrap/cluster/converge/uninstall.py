@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
 from typing import Literal
 
 from kbootstrap.cluster.deadlines import UNINSTALL
@@ -44,7 +43,7 @@ def script(distro: Distribution, cluster: str | None = None) -> str:
     values = {
         "name": distro.name,
         "cluster": cluster or "",
-        "data": str(PurePosixPath(paths.images).parent.parent),
+        "data": paths.data,
         "config": paths.config,
         "token": paths.token,
         "agent_token": paths.agent_token,

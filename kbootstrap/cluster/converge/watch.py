@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 
 from kbootstrap.cluster.api.model import Api, ApiUnavailable
@@ -12,17 +12,25 @@ from kbootstrap.cluster.api.observe import patiently
 from kbootstrap.cluster.deadlines import API, FORGET, JOINED, POLL, RECONCILE
 from kbootstrap.cluster.state import labels
 from kbootstrap.cluster.state.api_facts import ApiNode
+from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.errors import DeadlinePassed
 from kbootstrap.spec.model import Taint
 
+_FEW = 16
+"""Nodes are read one by one where that is at most one in so many: the list of 500 nodes is 3 MB."""
+
 
 class NodeWatch:
-    """Reads the Node objects on request, at most every `POLL` seconds, less often when answers are slow."""
+    """Reads the Node objects on request, at most every `POLL` seconds, less often when answers are slow.
+
+    `_asked` are the nodes that were asked for since the last look, so those that something waits for.
+    """
 
     def __init__(self, api: Api) -> None:
         self._api = api
         self._lock = asyncio.Lock()
-        self._nodes: Mapping[str, ApiNode] = {}
+        self._nodes: dict[str, ApiNode] = {}
+        self._asked: set[str] = set()
         self._next = 0.0
         self._silent_since: float | None = None
 
@@ -31,22 +39,41 @@ class NodeWatch:
 
         Raises `ApiUnavailable` when the API has not answered for `API` seconds.
         """
+        if fresh:
+            await self._patiently(self._read(name))
+            return self._nodes.get(name)
+        self._asked.add(name)
         async with self._lock:
             begun = time.monotonic()
-            if begun >= self._next or fresh:
-                await self._look(begun)
+            if begun >= self._next:
+                few = len(self._asked) * _FEW <= len(self._nodes)
+                names, self._asked = self._asked, {name}
+                await self._patiently(self._read_each(names) if few else self._read_all())
+                now = time.monotonic()
+                self._next = now + max(POLL * 0.8, 3 * (now - begun))
         return self._nodes.get(name)
 
-    async def _look(self, begun: float) -> None:
+    async def _read_all(self) -> None:
+        self._nodes = {node.name: node for node in await self._api.nodes()}
+
+    async def _read(self, name: str) -> None:
+        found = await self._api.node(name)
+        self._nodes.pop(name, None)
+        if found:
+            self._nodes[name] = found
+
+    async def _read_each(self, names: Iterable[str]) -> None:
+        await run_all(map(self._read, names))
+
+    async def _patiently(self, look: Awaitable[None]) -> None:
+        begun = time.monotonic()
         try:
-            self._nodes = {node.name: node for node in await self._api.nodes()}
+            await look
             self._silent_since = None
         except ApiUnavailable:
             self._silent_since = self._silent_since or begun
             if time.monotonic() - self._silent_since > API:
                 raise
-        now = time.monotonic()
-        self._next = now + max(POLL * 0.8, 3 * (now - begun))
 
     async def reconcile(self, name: str, wanted: Mapping[str, str], taints: tuple[Taint, ...]) -> None:
         """Set labels and taints; retry if another client changes the Node at the same time."""

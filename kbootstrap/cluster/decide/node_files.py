@@ -57,13 +57,20 @@ def _join_file(case: NodeCase, *, initial: bool) -> NodeFile:
 
 
 def _registration(case: NodeCase) -> str:
-    """Return the URL to join through; another member's, if the cluster's is the address of this machine."""
+    """Return the URL to join through.
+
+    Servers of a new cluster join through the one that initialises it: a load balancer may not forward to it
+    yet. Otherwise another member's URL, if the cluster's is the address of this machine.
+    """
     url, port = case.wanted.registration, case.distro.registration_port
-    if case.node.role == "server" and url == f"https://{case.node.address}:{port}":
-        members = [node for node in case.wanted.servers if node.name in case.found.members]
-        others = [node.address for node in members if node.address not in ("", case.node.address)]
-        return f"https://{others[0]}:{port}" if others else url
-    return url
+    if case.node.role != "server":
+        return url
+    initial = [node for node in case.wanted.servers if node.name == case.found.initial_server]
+    members = [node for node in case.wanted.servers if node.name in case.found.members]
+    if not initial and url != f"https://{case.node.address}:{port}":
+        return url
+    others = [node.address for node in (initial or members) if node.address not in ("", case.node.address)]
+    return f"https://{others[0]}:{port}" if others else url
 
 
 def _write(case: NodeCase, file: NodeFile, why: str) -> WriteFile:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
 from typing import Literal
 
 from kbootstrap import distros
@@ -85,12 +84,11 @@ async def _one(host: Host, text: str, distro: Distribution) -> NodeFacts:
 def script(distro: Distribution, volumes: Sequence[WantedVolume] = (), *, overlay: bool = False) -> str:
     """Return the whole script for a distribution, and for a machine with these volumes; as `gather`."""
     paths = distro.paths
-    data = _data(distro)
     others = [one for one in distros.every() if one.name != distro.name]
     every = (*distro.requirements("server"), *distro.requirements("agent"))
     values = {
-        "others": "\n".join(f"{one.name} {_data(one)}/agent" for one in others),
-        "data": data,
+        "others": "\n".join(f"{one.name} {one.paths.data}/agent" for one in others),
+        "data": paths.data,
         "server": distro.unit("server"),
         "agent": distro.unit("agent"),
         "config": paths.config,
@@ -98,7 +96,7 @@ def script(distro: Distribution, volumes: Sequence[WantedVolume] = (), *, overla
         "token": paths.token,
         "agent_token": paths.agent_token,
         "server_token": paths.server_token,
-        "server_ca": f"{data}/server/tls/server-ca.crt",
+        "server_ca": f"{paths.server}/tls/server-ca.crt",
         "etcd": paths.etcd,
         "binary": paths.binary,
         "stamp": paths.stamp,
@@ -110,11 +108,7 @@ def script(distro: Distribution, volumes: Sequence[WantedVolume] = (), *, overla
         "patience_overlay": str(OVERLAY),
         "volumes": "\n".join(f"{one.name} {one.id} {one.mount}" for one in volumes if one.id),
     }
-    return shell_script(__package__, "facts.sh", **values)
-
-
-def _data(distro: Distribution) -> str:
-    return str(PurePosixPath(distro.paths.images).parent.parent)
+    return shell_script(__package__, "ports.sh", "facts.sh", **values)
 
 
 def parse(name: str, said: str, distro: Distribution, *, now: float) -> NodeFacts:

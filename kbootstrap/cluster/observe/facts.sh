@@ -1,5 +1,5 @@
 # Prints facts about this machine, one a line: a word, then values. Changes nothing, prints no secret.
-# Needs sh, coreutils, grep, awk; run as root. The caller sets, before this text:
+# Needs sh, coreutils, grep, awk, and ports.sh before it; run as root. The caller sets, before this text:
 #   others data server agent config join token agent_token server_token server_ca etcd binary stamp volumes snapshots
 #   overlay
 # volumes has a line for each extra volume: its name, its ID, the folder where it is mounted; others one for each
@@ -118,9 +118,7 @@ echo "programs $(
 )"
 for one in $modules; do if lacks_module "$one"; then echo "lacks-module $one"; fi; done
 for one in $folders; do echo "mount $one$(refusals "$one")"; done
-echo "listening $( # TCP ports, hexadecimal (proc(5), /proc/net/tcp)
-    cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { sub(/.*:/, "", $2); print $2 }' | tr '\n' ' '
-)"
+echo "listening $(ports | tr '\n' ' ')"
 if awk '$2 == "00000000" { found = 1 } END { exit !found }' /proc/net/route 2>/dev/null ||
     awk '$1 ~ /^0+$/ && $2 == "00" && $10 != "lo" { found = 1 } END { exit !found }' /proc/net/ipv6_route 2>/dev/null; then
     echo "default-route yes"
@@ -140,7 +138,7 @@ if [ -n "$overlay" ] && command -v bash >/dev/null && systemctl is-active -q "$s
         printf '%d.%d.%d.%d\n' "$a" "$b" "$c" "$d"
     done | xargs -r -n 1 -P 64 env patience="$patience_overlay" sh -c '
         for try in 1 2; do
-            said=$(timeout "$patience" bash -c "exec 3<>/dev/tcp/$1/10250" 2>&1)
+            said=$(timeout "$patience" bash --norc -c "exec 3<>/dev/tcp/$1/10250" 2>&1)
             case "$? $said" in "0 "* | *refused*) echo "overlay $1 yes" && exit ;; esac
         done
         echo "overlay $1 no"' sh

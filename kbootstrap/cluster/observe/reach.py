@@ -18,11 +18,6 @@ from kbootstrap.distros.requirements import Port
 from kbootstrap.hosts.model import Host
 from kbootstrap.hosts.script import shell_script
 
-_LISTENING = r"""cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '
-    $4 != "0A" || $2 ~ /^(000000000000000000000000|0000000000000000FFFF0000)?(......7F|01000000):/ { next }
-    { sub(/.*:/, "", $2); print "port", $2 }'"""
-"""Prints the TCP ports on which a program listens for other machines, hexadecimal (proc(5))."""
-
 
 async def reach(host: Host, targets: Iterable[Target]) -> Mapping[Target, Answer]:
     """Try all targets at once from a machine.
@@ -45,7 +40,8 @@ async def reach(host: Host, targets: Iterable[Target]) -> Mapping[Target, Answer
 
 async def listening(host: Host) -> frozenset[int]:
     """Return the TCP ports on which the machine listens for others. Raises as `Host.run`."""
-    said = (await host.run(_LISTENING, deadline=COMMAND, check=False)).stdout
+    text = shell_script(__package__, "ports.sh") + "ports others | sed 's/^/port /'"
+    said = (await host.run(text, deadline=COMMAND, check=False)).stdout
     return frozenset(int(word, 16) for word in re.findall(r"^port ([0-9A-F]{1,4})$", said, re.MULTILINE))
 
 

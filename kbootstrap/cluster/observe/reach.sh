@@ -6,7 +6,7 @@
 echo "begin kbootstrap-reach-1"
 if command -v bash >/dev/null; then
     echo "$targets" | grep . | xargs -n 3 -P 32 env LC_ALL=C seconds="$seconds" sh -c '
-        said=$(timeout "$seconds" bash -c "
+        said=$(timeout "$seconds" bash --norc -c "
             exec 3<>\"/dev/\$1/\$2/\$3\" || exit 1
             if [ \"\$1\" = udp ]; then echo kbootstrap >&3 && read -r -n 1 -t \"$seconds\" answer <&3; fi
         " bash "$1" "$2" "$3" 2>&1)

@@ -16,12 +16,13 @@ from collections.abc import Awaitable, Callable
 
 from kbootstrap.cluster.deadlines import COMMAND, SETTLING
 from kbootstrap.core.errors import InstallFailed
+from kbootstrap.core.pauses import growing
 from kbootstrap.core.redact import Redactor
 from kbootstrap.hosts import failures
 from kbootstrap.hosts.model import Host, Output
 
-_PAUSE = 2.0
-"""Seconds between two attempts."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 2.0
+"""Seconds between two attempts; the pause grows from the first value to the second."""
 _NOT_READY = re.compile(
     r"(apiserver|runtime core) not ready"
     r"|service ?unavailable|currently unable to handle the request|unable to return a response"
@@ -56,16 +57,17 @@ async def ask_server(
     further attempt. `accepted` decides whether an attempt succeeded; without it, exit status 0 does.
     Raises as `Host.run` without `check`: the caller reports a status that is not 0.
     """
-    end = time.monotonic() + SETTLING
+    end, pauses = time.monotonic() + SETTLING, growing(_FIRST_PAUSE, _LONGEST_PAUSE)
     while True:
         output = await host.run(command, deadline=deadline, check=False)
         if output.status == 0 and (accepted is None or await accepted(output)):
             return output
-        if time.monotonic() + _PAUSE > end or not await _may_become_ready(host, unit, output):
+        pause = next(pauses)
+        if time.monotonic() + pause > end or not await _may_become_ready(host, unit, output):
             return output
         if waiting:
             waiting(f"{unit} is not ready for this yet{said(output)}")
-        await asyncio.sleep(_PAUSE)
+        await asyncio.sleep(pause)
 
 
 def said(output: Output) -> str:

@@ -11,7 +11,6 @@ from kbootstrap.cluster.deadlines import COMMAND
 from kbootstrap.cluster.observe.credentials import read_secret
 from kbootstrap.cluster.observe.server_command import ask_server, said
 from kbootstrap.cluster.snapshots.bucket import BucketObject
-from kbootstrap.cluster.snapshots.select import likeliest
 from kbootstrap.cluster.snapshots.vault import PREFIX, SUFFIX, Bundle
 from kbootstrap.cluster.state.snapshots import Snapshot, parse
 from kbootstrap.core.errors import InstallFailed
@@ -96,14 +95,9 @@ async def read_bundle(host: Host, distro: Distribution, cluster: str, redactor: 
     return Bundle(cluster, redactor.add(server), redactor.add(agent))
 
 
-async def bundles_of(host: Host, made: int) -> tuple[str, ...]:
-    """Return the paths of the token files on a server, the likeliest for a snapshot of that moment first."""
-    command = f"stat -c '%Y %n' {FOLDER}/{PREFIX}*{SUFFIX} 2>/dev/null || :"
+async def token_files(host: Host) -> tuple[BucketObject, ...]:
+    """Return the token files on a server, the newest first; their keys are paths."""
+    files = f"$(ls -1t {FOLDER}/{PREFIX}*{SUFFIX} 2>/dev/null)"
+    command = f'files="{files}"; [ -z "$files" ] || stat -c "%Y %n" $files || :'
     rows = (line.split(" ", 1) for line in (await host.run(command, deadline=COMMAND)).stdout.splitlines())
-    return likeliest((BucketObject(row[1], 0, int(row[0])) for row in rows if len(row) == 2), made)
-
-
-async def bundles(host: Host) -> tuple[str, ...]:
-    """Return the names of the token files on a server, the newest first."""
-    output = await host.run(f"ls -1t {FOLDER}/{PREFIX}*{SUFFIX} 2>/dev/null || :", deadline=COMMAND)
-    return tuple(path.rpartition("/")[2] for path in output.stdout.split())
+    return tuple(BucketObject(row[1], 0, int(row[0])) for row in rows if len(row) == 2)

@@ -59,7 +59,7 @@ async def reset(
     join = distro.join_file(role="server", initial=True, registration="")
     await host.put(join.content.encode(), join.path, mode=join.mode, deadline=COMMAND)
     if new:
-        data = shlex.quote(paths.server_token.rpartition("/")[0])
+        data = shlex.quote(paths.server)
         await host.run(f"rm -rf {data}/tls {data}/cred {data}/token {data}/agent-token", deadline=COMMAND)
         await _forget_identity(host, distro)
         # The second is what k3s looks for before it reads `token-file` (its source, `pkg/cli/server`).
@@ -93,7 +93,7 @@ async def wipe(host: Host, distro: Distribution, role: Role, *, everything: bool
         # Snapshots stay; etcd's own data is what must not start again.
         await host.run(f"rm -rf {shlex.quote(paths.etcd)}", deadline=COMMAND)
         if everything:
-            data = shlex.quote(paths.server_token.rpartition("/")[0])
+            data = shlex.quote(paths.server)
             await host.run(f"rm -rf {data}/tls {data}/cred {data}/token {data}/agent-token", deadline=COMMAND)
     if everything:
         await _forget_identity(host, distro)

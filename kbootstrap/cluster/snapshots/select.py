@@ -54,7 +54,12 @@ def likeliest(tokens: Iterable[BucketObject], made: int) -> tuple[str, ...]:
 
 def newest_tokens(items: Iterable[BucketObject]) -> tuple[str, ...]:
     """Return the names of the token files in a bucket, the newest first."""
-    found = sorted(_token_files(items), key=lambda item: item.written, reverse=True)
+    return newest(_token_files(items))
+
+
+def newest(tokens: Iterable[BucketObject]) -> tuple[str, ...]:
+    """Return the names of token files, the newest first; of two from the same second, the first."""
+    found = sorted(tokens, key=lambda item: item.written, reverse=True)
     return tuple(item.key.rpartition("/")[2] for item in found)
 
 

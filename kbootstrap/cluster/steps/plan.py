@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kbootstrap.cluster.steps.api import GiveSecret
 from kbootstrap.cluster.steps.base import ConvergeStep, RemovalStep
 from kbootstrap.cluster.steps.files import StageFile
 from kbootstrap.core.diagnostics import Diagnostic, errors
@@ -45,6 +46,11 @@ class Plan:
     def all_steps(self) -> tuple[ConvergeStep, ...]:
         """The steps of all nodes that stay or join."""
         return tuple(step for steps in self.steps.values() for step in steps)
+
+    @property
+    def gives_secret(self) -> bool:
+        """Whether the Secret of the infrastructure's programs is written, with a new credential."""
+        return any(isinstance(step, GiveSecret) for step in self.all_steps)
 
     @property
     def artifacts(self) -> frozenset[str]:

@@ -174,7 +174,7 @@ async def _bring_up(
     async with AsyncExitStack() as stack:
         with phase(emit, "infrastructure", cluster):
             await carry_out(twin, tofu, planned)
-        nodes = await observe_nodes(twin, await tofu.outputs(), stack)
+        nodes = await observe_nodes(twin, (await tofu.state()).outputs, stack)
         verify_allowed(twin, nodes)
         with phase(emit, "restore", cluster):
             await _install(twin, nodes)
@@ -188,14 +188,16 @@ async def _install(twin: Context, nodes: Nodes) -> None:
     reporter = StepReporter(twin.cluster.name, twin.runtime.emit)
     steps = nodes.plan.steps[name]
     artifacts = await fetch_artifacts(twin, nodes)
+    shared = twin.provider.shared_artifacts is not None
     await actions.begin(steps)
     for step in steps:
         if isinstance(step, StageFile) and step.artifact.path == twin.distribution.paths.binary:
             with reporter.report(step):
+                artifact, version, aside = step.artifact, step.version, step.aside
+                if shared and await actions.place_shared(artifact, version, artifacts, aside=aside):
+                    continue
                 progress = reporter.progress(step)
-                await actions.stage(
-                    step.artifact, step.version, artifacts, aside=step.aside, progress=progress
-                )
+                await actions.stage(artifact, version, artifacts, aside=aside, progress=progress)
         elif isinstance(step, WriteFile):
             with reporter.report(step):
                 await actions.put(step.file.content, step.file.path, step.file.mode)

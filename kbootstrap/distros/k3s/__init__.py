@@ -46,6 +46,11 @@ class K3s:
         return files(__package__).joinpath("unpack.sh").read_text("utf-8")
 
     @property
+    def images(self) -> str:
+        """Return `images.sh`."""
+        return files(__package__).joinpath("images.sh").read_text("utf-8")
+
+    @property
     def traits(self) -> DistributionTraits:
         """The distribution's traits in the spec language."""
         return traits(self.name)

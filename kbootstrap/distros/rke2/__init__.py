@@ -45,6 +45,7 @@ class Rke2:
     uninstallers: tuple[str, ...] = ("rke2-uninstall.sh",)
     program_folders: tuple[str, ...] = (f"{_DATA}/bin",)
     unpack: str = ""
+    images: str = ""
 
     @property
     def traits(self) -> DistributionTraits:

@@ -13,13 +13,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum, auto
 
 from kbootstrap.core.events import Event, Status, Type
+from kbootstrap.core.pauses import growing
 from kbootstrap.hosts.known_hosts import KnownHosts
 from kbootstrap.providers.cloud.console import finished, host_keys
 from kbootstrap.providers.context import ProviderContext
 
-WAIT = 120.0
-"""Seconds to wait for the keys of a machine, from the first request; small machines need 85."""
-_POLL = 3.0
+WAIT = 180.0
+"""Seconds to wait for the keys of a machine, from the first request, which may be made as soon as it exists.
+Small machines needed 85 when OpenTofu had created everything else before."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 3.0
+"""Seconds between two requests for a console log; the pause grows from the first value to the second."""
 _STEP = "host key"
 
 
@@ -59,7 +62,7 @@ async def _keys(
             Event(type=Type.STEP, cluster=cluster, node=name, step=_STEP, status=status, detail=detail)
         )
 
-    reported = False
+    reported, pauses = False, growing(_FIRST_PAUSE, _LONGEST_PAUSE)
     while True:
         log = await console(one)
         late = time.monotonic() >= end
@@ -75,7 +78,7 @@ async def _keys(
         if not reported:
             report("waiting for the host keys in the console log while the machine boots", Status.WAITING)
             reported = True
-        await asyncio.sleep(_POLL)
+        await asyncio.sleep(next(pauses))
 
 
 def _pinned(pins: KnownHosts, name: str, instance: str) -> bool:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from kbootstrap.core.errors import DeadlinePassed, Interrupted
+from kbootstrap.core.pauses import growing
 
 T = TypeVar("T")
 GONE = 240.0
 """Seconds for the deletion of one resource; load balancers need up to a minute each on busy clouds."""
-POLL = 2.0
-"""Seconds between two requests."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 2.0
+"""Seconds between two requests; the pause grows from the first value to the second."""
 
 
 class CancellableWait:
@@ -43,15 +44,17 @@ class CancellableWait:
         At `end` (monotonic; after `GONE` by default) returns it in its current state.
         """
         end, states = end or time.monotonic() + GONE, frozenset(busy)
+        pauses = growing(_FIRST_PAUSE, _LONGEST_PAUSE)
         while True:
             now = look()
             if now is None or state(now) not in states or time.monotonic() >= end:
                 return now
-            self._pause()
+            self._pause(next(pauses))
 
     def until_deleted(self, kind: str, things: Iterable[Any], look: Callable[[str], Any]) -> None:
         """Wait until things are deleted; `look` takes an ID. Raises `DeadlinePassed` (KB1134) with names."""
         end, left = time.monotonic() + GONE, list(things)
+        pauses = growing(_FIRST_PAUSE, _LONGEST_PAUSE)
         while left := [thing for thing in left if (now := look(thing.id)) is not None and not deleted(now)]:
             if time.monotonic() >= end:
                 names = ", ".join(f"{thing.name or thing.id}" for thing in left)
@@ -60,10 +63,10 @@ class CancellableWait:
                     hint="run `kbootstrap destroy` again; it resumes the deletion",
                     code="KB1134",
                 )
-            self._pause()
+            self._pause(next(pauses))
 
-    def _pause(self) -> None:
-        self._stopped.wait(POLL)
+    def _pause(self, seconds: float) -> None:
+        self._stopped.wait(seconds)
         self.check()
 
 

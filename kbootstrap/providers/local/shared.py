@@ -1,6 +1,7 @@
 """Artifacts that nodes share: unpacked once for an engine, into a volume that every node mounts read-only.
 
     shared/<key>/sums                 lines of sha256 and name: the artifacts that were unpacked
+    shared/<key>/<artifact>           the artifact itself
     shared/<key>/<artifact>.places    lines of a path in this folder, and the path on a node
     shared/<key>/…                    written by the distribution's script (`Distribution.unpack`)
 
@@ -32,7 +33,7 @@ from kbootstrap.providers.local.progress import report
 STEP = "unpack the artifacts for all nodes"
 _LABEL = "kbootstrap.unpack"
 _MANY = 2
-"""Versions that are kept while no container uses the volume; each needs about 600 MB."""
+"""Versions that are kept while no container uses the volume; each needs about 650 MB."""
 _ASK = 30.0
 _COPY = 300.0
 _UNPACK = 600.0

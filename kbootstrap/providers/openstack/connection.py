@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from kbootstrap.core.errors import DeadlinePassed, KbootstrapError, PrerequisiteMissing
 from kbootstrap.core.redact import Redactor
@@ -40,6 +40,8 @@ class Cloud:
     redactor: Redactor
     stopped: threading.Event = field(default_factory=threading.Event)
     """Set when a query is cancelled: its thread must then not change anything more."""
+    asked: dict[str, asyncio.Task[Any]] = field(default_factory=dict)
+    """The queries of `ask_once` that are not answered yet, by their text."""
 
     @property
     def where(self) -> str:
@@ -69,6 +71,18 @@ class Cloud:
             self.stopped.set()
             raise
 
+    async def ask_once(self, what: str, question: Callable[[Connection], T]) -> T:
+        """Ask as `ask`; callers with the same `what` share the answer until it is there. Read-only."""
+        task: asyncio.Task[T] | None = self.asked.get(what)
+        if task is None:
+            task = self.asked[what] = asyncio.create_task(self.ask(what, question))
+            task.add_done_callback(lambda _: self.asked.pop(what, None))
+        return await asyncio.shield(task)
+
+    def hang_up(self) -> None:
+        """Close open TCP connections; the next request opens one. Blocks."""
+        self.sdk.session.session.close()
+
 
 @asynccontextmanager
 async def connected(chosen: Settings, context: ProviderContext) -> AsyncIterator[Cloud]:
@@ -83,7 +97,14 @@ async def connected(chosen: Settings, context: ProviderContext) -> AsyncIterator
     sdk = await asyncio.to_thread(translated, partial(_open, found, chosen, context))
     try:
         log_in = partial(_log_in, sdk, found, redactor)
-        yield await _ask("log in", partial(translated, log_in), str(found), redactor, ASK)
+        cloud = await _ask("log in", partial(translated, log_in), str(found), redactor, ASK)
+        try:
+            yield cloud
+        finally:
+            left = tuple(cloud.asked.values())
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
     finally:
         await asyncio.to_thread(sdk.close)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kbootstrap.core.errors import HostUnreachable, KbootstrapError
@@ -16,7 +17,7 @@ from kbootstrap.providers.openstack.consoles import console
 from kbootstrap.providers.openstack.names import marked
 from kbootstrap.providers.openstack.power import start
 from kbootstrap.providers.openstack.servers import GONE, states
-from kbootstrap.providers.openstack.settings import ssh_user
+from kbootstrap.providers.openstack.settings import settings, ssh_user
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -55,7 +56,9 @@ async def inventory(
         verify(absent, tolerate_missing)
     there = {one: name for one, name in wanted.items() if name not in absent}
     keys = await known_from_console(context, there, console(cloud), wait=starting)
-    return build(context, contract, user=ssh_user(context.cluster), absent=absent, host_keys=keys)
+    found = build(context, contract, user=ssh_user(context.cluster), absent=absent, host_keys=keys)
+    existing = settings(context.cluster).existing
+    return replace(found, own_network=existing is None or existing.network is None)
 
 
 async def faults(cloud: Cloud, context: ProviderContext) -> dict[str, str]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from kbootstrap.core.diagnostics import Diagnostic
@@ -23,16 +22,17 @@ from kbootstrap.providers.openstack import (
     cleanup,
     credential,
     images,
+    in_creation,
     inspection,
     machines,
     needs,
     preflight,
 )
-from kbootstrap.providers.openstack.connection import Cloud, connected
 from kbootstrap.providers.openstack.credentials import variables
 from kbootstrap.providers.openstack.problems import problems
 from kbootstrap.providers.openstack.render import freeze, render
 from kbootstrap.providers.openstack.resolution import resolve
+from kbootstrap.providers.openstack.sessions import SESSIONS
 from kbootstrap.providers.openstack.settings import settings
 from kbootstrap.providers.openstack.storage import lock_problems
 from kbootstrap.providers.openstack.traits import TRAITS
@@ -54,12 +54,12 @@ class CloudPrograms:
 
     async def valid_credentials(self, context: ProviderContext) -> frozenset[str]:
         """Return the marks of the cluster's application credential."""
-        async with _cloud(context) as cloud:
+        async with SESSIONS.cloud(context) as cloud:
             return await credential.valid_credentials(cloud, context.spec, context.cluster)
 
     async def make_secret(self, context: ProviderContext) -> SecretContent:
         """Create an application credential for the cluster, and a cloud.conf with it."""
-        async with _cloud(context) as cloud:
+        async with SESSIONS.cloud(context) as cloud:
             return await credential.make(cloud, context.spec, context.cluster)
 
 
@@ -87,6 +87,35 @@ class FlavorFreeze:
         return freeze(definition.cluster, definition.lock, machines)
 
 
+class CreatingMachines:
+    """Machines that are used while OpenTofu still creates load balancers and other machines."""
+
+    def ready(
+        self, definition: ClusterDefinition, planned: Collection[str], created: Mapping[str, str]
+    ) -> frozenset[str]:
+        """Return the nodes of which everything exists. Pure."""
+        return in_creation.ready(definition, planned, created)
+
+    async def outputs(
+        self, context: ProviderContext, created: Mapping[str, str], names: Collection[str]
+    ) -> Mapping[str, Any]:
+        """Return the outputs with these nodes."""
+        async with SESSIONS.cloud(context) as cloud:
+            return await in_creation.outputs(cloud, context, created, names)
+
+
+class CloudPreflight:
+    """Quotas, names in the spec, and the right to create a credential for the cluster."""
+
+    async def verify(self, context: ProviderContext) -> None:
+        """Raise if the cloud lacks what new resources need."""
+        spec, cluster = context.spec, context.cluster
+        async with SESSIONS.cloud(context) as cloud:
+            facts = await preflight.gather(cloud, spec, cluster, context.lock, brief=True)
+            problem = await credential.problem(cloud, spec, cluster)
+        refuse(cluster, preflight.judge(spec, cluster, facts) if facts is not None else (), problem)
+
+
 class OpenStack(Provider):
     """Machines of an OpenStack cloud."""
 
@@ -96,6 +125,9 @@ class OpenStack(Provider):
     billing = CloudBilling()
     in_place_freeze = FlavorFreeze()
     location = CloudLocation()
+    machines_in_creation = CreatingMachines()
+    preflight = CloudPreflight()
+    sessions = SESSIONS
 
     def render(self, definition: ClusterDefinition) -> RenderedRoot:
         """Return the root module of the cluster. Pure and byte-stable."""
@@ -118,14 +150,14 @@ class OpenStack(Provider):
             return lock
         if not creating:
             return lock.with_image(cluster.name, ImagePin(name, UNKNOWN))
-        async with _cloud(context) as cloud:
+        async with SESSIONS.cloud(context) as cloud:
             return lock.with_image(cluster.name, await images.pin(cloud, context.spec, cluster))
 
     async def check(self, context: ProviderContext) -> tuple[Check, ...]:
         """Check the credentials, all resources that the spec names, and the quotas."""
         spec, cluster = context.spec, context.cluster
         try:
-            async with _cloud(context) as cloud:
+            async with SESSIONS.cloud(context) as cloud:
                 login = Check("OpenStack", ok=True, found=cloud.where)
                 facts = await preflight.gather(cloud, spec, cluster, context.lock, brief=False)
                 problem = await credential.problem(cloud, spec, cluster)
@@ -137,17 +169,12 @@ class OpenStack(Provider):
         return (login, *own, *(finding.check for finding in preflight.judge(spec, cluster, facts)))
 
     async def prepare(self, context: ProviderContext, *, creating: bool = True) -> Mapping[str, str]:
-        """Verify that the cloud has the resources that new machines need; return the root's variables."""
-        spec, cluster = context.spec, context.cluster
-        chosen = settings(cluster)
+        """Return the root's variables. Sends no request."""
+        chosen = settings(context.cluster)
         found = await asyncio.to_thread(resolve, chosen, context)
         keys: list[str] = []
         if creating:
             keys = await authorized_keys(context, optional=chosen.key_pair is not None)
-            async with _cloud(context) as cloud:
-                facts = await preflight.gather(cloud, spec, cluster, context.lock, brief=True)
-                problem = await credential.problem(cloud, spec, cluster)
-            refuse(cluster, preflight.judge(spec, cluster, facts) if facts is not None else (), problem)
         return {
             **variables(found.source, chosen, context.env),
             **found.variables(),
@@ -168,7 +195,7 @@ class OpenStack(Provider):
         """
         if not (outputs or names or faults):
             return {}
-        async with _cloud(context) as cloud:
+        async with SESSIONS.cloud(context) as cloud:
             return await inspection.inspect(cloud, context, outputs or {}, names, faults=faults)
 
     async def inventory(
@@ -180,14 +207,14 @@ class OpenStack(Provider):
         tolerate_missing: Collection[str] = (),
     ) -> Inventory:
         """Return the connections to the machines. Starts machines that are shut off."""
-        async with _cloud(context) as cloud:
+        async with SESSIONS.cloud(context) as cloud:
             return await machines.inventory(
                 cloud, context, outputs, starting=starting, tolerate_missing=tolerate_missing
             )
 
     async def destroy_preview(self, context: ProviderContext) -> DestroyPreview:
         """Return machines, load balancers of Services, volumes of claims, and their project."""
-        async with _cloud(context) as cloud:
+        async with SESSIONS.cloud(context) as cloud:
             return await cleanup.destroy_preview(cloud, context)
 
     async def remove_orphans(
@@ -204,7 +231,7 @@ class OpenStack(Provider):
         """
         if phase is OrphanPhase.AFTER_REMOVAL:
             return
-        async with _cloud(context) as cloud:
+        async with SESSIONS.cloud(context) as cloud:
             match phase:
                 case OrphanPhase.BEFORE_CREATE:
                     await cleanup.remove_unrecorded(cloud, context, known)
@@ -214,12 +241,6 @@ class OpenStack(Provider):
                     await cleanup.remove_unrecorded(cloud, context, known)
                 case OrphanPhase.AFTER_DESTROY:
                     await cleanup.after_destroy(cloud, context)
-
-
-@asynccontextmanager
-async def _cloud(context: ProviderContext) -> AsyncIterator[Cloud]:
-    async with connected(settings(context.cluster), context) as cloud:
-        yield cloud
 
 
 def _own_credential(problem: Diagnostic | None) -> Check:

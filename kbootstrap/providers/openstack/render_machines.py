@@ -126,6 +126,7 @@ def _network_settings(subnet: str, group: str) -> dict[str, Value]:
         "network": Raw("module.network.network"),
         "subnet_id": Raw(f"module.network.subnets.{subnet}"),
         "external_network": Raw("module.network.external_network"),
+        "router_interfaces": Raw("module.network.router_interfaces"),
         "security_group_ids": [Raw(f"module.security.groups.{group}")],
     }
 

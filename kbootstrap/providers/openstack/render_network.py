@@ -64,6 +64,7 @@ def endpoint(cluster: Cluster, servers: Sequence[Node]) -> str:
             "cidr": str(_network(cluster).cidr),
             "subnet_id": Raw("module.network.subnets.control_plane"),
             "external_network": Raw("module.network.external_network"),
+            "router_interfaces": Raw("module.network.router_interfaces"),
         },
         {"kind": endpoint_kind, "address": str(endpoint_address(cluster)), "ports": api_ports(cluster)},
     ]
@@ -90,6 +91,7 @@ def ingress(cluster: Cluster, balancer: LoadBalancer) -> str:
         {
             "subnet_id": Raw("module.network.subnets.agents"),
             "external_network": Raw("module.network.external_network"),
+            "router_interfaces": Raw("module.network.router_interfaces"),
         },
         {
             "name": balancer.name,

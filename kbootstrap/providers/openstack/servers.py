@@ -21,13 +21,20 @@ async def states(cloud: Cloud, wanted: Collection[str]) -> dict[str, str]:
 
     A list omits servers whose cell is down, so missing servers are requested individually.
     """
+    listed = await cloud.ask_once("list the machines", _listed)
+    found = {one: listed[one] for one in wanted if one in listed}
+    missing = sorted(set(wanted) - set(found))
+    if not missing:
+        return found
 
     def ask(sdk: Connection) -> dict[str, str]:
-        found = {server.id: str(server.status) for server in sdk.compute.servers() if server.id in wanted}
-        missing = sorted(set(wanted) - set(found))
-        return found | {one: state for one in missing if (state := state_of(sdk, one))}
+        return {one: state for one in missing if (state := state_of(sdk, one))}
 
-    return await cloud.ask("list the machines", ask)
+    return found | await cloud.ask("list the machines", ask)
+
+
+def _listed(sdk: Connection) -> dict[str, str]:
+    return {server.id: str(server.status) for server in sdk.compute.servers()}
 
 
 def state_of(sdk: Connection, one: str) -> str | None:

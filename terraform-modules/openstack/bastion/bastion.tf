@@ -60,6 +60,8 @@ resource "openstack_networking_floatingip_v2" "public" {
 resource "openstack_networking_floatingip_associate_v2" "public" {
   floating_ip = openstack_networking_floatingip_v2.public.address
   port_id     = openstack_networking_port_v2.port.id
+
+  depends_on = [var.router_interfaces] # a floating IP reaches only subnets that are connected
 }
 
 locals {

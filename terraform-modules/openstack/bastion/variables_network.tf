@@ -19,6 +19,13 @@ variable "external_network" {
   type        = string
 }
 
+variable "router_interfaces" {
+  description = "The connections of the subnets to the external network: output of the network module."
+  nullable    = false
+  type        = list(string)
+  default     = []
+}
+
 variable "security_group_ids" {
   description = "IDs of the security groups of its port."
   nullable    = false

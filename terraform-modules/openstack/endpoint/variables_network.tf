@@ -29,3 +29,10 @@ variable "external_network" {
   nullable    = false
   type        = string
 }
+
+variable "router_interfaces" {
+  description = "The connections of the subnets to the external network: output of the network module."
+  nullable    = false
+  type        = list(string)
+  default     = []
+}

@@ -67,4 +67,6 @@ resource "openstack_networking_floatingip_v2" "public" {
   port_id     = openstack_lb_loadbalancer_v2.public.vip_port_id
   description = "${local.name}-ingress-${var.name}, ${local.mark}"
   tags        = local.tags
+
+  depends_on = [var.router_interfaces] # a floating IP reaches only subnets that are connected
 }

@@ -33,6 +33,13 @@ variable "external_network" {
   type        = string
 }
 
+variable "router_interfaces" {
+  description = "The connections of the subnets to the external network: output of the network module."
+  nullable    = false
+  type        = list(string)
+  default     = []
+}
+
 variable "octavia" {
   description = "Settings of the load balancer: Octavia's provider, and the ID of one of its flavors."
   nullable    = false

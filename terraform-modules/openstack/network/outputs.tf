@@ -17,5 +17,9 @@ output "subnets" {
 output "external_network" {
   description = "The source of floating IPs. They reach the subnets only after the router is connected."
   value       = data.openstack_networking_network_v2.external.name
-  depends_on  = [openstack_networking_router_interface_v2.interface]
+}
+
+output "router_interfaces" {
+  description = "IDs of the router's interfaces in the subnets. Only then can floating IPs be assigned."
+  value       = values(openstack_networking_router_interface_v2.interface)[*].id
 }

@@ -13,4 +13,6 @@ resource "openstack_networking_floatingip_associate_v2" "public" {
 
   floating_ip = each.value.address
   port_id     = openstack_networking_port_v2.port[each.key].id
+
+  depends_on = [var.router_interfaces] # a floating IP reaches only subnets that are connected
 }

@@ -40,18 +40,21 @@ NODE: dict[str, Any] = {
 
 @dataclass
 class Server:
-    """Answers with `status` and `body`; keeps the requests."""
+    """Answers with `status` and `body`, or with the first of `next_answers`; keeps the requests."""
 
     port: int = 0
     status: int = 200
     body: bytes = b"{}"
     requests: list[str] = field(default_factory=list)
+    next_answers: list[tuple[int, bytes]] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         length = next((int(x.split(":")[1]) for x in head.lower().splitlines() if "content-length" in x), 0)
         content = (await reader.readexactly(length)).decode()
         self.requests.append(f"{head.splitlines()[0]} {content}".strip())
+        if self.next_answers:
+            self.status, self.body = self.next_answers.pop(0)
         text = f"HTTP/1.1 {self.status} X\r\nContent-Length: {len(self.body)}\r\nConnection: close\r\n\r\n"
         writer.write(text.encode() + self.body)
         await writer.drain()

@@ -10,6 +10,7 @@ import pytest
 from kbootstrap.cluster.api.http import connect
 from kbootstrap.cluster.api.model import ApiUnavailable
 from kbootstrap.cluster.api.observe import observe
+from kbootstrap.cluster.state.listing import Listing
 from kbootstrap.distros.additions import SecretContent
 from kbootstrap.inventory.model import Endpoint
 from tests.cluster.api.server import NODE, Server, at
@@ -29,6 +30,18 @@ async def test_the_certificate_is_verified_by_the_name_that_the_endpoint_says(
             with pytest.raises(ApiUnavailable, match="does not answer correctly"):
                 await api.nodes()
         await api.close()
+
+
+async def test_one_node(server: Server, kubeconfig: str) -> None:
+    server.body = json.dumps(NODE).encode()
+    api = connect(kubeconfig, at(server))
+    found = await api.node("cp-1")
+    assert found is not None
+    assert found.name == "cp-1"
+    assert server.requests == ["GET /api/v1/nodes/cp-1 HTTP/1.1"]
+    server.status = 404
+    assert await api.node("cp-1") is None
+    await api.close()
 
 
 async def test_patch(server: Server, kubeconfig: str) -> None:
@@ -172,4 +185,62 @@ async def test_a_config_map_that_is_not_there(server: Server, kubeconfig: str) -
     request, _, body = server.requests[-1].partition(" HTTP/1.1 ")
     assert request == "POST /api/v1/namespaces/kube-system/configmaps"
     assert json.loads(body)["data"] == {"a": "b"}
+    await api.close()
+
+
+def page(*names: str, more: str = "") -> tuple[int, bytes]:
+    items = [{"metadata": {"name": name}} for name in names]
+    return 200, json.dumps({"kind": "PodList", "metadata": {"continue": more}, "items": items}).encode()
+
+
+async def test_objects_are_listed_in_pages(server: Server, kubeconfig: str) -> None:
+    server.next_answers = [page("a", "b", more="t1"), page("c", more="t=2"), page("d")]
+    api = connect(kubeconfig, at(server))
+    found = await api.objects("/api/v1/pods")
+    assert [item["metadata"]["name"] for item in found.items] == ["a", "b", "c", "d"]
+    assert server.requests == [
+        "GET /api/v1/pods?limit=500 HTTP/1.1",
+        "GET /api/v1/pods?limit=500&continue=t1 HTTP/1.1",
+        "GET /api/v1/pods?limit=500&continue=t%3D2 HTTP/1.1",
+    ]
+    await api.close()
+
+
+async def test_a_list_that_is_closed_too_early_is_read_at_once(server: Server, kubeconfig: str) -> None:
+    server.next_answers = [page("a", more="t1"), (410, b"{}"), page("a", "b")]
+    api = connect(kubeconfig, at(server))
+    assert len((await api.objects("/api/v1/pods")).items) == 2
+    assert server.requests[-1] == "GET /api/v1/pods HTTP/1.1"
+    await api.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (403, b'{"kind": "Status", "message": "pods is forbidden"}', "pods is forbidden"),
+        (403, b"no", "status 403"),
+        (404, b"", "status 404"),
+        (410, b"{}", "status 410"),
+    ],
+)
+async def test_lists_that_are_refused(
+    server: Server, kubeconfig: str, status: int, body: bytes, said: str
+) -> None:
+    """Also after the first page: a part of the objects is not all of them."""
+    api = connect(kubeconfig, at(server))
+    server.status, server.body = status, body
+    assert await api.objects("/api/v1/pods") == Listing(refused=said)
+    if status != 410:
+        server.next_answers = [page("a", more="t1"), (status, body)]
+        assert await api.objects("/api/v1/pods") == Listing(refused=said)
+    server.status = 500
+    with pytest.raises(ApiUnavailable):
+        await api.objects("/api/v1/pods")
+    await api.close()
+
+
+async def test_an_empty_list_has_no_items(server: Server, kubeconfig: str) -> None:
+    server.body = b'{"kind": "PodList", "metadata": {}, "items": null}'
+    api = connect(kubeconfig, at(server))
+    assert await api.objects("/api/v1/pods") == Listing()
     await api.close()

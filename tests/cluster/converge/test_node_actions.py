@@ -8,38 +8,18 @@ from typing import Any
 
 import pytest
 
-from kbootstrap.cluster.converge import node_actions
 from kbootstrap.cluster.converge.node_actions import NodeActions
 from kbootstrap.cluster.state.wanted import LocalFile
 from kbootstrap.cluster.steps.files import StageFile
 from kbootstrap.core.errors import InstallFailed
-from kbootstrap.core.process import LocalRunner
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros.k3s import K3s
 from kbootstrap.hosts.fake import FakeHost
-from kbootstrap.hosts.model import Output
 from tests.cluster.converge.samples import S1, plan_of
+from tests.cluster.converge.shell import Shell
 from tests.cluster.world import desired
 
 pytestmark = pytest.mark.usefixtures("quick")
-
-
-class Shell(FakeHost):
-    """Runs commands in a shell of this machine."""
-
-    def __init__(self) -> None:
-        super().__init__(S1)
-        self.messages: list[str] = []
-
-    async def run(
-        self, command: str, *, deadline: float, stdin: bytes | None = None, check: bool = True
-    ) -> Output:
-        del stdin
-        done = await LocalRunner().run(["sh", "-c", command], deadline=deadline, check=False)
-        self.messages.append(done.stderr)
-        if check and done.status:
-            raise InstallFailed(done.stderr)
-        return Output(done.status, done.stdout, done.stderr)
 
 
 def actions_of(host: FakeHost, stamp: Path) -> tuple[NodeActions, StageFile]:
@@ -65,69 +45,3 @@ async def test_a_full_disk_keeps_the_stamp(tmp_path: Path, local: dict[str, Loca
     await actions.stage(stage.artifact, stage.version, local, aside=stage.aside)
     assert stamp.read_text().splitlines()[0] == "cluster local"
     assert stamp.read_text().count("/usr/local/bin/k3s") == 1
-
-
-class TestPlaceShared:
-    """Artifacts that are unpacked on the machine: `place.sh` in a real shell."""
-
-    @pytest.fixture(autouse=True)
-    def _shared(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, local: dict[str, LocalFile]) -> None:
-        monkeypatch.setattr(node_actions, "SHARED", str(tmp_path / "shared"))
-        self.stamp, self.host, self.local = tmp_path / "stamp", Shell(), local
-        self.stamp.write_text("cluster local\n")
-        self.actions, self.stage = actions_of(self.host, self.stamp)
-        self.programs = tmp_path / "node" / "bin" / "k3s"
-        self.data = tmp_path / "node" / "data" / "0123"
-
-    def unpack(self, folder: Path, *, sha256: str = "") -> None:
-        """Fill a folder of shared artifacts with the program and its data."""
-        name = self.stage.artifact.name
-        (folder / "links").mkdir(parents=True)
-        (folder / "k3s").write_text("program")
-        (folder / "links" / "k3s").symlink_to(folder / "k3s")
-        (folder / "data").mkdir()
-        (folder / "data" / "layer").write_text("layer")
-        (folder / f"{name}.places").write_text(f"data {self.data}\nlinks/k3s {self.programs}\n")
-        (folder / "sums").write_text(f"{sha256 or self.local[name].sha256} {name}\n")
-
-    async def place(self) -> bool:
-        return await self.actions.place_shared(self.stage.artifact, self.stage.version, self.local)
-
-    async def test_it_is_used_in_place_and_recorded(self, tmp_path: Path) -> None:
-        self.unpack(tmp_path / "shared" / "a", sha256="0" * 64)
-        self.unpack(tmp_path / "shared" / "b")
-        for _ in range(2):  # a run that was killed before it recorded it
-            assert await self.place()
-            assert self.programs.readlink() == tmp_path / "shared" / "b" / "k3s"
-            (self.data / "layer").unlink()
-            self.data.rmdir()
-        recorded = self.stamp.read_text().splitlines()
-        assert recorded[0] == "cluster local"
-        assert len(recorded) == 2
-        assert recorded[1].split()[0] == "artifact"
-
-    @pytest.mark.parametrize("there", ["nothing", "another build"])
-    async def test_another_build_is_not_used(self, tmp_path: Path, there: str) -> None:
-        if there == "another build":
-            self.unpack(tmp_path / "shared" / "a", sha256="0" * 64)
-        assert not await self.place()
-        assert not self.programs.exists()
-        assert self.stamp.read_text() == "cluster local\n"
-
-    async def test_a_folder_in_the_place_is_kept(self, tmp_path: Path) -> None:
-        """A running service uses it: the files are sent instead."""
-        self.unpack(tmp_path / "shared" / "a")
-        self.data.mkdir(parents=True)
-        (self.data / "own").write_text("own")
-        assert not await self.place()
-        assert [path.name for path in self.data.iterdir()] == ["own"]
-        assert not self.programs.exists()
-
-    async def test_an_interrupted_copy_is_made_again(self, tmp_path: Path) -> None:
-        self.unpack(tmp_path / "shared" / "a")
-        half = self.data.with_name("0123.part")
-        half.mkdir(parents=True)
-        (half / "half").write_text("")
-        assert await self.place()
-        assert [path.name for path in self.data.iterdir()] == ["layer"]
-        assert not half.exists()

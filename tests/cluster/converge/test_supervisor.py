@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kbootstrap.cluster.converge.supervisor import await_supervisor
+from kbootstrap.cluster.converge.supervisor import await_supervisor, joins_through
 from kbootstrap.distros.k3s import K3s
 from kbootstrap.hosts.fake import FakeHost, Run, output
 from kbootstrap.hosts.model import Output
@@ -38,3 +38,17 @@ async def test_a_server_that_is_not_ready_is_asked_again(tmp_path: Path, says: s
     calls = log.read_text().splitlines()
     assert len(calls) == asked
     assert calls[0].endswith("get --raw=/v1-k3s/readyz")
+
+
+async def test_whether_nodes_can_join_is_asked_through_the_address_that_they_use() -> None:
+    asked: list[str] = []
+
+    def answer(call: Run) -> Output:
+        asked.append(call.command)
+        return output(status=0 if "https://10.0.0.10:6443" in call.command else 1)
+
+    host = FakeHost(S1, answer)
+    distro: Any = K3s()
+    assert await joins_through(host, distro, "https://10.0.0.10:6443")
+    assert not await joins_through(host, distro, "https://10.0.0.99:6443")
+    assert all("get --raw=/v1-k3s/readyz" in one for one in asked)

@@ -17,7 +17,7 @@ UNAVAILABLE = output(status=1, stderr="https://127.0.0.1:6443/db/snapshot: 503 S
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_command, "_PAUSE", 0.0)
+    monkeypatch.setattr(server_command, "_FIRST_PAUSE", 0.0)
 
 
 def host(answers: list[Output], state: str, *, age: float = 1000.0) -> FakeHost:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +14,15 @@ import pytest
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.snapshots import rehearsal, remote, restore
 from kbootstrap.cluster.snapshots.bucket import BucketObject, signed
-from kbootstrap.cluster.snapshots.select import in_bucket, kept_with, newest_tokens, pick, tokens_in
+from kbootstrap.cluster.snapshots.select import (
+    in_bucket,
+    kept_with,
+    likeliest,
+    newest,
+    newest_tokens,
+    pick,
+    tokens_in,
+)
 from kbootstrap.cluster.snapshots.settings import Keys, private_files, read_keys
 from kbootstrap.cluster.snapshots.vault import Bundle, lock, unlock
 from kbootstrap.cluster.state.restore_mark import Mark, leader_of, quoted
@@ -21,7 +31,8 @@ from kbootstrap.cluster.steps.files import WriteSecret
 from kbootstrap.core.errors import CredentialsRefused, InstallFailed, WrongUsage
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros import find
-from kbootstrap.hosts.fake import FakeHost, Run, output
+from kbootstrap.hosts.fake import Answer, FakeHost, Run, output
+from kbootstrap.hosts.model import Output
 from kbootstrap.spec.model import S3, FromEnvironment, FromFile, Snapshots
 from kbootstrap.spec.references import Reader
 from tests.cluster.world import desired, facts
@@ -237,9 +248,28 @@ def test_apply_makes_nothing_of_a_rehearsal() -> None:
 
 async def test_an_older_snapshot_gets_the_token_of_its_time() -> None:
     said = "100 /v/kbootstrap-token-old.json\n300 /v/kbootstrap-token-new.json\n"
-    host = FakeHost("a", lambda _: output(said))
-    assert await remote.bundles_of(host, 200) == (
-        "/v/kbootstrap-token-old.json",
-        "/v/kbootstrap-token-new.json",
-    )
-    assert (await remote.bundles_of(host, 400))[0] == "/v/kbootstrap-token-new.json"
+    found = await remote.token_files(FakeHost("a", lambda _: output(said)))
+    assert likeliest(found, 200) == ("/v/kbootstrap-token-old.json", "/v/kbootstrap-token-new.json")
+    assert likeliest(found, 400)[0] == "/v/kbootstrap-token-new.json"
+
+
+async def test_token_files_of_a_server_are_listed_the_newest_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the real command; of two from the same second too."""
+    monkeypatch.setattr(remote, "FOLDER", str(tmp_path))
+
+    def here(call: Run) -> Answer:
+        done = subprocess.run(["sh", "-c", call.command], capture_output=True, text=True, check=False)
+        return Output(done.returncode, done.stdout, done.stderr)
+
+    host = FakeHost("a", here)
+    assert await remote.token_files(host) == ()
+    for name, moment in (("1", 100_000_000_000), ("2", 300_200_000_000), ("3", 300_700_000_000)):
+        path = tmp_path / f"kbootstrap-token-{name}.json"
+        path.touch()
+        os.utime(path, ns=(moment, moment))
+    (tmp_path / "stamp").touch()
+    found = await remote.token_files(host)
+    assert [one.written for one in found] == [300, 300, 100]
+    assert newest(found) == tuple(f"kbootstrap-token-{name}.json" for name in "321")

@@ -15,6 +15,7 @@ import pytest
 from tests.e2e.lab import Lab, leftovers, wait_for
 from tests.e2e.one_server.names import AGENT, SECRETS, SERVER, C
 from tests.e2e.restores import has, is_as_it_was, restore_killed, restored_after_a_kill, saved
+from tests.e2e.transfers import sent
 
 pytestmark = [pytest.mark.ordered]
 NODES = {SERVER, AGENT}
@@ -61,7 +62,9 @@ def test_a_rehearsal_that_is_interrupted(cluster: Lab, kept: Path, alone: Callab
 def test_rehearsed(cluster: Lab, kept: Path, alone: Callable[[], bool]) -> None:
     """A rehearsal shows what is in the snapshot, leaves nothing, and its cluster does not hear of it."""
     lab, rehearsal = cluster, ("snapshot", "restore", "spec.yaml", "s3", "--into", "local")
-    report = json.loads(lab.run(*rehearsal, "-o", "json").stdout)
+    events = lab.folder / "rehearsed.jsonl"
+    report = json.loads(lab.run(*rehearsal, "-o", "json", "--events", events).stdout)
+    assert not any(name.startswith("k3s") for name in sent(events))
     assert report["snapshot"]["place"] == "s3"
     assert set(report["nodes"]) == NODES
     assert report["workloads"]["CronJob"] == ["default/act"]

@@ -28,7 +28,8 @@ CLUSTER = SPEC.clusters[0]
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "POLL", 0.01)
+    monkeypatch.setattr(waiting, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(waiting, "_LONGEST_PAUSE", 0.01)
     monkeypatch.setattr(waiting, "GONE", 0.05)
     monkeypatch.setattr(cleanup, "GONE", 0.05)
 

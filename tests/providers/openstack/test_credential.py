@@ -95,7 +95,7 @@ async def test_a_restricted_credential_is_refused_before_anything_is_made(
 ) -> None:
     cloud.restricted = True
     with pytest.raises(SpecInvalid) as caught:
-        await PROVIDER.prepare(of(context, SPEC))
+        await PROVIDER.preflight.verify(of(context, SPEC))
     [problem] = caught.value.diagnostics
     assert problem.code == "KB1128"
     assert problem.span is not None
@@ -109,7 +109,7 @@ async def test_others_may_make_one(
     context: ProviderContext, cloud: FakeCloud, *, restricted: bool | None
 ) -> None:
     cloud.restricted = restricted
-    await PROVIDER.prepare(of(context, SPEC))
+    await PROVIDER.preflight.verify(of(context, SPEC))
     checks = {check.name: check.ok for check in await PROVIDER.check(of(context, SPEC))}
     assert checks["application credential"] is True
 
@@ -119,7 +119,7 @@ async def test_a_restricted_credential_will_do_where_nothing_must_be_made(
 ) -> None:
     await ADDONS.make_secret(of(context, SPEC))
     cloud.restricted = True
-    await PROVIDER.prepare(of(context, SPEC))
+    await PROVIDER.preflight.verify(of(context, SPEC))
     with pytest.raises(CredentialsRefused) as caught:
         await PROVIDER.remove_orphans(of(context, SPEC), OrphanPhase.BEFORE_DESTROY)
     assert caught.value.code == "KB1128"
@@ -138,5 +138,5 @@ async def test_a_cloud_that_shows_no_credentials_keeps_no_plain_cluster(
 async def test_a_cluster_without_addons_asks_for_none(context: ProviderContext, cloud: FakeCloud) -> None:
     cloud.restricted = True
     plain: Spec = openstack(more=KEYS)
-    await PROVIDER.prepare(of(context, plain))
+    await PROVIDER.preflight.verify(of(context, plain))
     assert not [asked for asked in cloud.requests if "application_credentials" in asked]

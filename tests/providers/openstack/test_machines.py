@@ -77,7 +77,8 @@ async def faults(context: ProviderContext) -> dict[str, str]:
 def _machines(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     cloud.things["compute/servers"] = [server(name) for name in NAMES]
     cloud.consoles = {f"id-{name}": [DEBIAN] for name in NAMES}
-    monkeypatch.setattr(host_keys, "_POLL", 0.01)
+    monkeypatch.setattr(host_keys, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(host_keys, "_LONGEST_PAUSE", 0.01)
 
 
 async def test_through_the_first_server(context: ProviderContext) -> None:
@@ -93,6 +94,21 @@ async def test_through_the_first_server(context: ProviderContext) -> None:
     assert web.host_keys == (ECDSA, ED25519, RSA)
     assert inventory.internal == Endpoint("10.20.0.10", 6443)
     assert inventory.external == Endpoint("203.0.113.9", 6443, "10.20.0.10")
+
+
+@pytest.mark.parametrize(
+    ("settings", "own"),
+    [
+        ("", True),
+        ("existing: {router: edge}", True),
+        ("existing: {network: office, control_plane_subnet: servers, agents_subnet: agents}", False),
+    ],
+)
+async def test_other_machines_may_be_in_an_existing_network(
+    context: ProviderContext, settings: str, own: bool
+) -> None:
+    inventory = await PROVIDER.inventory(of(context, openstack(settings)), outputs())
+    assert inventory.own_network is own
 
 
 async def test_machines_know_their_volumes(context: ProviderContext) -> None:

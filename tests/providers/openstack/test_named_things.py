@@ -50,7 +50,7 @@ async def checks(spec: Spec, context: ProviderContext) -> dict[str, tuple[bool |
 
 async def refused(spec: Spec, context: ProviderContext) -> tuple[Diagnostic, ...]:
     with pytest.raises(SpecInvalid, match="nothing was created") as caught:
-        await PROVIDER.prepare(of(context, spec))
+        await PROVIDER.preflight.verify(of(context, spec))
     return caught.value.diagnostics
 
 
@@ -78,7 +78,7 @@ async def test_an_endpoint_without_load_balancer_needs_none(
     cloud.absent = {"load-balancer"}
     spec = openstack(more=KEYS + "    api: {endpoint: virtual_ip}\n")
     assert all(ok for ok, _, _ in (await checks(spec, context)).values())
-    await PROVIDER.prepare(of(context, spec))
+    await PROVIDER.preflight.verify(of(context, spec))
 
 
 async def test_no_volume_service(context: ProviderContext, cloud: FakeCloud) -> None:
@@ -94,7 +94,7 @@ async def test_volume_types(context: ProviderContext, cloud: FakeCloud) -> None:
     assert {word for one in found for word in ("slow", "huge") if word in one.reason} == {"slow", "huge"}
     assert all("fast, plain" in (one.help or "") for one in found)
     cloud.things["volume/types"] += [{"id": "t3", "name": "slow"}, {"id": "t4", "name": "huge"}]
-    await PROVIDER.prepare(of(context, TYPES))
+    await PROVIDER.preflight.verify(of(context, TYPES))
     assert (await checks(TYPES, context))["volume types"][:2] == (True, "fast, huge, slow")
 
 
@@ -103,13 +103,13 @@ async def test_volume_types_that_the_cloud_does_not_show_stop_nothing(
 ) -> None:
     cloud.failures["volume/types"] = (403, "forbidden")
     assert (await checks(TYPES, context))["volume types"][0] is None
-    await PROVIDER.prepare(of(context, TYPES))
+    await PROVIDER.preflight.verify(of(context, TYPES))
 
 
 async def test_existing_things_are_there(context: ProviderContext, cloud: FakeCloud) -> None:
     office(cloud)
     assert (await checks(EXISTING, context))["existing"][0] is True
-    await PROVIDER.prepare(of(context, EXISTING))
+    await PROVIDER.preflight.verify(of(context, EXISTING))
 
 
 def nothing(cloud: FakeCloud) -> None:
@@ -153,7 +153,7 @@ async def test_a_load_balancer_provider(context: ProviderContext, cloud: FakeClo
     (problem,) = await refused(spec, context)
     assert (problem.code, problem.help) == ("KB1113", "Providers of this cloud: amphora.")
     cloud.things["lb/providers"].append({"name": "ovn", "description": ""})
-    await PROVIDER.prepare(of(context, spec))
+    await PROVIDER.preflight.verify(of(context, spec))
 
 
 async def test_everything_at_once(context: ProviderContext, cloud: FakeCloud) -> None:

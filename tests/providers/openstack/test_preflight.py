@@ -96,7 +96,7 @@ async def test_one_thing_is_wrong(
     seen = await lines(spec, context)
     assert [name for name, (ok, _) in seen.items() if ok is False] == [line]
     with pytest.raises(SpecInvalid, match="nothing was created") as caught:
-        await PROVIDER.prepare(of(context, spec))
+        await PROVIDER.preflight.verify(of(context, spec))
     (problem,) = caught.value.diagnostics
     assert problem.code == code
     assert problem.span is not None
@@ -106,7 +106,7 @@ async def test_one_thing_is_wrong(
 async def test_all_problems_are_reported_at_once(context: ProviderContext, cloud: FakeCloud) -> None:
     cloud.limits |= {"maxServerGroupMembers": 5, "maxServerGroups": 1}
     with pytest.raises(SpecInvalid) as caught:
-        await PROVIDER.prepare(of(context, EXTRAS))
+        await PROVIDER.preflight.verify(of(context, EXTRAS))
     assert sorted(problem.summary for problem in caught.value.diagnostics) == [
         "Availability zone not found",
         "Flavor not found",
@@ -157,7 +157,7 @@ async def test_a_quota_that_cannot_be_read_stops_nothing(
     ok, found = (await lines(spec, context))[f"quota: {title}"]
     assert ok is None
     assert found.endswith("more needed; the cloud does not report the quota")
-    await PROVIDER.prepare(of(context, spec))
+    await PROVIDER.preflight.verify(of(context, spec))
 
 
 async def test_load_balancers_of_other_projects_do_not_count(
@@ -208,12 +208,18 @@ async def test_an_existing_cluster_passes_with_a_full_quota(
     spec = openstack(more=KEYS)
     standing(cloud)
     no_image(cloud)
-    variables = await PROVIDER.prepare(of(context, spec))
-    assert variables == {
+    await PROVIDER.preflight.verify(of(context, spec))
+    assert await PROVIDER.prepare(of(context, spec)) == {
         "OS_CLIENT_CONFIG_FILE": f"{context.space.base.parent}/clouds.yaml",
         "TF_VAR_ssh_authorized_keys": f'["{KEY}"]',
     }
     assert not [asked for asked in cloud.requests if "limits" in asked or "quotas" in asked]
+
+
+async def test_what_a_plan_needs_takes_no_request(context: ProviderContext, cloud: FakeCloud) -> None:
+    """So a plan can begin at once; what new resources need is asked beside it."""
+    await PROVIDER.prepare(of(context, openstack(more=KEYS)))
+    assert cloud.requests == []
 
 
 async def test_one_machine_is_missing(context: ProviderContext, cloud: FakeCloud) -> None:
@@ -221,11 +227,11 @@ async def test_one_machine_is_missing(context: ProviderContext, cloud: FakeCloud
     standing(cloud)
     cloud.things["compute/servers"].pop()
     with pytest.raises(SpecInvalid) as caught:
-        await PROVIDER.prepare(of(context, spec))
+        await PROVIDER.preflight.verify(of(context, spec))
     (problem,) = caught.value.diagnostics
     assert problem.reason == "Machines: 1 more needed, 5 used, limit 5."
     cloud.limits["totalInstancesUsed"] = 4
-    assert await PROVIDER.prepare(of(context, spec))
+    await PROVIDER.preflight.verify(of(context, spec))
 
 
 async def test_without_creating_the_cloud_is_not_queried(context: ProviderContext, cloud: FakeCloud) -> None:
@@ -249,7 +255,7 @@ async def test_volumes_that_do_not_fit_are_reported_at_their_pool(
     seen = await lines(spec, context)
     assert seen["quota: volume storage"] == (False, "100 GiB more needed, 0 used, limit 90")
     with pytest.raises(SpecInvalid) as caught:
-        await PROVIDER.prepare(of(context, spec))
+        await PROVIDER.preflight.verify(of(context, spec))
     (problem,) = caught.value.diagnostics
     assert problem.span is not None
     assert "name: db" in problem.span.text

@@ -4,8 +4,9 @@ module "ingress_public" {
   source  = "../modules/openstack/ingress"
   cluster = local.cluster
 
-  subnet_id        = module.network.subnets.agents
-  external_network = module.network.external_network
+  subnet_id         = module.network.subnets.agents
+  external_network  = module.network.external_network
+  router_interfaces = module.network.router_interfaces
 
   name    = "public"
   ports   = [80, 443]

@@ -1,0 +1,1 @@
+"""Checks of what runs: facts → results, each passed, failed or unknown."""
