@@ -7,6 +7,7 @@ module "control_plane" {
   network            = module.network.network
   subnet_id          = module.network.subnets.control_plane
   external_network   = module.network.external_network
+  router_interfaces  = module.network.router_interfaces
   security_group_ids = [module.security.groups.control_plane]
 
   role          = "server"

@@ -4,9 +4,10 @@ module "endpoint" {
   source  = "../modules/openstack/endpoint"
   cluster = local.cluster
 
-  cidr             = "10.40.0.0/16"
-  subnet_id        = module.network.subnets.control_plane
-  external_network = module.network.external_network
+  cidr              = "10.40.0.0/16"
+  subnet_id         = module.network.subnets.control_plane
+  external_network  = module.network.external_network
+  router_interfaces = module.network.router_interfaces
 
   kind    = "floating_ip"
   address = "10.40.0.11"

@@ -7,6 +7,7 @@ module "pool_web" {
   network            = module.network.network
   subnet_id          = module.network.subnets.agents
   external_network   = module.network.external_network
+  router_interfaces  = module.network.router_interfaces
   security_group_ids = [module.security.groups.agents]
 
   role          = "agent"
