@@ -19,10 +19,10 @@ PACKAGE = Path(__file__).parent.parent / "kbootstrap"
 ORDER = (
     ("__init__", "core"),
     ("spec", "timeline"),
-    ("distros", "inventory"),
-    ("artifacts", "render", "hosts", "kubeconfig"),
+    ("distros", "inventory", "cost"),
+    ("artifacts", "render", "hosts", "kubeconfig", "simulation"),
     ("tofu", "cluster", "providers"),
-    ("plans", "checks"),
+    ("plans", "checks", "autoscaler"),
     ("engine",),
     ("commands",),
     ("views",),
@@ -31,7 +31,7 @@ ORDER = (
 )
 HEAVY = {
     *("asyncssh", "cryptography", "httpx2", "jsonschema", "lightkube", "openstack", "python_terraform"),
-    *("rich", "ruamel", "zstandard"),
+    *("google", "grpc", "prometheus_client", "rich", "ruamel", "zstandard"),
     *("asyncio", "json", "logging", "socket", "ssl", "subprocess", "tempfile"),
 }
 """What help must not import; bench/help.py measures its processor time."""
@@ -203,11 +203,17 @@ def test_every_package_that_is_imported_is_declared() -> None:
     whole = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))
     project = whole["project"]
     modules_of = {
+        "grpcio": "grpc",
         "openstacksdk": "openstack",
+        "prometheus-client": "prometheus_client",
+        "protobuf": "google",
         "python-terraform": "python_terraform",
+        "resvg-py": "resvg_py",
         "ruamel.yaml": "ruamel",
     }
-    requirements = [*project["dependencies"], *project["optional-dependencies"]["openstack"]]
+    extras = project["optional-dependencies"]
+    wanted = ("openstack", "pictures", "autoscaler")
+    requirements = [*project["dependencies"], *(one for name in wanted for one in extras[name])]
     known = {re.split(r"[<>=]", one)[0] for one in requirements}
     known = {modules_of.get(name, name) for name in known}
     used = {name.split(".")[0] for path in modules() for name in imported(path)}

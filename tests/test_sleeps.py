@@ -24,6 +24,10 @@ LONGER = {
     ("kbootstrap/artifacts/source/workshop.py", "2"): "shows the progress of a build; nothing waits for it",
     ("kbootstrap/cluster/converge/promote.sh", "1.5"): "etcd refuses members that have not caught up yet",
     ("kbootstrap/cli/status.py", "interval"): "the operator sets it",
+    ("kbootstrap/autoscaler/leader.py", "RENEW"): "renews the Lease; a leader that ends releases it",
+    ("kbootstrap/autoscaler/run.py", "_LOOK"): "reads the spec again; `Refresh` does so too",
+    ("kbootstrap/autoscaler/run.py", "SOON"): "a list of all machines is a request that clouds limit",
+    ("kbootstrap/autoscaler/watch.py", "SOON"): "a list of all machines is a request that clouds limit",
 }
 """Pauses that may be longer, or are no constant, by file and text; with the reason."""
 ENDLESS = {
@@ -31,6 +35,12 @@ ENDLESS = {
     ("kbootstrap/cluster/converge/etcd_api.py", "_promote"): "its caller cancels it",
     ("kbootstrap/artifacts/source/workshop.py", "tick"): "its caller cancels it",
     ("kbootstrap/cli/status.py", "watching"): "the operator ends it",
+    ("kbootstrap/autoscaler/leader.py", "acquire"): "a follower waits for the lead; the server cancels it",
+    ("kbootstrap/autoscaler/leader.py", "keep"): "ends with the lead",
+    ("kbootstrap/autoscaler/reports.py", "run"): "ends with the lead",
+    ("kbootstrap/autoscaler/run.py", "_look"): "ends with the lead",
+    ("kbootstrap/autoscaler/run.py", "_until_read"): "ends with the lead; each reading has `LIMIT`",
+    ("kbootstrap/autoscaler/watch.py", "run"): "ends with the lead; each reading has `LIMIT`",
     ("kbootstrap/engine/overlap.py", "each"): "each machine that does not answer has `PATIENCE`",
     ("kbootstrap/hosts/session.py", "_open"): "`_perform` has the deadline of the command",
     ("kbootstrap/providers/local/node/overlay/usr/local/sbin/kbootstrap-endpoint", ""): "is a service",

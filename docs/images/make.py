@@ -5,8 +5,8 @@
 
 Writes `apply.svg`, the live region in the middle of the run (the plan that stands before it is left out),
 `timeline.svg`, what `apply --timeline` writes about a recorded run, `diagnostics.svg`, what `validate` says
-of `wrong.yaml`, and `plan.svg` and `danger.svg`, what `plan` shows of recorded plans. Without a log
-`apply.svg` stays as it is; `tests/test_docs.py` makes the others again.
+of `wrong.yaml`, `plan.svg` and `danger.svg`, what `plan` shows of recorded plans, and `simulation.svg`, a
+simulated load. Without a log `apply.svg` stays as it is; `tests/test_docs.py` makes the others again.
 """
 
 # ruff: noqa: INP001 - a script, in no package
@@ -22,12 +22,16 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
+from kbootstrap.commands import simulate
 from kbootstrap.core.events import Event, Type
+from kbootstrap.simulation.model import Delays
+from kbootstrap.simulation.quantities import Size
 from kbootstrap.spec.load import load
 from kbootstrap.timeline.spans import read
 from kbootstrap.views.diagnostics import show_diagnostics
 from kbootstrap.views.live import Live
 from kbootstrap.views.plan import show_plan
+from kbootstrap.views.simulation_svg import simulation_svg
 from kbootstrap.views.timeline_svg import timeline_svg
 from tests.plans.changes import BASE, MATRIX
 from tests.plans.world import document
@@ -131,6 +135,16 @@ def danger_screen() -> str:
     return screen.getvalue()
 
 
+def simulation_picture() -> str:
+    """Return the picture of `kbootstrap autoscaler simulate` with the example of `specs/`."""
+    specs = HERE.parents[1] / "specs"
+    load = specs / "autoscaling-trace.csv"
+    done = simulate.run(specs / "autoscaling.yaml", load, None, {}, Size(100, 512 * 2**20), Delays())
+    return simulation_svg(
+        done.result, f"Cluster {done.cluster}: simulated load of {load.name}", done.currency
+    )
+
+
 def picture(name: str, command: str, said: str) -> str:
     """Return a picture of a command and what it said."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
@@ -142,6 +156,7 @@ def picture(name: str, command: str, said: str) -> str:
 def pictures() -> dict[str, str]:
     """Return the pictures that need no run of `apply`, by name."""
     return {
+        "simulation": simulation_picture(),
         "timeline": timeline_svg(read(events(RECORDED))),
         "plan": picture("plan", "kbootstrap plan shop.yaml", plan_screen()),
         "danger": picture("danger", "kbootstrap plan shop.yaml", danger_screen()),

@@ -24,6 +24,7 @@ _COMMANDS = {
     "ssh": "Open a shell on a node, or run a command on it.",
     "snapshot": "Save, list, delete and restore snapshots of etcd.",
     "doctor": "Check that this machine meets the requirements of a spec.",
+    "autoscaler": "Pools that grow and shrink with their load.",
     "artifacts": "List, fetch and prune the files that kbootstrap installs on nodes.",
     "schema": "Print the spec's JSON Schema, for editors.",
     "completion": "Print the completion script of a shell.",

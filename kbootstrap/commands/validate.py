@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from kbootstrap.core.diagnostics import Diagnostic, in_order
+from kbootstrap.core.diagnostics import Diagnostic, errors, in_order
 from kbootstrap.core.errors import SpecInvalid
+from kbootstrap.engine.cost import budget_problems
 from kbootstrap.engine.spec import settings_problems
 from kbootstrap.spec import contents, lockfile
 from kbootstrap.spec.load import load
@@ -20,7 +21,8 @@ def problems(path: Path, env: Mapping[str, str]) -> tuple[Diagnostic, ...]:
             return loaded.diagnostics
         own = settings_problems(loaded.spec)
         referred = contents.problems(loaded.spec, loaded.spec.clusters, env)
-        return in_order([*loaded.diagnostics, *own, *referred])
+        costs = () if errors(own) else budget_problems(loaded.spec)
+        return in_order([*loaded.diagnostics, *own, *referred, *costs])
     try:
         lockfile.read(path)
     except SpecInvalid as error:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from kbootstrap.cluster.decide.order import Order, order
 from kbootstrap.core.workspace import Workspace
+from kbootstrap.cost.estimate import sizes
 from kbootstrap.engine.cluster_plan import ClusterPlan
+from kbootstrap.engine.cost import cluster_cost, present
 from kbootstrap.engine.observe import Nodes, NotRunning
 from kbootstrap.plans.build import ClusterFindings, entry
 from kbootstrap.plans.model import PlanDocument
@@ -20,11 +22,13 @@ def document(plans: Sequence[ClusterPlan]) -> PlanDocument:
     if len(plans) == len(spec.clusters):
         names = [cluster.name for cluster in spec.clusters]
         left = Workspace.beside(spec.path).left(spec.name, names)
-    return PlanDocument(spec.name, tuple(entry(_found(plan), clean) for plan in plans), left)
+    entries = tuple(entry(_found(plan), clean) for plan in plans)
+    return PlanDocument(spec.name, entries, left, spec.prices, spec.budget)
 
 
 def _found(plan: ClusterPlan) -> ClusterFindings:
     context, nodes = plan.context, plan.nodes
+    now = present(context.cluster, plan.known)
     return ClusterFindings(
         cluster=context.cluster.name,
         infrastructure=plan.infrastructure,
@@ -44,6 +48,8 @@ def _found(plan: ClusterPlan) -> ClusterFindings:
         gone=plan.gone,
         refusals=plan.refusals,
         location=plan.location,
+        sizes=sizes(context.cluster, now),
+        cost=cluster_cost(context.spec, context.cluster, now),
         order=order(nodes.removal, nodes.wanted.nodes, nodes.plan.leaving) if nodes else Order(),
     )
 

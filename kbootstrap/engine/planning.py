@@ -12,6 +12,7 @@ from kbootstrap.core.errors import WrongUsage
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.engine.cluster_plan import ClusterPlan
 from kbootstrap.engine.context import Context, contexts, force_unlock, locked
+from kbootstrap.engine.cost import refuse_over_budget
 from kbootstrap.engine.lock_file import keep_lock
 from kbootstrap.engine.operator import Operator
 from kbootstrap.engine.pin import pin
@@ -43,6 +44,7 @@ async def planned(
     for which there is no plan.
     """
     loaded = read_spec(spec, operator.warn)
+    refuse_over_budget(loaded)
     chosen = contexts(loaded, choose(loaded, clusters), run)
     if replace:
         replace = with_pools(replace, chosen)
@@ -80,6 +82,7 @@ async def restored(
 ) -> AsyncIterator[tuple[ClusterPlan, ...]]:
     """Restore the plans of a saved plan; hold locks and connections like `planned`."""
     loaded = read_spec(Path(saved.spec), operator.warn)
+    refuse_over_budget(loaded)
     chosen = contexts(loaded, choose(loaded, [one.name for one in saved.clusters]), run)
     force_unlock(chosen, unlock)
     async with contextlib.AsyncExitStack() as stack:

@@ -12,6 +12,7 @@ from kbootstrap.cluster.steps.base import Step
 from kbootstrap.cluster.steps.files import WriteFile
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.diagnostics import Diagnostic, SpecPath, show_path
+from kbootstrap.cost.model import ClusterCost, PoolSize
 from kbootstrap.distros.model import Role
 from kbootstrap.plans import effects
 from kbootstrap.plans.causes import cause
@@ -47,7 +48,7 @@ class ClusterFindings:
     nodes without a machine, or with one that carries nothing of a cluster. `gone` are machines that vanished
     outside of kbootstrap: the reason by HCL address. `refusals` forbid the infrastructure's half. `source`
     leads from places in the spec to lines. `order` is that of the nodes that go. `location` says where the
-    infrastructure is.
+    infrastructure is. `sizes` and `cost` as in the entry.
     """
 
     cluster: str
@@ -66,6 +67,8 @@ class ClusterFindings:
     refusals: tuple[Diagnostic, ...] = ()
     order: Order = field(default_factory=Order)
     location: str = ""
+    sizes: tuple[PoolSize, ...] = ()
+    cost: ClusterCost | None = None
 
 
 def entry(found: ClusterFindings, clean: Callable[[str], str]) -> ClusterEntry:
@@ -103,6 +106,8 @@ def entry(found: ClusterFindings, clean: Callable[[str], str]) -> ClusterEntry:
         place=_place(("clusters", found.cluster), found.source),
         order=found.order,
         location=found.location,
+        sizes=found.sizes,
+        cost=found.cost,
     )
 
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 
 from kbootstrap.cluster.decide.order import Order
 from kbootstrap.core.diagnostics import Diagnostic, errors
+from kbootstrap.cost.model import ClusterCost, PoolSize
 from kbootstrap.distros.model import Role
+from kbootstrap.spec.prices import Budget, Prices
 from kbootstrap.tofu.plan import Kind
 
 DANGER: tuple[Kind, ...] = ("delete", "replace", "forget", "update", "create")
@@ -93,7 +95,8 @@ class ClusterEntry:
     `unseen` says why. `install` names nodes that are installed from nothing once their machine answers.
     `before` and `after` have the nodes and their roles, `versions` the Kubernetes versions that were found,
     `version` the wanted one. `order` says in which order nodes leave and get new machines. `location` says
-    where the infrastructure is (cloud, region), empty where that goes without saying.
+    where the infrastructure is (cloud, region), empty where that goes without saying. `sizes` are the bounds
+    and the present size of each pool; `cost` is None without prices.
     """
 
     cluster: str
@@ -113,6 +116,8 @@ class ClusterEntry:
     place: Place | None = None
     order: Order = field(default_factory=Order)
     location: str = ""
+    sizes: tuple[PoolSize, ...] = ()
+    cost: ClusterCost | None = None
 
     @property
     def refused(self) -> bool:
@@ -152,12 +157,14 @@ class PlanDocument:
     """The plan of all chosen clusters. `spec` is the name that the spec gives itself.
 
     `left` are clusters of this spec that it no longer names, and that were made from this folder: nothing is
-    done to them.
+    done to them. `prices` are those of the spec, `budget` is for all of its clusters.
     """
 
     spec: str
     clusters: tuple[ClusterEntry, ...]
     left: tuple[str, ...] = ()
+    prices: Prices | None = None
+    budget: Budget | None = None
 
     @property
     def empty(self) -> bool:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kbootstrap.artifacts.cache import Kept
+from kbootstrap.cost.model import Extras
 from kbootstrap.distros.additions import Additions, SecretContent
 from kbootstrap.providers.context import ClusterDefinition, ProviderContext
+from kbootstrap.spec.model import Cluster
 
 
 class ClusterAddons(Protocol):
@@ -149,6 +151,13 @@ class Rehearsals(Protocol):
 
         `shared` are the settings of the snapshot's cluster, empty if it has another provider.
         """
+
+
+class Billing(Protocol):
+    """Infrastructures whose resources have a price."""
+
+    def extras(self, cluster: Cluster) -> Extras:
+        """Return what the cluster has beside the machines and volumes of its pools. Pure."""
 
 
 class Location(Protocol):

@@ -17,6 +17,7 @@ from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.inventory.model import Inventory
 from kbootstrap.providers.capabilities import (
     Adoption,
+    Billing,
     ClusterAddons,
     ExistingMachines,
     InPlaceFreeze,
@@ -28,6 +29,7 @@ from kbootstrap.providers.capabilities import (
     SharedArtifacts,
 )
 from kbootstrap.providers.context import ClusterDefinition, ProviderContext
+from kbootstrap.providers.elastic import ElasticMachines
 from kbootstrap.providers.traits import ProviderTraits
 from kbootstrap.render.model import RenderedRoot
 from kbootstrap.spec.lock import Lock
@@ -114,6 +116,8 @@ class Provider(Protocol):
 
     addons: ClusterAddons | None = None
     adoption: Adoption | None = None
+    billing: Billing | None = None
+    elastic_machines: ElasticMachines | None = None
     existing_machines: ExistingMachines | None = None
     in_place_freeze: InPlaceFreeze | None = None
     location: Location | None = None

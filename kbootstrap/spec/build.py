@@ -7,7 +7,8 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
-from kbootstrap.spec import derive, schemas
+from kbootstrap.spec import derive, prices, schemas
+from kbootstrap.spec.format_quantities import seconds
 from kbootstrap.spec.model import (
     CONTROL_PLANE,
     S3,
@@ -43,7 +44,16 @@ def spec(data: Data, clusters: tuple[Cluster, ...], path: Path, source: SourceMa
     (backend,) = state["backend"].items()
     encryption = state.get("encryption")
     passphrase = _reference(encryption["passphrase"]) if encryption else None
-    return Spec(str(data["name"]), clusters, StateSettings(backend[0], backend[1], passphrase), path, source)
+    costs, limit = data.get("prices"), data.get("budget")
+    return Spec(
+        str(data["name"]),
+        clusters,
+        StateSettings(backend[0], backend[1], passphrase),
+        path,
+        source,
+        prices.prices(costs) if costs is not None else None,
+        prices.budget(limit) if limit is not None else None,
+    )
 
 
 def cluster(spec_name: str, name: str, data: Data) -> Cluster:
@@ -99,14 +109,16 @@ def _pool(name: str, data: Data) -> Pool:
         HostSpec(h["name"], h["address"], h["labels"], h.get("port"), h.get("ssh_host"))
         for h in data.get("hosts", ())
     )
-    bounds = data.get("autoscaling")
-    autoscaling = Autoscaling(int(bounds["min"]), int(bounds["max"])) if bounds else None
+    bounds, flavor = data.get("autoscaling"), data.get("flavor")
+    if bounds and flavor is None:
+        flavor = next(iter(bounds.get("flavors", ())), None)
+    autoscaling = _autoscaling(bounds, flavor) if bounds else None
     nodes = len(hosts) if hosts else autoscaling.min if autoscaling else int(data.get("nodes", 1))
     return Pool(
         name=name,
         nodes=nodes,
         autoscaling=autoscaling,
-        flavor=data.get("flavor"),
+        flavor=flavor,
         labels=data["labels"],
         taints=tuple(taint(text) for text in data["taints"]),
         max_unavailable=at_once(data.get("max_unavailable", 1), nodes),
@@ -116,6 +128,16 @@ def _pool(name: str, data: Data) -> Pool:
         ),
         hosts=hosts,
         renamed_from=tuple(data.get("renamed_from", ())),
+    )
+
+
+def _autoscaling(data: Data, flavor: str | None) -> Autoscaling:
+    return Autoscaling(
+        min=int(data["min"]),
+        max=int(data["max"]),
+        flavors=tuple(data.get("flavors", () if flavor is None else (flavor,))),
+        scale_down_after=seconds(data["scale_down_after"]),
+        priority=int(data["priority"]),
     )
 
 

@@ -129,7 +129,12 @@ def _named(schema: Schema) -> Schema | None:
 def _properties(place: _Place) -> dict[str, tuple[Schema, Schema]]:
     if place.schema.get("x-value") == "a provider's name":
         return {name: (schemas.provider(name), schemas.provider(name)) for name in schemas.providers()}
-    return {name: (schema, place.root) for name, schema in place.schema.get("properties", {}).items()}
+    options = [place.schema, *place.schema.get("anyOf", ())]
+    return {
+        name: (schema, place.root)
+        for option in options
+        for name, schema in schemas.resolve(option, place.root).get("properties", {}).items()
+    }
 
 
 def _keys(place: _Place) -> Iterator[tuple[str, str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kbootstrap.spec import format_kubernetes, format_names, format_network
+from kbootstrap.spec import format_kubernetes, format_names, format_network, format_quantities
 from kbootstrap.spec.flaw import Flaw
 
 FORMATS: dict[str, Callable[[str], Flaw | None]] = {
@@ -13,10 +13,13 @@ FORMATS: dict[str, Callable[[str], Flaw | None]] = {
     "api-endpoint": format_network.api_endpoint,
     "bucket-name": format_names.bucket_name,
     "cidr": format_network.cidr,
+    "currency": format_quantities.currency,
     "cron": format_kubernetes.schedule,
     "dns-label": format_names.dns_label,
+    "duration": format_quantities.duration,
     "env-name": format_names.env_name,
     "ipv4": format_network.ipv4,
+    "listen-address": format_network.listen_address,
     "kubernetes-version": format_kubernetes.kubernetes_version,
     "label-key": format_kubernetes.label_key,
     "label-value": format_kubernetes.label_value,

@@ -14,6 +14,9 @@ from kbootstrap.spec.document_problems import VALUES
 from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.spec.source_map import SourceMap
 
+_COSTS = {"prices", "budget"}
+"""Keys that are only checked together."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -58,8 +61,9 @@ def load_text(text: str, path: Path) -> Loaded:
         mend.completed(data, problems)
         wrong += [problem.path for problem in problems]
         problems = schema_check.check(data, source)
-    clusters = tuple(_clusters(data, [problem.path for problem in problems]))
-    spec = _spec(data, clusters, [problem.path for problem in problems], path, source)
+    broken = [problem.path for problem in problems]
+    clusters = tuple(_clusters(data, broken))
+    spec = _spec(data, clusters, broken, wrong, path, source)
     if spec is not None:
         found += rules.check(spec, frozenset(mend.doubtful(wrong)))
     ordered = in_order(found)
@@ -87,12 +91,15 @@ def _spec(
     data: dict[str, Any],
     clusters: tuple[Cluster, ...],
     broken: Iterable[SpecPath],
+    wrong: Iterable[SpecPath],
     path: Path,
     source: SourceMap,
 ) -> Spec | None:
     kept = {**data, "name": data.get("name", "")}
     if any(p[:1] == ("state",) for p in broken):
         kept["state"] = {}
+    if {p[0] for p in wrong if p} & _COSTS:
+        kept = {key: value for key, value in kept.items() if key not in _COSTS}
     return build.spec(kept, clusters, path, source)
 
 

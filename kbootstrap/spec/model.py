@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kbootstrap.core.diagnostics import SpecPath
+from kbootstrap.spec.prices import Budget, Prices
 from kbootstrap.spec.source_map import SourceMap
 
 CONTROL_PLANE = "control-plane"
@@ -123,10 +124,18 @@ class Taint:
 
 @dataclass(frozen=True, slots=True)
 class Autoscaling:
-    """Size limits of an autoscaled pool."""
+    """Size limits of an autoscaled pool.
+
+    `flavors` are the flavors of its nodes, the pool's own first; empty if machines of the provider have none.
+    Nodes up to `min` have the first one. `scale_down_after` is in seconds. Of several pools that could run a
+    pod, the one with the highest `priority` grows.
+    """
 
     min: int
     max: int
+    flavors: tuple[str, ...] = ()
+    scale_down_after: int = 600
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +168,13 @@ class Pool:
     def capacity(self) -> int:
         """The largest number of nodes that the spec allows."""
         return self.autoscaling.max if self.autoscaling else self.nodes
+
+    @property
+    def flavors(self) -> tuple[str, ...]:
+        """All flavors that nodes of the pool can have, its own first; empty if its machines have none."""
+        if self.autoscaling and self.autoscaling.flavors:
+            return self.autoscaling.flavors
+        return (self.flavor,) if self.flavor is not None else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +281,8 @@ class Spec:
     state: StateSettings
     path: Path
     source: SourceMap = field(compare=False, repr=False)
+    prices: Prices | None = None
+    budget: Budget | None = None
 
     def cluster(self, name: str) -> Cluster:
         """Return the cluster of that name; KeyError if there is none."""
@@ -279,6 +297,13 @@ def pool_path(cluster: Cluster, pool: Pool) -> SpecPath:
     if pool.name == CONTROL_PLANE:
         return ("clusters", cluster.name, "control_plane")
     return ("clusters", cluster.name, "pools", [p.name for p in cluster.pools].index(pool.name))
+
+
+def flavor_path(spec: Spec, cluster: Cluster, pool: Pool, index: int) -> SpecPath:
+    """Return the path of one of a pool's flavors in the resolved spec: `flavor`, or an item of its list."""
+    path = pool_path(cluster, pool)
+    own = index == 0 and spec.source.written((*path, "flavor"))
+    return (*path, "flavor") if own or not pool.autoscaling else (*path, "autoscaling", "flavors", index)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,12 @@ from dataclasses import replace
 
 from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.spec import (
+    rules_autoscaling,
     rules_machine,
     rules_names,
     rules_network,
     rules_pools,
+    rules_prices,
     rules_state,
     rules_traits,
     rules_volumes,
@@ -35,12 +37,15 @@ CLUSTER_RULES: tuple[ClusterRule, ...] = (
     rules_network.pods_and_services,
     rules_network.pod_addresses,
     rules_pools.quorum,
-    rules_pools.autoscaling_bounds,
     rules_pools.one_size,
     rules_pools.duplicate_taints,
     rules_pools.known_pools,
     rules_pools.version_of_distribution,
     rules_volumes.mounts,
+    rules_autoscaling.supported,
+    rules_autoscaling.bounds,
+    rules_autoscaling.volumes,
+    rules_autoscaling.flavors,
     rules_traits.network,
     rules_traits.flavor,
     rules_traits.hosts,
@@ -51,6 +56,8 @@ SPEC_RULES: tuple[SpecRule, ...] = (
     rules_names.shared_hosts,
     rules_machine.networks,
     rules_machine.api_ports,
+    rules_prices.one_currency,
+    rules_prices.budget,
     rules_state.known,
     rules_state.one_for_each_cluster,
     rules_state.no_secrets,
@@ -59,6 +66,7 @@ SPEC_RULES: tuple[SpecRule, ...] = (
 
 
 _DOUBTFUL: dict[ClusterRule, str] = {
+    rules_autoscaling.supported: "provider",
     rules_traits.network: "network",
     rules_traits.flavor: "flavor",
     rules_traits.hosts: "hosts",

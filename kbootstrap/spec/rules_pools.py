@@ -24,21 +24,6 @@ def quorum(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
         )
 
 
-def autoscaling_bounds(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
-    """Reject a minimum size above the maximum."""
-    for pool, path in pools(cluster):
-        bounds = pool.autoscaling
-        if bounds is not None and bounds.min > bounds.max:
-            span = spec.source.value((*path, "autoscaling", "max"))
-            yield Diagnostic(
-                "KB0321",
-                f"Pool {pool.name} may have {bounds.min} nodes or more, and {bounds.max} or fewer.",
-                "Exchange `min` and `max`.",
-                spec.source.value((*path, "autoscaling", "min")),
-                related=(Related(span, "the largest"),) if span else (),
-            )
-
-
 def one_size(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
     """Reject a pool with more than one key for its size."""
     for pool, path in pools(cluster):

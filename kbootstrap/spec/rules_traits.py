@@ -46,8 +46,15 @@ def flavor(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
             )
         if trait == "refused" and pool.flavor is not None:
             reason = f"Machines of provider {provider} have no flavor."
-            where = spec.source.key((*path, "flavor"))
-            yield Diagnostic("KB0323", reason, "Delete `flavor`.", where, summary="Flavor is not used")
+            written = spec.source.written((*path, "flavor"))
+            where = spec.source.key((*path, "flavor") if written else (*path, "autoscaling", "flavors"))
+            yield Diagnostic(
+                "KB0323",
+                reason,
+                f"Delete `{'flavor' if written else 'flavors'}`.",
+                where,
+                summary="Flavor is not used",
+            )
 
 
 def hosts(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
@@ -55,8 +62,9 @@ def hosts(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
     provider = cluster.provider.name
     trait = schemas.trait(provider, "hosts")
     for pool, path in pools(cluster):
-        if trait == "required" and not pool.hosts:
-            written = next((k for k in ("nodes", "autoscaling") if spec.source.written((*path, k))), None)
+        refused = pool.autoscaling is not None and "pools.autoscaling" in schemas.no_effect(provider)
+        if trait == "required" and not pool.hosts and not refused:
+            written = "nodes" if spec.source.written((*path, "nodes")) else None
             yield Diagnostic(
                 "KB0324",
                 f"Provider {provider} makes no machines: pool {pool.name} must list those that exist.",

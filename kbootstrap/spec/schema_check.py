@@ -46,6 +46,11 @@ def check(data: schemas.Json, source: SourceMap) -> tuple[Problem, ...]:
     return tuple(found)
 
 
+def check_against(data: schemas.Json, schema: schemas.Schema, source: SourceMap) -> tuple[Diagnostic, ...]:
+    """Return all violations of one schema, for other files than specs."""
+    return tuple(problem.diagnostic for problem in _problems(data, schema, source, ()))
+
+
 def _provider(name: str, settings: schemas.Json, path: SpecPath, source: SourceMap) -> Iterator[Problem]:
     known = schemas.providers()
     if name in known:
@@ -152,7 +157,11 @@ def _validator() -> _Validator:
         if isinstance(instance, dict) and not any(name in instance for name in names):
             yield jsonschema.ValidationError("missing")
 
-    keywords = {"required": required, "x-required": required, "x-one-of": once}
+    def minimum(_: object, limit: float, instance: object, _schema: object) -> Iterator[Failure]:
+        if isinstance(instance, int | float) and not instance >= limit:  # also `.nan`
+            yield jsonschema.ValidationError("too small")
+
+    keywords = {"required": required, "x-required": required, "x-one-of": once, "minimum": minimum}
     extended = jsonschema.validators.extend(jsonschema.Draft7Validator, keywords)  # type: ignore[no-untyped-call]
     return functools.partial(extended, format_checker=checker)
 

@@ -21,6 +21,12 @@ def spec() -> Schema:
 
 
 @functools.cache
+def autoscaler() -> Schema:
+    """Return the schema of the autoscaler server's configuration."""
+    return _read("autoscaler.json")
+
+
+@functools.cache
 def providers() -> tuple[str, ...]:
     """Return the names of all providers that have a schema."""
     return tuple(sorted(path.stem for path in (resources.schemas() / "providers").glob("*.json")))

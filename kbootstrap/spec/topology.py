@@ -8,13 +8,15 @@ eighth, are reserved for gateways and other resources of the provider.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from ipaddress import AddressValueError, IPv4Address
 from itertools import chain
 
-from kbootstrap.spec.lock import ENDPOINT_HOST, AddressBlock, Lock
+from kbootstrap.spec.lock import ENDPOINT_HOST, Lock, elastic_key
 from kbootstrap.spec.model import Cluster, Network, Node, Pool
 
 API_PORT = 6443
+ELASTIC_LETTERS = 5
+"""Letters at the end of the names of nodes above `min`: `<cluster>-<pool>-<letters>`."""
 """The port of the Kubernetes API on servers, for both k3s and RKE2."""
 MADE_ENDPOINTS = frozenset({"load_balancer", "floating_ip", "virtual_ip"})
 """Values of `api.endpoint` for which the provider creates the endpoint."""
@@ -60,11 +62,7 @@ def _pool_nodes(cluster: Cluster, pool: Pool, lock: Lock) -> Iterator[Node]:
         return
     if cluster.network is None:
         raise ValueError(f"cluster {cluster.name} has neither a network nor hosts")
-    if server:
-        addresses = _server_addresses(cluster.network)
-    else:
-        blocks = lock.addresses.get(cluster.name, {}).get(pool.born, ())
-        addresses = _agent_addresses(cluster.network.agents, blocks)
+    addresses = _server_addresses(cluster.network) if server else _addresses(cluster, pool.born, lock)
     for ordinal in range(1, pool.nodes + 1):
         name = f"{cluster.name}-{pool.born}-{ordinal}"
         found = next(addresses, None)
@@ -79,9 +77,17 @@ def _server_addresses(network: Network) -> Iterator[IPv4Address]:
     return (subnet.network_address + offset for offset in offsets)
 
 
-def _agent_addresses(subnet: IPv4Network, blocks: tuple[AddressBlock, ...]) -> Iterator[IPv4Address]:
+def elastic_addresses(cluster: Cluster, pool: Pool, lock: Lock) -> Iterator[IPv4Address]:
+    """Yield the addresses for a pool's nodes above `min`; none without a network."""
+    return _addresses(cluster, elastic_key(pool), lock)
+
+
+def _addresses(cluster: Cluster, key: str, lock: Lock) -> Iterator[IPv4Address]:
+    """Yield the addresses of blocks in the order of their use; none without a network."""
+    blocks = lock.addresses.get(cluster.name, {}).get(key, ())
     offsets = chain.from_iterable(range(block.first, block.first + block.size) for block in blocks)
-    return (subnet.network_address + offset for offset in offsets)
+    if cluster.network is not None:
+        yield from (cluster.network.agents.network_address + offset for offset in offsets)
 
 
 def _address(text: str) -> IPv4Address | str:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from kbootstrap.core.diagnostics import Diagnostic, Severity
+from kbootstrap.cost.problems import amount
+from kbootstrap.plans.cost_words import HEAD, NUMBERS, notes, rows, shown
+from kbootstrap.plans.cost_words import title as cost_title
 from kbootstrap.plans.groups import alike
 from kbootstrap.plans.model import Change, ClusterEntry, NodeEntry, Place, PlanDocument
 from kbootstrap.plans.words import count, headline, names, nodes_text, orders, special, totals, version_text
@@ -41,6 +45,10 @@ def markdown(document: PlanDocument, links: Links, *, limit: int = LIMIT) -> str
         if _size([part]) <= room:
             parts.append(part)
             room -= _size([part])
+    cost = _cost(document)
+    if cost and _size([cost]) <= room:
+        parts.append(cost)
+        room -= _size([cost])
     dropped = []
     for cluster in document.clusters:
         fold = _fold(cluster, links)
@@ -135,6 +143,26 @@ def _change(change: Change, links: Links) -> str:
     why = f" {prose(_short(change.why))}" if change.why else ""
     effects = f"; **{prose('; '.join(change.effects))}**" if change.effects else ""
     return f"- {_SIGNS[change.kind]} {code(_short(change.address))}{why}{where}{effects}"
+
+
+def _cost(document: PlanDocument) -> str:
+    """Return the table of bounds and costs in a fold, with its sum outside; empty if the plan has none."""
+    if not shown(document):
+        return ""
+    found = rows(document)
+    used = [i for i in range(len(HEAD)) if any(row[i] for row in found)]
+    lines = [
+        f"| {' | '.join(HEAD[i].lower() for i in used)} |",
+        f"|{'|'.join('--:' if i in NUMBERS else '---' for i in used)}|",
+        *(f"| {' | '.join(prose(_short(row[i])) for i in used)} |" for row in found),
+    ]
+    said = "\n".join(f"- {prose(_short(note))}" for note in notes(document))
+    costs = [cluster.cost.total for cluster in document.clusters if cluster.cost]
+    sums = [amount(sum((getattr(c, key) for c in costs), Decimal(0))) for key in ("min", "now", "max")]
+    summary = f": {sums[0]} at min, {sums[1]} now, {sums[2]} at max" if costs else ""
+    body = "\n\n".join(part for part in ("\n".join(lines), said) if part)
+    head = f"{attribute(cost_title(document))}{summary}"
+    return f"<details><summary>{head}</summary>\n\n{body}\n\n</details>"
 
 
 def _left(document: PlanDocument) -> list[str]:

@@ -12,6 +12,7 @@ from kbootstrap.plans.model import Change, ClusterEntry, NodeEntry, PlanDocument
 from kbootstrap.plans.words import names, nodes_text, orders, special, totals, version_text
 from kbootstrap.tofu.plan import Kind
 from kbootstrap.views.diagnostics import print_diagnostics
+from kbootstrap.views.plan_cost import show_cost
 from kbootstrap.views.screen import Screen, harmless
 
 _STYLES: dict[Kind, str] = {
@@ -37,6 +38,7 @@ def show_plan(document: PlanDocument, stream: TextIO, env: Mapping[str, str]) ->
         )
         screen.paragraph(sign, Text(f"{name}  {text}"))
         screen.line()
+    show_cost(screen, document)
     screen.line((totals(document), "bold"))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from kbootstrap.plans.model import DANGER, Change, ClusterEntry, NodeEntry, Place, PlanDocument
 from kbootstrap.plans.words import headline, totals
 from kbootstrap.views.diagnostics import diagnostic_data
+from kbootstrap.views.plan_cost import cost_data, document_data, pool_data
 
 VERSION = 1
 
@@ -28,6 +29,7 @@ def data(document: PlanDocument) -> dict[str, Any]:
         "headline": headline(document),
         "totals": {**_totals(document), "text": totals(document)},
         "left": list(document.left),
+        **document_data(document),
         "clusters": [_cluster(cluster) for cluster in document.clusters],
     }
 
@@ -54,6 +56,8 @@ def _cluster(cluster: ClusterEntry) -> dict[str, Any]:
         "refused": cluster.refused,
         "place": _place(cluster.place),
         **({"location": cluster.location} if cluster.location else {}),
+        **({"pools": [pool_data(size) for size in cluster.sizes]} if cluster.sizes else {}),
+        **({"cost": cost_data(cluster.cost)} if cluster.cost else {}),
         "infrastructure": {
             "changes": [_change(change) for change in cluster.changes],
             "drift": [_change(change) for change in cluster.drift],

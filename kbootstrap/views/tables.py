@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TextIO
 
 from rich.text import Text
@@ -42,6 +42,19 @@ def table(
             line.truncate(screen.width - len(screen.symbols.ellipsis), overflow="crop")
             line.append(screen.symbols.ellipsis)
     return lines
+
+
+def numbers_right(
+    head: Sequence[str], rows: Sequence[Sequence[str]], columns: Collection[int]
+) -> tuple[list[str], list[list[Cell]]]:
+    """Return head and rows of a table with these columns aligned at the right; empty columns stay empty."""
+    used = [column for column in columns if any(row[column] for row in rows)]
+    widths = {column: max(len(row[column]) for row in (head, *rows)) for column in used}
+    wide = [name.rjust(widths.get(column, 0)) for column, name in enumerate(head)]
+    return wide, [
+        [Text(cell.rjust(widths[column])) if column in widths else cell for column, cell in enumerate(row)]
+        for row in rows
+    ]
 
 
 def show_table(

@@ -6,9 +6,7 @@ details. A dark line below bars is the critical path. The picture needs no scrip
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from xml.sax.saxutils import escape
 
 from kbootstrap.core.events import Status
 from kbootstrap.timeline.critical_path import Link, critical_path, parts
@@ -29,6 +27,7 @@ from kbootstrap.views.timeline_layout import (
     mark_text,
     marks,
 )
+from kbootstrap.views.xml import xml_text
 
 _COLOURS = {
     SpanKind.PLAN: "#cfd6de",
@@ -58,8 +57,6 @@ _SHORTEST_STEP, _SHORTEST_PHASE = 0.002, 0.01
 """Shares of the run below which a stretch of the critical path is not drawn: it would only add lines."""
 _LEGEND = 150
 """Columns of the critical path in the picture."""
-_INVALID = re.compile("[^\\t\\n\\r\\u0020-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
-"""Characters that XML 1.0 does not allow (section 2.2)."""
 
 
 def timeline_svg(timeline: Timeline) -> str:
@@ -85,7 +82,7 @@ def _open(timeline: Timeline, height: int) -> Iterator[str]:
     size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
     font = f'font-family="{_FONTS}" font-size="11" fill="{_TEXT}"'
     yield f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" {font}>'
-    yield f"<title>{_clean(_title(timeline))}</title>"
+    yield f"<title>{xml_text(_title(timeline))}</title>"
     yield _HATCH
     yield f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>'
 
@@ -154,7 +151,7 @@ def _bars(one: Placed, place: Layout) -> Iterator[str]:
             label = _label(span, room) if place.density.lane > _SMALL else ""
             base = y + place.density.lane / 2 + 3
             words = _text(x + 3, base, label, size=_SMALL) if label else ""
-            yield f"<g><title>{_clean(_tip(span))}</title>{bar}{words}</g>"
+            yield f"<g><title>{xml_text(_tip(span))}</title>{bar}{words}</g>"
 
 
 def _label(span: TimelineSpan, room: int) -> str:
@@ -216,14 +213,9 @@ def _text(
     tip: str = "",
 ) -> str:
     style = f'font-size="{size}" font-weight="{weight}" fill="{colour}" text-anchor="{anchor}"'
-    title = f"<title>{_clean(tip)}</title>" if tip and tip != text else ""
-    return f'<text x="{x:g}" y="{y:g}" {style}>{title}{_clean(text)}</text>'
+    title = f"<title>{xml_text(tip)}</title>" if tip and tip != text else ""
+    return f'<text x="{x:g}" y="{y:g}" {style}>{title}{xml_text(text)}</text>'
 
 
 def _fit(text: str, letters: int) -> str:
     return text if len(text) <= letters else text[: max(letters - 1, 0)].rstrip() + "…"
-
-
-def _clean(text: str) -> str:
-    """Return text for XML: escaped, without characters that XML does not allow."""
-    return escape(_INVALID.sub("", harmless(text)))

@@ -192,6 +192,7 @@ async def plan_all(monkeypatch: pytest.MonkeyPatch, clusters: Clusters) -> tuple
         monkeypatch.setattr(one, "nodes", (), raising=False)
         monkeypatch.setattr(one, "lock", None, raising=False)
     monkeypatch.setattr(planning, "read_spec", lambda *_: None)
+    monkeypatch.setattr(planning, "refuse_over_budget", lambda _: None)
     monkeypatch.setattr(planning, "choose", lambda *_: ())
     monkeypatch.setattr(planning, "contexts", lambda *_: clusters.contexts)
     monkeypatch.setattr(planning, "force_unlock", lambda *_: None)

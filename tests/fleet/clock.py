@@ -65,8 +65,12 @@ class Clock:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run to the end, with all that it left behind ended; the modules of `_TIMED` see this clock."""
-        with self._everywhere(), asyncio.Runner(loop_factory=lambda: _Loop(self)) as runner:
+        with self._everywhere(), asyncio.Runner(loop_factory=self.loop) as runner:
             return runner.run(work)
+
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Return an event loop on this clock."""
+        return _Loop(self)
 
     @contextmanager
     def _everywhere(self) -> Iterator[None]:

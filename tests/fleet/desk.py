@@ -215,7 +215,7 @@ def _api_of(gate: Gate) -> type:
     class Door(real_api._HttpApi):
         def __init__(self, kubeconfig: str, endpoint: Endpoint) -> None:
             assert "clusters" in kubeconfig
-            self._endpoint = endpoint
+            self._endpoint, self._url = endpoint, endpoint.url
 
         async def ready(self) -> bool:
             return gate.world.answering() is not None

@@ -16,6 +16,7 @@ from tests.reference.markdown import anchor
 
 _TITLES = {
     "artifacts": "Artifacts",
+    "autoscaler": "The server of Cluster Autoscaler",
     "cluster": "Nodes and the cluster",
     "cluster_changes": "Changes of a running cluster",
     "hosts": "Hosts and SSH",

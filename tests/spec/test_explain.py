@@ -9,7 +9,7 @@ def test_a_key() -> None:
     found = explain_key("clusters.pools.autoscaling.max")
     assert found is not None
     assert (found.type, found.required, found.values) == ("whole number", True, ("1 to 5000",))
-    assert found.description == "The pool never has more nodes."
+    assert found.description == "The pool never has more nodes. All flavors count together."
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,11 @@ def test_the_whole_language() -> None:
     assert (spec.state.backend, spec.state.passphrase) == ("s3", FromEnvironment("KB_STATE_PASSPHRASE"))
     production = spec.cluster("production")
     web, db = production.pools
-    assert (web.nodes, web.capacity, web.autoscaling) == (2, 12, Autoscaling(2, 12))
+    assert (web.nodes, web.capacity, web.autoscaling) == (
+        2,
+        12,
+        Autoscaling(2, 12, ("a4-ram16-disk50-perf1",)),
+    )
     assert db.taints == (Taint("dedicated", "db", "NoSchedule"),)
     assert str(db.taints[0]) == "dedicated=db:NoSchedule"
     assert db.volumes == (Volume("data", 200, "CEPH_1_perf1", "/var/lib/data"),)

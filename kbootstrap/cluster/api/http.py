@@ -5,16 +5,13 @@ lightkube reads the kubeconfig and makes the connection; requests are plain JSON
 
 from __future__ import annotations
 
-import contextlib
-import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from kbootstrap import distros
 from kbootstrap.cluster.api.model import Api, ApiUnavailable
 from kbootstrap.cluster.api.objects import eviction_refusal, read_node
-from kbootstrap.cluster.deadlines import REQUEST
+from kbootstrap.cluster.api.requests import APPLY, JSON, Requests
 from kbootstrap.cluster.state.api_facts import ApiNode
 from kbootstrap.cluster.state.listing import Listing
 from kbootstrap.cluster.state.pods import Pod, read_pod
@@ -24,16 +21,12 @@ from kbootstrap.inventory.model import Endpoint
 if TYPE_CHECKING:
     from lightkube.config.kubeconfig import SingleConfig
 
-FIELD_MANAGER = "kbootstrap"
 MARK = "kbootstrap/mark"
 """Annotation of a Secret of ours: public, says of what credential it is."""
 _NODES = "/api/v1/nodes"
 _CONFIGS = f"/api/v1/namespaces/{SECRET_NAMESPACE}/configmaps"
 _LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{SECRET_NAMESPACE}/leases"
 _SECRETS = f"/api/v1/namespaces/{SECRET_NAMESPACE}/secrets"
-_MERGE, _APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
-"""Kinds of patches (Kubernetes: "API concepts"); the second makes what is not there, and JSON is YAML."""
-_JSON = "application/json"
 PAGE = 500
 """Objects of one answer to a list, the number of kubectl; a list stays open for minutes ("API Concepts")."""
 _LIST_REFUSED = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
@@ -58,26 +51,11 @@ def preload_imports() -> None:
     import ruamel.yaml  # noqa: F401
 
 
-class _HttpApi:
+class _HttpApi(Requests):
     """The Kubernetes API, reached with an admin kubeconfig."""
 
     def __init__(self, kubeconfig: str, endpoint: Endpoint) -> None:
-        import httpx2
-        from lightkube.config.client_adapter import AsyncClient, ConnectionParams
-
-        self._endpoint = endpoint
-        self._failures = (httpx2.HTTPError, OSError)
-        params = ConnectionParams(timeout=httpx2.Timeout(REQUEST), trust_env=False)
-        self._client = AsyncClient(_config(kubeconfig, endpoint), params)
-        # httpcore verifies the certificate by this name instead of the host's (its extension `sni_hostname`).
-        self._extensions = {"sni_hostname": endpoint.server_name} if endpoint.server_name else {}
-
-    async def ready(self) -> bool:
-        try:
-            answer = await self._client.get("/readyz", extensions=self._extensions)
-        except self._failures:
-            return False
-        return answer.status_code == HTTPStatus.OK
+        super().__init__(_config(kubeconfig, endpoint), endpoint.url, endpoint.server_name)
 
     async def nodes(self) -> tuple[ApiNode, ...]:
         answer = await self._ask("GET", _NODES)
@@ -118,7 +96,7 @@ class _HttpApi:
             "type": "Opaque",
             "stringData": dict(content.data),
         }
-        await self._ask("PATCH", f"{_SECRETS}/{name}", body, form=_APPLY, force="true")
+        await self._ask("PATCH", f"{_SECRETS}/{name}", body, form=APPLY, force="true")
 
     async def delete_pods(self, label: str) -> None:
         await self._ask("DELETE", f"/api/v1/namespaces/{SECRET_NAMESPACE}/pods", labelSelector=label)
@@ -136,7 +114,7 @@ class _HttpApi:
         if answer.get("kind") == "Status":
             kept = {key: value for key, value in changes.items() if value is not None}
             body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": kept}
-            await self._ask("POST", _CONFIGS, body, form=_JSON)
+            await self._ask("POST", _CONFIGS, body, form=JSON)
 
     async def pods(self, node: str | None = None) -> tuple[Pod, ...]:
         path = "/api/v1/pods"
@@ -168,56 +146,8 @@ class _HttpApi:
             "metadata": {"name": name, "namespace": namespace},
         }
         path = f"/api/v1/namespaces/{namespace}/pods/{name}/eviction"
-        answer = await self._ask("POST", path, body, form=_JSON, fine=_EVICTION_REFUSED)
+        answer = await self._ask("POST", path, body, form=JSON, fine=_EVICTION_REFUSED)
         return eviction_refusal(answer)
-
-    async def close(self) -> None:
-        with contextlib.suppress(*self._failures):
-            await self._client.aclose()
-
-    async def _ask(
-        self,
-        verb: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        *,
-        form: str = _MERGE,
-        fine: Collection[HTTPStatus] = (),
-        **params: str,
-    ) -> dict[str, Any]:
-        """Send one request and return its answer; for a status in `fine`, an object of kind `Status`."""
-        manager = {"fieldManager": FIELD_MANAGER} if verb == "PATCH" else {}
-        try:
-            answer = await self._client.request(
-                verb,
-                path,
-                params={**manager, **params} or None,
-                headers={"Content-Type": form} if body is not None else None,
-                content=json.dumps(body).encode() if body is not None else None,
-                extensions=self._extensions,
-            )
-            if answer.status_code in fine:
-                status = answer.json() if answer.content.startswith(b"{") else {}
-                return {**status, "kind": "Status", "code": answer.status_code}
-            if answer.is_success:
-                content: dict[str, Any] = answer.json()
-                return content
-        except (*self._failures, ValueError) as error:
-            raise self._unavailable(f"{error}" or type(error).__name__) from error
-        raise self._unavailable(f"{verb} {path}: status {answer.status_code}\n{answer.text[:400]}")
-
-    def _unavailable(self, detail: str) -> ApiUnavailable:
-        return ApiUnavailable(
-            f"the Kubernetes API at {self._endpoint.url} does not answer correctly",
-            hint=f"look at the service on a server: journalctl {', or '.join(_units())}",
-            detail=detail,
-            code="KB0817",
-        )
-
-
-def _units() -> list[str]:
-    """Return the `journalctl` options for the service of a server, one for each distribution."""
-    return [f"-u {one.unit('server').removesuffix('.service')}" for one in distros.every()]
 
 
 def _config(kubeconfig: str, endpoint: Endpoint) -> SingleConfig:

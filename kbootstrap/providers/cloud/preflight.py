@@ -14,7 +14,7 @@ from kbootstrap.core.diagnostics import Diagnostic, SpecPath, in_order
 from kbootstrap.core.errors import SpecInvalid
 from kbootstrap.providers.cloud.needs import Flavor, Requirements
 from kbootstrap.providers.model import Check
-from kbootstrap.spec.model import Cluster, Spec, pool_path
+from kbootstrap.spec.model import Cluster, Spec, flavor_path
 
 UNITS = {"ram": "MiB", "gigabytes": "GiB"}
 TITLES = {
@@ -98,7 +98,8 @@ def flavors(
     """
     places: dict[str, SpecPath] = {}
     for pool in (cluster.control_plane, *cluster.pools):
-        places.setdefault(pool.flavor or "", (*pool_path(cluster, pool), "flavor"))
+        for index, name in enumerate(pool.flavors or ("",)):
+            places.setdefault(name, flavor_path(spec, cluster, pool, index))
     for machine in every:
         places.setdefault(machine.flavor, bastion)
     missing = [name for name in places if name not in known]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from math import ceil
 
+from kbootstrap.cost.model import Extras
 from kbootstrap.distros import find as find_distribution
 from kbootstrap.providers.cloud.exposure import ranges
 from kbootstrap.providers.cloud.needs import Flavor, Present, Requirements
@@ -29,7 +30,7 @@ _EGRESS = 2
 
 
 def machines(cluster: Cluster) -> tuple[Requirements, ...]:
-    """Return all machines of a cluster, including the bastion. Autoscaled pools have their initial size."""
+    """Return all machines of a cluster, including the bastion. Autoscaled pools have their maximum."""
     bastion = settings(cluster).bastion
     own = bastion.flavor if isinstance(bastion, BastionMachine) else None
     return every(cluster, boot=boot_size(cluster), bastion=own)
@@ -46,9 +47,21 @@ def needs(cluster: Cluster, flavors: Mapping[str, Flavor], present: Present) -> 
     return sums(machines(cluster), _others(cluster, present), flavors, present)
 
 
+def extras(cluster: Cluster) -> Extras:
+    """Return what the cluster pays for beside the machines and volumes of its pools."""
+    totals, volume = _others(cluster, Present()), settings(cluster).boot_volume
+    bastion = settings(cluster).bastion
+    return Extras(
+        machines=(("bastion", bastion.flavor),) if isinstance(bastion, BastionMachine) else (),
+        boot=(volume.size_gib, volume.type) if volume else None,
+        floating_ips=totals["floating_ips"],
+        load_balancers=totals["load_balancers"],
+    )
+
+
 def group_members(cluster: Cluster) -> int:
     """Return the largest number of machines in one server group; 0 if there are no groups."""
-    return max((min(pool.nodes, GROUP_MEMBERS) for pool in _grouped(cluster)), default=0)
+    return max((min(pool.capacity, GROUP_MEMBERS) for pool in _grouped(cluster)), default=0)
 
 
 def _others(cluster: Cluster, present: Present) -> dict[str, int]:
@@ -71,7 +84,7 @@ def _others(cluster: Cluster, present: Present) -> dict[str, int]:
         "floating_ips": int(on_server) + int(bastion) + balancers + shared,
         "security_groups": groups,
         "security_group_rules": _rules(cluster) + _EGRESS * new_groups,
-        "server_groups": sum(ceil(pool.nodes / GROUP_MEMBERS) for pool in _grouped(cluster)),
+        "server_groups": sum(ceil(pool.capacity / GROUP_MEMBERS) for pool in _grouped(cluster)),
         "load_balancers": balancers,
     }
 
@@ -95,4 +108,4 @@ def _rules(cluster: Cluster) -> int:
 
 def _grouped(cluster: Cluster) -> Iterator[Pool]:
     pools: Collection[Pool] = (cluster.control_plane, *cluster.pools)
-    return (pool for pool in pools if pool.anti_affinity != "none" and pool.nodes > 0)
+    return (pool for pool in pools if pool.anti_affinity != "none" and pool.capacity > 0)

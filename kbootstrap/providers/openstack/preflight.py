@@ -182,7 +182,7 @@ def _quotas(spec: Spec, cluster: Cluster, facts: Facts, found: Quotas) -> Iterat
 
 def _anti_affinity(cluster: Cluster) -> SpecPath:
     pools = [pool for pool in (cluster.control_plane, *cluster.pools) if pool.anti_affinity != "none"]
-    return (*pool_path(cluster, max(pools, key=lambda pool: pool.nodes)), "anti_affinity")
+    return (*pool_path(cluster, max(pools, key=lambda pool: pool.capacity)), "anti_affinity")
 
 
 def _path(cluster: Cluster, key: str) -> SpecPath:

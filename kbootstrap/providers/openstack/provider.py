@@ -9,6 +9,7 @@ from typing import Any
 
 from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.core.errors import KbootstrapError
+from kbootstrap.cost.model import Extras
 from kbootstrap.distros.additions import Additions, SecretContent
 from kbootstrap.inventory.model import Inventory
 from kbootstrap.providers.cloud import exposure
@@ -24,6 +25,7 @@ from kbootstrap.providers.openstack import (
     in_creation,
     inspection,
     machines,
+    needs,
     preflight,
 )
 from kbootstrap.providers.openstack.credentials import variables
@@ -69,6 +71,14 @@ class CloudLocation:
         return str(await asyncio.to_thread(resolve, settings(context.cluster), context))
 
 
+class CloudBilling:
+    """What a cluster pays for (`capabilities.Billing`)."""
+
+    def extras(self, cluster: Cluster) -> Extras:
+        """Return floating IPs, load balancers, boot volumes and the bastion."""
+        return needs.extras(cluster)
+
+
 class FlavorFreeze:
     """Keeps the current flavor of machines."""
 
@@ -112,6 +122,7 @@ class OpenStack(Provider):
     name = "openstack"
     traits = TRAITS
     addons = CloudPrograms()
+    billing = CloudBilling()
     in_place_freeze = FlavorFreeze()
     location = CloudLocation()
     machines_in_creation = CreatingMachines()

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from kbootstrap.providers.context import ProviderContext
-from kbootstrap.providers.openstack import PROVIDER, sessions
+from kbootstrap.providers.openstack import PROVIDER, logins
 from kbootstrap.providers.openstack.connection import Cloud
 from tests.providers.contexts import of
 
@@ -89,7 +89,7 @@ async def test_connections_that_were_idle_are_not_used_again(
         await PROVIDER.addons.valid_credentials(given)
         await PROVIDER.addons.valid_credentials(given)
         assert hung_up == []
-        monkeypatch.setattr(sessions, "_IDLE", -1.0)
+        monkeypatch.setattr(logins, "_IDLE", -1.0)
         await PROVIDER.addons.valid_credentials(given)
         assert hung_up == ["demo"]
     assert cloud.requests.count("POST identity/v3/auth/tokens") == 1

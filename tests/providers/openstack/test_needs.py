@@ -120,3 +120,29 @@ def test_volumes_outlive_their_machines() -> None:
     added = needs(cluster, FLAVORS, Present(everything, PLAIN, {"prod-web-1-data": 20}))
     assert (added["volumes"], added["gigabytes"]) == (1, 30 + 50)
     assert "volumes" not in needs(cluster, FLAVORS, Present(everything, PLAIN, there))
+
+
+def test_autoscaled_pools_need_the_quota_of_their_maximum() -> None:
+    pool = "{name: web, flavor: small, autoscaling: {min: 1, max: 4, flavors: [small, large]}}"
+    (cluster,) = openstack(pools=f"    pools: [{pool}]\n").clusters
+    every = machines(cluster)
+    assert [(one.name, one.flavors) for one in every if one.elastic] == [
+        ("prod-web-2", ("large",)),
+        ("prod-web-3", ("large",)),
+        ("prod-web-4", ("large",)),
+    ]
+    static = frozenset(one.name for one in every if not one.elastic)
+    found = needs(cluster, FLAVORS, Present(machines=static))
+    assert (found["instances"], found["cores"], found["ram"]) == (3, 12, 3 * 8192)
+    # Machines that the autoscaler made have other names.
+    found = needs(cluster, FLAVORS, Present(machines=static | {"prod-web-x7k2", "prod-web-p0q1"}))
+    assert found["instances"] == 1
+    found = needs(cluster, FLAVORS, Present(machines=static | {f"prod-web-x{n}" for n in range(5)}))
+    assert "instances" not in found
+
+
+def test_groups_of_autoscaled_pools_are_counted_at_their_maximum() -> None:
+    pool = "{name: web, flavor: small, anti_affinity: soft, autoscaling: {min: 0, max: 12}}"
+    (cluster,) = openstack(pools=f"    pools: [{pool}]\n").clusters
+    assert group_members(cluster) == 10
+    assert needs(cluster, FLAVORS, Present())["server_groups"] == 2

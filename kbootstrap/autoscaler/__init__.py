@@ -1,0 +1,1 @@
+"""The server of Cluster Autoscaler's `externalgrpc` contract: groups, their sizes, and their machines."""

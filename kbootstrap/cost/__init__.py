@@ -1,0 +1,1 @@
+"""What a cluster costs per month at its smallest, present and largest size, and the budget. Pure."""
