@@ -93,8 +93,8 @@ def _clock(facts: AuditFacts, node: AuditedNode) -> str:
 
 def _swap(facts: AuditFacts, node: AuditedNode) -> str:
     del node
-    if reason := facts.unread.get(SWAP):
-        raise Unread(reason)
+    if facts.swap is None:
+        raise Unread(facts.unread.get(SWAP, "the kernel does not say whether there is any"))
     return f"swap is on: {', '.join(facts.swap)}" if facts.swap else ""
 
 
@@ -113,8 +113,8 @@ def _updates(facts: AuditFacts, node: AuditedNode) -> str:
 
 def _ports(facts: AuditFacts, node: AuditedNode) -> str:
     """Judge listening sockets. UDP ports that the kernel gives to clients wait for answers only."""
-    if reason := facts.unread.get(PORTS):
-        raise Unread(reason)
+    if facts.listeners is None:
+        raise Unread(facts.unread.get(PORTS, "no listening program was found, not even sshd"))
     if "port" not in facts.sshd:
         raise Unread(f"the port of sshd is not known: {facts.unread.get(SSHD, 'sshd -T does not show it')}")
     expected = {(one.protocol, one.number) for one in node.ports} | _CLIENTS

@@ -88,10 +88,10 @@ def parse_audit(name: str, said: str, questions: Questions) -> AuditFacts:
         texts=heap.texts,
         kernel=heap.kernel,
         sshd={one: tuple(values) for one, values in heap.sshd.items()},
-        swap=tuple(heap.swap),
+        swap=None if heap.swap is None else tuple(heap.swap),
         synchronized=heap.synchronized,
         updates=PendingUpdates(heap.age, tuple(heap.updates)) if heap.age is not None else None,
-        listeners=tuple(dict.fromkeys(heap.listeners)),
+        listeners=None if heap.listeners is None else tuple(dict.fromkeys(heap.listeners)),
         providers=heap.providers,
         client_ports=heap.client_ports,
         unread=heap.unread,
@@ -113,9 +113,9 @@ class _Answers:
     texts: dict[str, str] = field(default_factory=dict)
     kernel: dict[str, str] = field(default_factory=dict)
     sshd: dict[str, list[str]] = field(default_factory=dict)
-    swap: list[str] = field(default_factory=list)
+    swap: list[str] | None = None
     updates: list[str] = field(default_factory=list)
-    listeners: list[Listener] = field(default_factory=list)
+    listeners: list[Listener] | None = None
     unread: dict[str, str] = field(default_factory=dict)
     providers: tuple[str, ...] | None = None
     synchronized: bool | None = None
@@ -174,6 +174,7 @@ def _listen(heap: _Answers, rest: str) -> None:
     kind, address, port, program = (*rest.split(" ", 3), "", "")[:4]
     if not re.fullmatch(r"[0-9A-F]{4}", port):
         raise ValueError(f"'{port[:20]}' is no port")
+    heap.listeners = heap.listeners or []
     if not _LOOPBACK.fullmatch(address):
         heap.listeners.append(Listener(kind.rstrip("6").upper(), int(port, 16), program))
 
@@ -186,6 +187,10 @@ def _kernel(heap: _Answers, rest: str) -> None:
 def _unread(heap: _Answers, rest: str) -> None:
     topic, reason = _parts(rest, 2)
     heap.unread[topic] = reason
+
+
+def _swaps(heap: _Answers, rest: str) -> None:
+    heap.swap = rest.split()
 
 
 def _synchronized(heap: _Answers, rest: str) -> None:
@@ -213,7 +218,7 @@ _READERS: Mapping[str, Callable[[_Answers, str], None]] = {
     "kernel": _kernel,
     "client-ports": _client_ports,
     "sshd": _sshd,
-    "swap": lambda heap, rest: heap.swap.append(rest),
+    "swap": _swaps,
     "synchronized": _synchronized,
     "providers": _providers,
     "updates": _age,

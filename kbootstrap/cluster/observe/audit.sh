@@ -1,10 +1,9 @@
 # Prints facts for audits of this node, one a line: a word, then values. Changes nothing, prints no key and no token.
-# Needs sh, coreutils, grep, awk; run as root. The caller sets, before this text:
+# Needs sh, coreutils, grep, awk; run as root, in the language C. The caller sets, before this text:
 #   unit source data components patterns texts kernel options
 # source is where components have their arguments: journal (of the unit, which logs them) or processes. patterns are
 # files to look at, one a line, with wildcards; texts are files to print; kernel and options are settings of the kernel
 # and of sshd, divided by spaces. What cannot be read is a line `unread`, with what it is and why.
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 unread() { echo "unread $1 $2"; }
 limit=65536 # bytes of a text
 
@@ -37,16 +36,20 @@ from_journal() { # of the process that runs now; it logs the arguments when it s
         }'
 }
 from_processes() { # of this node: pods may have programs of the same names, but not with files of this folder
-    found=' '
-    for file in $(grep -l -F -e "$data/" /proc/[0-9]*/cmdline 2>/dev/null); do
-        first=$(tr '\0' '\n' < "$file" 2>/dev/null | head -n 1)
+    found=' ' short=' '
+    for one in $components; do short="$short$(printf %.15s "$one") "; done # the kernel keeps so much of a name
+    for place in /proc/[0-9]*; do
+        name=''
+        { read -r name < "$place/comm"; } 2>/dev/null
+        case $short in *" $name "*) ;; *) continue ;; esac
         for one in $components; do
-            if [ "${first##*/}" = "$one" ]; then
-                case $found in *" $one "*) continue ;; esac
-                found="$found$one "
-                echo "component $one"
-                tr '\0' '\n' < "$file" 2>/dev/null | tail -n +2 | sed "s/^/argument $one /"
-            fi
+            case $one in "$name"*) ;; *) continue ;; esac
+            case $found in *" $one "*) continue ;; esac
+            words=$(cat "$place/cmdline" 2>/dev/null | tr '\0' '\n')
+            case $words in *"$data/"*) ;; *) continue ;; esac
+            found="$found$one "
+            echo "component $one"
+            printf '%s\n' "$words" | tail -n +2 | sed "s/^/argument $one /"
         done
     done
     for one in $components; do
@@ -75,10 +78,12 @@ files() {
 }
 settings() {
     for one in $kernel; do
-        value=$(tr '\t' ' ' < "/proc/sys/$(echo "$one" | tr . /)" 2>/dev/null) && echo "kernel $one $value"
+        file=/proc/sys/$(echo "$one" | tr . /)
+        if [ -r "$file" ]; then echo "kernel $one $(tr '\t' ' ' < "$file")"; fi
     done
-    value=$(cut -f1 /proc/sys/net/ipv4/ip_local_port_range 2>/dev/null) && echo "client-ports $value"
-    if [ -r /proc/swaps ]; then awk 'NR > 1 { print "swap", $1 }' /proc/swaps; else unread swap '/proc/swaps cannot be read'; fi
+    file=/proc/sys/net/ipv4/ip_local_port_range
+    if [ -r "$file" ]; then echo "client-ports $(cut -f1 "$file")"; fi
+    if [ -r /proc/swaps ]; then echo "swap $(awk 'NR > 1 { print $1 }' /proc/swaps | tr '\n' ' ')"; else unread swap '/proc/swaps cannot be read'; fi
 }
 server() { # the effective settings of sshd
     if ! command -v sshd >/dev/null; then unread sshd 'there is no program sshd'; return; fi
@@ -109,7 +114,6 @@ age() { # seconds since the newest of these was changed
     if [ -n "$newest" ]; then echo $(($(date +%s) - newest)); fi
 }
 updates() { # what the package manager knows already; nothing is fetched, no cache is written
-    export LC_ALL=C
     if command -v apt-get >/dev/null; then
         if ! ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1; then unread updates 'apt has no package lists'; return; fi
         since=$(age /var/lib/apt/lists /var/lib/apt/lists/partial /var/lib/apt/periodic/update-success-stamp)
@@ -141,7 +145,7 @@ sockets() { # protocol, address and port (hexadecimal, as proc(5) has them), ino
     done
 }
 owners() { # the process of each inode
-    ls -l /proc/[0-9]*/fd 2>/dev/null | awk '
+    ls -ln /proc/[0-9]*/fd 2>/dev/null | awk '
         /^\/proc\// { split($1, part, "/"); pid = part[3] }
         match($0, /socket:\[[0-9]+\]/) { print "owner", substr($0, RSTART + 8, RLENGTH - 9), pid }'
 }

@@ -46,8 +46,9 @@ class AuditFacts:
     """The facts of a node. `unread` has the reason for each group of facts that could not be read.
 
     `files` are by the pattern that was asked for, empty if there is none; `texts` are by path. `providers`
-    are the kinds of encryption of Secrets, in their order, None if none are configured. `synchronized` None:
-    no program reports it. `client_ports` is the first port that the kernel gives to clients.
+    are the kinds of encryption of Secrets, in their order, None if none are configured. `swap`, `listeners`,
+    `updates` and `synchronized` are None if nothing reports them. `client_ports` is the first port that
+    the kernel gives to clients.
     """
 
     name: str
@@ -56,10 +57,10 @@ class AuditFacts:
     texts: Mapping[str, str] = field(default_factory=dict)
     kernel: Mapping[str, str] = field(default_factory=dict)
     sshd: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    swap: tuple[str, ...] = ()
+    swap: tuple[str, ...] | None = None
     synchronized: bool | None = None
     updates: PendingUpdates | None = None
-    listeners: tuple[Listener, ...] = ()
+    listeners: tuple[Listener, ...] | None = None
     providers: tuple[str, ...] | None = None
     client_ports: int = 32768
     unread: Mapping[str, str] = field(default_factory=dict)
