@@ -75,21 +75,17 @@ def _drop_in(audit: Audit, key: str, changes: Sequence[Change], node: AuditedNod
             f"The distribution sets this unless it is overridden: remove {names} from `{key}` in the files "
             f"of {node.sources.settings}, and {restart}."
         )
-    values = ", ".join(_item(f"{one.name}={node.path(one.value)}") for one in changes)
-    return f"Write `{key}+: [{values}]` to {node.sources.settings}/{DROP_IN}, and {restart}."
-
-
-def _item(text: str) -> str:
-    """Return an item of a list in YAML; commas would divide it."""
-    return f'"{text}"' if "," in text else text
+    values = _listed(f"{one.name}={node.path(one.value)}" for one in changes)
+    return f"Add {values} to the list `{key}+` in {node.sources.settings}/{DROP_IN}, and {restart}."
 
 
 def _sentences(audit: Audit, node: AuditedNode, host: str) -> str:
     if not audit.spec:
         return host
+    rest = f"{host[0].lower()}{host[1:]}"
     if audit.spec in node.chosen:
-        return f"The spec has `{audit.spec}`, which sets this: `kbootstrap apply` restores it. {host}"
-    return f"Set `{audit.spec}` in the spec when you make a cluster. In this one: {host}"
+        return f"The spec has `{audit.spec}`: `kbootstrap apply` restores it. If it does not, {rest}"
+    return f"Set `{audit.spec}` in the spec of a new cluster. In an existing one, {rest}"
 
 
 def _named(paths: Sequence[str], patterns: Sequence[str]) -> str:

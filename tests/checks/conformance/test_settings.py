@@ -83,16 +83,16 @@ def test_a_list_is_extended() -> None:
     found = result("1.2.11", api(enable_admission_plugins="NodeRestriction,EventRateLimit"))
     assert found.found == "--enable-admission-plugins of kube-apiserver is NodeRestriction,EventRateLimit"
     assert found.fix == (
-        "Write `kube-apiserver-arg+: "
-        '["enable-admission-plugins=NodeRestriction,EventRateLimit,AlwaysPullImages"]` to '
-        "/etc/rancher/k3s/config.yaml.d/90-audit.yaml, and restart k3s.service, one server after the other."
+        "Add `enable-admission-plugins=NodeRestriction,EventRateLimit,AlwaysPullImages` to the list "
+        "`kube-apiserver-arg+` in /etc/rancher/k3s/config.yaml.d/90-audit.yaml, and restart k3s.service, "
+        "one server after the other."
     )
 
 
 def test_a_value_in_the_spec_and_on_the_host() -> None:
     assert result("1.2.16", api()).fix == (
-        "Set `kubernetes.profile: cis` in the spec when you make a cluster. In this one: Write "
-        "`kube-apiserver-arg+: [audit-log-path=/var/lib/rancher/k3s/server/logs/audit.log]` to "
+        "Set `kubernetes.profile: cis` in the spec of a new cluster. In an existing one, add "
+        "`audit-log-path=/var/lib/rancher/k3s/server/logs/audit.log` to the list `kube-apiserver-arg+` in "
         "/etc/rancher/k3s/config.yaml.d/90-audit.yaml, and restart k3s.service, one server after the other."
     )
 
