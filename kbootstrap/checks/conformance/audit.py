@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kbootstrap.checks.conformance.expected import Expected
+from kbootstrap.checks.conformance.expected import Expectation
 from kbootstrap.checks.report import Rule
 
 
@@ -78,7 +78,7 @@ class Audit:
     rule: Rule
     roles: tuple[str, ...]
     reading: Reading
-    expected: Expected | None = None
+    expected: Expectation | None = None
     spec: str = ""
     usual: bool = False
     value: str = ""

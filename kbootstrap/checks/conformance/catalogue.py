@@ -28,7 +28,7 @@ from kbootstrap.checks.conformance.audit import (
     Reading,
     SshdReading,
 )
-from kbootstrap.checks.conformance.expected import Expected
+from kbootstrap.checks.conformance.expected import Expectation
 from kbootstrap.checks.report import Rule
 from kbootstrap.core.diagnostics import Severity
 
@@ -88,10 +88,10 @@ def _several(found: Mapping[str, Any], key: str) -> tuple[str, ...]:
     return (found[key],) if key in found else tuple(found.get(f"{key}s", ()))
 
 
-def _expected(raw: Mapping[str, Any]) -> Expected:
+def _expected(raw: Mapping[str, Any]) -> Expectation:
     [(kind, value)] = raw.items()
     if kind in ("set", "unset"):
-        return Expected.of(kind, ())
+        return Expectation.of(kind, ())
     if value == "ciphers":
-        return Expected.of(kind, CIPHERS)
-    return Expected.of(kind, value if isinstance(value, list) else (str(value),))
+        return Expectation.of(kind, CIPHERS)
+    return Expectation.of(kind, value if isinstance(value, list) else (str(value),))

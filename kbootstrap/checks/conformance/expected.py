@@ -12,14 +12,14 @@ Values = Sequence[str] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class Expectation:
     """An expectation: of the items of a list (`has`, `lacks`, `within`), otherwise of the last value."""
 
     kind: Kind
     values: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, kind: str, values: Sequence[str]) -> Expected:
+    def of(cls, kind: str, values: Sequence[str]) -> Expectation:
         """Return an expectation of data; `ValueError` for a kind that there is not."""
         if kind not in _MET:
             raise ValueError(f"there is no expectation '{kind}'")

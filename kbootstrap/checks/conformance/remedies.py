@@ -15,14 +15,14 @@ _SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SettingChange:
     """A setting, and the value that it should have; empty if none can be recommended."""
 
     name: str
     value: str
 
 
-def of_settings(audit: Audit, reading: Reading, changes: Sequence[Change], node: AuditedNode) -> str:
+def of_settings(audit: Audit, reading: Reading, changes: Sequence[SettingChange], node: AuditedNode) -> str:
     """Return how to fix settings."""
     if audit.fix:
         return own(audit, node)
@@ -66,7 +66,7 @@ def own(audit: Audit, node: AuditedNode) -> str:
     return _sentences(audit, node, audit.fix.format_map(places))
 
 
-def _drop_in(audit: Audit, key: str, changes: Sequence[Change], node: AuditedNode) -> str:
+def _drop_in(audit: Audit, key: str, changes: Sequence[SettingChange], node: AuditedNode) -> str:
     """Return how to change arguments; the distribution's own are overridden by files of its folder."""
     restart = f"restart {node.unit}" + (", one server after the other" if node.role == "server" else "")
     if audit.usual:

@@ -17,7 +17,7 @@ from kbootstrap.checks.conformance.audit import (
 )
 from kbootstrap.checks.conformance.audited_node import AuditedNode
 from kbootstrap.checks.conformance.config_files import Unread, kubelet_config, tree, value
-from kbootstrap.checks.conformance.expected import Expected, Values
+from kbootstrap.checks.conformance.expected import Expectation, Values
 from kbootstrap.checks.verdict import PASSED, Verdict, failed
 from kbootstrap.cluster.state.audit_facts import SSHD, Arguments, AuditFacts
 
@@ -47,13 +47,13 @@ class Setting:
 
 
 def judge_settings(
-    audit: Audit, reading: SettingReading, expected: Expected, facts: AuditFacts, node: AuditedNode
+    audit: Audit, reading: SettingReading, expected: Expectation, facts: AuditFacts, node: AuditedNode
 ) -> Verdict:
     """Return the verdict on the settings of an audit; raises `Unread`."""
     bad = [one for one in _read(reading, facts, node) if not expected.met(one.values)]
     if not bad:
         return PASSED
-    changes = [remedies.Change(one.name, audit.value or expected.target(one.found)) for one in bad]
+    changes = [remedies.SettingChange(one.name, audit.value or expected.target(one.found)) for one in bad]
     return failed("; ".join(map(str, bad)), remedies.of_settings(audit, reading, changes, node))
 
 

@@ -9,11 +9,12 @@ limit=65536 # bytes of a text
 
 from_journal() { # of the process that runs now; it logs the arguments when it starts
     id=$(systemctl show -p InvocationID "$unit" 2>/dev/null | cut -d= -f2)
-    if [ -z "$id" ] || ! systemctl is-active -q "$unit"; then
+    pid=$(systemctl show -p MainPID "$unit" 2>/dev/null | cut -d= -f2) # in containers, the journal may have no invocation
+    if [ -z "$pid" ] || ! systemctl is-active -q "$unit"; then
         for one in $components; do unread "$one" "$unit does not run"; done
         return
     fi
-    journalctl -q -o cat "_SYSTEMD_INVOCATION_ID=$id" 2>/dev/null | awk -v names="$components" -v most=30000 '
+    timeout 60 journalctl -q -b -o cat "_SYSTEMD_INVOCATION_ID=$id" + "_SYSTEMD_UNIT=$unit" "_PID=$pid" 2>/dev/null | awk -v names="$components" -v most=30000 '
         BEGIN { count = split(names, list, " "); left = count }
         {
             for (i = 1; i <= count; i++) {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ from kbootstrap.checks.conformance.audit import (
 )
 from kbootstrap.checks.conformance.audited_node import AuditedNode, audited_node
 from kbootstrap.checks.conformance.catalogue import CIPHERS
-from kbootstrap.checks.conformance.expected import Expected
+from kbootstrap.checks.conformance.expected import Expectation
 from kbootstrap.checks.conformance.questions import questions
 from kbootstrap.cluster.state.audit_facts import AuditFacts, FileFacts, Listener, PendingUpdates
 from kbootstrap.distros import find
@@ -39,13 +39,13 @@ def audited(name: str = "k3s", role: Role = "server", profile: Profile = None) -
     return audited_node(find(name), role, kubernetes, NOTHING)
 
 
-def good(expected: Expected) -> str | None:
+def good(expected: Expectation) -> str | None:
     """Return a value that is as expected."""
     some = {"not": "other", "lacks": "other", "set": "/file", "unset": None}
     return some.get(expected.kind, expected.values[0] if expected.values else None)
 
 
-def bad(expected: Expected) -> str | None:
+def bad(expected: Expectation) -> str | None:
     """Return a value that is not as expected; None: it is not set."""
     match expected.kind:
         case "not" | "lacks":
@@ -130,7 +130,8 @@ def encrypted(*providers: str) -> AuditFacts:
     return replace(api(encryption_provider_config="/e.json"), providers=providers)
 
 
-OWN = {
+Facts = Callable[[AuditedNode], AuditFacts]
+OWN: Mapping[str, tuple[Facts, Facts]] = {
     "encryption": (lambda _: encrypted("aescbc", "identity"), lambda _: encrypted("identity", "aescbc")),
     "etcd-authority": (
         lambda about: etcd_authority(about, "/etcd/ca.crt"),

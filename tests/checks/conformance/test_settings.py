@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from kbootstrap.checks.conformance.expected import Expected
+from kbootstrap.checks.conformance.expected import Expectation
 from kbootstrap.checks.conformance.judge import audit
 from kbootstrap.checks.report import Outcome, Result
 from kbootstrap.cluster.state.audit_facts import Arguments, AuditFacts
@@ -56,7 +56,7 @@ def kubelet(arguments: Arguments, **texts: str) -> AuditFacts:
     ],
 )
 def test_expectations(kind: str, values: Sequence[str], found: Sequence[str] | None, met: bool) -> None:
-    expected = Expected.of(kind, values)
+    expected = Expectation.of(kind, values)
     assert expected.met(found) is met
     target = expected.target(found)
     if target:
@@ -65,7 +65,7 @@ def test_expectations(kind: str, values: Sequence[str], found: Sequence[str] | N
 
 def test_there_is_no_other_expectation() -> None:
     with pytest.raises(ValueError, match="no expectation 'is'"):
-        Expected.of("is", ())
+        Expectation.of("is", ())
 
 
 def test_the_default_counts_where_nothing_is_set() -> None:

@@ -52,8 +52,11 @@ NEEDED = (
 )
 WORDS = (*NEEDED, "tr", "wc")
 PROGRAMS = {
-    "systemctl": 'case $1 in show) echo InvocationID=abc ;; is-active) exit "${DOWN:-0}" ;; esac',
-    "journalctl": 'for word; do last=$word; done; [ "$last" = _SYSTEMD_INVOCATION_ID=abc ] && cat "$JOURNAL"',
+    "systemctl": 'case $1 in show) echo "$3=42" ;; is-active) exit "${DOWN:-0}" ;; esac',
+    "journalctl": """\
+case "$*" in
+    "-q -b -o cat _SYSTEMD_INVOCATION_ID=42 + _SYSTEMD_UNIT=k3s.service _PID=42") cat "$JOURNAL" ;;
+esac""",
     "timedatectl": "echo NTPSynchronized=yes",
     "sshd": "printf 'port 22\\nport 2222\\npermitrootlogin no\\nusepam yes\\n'",
 }
@@ -127,7 +130,7 @@ def test_arguments_in_the_journal(place: Place, shell: str) -> None:
 )
 def test_arguments_that_are_not_in_the_journal(place: Place, env: Mapping[str, str], reason: str) -> None:
     place.journal.write_text("something else\n")
-    found = place.facts(**env)
+    found = place.facts(ASKED, **env)
     assert found.arguments == {}
     assert {name: found.unread[name] for name in ASKED.components} == dict.fromkeys(ASKED.components, reason)
 

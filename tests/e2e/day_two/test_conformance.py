@@ -1,4 +1,4 @@
-"""`conformance` on a real cluster: without the profile the failures that docs/conformance.md lists, no others."""
+"""`conformance` on a real cluster without the profile: what docs/conformance.md lists fails, nothing else."""
 
 from __future__ import annotations
 
