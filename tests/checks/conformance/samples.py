@@ -73,11 +73,10 @@ def failing(audit: Audit, about: AuditedNode) -> AuditFacts:
     return _with(audit, about, bad(audit.expected) if audit.expected else None, fine=False)
 
 
-def unread(audit: Audit, about: AuditedNode) -> AuditFacts:
+def unread(about: AuditedNode) -> AuditFacts:
     """Return facts of a node on which nothing could be read."""
     asked = questions(about)
     topics = (*asked.components, *asked.patterns, "sshd", "swap", "clock", "updates", "ports", "encryption")
-    del audit
     return AuditFacts(NODE, unread=dict.fromkeys(topics, "permission denied"))
 
 

@@ -55,7 +55,7 @@ def test_it_fails_and_says_what_to_change(one: Audit, about: AuditedNode) -> Non
 
 @pytest.mark.parametrize(("one", "about"), CASES)
 def test_it_is_unknown_where_nothing_could_be_read(one: Audit, about: AuditedNode) -> None:
-    for facts in (unread(one, about), AuditFacts("n1")):
+    for facts in (unread(about), AuditFacts("n1")):
         if isinstance(one.reading, FileReading) and one.reading.optional and not facts.unread:
             assert one.rule not in [found.rule for found in judge.audit(facts, about)], "it may not be there"
         else:
@@ -66,7 +66,7 @@ def test_it_is_unknown_where_nothing_could_be_read(one: Audit, about: AuditedNod
 
 def test_nothing_passes_on_a_node_that_says_nothing() -> None:
     for about in NODES.values():
-        facts = unread(audits()[0], about)
+        facts = unread(about)
         assert {found.outcome for found in judge.audit(facts, about)} == {Outcome.UNKNOWN}
 
 
