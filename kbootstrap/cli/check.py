@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from kbootstrap.cli.options import cluster_option, spec_argument, tofu_option
+from kbootstrap.cli.reports import exit_code, report_options, show
 
 if TYPE_CHECKING:
-    from kbootstrap.checks.report import Reports
     from kbootstrap.cli.session import Session
 
 
@@ -28,26 +26,7 @@ def command() -> None:
     "-n", "--namespace", "names", multiple=True, metavar="NAME", help="Only this namespace; may be repeated."
 )
 @click.option("--all", "everything", is_flag=True, help="Also the namespaces of Kubernetes itself.")
-@click.option(
-    "--fail-on",
-    type=click.Choice(["error", "warning"]),
-    default="error",
-    show_default=True,
-    help="Least severity that decides about the exit code.",
-)
-@click.option(
-    "--detailed-exitcode",
-    is_flag=True,
-    help="Exit with 2 instead of 1 if something does not pass, and with 1 if something could not be read.",
-)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["human", "json", "junit"]),
-    default="human",
-    show_default=True,
-    help="Text, a JSON document, or JUnit XML.",
-)
+@report_options
 @tofu_option
 def workloads(
     spec: Path,
@@ -80,32 +59,7 @@ def workloads(
 
         scope = Scope(names, everything)
         found = await check_workloads(spec, clusters, session.runtime, scope, Severity(fail_on))
-        _show(found, output)
+        show(found, output)
         return exit_code(found, detailed=detailed_exitcode)
 
     return run(work, output=output, tofu=tofu, spec=spec, quiet=True)
-
-
-def exit_code(found: Reports, *, detailed: bool) -> int:
-    """Return the exit code of reports; `detailed` as `--detailed-exitcode`."""
-    from kbootstrap.checks.report import Outcome
-    from kbootstrap.core.errors import FINDINGS
-
-    if found.failed or found.verdict is Outcome.PASSED:
-        return found.failed
-    return FINDINGS if detailed and found.verdict is Outcome.FAILED else 1
-
-
-def _show(found: Reports, output: str) -> None:
-    from datetime import UTC, datetime
-
-    from kbootstrap.views.report import show_reports
-    from kbootstrap.views.report_data import report_json
-    from kbootstrap.views.report_junit import report_junit
-
-    if output == "json":
-        click.echo(report_json(found, datetime.now(UTC)))
-    elif output == "junit":
-        click.echo(report_junit(found))
-    else:
-        show_reports(found, sys.stdout, os.environ)

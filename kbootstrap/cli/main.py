@@ -20,6 +20,7 @@ _COMMANDS = {
     "destroy": "Remove clusters and all resources that were created for them.",
     "status": "Compare the clusters with the spec.",
     "check": "Check what runs in clusters.",
+    "conformance": "Audit nodes against the CIS benchmark.",
     "kubeconfig": "Print or merge the kubeconfig of a cluster.",
     "ssh": "Open a shell on a node, or run a command on it.",
     "snapshot": "Save, list, delete and restore snapshots of etcd.",

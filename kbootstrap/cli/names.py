@@ -49,6 +49,17 @@ def spec_then_nodes(ctx: click.Context, _param: click.Parameter, incomplete: str
     return found if found or words else [CompletionItem(incomplete, type="file")]
 
 
+def spec_then_clusters_and_nodes(
+    ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete a spec, then clusters and nodes, each once."""
+    words = [str(word) for word in ctx.params.get("words") or ()]
+    spec = _read(next((word for word in words if word.endswith(_SPECS)), None))
+    known = [*_clusters(spec), *_nodes(spec)]
+    found = [CompletionItem(one) for one in known if one.startswith(incomplete) and one not in words]
+    return found if found or words else [CompletionItem(incomplete, type="file")]
+
+
 def keys_and_codes(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Complete keys of the spec, and codes of messages."""
     if incomplete[:1] in {"K", "k"} and incomplete.lower().startswith("kb"):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 FACTS = 60.0
 """One script of some hundred system calls; a machine that swaps or has just booted needs seconds."""
+AUDIT = 180.0
+"""One script, which reads the beginning of a journal and asks a package manager for updates (60 s)."""
 COMMAND = 60.0
 """A short command on a node: a token, a stamp, a reload of systemd."""
 STAGE = 1800.0

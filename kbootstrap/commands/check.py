@@ -12,11 +12,11 @@ from kbootstrap.checks.workloads.judge import judge
 from kbootstrap.cluster.api.http import connect
 from kbootstrap.core.diagnostics import Severity
 from kbootstrap.core.runtime import Runtime
+from kbootstrap.engine.cluster_reports import cluster_reports
 from kbootstrap.engine.context import Context, contexts
 from kbootstrap.engine.kubeconfig import admin_kubeconfig
 from kbootstrap.engine.observe import observe_nodes
 from kbootstrap.engine.outputs import made_outputs
-from kbootstrap.engine.side_by_side import side_by_side
 from kbootstrap.engine.spec import choose, read_spec
 from kbootstrap.engine.workload_objects import Scope, read_namespaces
 
@@ -24,26 +24,11 @@ from kbootstrap.engine.workload_objects import Scope, read_namespaces
 async def check_workloads(
     spec: Path, clusters: Iterable[str], run: Runtime, scope: Scope, least: Severity
 ) -> Reports:
-    """Check the workloads of clusters side by side; a failure of one does not hide the others.
-
-    Where it is the only one, its failure is raised.
-    """
+    """Check the workloads of clusters; failures are as in `cluster_reports`."""
     loaded = read_spec(spec)
     chosen = contexts(loaded, choose(loaded, clusters), run, changing=False)
-    outcomes = await side_by_side((context, partial(_of_cluster, context, scope)) for context in chosen)
-    if len(chosen) == 1:
-        outcomes.raise_failures()
-    found = {**outcomes.results}
-    for name, error in outcomes.failures.items():
-        said = " - ".join(filter(None, (error.message, error.hint)))
-        found[name] = Report(name, failure=run.redactor.clean(said))
-    return Reports(
-        "workloads",
-        loaded.name,
-        tuple(found[context.cluster.name] for context in chosen),
-        least=least,
-        failed=next((error.exit_code for error in outcomes.failures.values()), 0),
-    )
+    work = ((context, partial(_of_cluster, context, scope)) for context in chosen)
+    return await cluster_reports("workloads", loaded.name, work, run, least)
 
 
 async def _of_cluster(context: Context, scope: Scope) -> Report:

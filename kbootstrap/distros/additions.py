@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kbootstrap.distros.requirements import Port
+
 SECRET_NAMESPACE = "kube-system"  # noqa: S105 - a namespace
 UNINITIALIZED = "node.cloudprovider.kubernetes.io/uninitialized"
 """The taint of a node that no cloud controller has initialised yet (Kubernetes: "Cloud Controller Manager
@@ -20,6 +22,7 @@ class Additions:
     copied to nodes, by name and version; others are pulled. `secret` is the name of the Secret in
     `kube-system` that the manifests need; the provider creates it. `readers` is the label of pods that read
     it only at startup. `controller` is the controller's workload in `kube-system`, as for `kubectl logs`.
+    `ports` are those on which pods in the network of their node listen.
     """
 
     cloud_controller: bool = False
@@ -28,6 +31,7 @@ class Additions:
     secret: str | None = None
     readers: str = ""
     controller: str = ""
+    ports: tuple[Port, ...] = ()
 
 
 NOTHING = Additions()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from typing import Literal
 
 from kbootstrap.distros.additions import Additions
+from kbootstrap.distros.audits import AuditSources
 from kbootstrap.distros.model import NodeFile, Paths, Role
 from kbootstrap.distros.requirements import CgroupController, KernelModule, UsableFolder
 from kbootstrap.distros.yaml_files import HEADER, Value, dump
@@ -42,6 +44,24 @@ def paths(name: str, binary: str) -> Paths:
         snapshots=f"{server}/db/snapshots",
         s3=f"{etc}/config.yaml.d/60-kbootstrap-s3.yaml",
         s3_ca=f"{etc}/kbootstrap-s3-ca.pem",
+    )
+
+
+def audit_sources(
+    paths: Paths, arguments: Literal["journal", "processes"], *, pods: str = ""
+) -> AuditSources:
+    """Return where audits look; both use the same layout. See `AuditSources`."""
+    return AuditSources(
+        arguments=arguments,
+        pods=pods,
+        settings=paths.join.rpartition("/")[0],
+        places={
+            "data": paths.data,
+            "server": paths.server,
+            "etcd": paths.etcd,
+            "kubelet_config": f"{paths.data}/agent/etc/kubelet.conf.d/*.conf",
+            "pods": pods,
+        },
     )
 
 

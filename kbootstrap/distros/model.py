@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from kbootstrap.distros.additions import NOTHING, Additions
+from kbootstrap.distros.audits import AuditSources
 from kbootstrap.distros.network import NetworkLeftovers
 from kbootstrap.distros.release import Release
 from kbootstrap.distros.requirements import Requirements
@@ -103,6 +104,10 @@ class Distribution(Protocol):
     """The text of shell functions for image archives that `unpack` has unpacked, on a node with a running
     service; their argument is the archive. `import_images` imports what the service lacks, and
     `release_images` lets it remove images of other versions. Empty if artifacts are not shared."""
+
+    @property
+    def audits(self) -> AuditSources:
+        """Where `conformance` reads arguments and files on a node."""
 
     @property
     def traits(self) -> DistributionTraits:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TextIO
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from typing import TextIO, TypeVar
 
 from rich.text import Text
 
-from kbootstrap.checks.report import Outcome, Report, Reports, Result
+from kbootstrap.checks.report import Outcome, Report, Reports, Result, Subject
 from kbootstrap.core.diagnostics import Severity
 from kbootstrap.views.amounts import count
 from kbootstrap.views.report_data import yaml_text
 from kbootstrap.views.screen import Screen, harmless
+
+K = TypeVar("K", bound=Hashable)
 
 
 def show_reports(reports: Reports, stream: TextIO, env: Mapping[str, str]) -> None:
@@ -35,8 +37,8 @@ class _ReportLines:
             yield from self._screen.wrapped("  ", Text(harmless(self._report.failure), style="yellow"))
         bad = [*self._report.of(Outcome.FAILED), *self._report.of(Outcome.UNKNOWN)]
         width = max((len(one.rule.id) for one in bad), default=0)
-        for subject, results in _grouped(bad, lambda one: str(one.subject)).items():
-            yield Text(f"  {harmless(subject)}", style="bold")
+        for subjects, results in _alike(bad):
+            yield from self._screen.wrapped("  ", Text(harmless(subjects), style="bold"))
             for one in results:
                 yield from self._screen.wrapped(self._mark(one, width), one.found)
         for results in _grouped(self._report.of(Outcome.FAILED), lambda one: one.rule.id).values():
@@ -87,9 +89,20 @@ class _ReportLines:
                 yield from (Text(f"      {line}") for line in yaml_text(alike[0].example).splitlines())
 
 
-def _grouped(results: Iterable[Result], key: Callable[[Result], str]) -> dict[str, list[Result]]:
+def _alike(results: Iterable[Result]) -> Iterator[tuple[str, list[Result]]]:
+    """Yield objects with their results; nodes with the same results together: `Node n1, n2`."""
+    together: dict[object, tuple[list[Subject], list[Result]]] = {}
+    for subject, own in _grouped(results, lambda one: one.subject).items():
+        same = (subject.kind, *((one.rule.id, one.outcome, one.found) for one in own))
+        key = subject if subject.namespace else same
+        together.setdefault(key, ([], own))[0].append(subject)
+    for subjects, own in together.values():
+        yield ", ".join([str(subjects[0]), *(one.name for one in subjects[1:])]), own
+
+
+def _grouped(results: Iterable[Result], key: Callable[[Result], K]) -> dict[K, list[Result]]:
     """Return the results by a key, in the order in which each key comes first."""
-    groups: dict[str, list[Result]] = {}
+    groups: dict[K, list[Result]] = {}
     for one in results:
         groups.setdefault(key(one), []).append(one)
     return groups

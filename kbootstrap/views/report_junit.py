@@ -15,7 +15,7 @@ from kbootstrap.views.screen import harmless
 
 def report_junit(reports: Reports) -> str:
     """Return all reports as one XML document."""
-    root = ET.Element("testsuites", name=f"kbootstrap check {reports.check}")
+    root = ET.Element("testsuites", name=f"kbootstrap {reports.check}")
     for report in reports.clusters:
         root.append(_suite(report, reports.check))
     ET.indent(root)

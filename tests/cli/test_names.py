@@ -70,6 +70,13 @@ def test_pools_beside_nodes(folder: Path) -> None:
     assert complete(folder, "ssh", "tools/") != ["tools/web"], "a pool has no login"
 
 
+def test_clusters_beside_nodes(folder: Path) -> None:
+    nodes = ["tools-control-plane-1", "tools-web-1", "tools-web-2"]
+    assert complete(folder, "conformance", "tools") == ["tools", *nodes]
+    assert complete(folder, "conformance", "other.yaml", "shop", "sho") == ["shop-web-1", "shop-web-2"]
+    assert complete(folder, "conformance", "nothing-like-it") == ["nothing-like-it"], "a file, perhaps"
+
+
 def test_keys_and_codes(folder: Path) -> None:
     assert complete(folder, "explain", "clusters.control_plane.fl") == ["clusters.control_plane.flavor"]
     assert "KB0203" in complete(folder, "explain", "kb02")

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from kbootstrap.checks.report import Outcome, Report, Reports, Result, Rule, Subject
-from kbootstrap.cli.check import exit_code
+from kbootstrap.cli.reports import exit_code
 from kbootstrap.commands import check as checking
 from kbootstrap.core.diagnostics import Severity
 from kbootstrap.core.errors import HostUnreachable, KbootstrapError, PrerequisiteMissing

@@ -39,6 +39,7 @@ ORDER = (
     "day_two/test_sizes.py",
     "day_two/test_kubernetes.py",
     "day_two/test_workloads.py",
+    "day_two/test_conformance.py",
     "one_server/test_rotation.py",
     "one_server/test_snapshots.py",
     "faults/test_first_apply.py",

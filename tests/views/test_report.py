@@ -63,6 +63,15 @@ def test_warnings_alone_are_shown_but_pass() -> None:
     assert shown(lambda stream, env: show_reports(strict, stream, env)).startswith("✗ a  1 warning\n")
 
 
+def test_nodes_with_the_same_results_are_shown_together() -> None:
+    rule = Rule("r", "R", Severity.ERROR, "It matters.")
+    found = {"n1": "off", "n2": "on", "n3": "off"}
+    results = [Result(rule, Subject("Node", name), Outcome.FAILED, said) for name, said in found.items()]
+    reports = Reports("conformance", "dev", (Report("a", tuple(results)),))
+    text = shown(lambda stream, env: show_reports(reports, stream, env))
+    assert text.startswith("✗ a  3 errors\n  Node n1, n3\n    ✗ r  off\n  Node n2\n    ✗ r  on\n")
+
+
 def test_json() -> None:
     document = json.loads(report_json(REPORTS, NOW))
     jsonschema.validate(document, SCHEMA)

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from kbootstrap.checks.report import Outcome, Result, Subject
 from kbootstrap.checks.workloads import rules_autoscalers, rules_budgets, rules_pods, rules_workloads
+from kbootstrap.checks.workloads.judged_rule import JudgedRule
 from kbootstrap.checks.workloads.objects import POD, Item, Namespace, named
-from kbootstrap.checks.workloads.verdict import JudgedRule
 from kbootstrap.cluster.state.pods import read_pod
 
 CHECKS = (*rules_workloads.CHECKS, *rules_budgets.CHECKS, *rules_autoscalers.CHECKS, *rules_pods.CHECKS)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kbootstrap.checks.report import Rule
+from kbootstrap.checks.verdict import PASSED, Verdict, failed
+from kbootstrap.checks.workloads.judged_rule import JudgedRule
 from kbootstrap.checks.workloads.objects import API, AUTOSCALER, Item, Namespace
-from kbootstrap.checks.workloads.verdict import PASSED, JudgedRule, Verdict, failed
 from kbootstrap.checks.workloads.workload import minimum
 from kbootstrap.core.diagnostics import Severity
 

@@ -6,9 +6,10 @@ Percentages are rounded up (Kubernetes: "Specifying a Disruption Budget for your
 from __future__ import annotations
 
 from kbootstrap.checks.report import Rule
+from kbootstrap.checks.verdict import PASSED, Verdict, failed
 from kbootstrap.checks.workloads import selectors
+from kbootstrap.checks.workloads.judged_rule import JudgedRule
 from kbootstrap.checks.workloads.objects import AUTOSCALER, BUDGET, WORKLOADS, Item, Namespace, named
-from kbootstrap.checks.workloads.verdict import PASSED, JudgedRule, Verdict, failed
 from kbootstrap.checks.workloads.workload import Workload, budgets, workloads
 from kbootstrap.core.diagnostics import Severity
 

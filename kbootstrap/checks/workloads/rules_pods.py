@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from kbootstrap.checks.report import Rule
+from kbootstrap.checks.verdict import PASSED, Verdict, failed
+from kbootstrap.checks.workloads.judged_rule import Judge, JudgedRule
 from kbootstrap.checks.workloads.objects import (
     BUDGET,
     POD,
@@ -21,7 +23,6 @@ from kbootstrap.checks.workloads.objects import (
     notes,
 )
 from kbootstrap.checks.workloads.rules_workloads import budget_for
-from kbootstrap.checks.workloads.verdict import PASSED, Judge, JudgedRule, Verdict, failed
 from kbootstrap.checks.workloads.workload import budgets
 from kbootstrap.cluster.state.pods import Pod, read_pod
 from kbootstrap.core.diagnostics import Severity

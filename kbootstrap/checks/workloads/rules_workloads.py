@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kbootstrap.checks.report import Rule
+from kbootstrap.checks.verdict import PASSED, Verdict, failed
 from kbootstrap.checks.workloads import selectors
+from kbootstrap.checks.workloads.judged_rule import JudgedRule
 from kbootstrap.checks.workloads.objects import AUTOSCALER, BUDGET, LIMITS, WORKLOADS, Item, Namespace
-from kbootstrap.checks.workloads.verdict import PASSED, JudgedRule, Verdict, failed
 from kbootstrap.checks.workloads.workload import Workload, budgets, workload
 from kbootstrap.core.diagnostics import Severity
 

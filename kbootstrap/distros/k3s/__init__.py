@@ -13,6 +13,7 @@ from typing import cast
 
 from kbootstrap.distros import common, network
 from kbootstrap.distros.additions import NOTHING, Additions
+from kbootstrap.distros.audits import AuditSources
 from kbootstrap.distros.k3s import cis
 from kbootstrap.distros.k3s.requirements import REQUIREMENTS
 from kbootstrap.distros.model import Artifact, NodeFile, Paths, Role, Tool
@@ -49,6 +50,14 @@ class K3s:
     def images(self) -> str:
         """Return `images.sh`."""
         return files(__package__).joinpath("images.sh").read_text("utf-8")
+
+    @property
+    def audits(self) -> AuditSources:
+        """Return where audits look: all components run in one process, which logs their arguments.
+
+        k3s source, `pkg/daemons/control/server.go` ("Running kube-apiserver"), `pkg/daemons/agent/agent.go`.
+        """
+        return common.audit_sources(self.paths, "journal")
 
     @property
     def traits(self) -> DistributionTraits:

@@ -71,6 +71,7 @@ def values(role: Role) -> dict[str, Value]:
             "audit-log-maxage=30",
             "audit-log-maxbackup=10",
             "audit-log-maxsize=100",
+            "service-account-extend-token-expiration=false",
         ],
         "kube-controller-manager-arg": ["terminated-pod-gc-threshold=10"],
     }

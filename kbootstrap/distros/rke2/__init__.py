@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from kbootstrap.distros import common, network
 from kbootstrap.distros.additions import NOTHING, Additions
+from kbootstrap.distros.audits import AuditSources
 from kbootstrap.distros.model import Artifact, NodeFile, Paths, Role, Tool
 from kbootstrap.distros.network import NetworkLeftovers
 from kbootstrap.distros.release import Release
@@ -46,6 +47,11 @@ class Rke2:
     program_folders: tuple[str, ...] = (f"{_DATA}/bin",)
     unpack: str = ""
     images: str = ""
+
+    @property
+    def audits(self) -> AuditSources:
+        """Return where audits look: the control plane runs in static pods (RKE2, "Architecture")."""
+        return common.audit_sources(self.paths, "processes", pods=f"{_DATA}/agent/pod-manifests")
 
     @property
     def traits(self) -> DistributionTraits:

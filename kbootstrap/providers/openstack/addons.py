@@ -16,6 +16,7 @@ from string import Template
 from kbootstrap.artifacts.source import recipe
 from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.distros.additions import NOTHING, Additions
+from kbootstrap.distros.requirements import Port
 from kbootstrap.providers.openstack.names import owner
 from kbootstrap.providers.openstack.settings import BlockStorage, CloudController, settings
 from kbootstrap.spec.model import Cluster, Spec
@@ -29,6 +30,7 @@ VERSIONS = {"1.31": "v1.31.2", "1.32": "v1.32.0", "1.33": "v1.33.1", "1.34": "v1
 """Minor version of Kubernetes to the release of cloud-provider-openstack for it."""
 _REPOSITORY = "registry.k8s.io/provider-os"
 _VIP, _VIP_VERSION = "ghcr.io/kube-vip/kube-vip", "v0.8.9"
+_LIVENESS = Port(9808, "TCP", "self", "storage driver: health checks")
 _WITHOUT_TOPOLOGY = (1, 32)
 """From this version on, the storage driver has `--with-topology` (cmd/cinder-csi-plugin/main.go)."""
 
@@ -55,6 +57,7 @@ def additions(spec: Spec, cluster: Cluster) -> Additions:
         secret=SECRET,
         readers=READERS,
         controller=f"daemonset/{CONTROLLER}" if chosen.cloud_controller else "",
+        ports=(_LIVENESS,) if chosen.block_storage else (),
     )
 
 

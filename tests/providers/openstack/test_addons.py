@@ -119,3 +119,25 @@ def test_kube_vip_beside_the_controller() -> None:
     spec = openstack("cloud_controller: true", "    api: {endpoint: virtual_ip}\n")
     found = addons.additions(spec, spec.clusters[0])
     assert set(found.manifests) == {"kube-vip.yaml", "openstack-cloud-controller.yaml"}
+
+
+@pytest.mark.parametrize("settings", ["cloud_controller: true", "block_storage: true"])
+def test_ports_in_the_network_of_nodes_are_declared(settings: str) -> None:
+    """`conformance` expects them."""
+    spec = openstack(settings)
+    found = addons.additions(spec, spec.clusters[0])
+    pods = [
+        one["spec"]["template"]["spec"]
+        for text in found.manifests.values()
+        for one in documents(text)
+        if one["kind"] == "DaemonSet"
+    ]
+    assert pods
+    declared = {
+        port["containerPort"]
+        for pod in pods
+        if pod.get("hostNetwork")
+        for container in pod["containers"]
+        for port in container.get("ports", ())
+    }
+    assert {one.number for one in found.ports} == declared

@@ -1,0 +1,1 @@
+"""Audits of nodes: the CIS Kubernetes Benchmark, and the machine itself."""
