@@ -8,12 +8,8 @@ from collections.abc import Iterator
 
 from kbootstrap.autoscaler.model import Group, group_id
 from kbootstrap.spec.lock import Lock
-from kbootstrap.spec.model import Cluster, Pool, Spec
-from kbootstrap.spec.topology import nodes, pool_addresses
-
-_LETTERS = "bcdfghjkmnpqrstvwxz"
-"""Without vowels, so that no words appear, and without letters that look like digits."""
-_LENGTH = 5
+from kbootstrap.spec.model import Cluster, Spec
+from kbootstrap.spec.topology import ELASTIC_LENGTH, ELASTIC_LETTERS, elastic_addresses, nodes
 
 
 def groups(spec: Spec, cluster: Cluster, lock: Lock) -> tuple[Group, ...]:
@@ -24,7 +20,7 @@ def groups(spec: Spec, cluster: Cluster, lock: Lock) -> tuple[Group, ...]:
         if pool.autoscaling is None:
             continue
         own = frozenset(node.name for node in static if node.pool == pool.name)
-        free = _elastic_addresses(cluster, pool, lock)
+        free = tuple(map(str, elastic_addresses(cluster, pool, lock)))
         for index, flavor in enumerate(pool.flavors or ("",)):
             price = spec.prices.flavors.get(flavor) if spec.prices else None
             found.append(
@@ -45,16 +41,6 @@ def groups(spec: Spec, cluster: Cluster, lock: Lock) -> tuple[Group, ...]:
     return tuple(found)
 
 
-def _elastic_addresses(cluster: Cluster, pool: Pool, lock: Lock) -> tuple[str, ...]:
-    """Return the addresses that static nodes do not use, the last one first.
-
-    So a larger minimum, whose nodes take the next addresses from the front, meets elastic machines as late as
-    possible.
-    """
-    found = tuple(map(str, pool_addresses(cluster, pool, lock)))
-    return tuple(reversed(found[pool.nodes :]))
-
-
 def names(prefix: str) -> Iterator[str]:
     """Yield new node names, `<cluster>-<pool>-<letters>`. A name is never used twice.
 
@@ -62,9 +48,9 @@ def names(prefix: str) -> Iterator[str]:
     not join: servers keep a password for each name.
     """
     while True:
-        yield prefix + "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
+        yield prefix + "".join(secrets.choice(ELASTIC_LETTERS) for _ in range(ELASTIC_LENGTH))
 
 
 def is_elastic(group: Group, node: str) -> bool:
     """Return whether a node has a name of this group's pool that `names` yields."""
-    return re.fullmatch(f"{re.escape(group.prefix)}[{_LETTERS}]{{{_LENGTH}}}", node) is not None
+    return re.fullmatch(f"{re.escape(group.prefix)}[{ELASTIC_LETTERS}]{{{ELASTIC_LENGTH}}}", node) is not None

@@ -27,6 +27,10 @@ async def apply_cluster(planned: ClusterPlan, *, drain: float = DRAIN) -> Nodes:
     context, emit, cluster = planned.context, planned.context.runtime.emit, planned.context.cluster.name
     context.space.start()
     nodes = planned.nodes
+    if nodes and nodes.elastic.first:
+        await RollingReplacement(
+            context, planned.tofu, planned.infrastructure, nodes, planned.connections, drain
+        ).make_room(sorted(nodes.elastic.first))
     if not planned.infrastructure.empty or nodes is None:
         with phase(emit, "infrastructure", cluster):
             if not planned.infrastructure.empty:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 
 from kbootstrap.artifacts.cache import Kept
@@ -16,6 +16,7 @@ from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.events import phase
 from kbootstrap.distros.additions import SecretContent
 from kbootstrap.engine.context import Context
+from kbootstrap.engine.elastic import departed
 from kbootstrap.engine.observe import Nodes
 from kbootstrap.engine.verify_programs import verify_programs
 
@@ -84,7 +85,14 @@ async def install(context: Context, nodes: Nodes) -> str | None:
             emit=run.emit,
             make_secret=partial(make_secret, context),
             shared=context.provider.shared_artifacts is not None,
+            departed=partial(_departed, context, nodes),
         )
+
+
+async def _departed(context: Context, nodes: Nodes, names: Collection[str]) -> frozenset[str]:
+    """Return those of the nodes that were elastic, and are gone."""
+    elastic = [name for name in names if name in nodes.elastic.machines]
+    return await departed(context, elastic) if elastic else frozenset()
 
 
 async def make_secret(context: Context) -> SecretContent:

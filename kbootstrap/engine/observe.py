@@ -28,9 +28,11 @@ from kbootstrap.engine.api_route import route_to_api, servers_in_state
 from kbootstrap.engine.bundled_programs import bundled_programs
 from kbootstrap.engine.connect import CONNECT, QUICK_TIMEOUT, connector, settings, take_lease
 from kbootstrap.engine.context import Context
+from kbootstrap.engine.elastic import elastic, reach_elastic, with_elastic
 from kbootstrap.engine.removed_hosts import inspect_removed, recorded
 from kbootstrap.hosts.model import Host
 from kbootstrap.inventory.model import Endpoint, Inventory
+from kbootstrap.plans.elastic import NOTHING, Elastic
 from kbootstrap.render.address import is_node
 from kbootstrap.tofu.plan import PlanSummary
 
@@ -55,7 +57,8 @@ class Nodes:
 
     `api_endpoint` is where the API answers for this run. `kubeconfig` is a server's admin kubeconfig, None
     while there is no cluster. `plan` is about the nodes in `facts` only: where some are missing, it is for
-    looking, not for carrying out.
+    looking, not for carrying out. `elastic` are the elastic machines; those of them that are nodes are in the
+    other fields too.
     """
 
     inventory: Inventory
@@ -68,6 +71,7 @@ class Nodes:
     wanted: Wanted
     plan: Plan
     removal: Removal = NO_REMOVALS
+    elastic: Elastic = NOTHING
 
     def replan(self, removal: Removal) -> Nodes:
         """Return the same nodes, with a plan for other removals."""
@@ -149,6 +153,19 @@ async def observe_nodes(
         guard = context.lease.guard if starting else lambda host: host
         hosts = {**hosts, **{name: guard(host) for name, host in left.hosts.items()}}
         facts, removal = {**facts, **left.facts}, left.removal
+    found = await elastic(context, api, removal.asked)
+    if found.machines or found.passing:
+        more = await reach_elastic(
+            context, outputs, found, stack, via, deadline=QUICK_TIMEOUT, tolerant=tolerant
+        )
+        guarded = context.lease.guard if starting and not tolerant else lambda host: host
+        hosts = {**hosts, **{name: guarded(host) for name, host in more.hosts.items()}}
+        facts, failures = {**facts, **more.facts}, {**failures, **more.failures}
+        inventory = replace(inventory, machines={**inventory.machines, **more.machines})
+        staying = [node for node in found.staying if tolerant or node.name in facts]
+        own = wanted(context.cluster, staying, inventory, context.distribution, additions=additions)
+        everything = replace(everything, nodes=(*everything.nodes, *own.nodes))
+        removal = with_elastic(removal, found, api, everything.version)
     return Nodes(
         inventory=inventory,
         api_endpoint=api_endpoint,
@@ -160,6 +177,7 @@ async def observe_nodes(
         wanted=everything,
         plan=_decide(everything, facts, api, removal),
         removal=removal,
+        elastic=found,
     )
 
 

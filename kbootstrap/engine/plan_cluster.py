@@ -36,7 +36,8 @@ async def plan_cluster(
 
     `starting`: what was found will be carried out, so machines that are shut off are started to look at them,
     and nodes that cannot be reached stop it, but where the infrastructure has something to do: that may be
-    what brings them back. `replace` are nodes that get a new machine although the spec does not ask for it.
+    what brings them back. `replace` are nodes that get a new machine although the spec does not ask for it;
+    those that are elastic, and pools as `CLUSTER/POOL`, leave instead.
     OpenTofu plans once, and again only for a reason that it cannot know (`_corrected`).
     """
     cluster, emit = context.cluster.name, context.runtime.emit
@@ -46,10 +47,11 @@ async def plan_cluster(
         verify_owner(context, outputs)
         gone = await missing_resources(context, outputs)
         known: Mapping[str, Any] = outputs.get("kbootstrap", {}).get("nodes", {})
+        asked, replace = _elastic(context, replace)
         recreate = {*gone, *await _machines(context, tofu, replace, known)}
     with phase(emit, "plan", cluster):
         planning = asyncio.create_task(tofu.plan(tofu.planfile, replace=sorted(recreate)))
-        removal = leaving(context, known, replace)
+        removal = leaving(context, known, replace, asked)
         try:
             nodes, unseen = await look(
                 context, {} if gone else outputs, stack, starting=starting, removal=removal
@@ -61,7 +63,25 @@ async def plan_cluster(
     summary = await _corrected(context, tofu, summary, recreate, known)
     if starting and unseen and silent(summary, unseen):
         raise unseen
+    _verify_elastic(context, asked, nodes)
     return await _combined(context, tofu, summary, gone, known, nodes, unseen, stack)
+
+
+def _elastic(context: Context, replace: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return which of the words are about elastic nodes, and the names of others."""
+    names = {node.name for node in context.nodes}
+    return tuple(one for one in replace if one not in names), tuple(one for one in replace if one in names)
+
+
+def _verify_elastic(context: Context, asked: Collection[str], nodes: Nodes | None) -> None:
+    """Raise `WrongUsage` for an elastic node that does not exist."""
+    known = nodes.elastic.machines if nodes else {}
+    missing = [name for name in asked if "/" not in name and name not in known]
+    if missing:
+        raise WrongUsage(
+            f"cluster {context.cluster.name} has no elastic machine {', '.join(missing)}",
+            hint=f"there are: {', '.join(known) or 'none'}",
+        )
 
 
 async def _corrected(

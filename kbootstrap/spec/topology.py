@@ -2,11 +2,13 @@
 
 Addresses in the control-plane subnet: a load balancer for the API is host 10, server n is host 10 + n. In the
 agents' subnet each pool has blocks (see `lock.py`), beginning at host 11. The addresses below, and the last
-eighth, are reserved for gateways and other resources of the provider.
+eighth, are reserved for gateways and other resources of the provider. Elastic nodes, which come and go with
+the load, have the addresses of their pool's blocks that no other node has, from the end of its maximum.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv4Address
 from itertools import chain
@@ -18,6 +20,10 @@ API_PORT = 6443
 """The port of the Kubernetes API on servers, for both k3s and RKE2."""
 MADE_ENDPOINTS = frozenset({"load_balancer", "floating_ip", "virtual_ip"})
 """Values of `api.endpoint` for which the provider creates the endpoint."""
+
+ELASTIC_LETTERS = "bcdfghjkmnpqrstvwxz"
+"""Letters in names of elastic nodes: no vowels, so that no words appear, and none that look like digits."""
+ELASTIC_LENGTH = 5
 
 
 def endpoint_address(cluster: Cluster) -> IPv4Address | str:
@@ -81,6 +87,26 @@ def pool_addresses(cluster: Cluster, pool: Pool, lock: Lock) -> Iterator[IPv4Add
     offsets = chain.from_iterable(range(block.first, block.first + block.size) for block in blocks)
     if cluster.network is not None:
         yield from (cluster.network.agents.network_address + offset for offset in offsets)
+
+
+def elastic_addresses(cluster: Cluster, pool: Pool, lock: Lock) -> tuple[IPv4Address, ...]:
+    """Return the addresses for elastic nodes of an agent pool, in the order of their use.
+
+    First those within the pool's maximum, the last one first: so a larger minimum, whose nodes take the next
+    addresses from the front, meets elastic nodes as late as possible. Then the rest of the blocks, which is
+    needed while machines that leave still have their addresses.
+    """
+    known = tuple(pool_addresses(cluster, pool, lock))
+    return (*reversed(known[pool.nodes : pool.capacity]), *known[pool.capacity :])
+
+
+def is_elastic(cluster: str, node: str) -> bool:
+    """Return whether a name has the form of a cluster's elastic nodes: `<cluster>-<pool>-<letters>`.
+
+    The last part of all other names is a number, so no other node has such a name.
+    """
+    end = f"[{ELASTIC_LETTERS}]{{{ELASTIC_LENGTH}}}"
+    return re.fullmatch(rf"{re.escape(cluster)}-.+-{end}", node) is not None
 
 
 def _address(text: str) -> IPv4Address | str:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from kbootstrap.cluster.api.http import connect, preload_imports
 from kbootstrap.cluster.api.model import Connect
@@ -40,6 +40,8 @@ from kbootstrap.core.redact import Redactor
 from kbootstrap.hosts.model import Host
 from kbootstrap.inventory.model import Endpoint
 
+Departed = Callable[[Collection[str]], Awaitable[frozenset[str]]]
+"""Returns those of the nodes that have left the cluster, with their machines."""
 _SPARING = 3
 """With this many members or more, etcd keeps its quorum without one of them."""
 SENDING = 16
@@ -58,12 +60,14 @@ async def converge(
     connect: Connect = connect,
     make_secret: MakeSecret | None = None,
     shared: bool = False,
+    departed: Departed | None = None,
 ) -> str:
     """Carry out the plan and return the admin kubeconfig of a server.
 
     `artifacts` must have everything that `plan.artifacts` names. `external` is where the API answers for us.
     `make_secret` returns the content of a Secret that the plan writes. `shared`: the nodes may have artifacts
-    in place (`SharedArtifacts`).
+    in place (`SharedArtifacts`). `departed` returns which nodes have left meanwhile: a failure on their machine
+    is none.
     Every step is reported through `emit` and has a deadline (`deadlines.py`). When a node fails, others
     continue where that is safe; then `InstallFailed` or `DeadlinePassed` of the first failure is raised, with
     the node's name, the last lines of its journal and the next command to run.
@@ -74,7 +78,8 @@ async def converge(
     tokens = Tokens(wanted.distro, redactor, rotating=rotating)
     run = ClusterRun(plan, wanted, hosts, artifacts, external, redactor, tokens, connect, make_secret, shared)
     try:
-        return await _Schedule(run, Executor(run, StepReporter(plan.cluster, emit))).everything()
+        executor = Executor(run, StepReporter(plan.cluster, emit))
+        return await _Schedule(run, executor, departed).everything()
     finally:
         await run.close()
 
@@ -82,8 +87,9 @@ async def converge(
 class _Schedule:
     """Decides when the stages of each node begin, in one run of one plan."""
 
-    def __init__(self, run: ClusterRun, executor: Executor) -> None:
+    def __init__(self, run: ClusterRun, executor: Executor, departed: Departed | None) -> None:
         self.run, self.executor, self.plan, self.wanted = run, executor, run.plan, run.wanted
+        self.departed, self.away = departed, set[str]()
         self.gate, self.rolling = run.gate, run.plan.rolling
         self.server_queue = self._server_queue()
         self.sent_first = asyncio.Event()
@@ -150,7 +156,7 @@ class _Schedule:
             async with self.sending:
                 await self.executor.send(name)
         except KbootstrapError as error:
-            self._fail(name, error)
+            await self._fail(name, error)
         finally:
             if leads:
                 self.sent_first.set()
@@ -181,7 +187,7 @@ class _Schedule:
                 await self._serve(name)
                 await self.run.open(name)
             except KbootstrapError as error:
-                self._fail(name, error)
+                await self._fail(name, error)
                 if not self.gate.is_set():
                     raise
                 return
@@ -229,7 +235,7 @@ class _Schedule:
                     await self.executor.change(name)
                     self.started.add(name)
             except KbootstrapError as error:
-                self._fail(name, error)
+                await self._fail(name, error)
 
     async def _agent(self, name: str, transfer: asyncio.Task[None]) -> None:
         # Shielded: cancelling a task that waits for another one cancels that one too. If it fails at the same
@@ -238,7 +244,7 @@ class _Schedule:
         await self.gate.wait()
         if self.rolling:  # a kubelet is never newer than the servers
             await self.servers_done.wait()
-        if name not in self.failures:
+        if name not in self.failures and name not in self.away:
             await self._in_slot(name)
         await self.slots.ended(name, well=name not in self.failures)
 
@@ -250,7 +256,7 @@ class _Schedule:
                 await self._serve(name)
                 await self._finish(name)
             except KbootstrapError as error:
-                self._fail(name, error)
+                await self._fail(name, error)
             if name in self.failures and self.plan.has(name, RestartService):
                 self.halted = True
 
@@ -264,10 +270,14 @@ class _Schedule:
         try:
             await self.executor.finish(name)
         except KbootstrapError as error:
-            self._fail(name, error)
+            await self._fail(name, error)
 
-    def _fail(self, name: str, error: KbootstrapError) -> None:
-        self.failures.setdefault(name, error)
+    async def _fail(self, name: str, error: KbootstrapError) -> None:
+        """Record a failure, unless the node has left: then nothing more is done to it."""
+        if self.departed is not None and self.wanted.node(name).role == "agent":
+            self.away |= await self.departed([name])
+        if name not in self.away:
+            self.failures.setdefault(name, error)
 
 
 def _summary(failures: Mapping[str, KbootstrapError]) -> KbootstrapError:

@@ -9,6 +9,7 @@ cloud controller (cloud-provider-openstack, pkg/util/util.go), and volumes have 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,14 +54,13 @@ def marked(spec: Spec, cluster: Cluster, found: Mapping[str, str] | None) -> boo
     return all((found or {}).get(key) == value for key, value in metadata(spec, cluster).items())
 
 
-def group_names(spec: Spec, cluster: Cluster) -> frozenset[str]:
-    """Return the names of its server groups, which have no tags: `<spec>-<cluster>-<pool>-<n>`."""
-    pools = (cluster.control_plane, *cluster.pools)
-    return frozenset(
-        f"{owner(spec, cluster)}-{pool.born}-{number}"
-        for pool in pools
-        for number in range(1, pool.capacity // GROUP_MEMBERS + 2)
-    )
+def is_group(spec: Spec, cluster: Cluster, name: str) -> bool:
+    """Return whether a server group has a name of this cluster's: `<spec>-<cluster>-<pool>-<n>`.
+
+    Groups have no tags. The number has no bound: elastic machines use the whole address blocks of a pool.
+    """
+    pools = "|".join(re.escape(pool.born) for pool in (cluster.control_plane, *cluster.pools))
+    return re.fullmatch(rf"{re.escape(owner(spec, cluster))}-({pools})-[1-9]\d*", name) is not None
 
 
 def made_by_kubernetes(spec: Spec, cluster: Cluster, load_balancer: str) -> bool:

@@ -30,6 +30,7 @@ from kbootstrap.providers.openstack import (
 )
 from kbootstrap.providers.openstack.connection import Cloud, connected
 from kbootstrap.providers.openstack.credentials import variables
+from kbootstrap.providers.openstack.elastic import ElasticServers
 from kbootstrap.providers.openstack.problems import problems
 from kbootstrap.providers.openstack.render import freeze, render
 from kbootstrap.providers.openstack.resolution import resolve
@@ -94,6 +95,7 @@ class OpenStack(Provider):
     traits = TRAITS
     addons = CloudPrograms()
     billing = CloudBilling()
+    elastic_machines = ElasticServers()
     in_place_freeze = FlavorFreeze()
     location = CloudLocation()
 
