@@ -1,4 +1,4 @@
-"""Elastic machines as members of the fleet: found in the infrastructure, observed and removed like other nodes.
+"""Elastic machines as members of the fleet: found in the infrastructure, observed and removed like others.
 
 The infrastructure's list is the truth about them; OpenTofu and the outputs do not have them. Only machines
 with a Node are members: the others are being created by the server of Cluster Autoscaler, which alone takes
@@ -100,9 +100,7 @@ async def reach_elastic(
         starting=False,
         tolerate_missing=[one.name for one in wanted],
     )
-    reached = await stack.enter_async_context(
-        reach_all(via, inventory.machines.values(), deadline=deadline)
-    )
+    reached = await stack.enter_async_context(reach_all(via, inventory.machines.values(), deadline=deadline))
     failures = {**inventory.absent, **reached.failures}
     changed = next((one for one in failures.values() if isinstance(one, HostKeyChanged)), None)
     if changed is not None and not tolerant:

@@ -12,6 +12,7 @@ from kbootstrap.artifacts.source.recipe import built_image
 from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.state.wanted import LocalFile
 from kbootstrap.cluster.steps.files import StageFile
+from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.events import phase
 from kbootstrap.distros.additions import SecretContent
@@ -30,12 +31,12 @@ def verify_allowed(context: Context, nodes: Nodes) -> None:
         )
 
 
-async def fetch_artifacts(context: Context, nodes: Nodes) -> Mapping[str, LocalFile]:
+async def fetch_artifacts(context: Context, plan: Plan, arches: Collection[str]) -> Mapping[str, LocalFile]:
     """Fetch the artifacts of the plan to this machine, for every architecture that it needs."""
     run, kubernetes = context.runtime, context.cluster.kubernetes
     found: dict[str, LocalFile] = {}
     with phase(run.emit, "artifacts", context.cluster.name):
-        for arch in sorted({facts.arch for facts in nodes.facts.values()}):
+        for arch in sorted(arches):
             kept = await obtain(
                 kubernetes.distribution,
                 kubernetes.version,
@@ -47,10 +48,10 @@ async def fetch_artifacts(context: Context, nodes: Nodes) -> Mapping[str, LocalF
                 env=run.env,
                 folder=run.cache,
             )
-            await _share(context, nodes, kept)
+            await _share(context, plan, kept)
             found |= _local(kept)
             for wanted in map(built_image, context.additions.images):
-                if wanted.archive(arch) in nodes.plan.artifacts:
+                if wanted.archive(arch) in plan.artifacts:
                     found |= _local(
                         await obtain_image(
                             wanted, arch, runner=run.runner, emit=run.emit, env=run.env, folder=run.cache
@@ -59,11 +60,11 @@ async def fetch_artifacts(context: Context, nodes: Nodes) -> Mapping[str, LocalF
     return found
 
 
-async def _share(context: Context, nodes: Nodes, kept: Kept) -> None:
+async def _share(context: Context, plan: Plan, kept: Kept) -> None:
     """Have the provider unpack the files for new nodes, where nodes share them."""
-    staged = (step for step in nodes.plan.all_steps if isinstance(step, StageFile))
+    staged = (step for step in plan.all_steps if isinstance(step, StageFile))
     if context.provider.shared_artifacts and any(not step.aside for step in staged):
-        script = nodes.wanted.distro.unpack
+        script = context.distribution.unpack
         await context.provider.shared_artifacts.provide(context.provider_context, kept, script)
 
 
@@ -72,8 +73,9 @@ async def install(context: Context, nodes: Nodes) -> str | None:
     if not nodes.plan.steps:
         return nodes.kubeconfig
     run = context.runtime
-    artifacts = await fetch_artifacts(context, nodes) if nodes.plan.artifacts else {}
-    verify_programs(context, nodes)
+    arches = {facts.arch for facts in nodes.facts.values()}
+    artifacts = await fetch_artifacts(context, nodes.plan, arches) if nodes.plan.artifacts else {}
+    verify_programs(context, nodes.wanted, nodes.plan, nodes.facts)
     with phase(run.emit, "nodes", context.cluster.name):
         return await converge(
             nodes.plan,

@@ -30,7 +30,7 @@ from kbootstrap.engine.connect import CONNECT, QUICK_TIMEOUT, connector, setting
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.elastic import elastic, reach_elastic, with_elastic
 from kbootstrap.engine.removed_hosts import inspect_removed, recorded
-from kbootstrap.hosts.model import Host
+from kbootstrap.hosts.model import Connector, Host
 from kbootstrap.inventory.model import Endpoint, Inventory
 from kbootstrap.plans.elastic import NOTHING, Elastic
 from kbootstrap.render.address import is_node
@@ -153,20 +153,7 @@ async def observe_nodes(
         guard = context.lease.guard if starting else lambda host: host
         hosts = {**hosts, **{name: guard(host) for name, host in left.hosts.items()}}
         facts, removal = {**facts, **left.facts}, left.removal
-    found = await elastic(context, api, removal.asked)
-    if found.machines or found.passing:
-        more = await reach_elastic(
-            context, outputs, found, stack, via, deadline=QUICK_TIMEOUT, tolerant=tolerant
-        )
-        guarded = context.lease.guard if starting and not tolerant else lambda host: host
-        hosts = {**hosts, **{name: guarded(host) for name, host in more.hosts.items()}}
-        facts, failures = {**facts, **more.facts}, {**failures, **more.failures}
-        inventory = replace(inventory, machines={**inventory.machines, **more.machines})
-        staying = [node for node in found.staying if tolerant or node.name in facts]
-        own = wanted(context.cluster, staying, inventory, context.distribution, additions=additions)
-        everything = replace(everything, nodes=(*everything.nodes, *own.nodes))
-        removal = with_elastic(removal, found, api, everything.version)
-    return Nodes(
+    nodes = Nodes(
         inventory=inventory,
         api_endpoint=api_endpoint,
         hosts=hosts,
@@ -177,8 +164,41 @@ async def observe_nodes(
         wanted=everything,
         plan=_decide(everything, facts, api, removal),
         removal=removal,
+    )
+    return await _with_elastic(
+        context, outputs, nodes, stack, via, guarded=starting and not tolerant, tolerant=tolerant
+    )
+
+
+async def _with_elastic(
+    context: Context,
+    outputs: Mapping[str, Any],
+    nodes: Nodes,
+    stack: AsyncExitStack,
+    via: Connector,
+    *,
+    guarded: bool,
+    tolerant: bool,
+) -> Nodes:
+    """Return the nodes with those on elastic machines; those that do not answer are left alone."""
+    found = await elastic(context, nodes.api, nodes.removal.asked)
+    if not (found.machines or found.passing):
+        return nodes
+    more = await reach_elastic(context, outputs, found, stack, via, deadline=QUICK_TIMEOUT, tolerant=tolerant)
+    hosts = {name: context.lease.guard(host) if guarded else host for name, host in more.hosts.items()}
+    inventory = replace(nodes.inventory, machines={**nodes.inventory.machines, **more.machines})
+    staying = [node for node in found.staying if tolerant or node.name in more.facts]
+    own = wanted(context.cluster, staying, inventory, context.distribution, additions=nodes.wanted.additions)
+    known = replace(
+        nodes,
+        inventory=inventory,
+        hosts={**nodes.hosts, **hosts},
+        unreachable={**nodes.unreachable, **more.failures},
+        facts={**nodes.facts, **more.facts},
+        wanted=replace(nodes.wanted, nodes=(*nodes.wanted.nodes, *own.nodes)),
         elastic=found,
     )
+    return known.replan(with_elastic(nodes.removal, found, nodes.api, nodes.wanted.version))
 
 
 def _beginning(context: Context, facts: Mapping[str, NodeFacts]) -> str | None:
@@ -226,7 +246,7 @@ def _with_forgotten(
         for name, node in (api.nodes.items() if api else ())
         if name not in known and not node.ready and is_node(name, context.cluster.name)
     }
-    return Removal({**left, **removal.removed}, removal.replaced)
+    return replace(removal, removed={**left, **removal.removed})
 
 
 def _private(context: Context, *, tolerant: bool) -> Mapping[str, str]:

@@ -137,7 +137,8 @@ async def _combined(
     blank = await context.unprovisioned(asked) if asked else frozenset()
     if lost := unknown_to_state(summary, gone, blank):
         raise state_lost(context, lost, others=[name for name in known if name not in lost])
-    removal = leaving(context, known, replaced_nodes(summary, gone, blank))
+    asked_elastic = nodes.removal.asked if nodes else ()
+    removal = leaving(context, known, replaced_nodes(summary, gone, blank), asked_elastic)
     if nodes:
         removed = {**nodes.removal.removed, **removal.removed}
         nodes = nodes.replan(replace(nodes.removal, removed=removed, replaced=removal.replaced))

@@ -34,7 +34,8 @@ class Agreed:
         return tuple(
             f"node {name} {_how(self.steps.get(name), found.get(name))}"
             for name in names
-            if (name not in self.new or name in plan.leaving) and self.steps.get(name) != found.get(name)
+            if (name not in self.new or name in plan.leaving)
+            and self.steps.get(name) != found.get(name)
             # An elastic node may have gone since: then less is done than was agreed.
             and (name in found or not is_elastic(plan.cluster, name))
         )

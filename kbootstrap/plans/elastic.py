@@ -15,8 +15,8 @@ from kbootstrap.spec.model import Cluster, Node, Pool
 from kbootstrap.spec.topology import is_elastic, pool_addresses
 
 INSTALLING = 600.0
-"""Seconds after its creation in which a machine whose Node is not Ready is still being installed (the server's
-deadline, `autoscaler/model.py`)."""
+"""Seconds after its creation in which a machine whose Node is not Ready is still being installed: the
+server's deadline (`autoscaler/model.py`)."""
 ABANDONED = 1800.0
 """Seconds after which a machine without a Node is certainly not being installed: the server gives up after
 ten minutes, and deletes it."""
@@ -37,6 +37,14 @@ class Elastic:
     joining: tuple[str, ...] = ()
     passing: frozenset[str] = frozenset()
     machines: Mapping[str, ElasticMachine] = field(default_factory=dict)
+
+    @property
+    def moving(self) -> Mapping[str, str]:
+        """What is done, without `apply`, with machines that are no nodes, and with Nodes without machine."""
+        return {
+            **dict.fromkeys(self.joining, "being created"),
+            **dict.fromkeys(sorted(self.passing), "being removed"),
+        }
 
 
 NOTHING = Elastic()
@@ -81,7 +89,7 @@ def judge(
     staying = [one for one in present.values() if one.name not in leaving]
     gone = {name for name in known if is_elastic(cluster.name, name) and name not in present}
     return Elastic(
-        tuple(_node(cluster, pools[one.pool], one, lock) for one in staying if one.name in members),
+        tuple(elastic_node(cluster, pools[one.pool], one, lock) for one in staying if one.name in members),
         leaving,
         frozenset(first),
         tuple(sorted(one.name for one in staying if one.name not in members)),
@@ -108,7 +116,8 @@ def _surplus(pool: Pool, staying: Collection[ElasticMachine]) -> dict[str, str]:
     return {one.name: f"pool {pool.name} has {pool.capacity} nodes at most" for one in own[room:]}
 
 
-def _node(cluster: Cluster, pool: Pool, one: ElasticMachine, lock: Lock) -> Node:
+def elastic_node(cluster: Cluster, pool: Pool, one: ElasticMachine, lock: Lock) -> Node:
+    """Return the node of an elastic machine, as the spec wants it."""
     known = list(pool_addresses(cluster, pool, lock))
     address = next((found for found in known if str(found) == one.address), None)
     number = known.index(address) + 1 if address is not None else 0

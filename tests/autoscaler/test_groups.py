@@ -35,9 +35,13 @@ def test_a_group_for_each_flavor_of_each_autoscaled_pool(tmp_path: Path) -> None
 
 
 def test_addresses_come_from_the_end_and_none_is_static(tmp_path: Path) -> None:
-    """A larger minimum takes the next ones from the front."""
+    """A larger minimum takes the next ones from the front. The rest of the block comes last."""
     own, other, jobs = read(write_spec(tmp_path), "prod").groups
-    assert own.addresses == other.addresses == tuple(f"10.0.4.{host}" for host in range(26, 11, -1))
+    assert (
+        own.addresses
+        == other.addresses
+        == tuple(f"10.0.4.{host}" for host in (*range(15, 11, -1), *range(16, 27)))
+    )
     assert len(jobs.addresses) == 200
     assert not {*own.addresses} & {*jobs.addresses}
 

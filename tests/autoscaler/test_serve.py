@@ -90,9 +90,20 @@ def test_existing_machines_never_come_and_go() -> None:
         assert provider.existing_machines is None or provider.elastic_machines is None
 
 
+SSH = """\
+apiVersion: kbootstrap/v1alpha1
+name: metal
+clusters:
+  prod:
+    provider: {ssh: {}}
+    kubernetes: {version: v1.32.0+k3s1}
+    control_plane: {hosts: [{name: s-1, address: 192.0.2.1}]}
+"""
+
+
 async def test_without_the_capability_nothing_starts(tmp_path: Path) -> None:
-    write_spec(tmp_path)
-    with pytest.raises(PrerequisiteMissing, match="with the provider openstack") as raised:
+    write_spec(tmp_path, SSH)
+    with pytest.raises(PrerequisiteMissing, match="with the provider ssh") as raised:
         await command.serve(config(tmp_path), runtime(tmp_path), _no_line, asyncio.Event())
     assert (raised.value.code, raised.value.exit_code) == ("KB1401", 5)
 

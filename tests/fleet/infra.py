@@ -8,7 +8,8 @@ on with all instances of it, and a plan with targets moves nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -21,6 +22,13 @@ from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.inventory.model import Endpoint, Inventory, SshTarget
 from kbootstrap.inventory.model import Machine as Target
 from kbootstrap.providers.context import ClusterDefinition, ProviderContext
+from kbootstrap.providers.elastic import (
+    AddressTaken,
+    ElasticMachine,
+    MachineOrder,
+    MachinePhase,
+    Shape,
+)
 from kbootstrap.providers.model import (
     Check,
     DestroyPreview,
@@ -40,12 +48,13 @@ from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.spec.topology import endpoint_address
 from kbootstrap.tofu.commands import PLAN_FILE
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange, judged
+from tests.fleet.clock import EPOCH
 from tests.fleet.machines import Machine
 from tests.fleet.world import World
 
 ENDPOINT, SERVERS = "module.endpoint.terraform_data.endpoint", "module.endpoint.terraform_data.servers"
 NETWORK = "module.network.terraform_data.network"
-BOOT = 2.0
+BOOT, LIST = 2.0, 0.3
 T = TypeVar("T")
 State = dict[str, dict[str, str]]
 
@@ -280,6 +289,52 @@ def _module_wanted(context: Context, address: str) -> bool:
     return any(address.startswith(f"module.{module_name(context.cluster, pool)}.") for pool in pools)
 
 
+class Elastic:
+    """Implements `ElasticMachines` with machines of the world."""
+
+    def __init__(self, world: World, gate: Gate) -> None:
+        self._world, self._gate = world, gate
+
+    async def list(self, context: ProviderContext) -> tuple[ElasticMachine, ...]:
+        await asyncio.sleep(LIST)
+        return tuple(map(self._shown, self._own()))
+
+    async def create(self, context: ProviderContext, order: MachineOrder) -> ElasticMachine:
+        def make() -> Machine:
+            world = self._world
+            if there := next((one for one in self._own() if one.name == order.name), None):
+                return there
+            if any(one.address == order.address for one in world.machines.values()):
+                raise AddressTaken(f"{order.address} is in use")
+            world.counter += 1
+            made = Machine(order.name, f"i-{world.counter}", order.address, booted=world.now)
+            made.pool, made.created = order.pool, world.now
+            world.machines[order.name] = made
+            world.touched.append(("make", order.name))
+            return made
+
+        return self._shown(await self._gate.call(f"create {order.name}", make, seconds=LIST))
+
+    async def delete(self, context: ProviderContext, machine: ElasticMachine) -> None:
+        def remove() -> None:
+            if machine.name in self._world.machines:
+                self._world.destroy(machine.name)
+                self._world.touched.append(("destroy", machine.name))
+
+        await self._gate.call(f"delete {machine.name}", remove, seconds=LIST)
+
+    async def shapes(self, context: ProviderContext, flavors: Collection[str]) -> Mapping[str, Shape]:
+        return {"": Shape(2, 4000, 20)} if "" in flavors else {}
+
+    def _own(self) -> Iterator[Machine]:
+        return (one for one in self._world.machines.values() if one.pool)
+
+    def _shown(self, one: Machine) -> ElasticMachine:
+        up = self._world.now - one.booted >= BOOT
+        phase = MachinePhase.RUNNING if up else MachinePhase.CREATING
+        return ElasticMachine(one.instance, one.name, one.pool, "", one.address, phase, EPOCH + one.created)
+
+
 class Simulated(Provider):
     """A provider whose machines are those of the world; behaves like `local`."""
 
@@ -288,6 +343,7 @@ class Simulated(Provider):
     def __init__(self, world: World, real: Provider, gate: Gate) -> None:
         self.world, self._real, self._gate = world, real, gate
         self.traits = real.traits
+        self.elastic_machines = Elastic(world, gate)
 
     def render(self, definition: ClusterDefinition) -> RenderedRoot:
         return self._real.render(definition)

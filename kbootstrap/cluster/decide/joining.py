@@ -56,7 +56,11 @@ def version(wanted: str, nodes: Iterable[ApiNode]) -> str:
 
     A kubelet must not be newer than any server. The spec may name a version that was not applied yet.
     """
-    servers = [node.version for node in nodes if _CONTROL_PLANE in node.labels and node.version]
+    servers = [
+        node.version
+        for node in nodes
+        if node.version and (_CONTROL_PLANE in node.labels or node.etcd is not None)
+    ]
     return min((wanted, *servers), key=_numbers)
 
 

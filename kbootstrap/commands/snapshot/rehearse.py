@@ -187,7 +187,7 @@ async def _install(twin: Context, nodes: Nodes) -> None:
     actions = NodeActions(nodes.hosts[name], nodes.wanted, twin.runtime.redactor)
     reporter = StepReporter(twin.cluster.name, twin.runtime.emit)
     steps = nodes.plan.steps[name]
-    artifacts = await fetch_artifacts(twin, nodes)
+    artifacts = await fetch_artifacts(twin, nodes.plan, {facts.arch for facts in nodes.facts.values()})
     await actions.begin(steps)
     for step in steps:
         if isinstance(step, StageFile) and step.artifact.path == twin.distribution.paths.binary:

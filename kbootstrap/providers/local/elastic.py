@@ -6,6 +6,7 @@ which an interrupted run did not start is reported as failed after a moment.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import secrets
@@ -125,10 +126,15 @@ class ElasticContainers:
         if "" not in flavors:
             return {}
         engine = (await _place(context)).engine
-        disk = shutil.disk_usage(engine.storage if Path(engine.storage).is_dir() else "/").total
+        disk = await asyncio.to_thread(_disk, engine.storage)
         labels = {"node.kubernetes.io/instance-type": context.cluster.kubernetes.distribution}
         arch = "arm64" if os.uname().machine in {"aarch64", "arm64"} else "amd64"
-        return {"": Shape(os.cpu_count() or 1, engine.memory >> 20, disk // GIB, arch, labels)}
+        return {"": Shape(os.cpu_count() or 1, engine.memory >> 20, disk, arch, labels)}
+
+
+def _disk(storage: str) -> int:
+    """Return the size of the disk of the engine's containers in GiB."""
+    return shutil.disk_usage(storage if Path(storage).is_dir() else "/").total // GIB
 
 
 async def _place(context: ProviderContext) -> _Place:

@@ -216,9 +216,7 @@ def _shapes(
     sdk: Connection, context: ProviderContext, flavors: Collection[str], region: str
 ) -> dict[str, Shape]:
     chosen = settings(context.cluster)
-    image = sdk.image.find_image(
-        image_id(context.spec, context.cluster, context.lock), ignore_missing=True
-    )
+    image = sdk.image.find_image(image_id(context.spec, context.cluster, context.lock), ignore_missing=True)
     kind = str((getattr(image, "architecture", None) or getattr(image, "hw_architecture", None)) or "")
     zones = chosen.availability_zones
     place = {

@@ -163,7 +163,9 @@ def find(
         ports=tuple(ports.values()),
         floating_ips=tuple(addresses),
         security_groups=own(sdk.network.security_groups(project_id=project)),
-        server_groups=tuple(group for group in sdk.compute.server_groups() if is_group(spec, cluster, group.name)),
+        server_groups=tuple(
+            group for group in sdk.compute.server_groups() if is_group(spec, cluster, group.name)
+        ),
         load_balancers=own(load for load in loads if load.project_id == project),
         volumes=tuple(volume for volume in volumes if marked(spec, cluster, volume.metadata)),
         untagged_networks=tuple(n for n in named_networks if n.name == name and not ours(spec, cluster, n)),

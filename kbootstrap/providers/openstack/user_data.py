@@ -1,4 +1,4 @@
-"""The user-data of machines that are made without OpenTofu: the bytes that the module `nodes` gives to others.
+"""The user-data of machines that are made without OpenTofu: the bytes that the module `nodes` makes.
 
 Small and constant, without secrets and versions; everything else is installed over SSH. `yamlencode` of
 OpenTofu sorts keys, quotes them, and folds long texts at a space (its YAML emitter, double-quoted style).

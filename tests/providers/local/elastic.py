@@ -67,7 +67,7 @@ class Docker:
             return 125, self.fails["create"]
         pairs = (w.removeprefix("--label=").split("=", 1) for w in call if w.startswith("--label="))
         name = call[call.index("--name") + 1]
-        self.add(name, {key: value for key, value in pairs}, call[call.index("--ip") + 1], running=False)
+        self.add(name, dict(pairs), call[call.index("--ip") + 1], running=False)
         return f"id-{name}\n"
 
     def _copy(self, call: tuple[str, ...]) -> str | tuple[int, str]:

@@ -1,4 +1,4 @@
-"""Elastic machines of the OpenStack provider for the contract suite, with a cloud on loopback that makes servers."""
+"""Elastic machines of the OpenStack provider for the contract suite; a cloud on loopback makes servers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ServersCloud(FakeCloud):
         self.things |= {
             "network/networks": [*self.things["network/networks"], tagged("net", "demo-prod")],
             "network/security-groups": [group, tagged("sg-cp", "demo-prod-control-plane")],
-            "compute/servers": [server("prod-web-1"), server("other", **{"metadata": {}})],
+            "compute/servers": [server("prod-web-1"), server("other", metadata={})],
             "compute/os-server-groups": [],
         }
 
