@@ -66,7 +66,7 @@ class Watch:
         return True
 
     async def _keep(self, nodes: Collection[SeenNode]) -> None:
-        """Mark static nodes: Cluster Autoscaler would drain one before it learns that it cannot be removed."""
+        """Mark static nodes: Cluster Autoscaler would drain one before it learns that it must stay."""
         static = {name for group in self._fleet.state.groups.values() for name in group.static}
         for node in nodes:
             if node.name in static and not node.kept:

@@ -16,7 +16,7 @@ from typing import Any
 
 from kbootstrap.cluster.decide.removal import Removal
 from kbootstrap.cluster.observe.facts import gather
-from kbootstrap.cluster.state.api_facts import ApiFacts
+from kbootstrap.cluster.state.api_facts import ApiFacts, ApiNode
 from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.core.errors import DeadlinePassed, HostKeyChanged, KbootstrapError
 from kbootstrap.engine.context import Context
@@ -24,6 +24,7 @@ from kbootstrap.hosts.model import Connector, Host
 from kbootstrap.inventory.model import Machine
 from kbootstrap.plans.elastic import NOTHING, Elastic, judge
 from kbootstrap.providers.elastic import ElasticMachine, MachinePhase
+from kbootstrap.spec.model import Pool
 
 GONE = 240.0
 """Seconds for the deletion of machines."""
@@ -43,9 +44,19 @@ async def elastic(context: Context, api: ApiFacts | None, asked: Collection[str]
     """
     if api is None or context.provider.elastic_machines is None:
         return NOTHING
+    pools = {pool.born: pool for pool in context.cluster.pools}
     known = {name: node.ready for name, node in api.nodes.items()}
     machines = await elastic_machines(context)
+    for one in machines:
+        if one.name in api.nodes:
+            known[one.name] = _installed(api.nodes[one.name], pools.get(one.pool))
     return judge(context.cluster, context.lock, context.nodes, machines, known, time.time(), asked)
+
+
+def _installed(node: ApiNode, pool: Pool | None) -> bool:
+    """Return whether nothing is left to do for the server that installs a node: labels are set last."""
+    labelled = node.applied is not None or pool is None or not (pool.labels or pool.taints)
+    return node.ready and node.known and labelled
 
 
 def with_elastic(removal: Removal, found: Elastic, api: ApiFacts | None, version: str) -> Removal:

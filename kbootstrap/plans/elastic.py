@@ -61,8 +61,9 @@ def judge(
 ) -> Elastic:
     """Return what happens to the elastic machines.
 
-    `nodes` are those that OpenTofu makes, `known` has for each Node of the cluster whether it is Ready, `now`
-    is the time (epoch, seconds), and `asked` are names, or pools as `CLUSTER/POOL`, that shall leave.
+    `nodes` are those that OpenTofu makes, `known` has for each Node of the cluster whether it is Ready and
+    its installation has come to its end, `now` is the time (epoch, seconds), and `asked` are names, or pools
+    as `CLUSTER/POOL`, that shall leave.
     """
     pools = {pool.born: pool for pool in cluster.pools}
     fixed = {str(node.address): node.name for node in nodes}

@@ -150,7 +150,7 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     """Errors have the exit codes of all commands, a code, and no traceback."""
     write_spec(tmp_path)
     for text, code, said in (
-        (CONFIG, 5, "KB1401"),
+        (CONFIG, 5, "KB1403"),
         (f"{CONFIG}lisen: x\n", 3, "listen"),
         (CONFIG.replace("prod", "other"), 64, "has no cluster 'other'"),
         (CONFIG.replace("spec.yaml", "missing.yaml"), 64, "missing.yaml"),

@@ -147,7 +147,7 @@ def test_a_server_that_is_killed_anywhere(tmp_path: Path) -> None:
         operator.world.touched.clear()
         meanwhile = operator.desk.apply()
         assert meanwhile.error is None, f"{where}: {meanwhile.error} {meanwhile.error.detail}"
-        assert A not in operator.concerned() or "api: PATCH" in cut.calls[-1], where
+        assert A not in operator.concerned() or cut.calls[-1] == whole.calls[-1], where
         healed = operator.desk.grow("web", A)
         assert healed.error is None, f"{where}: {healed.error}"
         operator.desk.wait(30)
@@ -170,14 +170,16 @@ def test_nothing_installs_an_abandoned_machine(tmp_path: Path) -> None:
 
 def test_a_machine_that_goes_during_an_upgrade_is_no_failure(tmp_path: Path) -> None:
     """Cluster Autoscaler removes an idle node while the operator upgrades: the run goes on without it."""
-    for seconds in (5, 20, 40, 60):
+    for seconds in range(3, 20, 3):
         folder = tmp_path / str(seconds)
         folder.mkdir()
         operator = grown(folder, A, B)
         operator.world.later(seconds, "vanish", A, 0)
         operator.edit(replace(operator.wish, version=VERSIONS[1]))
-        ended = operator.converge()
+        ended = operator.desk.apply()
         assert ended.error is None, f"after {seconds} s: {ended.error} {ended.error.detail}"
+        operator.desk.wait(60)
+        operator.settled()
         assert operator.elastic() == {B}
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from kbootstrap.providers.local import PROVIDER
 from kbootstrap.providers.local.elastic import LEAST
+from tests.providers.elastic_subject import Elastic
 from tests.providers.local import fake
-from tests.providers.test_elastic import Elastic
 
 CLUSTER = "    network: {cidr: 10.9.0.0/16, control_plane: 10.9.0.0/24, agents: 10.9.4.0/22}\n"
 OTHERS = ("c-web-1", "d-web-bcdfg")

@@ -14,6 +14,7 @@ from kbootstrap.providers.openstack import PROVIDER
 from kbootstrap.spec.lock import Lock, allocate
 from kbootstrap.spec.pins import ImagePin
 from tests.providers.contexts import define
+from tests.providers.elastic_subject import Elastic
 from tests.providers.openstack.cloud import (
     KEY,
     PROJECT,
@@ -25,7 +26,6 @@ from tests.providers.openstack.cloud import (
     tagged,
 )
 from tests.providers.openstack.conftest import provider_context
-from tests.providers.test_elastic import Elastic
 
 POOLS = "    pools: [{name: web, flavor: large, anti_affinity: soft, autoscaling: {min: 1, max: 12}}]\n"
 MORE = f"    ssh: {{authorized_keys: [{KEY}]}}\n"

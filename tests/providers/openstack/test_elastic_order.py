@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,7 @@ from kbootstrap.providers.elastic import MachineOrder, MachinePhase
 from kbootstrap.providers.openstack import PROVIDER
 from kbootstrap.providers.openstack.elastic_order import ServerGroupName, server_request
 from kbootstrap.providers.openstack.user_data import user_data
-from kbootstrap.spec.lock import Lock
-from tests.providers.contexts import of
+from kbootstrap.spec.lock import Lock, allocate
 from tests.providers.openstack.cloud import KEY
 from tests.providers.openstack.elastic import POOLS, ServersCloud, elastic_context
 
@@ -46,7 +46,8 @@ def test_user_data_is_that_of_the_module() -> None:
         '  "sudo": "ALL=(ALL) NOPASSWD:ALL"\n'
     )
     keys = re.findall(r"^\s+(\w+)\s+= ", MODULE.read_text().partition("user_data = ")[2], re.MULTILINE)
-    assert set(keys) == {"name", "shell", "sudo", "lock_passwd", "ssh_authorized_keys"}, "the module changed"
+    own = {"name", "shell", "sudo", "lock_passwd", "ssh_authorized_keys"}
+    assert set(keys) == own | {"users", "ssh_pwauth"}, "the module changed"
 
 
 def test_the_request(tmp_path: Path) -> None:
@@ -102,7 +103,7 @@ def test_what_is_no_order_of_this_cluster(tmp_path: Path) -> None:
         server_request(context, MachineOrder(NAME, "db", "large", "10.20.4.22"), [])
     with pytest.raises(WrongUsage, match=r"10\.9\.9\.9 is no address of pool web"):
         server_request(context, order("10.9.9.9"), [])
-    unpinned = of(context, context.spec, lock=Lock())
+    unpinned = replace(context, lock=allocate(context.spec, Lock()))
     with pytest.raises(SpecInvalid) as raised:
         server_request(unpinned, order(), [])
     assert raised.value.code == "KB0353"
