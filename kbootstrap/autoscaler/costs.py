@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from kbootstrap.autoscaler.instances import group_for
-from kbootstrap.autoscaler.model import Group, State
+from kbootstrap.autoscaler.model import State
 from kbootstrap.autoscaler.quantities import quantity
 from kbootstrap.autoscaler.refusal import Refusal
 from kbootstrap.autoscaler.template import GROUP
@@ -18,34 +18,47 @@ from kbootstrap.providers.elastic import Shape
 
 INSTANCE_TYPE = "node.kubernetes.io/instance-type"
 _MIB, _HOUR = 2**20, 3600.0
+_MIB_PER_CPU = 4096
+"""Memory that is worth as much as a processor when flavors without prices are compared."""
 
 
-def node_price(state: State, node: Message, seconds: float) -> float:
-    """Return the price of a node for some seconds. Raises `Refusal` if it is not known.
+def node_price(state: State, shapes: Mapping[str, Shape], node: Message, seconds: float) -> float:
+    """Return the price of a node for some seconds. Raises `Refusal` for a node of no group.
 
     A template node is recognised by its annotation, a copy of a real node by its provider ID or its flavor.
     """
-    _priced(state)
     found = node.annotations.get(GROUP) or group_for(state, node.name, node.providerID)
     group = state.groups.get(found)
     if group is None:
         flavor = node.labels.get(INSTANCE_TYPE)
         group = next((one for one in state.groups.values() if one.flavor and one.flavor == flavor), None)
-    if group is None or group.price is None:
-        text = f"the price of node {node.name} is not known: its flavor is not in the spec's prices"
-        raise Refusal("NOT_FOUND", "PriceUnknown", text)
-    return float(group.price * seconds / _HOUR)
+    price = None if group is None else prices(state, shapes).get(group.id)
+    if price is None:
+        raise Refusal("NOT_FOUND", "PriceUnknown", f"the price of node {node.name} is not known")
+    return float(price * seconds / _HOUR)
 
 
 def pod_price(state: State, shapes: Mapping[str, Shape], pod: Message, seconds: float) -> float:
-    """Return the lowest price of a pod for some seconds. Raises `Refusal` if there are no prices."""
+    """Return the lowest price of a pod for some seconds: its share of the machine where it costs least."""
     cpus, memory = requests(pod)
     costs = [
-        group.price * max(cpus / shape.cpus, memory / (shape.memory_mib * _MIB))
-        for group in _priced(state)
-        if group.price is not None and (shape := shapes.get(group.flavor))
+        price * max(cpus / shape.cpus, memory / (shape.memory_mib * _MIB))
+        for id_, price in prices(state, shapes).items()
+        if (shape := shapes.get(state.groups[id_].flavor))
     ]
     return min(costs, default=0.0) * seconds / _HOUR
+
+
+def prices(state: State, shapes: Mapping[str, Shape]) -> Mapping[str, float]:
+    """Return the price of a machine per hour by group, also of flavors that have none in the spec.
+
+    Cluster Autoscaler's expander `price` ignores groups without a price, so they would never grow. A flavor
+    without one costs as much for its size as the most expensive one; without any price, sizes are compared.
+    """
+    sizes = {one.id: _units(shapes[one.flavor]) for one in state.groups.values() if one.flavor in shapes}
+    known = {one.id: one.price for one in state.groups.values() if one.price is not None}
+    rate = max((price / sizes[id_] for id_, price in known.items() if sizes.get(id_)), default=0.0) or 1.0
+    return {**{id_: size * rate for id_, size in sizes.items()}, **known}
 
 
 def requests(pod: Message) -> tuple[float, float]:
@@ -69,13 +82,9 @@ def seconds(request: Message) -> float:
     return max(float(end.seconds - start.seconds + (end.nanos - start.nanos) / 1e9), 0.0)
 
 
-def _priced(state: State) -> list[Group]:
-    found = [group for group in state.groups.values() if group.price is not None]
-    if not found:
-        raise Refusal(
-            "UNIMPLEMENTED", "NoPrices", "the spec has no prices for the flavors of autoscaled pools"
-        )
-    return found
+def _units(shape: Shape) -> float:
+    """Return the size of a machine as one number: processors, and memory that is worth as much."""
+    return shape.cpus + shape.memory_mib / _MIB_PER_CPU
 
 
 def _of(containers: Iterable[Message], resource: str) -> Iterable[float]:

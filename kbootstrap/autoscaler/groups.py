@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from kbootstrap.autoscaler.model import Group, group_id
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster, Spec
-from kbootstrap.spec.topology import ELASTIC_LENGTH, ELASTIC_LETTERS, elastic_addresses, nodes
+from kbootstrap.spec.topology import ELASTIC_ALPHABET, ELASTIC_LETTERS, elastic_addresses, nodes
 
 
 def groups(spec: Spec, cluster: Cluster, lock: Lock) -> tuple[Group, ...]:
@@ -35,6 +35,7 @@ def groups(spec: Spec, cluster: Cluster, lock: Lock) -> tuple[Group, ...]:
                     addresses=free,
                     labels=pool.labels,
                     taints=pool.taints,
+                    idle=pool.autoscaling.scale_down_after,
                     price=float(price) if price is not None else None,
                 )
             )
@@ -48,9 +49,9 @@ def names(prefix: str) -> Iterator[str]:
     not join: servers keep a password for each name.
     """
     while True:
-        yield prefix + "".join(secrets.choice(ELASTIC_LETTERS) for _ in range(ELASTIC_LENGTH))
+        yield prefix + "".join(secrets.choice(ELASTIC_ALPHABET) for _ in range(ELASTIC_LETTERS))
 
 
 def is_elastic(group: Group, node: str) -> bool:
     """Return whether a node has a name of this group's pool that `names` yields."""
-    return re.fullmatch(f"{re.escape(group.prefix)}[{ELASTIC_LETTERS}]{{{ELASTIC_LENGTH}}}", node) is not None
+    return re.fullmatch(f"{re.escape(group.prefix)}[{ELASTIC_ALPHABET}]{{{ELASTIC_LETTERS}}}", node) is not None

@@ -94,8 +94,9 @@ class Group:
     """A pool's machines of one flavor.
 
     `minimum` and `maximum` are bounds of the pool; all its groups together have at most `maximum`. Only the
-    group of the pool's own flavor (`first`) has `static` nodes, which OpenTofu makes; `minimum` is 0 for the
-    others. `addresses` are those of the pool that are free for elastic machines, in the order of their use.
+    group of the pool's own flavor has `static` nodes, which OpenTofu makes; `minimum` is 0 for the others.
+    `addresses` are those for elastic machines of the pool, in the order of their use. `idle` is how
+    long a node must be idle before it is removed, in seconds.
     """
 
     id: str
@@ -104,12 +105,12 @@ class Group:
     minimum: int
     maximum: int
     prefix: str
-    first: bool = True
     static: frozenset[str] = frozenset()
     addresses: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
     price: float | None = None
+    idle: int = 600
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ class Running:
         fleet.become(merge.with_groups(State(self._definition.cluster.kubernetes.distribution), groups))
         workers = Workers(fleet, parts.cloud, parts.installer, parts.kubernetes, self._election.leading)
         watch = Watch(fleet, parts.cloud, parts.kubernetes, lambda: workers.busy)
-        service = Service(self._definition.cluster.name, fleet, parts.definitions.refresh)
+        service = Service(fleet, parts.definitions.refresh)
         server = Server(service, self._files, self._metrics, parts.reports, self._unavailable)
         parts.reports.log("leading", identity=parts.identity)
         background = [

@@ -22,6 +22,8 @@ _GRACE = 2.0
 """Seconds for calls that run when the server stops: each is answered from memory."""
 _QUIET = frozenset({"UNIMPLEMENTED", "UNAVAILABLE"})
 """Refusals that are no Event: the first is an answer of the contract, the second the state of this server."""
+_LONGEST = 1000
+"""Letters of a refusal. gRPC sends them in a header, and clients refuse an answer with more than 8 KiB."""
 _Context = Any
 """gRPC's context of a call (`grpc.aio.ServicerContext`)."""
 _Certificates = Any
@@ -98,7 +100,7 @@ class Server:
             self._report(Notice("Bug", f"{name}: {type(error).__name__}: {error}", warning=True))
         finally:
             self._metrics.answered(name, status, time.perf_counter() - begun)
-        return await context.abort(getattr(grpc.StatusCode, status), said)
+        return await context.abort(getattr(grpc.StatusCode, status), said[:_LONGEST])
 
 
 def credentials(files: Files) -> grpc.ServerCredentials:

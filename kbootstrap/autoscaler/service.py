@@ -26,6 +26,8 @@ RUNNING, CREATING, DELETING = 1, 2, 3
 _STATES = {Phase.RUNNING: RUNNING, Phase.DELETING: DELETING}
 OUT_OF_RESOURCES, OTHER = 1, 99
 """Values of `instanceErrorClass` (cluster-autoscaler, `cloudprovider.InstanceErrorClass`)."""
+_NANOSECONDS = 10**9
+"""In a second: the unit of durations in the contract before 1.35."""
 _PATIENCE = 3.0
 """Seconds that `Refresh` waits for a changed spec; a large one is in force at the next call."""
 
@@ -38,8 +40,8 @@ class Service:
     `refresh` reads the spec again, and never raises.
     """
 
-    def __init__(self, cluster: str, fleet: Fleet, refresh: Callable[[], Awaitable[None]]) -> None:
-        self._cluster, self._fleet, self._refresh = cluster, fleet, refresh
+    def __init__(self, fleet: Fleet, refresh: Callable[[], Awaitable[None]]) -> None:
+        self._fleet, self._refresh = fleet, refresh
         self.answers: Mapping[str, Answer] = {
             "NodeGroups": self._node_groups,
             "NodeGroupForNode": self._node_group_for_node,
@@ -76,7 +78,8 @@ class Service:
         return message("NodeGroup")(id=group.id, minSize=least, maxSize=most, debug="; ".join(said))
 
     async def _node_price(self, request: Message) -> Message:
-        price = costs.node_price(self._fleet.state, request.node, costs.seconds(request))
+        fleet = self._fleet
+        price = costs.node_price(fleet.state, fleet.shapes, request.node, costs.seconds(request))
         return message("PricingNodePriceResponse")(price=price)
 
     async def _pod_price(self, request: Message) -> Message:
@@ -132,18 +135,24 @@ class Service:
         if shape is None:
             text = f"what flavor '{group.flavor}' has is not known"
             raise Refusal("FAILED_PRECONDITION", "FlavorUnknown", text)
-        node = template(group, shape, self._cluster, kubernetes)
+        node = template(group, shape, kubernetes)
         return message("NodeGroupTemplateNodeInfoResponse")(nodeInfo=node, nodeBytes=node.SerializeToString())
 
-    async def _options(self, _request: Message) -> Message:
-        """Leave the options to the flags of Cluster Autoscaler.
+    async def _options(self, request: Message) -> Message:
+        """Return the values of Cluster Autoscaler's flags, with the idle time of the pool.
 
-        Options for which the contract has no field arrive there as 0, which is not "the default": nodes were
-        deleted as soon as they were created (its issues 5935 and 10245).
+        From 1.35 on it has an option for which the contract has no field (`MaxNodeStartupTime`). That would
+        arrive as 0, and nodes that are not Ready yet would count as broken (its issue 10245). So those
+        versions, which send their durations in other fields, use their flags only.
         """
-        raise Refusal(
-            "UNIMPLEMENTED", "NoOptions", "options of node groups are those of Cluster Autoscaler's flags"
-        )
+        group = sizes.group_of(self._fleet.state, request.id)
+        if not request.defaults.HasField("scaleDownUnneededTime"):
+            text = "options of node groups are those of Cluster Autoscaler's flags"
+            raise Refusal("UNIMPLEMENTED", "NoOptions", text)
+        options = message("NodeGroupAutoscalingOptions")()
+        options.CopyFrom(request.defaults)
+        options.scaleDownUnneededTime.duration = group.idle * _NANOSECONDS
+        return message("NodeGroupAutoscalingOptionsResponse")(nodeGroupAutoscalingOptions=options)
 
 
 async def _empty(name: str, _request: Message) -> Message:

@@ -28,9 +28,9 @@ _FILE_SYSTEM, _DISK_EVICTION = 0.93, 0.05
 that k3s and RKE2 set as `nodefs.available` threshold."""
 
 
-def template(group: Group, shape: Shape, cluster: str, kubernetes: Callable[[str], MessageClass]) -> Message:
+def template(group: Group, shape: Shape, kubernetes: Callable[[str], MessageClass]) -> Message:
     """Return a Node; `kubernetes` returns the class of a message (`wire.messages.kubernetes`)."""
-    name = f"{cluster}-{group.pool}-template"
+    name = f"{group.prefix}new"
     node = kubernetes("Node")()
     node.metadata.name = name
     node.metadata.labels.update(labels(group, shape, name))

@@ -14,6 +14,9 @@ from kbootstrap.simulation.quantities import Size
 from kbootstrap.simulation.run import simulate
 from kbootstrap.spec.model import Cluster, Spec
 
+_MOST_BYTES = 16 * 2**20
+"""More than a trace with the largest number of lines has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Simulated:
@@ -30,6 +33,7 @@ def run(
     """Simulate one cluster of a spec with the load of a trace."""
     spec = read_spec(path)
     chosen = _chosen(spec, cluster)
+    _check_names(chosen, sizes)
     pools, groups = build.groups(spec, chosen, sizes, reserved)
     names = frozenset(pool.name for pool in pools)
     result = simulate(pools, groups, trace.read(_text(load), str(load), names), delays)
@@ -57,9 +61,29 @@ def _chosen(spec: Spec, name: str | None) -> Cluster:
     return found[0]
 
 
+def _check_names(cluster: Cluster, sizes: Mapping[str, Size]) -> None:
+    """Refuse sizes of flavors that no pool has: they are typing mistakes."""
+    known = {name for pool in cluster.pools for name in pool.flavors or (pool.name,)}
+    for name in sizes:
+        if name not in known:
+            raise WrongUsage(
+                f"no pool of cluster {cluster.name} has the flavor '{name}'",
+                hint=f"their flavors are: {', '.join(sorted(known))}",
+            )
+
+
 def _text(path: Path) -> str:
     try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise WrongUsage(f"the load trace {path} cannot be read: {why}") from error
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise WrongUsage(f"the load trace {path} cannot be read: {error.strerror}") from error
+    if len(data) > _MOST_BYTES:
+        raise WrongUsage(
+            f"the load trace {path} is too large: more than {_MOST_BYTES // 2**20} MiB",
+            hint="sample the load less often, or cut the trace",
+        )
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise WrongUsage(f"the load trace {path} cannot be read: it is not text") from error

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from kbootstrap.core.events import Emit
 from kbootstrap.core.process import Runner
@@ -23,7 +24,8 @@ class Runtime:
     """Passed to every stage, so that tests can pass their own instead of patching.
 
     `tofu` is the program that the operator configured; None: search for one. `processors` is how many this
-    machine has for the run.
+    machine has for the run. `answers` are answers of this machine that stay the same for a run, by question,
+    so that each is asked for once.
     """
 
     runner: Runner
@@ -33,3 +35,4 @@ class Runtime:
     emit: Emit
     tofu: str | None = None
     processors: int = field(default_factory=processors)
+    answers: dict[str, Any] = field(default_factory=dict)

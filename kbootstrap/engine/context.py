@@ -70,6 +70,7 @@ class Context:
             space=self.space,
             redactor=run.redactor,
             emit=run.emit,
+            answers=run.answers,
         )
 
     async def unprovisioned(self, names: Collection[str]) -> frozenset[str]:

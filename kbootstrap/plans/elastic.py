@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from kbootstrap.providers.elastic import ElasticMachine, MachinePhase
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster, Node, Pool
-from kbootstrap.spec.topology import is_elastic, pool_addresses
+from kbootstrap.spec.topology import elastic_addresses, is_elastic
 
 INSTALLING = 600.0
 """Seconds after its creation in which a machine whose Node is not Ready is still being installed: the
@@ -76,11 +76,12 @@ def judge(
     leaving: dict[str, str] = {}
     first: set[str] = set()
     for one in present.values():
+        if one.address in fixed:
+            first.add(one.name)
         if why := _unwanted(cluster, pools.get(one.pool), one, asked):
             leaving[one.name] = why
         elif one.address in fixed:
             leaving[one.name] = f"{fixed[one.address]} gets its address, {one.address}"
-            first.add(one.name)
         elif one.name not in known and now - one.created > ABANDONED:
             leaving[one.name] = "it never became a node, and nothing installs it"
     for pool in cluster.pools:
@@ -119,7 +120,7 @@ def _surplus(pool: Pool, staying: Collection[ElasticMachine]) -> dict[str, str]:
 
 def elastic_node(cluster: Cluster, pool: Pool, one: ElasticMachine, lock: Lock) -> Node:
     """Return the node of an elastic machine, as the spec wants it."""
-    known = list(pool_addresses(cluster, pool, lock))
+    known = list(elastic_addresses(cluster, pool, lock))
     address = next((found for found in known if str(found) == one.address), None)
     number = known.index(address) + 1 if address is not None else 0
     return Node(one.name, "agent", pool.name, number, address or one.address, pool.labels, pool.taints)

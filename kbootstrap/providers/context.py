@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from kbootstrap.core.events import Emit
 from kbootstrap.core.process import Runner
@@ -32,7 +33,7 @@ class ProviderContext(ClusterDefinition):
     """The cluster definition, and what a provider uses of this machine. Tests pass their own.
 
     `cache` is the cache folder of kbootstrap (`~/.cache/kbootstrap`), `env` the environment variables,
-    `space` the cluster's folders.
+    `space` the cluster's folders, `answers` those of `Runtime`.
     """
 
     runner: Runner
@@ -41,3 +42,4 @@ class ProviderContext(ClusterDefinition):
     space: ClusterSpace
     redactor: Redactor
     emit: Emit
+    answers: dict[str, Any] = field(default_factory=dict)

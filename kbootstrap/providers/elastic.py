@@ -69,7 +69,8 @@ class MachineOrder:
 class Shape:
     """What a machine of a flavor has: processors, memory (MiB), disk (GiB), and its processor's architecture.
 
-    `labels` are those that the infrastructure's controller sets on its nodes: instance type, region, zone.
+    `labels` are those that the infrastructure's controller sets on every node of this flavor: instance type,
+    region, and the zone if all its machines are in one.
     """
 
     cpus: int

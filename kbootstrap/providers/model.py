@@ -112,8 +112,8 @@ class Provider(Protocol):
 
     addons: ClusterAddons | None = None
     adoption: Adoption | None = None
-    elastic_machines: ElasticMachines | None = None
     billing: Billing | None = None
+    elastic_machines: ElasticMachines | None = None
     existing_machines: ExistingMachines | None = None
     in_place_freeze: InPlaceFreeze | None = None
     location: Location | None = None

@@ -2,17 +2,20 @@
 
 Growth: pods that fit no node, also none that is being created, are packed on new nodes of each group; of the
 pools with the highest priority, the group with the lowest price for what the pods request grows (expander
-`price`), without prices the one that wastes least (`least-waste`). Removal: a node that is used by less than
-half, and whose pods fit elsewhere, is idle (`--scale-down-utilization-threshold`).
+`price`). A flavor without a price counts with its size. Removal: a node that is used by less than half, and
+whose pods fit elsewhere, is idle (`--scale-down-utilization-threshold`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from kbootstrap.simulation.fleet import Fleet, Node
+from kbootstrap.simulation.model import Group
+from kbootstrap.simulation.quantities import Size
 
 IDLE_BELOW = 0.5
 """Used share below which a node may be removed."""
@@ -34,7 +37,9 @@ class Growth:
 
 def growth(fleet: Fleet, pending: Counter[int], now: int) -> Growth | None:
     """Return the group that grows for the pending pods; None if no group helps any of them."""
-    waiting = fleet.leftover(pending, [node for node in fleet.nodes if node.ready_at > now])
+    if not pending:
+        return None
+    waiting = fleet.leftover(pending, (node for node in fleet.nodes if node.ready_at > now))
     if not waiting:
         return None
     options = [option for group in range(len(fleet.groups)) if (option := _option(fleet, group, waiting))]
@@ -42,9 +47,8 @@ def growth(fleet: Fleet, pending: Counter[int], now: int) -> Growth | None:
         return None
     top = max(fleet.pools[fleet.groups[one.group].pool].priority for one in options)
     options = [one for one in options if fleet.pools[fleet.groups[one.group].pool].priority == top]
-    if any(fleet.groups[one.group].price is None for one in options):
-        return min(options, key=lambda one: (one.waste, one.group))
-    return min(options, key=lambda one: (_price(fleet, one), one.waste, one.group))
+    prices = _prices(fleet.groups)
+    return min(options, key=lambda one: (_price(one, prices), one.waste, one.group))
 
 
 def idle(fleet: Fleet, now: int) -> list[Node]:
@@ -80,12 +84,21 @@ def _option(fleet: Fleet, group: int, waiting: Counter[int]) -> Growth | None:
 def _worth(fleet: Fleet, waiting: Counter[int], left: Counter[int]) -> Decimal:
     total = Decimal(0)
     for workload, pods in waiting.items():
-        request = fleet.workloads[workload].request
-        one = Decimal(request.cpu) / 1000 + Decimal(request.memory) / (_GIB * _GIB_PER_CPU)
-        total += (pods - left[workload]) * one
+        total += (pods - left[workload]) * _units(fleet.workloads[workload].request)
     return total
 
 
-def _price(fleet: Fleet, option: Growth) -> Decimal:
-    price = fleet.groups[option.group].price or Decimal(0)
-    return option.nodes * price / option.worth if option.worth else Decimal(0)
+def _units(size: Size) -> Decimal:
+    """Return a size as one number: processors, and memory that is worth as much."""
+    return Decimal(size.cpu) / 1000 + Decimal(size.memory) / (_GIB * _GIB_PER_CPU)
+
+
+def _prices(groups: Sequence[Group]) -> list[Decimal]:
+    """Return the prices of groups; an unknown one is that of the most expensive known flavor for its size."""
+    rates = [group.price / _units(group.room) for group in groups if group.price and _units(group.room)]
+    most = max(rates, default=Decimal(1))
+    return [_units(group.room) * most if group.price is None else group.price for group in groups]
+
+
+def _price(option: Growth, prices: Sequence[Decimal]) -> Decimal:
+    return option.nodes * prices[option.group] / option.worth if option.worth else Decimal(0)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kbootstrap.simulation.model import MOST_PODS, Group, SimulatedPool
+from kbootstrap.simulation.quantities import Size
 from kbootstrap.simulation.trace import Workload
 
 
@@ -25,6 +26,12 @@ class Node:
     count: int = 0
     idle_since: int | None = None
 
+    def bare(self) -> Node:
+        """Return a copy with the same room and no list of pods, to try what fits."""
+        return Node(
+            self.number, self.group, self.ready_at, self.static, self.cpu, self.memory, count=self.count
+        )
+
 
 @dataclass(slots=True)
 class Fleet:
@@ -36,10 +43,22 @@ class Fleet:
     nodes: list[Node] = field(default_factory=list)
     created: int = 0
     removed: int = 0
+    _sizes: Counter[int] = field(default_factory=Counter)
+    _rank: dict[int, int] = field(init=False)
+    _allowed: list[frozenset[int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        requests = [workload.request for workload in self.workloads]
+        order = sorted(range(len(requests)), key=lambda one: (-requests[one].cpu, -requests[one].memory, one))
+        self._rank = {workload: rank for rank, workload in enumerate(order)}
+        self._allowed = [
+            frozenset(one for one in order if self._allows(group.pool, one)) for group in self.groups
+        ]
 
     def add(self, group: int, ready_at: int, *, static: bool = False) -> None:
         """Create a node."""
         self.nodes.append(self.empty(group, ready_at, static=static))
+        self._sizes[self.groups[group].pool] += 1
         self.created += 1
 
     def empty(self, group: int, ready_at: int = 0, *, static: bool = False) -> Node:
@@ -49,51 +68,24 @@ class Fleet:
 
     def size(self, pool: int) -> int:
         """Return the number of nodes of a pool."""
-        return sum(self.groups[node.group].pool == pool for node in self.nodes)
+        return self._sizes[pool]
 
     def remove(self, node: Node) -> None:
         """Delete a node whose pods have moved."""
         self.nodes.remove(node)
+        self._sizes[self.groups[node.group].pool] -= 1
         self.removed += 1
-
-    def allows(self, group: int, workload: int) -> bool:
-        """Return whether pods of a workload may run on nodes of a group, however large they are."""
-        pool, wanted = self.pools[self.groups[group].pool], self.workloads[workload].pool
-        return pool.name == wanted if wanted is not None else not pool.reserved
 
     def fits(self, node: Node, workload: int) -> int:
         """Return how many more pods of a workload fit on a node."""
-        return self._fits(node.group, workload, node.cpu, node.memory, node.count)
-
-    def _fits(self, group: int, workload: int, cpu: int, memory: int, count: int) -> int:
-        if not self.allows(group, workload):
+        if workload not in self._allowed[node.group]:
             return 0
-        request = self.workloads[workload].request
-        free = MOST_PODS - count
+        request, free = self.workloads[workload].request, MOST_PODS - node.count
         if request.cpu:
-            free = min(free, cpu // request.cpu)
+            free = min(free, node.cpu // request.cpu)
         if request.memory:
-            free = min(free, memory // request.memory)
-        return max(free, 0)
-
-    def leftover(self, pods: Mapping[int, int], nodes: Iterable[Node]) -> Counter[int]:
-        """Return the pods that would find no place on nodes; `fill` places all others. Changes nothing."""
-        left = Counter(pods)
-        for node in nodes:
-            if not left:
-                break
-            cpu, memory, count = node.cpu, node.memory, node.count
-            for workload in self.by_size(left):
-                number = min(left[workload], self._fits(node.group, workload, cpu, memory, count))
-                request = self.workloads[workload].request
-                cpu, memory, count = (
-                    cpu - number * request.cpu,
-                    memory - number * request.memory,
-                    count + number,
-                )
-                left[workload] -= number
-            left = +left
-        return left
+            free = min(free, node.memory // request.memory)
+        return free
 
     def put(self, node: Node, workload: int, pods: int) -> None:
         """Start pods on a node; a negative number stops them."""
@@ -112,31 +104,55 @@ class Fleet:
         memory = 1 - node.memory / room.memory if room.memory else 0.0
         return max(cpu, memory)
 
-    def spread(self, workload: int, pods: int, nodes: Iterable[Node]) -> int:
-        """Start pods one after the other on the least used node; return how many found no place."""
-        heap = [(self.used(node), node.number, node) for node in nodes if self.fits(node, workload)]
-        heapq.heapify(heap)
-        while pods and heap:
-            _, number, node = heapq.heappop(heap)
-            self.put(node, workload, 1)
-            pods -= 1
-            if self.fits(node, workload):
-                heapq.heappush(heap, (self.used(node), number, node))
-        return pods
+    def spread(self, pods: Mapping[int, int], nodes: Iterable[Node]) -> Counter[int]:
+        """Start pods, the largest requests first, on the least used nodes; return those without a place."""
+        left, least = Counter(pods), self._least(pods)
+        free = [node for node in nodes if _has_room(node, least)]
+        for workload in self._by_size(pods):
+            heap = [(self.used(node), node.number, node) for node in free if self.fits(node, workload)]
+            heapq.heapify(heap)
+            while left[workload] and heap:
+                _, number, node = heapq.heappop(heap)
+                self.put(node, workload, 1)
+                left[workload] -= 1
+                if self.fits(node, workload):
+                    heapq.heappush(heap, (self.used(node), number, node))
+        return +left
 
     def fill(self, pods: Mapping[int, int], nodes: Iterable[Node]) -> Counter[int]:
-        """Start pods on nodes, the largest requests first; return those that found no place."""
-        left = Counter(pods)
+        """Start pods, the largest requests first, on node after node; return those without a place."""
+        left, least, waiting = Counter(pods), self._least(pods), self._by_size(pods)
         for node in nodes:
-            for workload in self.by_size(left):
-                number = min(left[workload], self.fits(node, workload))
-                if number:
+            if not waiting:
+                break
+            if not _has_room(node, least):
+                continue
+            for workload in waiting:
+                if number := min(left[workload], self.fits(node, workload)):
                     self.put(node, workload, number)
                     left[workload] -= number
-            left = +left
-        return left
+            waiting = [workload for workload in waiting if left[workload]]
+        return +left
 
-    def by_size(self, pods: Collection[int]) -> list[int]:
+    def leftover(self, pods: Mapping[int, int], nodes: Iterable[Node]) -> Counter[int]:
+        """Return the pods that `fill` would find no place for. Changes nothing."""
+        return self.fill(pods, (node.bare() for node in nodes))
+
+    def _allows(self, pool: int, workload: int) -> bool:
+        wanted = self.workloads[workload].pool
+        return self.pools[pool].name == wanted if wanted is not None else not self.pools[pool].reserved
+
+    def _by_size(self, pods: Iterable[int]) -> list[int]:
         """Return workloads, those with the largest requests first."""
-        requests = {one: self.workloads[one].request for one in pods}
-        return sorted(requests, key=lambda one: (-requests[one].cpu, -requests[one].memory, one))
+        return sorted(pods, key=self._rank.__getitem__)
+
+    def _least(self, pods: Iterable[int]) -> Size:
+        """Return the smallest requests of these workloads: on a node with less room none of them fits."""
+        requests = [self.workloads[workload].request for workload in pods]
+        return Size(
+            min((one.cpu for one in requests), default=0), min((one.memory for one in requests), default=0)
+        )
+
+
+def _has_room(node: Node, least: Size) -> bool:
+    return node.cpu >= least.cpu and node.memory >= least.memory and node.count < MOST_PODS

@@ -22,36 +22,51 @@ _EMPTY_AT_ONCE = 10
 
 @dataclass(slots=True)
 class _Pods:
-    """Pods that wait for a node, by workload: since when each does."""
+    """Pods that wait for a node. `since` has, by workload, when how many began to wait, oldest first."""
 
-    since: dict[int, deque[int]] = field(default_factory=dict)
+    since: dict[int, deque[tuple[int, int]]] = field(default_factory=dict)
+    counts: Counter[int] = field(default_factory=Counter)
     waited: int = 0
     seconds: int = 0
     longest: int = 0
 
-    def counts(self) -> Counter[int]:
-        return Counter({workload: len(times) for workload, times in self.since.items() if times})
+    def begin(self, workload: int, pods: int, now: int) -> None:
+        self.since.setdefault(workload, deque()).append((now, pods))
+        self.counts[workload] += pods
 
     def started(self, workload: int, pods: int, now: int) -> None:
-        for _ in range(pods):
-            self._end(self.since[workload].popleft(), now)
+        """End the waiting of the pods that wait longest."""
+        times = self.since[workload]
+        while pods:
+            since, number = times.popleft()
+            ended = min(pods, number)
+            if number > ended:
+                times.appendleft((since, number - ended))
+            self._end(workload, since, ended, now)
+            pods -= ended
 
     def stopped(self, workload: int, pods: int, now: int) -> int:
-        """Stop waiting pods; return how many others must be stopped."""
-        times = self.since.get(workload, deque())
-        number = min(pods, len(times))
-        for _ in range(number):
-            self._end(times.pop(), now)
-        return pods - number
+        """Stop waiting pods, the newest first; return how many others must be stopped."""
+        times = self.since.get(workload)
+        while pods and times:
+            since, number = times.pop()
+            ended = min(pods, number)
+            if number > ended:
+                times.append((since, number - ended))
+            self._end(workload, since, ended, now)
+            pods -= ended
+        return pods
 
     def finish(self, now: int) -> None:
-        for times in self.since.values():
-            while times:
-                self._end(times.popleft(), now)
+        for workload, pods in list(self.counts.items()):
+            self.started(workload, pods, now)
 
-    def _end(self, since: int, now: int) -> None:
-        self.waited += now > since
-        self.seconds += now - since
+    def _end(self, workload: int, since: int, pods: int, now: int) -> None:
+        self.counts[workload] -= pods
+        if not self.counts[workload]:
+            del self.counts[workload]
+        self.waited += pods if now > since else 0
+        self.seconds += pods * (now - since)
         self.longest = max(self.longest, now - since)
 
 
@@ -69,7 +84,7 @@ class _Run:
         difference = change.pods - self.desired[change.workload]
         self.desired[change.workload] = change.pods
         if difference > 0:
-            self.pods.since.setdefault(change.workload, deque()).extend([now] * difference)
+            self.pods.begin(change.workload, difference, now)
             return
         left = self.pods.stopped(change.workload, -difference, now)
         for node in reversed(self.fleet.nodes):
@@ -80,15 +95,17 @@ class _Run:
 
     def schedule(self, now: int) -> None:
         """Start waiting pods on Ready nodes."""
-        waiting = self.pods.counts()
-        ready = [node for node in self.fleet.nodes if node.ready_at <= now]
-        for workload in self.fleet.by_size(waiting):
-            left = self.fleet.spread(workload, waiting[workload], ready)
-            self.pods.started(workload, waiting[workload] - left, now)
+        if not self.pods.counts:
+            return
+        waiting = Counter(self.pods.counts)
+        ready = (node for node in self.fleet.nodes if node.ready_at <= now)
+        left = self.fleet.spread(waiting, ready)
+        for workload, pods in waiting.items():
+            self.pods.started(workload, pods - left[workload], now)
 
     def decide(self, now: int) -> int | None:
         """Grow or remove once; return the next time at which there is something to decide, if known."""
-        option = growth(self.fleet, self.pods.counts(), now)
+        option = growth(self.fleet, self.pods.counts, now)
         if option:
             for _ in range(option.nodes):
                 self.fleet.add(option.group, now + self.delays.boot + self.delays.join)
@@ -129,7 +146,7 @@ class _Run:
             nodes=tuple(counts[group] for group in range(len(self.fleet.groups))),
             ready=sum(node.ready_at <= now for node in self.fleet.nodes),
             running=sum(node.count for node in self.fleet.nodes),
-            pending=sum(self.pods.counts().values()),
+            pending=self.pods.counts.total(),
         )
         if self.samples and self.samples[-1].time == now:
             self.samples.pop()

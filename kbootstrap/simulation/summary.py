@@ -34,17 +34,21 @@ class PoolSummary:
 class Costs:
     """Costs of the pools' machines for the time of the trace.
 
-    `at_min` and `at_max` are those of pools of a fixed size with the flavor of the pool.
+    The others are those of pools of a fixed size: of `min` nodes, of the machines that are the most expensive
+    at one time of the simulation, and of `max` nodes, those above `min` with the most expensive flavor.
     """
 
     simulated: Decimal
     at_min: Decimal
+    at_peak: Decimal
     at_max: Decimal
 
     def monthly(self, seconds: int) -> Costs:
         """Return the costs of a month (730 hours) that is like the trace, which has this length."""
         factor = Decimal(HOURS_PER_MONTH * _HOUR) / seconds
-        return Costs(self.simulated * factor, self.at_min * factor, self.at_max * factor)
+        return Costs(
+            self.simulated * factor, self.at_min * factor, self.at_peak * factor, self.at_max * factor
+        )
 
 
 def periods(simulation: Simulation) -> Iterator[tuple[Sample, int]]:
@@ -92,21 +96,13 @@ def costs(simulation: Simulation) -> Costs | None:
     known = [price for price in prices if price is not None]
     if len(known) < len(prices) or not prices:
         return None
-    own = [known[pool.groups[0]] for pool in simulation.pools]
     hours = Decimal(simulation.end) / _HOUR
-    at = (
-        sum((pool.min * price for pool, price in zip(simulation.pools, own, strict=True)), Decimal(0)),
-        sum((pool.max * price for pool, price in zip(simulation.pools, own, strict=True)), Decimal(0)),
-    )
-    return Costs(rate_seconds(simulation, known) / _HOUR, at[0] * hours, at[1] * hours)
-
-
-def rate_seconds(simulation: Simulation, prices: list[Decimal]) -> Decimal:
-    """Return the sum over time of what machines cost per hour, in price seconds."""
-    total = Decimal(0)
-    for sample, seconds in periods(simulation):
-        total += seconds * rate(sample, prices)
-    return total
+    least = sum((pool.min * known[pool.groups[0]] for pool in simulation.pools), Decimal(0))
+    growing = ((pool.max - pool.min, max(known[g] for g in pool.groups)) for pool in simulation.pools)
+    most = least + sum((number * price for number, price in growing), Decimal(0))
+    rates = [(rate(sample, known), seconds) for sample, seconds in periods(simulation) if seconds]
+    spent = sum((hourly * seconds for hourly, seconds in rates), Decimal(0)) / _HOUR
+    return Costs(spent, least * hours, max(hourly for hourly, _ in rates) * hours, most * hours)
 
 
 def rate(sample: Sample, prices: list[Decimal]) -> Decimal:

@@ -23,7 +23,8 @@ COLUMNS = ("time", "workload", "pods", "cpu", "memory")
 _OPTIONAL = ("pool",)
 MOST_PODS = 20_000
 """Pods at one time. More would take minutes, and no pool is that large."""
-_MOST_ROWS = 200_000
+MOST_LINES = 50_000
+"""More would take minutes. A sample each minute is 43,200 rows in 30 days."""
 _LONGEST = 400 * 24 * 3600
 
 
@@ -95,19 +96,30 @@ def _rows(text: str, reader: _Reader) -> Iterator[_Row]:
     for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        if number > _MOST_ROWS:
+        if number > MOST_LINES:
             help_ = "Sample the load less often, or cut the trace."
-            reader.problem(number, line, f"The trace has more than {_MOST_ROWS:,} lines.", help_)
+            reader.problem(number, line, f"The trace has more than {MOST_LINES:,} lines.", help_)
             return
-        cells = [cell.strip() for cell in next(csv.reader([line]), [])]
-        if columns is None:
+        cells = _cells(line)
+        if cells is None:
+            reader.problem(number, line, "A quotation mark is not closed.", "Delete it, or close it.", '"')
+        elif columns is None:
             columns = cells
             if not _header(cells, number, line, reader):
                 return
         elif len(cells) > len(columns):
             reader.problem(number, line, "The row has more cells than the header.", "Delete the last ones.")
+        elif missing := [name for name in columns[len(cells) :] if name in COLUMNS]:
+            reader.problem(number, line, f"The row has no {', '.join(missing)}.", "Add the missing cells.")
         else:
             yield number, line, dict(zip(columns, cells, strict=False))
+
+
+def _cells(line: str) -> list[str] | None:
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], strict=True), [])]
+    except csv.Error:
+        return None
 
 
 def _header(cells: list[str], number: int, line: str, reader: _Reader) -> bool:

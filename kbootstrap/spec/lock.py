@@ -1,7 +1,9 @@
 """The lock file beside a spec: `<spec>.lock.yaml`, committed. Pins what the spec alone does not determine.
 
 It contains the address blocks of pools: a node's address is computed from its pool's block, and the lock
-keeps the blocks when pools are added or removed, so that removing one pool does not move another. It also
+keeps the blocks when pools are added or removed, so that removing one pool does not move another. The nodes
+of an autoscaled pool up to `min` and those above it have blocks of their own, so that a larger `min` never
+needs the address of a node above the former one. It also
 contains data that was looked up (`pins.py`): IDs of images, checksums of artifacts, versions of OpenTofu's
 providers.
 """
@@ -57,6 +59,20 @@ class AddressBlock:
     def end(self) -> int:
         """The first offset after the block."""
         return self.first + self.size
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Addresses for this number of a pool's nodes; `key` is the name of their blocks in the lock."""
+
+    pool: Pool
+    key: str
+    nodes: int
+
+    @property
+    def addresses(self) -> int:
+        """The size of the block that a new pool gets."""
+        return max(SMALLEST, self.nodes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +146,7 @@ def allocate(spec: Spec, lock: Lock) -> Lock:
         if cluster.network is not None:
             placed, failed = place(cluster, cluster.network.agents, lock.addresses.get(cluster.name, {}))
             addresses[cluster.name] = placed
-            problems += [_no_room(spec, cluster, pool) for pool in failed]
+            problems += [_no_room(spec, cluster, demand) for demand in failed]
     if problems:
         raise SpecInvalid(f"{spec.path} has no room for all nodes", code="KB0411", diagnostics=problems)
     known = {cluster.name for cluster in spec.clusters}
@@ -143,31 +159,47 @@ def allocate(spec: Spec, lock: Lock) -> Lock:
     )
 
 
+def elastic_key(pool: Pool) -> str:
+    """Return the name under which the lock has the blocks of a pool's nodes above `min`."""
+    return f"{pool.born}/elastic"
+
+
+def demands(cluster: Cluster) -> tuple[Demand, ...]:
+    """Return the blocks that the pools of a cluster need; those of nodes above `min` come last."""
+    static = [Demand(pool, pool.born, pool.nodes) for pool in cluster.pools]
+    elastic = [
+        Demand(pool, elastic_key(pool), pool.capacity - pool.nodes)
+        for pool in cluster.pools
+        if pool.capacity > pool.nodes
+    ]
+    return (*static, *elastic)
+
+
 def place(
     cluster: Cluster, subnet: IPv4Network, known: Mapping[str, tuple[AddressBlock, ...]]
-) -> tuple[dict[str, tuple[AddressBlock, ...]], tuple[Pool, ...]]:
-    """Return the blocks of every pool of one cluster, and the pools for which no block was free."""
+) -> tuple[dict[str, tuple[AddressBlock, ...]], tuple[Demand, ...]]:
+    """Return the blocks of every pool of one cluster, and the demands for which no block was free."""
     limit = end(subnet.num_addresses)
+    wanted = demands(cluster)
     blocks: dict[str, tuple[AddressBlock, ...]] = {}
     taken: list[AddressBlock] = []
-    for pool in cluster.pools:
-        kept = _still_good(known.get(pool.born, ()), taken, limit)
-        blocks[pool.born] = kept
+    for one in wanted:
+        kept = _still_good(known.get(one.key, ()), taken, limit)
+        blocks[one.key] = kept
         taken += kept
-    born = {pool.born for pool in cluster.pools}
     # Removed pools keep their addresses until their machines are deleted, after new machines are created.
-    leaving = [block for name, blocks in known.items() if name not in born for block in blocks]
+    leaving = [block for name, found in known.items() if name not in blocks for block in found]
     failed = []
-    for pool in cluster.pools:
-        missing = pool.capacity - sum(block.size for block in blocks[pool.born])
-        if missing <= 0 and blocks[pool.born]:
+    for one in wanted:
+        missing = one.nodes - sum(block.size for block in blocks[one.key])
+        if missing <= 0 and blocks[one.key]:
             continue
         size = max(SMALLEST, missing)
         block = _free([*taken, *leaving], size, limit) or _free(taken, size, limit)
         if block is None:
-            failed.append(pool)
+            failed.append(one)
             continue
-        blocks[pool.born] += (block,)
+        blocks[one.key] += (block,)
         taken.append(block)
     return blocks, tuple(failed)
 
@@ -194,13 +226,12 @@ def _free(taken: list[AddressBlock], size: int, limit: int) -> AddressBlock | No
     return AddressBlock(first, size) if first + size <= limit else None
 
 
-def _no_room(spec: Spec, cluster: Cluster, pool: Pool) -> Diagnostic:
+def _no_room(spec: Spec, cluster: Cluster, demand: Demand) -> Diagnostic:
     network = cluster.network
     return Diagnostic(
         "KB0411",
-        f"Pool {pool.name} needs {max(SMALLEST, pool.capacity)} consecutive addresses, and the blocks that "
-        "the "
+        f"Pool {demand.pool.name} needs {demand.addresses} consecutive addresses, and the blocks that the "
         f"lock file holds for other pools leave none in {network.agents if network else 'the subnet'}.",
         "Make the agents' subnet larger, or make pools smaller.",
-        spec.source.value(pool_path(cluster, pool)),
+        spec.source.value(pool_path(cluster, demand.pool)),
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from kbootstrap.core.diagnostics import Diagnostic, Related, Span, SpecPath
 from kbootstrap.spec.model import CONTROL_PLANE, Cluster, Pool, Spec
+from kbootstrap.spec.topology import ELASTIC_LETTERS
 
 LONGEST_NODE = 63
 """Longest node name in characters: it is a host name and a label value (`kubernetes.io/hostname`)."""
@@ -42,13 +43,14 @@ def reserved(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
 def node_names(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
     """Reject node names that are too long."""
     for pool, path in pools(cluster):
-        longest = f"{cluster.name}-{pool.born}-{max(pool.capacity, 1)}"
+        last = "x" * ELASTIC_LETTERS if pool.autoscaling else str(max(pool.nodes, 1))
+        longest = f"{cluster.name}-{pool.born}-{last}"
         if not pool.hosts and len(longest) > LONGEST_NODE:
             where = path if pool is cluster.control_plane else (*path, "name")
             span = spec.source.key(("clusters", cluster.name)) if where == path else spec.source.value(where)
             yield Diagnostic(
                 "KB0302",
-                f"The last node would be `{longest}`: {len(longest)} characters, and a host name has at most "
+                f"A node would be `{longest}`: {len(longest)} characters, and a host name has at most "
                 f"{LONGEST_NODE}.",
                 f"Shorten the name of the pool or of the cluster by {len(longest) - LONGEST_NODE}.",
                 span,

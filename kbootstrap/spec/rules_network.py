@@ -65,15 +65,14 @@ def agents_size(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
         yield _too_small(spec, path, subnet)
         return
     room = lock.end(subnet.num_addresses) - lock.FIRST
-    needed = sum(max(lock.SMALLEST, pool.capacity) for pool in cluster.pools)
+    needed = sum(demand.addresses for demand in lock.demands(cluster))
     if needed > room:
         largest = max(range(len(cluster.pools)), key=lambda index: cluster.pools[index].capacity)
         related = spec.source.value(("clusters", cluster.name, "pools", largest))
         yield Diagnostic(
             "KB0313",
-            f"The pools need {needed} addresses (each at least {lock.SMALLEST}, an autoscaled one its "
-            "`max`), and "
-            f"{subnet} has {room} for them.",
+            f"The pools need {needed} addresses (each at least {lock.SMALLEST}, and at least {lock.SMALLEST} more "
+            f"for nodes above `min`), and {subnet} has {room} for them.",
             f"Make the subnet a /{_prefix_for(needed)} or larger, or the pools smaller.",
             spec.source.value(path),
             related=(Related(related, "the largest pool"),) if related else (),

@@ -3,7 +3,7 @@
 Addresses in the control-plane subnet: a load balancer for the API is host 10, server n is host 10 + n. In the
 agents' subnet each pool has blocks (see `lock.py`), beginning at host 11. The addresses below, and the last
 eighth, are reserved for gateways and other resources of the provider. Elastic nodes, which come and go with
-the load, have the addresses of their pool's blocks that no other node has, from the end of its maximum.
+the load, have blocks of their own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv4Address
 from itertools import chain
 
-from kbootstrap.spec.lock import ENDPOINT_HOST, Lock
+from kbootstrap.spec.lock import ENDPOINT_HOST, Lock, elastic_key
 from kbootstrap.spec.model import Cluster, Network, Node, Pool
 
 API_PORT = 6443
@@ -21,9 +21,10 @@ API_PORT = 6443
 MADE_ENDPOINTS = frozenset({"load_balancer", "floating_ip", "virtual_ip"})
 """Values of `api.endpoint` for which the provider creates the endpoint."""
 
-ELASTIC_LETTERS = "bcdfghjkmnpqrstvwxz"
-"""Letters in names of elastic nodes: no vowels, so that no words appear, and none that look like digits."""
-ELASTIC_LENGTH = 5
+ELASTIC_LETTERS = 5
+"""Letters at the end of the names of nodes above `min`: `<cluster>-<pool>-<letters>`."""
+ELASTIC_ALPHABET = "bcdfghjkmnpqrstvwxz"
+"""These letters: no vowels, so that no words appear, and none that look like digits."""
 
 
 def endpoint_address(cluster: Cluster) -> IPv4Address | str:
@@ -66,7 +67,7 @@ def _pool_nodes(cluster: Cluster, pool: Pool, lock: Lock) -> Iterator[Node]:
         return
     if cluster.network is None:
         raise ValueError(f"cluster {cluster.name} has neither a network nor hosts")
-    addresses = _server_addresses(cluster.network) if server else pool_addresses(cluster, pool, lock)
+    addresses = _server_addresses(cluster.network) if server else _addresses(cluster, pool.born, lock)
     for ordinal in range(1, pool.nodes + 1):
         name = f"{cluster.name}-{pool.born}-{ordinal}"
         found = next(addresses, None)
@@ -81,23 +82,17 @@ def _server_addresses(network: Network) -> Iterator[IPv4Address]:
     return (subnet.network_address + offset for offset in offsets)
 
 
-def pool_addresses(cluster: Cluster, pool: Pool, lock: Lock) -> Iterator[IPv4Address]:
-    """Yield the addresses of an agent pool's blocks in the order of their use; none without a network."""
-    blocks = lock.addresses.get(cluster.name, {}).get(pool.born, ())
+def elastic_addresses(cluster: Cluster, pool: Pool, lock: Lock) -> Iterator[IPv4Address]:
+    """Yield the addresses for a pool's nodes above `min`; none without a network."""
+    return _addresses(cluster, elastic_key(pool), lock)
+
+
+def _addresses(cluster: Cluster, key: str, lock: Lock) -> Iterator[IPv4Address]:
+    """Yield the addresses of blocks in the order of their use; none without a network."""
+    blocks = lock.addresses.get(cluster.name, {}).get(key, ())
     offsets = chain.from_iterable(range(block.first, block.first + block.size) for block in blocks)
     if cluster.network is not None:
         yield from (cluster.network.agents.network_address + offset for offset in offsets)
-
-
-def elastic_addresses(cluster: Cluster, pool: Pool, lock: Lock) -> tuple[IPv4Address, ...]:
-    """Return the addresses for elastic nodes of an agent pool, in the order of their use.
-
-    First those within the pool's maximum, the last one first: so a larger minimum, whose nodes take the next
-    addresses from the front, meets elastic nodes as late as possible. Then the rest of the blocks, which is
-    needed while machines that leave still have their addresses.
-    """
-    known = tuple(pool_addresses(cluster, pool, lock))
-    return (*reversed(known[pool.nodes : pool.capacity]), *known[pool.capacity :])
 
 
 def is_elastic(cluster: str, node: str) -> bool:
@@ -105,7 +100,7 @@ def is_elastic(cluster: str, node: str) -> bool:
 
     The last part of all other names is a number, so no other node has such a name.
     """
-    end = f"[{ELASTIC_LETTERS}]{{{ELASTIC_LENGTH}}}"
+    end = f"[{ELASTIC_ALPHABET}]{{{ELASTIC_LETTERS}}}"
     return re.fullmatch(rf"{re.escape(cluster)}-.+-{end}", node) is not None
 
 

@@ -17,7 +17,7 @@ from kbootstrap.views.tables import numbers_right, table
 
 VERSION = 1
 _HEAD = ("POOL", "BOUNDS", "LEAST", "MEAN", "MOST", "FULL WHILE PODS WAIT", "MEAN BY FLAVOR")
-_COSTS = ("COST", "OF THE TRACE", "PER MONTH", "COMPARED WITH MAX")
+_COSTS = ("COST", "OF THE TRACE", "PER MONTH", "COMPARED WITH PEAK")
 
 
 def show_simulation(
@@ -104,10 +104,11 @@ def _cost_rows(spent: Costs, seconds: int) -> list[Sequence[str]]:
     rows = (
         ("simulated", spent.simulated, monthly.simulated),
         ("fixed at min", spent.at_min, monthly.at_min),
+        ("fixed at peak", spent.at_peak, monthly.at_peak),
         ("fixed at max", spent.at_max, monthly.at_max),
     )
     return [
-        (name, f"{whole:,.2f}", f"{month:,.2f}", _share(whole, spent.at_max)) for name, whole, month in rows
+        (name, f"{whole:,.2f}", f"{month:,.2f}", _share(whole, spent.at_peak)) for name, whole, month in rows
     ]
 
 
@@ -137,5 +138,6 @@ def _amounts(spent: Costs) -> dict[str, float]:
     return {
         "simulated": float(round(spent.simulated, 2)),
         "fixed_min": float(round(spent.at_min, 2)),
+        "fixed_peak": float(round(spent.at_peak, 2)),
         "fixed_max": float(round(spent.at_max, 2)),
     }

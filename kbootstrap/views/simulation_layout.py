@@ -6,12 +6,19 @@ Units are those of the SVG's view box, which are pixels when it is shown in its 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 WIDTH = 1100
-LEFT, RIGHT = 72, 132
+MARGIN = 16
+LEFT, RIGHT = 72, 156
 """Room for the marks of the vertical axes, and for names beside lines."""
+LETTER = 0.6
+"""Width of a letter of a usual font, as a share of its size: rather too much than too little."""
+_LINE = 14
+"""Distance of two names beside lines."""
+_SWATCH = 20
+"""Width of a colour in the legend, with the gap to its name."""
 _POINTS = 1200
 """Points of a curve. More would lie on the same pixels."""
 _HOUR, _DAY = 3600, 86400
@@ -65,6 +72,43 @@ def time_text(seconds: int) -> str:
         f"{value}{unit}" for value, unit in zip((days, hours, minutes, rest), "dhms", strict=True) if value
     ]
     return " ".join(parts[:2]) or "0"
+
+
+def money(value: float, most: float) -> str:
+    """Write an amount; as short as the largest one needs that is written beside it."""
+    if most >= 10_000_000:
+        return f"{value / 1_000_000:,.1f}M"
+    return f"{value:,.0f}" if most >= 10_000 else f"{value:,.2f}"
+
+
+def fitting(text: str, width: float, size: float) -> str:
+    """Return a text of this font size that is at most so wide, shortened in its middle if it is longer."""
+    letters = int(width / (size * LETTER))
+    if len(text) <= letters:
+        return text
+    head = max(letters - 1, 0) // 2
+    return f"{text[:head].rstrip()}…{text[len(text) - (letters - 1 - head) :].lstrip()}"
+
+
+def apart(places: Sequence[float]) -> list[float]:
+    """Return the places of names beside lines, moved upwards where two of them would overlap."""
+    moved = list(places)
+    free = math.inf
+    for index in sorted(range(len(places)), key=lambda one: -places[one]):
+        moved[index] = min(places[index], free)
+        free = moved[index] - _LINE
+    return moved
+
+
+def legend(names: Sequence[str], size: float) -> Iterator[tuple[float, int]]:
+    """Yield the place of each name of a legend, from left to right, and its row, from 0."""
+    x, row = float(MARGIN), 0
+    for name in names:
+        width = _SWATCH + len(name) * size * LETTER
+        if x > MARGIN and x + width > WIDTH - MARGIN:
+            x, row = float(MARGIN), row + 1
+        yield x, row
+        x += width + _SWATCH
 
 
 def top_of(most: float) -> float:

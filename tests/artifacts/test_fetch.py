@@ -11,7 +11,7 @@ from kbootstrap.artifacts.fetch import Patience, Unavailable
 
 from .conftest import ReleaseServer
 
-QUICK = Patience(answer=0.3, stall=0.3)
+QUICK, PATIENT = Patience(answer=0.3, stall=0.3), Patience(answer=60, stall=60)
 
 
 async def test_redirects_are_followed(tmp_path: Path, server: ReleaseServer) -> None:
@@ -22,14 +22,14 @@ async def test_redirects_are_followed(tmp_path: Path, server: ReleaseServer) -> 
 
     server.special["/moved"] = moved
     server.files["/real"] = b"content"
-    await fetch.download(f"{server.url}/moved", tmp_path / "x", QUICK, lambda _done, _total: None)
+    await fetch.download(f"{server.url}/moved", tmp_path / "x", PATIENT, lambda _done, _total: None)
     assert (tmp_path / "x").read_bytes() == b"content"
 
 
 async def test_progress_reaches_the_total(tmp_path: Path, server: ReleaseServer) -> None:
     server.files["/x"] = b"x" * (3 * 1024 * 1024 + 1)
     heard: list[tuple[int, int | None]] = []
-    await fetch.download(f"{server.url}/x", tmp_path / "x", QUICK, lambda *seen: heard.append(seen))
+    await fetch.download(f"{server.url}/x", tmp_path / "x", PATIENT, lambda *seen: heard.append(seen))
     assert heard[-1] == (3 * 1024 * 1024 + 1, 3 * 1024 * 1024 + 1)
     assert len(heard) >= 4
 
@@ -45,7 +45,7 @@ async def test_progress_reaches_the_total(tmp_path: Path, server: ReleaseServer)
 )
 async def test_what_is_not_there(url: str, why: str) -> None:
     with pytest.raises(Unavailable, match=f"(?i){why}"):
-        await fetch.text(url, QUICK)
+        await fetch.text(url, PATIENT)
 
 
 async def test_server_that_never_answers(server: ReleaseServer) -> None:

@@ -22,7 +22,7 @@ VERSION = "v1.30.4+k3s1"
 """No recipe exists for it: without a download there is nothing."""
 VENDOR = "/k3s-io/k3s/releases/download/v1.30.4%2Bk3s1"
 FILES = {"k3s": b"program" * 1000, "k3s-airgap-images-amd64.tar.zst": b"images" * 1000}
-QUICK = Patience(answer=0.3, stall=0.3)
+QUICK, PATIENT = Patience(answer=0.3, stall=0.3), Patience(answer=60, stall=60)
 
 
 async def get(
@@ -33,7 +33,7 @@ async def get(
     mirror: str | None = None,
     arch: str = "amd64",
     version: str = VERSION,
-    patience: Patience = QUICK,
+    patience: Patience = PATIENT,
 ) -> Kept:
     return await obtain(
         "k3s",
@@ -167,7 +167,7 @@ async def test_truncated_download_keeps_nothing(tmp_path: Path, release: Release
 async def test_a_stalled_download_ends(tmp_path: Path, release: ReleaseServer) -> None:
     release.special[f"{VENDOR}/k3s"] = release.stall
     with pytest.raises(KbootstrapError, match="no answer in time"):
-        await get(tmp_path, release)
+        await get(tmp_path, release, patience=QUICK)
     assert left_behind(tmp_path) == []
 
 
@@ -177,7 +177,7 @@ async def test_no_source_says_why(tmp_path: Path, server: ReleaseServer, where: 
         server.special[f"{VENDOR}/sha256sum-amd64.txt"] = server.hang
     mirror = "http://127.0.0.1:9/mirror" if where == "nothing listens" else None
     with pytest.raises(PrerequisiteMissing, match=r"no source has k3s v1\.30\.4\+k3s1") as caught:
-        await get(tmp_path, server, mirror=mirror)
+        await get(tmp_path, server, mirror=mirror, patience=QUICK if where == "hangs" else PATIENT)
     reasons = {"nothing listens": "connection refused", "hangs": "no answer in time", "404": "does not have"}
     assert caught.value.code == "KB0909"
     assert reasons[where] in (caught.value.detail or "")

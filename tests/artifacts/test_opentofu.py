@@ -18,7 +18,7 @@ from .conftest import Ear, FakeRunner, ReleaseServer, left_behind
 
 VERSION = recipe.tofu_version()
 NAME = f"tofu_{VERSION}_linux_{machine.architecture()}.zip"
-QUICK = Patience(answer=0.3, stall=0.3)
+PATIENT = Patience(answer=60, stall=60)
 
 
 def archive(**members: bytes) -> bytes:
@@ -36,7 +36,7 @@ def publish(server: ReleaseServer, content: bytes) -> None:
 
 async def get(cache: Path, server: ReleaseServer) -> Path:
     return await obtain_tofu(
-        runner=FakeRunner(), emit=Ear(), folder=cache, env={}, releases_url=server.url, patience=QUICK
+        runner=FakeRunner(), emit=Ear(), folder=cache, env={}, releases_url=server.url, patience=PATIENT
     )
 
 

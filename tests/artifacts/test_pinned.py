@@ -26,7 +26,7 @@ BUILDABLE = "v1.32.0+k3s1"
 FILES = {"k3s": b"program" * 1000, "k3s-airgap-images-amd64.tar.zst": b"images" * 1000}
 ARM = {"k3s-arm64": b"arm" * 1000, "k3s-airgap-images-arm64.tar.zst": b"arm images"}
 SUMS = {name: hashlib.sha256(content).hexdigest() for name, content in {**FILES, **ARM}.items()}
-QUICK = Patience(answer=0.3, stall=0.3)
+PATIENT = Patience(answer=60, stall=60)
 
 
 def vendor(version: str) -> str:
@@ -42,7 +42,7 @@ async def asked(
     server: ReleaseServer, folder: Path, version: str = VERSION, mirror: str | None = None
 ) -> tuple[ArtifactPin, tuple[str, ...]]:
     env = {"KBOOTSTRAP_RELEASES_URL": server.url, "KBOOTSTRAP_CACHE": str(folder)}
-    return await look_up("k3s", version, mirror=mirror, env=env, patience=QUICK)
+    return await look_up("k3s", version, mirror=mirror, env=env, patience=PATIENT)
 
 
 async def get(
@@ -50,7 +50,7 @@ async def get(
 ) -> cache.Kept:
     env = {"KBOOTSTRAP_RELEASES_URL": server.url, "KBOOTSTRAP_CACHE": str(folder)}
     return await obtain(
-        "k3s", version, "amd64", runner=FakeRunner(), pin=pin, emit=ear or Ear(), env=env, patience=QUICK
+        "k3s", version, "amd64", runner=FakeRunner(), pin=pin, emit=ear or Ear(), env=env, patience=PATIENT
     )
 
 

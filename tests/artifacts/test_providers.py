@@ -33,7 +33,7 @@ async def get(cache: Path, server: ReleaseServer) -> Path:
         folder=cache,
         env={},
         releases_url=server.url,
-        patience=Patience(answer=0.3, stall=0.3),
+        patience=Patience(answer=60, stall=60),
     )
 
 

@@ -97,7 +97,7 @@ class Rig:
         cloud = BoundCloud(self.cloud, lambda _definition: no_context, no_definition)
         workers = Workers(fleet, cloud, self.installer, self.kubernetes)
         watch = Watch(fleet, cloud, self.kubernetes, lambda: workers.busy)
-        one = Life(fleet, Service("prod", fleet, _nothing), workers, watch)
+        one = Life(fleet, Service(fleet, _nothing), workers, watch)
         tasks = boundary.tasks
         try:
             await watch.read()

@@ -30,7 +30,7 @@ clusters:
         autoscaling: {min: 1, max: 5, flavors: [small, large]}
       - name: jobs
         flavor: small
-        autoscaling: {min: 0, max: 200}
+        autoscaling: {min: 0, max: 200, scale_down_after: 90s}
       - {name: fixed, nodes: 1, flavor: small}
 """
 
@@ -58,7 +58,7 @@ def small(**more: object) -> Group:
 
 def large() -> Group:
     """The same pool's second flavor."""
-    return small(id="web/large", flavor="large", minimum=0, static=frozenset(), first=False)
+    return small(id="web/large", flavor="large", minimum=0, static=frozenset())
 
 
 def state(

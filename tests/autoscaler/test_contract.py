@@ -191,12 +191,31 @@ async def test_calls_without_content(client: Client) -> None:
     await client.call("NodeGroups")  # the server goes on after Cleanup: another Cluster Autoscaler may follow
 
 
-async def test_options_stay_those_of_the_flags(client: Client) -> None:
-    """An option that the contract cannot carry would arrive as 0, and nodes would be deleted at once."""
-    status, _ = await failure(
-        client.call("NodeGroupGetOptions", id=WEB, defaults={"zeroOrMaxNodeScaling": True})
-    )
-    assert status == "UNIMPLEMENTED"
+async def test_options_are_those_of_the_flags_with_the_idle_time_of_the_pool(client: Client) -> None:
+    """From 1.35 on an option that the contract cannot carry would arrive as 0: the flags stay in force."""
+    defaults: dict[str, object] = {"scaleDownUtilizationThreshold": 0.4, "ignoreDaemonSetsUtilization": True}
+    if client.wire.old:
+        times = ("scaleDownUnneededTime", "scaleDownUnreadyTime", "MaxNodeProvisionTime")
+        defaults |= {name: {"duration": (number + 1) * 10**9} for number, name in enumerate(times)}
+        for group, idle in ((WEB, 600), (LARGE, 600), (JOBS, 90)):
+            answer = await client.call("NodeGroupGetOptions", id=group, defaults=defaults)
+            found = answer.nodeGroupAutoscalingOptions
+            assert found.scaleDownUnneededTime.duration == idle * 10**9
+            assert (found.scaleDownUnreadyTime.duration, found.MaxNodeProvisionTime.duration) == (2e9, 3e9)
+            assert (found.scaleDownUtilizationThreshold, found.ignoreDaemonSetsUtilization) == (0.4, True)
+            assert not found.zeroOrMaxNodeScaling
+    else:
+        names = ("scaleDownUnneededDuration", "scaleDownUnreadyDuration", "MaxNodeProvisionDuration")
+        defaults |= {name: {"seconds": 600} for name in names}
+        status, _ = await failure(client.call("NodeGroupGetOptions", id=WEB, defaults=defaults))
+        assert status == "UNIMPLEMENTED"
+    assert (await failure(client.call("NodeGroupGetOptions", id="x")))[0] == "NOT_FOUND"
+
+
+async def test_a_long_refusal_fits_into_an_answer(world: World, server: Running) -> None:
+    async with world.client(server.port) as client:
+        status, said = await failure(client.call("NodeGroupTargetSize", id="x" * 20_000))
+    assert (status, len(said)) == ("NOT_FOUND", 1000)
 
 
 async def test_every_call_is_answered_in_time_whatever_hangs(world: World, server: Running) -> None:

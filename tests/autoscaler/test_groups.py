@@ -17,7 +17,9 @@ from kbootstrap.autoscaler.template import resources, template
 from kbootstrap.autoscaler.wire.messages import kubernetes, message
 from kbootstrap.core.errors import SpecInvalid, WrongUsage
 from kbootstrap.providers.elastic import Shape
+from kbootstrap.spec.lock import dump, lock_path
 from kbootstrap.spec.model import Taint
+from kbootstrap.spec.topology import nodes
 from tests.autoscaler.fakes import SHAPES
 from tests.autoscaler.samples import SPEC, large, small, state, write_spec
 
@@ -34,16 +36,19 @@ def test_a_group_for_each_flavor_of_each_autoscaled_pool(tmp_path: Path) -> None
     assert (own.price, other.price) == (0.05, 0.2)
 
 
-def test_addresses_come_from_the_end_and_none_is_static(tmp_path: Path) -> None:
-    """A larger minimum takes the next ones from the front. The rest of the block comes last."""
-    own, other, jobs = read(write_spec(tmp_path), "prod").groups
-    assert (
-        own.addresses
-        == other.addresses
-        == tuple(f"10.0.4.{host}" for host in (*range(15, 11, -1), *range(16, 27)))
-    )
+def test_addresses_are_never_those_of_static_nodes(tmp_path: Path) -> None:
+    """Also after a larger minimum: elastic machines with the addresses of a moment ago may still be there."""
+    found = read(write_spec(tmp_path), "prod")
+    own, other, jobs = found.groups
+    assert own.addresses == other.addresses == tuple(f"10.0.4.{host}" for host in range(59, 75))
     assert len(jobs.addresses) == 200
     assert not {*own.addresses} & {*jobs.addresses}
+    lock_path(tmp_path / "spec.yaml").write_text(dump(found.lock), encoding="utf-8")
+    grown = read(write_spec(tmp_path, SPEC.replace("{min: 1, max: 5,", "{min: 40, max: 50,")), "prod")
+    assert grown.groups[0].addresses == own.addresses
+    static = {str(node.address) for node in nodes(grown.cluster, grown.lock)}
+    assert len(static) == 42
+    assert not static & {address for group in grown.groups for address in group.addresses}
 
 
 def test_a_renamed_pool_keeps_its_groups(tmp_path: Path) -> None:
@@ -71,9 +76,9 @@ def test_names_are_new_and_no_static_ones() -> None:
 def test_the_template_is_a_node_of_the_pool() -> None:
     group = small(labels={"tier": "web"}, taints=(Taint("dedicated", "web", "NoSchedule"),))
     shape = Shape(4, 16384, 50, "arm64", {"topology.kubernetes.io/zone": "z1"})
-    node = template(group, shape, "prod", kubernetes)
+    node = template(group, shape, kubernetes)
     assert dict(node.metadata.labels) == {
-        "kubernetes.io/hostname": "prod-web-template",
+        "kubernetes.io/hostname": "prod-web-new",
         "kubernetes.io/os": "linux",
         "beta.kubernetes.io/os": "linux",
         "kubernetes.io/arch": "arm64",
@@ -142,11 +147,29 @@ def test_init_containers_run_before_the_others() -> None:
     assert costs.requests(one) == (2, 2**30)
 
 
-def test_without_prices_nothing_has_a_price() -> None:
+@pytest.mark.parametrize(
+    ("known", "prices"),
+    [
+        ((None, None), (3.0, 12.0)),  # processors, and 4 GiB of memory like one
+        ((0.05, None), (0.05, 0.2)),
+        ((None, 0.4), (0.1, 0.4)),
+        ((0.05, 0.4), (0.05, 0.4)),
+        ((0.0, None), (0.0, 12.0)),
+    ],
+)
+def test_a_flavor_without_a_price_counts_with_its_size(
+    known: tuple[float | None, float | None], prices: tuple[float, float]
+) -> None:
+    """Without a price the expander `price` would ignore the group: its pods would wait for ever."""
+    found = state(groups=(small(price=known[0]), replace(large(), price=known[1])))
+    assert costs.prices(found, SHAPES) == pytest.approx({"web/small": prices[0], "web/large": prices[1]})
+    node = message("ExternalGrpcNode")(name="prod-web-1")
+    assert costs.node_price(found, SHAPES, node, 2 * HOUR) == pytest.approx(2 * prices[0])
+
+
+def test_a_node_whose_flavor_is_not_known_has_no_price() -> None:
     node = message("ExternalGrpcNode")(name="prod-web-1")
     with pytest.raises(Refusal) as raised:
-        costs.node_price(state(), node, HOUR)
-    assert raised.value.status == "UNIMPLEMENTED"
-    with pytest.raises(Refusal) as raised:
-        costs.pod_price(state(), SHAPES, pod(), HOUR)
-    assert raised.value.status == "UNIMPLEMENTED"
+        costs.node_price(state(), {}, node, HOUR)
+    assert raised.value.status == "NOT_FOUND"
+    assert costs.pod_price(state(), {}, pod(), HOUR) == 0

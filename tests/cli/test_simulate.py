@@ -42,6 +42,9 @@ def test_json_has_every_sample_in_bounds(tmp_path: Path) -> None:
         ([SPEC, TRACE, "-c", "nope"], 64, "has no cluster 'nope'"),
         ([SPEC, TRACE, "--flavor", "b3-8"], 64, "not NAME=CPU/MEMORY"),
         ([SPEC, TRACE, "--flavor", "b3-8=lots"], 64, "not CPU/MEMORY"),
+        ([SPEC, TRACE, "--flavor", "b3-9=2/8Gi"], 64, "no pool of cluster production has the flavor 'b3-9'"),
+        ([SPEC, "zeros.csv"], 64, "is too large"),
+        ([SPEC, "binary.csv"], 64, "it is not text"),
         ([SPEC, TRACE, "--boot", "soon"], 64, "is not a duration"),
         ([SPEC, TRACE, "--picture", "load.pdf"], 64, "must end in .svg or .png"),
         ([SPECS / "exponent.yaml", TRACE], 3, "KB0430"),
@@ -50,6 +53,9 @@ def test_json_has_every_sample_in_bounds(tmp_path: Path) -> None:
 )
 def test_wrong_usage(tmp_path: Path, words: list[str | Path], code: int, said: str) -> None:
     (tmp_path / "empty.csv").write_text("", encoding="utf-8")
+    (tmp_path / "binary.csv").write_bytes(b"\xff\xfe")
+    with (tmp_path / "zeros.csv").open("wb") as file:
+        file.truncate(2**24 + 1)
     done = run(*COMMAND, *words, cwd=tmp_path)
     assert said in " ".join(done.stderr.split())
     assert done.returncode == code

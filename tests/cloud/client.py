@@ -16,6 +16,7 @@ import os
 import secrets
 import socket
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -168,10 +169,23 @@ class Cloud:
         for role in _ROLES:
             keystone.assign_project_role_to_user(project, user, keystone.find_role(role))
         made = Project(project.id, name, user.id, name, password, "", "")
-        credential = self.connect(made).identity.create_application_credential(user.id, name="kbootstrap")
+        credential = self._credential(made)
         if quotas:
             self.set_quotas(made, quotas)
         return Project(project.id, name, user.id, name, password, credential.id, credential.secret)
+
+    def _credential(self, made: Project) -> Any:
+        """Make an application credential; Keystone may not know the new roles for a moment."""
+        refused: type[Exception] = importlib.import_module("openstack.exceptions").BadRequestException
+        end = time.monotonic() + 60
+        while True:
+            try:
+                identity = self.connect(made).identity
+                return identity.create_application_credential(made.user_id, name="kbootstrap")
+            except refused:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.5)
 
     def set_quotas(self, project: Project, quotas: Mapping[str, int]) -> None:
         """Limit a project; `_QUOTAS` below has the names, and others are a `KeyError`. `ram` is in MiB."""

@@ -62,7 +62,7 @@ def _assign(keystone: Any, project: Any, user: Any, roles: tuple[str, ...]) -> N
 
 
 def wait(cloud: Any, hosts: int) -> None:
-    """Return when all agents, compute hosts and volume services are up."""
+    """Return when all agents, compute hosts and volume services are up, and the scheduler knows a backend."""
     deadline = time.monotonic() + _DEADLINE_SECONDS
     while not _complete(cloud, hosts):
         if time.monotonic() > deadline:
@@ -75,11 +75,13 @@ def _complete(cloud: Any, hosts: int) -> bool:
         agents = [it for it in cloud.network.agents() if it.is_alive]
         computes = [it for it in cloud.compute.hypervisors() if it.state == "up"]
         volumes = [it for it in cloud.block_storage.services() if it.state == "up"]
+        pools = list(cloud.block_storage.backend_pools())
     except Exception as error:  # whatever a service says that only just starts
         _tell(repr(error))
         return False
-    _tell(f"{len(agents)} agents, {len(computes)} compute hosts, {len(volumes)} volume services")
-    return len(agents) >= AGENTS_OF_CONTROL_PLANE + hosts and len(computes) >= hosts and len(volumes) >= 2
+    _tell(f"{len(agents)} agents, {len(computes)} hosts, {len(volumes)} volume services, {len(pools)} pools")
+    network = len(agents) >= AGENTS_OF_CONTROL_PLANE + hosts
+    return network and len(computes) >= hosts and len(volumes) >= 2 and bool(pools)
 
 
 def resources(cloud: Any) -> None:

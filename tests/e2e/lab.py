@@ -213,8 +213,13 @@ def leftovers(spec: str, cluster: str) -> list[str]:
 def wait_for(
     what: str, condition: Callable[[], object], *, seconds: float = SHORT, every: float = 0.5
 ) -> None:
-    """Wait until a condition holds; an AssertionError inside it counts as not yet."""
-    end = time.monotonic() + seconds
+    """Wait until a condition holds; an AssertionError inside it counts as not yet.
+
+    Most conditions start a program, so what takes longer is asked less often, up to every two seconds, unless
+    `every` is short: then a moment is to be met.
+    """
+    begun = time.monotonic()
+    end = begun + seconds
     last: object = None
     while time.monotonic() < end:
         try:
@@ -222,7 +227,7 @@ def wait_for(
                 return
         except AssertionError as error:
             last = error
-        time.sleep(every)
+        time.sleep(every if every < 0.5 else max(every, min(2.0, (time.monotonic() - begun) / 5)))
     pytest.fail(f"after {seconds:.0f} s still not: {what} ({last})")
 
 

@@ -177,50 +177,63 @@ def test_a_pod_reaches_the_volume(cluster: Stack) -> None:
     cluster.lab.kubectl("delete", "pod", "reader", "--wait", timeout=300)
 
 
-def test_a_volume_that_was_unmounted_is_mounted_again(cluster: Stack) -> None:
+def test_volumes_that_were_unmounted_or_detached_are_mounted_again(cluster: Stack) -> None:
+    """The volume of one node was unmounted, that of the other detached; one `apply` mends both."""
+    compute, other = cluster.cloud.admin.compute, DATA[1]
+    before, server = attached(cluster, other), cluster.servers()[other]
     cluster.on_node(NODE, f"sudo systemctl disable --now {UNIT}")
+    cluster.on_node(other, f"sudo systemctl stop {UNIT}")
+    compute.delete_volume_attachment(server, before)
+    soon("it is detached", lambda: not list(compute.volume_attachments(server)))
     planned = cluster.changes()
     assert f"mount volume data at {MOUNT}" in planned
     assert "restart" not in planned
     cluster.apply()
     said = cluster.on_node(NODE, f"cat {MOUNT}/text; systemctl is-enabled {UNIT}")
     assert said.splitlines() == [NODE, "enabled"]
-
-
-def test_a_volume_that_was_detached_is_attached_again(cluster: Stack) -> None:
-    compute, before = cluster.cloud.admin.compute, attached(cluster)
-    server = cluster.servers()[NODE]
-    cluster.on_node(NODE, f"sudo systemctl stop {UNIT}")
-    compute.delete_volume_attachment(server, before)
-    soon("it is detached", lambda: not list(compute.volume_attachments(server)))
-    cluster.apply()
-    assert attached(cluster) == before
-    assert text(cluster) == NODE
+    assert attached(cluster, other) == before
+    assert text(cluster, other) == other
 
 
 def test_no_spec_loses_a_volume(cluster: Stack) -> None:
     path = cluster.lab.folder / "spec.yaml"
     good, before = path.read_text(encoding="utf-8"), cluster.volumes()
     smaller = VOLUMES.replace(f"size_gib: {SIZE}", f"size_gib: {SIZE - 1}")
-    for volumes, verb in ((smaller, "shrink"), ("[]", "delete")):
+    tries = ((smaller, "shrink", ["plan"]), ("[]", "delete", ["apply", "-y"]))
+    for volumes, verb, command in tries:
         cluster.edit(VOLUMES, volumes)
         try:
-            for command in (["plan"], ["apply", "-y"]):
-                refused = cluster.lab.run(*command, "spec.yaml", code=3).stderr
-                assert "KB0418" in refused
-                assert f"would {verb} the volume data of {NODE}" in re.sub(r"\s+", " ", refused)
+            refused = cluster.lab.run(*command, "spec.yaml", code=3).stderr
+            assert "KB0418" in refused
+            assert f"would {verb} the volume data of {NODE}" in re.sub(r"\s+", " ", refused)
         finally:
             path.write_text(good, encoding="utf-8")
     assert cluster.volumes() == before
-    cluster.nothing_to_do()
+
+
+def test_a_disk_with_something_else_on_it_is_left_alone(cluster: Stack) -> None:
+    """Here the volume gets another signature by hand, as if it had been used for something else."""
+    by_id = link(cluster)
+    cluster.on_node(
+        NODE, f"sudo systemctl stop {UNIT} && sudo dd if={by_id} of=/root/begin bs=4k count=16 status=none"
+    )
+    cluster.on_node(NODE, f"sudo wipefs -aq {by_id} && sudo mkswap {by_id} >/dev/null")
+    refused = cluster.lab.run("apply", "-y", "spec.yaml", code=8).stderr
+    assert "KB0841" in refused
+    assert "(swap)" in refused
+    cluster.on_node(
+        NODE, f"sudo wipefs -aq {by_id} && sudo dd if=/root/begin of={by_id} conv=notrunc status=none"
+    )
 
 
 def test_a_new_machine_gets_the_volume_of_the_old_one(cluster: Stack) -> None:
-    old, before = cluster.ids()[NODE], attached(cluster)
-    cluster.lose(NODE)
+    """The same `apply` mounts the volume of the other node, which the test before has unmounted."""
+    lost = DATA[1]
+    old, before = cluster.ids()[lost], attached(cluster, lost)
+    cluster.lose(lost)
     cluster.apply()
-    assert cluster.ids()[NODE] != old
-    assert attached(cluster) == before
+    assert cluster.ids()[lost] != old
+    assert attached(cluster, lost) == before
     whole(cluster, NODES)
 
 
@@ -264,23 +277,6 @@ def test_the_server_behind_the_floating_ip_gets_another_machine(cluster: Stack) 
     assert [name for name in nodes if after[name] != before[name]] == [SERVERS[0]]
     assert "configmap/kept" in cluster.lab.kubectl("get", "configmap", "-o", "name").split()
     whole(cluster, nodes, voting=3)
-
-
-def test_a_disk_with_something_else_on_it_is_left_alone(cluster: Stack) -> None:
-    """Here the volume gets another signature by hand, as if it had been used for something else."""
-    by_id = link(cluster)
-    cluster.on_node(
-        NODE, f"sudo systemctl stop {UNIT} && sudo dd if={by_id} of=/root/begin bs=4k count=16 status=none"
-    )
-    cluster.on_node(NODE, f"sudo wipefs -aq {by_id} && sudo mkswap {by_id} >/dev/null")
-    refused = cluster.lab.run("apply", "-y", "spec.yaml", code=8).stderr
-    assert "KB0841" in refused
-    assert "(swap)" in refused
-    cluster.on_node(
-        NODE, f"sudo wipefs -aq {by_id} && sudo dd if=/root/begin of={by_id} conv=notrunc status=none"
-    )
-    cluster.apply()
-    assert text(cluster) == NODE
 
 
 def test_the_filesystem_grows_with_its_volume(cluster: Stack) -> None:

@@ -17,7 +17,6 @@ import pytest
 from kbootstrap.kubeconfig.paths import entry_name
 from tests.e2e.lab import Lab, engine, kill_now, voters, wait_for
 from tests.e2e.machines import Metal
-from tests.e2e.workloads import BOX
 
 pytestmark = [pytest.mark.ordered]
 
@@ -25,26 +24,6 @@ CONTEXT = entry_name("e2emetal", "metal")
 """kubectl is never switched to a production cluster."""
 POOL = "[{{name: workers, labels: {{tier: work}}, hosts: [{}]}}]"
 HOSTS = {"cp-1": 11, "cp-2": 12, "cp-3": 13, "w-1": 21, "w-2": 22}
-HELD = f"""\
-apiVersion: apps/v1
-kind: Deployment
-metadata: {{name: held}}
-spec:
-  selector: {{matchLabels: {{app: held}}}}
-  template:
-    metadata: {{labels: {{app: held}}}}
-    spec:
-      terminationGracePeriodSeconds: 0
-      nodeSelector: {{kubernetes.io/hostname: w-2}}
-      containers: [{{name: held, image: {BOX}, imagePullPolicy: Never, command: [sleep, "3600"]}}]
----
-apiVersion: policy/v1
-kind: PodDisruptionBudget
-metadata: {{name: held}}
-spec: {{maxUnavailable: 0, selector: {{matchLabels: {{app: held}}}}}}
-"""
-"""A pod on w-2 that a budget keeps there."""
-
 TRACES = """\
 cd /etc/rancher && ls -d node k3s/*.yaml k3s/kbootstrap-* k3s/config.yaml.d/*-kbootstrap-[nj]* 2>/dev/null
 ls -d /var/lib/rancher/k3s /var/lib/kubelet /var/lib/cni /var/lib/kbootstrap /run/k3s /run/flannel \
@@ -186,19 +165,10 @@ def test_hosts_come_and_go(metal: Metal, tmp_path: Path) -> None:
     lab.run("apply", "-y", lab.spec(spec_of(metal, *HOSTS)))
     assert lab.ready_nodes() == {*HOSTS}
     wait_for("three voters", lambda: voters(lab) == 3)
-    lab.kubectl("apply", "-f", "-", stdin=HELD)
-    lab.kubectl("rollout", "status", "deployment/held", "--timeout=240s")
 
     other = Lab(tmp_path, "/nowhere/tofu")
     (tmp_path / "known_hosts").write_text(known)
     shutil.copy(metal.key, tmp_path / "key")
-    spec = other.spec(spec_of(metal, "cp-1", "cp-2", "cp-3", "w-1"))
-    refused = other.run("apply", "-y", "--drain-timeout", "5", spec, code=9).stderr
-    assert "KB0851" in refused
-    assert "default/held-" in refused
-    assert not lab.get("node", "w-2")["spec"].get("unschedulable")
-    lab.kubectl("delete", "pdb", "held")
-
     spec = other.spec(spec_of(metal, "cp-2", "w-1"))
     shown = other.run("plan", "--detailed-exitcode", spec, code=2).stderr
     assert "remove Kubernetes from the machine" in shown

@@ -8,7 +8,7 @@ from dataclasses import replace
 from kbootstrap.plans.elastic import ABANDONED, INSTALLING, Elastic, judge
 from kbootstrap.providers.elastic import ElasticMachine, MachinePhase
 from kbootstrap.spec.lock import Lock, allocate
-from kbootstrap.spec.topology import elastic_addresses, is_elastic, nodes
+from kbootstrap.spec.topology import is_elastic, nodes
 from tests.spec.samples import spec_of
 
 NOW = 1_000_000.0
@@ -26,7 +26,7 @@ clusters:
 """
 
 
-def machine(name: str, address: str = "10.20.4.15", **more: object) -> ElasticMachine:
+def machine(name: str, address: str = "10.20.4.43", **more: object) -> ElasticMachine:
     one = ElasticMachine(f"id-{name}", name, "web", "s", address, MachinePhase.RUNNING, NOW - 3000)
     return replace(one, **more)  # type: ignore[arg-type] # written as a table
 
@@ -48,8 +48,8 @@ A, B, C, D = (f"prod-web-{letters}" for letters in ("bcdfg", "hjkmn", "pqrst", "
 
 def test_a_node_stays_with_the_settings_of_its_pool() -> None:
     (node,) = judged(machine(A)).staying
-    assert (node.name, node.role, node.pool, str(node.address)) == (A, "agent", "web", "10.20.4.15")
-    assert (node.labels, node.ordinal) == ({"tier": "web"}, 5)
+    assert (node.name, node.role, node.pool, str(node.address)) == (A, "agent", "web", "10.20.4.43")
+    assert (node.labels, node.ordinal) == ({"tier": "web"}, 1)
 
 
 def test_a_machine_is_no_member_before_its_node_is_ready() -> None:
@@ -69,13 +69,15 @@ def test_what_the_spec_has_no_place_for() -> None:
 
 
 def test_an_address_that_a_new_node_needs() -> None:
-    found = judged(machine(A, "10.20.4.12"), machine(B, "10.20.4.15"))
-    assert found.leaving == {A: "prod-web-2 gets its address, 10.20.4.12"}
-    assert found.first == {A}
+    """Also of one that leaves for another reason: its pool has left the spec, and with it its block."""
+    found = judged(machine(A, "10.20.4.12"), machine(B), machine(C, "10.20.4.27", pool="gone"))
+    assert found.leaving[A] == "prod-web-2 gets its address, 10.20.4.12"
+    assert "no autoscaled pool gone" in found.leaving[C]
+    assert found.first == {A, C}
 
 
 def test_beyond_the_maximum_the_newest_nodes_leave() -> None:
-    four = [machine(name, f"10.20.4.{n}", created=NOW - 5000 + n) for n, name in enumerate((A, B, C, D), 14)]
+    four = [machine(name, f"10.20.4.{n}", created=NOW - 5000 + n) for n, name in enumerate((A, B, C, D), 43)]
     assert set(judged(*four).leaving) == {D}
     # One that has failed and is being deleted is still listed, and takes no node's place.
     assert judged(*four, known={A: True, B: True, D: True}).leaving == {C: NEVER}
@@ -92,7 +94,7 @@ def test_an_abandoned_machine() -> None:
 
 
 def test_what_was_asked_for() -> None:
-    two = (machine(A), machine(B, "10.20.4.14"))
+    two = (machine(A), machine(B, "10.20.4.44"))
     assert set(judged(*two, asked=(A,)).leaving) == {A}
     assert set(judged(*two, asked=("prod/web",)).leaving) == {A, B}
     assert judged(*two, asked=("prod/db", "prod-web-1")).leaving == {}
@@ -104,15 +106,6 @@ def test_a_node_whose_machine_goes() -> None:
     assert found.passing == {A, B}
     assert found.machines == {}
     assert found.moving == {A: "being removed", B: "being removed"}
-
-
-def test_addresses_from_the_end_of_the_maximum() -> None:
-    """Those of the first five places, then the rest of the block."""
-    spec = spec_of(SPEC)
-    cluster, lock = spec.clusters[0], allocate(spec, Lock())
-    found = [str(one) for one in elastic_addresses(cluster, cluster.pools[0], lock)]
-    assert found[:3] == ["10.20.4.15", "10.20.4.14", "10.20.4.13"]
-    assert found[3:] == [f"10.20.4.{host}" for host in range(16, 27)]
 
 
 def test_names() -> None:

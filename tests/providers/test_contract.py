@@ -120,6 +120,7 @@ METHODS = (
 CAPABILITIES: dict[str, tuple[str, ...]] = {
     "addons": ("additions", "valid_credentials", "make_secret"),
     "adoption": ("find",),
+    "billing": ("extras",),
     "elastic_machines": ("list", "create", "delete", "shapes"),
     "existing_machines": ("outputs",),
     "in_place_freeze": ("freeze",),

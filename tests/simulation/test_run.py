@@ -68,6 +68,26 @@ def test_without_prices_the_group_that_wastes_least_grows() -> None:
     assert at(one, 7000)[0] == (2, 0)  # a large node would be half empty
 
 
+@pytest.mark.parametrize(
+    ("prices", "grown"),
+    [
+        ((None, "0.2"), (2, 0)),  # 0.1 like the other one for its size; less of it is wasted by one pod
+        (("0.1", None), (2, 0)),
+        (("0.3", None), (2, 0)),
+        ((None, "0.01"), (2, 0)),
+        (("0.3", "0.2"), (1, 1)),
+    ],
+)
+def test_a_flavor_without_a_price_counts_with_its_size(
+    prices: tuple[str | None, str | None], grown: tuple[int, int]
+) -> None:
+    found, groups = ladder()
+    priced = [
+        replace(group, price=price and Decimal(price)) for group, price in zip(groups, prices, strict=True)
+    ]
+    assert at(run("0,a,2,1,1Gi 1h,a,3,1,1Gi 2h,a,3,1,1Gi", found, priced), 7000)[0] == grown
+
+
 def test_the_pool_of_the_highest_priority_grows_first() -> None:
     groups = [Group(0, "small", SMALL, Decimal("0.1")), Group(1, "large", LARGE, Decimal(9))]
     two = [
@@ -118,13 +138,21 @@ def test_a_pod_without_requests_fits_until_the_kubelets_limit() -> None:
     assert at(found, 1800) == ((2, 0), 0)
 
 
+def test_pods_stop_while_they_wait_and_the_newest_stop_first() -> None:
+    found = run("0,a,2,1,1Gi 1h,a,12,1,1Gi 3700,a,15,1,1Gi 3720,a,14,1,1Gi 2h,a,14,1,1Gi", *ladder(1, 1))
+    assert at(found, 7000) == ((1, 0), 12)
+    assert (found.wait.pods, found.wait.longest) == (13, 3600)
+    assert found.wait.seconds == 10 * 3600 + 2 * 3500 + 20
+
+
 def test_costs() -> None:
     found = run("0,a,2,1,1Gi 1h,a,6,1,1Gi 2h,a,2,1,1Gi 10h,a,2,1,1Gi", *ladder(1, 4))
     spent = costs(found)
     assert spent is not None
     extra = Decimal(2) * (3600 + 600)  # two nodes for an hour and ten minutes
     assert spent.simulated == Decimal("0.1") * (10 * 3600 + extra) / 3600
-    assert (spent.at_min, spent.at_max) == (Decimal("1.0"), Decimal("4.0"))
+    assert (spent.at_min, spent.at_peak) == (Decimal("1.0"), Decimal("3.0"))
+    assert spent.at_max == Decimal("1.0") + 3 * 10 * Decimal("0.3")  # the most expensive flavor above min
     assert spent.monthly(found.end).at_min == Decimal("73.0")
 
 
@@ -190,7 +218,10 @@ def test_bounds_nodes_and_pods(
     assert pending_seconds(done) == done.wait.seconds
     spent = costs(done)
     assert (spent is None) == (None in prices)
-    assert spent is None or spent.simulated >= 0
+    if spent is not None and min(price for price in prices if price is not None) > 0:
+        cheapest = done.groups[0].price == min(price for price in prices[:2] if price is not None)
+        assert spent.simulated <= spent.at_peak <= spent.at_max
+        assert not cheapest or spent.at_min <= spent.simulated
 
 
 def test_a_long_trace_is_the_same_each_time() -> None:

@@ -9,7 +9,7 @@ import pytest
 from kbootstrap.core.errors import SpecInvalid
 from kbootstrap.simulation import build, quantities
 from kbootstrap.simulation.quantities import Size
-from kbootstrap.simulation.trace import Change, Trace, Workload, read
+from kbootstrap.simulation.trace import MOST_LINES, Change, Trace, Workload, read
 from tests.cost.test_estimate import spec
 
 from .samples import GIB, HEAD, trace
@@ -51,7 +51,9 @@ def test_the_last_of_two_rows_of_a_time_applies() -> None:
         (HEAD + "0,a,1,fast,1Gi\n", (2, 7), "`fast` is not a request of cpu"),
         (HEAD + "0,a,1,1,1Gb\n", (2, 9), "`1Gb` is not a request of memory"),
         (HEAD + "0,,1,1,1Gi\n", (2, 1), "has no name"),
-        (HEAD + "0,a,1,1\n", (2, 1), "is not a request of memory"),
+        (HEAD + "0,a,1\n", (2, 1), "has no cpu, memory"),
+        (HEAD + "0,a,1,1,\n", (2, 1), "is not a request of memory"),
+        (HEAD + '0,"a,1,1,1Gi\n', (2, 3), "quotation mark is not closed"),
         (HEAD + "0,a,1,1,1Gi,wbe\n", (2, 13), "no pool `wbe`"),
         (HEAD + "0,a,1,1,1Gi,web,x\n", (2, 1), "more cells"),
         (HEAD + "60,a,1,1,1Gi\n0,a,1,1,1Gi\n", (3, 1), "before that of the row above"),
@@ -71,6 +73,20 @@ def test_problems(text: str, place: tuple[int, int], reason: str) -> None:
     assert (problem.span.line, problem.span.column) == place
     assert reason in problem.reason
     assert problem.help
+
+
+def test_a_trace_with_too_many_lines() -> None:
+    rows = "".join(f"{number},a,1,1,1Gi\n" for number in range(MOST_LINES))
+    with pytest.raises(SpecInvalid) as caught:
+        read(HEAD + rows, "load.csv", frozenset())
+    (problem,) = caught.value.diagnostics
+    assert "more than 50,000 lines" in problem.reason
+    assert problem.span is not None
+    assert problem.span.line == MOST_LINES + 1
+
+
+def test_a_cell_in_quotation_marks() -> None:
+    assert trace('0,"a,b",1,1,1Gi 60,a,1,1,1Gi').workloads[0].name == "a,b"
 
 
 def test_all_problems_at_once() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,21 @@ from hypothesis import strategies as st
 from kbootstrap.core.errors import SpecInvalid
 from kbootstrap.spec import lock, lockfile
 from kbootstrap.spec.lock import AddressBlock, Lock
+from kbootstrap.spec.model import Autoscaling, Spec
 from kbootstrap.spec.pins import ArtifactPin, ImagePin, ProviderPin
 from tests.spec.samples import local
 
 
 def blocks(found: Lock) -> dict[str, list[tuple[int, int]]]:
     return {pool: [(b.first, b.size) for b in placed] for pool, placed in found.addresses["c"].items()}
+
+
+def autoscaled(least: int, most: int) -> Spec:
+    """The cluster of `local("a=… b=2")` with bounds for the pool `a`."""
+    fixed = local("a=1 b=2")
+    (cluster,) = fixed.clusters
+    pool = replace(cluster.pools[0], nodes=least, autoscaling=Autoscaling(least, most))
+    return replace(fixed, clusters=(replace(cluster, pools=(pool, *cluster.pools[1:])),))
 
 
 def test_path() -> None:
@@ -40,6 +50,20 @@ def test_a_pool_that_outgrows_its_block_gets_another() -> None:
     grown = lock.allocate(local("a=40 b=2"), first)
     assert blocks(grown) == {"a": [(11, 16), (43, 24)], "b": [(27, 16)]}
     assert lock.allocate(local("a=3 b=2"), grown) == grown
+
+
+def test_nodes_above_min_have_blocks_of_their_own() -> None:
+    fixed = lock.allocate(local("a=2 b=2"), Lock())
+    first = lock.allocate(autoscaled(2, 12), fixed)
+    assert blocks(first) == {"a": [(11, 16)], "b": [(27, 16)], "a/elastic": [(43, 16)]}
+    assert blocks(lock.allocate(autoscaled(20, 60), first)) == {
+        "a": [(11, 16), (59, 16)],
+        "b": [(27, 16)],
+        "a/elastic": [(43, 16), (75, 24)],
+    }
+    assert blocks(lock.allocate(autoscaled(3, 3), first)) == blocks(fixed)
+    taken_later = lock.allocate(local("a=2 b=2 c=1"), first)
+    assert blocks(taken_later)["c"] == [(59, 16)]  # machines above `min` may still be there
 
 
 def test_blocks_that_do_not_fit_are_placed_again() -> None:

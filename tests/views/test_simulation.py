@@ -1,20 +1,33 @@
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from kbootstrap.core.errors import PrerequisiteMissing
-from kbootstrap.simulation.model import Simulation
+from kbootstrap.simulation.model import Group, SimulatedPool, Simulation
 from kbootstrap.views.png import png
 from kbootstrap.views.simulation import show_simulation, simulation_json
-from kbootstrap.views.simulation_layout import TimeAxis, steps, time_text, top_of, value_marks
-from kbootstrap.views.simulation_svg import Theme, simulation_svg
-from tests.simulation.samples import ladder, run
+from kbootstrap.views.simulation_layout import (
+    LETTER,
+    TimeAxis,
+    apart,
+    fitting,
+    money,
+    steps,
+    time_text,
+    top_of,
+    value_marks,
+)
+from kbootstrap.views.simulation_style import Theme
+from kbootstrap.views.simulation_svg import simulation_svg
+from tests.simulation.samples import LARGE, SMALL, ladder, run
 
 from .conftest import Show, shown
 
@@ -68,7 +81,12 @@ def test_a_picture_has_axes_legend_and_levels() -> None:
     assert {"production", "small", "large", "min 1", "max 5"} <= set(found)
     assert {"Nodes", "Pods that wait for a node", "Cost of these machines, CHF"} <= set(found)
     assert {"0", "1h", "8h"} <= set(found)
-    assert [text for text in found if text.startswith("fixed at max")] == ["fixed at max 4.00"]
+    assert {"fixed at min 0.80", "fixed at peak 4.00", "fixed at max 10.40", "simulated 3.60"} <= set(found)
+
+
+def test_bounds_that_are_equal_have_one_name() -> None:
+    found = texts(drawn(run("0,a,1,1,1Gi 1h,a,1,1,1Gi", *ladder(2, 2))))
+    assert "min and max 2" in found
 
 
 def test_without_prices_there_is_no_panel_of_costs() -> None:
@@ -84,18 +102,62 @@ def test_themes(theme: Theme, colours: int) -> None:
     assert ("prefers-color-scheme" in style) == (theme == "auto")
 
 
-def test_everything_is_inside_the_picture() -> None:
-    picture = drawn(DAY)
+def many(pools: int, price: str) -> Simulation:
+    """Return a simulation of many pools and flavors with long names."""
+    found = [SimulatedPool(f"pool-{i}-{'x' * 30}", 3, 4, (2 * i, 2 * i + 1)) for i in range(pools)]
+    sizes = (("a" * 40, SMALL), ("b", LARGE))
+    groups = [Group(i, flavor, room, Decimal(price)) for i in range(pools) for flavor, room in sizes]
+    return run("0,a,1,1,1Gi 400h,a,1,1,1Gi", found, groups)
+
+
+@pytest.mark.parametrize(
+    ("simulation", "title"),
+    [
+        (DAY, "production"),
+        (many(9, "0.1"), "a cluster " * 30),
+        (many(1, "0"), ""),
+        (many(2, "123456.7"), "x"),
+    ],
+)
+def test_texts_are_inside_the_picture_and_do_not_overlap(simulation: Simulation, title: str) -> None:
+    picture = drawn(simulation, title=title)
     width, height = (float(picture.get(name, "0")) for name in ("width", "height"))
+    boxes: list[tuple[float, float, float, float]] = []
     for text in picture.iter(f"{SVG}text"):
-        assert 0 <= float(text.get("x", "0")) <= width
-        assert 0 <= float(text.get("y", "0")) <= height
+        x, y, size = (float(text.get(name, "0")) for name in ("x", "y", "font-size"))
+        wide = len("".join(text.itertext())) * size * LETTER
+        left = x - wide * {"start": 0, "middle": 0.5, "end": 1}[text.get("text-anchor", "")]
+        assert left >= 0
+        assert left + wide <= width
+        assert size <= y <= height
+        boxes.append((left, left + wide, y - size, y))
+    for one, other in itertools.combinations(boxes, 2):
+        assert one[1] <= other[0] or other[1] <= one[0] or one[3] <= other[2] or other[3] <= one[2]
 
 
 def test_texts_are_escaped() -> None:
     groups = tuple(replace(group, flavor=HOSTILE) for group in DAY.groups)
     picture = drawn(replace(DAY, groups=groups), title=HOSTILE)
     assert texts(picture)[0] == "<script>&\"']]>"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"), [("abc", "abc"), ("abcdefghijkl", "abc…ijkl"), ("abc       jkl", "abc…jkl")]
+)
+def test_long_texts_lose_their_middle(text: str, written: str) -> None:
+    assert fitting(text, 80, 10 / LETTER) == written
+
+
+def test_names_of_close_lines_are_moved_apart() -> None:
+    assert apart([100, 300, 105, 97]) == [91, 300, 105, 77]
+
+
+@pytest.mark.parametrize(
+    ("value", "most", "text"),
+    [(1.5, 20, "1.50"), (1234.5, 9_999, "1,234.50"), (1234.5, 10_000, "1,234"), (2.5e6, 4e7, "2.5M")],
+)
+def test_amounts_are_short(value: float, most: float, text: str) -> None:
+    assert money(value, most) == text
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,10 @@ class Containers:
             now = ["--time=0"] if self.engine.command == "podman" else []
             await self._run("rm", "--force", "--volumes", *now, *wanted, deadline=_ACT)
 
+    async def network_names(self) -> frozenset[str]:
+        """Return the names of every network of the engine."""
+        return frozenset((await self._run("network", "ls", "--format", "{{.Name}}", deadline=_ASK)).split())
+
     async def networks(self) -> tuple[EngineNetwork, ...]:
         """Return every network of the engine."""
         ids = (await self._run("network", "ls", "--quiet", deadline=_ASK)).split()

@@ -55,10 +55,18 @@ class Engine:
 async def detect(setting: str | None, context: ProviderContext) -> Engine:
     """Return the engine to use: of the spec, of KBOOTSTRAP_ENGINE, or the one that created this cluster.
 
-    If none is set, returns the first engine that responds, Docker before Podman. Raises
-    `PrerequisiteMissing`.
+    If none is set, returns the first engine that responds, Docker before Podman. An engine is asked once in a
+    run. Raises `PrerequisiteMissing`.
     """
     chosen = _chosen(setting, context)
+    key = f"engine {chosen or ''}"
+    if key not in context.answers:
+        context.answers[key] = await _find(chosen, context)
+    found: Engine = context.answers[key]
+    return found
+
+
+async def _find(chosen: Name | None, context: ProviderContext) -> Engine:
     if chosen:
         return await _ask(chosen, context.runner)
     failures: list[PrerequisiteMissing] = []

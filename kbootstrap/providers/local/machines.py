@@ -38,7 +38,7 @@ async def missing(
     engine = containers.engine.command
     found: dict[str, MachineState] = {}
     network = contract["network"]["name"]
-    if network not in {there.name for there in await containers.networks()}:
+    if network not in await containers.network_names():
         found[NETWORK] = MachineState(gone=f"{engine} has no network {network}", replace=(NETWORK,))
     nodes: Mapping[str, Any] = contract["nodes"]
     own = endpoint_name(cluster)

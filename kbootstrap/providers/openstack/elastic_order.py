@@ -1,8 +1,9 @@
 """The request for an elastic machine: what the module `nodes` makes of a node, as one request to Nova.
 
 Nova makes the port, so it also removes it: with the machine, and when the machine cannot be made. The place
-of its address in the pool's blocks is the machine's number, as the ordinal is for other nodes: it decides
-about zone and server group. So no address, and no place in a group, is ever meant for two machines.
+of its address in the blocks for elastic nodes is the machine's number, as the ordinal is for other nodes: it
+decides about zone and server group. So no place in a group is ever meant for two machines. The groups are not
+those of the pool's other nodes, which OpenTofu fills up to their largest size.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from typing import Any
 from kbootstrap.core.errors import WrongUsage
 from kbootstrap.providers.context import ClusterDefinition
 from kbootstrap.providers.elastic import MachineOrder
-from kbootstrap.providers.openstack.names import GROUP_MEMBERS, metadata, owner
+from kbootstrap.providers.openstack.names import ELASTIC_GROUP, GROUP_MEMBERS, metadata, owner
 from kbootstrap.providers.openstack.render_machines import image_id
 from kbootstrap.providers.openstack.settings import settings, ssh_user
 from kbootstrap.providers.openstack.user_data import user_data
 from kbootstrap.spec.model import Pool
-from kbootstrap.spec.topology import pool_addresses
+from kbootstrap.spec.topology import elastic_addresses
 
 ELASTIC, POOL, FLAVOR, ADDRESS = (f"kbootstrap.{key}" for key in ("elastic", "pool", "flavor", "address"))
 """Keys of metadata. A machine has no address while it is built, so it is written down."""
@@ -87,7 +88,7 @@ def server_request(definition: ClusterDefinition, order: MachineOrder, keys: lis
         body["block_device_mapping"] = [device | kind]
     group = None
     if policy := POLICIES.get(pool.anti_affinity):
-        name = f"{owner(spec, cluster)}-{pool.born}-{number // GROUP_MEMBERS + 1}"
+        name = f"{owner(spec, cluster)}-{pool.born}-{ELASTIC_GROUP}{number // GROUP_MEMBERS + 1}"
         group = ServerGroupName(name, policy)
     return ServerRequest(body, order.flavor, order.address, group)
 
@@ -100,8 +101,8 @@ def _pool(definition: ClusterDefinition, born: str) -> Pool:
 
 
 def _number(definition: ClusterDefinition, pool: Pool, address: str) -> int:
-    """Return the place of an address in the pool's blocks, from 0."""
-    known = [str(one) for one in pool_addresses(definition.cluster, pool, definition.lock)]
+    """Return the place of an address in the blocks for elastic nodes, from 0."""
+    known = [str(one) for one in elastic_addresses(definition.cluster, pool, definition.lock)]
     if address not in known:
         raise WrongUsage(f"{address} is no address of pool {pool.name}", code="KB0401")
     return known.index(address)

@@ -17,6 +17,8 @@ from kbootstrap.spec.model import Cluster, Spec
 
 GROUP_MEMBERS = 10
 """Machines in one server group: Nova's default quota (`server_group_members`). Larger pools get several."""
+ELASTIC_GROUP = "e"
+"""Mark of the server groups of elastic machines, before their number."""
 SPEC, CLUSTER = "kbootstrap.spec", "kbootstrap.cluster"
 """Keys of metadata: servers, volumes."""
 CSI_CLUSTER = "cinder.csi.openstack.org/cluster"
@@ -57,10 +59,10 @@ def marked(spec: Spec, cluster: Cluster, found: Mapping[str, str] | None) -> boo
 def is_group(spec: Spec, cluster: Cluster, name: str) -> bool:
     """Return whether a server group has a name of this cluster's: `<spec>-<cluster>-<pool>-<n>`.
 
-    Groups have no tags. The number has no bound: elastic machines use the whole address blocks of a pool.
+    Groups have no tags. For elastic machines the number begins with `e`.
     """
     pools = "|".join(re.escape(pool.born) for pool in (cluster.control_plane, *cluster.pools))
-    return re.fullmatch(rf"{re.escape(owner(spec, cluster))}-({pools})-[1-9]\d*", name) is not None
+    return re.fullmatch(rf"{re.escape(owner(spec, cluster))}-({pools})-{ELASTIC_GROUP}?[1-9]\d*", name) is not None
 
 
 def made_by_kubernetes(spec: Spec, cluster: Cluster, load_balancer: str) -> bool:

@@ -28,7 +28,7 @@ def test_versions_that_must_not_be(cluster: Lab) -> None:
         assert why in " ".join(done.stderr.split())
         assert "KB0809" in done.stderr
         write(cluster, wrong, OLD)
-    settled(cluster)
+    assert set(versions(cluster).values()) == {OLD}
 
 
 def test_an_upgrade(cluster: Lab) -> None:

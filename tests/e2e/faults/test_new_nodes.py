@@ -16,6 +16,7 @@ def test_a_node_that_stops_in_the_middle(cluster: Lab) -> None:
     wait_for(
         "the agent is reachable",
         lambda: cluster.on_node(NEW, "test -d /var/lib/kbootstrap && echo yes"),
+        every=0.1,
     )
     subprocess.run([engine(), "kill", NEW], capture_output=True, check=True)
     code = process.wait(timeout=1200)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import venv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,13 +23,14 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         capture_output=True,
         timeout=1200,
     )
-    wheel = next(folder.glob("*.whl"))
-    venv.create(folder / "env", with_pip=True)
-    pip = [str(folder / "env" / "bin" / "python"), "-m", "pip", "install", "-q"]
+    wheel, env = next(folder.glob("*.whl")), folder / "env"
+    uv = [sys.executable, "-m", "uv"]
+    subprocess.run([*uv, "venv", "-q", "--python", sys.executable, str(env)], check=True, timeout=600)
+    install = [*uv, "pip", "install", "-q", "--python", str(env / "bin" / "python")]
     lock = str(CHECKOUT / "requirements.lock")
-    subprocess.run([*pip, "--require-hashes", "-r", lock], check=True, timeout=1200)
-    subprocess.run([*pip, "--no-deps", str(wheel)], check=True, timeout=600)
-    return folder / "env" / "bin" / "kbootstrap"
+    subprocess.run([*install, "--require-hashes", "-r", lock], check=True, timeout=1200)
+    subprocess.run([*install, "--no-deps", str(wheel)], check=True, timeout=600)
+    return env / "bin" / "kbootstrap"
 
 
 @pytest.fixture(scope="package")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.e2e.restores import has, is_as_it_was, restore_killed, restored_after
 
 pytestmark = [pytest.mark.ordered]
 NODES = {SERVER, AGENT}
+TWIN = f"{C}-rehearsal"
 
 
 @pytest.fixture(scope="module")
@@ -33,19 +35,32 @@ def listed(lab: Lab) -> list[dict[str, str]]:
     return found
 
 
-def test_rehearsed(cluster: Lab, kept: Path) -> None:
+@pytest.fixture
+def alone(cluster: Lab) -> Callable[[], bool]:
+    """A question: is nothing left of a rehearsal, and does the cluster not know of it?"""
+
+    def seen() -> tuple[str, bytes]:
+        lease = cluster.on_node(SERVER, "cat /run/kbootstrap/lease")
+        return lease, (cluster.folder / "kubeconfig").read_bytes()
+
+    before = seen()
+    return lambda: leftovers("e2e-rehearsal", TWIN) == [] and before == seen()
+
+
+@pytest.mark.full
+def test_a_rehearsal_that_is_interrupted(cluster: Lab, kept: Path, alone: Callable[[], bool]) -> None:
+    events = cluster.folder / "rehearsal.jsonl"
+    process = cluster.start("snapshot", "restore", kept, "--into", "local", "--events", events)
+    begun = f"restore {kept.name}"
+    wait_for("the restore", lambda: events.exists() and begun in events.read_text())
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=600) == 130
+    assert alone()
+
+
+def test_rehearsed(cluster: Lab, kept: Path, alone: Callable[[], bool]) -> None:
     """A rehearsal shows what is in the snapshot, leaves nothing, and its cluster does not hear of it."""
-    lab, twin = cluster, f"{C}-rehearsal"
-    lease = "cat /run/kbootstrap/lease"
-    before = (lab.on_node(SERVER, lease), (lab.folder / "kubeconfig").read_bytes())
-
-    def alone() -> bool:
-        return leftovers("e2e-rehearsal", twin) == [] and before == (
-            lab.on_node(SERVER, lease),
-            (lab.folder / "kubeconfig").read_bytes(),
-        )
-
-    rehearsal = ("snapshot", "restore", "spec.yaml", "s3", "--into", "local")
+    lab, rehearsal = cluster, ("snapshot", "restore", "spec.yaml", "s3", "--into", "local")
     report = json.loads(lab.run(*rehearsal, "-o", "json").stdout)
     assert report["snapshot"]["place"] == "s3"
     assert set(report["nodes"]) == NODES
@@ -54,18 +69,10 @@ def test_rehearsed(cluster: Lab, kept: Path) -> None:
     assert report["kept"] is None
     assert alone()
 
-    process = lab.start("snapshot", "restore", kept, "--into", "local", "--events", "rehearsal.jsonl")
-    events = lab.folder / "rehearsal.jsonl"
-    begun = f"restore {kept.name}"
-    wait_for("the restore", lambda: events.exists() and begun in events.read_text())
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=600) == 130
-    assert alone()
-
     shown = lab.run("snapshot", "restore", kept, "--into", "local", "--keep").stdout
     spec = next((lab.folder / ".kbootstrap").rglob("rehearsal.yaml"))
     assert f"kbootstrap destroy {spec}" in shown
-    node = f"{twin}-control-plane-1"
+    node = f"{TWIN}-control-plane-1"
     kubectl = "k3s kubectl get -A -o name"
     assert "configmap/first" in lab.on_node(node, f"{kubectl} configmaps")
     assert "configmap/later" not in lab.on_node(node, f"{kubectl} configmaps")
@@ -80,6 +87,7 @@ def test_rehearsed(cluster: Lab, kept: Path) -> None:
     assert alone()
 
 
+@pytest.mark.full
 def test_restored_after_a_kill(cluster: Lab, kept: Path) -> None:
     assert kept.exists()
     restored_after_a_kill(cluster, NODES)

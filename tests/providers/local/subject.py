@@ -25,7 +25,8 @@ def subject(folder: Path) -> Iterator[Subject]:
         "docker info": json.dumps(fake.DOCKER),
         "docker exec": "ssh-ed25519 AAAA root@x\n",
         "docker cp": "a tar archive",
-        "docker network ls": "id\n",
+        "docker network ls --quiet": "id\n",
+        "docker network ls --format": f"{network_name(spec, cluster)}\n",
         "docker network inspect": json.dumps([{"Name": network_name(spec, cluster), "Labels": {}}]),
     }
 

@@ -106,6 +106,8 @@ async def test_a_program_that_is_not_the_engine_is_passed_over(tmp_path: Path, f
     found = await detect(None, here)
     assert (found.command, found.program) == ("docker", str(places[1]))
     places[1].unlink()
+    assert await detect(None, here) == found, "it was asked in this run"
+    here = replace(here, answers={})
     found = await detect(None, here)
     assert (found.command, found.program) == ("podman", "podman")
     with pytest.raises(PrerequisiteMissing) as caught:

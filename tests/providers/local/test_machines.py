@@ -36,7 +36,8 @@ OUTPUTS: dict[str, Any] = {
     }
 }
 NETWORK: dict[str, Answer] = {
-    "docker network ls": "id\n",
+    "docker network ls --quiet": "id\n",
+    "docker network ls --format": "kbootstrap-s-c\n",
     "docker network inspect": json.dumps([{"Name": "kbootstrap-s-c", "Labels": {}}]),
 }
 KEY: dict[str, Answer] = {"docker exec": "ssh-ed25519 AAAA root@x\n"}

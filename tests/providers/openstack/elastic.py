@@ -107,5 +107,5 @@ def subject(folder: Path) -> Iterator[Elastic]:
         context = elastic_context(folder)
         machines = PROVIDER.elastic_machines
         assert machines is not None
-        free = (f"10.20.4.{host}" for host in range(12, 27))
+        free = (f"10.20.4.{host}" for host in range(27, 43))
         yield Elastic(machines, context, "large", free, ROOM, ("prod-web-1", "other"))

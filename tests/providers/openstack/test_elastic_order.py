@@ -25,7 +25,7 @@ BLOB = "AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 LONG = f'ssh-ed25519 {BLOB} anna <anna@x> "é" \\ ü'
 
 
-def order(address: str = "10.20.4.22") -> MachineOrder:
+def order(address: str = "10.20.4.38") -> MachineOrder:
     return MachineOrder(NAME, "web", "large", address)
 
 
@@ -67,18 +67,18 @@ def test_the_request(tmp_path: Path) -> None:
             "kbootstrap.role": "agent",
             "kbootstrap.elastic": "yes",
             "kbootstrap.flavor": "large",
-            "kbootstrap.address": "10.20.4.22",
+            "kbootstrap.address": "10.20.4.38",
         },
     }
-    assert request.group == ServerGroupName("demo-prod-web-2", "soft-anti-affinity")
+    assert request.group == ServerGroupName("demo-prod-web-e2", "soft-anti-affinity")
 
 
 def test_zone_and_group_follow_from_the_address(tmp_path: Path) -> None:
-    """As they do from the ordinal of other nodes, whose addresses are the first ones."""
+    """As they do from the ordinal of other nodes."""
     context = elastic_context(tmp_path, "availability_zones: [a, b]")
-    found = [server_request(context, order(f"10.20.4.{host}"), []) for host in (12, 13, 20, 21)]
-    assert [one.body["availability_zone"] for one in found] == ["b", "a", "b", "a"]
-    assert [one.group and one.group.name[-1] for one in found] == ["1", "1", "1", "2"]
+    found = [server_request(context, order(f"10.20.4.{host}"), []) for host in (27, 28, 36, 37)]
+    assert [one.body["availability_zone"] for one in found] == ["a", "b", "b", "a"]
+    assert [one.group and one.group.name[-2:] for one in found] == ["e1", "e1", "e1", "e2"]
 
 
 def test_a_boot_volume_is_deleted_with_its_machine(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_boot_volume_is_deleted_with_its_machine(tmp_path: Path) -> None:
 def test_what_is_no_order_of_this_cluster(tmp_path: Path) -> None:
     context = elastic_context(tmp_path)
     with pytest.raises(WrongUsage, match="has no pool 'db'"):
-        server_request(context, MachineOrder(NAME, "db", "large", "10.20.4.22"), [])
+        server_request(context, MachineOrder(NAME, "db", "large", "10.20.4.38"), [])
     with pytest.raises(WrongUsage, match=r"10\.9\.9\.9 is no address of pool web"):
         server_request(context, order("10.9.9.9"), [])
     unpinned = replace(context, lock=allocate(context.spec, Lock()))
@@ -120,11 +120,11 @@ async def test_what_the_cloud_gets(tmp_path: Path) -> None:
         (body,) = cloud.made
         (group,) = cloud.things["compute/os-server-groups"]
     server = body["server"]
-    assert server["networks"] == [{"uuid": "net", "fixed_ip": "10.20.4.22"}]
+    assert server["networks"] == [{"uuid": "net", "fixed_ip": "10.20.4.38"}]
     assert server["security_groups"] == [{"name": "sg-agents"}]
     assert (server["flavorRef"], server["imageRef"]) == ("f-large", "img-1")
     assert body["OS-SCH-HNT:scheduler_hints"] == {"group": group["id"]}
-    assert (group["name"], group["policy"]) == ("demo-prod-web-2", "soft-anti-affinity")
+    assert (group["name"], group["policy"]) == ("demo-prod-web-e2", "soft-anti-affinity")
     text = json.dumps(body) + base64.b64decode(server["user_data"]).decode()
     assert not re.search(r"K10|token|password(?!d)|secret", text.replace("lock_passwd", ""))
 
