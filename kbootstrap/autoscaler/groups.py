@@ -54,4 +54,6 @@ def names(prefix: str) -> Iterator[str]:
 
 def is_elastic(group: Group, node: str) -> bool:
     """Return whether a node has a name of this group's pool that `names` yields."""
-    return re.fullmatch(f"{re.escape(group.prefix)}[{ELASTIC_ALPHABET}]{{{ELASTIC_LETTERS}}}", node) is not None
+    return (
+        re.fullmatch(f"{re.escape(group.prefix)}[{ELASTIC_ALPHABET}]{{{ELASTIC_LETTERS}}}", node) is not None
+    )

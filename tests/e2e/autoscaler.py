@@ -26,7 +26,7 @@ JOINS = 900.0
 
 @dataclass
 class Scaler:
-    """One server for one cluster. Calls are those of Cluster Autoscaler: a connection with mutual TLS, 5 s each."""
+    """One server for one cluster. Calls are those of Cluster Autoscaler: with mutual TLS, 5 s for each."""
 
     lab: Lab
     cluster: str

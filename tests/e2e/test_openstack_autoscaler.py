@@ -18,7 +18,8 @@ pytestmark = [pytest.mark.ordered, pytest.mark.timeout(5000)]
 C = "scale"
 STATIC = {f"{C}-control-plane-1", f"{C}-web-1"}
 GROUP = "web/lab.small"
-POOLS = "[{name: web, flavor: lab.small, labels: {tier: web}, anti_affinity: soft, autoscaling: {min: 1, max: 4}}]"
+POOL = "name: web, flavor: lab.small, labels: {tier: web}, anti_affinity: soft"
+POOLS = f"[{{{POOL}, autoscaling: {{min: 1, max: 4}}}}]"
 OUT_OF_RESOURCES = 1
 
 

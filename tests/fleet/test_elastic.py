@@ -103,15 +103,25 @@ def test_what_the_spec_has_no_place_for_leaves(
     assert operator.elastic() == left
 
 
-def test_a_larger_minimum_gets_the_addresses_that_it_needs(tmp_path: Path) -> None:
-    """The elastic node whose address a new node needs leaves first; the other one stays."""
+def test_a_larger_minimum_does_not_touch_them(tmp_path: Path) -> None:
+    """Elastic nodes have addresses of their own."""
     operator = grown(tmp_path, A, B)
-    addresses = {name: operator.world.machines[name].address for name in (A, B)}
-    operator.edit(replace(WISH, pools=(replace(WEB, nodes=3, most=5),)))
+    operator.edit(replace(WISH, pools=(replace(WEB, nodes=2),)))
     ended = operator.converge()
     assert ended.error is None, f"{ended.error} {ended.error.detail}"
-    assert operator.elastic() == {A}
-    assert operator.world.machines["sim-web-3"].address == addresses[B]
+    assert operator.elastic() == {A, B}
+    assert operator.concerned() == {"sim-web-2"}
+
+
+def test_a_new_node_gets_the_address_that_it_needs(tmp_path: Path) -> None:
+    """The lock file was lost, and blocks are others now: the elastic node that is in the way leaves first."""
+    operator = grown(tmp_path, A, B)
+    operator.world.machines[A].address = "10.9.4.12"
+    operator.edit(replace(WISH, pools=(replace(WEB, nodes=2),)))
+    ended = operator.converge()
+    assert ended.error is None, f"{ended.error} {ended.error.detail}"
+    assert operator.elastic() == {B}
+    assert operator.world.machines["sim-web-2"].address == "10.9.4.12"
 
 
 def test_replace_removes_it(tmp_path: Path) -> None:

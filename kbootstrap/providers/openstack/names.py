@@ -62,7 +62,10 @@ def is_group(spec: Spec, cluster: Cluster, name: str) -> bool:
     Groups have no tags. For elastic machines the number begins with `e`.
     """
     pools = "|".join(re.escape(pool.born) for pool in (cluster.control_plane, *cluster.pools))
-    return re.fullmatch(rf"{re.escape(owner(spec, cluster))}-({pools})-{ELASTIC_GROUP}?[1-9]\d*", name) is not None
+    return (
+        re.fullmatch(rf"{re.escape(owner(spec, cluster))}-({pools})-{ELASTIC_GROUP}?[1-9]\d*", name)
+        is not None
+    )
 
 
 def made_by_kubernetes(spec: Spec, cluster: Cluster, load_balancer: str) -> bool:
