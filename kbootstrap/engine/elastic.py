@@ -62,15 +62,21 @@ def _installed(node: ApiNode, pool: Pool | None) -> bool:
 def with_elastic(removal: Removal, found: Elastic, api: ApiFacts | None, version: str) -> Removal:
     """Return the removals, plus the elastic nodes that must leave, and Nodes that lost their machine.
 
-    The latter only where no version changes: that must not wait for them, and the server removes them too.
+    The latter, and machines that never became a node, only where no version changes: that must not wait for
+    them (KB0856).
     """
     nodes = api.nodes if api else {}
     changing = any(node.ready and node.version != version for node in nodes.values())
     lost = [name for name in found.passing if not nodes[name].ready and not changing]
+    leaving = {
+        name: why
+        for name, why in found.leaving.items()
+        if not changing or name in nodes or name in found.first
+    }
     return replace(
         removal,
-        removed={**removal.removed, **dict.fromkeys([*found.leaving, *lost], "agent")},
-        elastic=found.leaving,
+        removed={**removal.removed, **dict.fromkeys([*leaving, *lost], "agent")},
+        elastic=leaving,
         passing=found.passing,
     )
 

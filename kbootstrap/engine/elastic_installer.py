@@ -87,6 +87,7 @@ class ElasticInstaller:
                     shared=context.provider.shared_artifacts is not None,
                 )
         except KbootstrapError as error:
+            self.way.renew()
             raise _said(error) from error
 
     async def forget(self, name: str) -> None:

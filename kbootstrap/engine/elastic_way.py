@@ -23,6 +23,7 @@ from kbootstrap.spec.topology import API_PORT, endpoint_address
 KEPT = 60.0
 """Seconds for which a token is used that was read once: many machines join together, and tokens are rotated
 rarely. A machine that fails with an old one is replaced."""
+OUTPUTS = 600.0
 
 
 class Way(Protocol):
@@ -34,14 +35,22 @@ class Way(Protocol):
     async def token(self, context: Context) -> str:
         """Return the agents' token, in its full form."""
 
+    def renew(self) -> None:
+        """Read everything again when it is needed: an installation has failed."""
+
 
 @dataclass
 class Outside:
-    """From the operator's machine. Outputs are read once: they change with the whole cluster only."""
+    """From the operator's machine.
+
+    Outputs are read once, and again after a failure, but not more often than every `OUTPUTS` seconds: reading
+    them runs OpenTofu, and they change only with the cluster's endpoint or bastion.
+    """
 
     _outputs: Mapping[str, Any] | None = None
     _token: str = field(default="", repr=False)
     _until: float = 0.0
+    _read: float = 0.0
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def outputs(self, context: Context) -> Mapping[str, Any]:
@@ -49,7 +58,14 @@ class Outside:
         async with self._reading:
             if self._outputs is None:
                 self._outputs = await made_outputs(context)
+                self._read = time.monotonic()
             return self._outputs
+
+    def renew(self) -> None:
+        """Read outputs and token again when they are needed."""
+        self._until = 0.0
+        if time.monotonic() - self._read > OUTPUTS:
+            self._outputs = None
 
     async def token(self, context: Context) -> str:
         """Return the token that a server has."""
@@ -67,6 +83,9 @@ class Inside:
 
     agent_token: Path
     registration: str = ""
+
+    def renew(self) -> None:
+        """Do nothing: nothing is kept."""
 
     async def outputs(self, context: Context) -> Mapping[str, Any]:
         """Return what the spec says of the cluster."""

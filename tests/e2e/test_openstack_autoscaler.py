@@ -123,6 +123,8 @@ def test_a_machine_in_error_is_replaced_by_none(cluster: Stack, server: Scaler) 
     server.grow(GROUP)
     wait_for("the machine exists", lambda: machines(cluster) - before, seconds=300, every=0.2)
     (name,) = machines(cluster) - before
+    # While it boots: until it runs, the cloud itself still sets its state.
+    wait_for("it runs", lambda: cluster.servers()[name].status == "ACTIVE", seconds=900, every=0.2)
     cluster.cloud.admin.compute.reset_server_state(cluster.servers()[name], "error")
     until("the failure is shown", lambda: server.faults(GROUP))
     until("it is deleted", lambda: machines(cluster) == before)

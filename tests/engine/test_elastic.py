@@ -154,15 +154,15 @@ async def test_another_failure_of_destroy_is_raised() -> None:
 
 def test_a_lost_node_does_not_stop_an_upgrade() -> None:
     """Nodes that lost their machine leave, but not while the version changes: that would be refused."""
-    found = Elastic(leaving={"a": "asked for"}, passing=frozenset({"b", "c"}))
+    found = Elastic(leaving={"a": "asked for", "never": "it never became a node"}, passing=frozenset("bc"))
     nodes = {
         "a": ApiNode("a", ready=True, version="v1"),
         "b": ApiNode("b", ready=False, version="v1"),
         "c": ApiNode("c", ready=True, version="v1"),
     }
     known = elastic.with_elastic(Removal({}, {}), found, ApiFacts(nodes), "v1")
-    assert known.removed == {"a": "agent", "b": "agent"}
-    assert known.elastic == {"a": "asked for"}
+    assert known.removed == {"a": "agent", "never": "agent", "b": "agent"}
+    assert known.elastic == found.leaving
     assert known.passing == {"b", "c"}
     assert elastic.with_elastic(Removal({}, {}), found, ApiFacts(nodes), "v2").removed == {"a": "agent"}
 

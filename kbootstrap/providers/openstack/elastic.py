@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing
 from kbootstrap.providers.cloud.operator_keys import authorized_keys
+from kbootstrap.providers.cloud.waiting import CancellableWait
 from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.elastic import (
     AddressTaken,
@@ -67,6 +68,7 @@ class ElasticServers:
             def make(sdk: Connection) -> ElasticMachine:
                 if found := next((one for one in _every(sdk, context) if one.name == order.name), None):
                     return found
+                CancellableWait(cloud.stopped).check()
                 return _make(sdk, context, request)
 
             return await cloud.ask("create a machine", make)
