@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kbootstrap.core.diagnostics import Diagnostic, in_order
-from kbootstrap.core.errors import SpecInvalid
+from kbootstrap.core.errors import SpecInvalid, WrongUsage
 from kbootstrap.spec import check, document, merge, reading, schemas
 
 
@@ -40,17 +40,22 @@ def read_config(path: Path) -> Config:
 
     Raises `SpecInvalid` with all its problems, or `WrongUsage` without a file.
     """
-    text = reading.decode(reading.read(path), str(path))
+    try:
+        data = reading.read(path)
+    except WrongUsage as error:
+        hint = "name a configuration file: `spec`, `cluster` and `certificates` are its smallest content"
+        raise WrongUsage(error.message, hint=hint, code="KB1400") from None
+    text = reading.decode(data, str(path))
     if isinstance(text, Diagnostic):
         raise _invalid(path, (text,))
     parsed = document.parse(text, str(path))
     if parsed.root is None or parsed.diagnostics:
         empty = Diagnostic("KB1400", f"There is nothing in {path}.", "Write at least `spec` and `cluster`.")
         raise _invalid(path, parsed.diagnostics or (empty,))
-    data, source = merge.flatten(parsed.root)
-    if problems := check.check_against(data, schemas.autoscaler(), source):
+    written, source = merge.flatten(parsed.root)
+    if problems := check.check_against(written, schemas.autoscaler(), source):
         raise _invalid(path, problems)
-    values = schemas.fill(data, schemas.autoscaler(), schemas.autoscaler())
+    values = schemas.fill(written, schemas.autoscaler(), schemas.autoscaler())
     folder = path.parent
     return Config(
         spec=folder / values["spec"],

@@ -59,7 +59,7 @@ def find_static(state: State, name: str, provider_id: str) -> str | None:
 
 
 def group_for(state: State, name: str, provider_id: str) -> str:
-    """Return the ID of the group of a node; empty for nodes that are no business of Cluster Autoscaler."""
+    """Return the ID of the group of a node; empty for nodes that Cluster Autoscaler must leave alone."""
     if name not in state.instances and (static := find_static(state, name, provider_id)):
         return next(group.id for group in state.groups.values() if static in group.static)
     found = matching(state, name, provider_id)

@@ -106,7 +106,7 @@ class KubeApi(Requests):
         )
 
     async def put_lease(self, lease: Lease) -> bool:
-        """Create or update the Lease; False if someone else changed it since it was read."""
+        """Create or update the Lease; False if another client changed it since it was read."""
         meta = {"name": LEASE, "namespace": SECRET_NAMESPACE}
         spec = {
             "holderIdentity": lease.holder,

@@ -25,7 +25,7 @@ from kbootstrap.autoscaler.outcomes import advanced, failed
 from kbootstrap.providers.elastic import ElasticMachine, MachinePhase
 
 MISSING = 10.0
-"""Seconds for which a machine must be missing from the list before it is believed to be gone."""
+"""Seconds for which a machine must be missing from the list before it counts as gone."""
 
 
 def with_groups(state: State, groups: Iterable[Group]) -> State:
@@ -84,7 +84,7 @@ def _present(state: State, name: str, machine: ElasticMachine, now: float) -> St
     state = state.put(replace(one, group=group, machine=machine, requested=True, seen=now, missing=0.0))
     if machine.phase is MachinePhase.DELETING and one.phase is Phase.RUNNING:
         state = state.put(replace(state.instances[name], phase=Phase.DELETING))
-        return state.note(_vanished(one, "is being deleted by someone else"))
+        return state.note(_vanished(one, "is being deleted outside of kbootstrap"))
     return advanced(state, name, machine, now)
 
 

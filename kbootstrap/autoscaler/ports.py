@@ -72,7 +72,7 @@ class Kubernetes(Protocol):
         """Return the Lease of the leader."""
 
     async def put_lease(self, lease: Lease) -> bool:
-        """Create or update the Lease; False if someone else changed it since it was read."""
+        """Create or update the Lease; False if another client changed it since it was read."""
 
     async def report(self, notice: Notice, count: int) -> None:
         """Write an Event that occurred `count` times."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from kbootstrap.autoscaler.model import Notice
@@ -64,8 +65,6 @@ class Reports:
             self._forget(now)
 
     async def _event(self, kubernetes: Kubernetes, notice: Notice) -> None:
-        from dataclasses import replace
-
         clean = replace(notice, message=self._redactor.clean(notice.message))
         try:
             await kubernetes.report(clean, self._counts[notice])

@@ -142,8 +142,8 @@ class Service:
         """Return the values of Cluster Autoscaler's flags, with the idle time of the pool.
 
         From 1.35 on it has an option for which the contract has no field (`MaxNodeStartupTime`). That would
-        arrive as 0, and nodes that are not Ready yet would count as broken (its issue 10245). So those
-        versions, which send their durations in other fields, use their flags only.
+        arrive as 0, and nodes that are not Ready yet would count as broken (kubernetes/autoscaler issue
+        10245). So those versions, which send their durations in other fields, get no options.
         """
         group = sizes.group_of(self._fleet.state, request.id)
         if not request.defaults.HasField("scaleDownUnneededTime"):
@@ -164,7 +164,7 @@ def _instance(id_: str, state: int) -> Message:
 
 
 def _described(id_: str, one: Instance) -> Message:
-    """Describe an instance. Cluster Autoscaler reads the fault of one that it believes is being created."""
+    """Describe an instance. Cluster Autoscaler reads the fault of an instance that is being created."""
     found = _instance(id_, _STATES.get(one.phase, CREATING))
     if one.phase is Phase.FAILED and one.fault is not None:
         info = found.status.errorInfo

@@ -41,7 +41,7 @@ def static(state: State, group: Group) -> int:
 def limits(state: State, group: Group, now: float) -> tuple[int, int]:
     """Return the bounds that Cluster Autoscaler gets.
 
-    It knows no bound of several groups together. So the maximum is what the other groups of the pool leave. A
+    It has no bound for several groups together. So the maximum is what the other groups of the pool leave. A
     group that stopped growing cannot grow; after its pause it can by one, until one has become a node.
     """
     size, health = target(state, group), state.healthy(group.id)

@@ -42,7 +42,7 @@ def _kind(state: State, one: Instance, now: float) -> Kind | None:
         begin = Kind.CREATE if one.phase is Phase.WANTED else Kind.INSTALL
         return begin if one.group in state.groups else None
     if one.phase in {Phase.FAILED, Phase.DELETING} and one.machine is not None:
-        # One that someone else deletes is only waited for.
+        # A machine that is being deleted outside of kbootstrap is only waited for.
         return Kind.DELETE if one.machine.phase is not MachinePhase.DELETING or one.retry else None
     # Without a machine: it is gone from the list, or was never in one. Only then its Node is removed, because
     # a machine that runs would register again.

@@ -14,7 +14,7 @@ from kbootstrap.core.errors import KbootstrapError
 
 SOON, LATER = 2.0, 30.0
 """Seconds between two readings: while machines come or go; and otherwise, unless a look is asked for. The
-first is a part of the time until a node is ready, because only the list says that a machine runs."""
+first is a part of the time until a node is ready, because only the list shows that a machine runs."""
 LIMIT = 60.0
 
 

@@ -53,6 +53,23 @@ def serve(config: Path) -> int:
     return run(work, quiet=True)
 
 
+def _hosts(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    from ipaddress import ip_address
+
+    from kbootstrap.spec.format_network import address
+
+    found = []
+    for value in values:
+        try:
+            found.append(str(ip_address(value)))
+        except ValueError:
+            if address(value):
+                text = f"'{value}' is neither a host name nor an IP address"
+                raise click.BadParameter(text, param=param) from None
+            found.append(value)
+    return tuple(found)
+
+
 @command.command("certificates", short_help="Write or renew the certificates of both sides.")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
@@ -61,6 +78,7 @@ def serve(config: Path) -> int:
     multiple=True,
     required=True,
     metavar="NAME",
+    callback=_hosts,
     help="Host in Cluster Autoscaler's `address`: a DNS name or an IP address; may be repeated.",
 )
 def certificates(folder: Path, names: tuple[str, ...]) -> int:

@@ -79,6 +79,19 @@ def ipv4(value: str) -> Flaw | None:
     )
 
 
+def listen_address(value: str) -> Flaw | None:
+    """Accept an address or a host name with a port (0: any free one); IPv6 addresses are in brackets."""
+    host, _, port = value.rpartition(":")
+    valid = host if re.fullmatch(r"\[[0-9A-Fa-f:.]+\]", host) else address(host) is None
+    if valid and re.fullmatch(r"[0-9]{1,5}", port) and int(port) <= 65535:
+        return None
+    return Flaw(
+        "KB0345",
+        f"{quote(value)} is not an address with a port.",
+        "Write `0.0.0.0:8086`, or another port up to 65535.",
+    )
+
+
 def api_endpoint(value: str) -> Flaw | None:
     """Accept a kind of endpoint, an IPv4 address or a full host name."""
     if value in ENDPOINTS:

@@ -19,6 +19,7 @@ FORMATS: dict[str, Callable[[str], Flaw | None]] = {
     "duration": format_quantities.duration,
     "env-name": format_names.env_name,
     "ipv4": format_network.ipv4,
+    "listen-address": format_network.listen_address,
     "kubernetes-version": format_kubernetes.kubernetes_version,
     "label-key": format_kubernetes.label_key,
     "label-value": format_kubernetes.label_value,

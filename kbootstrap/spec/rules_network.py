@@ -71,8 +71,8 @@ def agents_size(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
         related = spec.source.value(("clusters", cluster.name, "pools", largest))
         yield Diagnostic(
             "KB0313",
-            f"The pools need {needed} addresses (each at least {lock.SMALLEST}, and at least {lock.SMALLEST} more "
-            f"for nodes above `min`), and {subnet} has {room} for them.",
+            f"The pools need {needed} addresses (each at least {lock.SMALLEST}, and at least {lock.SMALLEST} "
+            f"more for nodes above `min`), and {subnet} has {room} for them.",
             f"Make the subnet a /{_prefix_for(needed)} or larger, or the pools smaller.",
             spec.source.value(path),
             related=(Related(related, "the largest pool"),) if related else (),

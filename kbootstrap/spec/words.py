@@ -77,7 +77,7 @@ def unknown_key(
 ) -> Diagnostic:
     """Return the diagnostic for an unknown key; suggestions prefer keys that are not in use yet."""
     meant = flaw.close(key, list(unused)) or flaw.close(key, list(known))
-    where = show_path(_general(path)) or "a spec"
+    where = show_path(_general(path))
     help_ = f"Did you mean `{meant}`?" if meant else f"There are: {', '.join(known)}." if known else ""
     if key == "renamed_from":
         help_ = (
@@ -86,7 +86,7 @@ def unknown_key(
         )
     return Diagnostic(
         "KB0201",
-        f"There is no key {quote(key)} in `{where}`." if path else f"There is no key {quote(key)} in a spec.",
+        f"There is no key {quote(key)} in `{where}`." if where else f"There is no key {quote(key)}.",
         help_,
         span,
     )
@@ -97,9 +97,8 @@ def missing_key(name: str, schema: Schema, span: Span | None, path: SpecPath) ->
     examples = schema.get("examples", ())
     example = f"{name}: {inline(examples[0])}" if examples else f"{name}: …"
     where = show_path(_general(path))
-    reason = (
-        f"`{where}` needs `{name}`: {_first(schema)}" if where else f"A spec needs `{name}`: {_first(schema)}"
-    )
+    subject = f"`{where}`" if where else "The file"
+    reason = f"{subject} needs `{name}`: {_first(schema)}"
     return Diagnostic(
         "KB0204",
         reason,

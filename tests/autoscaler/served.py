@@ -9,9 +9,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
+from unittest import mock
 
 import grpc
 
+from kbootstrap.autoscaler import leader
 from kbootstrap.autoscaler.cloud import BoundCloud
 from kbootstrap.autoscaler.config import Config
 from kbootstrap.autoscaler.definition import Definition, Definitions
@@ -57,7 +59,10 @@ class World:
 
     @asynccontextmanager
     async def server(self, identity: str = "cp-1_a", listen: str = f"{NAME}:0") -> AsyncIterator[Running]:
-        """Run a server until the end of the block; it stops as with SIGTERM."""
+        """Run a server until the end of the block; it stops as with SIGTERM.
+
+        It keeps the lead on a machine that is too busy to renew the Lease in time.
+        """
         stop = asyncio.Event()
         config = self.config(listen)
         reports = Reports(Redactor(), self.log.append, time.monotonic)
@@ -71,12 +76,13 @@ class World:
         cloud = BoundCloud(self.cloud, _no_context, first)
         parts = Parts(cloud, self.installer, self.kubernetes, definitions, reports, identity, stop)
         found.append(Running(config, parts, first))
-        task = asyncio.ensure_future(found[0].run())
-        try:
-            yield found[0]
-        finally:
-            stop.set()
-            await task
+        with mock.patch.multiple(leader, LEADS=600.0, TAKES=600.0):
+            task = asyncio.ensure_future(found[0].run())
+            try:
+                yield found[0]
+            finally:
+                stop.set()
+                await task
 
     def credentials(self, folder: Path | None = None, side: str = "client") -> grpc.ChannelCredentials:
         """Return what Cluster Autoscaler connects with: the authority, and its own pair."""
@@ -98,7 +104,7 @@ class World:
 
 async def leading(server: Running) -> int:
     """Wait until a server listens; return its port."""
-    for _ in range(3000):
+    for _ in range(30_000):
         if server.port:
             return server.port
         await asyncio.sleep(0.01)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
 import grpc
 import pytest
 
+from kbootstrap.autoscaler import watch
 from kbootstrap.autoscaler.leader import LEADS, RENEW, TAKES, Election, may_take
 from kbootstrap.autoscaler.ports import Lease
-from tests.autoscaler.fakes import FakeKubernetes
+from tests.autoscaler.fakes import NEVER, FakeKubernetes
 from tests.autoscaler.rig import on_clock
 from tests.autoscaler.samples import SPEC
 from tests.autoscaler.served import World, leading, page
@@ -135,8 +135,9 @@ async def test_a_lost_lease_closes_the_port(tmp_path: Path) -> None:
         async with world.client(port) as client:
             with pytest.raises(grpc.aio.AioRpcError) as raised:
                 await asked_again_and_again(client)
-            assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
-        for _ in range(1000):
+            # On a busy machine a running call may be cancelled, else it is refused.
+            assert raised.value.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+        for _ in range(6000):
             if server.port == 0:
                 break
             await asyncio.sleep(0.05)
@@ -147,13 +148,16 @@ async def test_a_lost_lease_closes_the_port(tmp_path: Path) -> None:
 
 
 async def asked_again_and_again(client: Client) -> None:
-    for _ in range(1000):
+    for _ in range(6000):
         await client.call("NodeGroups")
         await asyncio.sleep(0.05)
 
 
-async def test_nothing_is_answered_before_everything_is_known(tmp_path: Path) -> None:
-    """An empty list of nodes would be taken for the truth."""
+async def test_nothing_is_answered_before_everything_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty list of nodes would be taken for the truth. To stop, it does not wait for what hangs."""
+    monkeypatch.setattr(watch, "LIMIT", NEVER)
     world = World(tmp_path)
     world.kubernetes.kept.clear()
     world.cloud.hang = {"list"}
@@ -162,5 +166,3 @@ async def test_nothing_is_answered_before_everything_is_known(tmp_path: Path) ->
         assert server.port == 0
         assert (await page(server, "/readyz"))[1].startswith("machines and nodes are not known yet")
         server._parts.stop.set()
-        begun = time.monotonic()
-    assert time.monotonic() - begun < 50  # it does not wait for what hangs: that would take a minute

@@ -74,7 +74,7 @@ def test_a_young_list_proves_nothing() -> None:
     assert listed(state(one(phase=Phase.WANTED)), at=NOW + 99).instances["prod-web-b"].missing == 0
 
 
-def test_a_deleted_machine_is_believed_at_the_second_look() -> None:
+def test_a_deleted_machine_counts_as_gone_at_the_second_look() -> None:
     found = listed(state(one()), at=NOW)
     assert phases(found) == {"prod-web-b": Phase.RUNNING}
     found = listed(found, machine(), at=NOW + 5)
@@ -100,7 +100,7 @@ def test_a_node_is_removed_only_after_its_machine() -> None:
     assert [action.kind for action in todo(found, NOW + 1 + MISSING)] == [Kind.FORGET]
 
 
-def test_one_of_which_nobody_knows_whether_it_exists() -> None:
+def test_a_machine_that_may_or_may_not_exist() -> None:
     """The request was interrupted; a deletion waits until the list has answered."""
     found = state(one(phase=Phase.DELETING, machine=None))
     assert todo(found, NOW) == ()
@@ -123,7 +123,7 @@ def test_a_node_whose_machine_is_gone_is_removed() -> None:
     assert todo(found, NOW + MISSING) == (Action(Kind.FORGET, "prod-web-bcdfg"),)
 
 
-def test_machines_that_someone_else_deletes() -> None:
+def test_machines_that_are_deleted_outside_of_kbootstrap() -> None:
     found = listed(state(one()), machine(phase=MachinePhase.DELETING))
     assert phases(found) == {"prod-web-b": Phase.DELETING}
     assert todo(found, NOW) == ()

@@ -67,6 +67,7 @@ def test_defaults_and_paths_beside_the_file(tmp_path: Path) -> None:
         (f"{CONFIG}lisen: x\n", 7, "lisen"),
         (CONFIG.replace("cluster: prod\n", ""), 1, "cluster"),
         (CONFIG.replace("127.0.0.1:0", "8086", 1), 5, "listen"),
+        (CONFIG.replace("metrics: 127.0.0.1:0", "metrics: 127.0.0.1:65536"), 6, "port up to 65535"),
         (CONFIG.replace("prod", "[a]"), 3, "cluster"),
         ("spec: [", 1, ""),
         ("", None, "nothing"),
@@ -160,6 +161,7 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         assert said in shown
         assert "Traceback" not in shown
     assert main(["autoscaler", "serve", "--config", str(tmp_path / "no.yaml")]) == 64
+    assert "name a configuration file" in capsys.readouterr().err
 
 
 def test_certificates_are_written_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -175,10 +177,25 @@ def test_certificates_are_written_once(tmp_path: Path, capsys: pytest.CaptureFix
     assert {name for name, mode in modes.items() if mode == 0o600} == {"ca.key", "client.key", "server.key"}
 
 
+def test_names_of_certificates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["autoscaler", "certificates", str(tmp_path / "pki"), "--name"]
+    for name in ("", "https://x:80", "b\u00e9", "a b", "*.x.org"):
+        assert main([*arguments, name]) == 64
+        assert "neither a host name nor an IP address" in capsys.readouterr().err
+    assert main([*arguments, "FE80:0::1"]) == 0
+    assert main([*arguments, "fe80::1"]) == 0
+    assert capsys.readouterr().err.endswith("nothing to renew\n")
+
+
 async def test_sigterm_ends_it_by_itself() -> None:
     stop = stop_on_signal()
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.wait_for(stop.wait(), 60)
+
+
+async def stopped(world: World) -> None:
+    while not any('"stopped"' in line for line in world.log):  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
 
 
 async def test_two_servers_cannot_have_one_port(tmp_path: Path) -> None:
@@ -188,7 +205,7 @@ async def test_two_servers_cannot_have_one_port(tmp_path: Path) -> None:
         other = World(tmp_path)  # with a Lease of its own
         with pytest.raises(PrerequisiteMissing, match=f"cannot listen on 127.0.0.1:{port}") as raised:
             async with other.server(listen=f"{NAME}:{port}"):
-                await asyncio.sleep(3)
+                await stopped(other)
         assert raised.value.code == "KB1404"
 
 

@@ -216,7 +216,7 @@ def test_a_node_that_is_removed_while_it_is_installed() -> None:
     rig.run(work())
 
 
-def test_a_machine_that_someone_deletes() -> None:
+def test_a_machine_that_is_deleted_outside_of_kbootstrap() -> None:
     rig = Rig()
 
     async def work() -> None:

@@ -83,7 +83,8 @@ def test_a_flavor_without_a_price_counts_with_its_size(
 ) -> None:
     found, groups = ladder()
     priced = [
-        replace(group, price=price and Decimal(price)) for group, price in zip(groups, prices, strict=True)
+        replace(group, price=Decimal(price) if price else None)
+        for group, price in zip(groups, prices, strict=True)
     ]
     assert at(run("0,a,2,1,1Gi 1h,a,3,1,1Gi 2h,a,3,1,1Gi", found, priced), 7000)[0] == grown
 
