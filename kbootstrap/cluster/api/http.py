@@ -44,6 +44,11 @@ def connect(kubeconfig: str, endpoint: Endpoint) -> Api:
     return _HttpApi(kubeconfig, endpoint)
 
 
+def connect_as(config: SingleConfig) -> Api:
+    """Open the API with the identity and the server of a loaded configuration. Nothing is sent yet."""
+    return _ConfiguredApi(config)
+
+
 def preload_imports() -> None:
     """Import the packages that `connect` needs: this takes half a second."""
     import httpx2  # noqa: F401
@@ -148,6 +153,13 @@ class _HttpApi(Requests):
         path = f"/api/v1/namespaces/{namespace}/pods/{name}/eviction"
         answer = await self._ask("POST", path, body, form=JSON, fine=_EVICTION_REFUSED)
         return eviction_refusal(answer)
+
+
+class _ConfiguredApi(_HttpApi):
+    """The Kubernetes API, reached as a configuration says."""
+
+    def __init__(self, config: SingleConfig) -> None:
+        Requests.__init__(self, config, config.cluster.server)
 
 
 def _config(kubeconfig: str, endpoint: Endpoint) -> SingleConfig:

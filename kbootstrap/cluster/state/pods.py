@@ -80,13 +80,17 @@ def _owner(meta: Mapping[str, Any], owner: Mapping[str, Any]) -> Owner:
 
 @dataclass(frozen=True, slots=True)
 class Workloads:
-    """The number of ready pods of each owner that had pods on one node."""
+    """The number of ready pods of each owner that had pods on one node.
+
+    Of a DaemonSet only the pod of that `node` counts: other nodes may come and go meanwhile.
+    """
 
     ready: Mapping[Owner, int]
+    node: str = ""
 
     def missing(self, pods: Iterable[Pod]) -> tuple[str, ...]:
         """Return the owners that have fewer ready pods now than they had, as `namespace/name (1 of 2)`."""
-        now = _ready(pods)
+        now = _ready(pods, self.node)
         return tuple(
             f"{owner.namespace}/{owner.name} ({now[owner]} of {count} ready)"
             for owner, count in self.ready.items()
@@ -103,9 +107,14 @@ def on_node(node: str, pods: Iterable[Pod], *, stays: bool) -> Workloads:
         if p.node == node and p.ready and not p.terminating and p.owner and p.owner.kind in _STEADY
         if stays or p.moves
     ]
-    every = _ready(found)
-    return Workloads({owner: every[owner] for owner in here})
+    every = _ready(found, node)
+    return Workloads({owner: every[owner] for owner in here}, node)
 
 
-def _ready(pods: Iterable[Pod]) -> Counter[Owner]:
-    return Counter(p.owner for p in pods if p.owner and p.ready and not p.terminating)
+def _ready(pods: Iterable[Pod], node: str) -> Counter[Owner]:
+    return Counter(
+        p.owner
+        for p in pods
+        if p.owner and p.ready and not p.terminating
+        if p.owner.kind != "DaemonSet" or p.node == node
+    )
