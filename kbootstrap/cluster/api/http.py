@@ -10,11 +10,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from kbootstrap.cluster.api.model import Api, ApiUnavailable
-from kbootstrap.cluster.api.objects import eviction_refusal, read_node
+from kbootstrap.cluster.api.objects import eviction_refusal, read_node, read_replicas
 from kbootstrap.cluster.api.requests import APPLY, JSON, Requests
 from kbootstrap.cluster.state.api_facts import ApiNode
 from kbootstrap.cluster.state.listing import Listing
-from kbootstrap.cluster.state.pods import Pod, read_pod
+from kbootstrap.cluster.state.pods import Owner, Pod, read_pod
 from kbootstrap.distros.additions import SECRET_NAMESPACE, SecretContent
 from kbootstrap.inventory.model import Endpoint
 
@@ -127,6 +127,11 @@ class _HttpApi(Requests):
             self._ask("GET", path, fieldSelector=f"spec.nodeName={node}") if node else self._ask("GET", path)
         )
         return tuple(map(read_pod, answer.get("items", ())))
+
+    async def replicas(self, owner: Owner) -> int | None:
+        group = "/api/v1" if owner.kind == "ReplicationController" else "/apis/apps/v1"
+        path = f"{group}/namespaces/{owner.namespace}/{owner.kind.lower()}s/{owner.name}"
+        return read_replicas(await self._ask("GET", path, fine=(HTTPStatus.NOT_FOUND,)), owner.kind)
 
     async def objects(self, path: str) -> Listing:
         found: list[Mapping[str, Any]] = []

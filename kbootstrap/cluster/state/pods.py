@@ -88,13 +88,25 @@ class Workloads:
     ready: Mapping[Owner, int]
     node: str = ""
 
-    def missing(self, pods: Iterable[Pod]) -> tuple[str, ...]:
-        """Return the owners that have fewer ready pods now than they had, as `namespace/name (1 of 2)`."""
+    def fewer(self, pods: Iterable[Pod]) -> Mapping[Owner, int]:
+        """Return the owners that have fewer ready pods now than they had, and how many."""
         now = _ready(pods, self.node)
+        return {owner: now[owner] for owner, count in self.ready.items() if now[owner] < count}
+
+    def missing(self, pods: Iterable[Pod], scale: Mapping[Owner, int | None]) -> tuple[str, ...]:
+        """Return the owners that have fewer ready pods than they should, as `namespace/name (1 of 2)`.
+
+        They should have as many as before, but not more than what `scale` has for them: an autoscaler or an
+        operator may have changed their number meanwhile. None: the number follows from the nodes.
+        """
+        wanted = {
+            owner: before if (now := scale.get(owner)) is None else min(before, now)
+            for owner, before in self.ready.items()
+        }
         return tuple(
-            f"{owner.namespace}/{owner.name} ({now[owner]} of {count} ready)"
-            for owner, count in self.ready.items()
-            if now[owner] < count
+            f"{owner.namespace}/{owner.name} ({now} of {wanted[owner]} ready)"
+            for owner, now in self.fewer(pods).items()
+            if now < wanted[owner]
         )
 
 
