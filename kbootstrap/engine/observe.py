@@ -93,6 +93,7 @@ async def observe_nodes(
     starting: bool = True,
     removal: Removal = NO_REMOVALS,
     patience: float = CONNECT,
+    members: bool = True,
 ) -> Nodes:
     """Connect to every machine of the outputs, gather facts, and decide. Connections live as long as `stack`.
 
@@ -101,7 +102,7 @@ async def observe_nodes(
     machines that would have to be started raise `NotRunning`; with it, what is found will be changed: the
     cluster's lease is taken first, and held as long. Machines of nodes in `removal` may not answer, or may
     be deleted already: then `unreachable` has them too. `patience` is how long (seconds) the others may take
-    to answer.
+    to answer. Without `members` elastic machines are left out.
     """
     from kbootstrap.hosts.pool import connect_all, reach_all, summary
 
@@ -175,6 +176,8 @@ async def observe_nodes(
         plan=_decide(everything, facts, api, removal),
         removal=removal,
     )
+    if not members:
+        return nodes
     return await _with_elastic(
         context, outputs, nodes, stack, via, guarded=starting and not tolerant, tolerant=tolerant
     )

@@ -202,6 +202,22 @@ def test_a_node_without_machine_is_forgotten(tmp_path: Path) -> None:
     assert (ended.error, ended.changed) == (None, True)
 
 
+def test_a_cluster_that_was_restored_without_kbootstrap(tmp_path: Path) -> None:
+    """One Node is from before the snapshot and has no machine; one machine is newer, and has no Node."""
+    operator = grown(tmp_path, A, B)
+    operator.desk.shrink(A, node=False)
+    cluster = operator.world.cluster
+    assert cluster is not None
+    del cluster.nodes[B]
+    operator.desk.wait(120)
+    assert operator.desk.apply().error is None
+    assert set(cluster.nodes) == {"sim-control-plane-1", STATIC}
+    assert operator.elastic() == {B}, "a young machine may be one that the server installs"
+    operator.desk.wait(1900)
+    assert operator.converge().error is None
+    assert operator.elastic() == set()
+
+
 def test_a_silent_elastic_node_does_not_stop_an_apply(tmp_path: Path) -> None:
     operator = grown(tmp_path, A)
     operator.world.halt(operator.world.machines[A], running=False)
