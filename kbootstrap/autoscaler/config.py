@@ -26,6 +26,7 @@ class Config:
     ssh_key: Path | None = None
     authorized_keys: Path | None = None
     agent_token: Path | None = None
+    node_files: Path | None = None
     registration: str = ""
 
     @property
@@ -67,7 +68,7 @@ def read_config(path: Path) -> Config:
         node=values.get("node") or platform.node(),
         **{
             key: folder / values[key]
-            for key in ("workspace", "ssh_key", "authorized_keys", "agent_token")
+            for key in ("workspace", "ssh_key", "authorized_keys", "agent_token", "node_files")
             if key in values
         },
         registration=values.get("registration", ""),

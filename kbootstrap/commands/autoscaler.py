@@ -131,7 +131,9 @@ def kubeconfig_of(config: Config, context: Context) -> Path | None:
 
 def way_of(config: Config) -> Way:
     """Return how the server reaches what an installation needs."""
-    return Inside(config.agent_token, config.registration) if config.agent_token else Outside()
+    if config.agent_token is None:
+        return Outside()
+    return Inside(config.agent_token, config.registration, config.node_files)
 
 
 def _given(found: T | None) -> T:

@@ -113,6 +113,7 @@ class ElasticInstaller:
         key = (context.cluster.kubernetes.version, arch, plan.artifacts)
         async with self._fetching:
             if key not in self._artifacts or not _there(self._artifacts[key]):
+                await self.way.provide(context, arch)
                 self._artifacts[key] = await fetch_artifacts(context, plan, [arch])
             return self._artifacts[key]
 

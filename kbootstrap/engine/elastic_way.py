@@ -13,8 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from kbootstrap.artifacts import node_files
+from kbootstrap.artifacts.progress import PHASE
 from kbootstrap.cluster.observe.credentials import first_secret
 from kbootstrap.core.errors import PrerequisiteMissing
+from kbootstrap.core.events import phase
 from kbootstrap.engine.connect import QUICK_TIMEOUT, connector
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.outputs import made_outputs
@@ -27,13 +30,16 @@ OUTPUTS = 600.0
 
 
 class Way(Protocol):
-    """What an installation needs of the cluster. Both raise `KbootstrapError`."""
+    """What an installation needs of the cluster. All that is awaited raises `KbootstrapError`."""
 
     async def outputs(self, context: Context) -> Mapping[str, Any]:
         """Return the output contract: the endpoint, and the bastion if machines are reached through one."""
 
     async def token(self, context: Context) -> str:
         """Return the agents' token, in its full form."""
+
+    async def provide(self, context: Context, arch: str) -> None:
+        """Put the files of the version into the cache, as far as they are near; else they are obtained."""
 
     def renew(self) -> None:
         """Read everything again when it is needed: an installation has failed."""
@@ -61,6 +67,9 @@ class Outside:
                 self._read = time.monotonic()
             return self._outputs
 
+    async def provide(self, context: Context, arch: str) -> None:
+        """Do nothing: the operator's cache has them, or will have."""
+
     def renew(self) -> None:
         """Read outputs and token again when they are needed."""
         self._until = 0.0
@@ -79,10 +88,33 @@ class Outside:
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """From a pod on the control plane. `registration` is the host by which nodes join; empty: the spec's."""
+    """From a pod on the control plane. `registration` is the host by which nodes join; empty: the spec's.
+
+    `node_files` has the root of the file system of the pod's node, or the parts with Kubernetes' files.
+    """
 
     agent_token: Path
     registration: str = ""
+    node_files: Path | None = None
+
+    async def provide(self, context: Context, arch: str) -> None:
+        """Copy the files of the pod's node, if they are of this version."""
+        if self.node_files is None:
+            return
+        run, kubernetes = context.runtime, context.cluster.kubernetes
+        name, version = kubernetes.distribution, kubernetes.version
+        with phase(run.emit, PHASE, context.cluster.name):
+            await node_files.keep(
+                name,
+                version,
+                arch,
+                context.distribution.artifacts(version, arch),
+                self.node_files,
+                runner=run.runner,
+                pin=context.lock.artifact(name, version),
+                emit=run.emit,
+                folder=run.cache,
+            )
 
     def renew(self) -> None:
         """Do nothing: nothing is kept."""

@@ -179,6 +179,7 @@ async def test_inside_the_cluster_the_spec_and_a_file_are_enough(tmp_path: Path)
         "host": "api.example.org",
         "port": 6443,
     }
+    await way.provide(here, "amd64")
     with pytest.raises(PrerequisiteMissing) as raised:
         await Inside(tmp_path / "missing").token(here)
     assert raised.value.code == "KB1407"
