@@ -19,15 +19,15 @@ A, B, C = (f"sim-web-{letters}" for letters in ("bcdfg", "hjkmn", "pqrst"))
 STATIC = "sim-web-1"
 
 
-def fleet(folder: Path, wish: Wish = WISH) -> Operator:
-    operator = Operator(folder, wish)
+def fleet(folder: Path, wish: Wish = WISH, *, cloud: bool = False) -> Operator:
+    operator = Operator(folder, wish, cloud=cloud)
     operator.make()
     return operator
 
 
-def grown(folder: Path, *names: str, wish: Wish = WISH) -> Operator:
+def grown(folder: Path, *names: str, wish: Wish = WISH, cloud: bool = False) -> Operator:
     """Return a fleet with elastic nodes, made a minute after each other."""
-    operator = fleet(folder, wish)
+    operator = fleet(folder, wish, cloud=cloud)
     for name in names:
         ended = operator.desk.grow("web", name)
         assert ended.error is None, f"{ended.error} {ended.error.detail}"
@@ -52,8 +52,9 @@ def test_an_elastic_node_is_like_every_other(tmp_path: Path) -> None:
     assert operator.concerned() == set()
 
 
-def test_an_upgrade_reaches_it(tmp_path: Path) -> None:
-    operator = grown(tmp_path, A, B)
+@pytest.mark.parametrize("cloud", [False, True])
+def test_an_upgrade_reaches_it(tmp_path: Path, cloud: bool) -> None:
+    operator = grown(tmp_path, A, B, cloud=cloud)
     operator.edit(replace(operator.wish, version=VERSIONS[1]))
     assert operator.converge().error is None
     assert operator.elastic() == {A, B}
@@ -113,9 +114,13 @@ def test_a_larger_minimum_does_not_touch_them(tmp_path: Path) -> None:
     assert operator.concerned() == {"sim-web-2"}
 
 
-def test_a_new_node_gets_the_address_that_it_needs(tmp_path: Path) -> None:
-    """The lock file was lost, and blocks are others now: the elastic node that is in the way leaves first."""
-    operator = grown(tmp_path, A, B)
+@pytest.mark.parametrize("cloud", [False, True])
+def test_a_new_node_gets_the_address_that_it_needs(tmp_path: Path, cloud: bool) -> None:
+    """The lock file was lost, and blocks are others now: the elastic node that is in the way leaves first.
+
+    In a cloud, the cluster was installed while OpenTofu went on.
+    """
+    operator = grown(tmp_path, A, B, cloud=cloud)
     operator.world.machines[A].address = "10.9.4.12"
     operator.edit(replace(WISH, pools=(replace(WEB, nodes=2),)))
     ended = operator.converge()
