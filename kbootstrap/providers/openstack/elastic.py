@@ -20,7 +20,6 @@ from kbootstrap.providers.elastic import (
     OutOfResources,
     Shape,
 )
-from kbootstrap.providers.openstack.connection import connected
 from kbootstrap.providers.openstack.elastic_order import (
     ADDRESS,
     ELASTIC,
@@ -30,6 +29,7 @@ from kbootstrap.providers.openstack.elastic_order import (
     ServerRequest,
     server_request,
 )
+from kbootstrap.providers.openstack.logins import LOGINS
 from kbootstrap.providers.openstack.names import GROUP_MEMBERS, marked, ours, owner
 from kbootstrap.providers.openstack.render_machines import image_id
 from kbootstrap.providers.openstack.servers import GONE, UNKNOWN
@@ -55,7 +55,7 @@ class ElasticServers:
 
     async def list(self, context: ProviderContext) -> tuple[ElasticMachine, ...]:
         """Return the cluster's elastic servers; fails if the cloud leaves out what a server is."""
-        async with connected(settings(context.cluster), context) as cloud:
+        async with LOGINS.cloud(context) as cloud:
             return await cloud.ask("list the machines", lambda sdk: _every(sdk, context))
 
     async def create(self, context: ProviderContext, order: MachineOrder) -> ElasticMachine:
@@ -63,7 +63,7 @@ class ElasticServers:
         chosen = settings(context.cluster)
         keys = await authorized_keys(context, optional=chosen.key_pair is not None)
         request = server_request(context, order, keys)
-        async with connected(chosen, context) as cloud:
+        async with LOGINS.cloud(context) as cloud:
 
             def make(sdk: Connection) -> ElasticMachine:
                 if found := next((one for one in _every(sdk, context) if one.name == order.name), None):
@@ -75,14 +75,14 @@ class ElasticServers:
 
     async def delete(self, context: ProviderContext, machine: ElasticMachine) -> None:
         """Request the deletion of a server. Nova deletes its port, Cinder its boot volume."""
-        async with connected(settings(context.cluster), context) as cloud:
+        async with LOGINS.cloud(context) as cloud:
             await cloud.ask(
                 "delete a machine", lambda sdk: sdk.compute.delete_server(machine.id, ignore_missing=True)
             )
 
     async def shapes(self, context: ProviderContext, flavors: Collection[str]) -> Mapping[str, Shape]:
         """Return the resources of flavors, with the labels of the cloud controller."""
-        async with connected(settings(context.cluster), context) as cloud:
+        async with LOGINS.cloud(context) as cloud:
             return await cloud.ask(
                 "list the flavors", lambda sdk: _shapes(sdk, context, flavors, cloud.region)
             )
