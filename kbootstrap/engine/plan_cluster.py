@@ -28,6 +28,7 @@ from kbootstrap.plans.checks import (
     tainted,
     unknown_to_state,
 )
+from kbootstrap.spec.topology import is_elastic
 from kbootstrap.tofu.plan import PlanSummary
 from kbootstrap.tofu.state import State
 
@@ -101,8 +102,9 @@ class _Asked:
 
 def _elastic(context: Context, replace: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return which of the words are about elastic nodes, and the names of others."""
-    names = {node.name for node in context.nodes}
-    return tuple(one for one in replace if one not in names), tuple(one for one in replace if one in names)
+    names, cluster = {node.name for node in context.nodes}, context.cluster.name
+    others = [one for one in replace if one not in names and ("/" in one or is_elastic(cluster, one))]
+    return tuple(others), tuple(one for one in replace if one not in others)
 
 
 def _verify_elastic(context: Context, asked: _Asked) -> None:
