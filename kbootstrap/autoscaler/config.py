@@ -22,6 +22,12 @@ class Config:
     metrics: str
     kubeconfig: Path | None
     node: str
+    workspace: Path | None = None
+    ssh_key: Path | None = None
+    authorized_keys: Path | None = None
+    agent_token: Path | None = None
+    node_files: Path | None = None
+    registration: str = ""
 
     @property
     def metrics_address(self) -> tuple[str, int]:
@@ -60,6 +66,12 @@ def read_config(path: Path) -> Config:
         metrics=values["metrics"],
         kubeconfig=folder / values["kubeconfig"] if "kubeconfig" in values else None,
         node=values.get("node") or platform.node(),
+        **{
+            key: folder / values[key]
+            for key in ("workspace", "ssh_key", "authorized_keys", "agent_token", "node_files")
+            if key in values
+        },
+        registration=values.get("registration", ""),
     )
 
 

@@ -9,10 +9,7 @@ from collections.abc import Iterator
 from kbootstrap.autoscaler.model import Group, group_id
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster, Spec
-from kbootstrap.spec.topology import ELASTIC_LETTERS, elastic_addresses, nodes
-
-_LETTERS = "bcdfghjkmnpqrstvwxz"
-"""Without vowels, so that no words appear, and without letters that look like digits."""
+from kbootstrap.spec.topology import ELASTIC_ALPHABET, ELASTIC_LETTERS, elastic_addresses, nodes
 
 
 def groups(spec: Spec, cluster: Cluster, lock: Lock) -> tuple[Group, ...]:
@@ -52,9 +49,11 @@ def names(prefix: str) -> Iterator[str]:
     not join: servers keep a password for each name.
     """
     while True:
-        yield prefix + "".join(secrets.choice(_LETTERS) for _ in range(ELASTIC_LETTERS))
+        yield prefix + "".join(secrets.choice(ELASTIC_ALPHABET) for _ in range(ELASTIC_LETTERS))
 
 
 def is_elastic(group: Group, node: str) -> bool:
     """Return whether a node has a name of this group's pool that `names` yields."""
-    return re.fullmatch(f"{re.escape(group.prefix)}[{_LETTERS}]{{{ELASTIC_LETTERS}}}", node) is not None
+    return (
+        re.fullmatch(f"{re.escape(group.prefix)}[{ELASTIC_ALPHABET}]{{{ELASTIC_LETTERS}}}", node) is not None
+    )

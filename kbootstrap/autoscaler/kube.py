@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kbootstrap.autoscaler.model import Notice, SeenNode
 from kbootstrap.autoscaler.ports import LeaderLease
@@ -19,6 +19,12 @@ from kbootstrap.cluster.api.requests import APPLY, JSON, Requests
 from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.distros.additions import SECRET_NAMESPACE
 
+if TYPE_CHECKING:
+    from lightkube.config.kubeconfig import SingleConfig
+
+KEEP = "cluster-autoscaler.kubernetes.io/scale-down-disabled"
+"""Annotation of Nodes that Cluster Autoscaler does not remove (its FAQ, "How can I prevent Cluster Autoscaler
+from scaling down a particular node?")."""
 LEASE = "kbootstrap-autoscaler"
 LEASE_SECONDS = 15
 _LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{SECRET_NAMESPACE}/leases"
@@ -30,6 +36,12 @@ def connect(kubeconfig: Path | None) -> KubeApi:
 
     Raises `PrerequisiteMissing`.
     """
+    config = identity(kubeconfig)
+    return KubeApi(config, config.cluster.server)
+
+
+def identity(kubeconfig: Path | None) -> SingleConfig:
+    """Return what a kubeconfig, or the pod's service account, says of the API. Raises as `connect`."""
     from lightkube.config.kubeconfig import KubeConfig
     from lightkube.core.exceptions import ConfigError
     from ruamel.yaml import YAML
@@ -52,7 +64,7 @@ def connect(kubeconfig: Path | None) -> KubeApi:
         ) from error
     if config is None:
         raise PrerequisiteMissing(f"{where} has no current context", code="KB1403")
-    return KubeApi(config, config.cluster.server)
+    return config
 
 
 class KubeApi(Requests):
@@ -63,10 +75,18 @@ class KubeApi(Requests):
         answer = await self._ask("GET", "/api/v1/nodes")
         return tuple(
             SeenNode(
-                item["metadata"]["name"], item.get("spec", {}).get("providerID", ""), read_node(item).ready
+                item["metadata"]["name"],
+                item.get("spec", {}).get("providerID", ""),
+                read_node(item).ready,
+                item["metadata"].get("annotations", {}).get(KEEP) == "true",
             )
             for item in answer.get("items", ())
         )
+
+    async def keep_node(self, name: str) -> None:
+        """Mark a Node so that Cluster Autoscaler never chooses it for removal."""
+        body = {"metadata": {"annotations": {KEEP: "true"}}}
+        await self._ask("PATCH", f"/api/v1/nodes/{name}", body, fine=(HTTPStatus.NOT_FOUND,))
 
     async def delete_node(self, name: str) -> None:
         """Delete a Node if it exists."""

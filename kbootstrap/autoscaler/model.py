@@ -115,11 +115,12 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class SeenNode:
-    """A Node of Kubernetes."""
+    """A Node of Kubernetes. `kept`: Cluster Autoscaler never chooses it for removal."""
 
     name: str
     provider_id: str = ""
     ready: bool = False
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)

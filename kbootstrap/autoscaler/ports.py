@@ -65,6 +65,9 @@ class KubernetesCalls(Protocol):
     async def delete_node(self, name: str) -> None:
         """Delete a Node if it exists."""
 
+    async def keep_node(self, name: str) -> None:
+        """Mark a Node so that Cluster Autoscaler never chooses it for removal."""
+
     async def lease(self) -> LeaderLease:
         """Return the Lease of the leader."""
 

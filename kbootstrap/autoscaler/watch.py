@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 
 from kbootstrap.autoscaler import merge
 from kbootstrap.autoscaler.fleet import Fleet
-from kbootstrap.autoscaler.model import InstancePhase, Notice
+from kbootstrap.autoscaler.model import InstancePhase, Notice, SeenNode
 from kbootstrap.autoscaler.ports import ClusterMachines, KubernetesCalls
 from kbootstrap.core.errors import KbootstrapError
 
@@ -55,6 +55,7 @@ class Watch:
             async with asyncio.timeout(LIMIT):
                 machines, nodes = await asyncio.gather(self._cloud.list(), self._kubernetes.seen_nodes())
                 await self._read_shapes()
+                await self._keep(nodes)
         except (KbootstrapError, TimeoutError) as error:
             said = error.message if isinstance(error, KbootstrapError) else f"no answer within {LIMIT:.0f} s"
             if not self.problem:
@@ -69,6 +70,13 @@ class Watch:
         )
         self.problem, fleet.synced = "", fleet.clock()
         return True
+
+    async def _keep(self, nodes: Collection[SeenNode]) -> None:
+        """Mark static nodes: Cluster Autoscaler would drain one before it learns that it must stay."""
+        static = {name for group in self._fleet.state.groups.values() for name in group.static}
+        for node in nodes:
+            if node.name in static and not node.kept:
+                await self._kubernetes.keep_node(node.name)
 
     async def _read_shapes(self) -> None:
         """Read the shapes of flavors that are new; those of a flavor never change."""

@@ -96,6 +96,26 @@ def certificates(folder: Path, names: tuple[str, ...]) -> int:
     return 0
 
 
+@command.command("image", short_help="Pack this installation as the image of the server.")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, writable=True))
+def image(file: Path) -> int:
+    """Pack this installation of kbootstrap as a container image, and print the image's tag.
+
+    FILE is a `docker save` archive, compressed with zstd: `kbootstrap.tar.zst`. It has the interpreter, the
+    packages and the libraries of this installation, and nothing from a registry. The tag is a hash of the
+    content.
+    """
+    from kbootstrap.cli.session import run
+
+    async def work(session: Session) -> int:
+        from kbootstrap.commands import autoscaler_image
+
+        click.echo(await autoscaler_image.image(file, session.runtime))
+        return 0
+
+    return run(work, quiet=True)
+
+
 def stop_on_signal() -> asyncio.Event:
     """Return an event that SIGTERM and SIGINT set: the server then ends by itself."""
     stop = asyncio.Event()

@@ -9,9 +9,12 @@ from kbootstrap.core.errors import HostUnreachable, WrongUsage
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.engine.connect import QUICK_TIMEOUT, connector
 from kbootstrap.engine.context import contexts
+from kbootstrap.engine.elastic import elastic_machines, with_machines
 from kbootstrap.engine.outputs import made_outputs
 from kbootstrap.engine.spec import read_spec
 from kbootstrap.hosts.command import ssh_argv
+from kbootstrap.providers.elastic import ElasticMachine
+from kbootstrap.spec.topology import is_elastic
 
 
 async def ssh_command(spec: Path, node: str, command: Sequence[str], run: Runtime) -> list[str]:
@@ -22,10 +25,15 @@ async def ssh_command(spec: Path, node: str, command: Sequence[str], run: Runtim
     loaded = read_spec(spec)
     chosen = contexts(loaded, loaded.clusters, run, changing=False)
     for context in chosen:
-        if node in {wanted.name for wanted in context.nodes}:
-            inventory = await context.provider.inventory(
-                context.provider_context, await made_outputs(context), starting=False
-            )
+        own = {wanted.name for wanted in context.nodes}
+        machines: tuple[ElasticMachine, ...] = ()
+        if node not in own and is_elastic(context.cluster.name, node):
+            machines = tuple(one for one in await elastic_machines(context) if one.name == node)
+        if node in own or machines:
+            outputs = await made_outputs(context)
+            if machines:
+                outputs = with_machines(outputs, machines)
+            inventory = await context.provider.inventory(context.provider_context, outputs, starting=False)
             if node in inventory.absent:
                 raise inventory.absent[node]
             if node not in inventory.machines:

@@ -75,6 +75,8 @@ async def look(context: Context) -> ClusterStatus:
             nodes.plan,
             gone=lost,
             unreachable={node: error.message for node, error in nodes.unreachable.items()},
+            elastic=nodes.elastic.machines,
+            passing=nodes.elastic.moving,
         ),
         holder=holders[0] if holders else None,
         drift=_elsewhere(name, gone),

@@ -27,6 +27,10 @@ async def apply_cluster(planned: ClusterPlan, *, drain: float = DRAIN) -> Nodes:
     stop_refused(planned)
     context, cluster = planned.context, planned.context.cluster.name
     context.space.start()
+    if planned.nodes and planned.nodes.elastic.first:
+        await RollingReplacement(
+            context, planned.tofu, planned.infrastructure, planned.nodes, planned.connections, drain
+        ).make_room(sorted(planned.nodes.elastic.first))
     if overlaps(planned):
         forget_destroy(context.space)
         nodes, text = await create_cluster(planned) or await _install(planned, await _observe(planned))

@@ -66,8 +66,13 @@ class ClusterPlan:
         return self.infrastructure.empty and not self.new and self.nodes is not None and self.nodes.plan.empty
 
 
-def leaving(context: Context, known: Mapping[str, Any], replaced: Collection[str]) -> Removal:
-    """Return the nodes that leave: those in the state but not in the spec, and the `replaced` ones; pure."""
+def leaving(
+    context: Context, known: Mapping[str, Any], replaced: Collection[str], asked: Collection[str] = ()
+) -> Removal:
+    """Return the nodes that leave: those in the state but not in the spec, and the `replaced` ones; pure.
+
+    `asked` may have elastic nodes besides, which are known when nodes are observed.
+    """
     wanted = {node.name for node in context.nodes}
     roles: dict[str, Role] = {
         name: "server" if node.get("role") == "server" else "agent" for name, node in known.items()
@@ -75,6 +80,7 @@ def leaving(context: Context, known: Mapping[str, Any], replaced: Collection[str
     return Removal(
         {name: role for name, role in roles.items() if name not in wanted},
         {name: roles[name] for name in replaced if name in roles and name in wanted},
+        asked=frozenset(asked),
     )
 
 

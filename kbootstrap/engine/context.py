@@ -149,6 +149,27 @@ def contexts(
     return found
 
 
+def single_context(
+    spec: Spec, cluster: Cluster, lock: Lock, runtime: Runtime, workspace: Workspace | None = None
+) -> Context:
+    """Return the context of one cluster whose spec and lock are known, for a process that is no run.
+
+    Its lease is never taken. `workspace` is another folder than the one beside the spec.
+    """
+    return Context(
+        spec,
+        cluster,
+        lock,
+        nodes(cluster, lock),
+        find_provider(cluster.provider.name),
+        find_distribution(cluster.kubernetes.distribution),
+        (workspace or Workspace.beside(spec.path)).of(cluster.name),
+        replace(runtime, emit=of_cluster(runtime.emit, cluster.name)),
+        Lease(cluster.name, runtime.emit),
+        CurrentContext([entry_name(spec.name, cluster.name)]),
+    )
+
+
 def force_unlock(chosen: Iterable[Context], names: Iterable[str]) -> None:
     """Allow this run to break another run's lock on these clusters; each must be chosen."""
     leases = {context.cluster.name: context.lease for context in chosen}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from kbootstrap.core.diagnostics import Diagnostic, in_order
@@ -13,19 +13,26 @@ from kbootstrap.cost.model import ClusterCost
 from kbootstrap.cost.problems import problems
 from kbootstrap.providers import find as find_provider
 from kbootstrap.providers import names as provider_names
+from kbootstrap.providers.elastic import ElasticMachine
 from kbootstrap.spec.model import Cluster, Spec
 
 
-def present(cluster: Cluster, known: Mapping[str, Any]) -> Present:
-    """Return the present machines of each pool from the nodes of the outputs; pure.
+def present(cluster: Cluster, known: Mapping[str, Any], machines: Collection[ElasticMachine] = ()) -> Present:
+    """Return the present machines of each pool: those of the outputs, and elastic `machines`; pure.
 
-    The outputs do not have flavors: machines count with the flavor of their pool.
+    The outputs do not have flavors: their machines count with the flavor of their pool.
     """
     counts = Counter(str(node.get("pool", "")) for node in known.values())
-    return {
+    found = {
         pool.name: {pool.flavor or "": sum(counts[name] for name in {pool.name, *pool.renamed_from})}
         for pool in (cluster.control_plane, *cluster.pools)
     }
+    names = {pool.born: pool.name for pool in cluster.pools}
+    for one in machines:
+        if one.pool in names:
+            flavors = found[names[one.pool]]
+            flavors[one.flavor] = flavors.get(one.flavor, 0) + 1
+    return found
 
 
 def cluster_cost(spec: Spec, cluster: Cluster, now: Present) -> ClusterCost | None:

@@ -7,10 +7,13 @@ import shutil
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
+from kbootstrap.core.errors import TofuFailed
 from kbootstrap.core.events import phase
 from kbootstrap.engine.connect import lock as lock_nodes
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.destroy_record import note_destroy
+from kbootstrap.engine.elastic import delete_all, elastic_machines
+from kbootstrap.engine.infrastructure import Infrastructure
 from kbootstrap.engine.kubeconfig import entries
 from kbootstrap.engine.outputs import verify_there
 from kbootstrap.engine.prepare import prepare
@@ -48,8 +51,9 @@ async def destroy_cluster(
         if kept or contained:
             await tofu.state_remove((*kept, *contained))
         context.lease.verify()
-        await tofu.destroy()
+        await _destroy(context, tofu)
         context.lease.forget()  # with the machines that kept it
+        await delete_all(context)
         await context.provider.remove_orphans(context.provider_context, OrphanPhase.AFTER_DESTROY)
     with phase(emit, "kubeconfig", cluster):
         await asyncio.to_thread(remove, *entries(context))
@@ -57,3 +61,19 @@ async def destroy_cluster(
         for folder in (context.space.run, context.space.root):
             shutil.rmtree(folder, ignore_errors=True)
     return tuple(sorted(stay))
+
+
+async def _destroy(context: Context, tofu: Infrastructure) -> None:
+    """Delete elastic machines, then everything in the state.
+
+    While the cluster has an API, the server of Cluster Autoscaler may make another machine, which keeps the
+    network from being deleted. Once the servers are gone, it makes none.
+    """
+    await delete_all(context)
+    try:
+        await tofu.destroy()
+    except TofuFailed:
+        if not await elastic_machines(context):
+            raise
+        await delete_all(context)
+        await tofu.destroy()

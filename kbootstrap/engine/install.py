@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 
 from kbootstrap.artifacts.cache import Kept
@@ -13,11 +13,13 @@ from kbootstrap.cluster.converge.pending import Pending
 from kbootstrap.cluster.converge.relay import Relay
 from kbootstrap.cluster.state.wanted import LocalFile
 from kbootstrap.cluster.steps.files import StageFile
+from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.events import phase
 from kbootstrap.distros.additions import SecretContent
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.downloads import PHASE, Downloads
+from kbootstrap.engine.elastic import departed
 from kbootstrap.engine.observe import Nodes
 from kbootstrap.engine.verify_programs import verify_programs
 
@@ -32,7 +34,7 @@ def verify_allowed(context: Context, nodes: Nodes) -> None:
 
 
 async def fetch_artifacts(
-    context: Context, nodes: Nodes, downloads: Downloads | None = None
+    context: Context, plan: Plan, arches: Collection[str], downloads: Downloads | None = None
 ) -> Mapping[str, LocalFile]:
     """Fetch the artifacts of the plan to this machine, for every architecture that it needs.
 
@@ -41,12 +43,12 @@ async def fetch_artifacts(
     run, found = context.runtime, dict[str, LocalFile]()
     downloads = downloads or Downloads(context)
     with phase(run.emit, PHASE, context.cluster.name):
-        for arch in sorted({facts.arch for facts in nodes.facts.values()}):
+        for arch in sorted(arches):
             kept = await downloads.obtain(arch)
-            await _share(context, nodes, kept)
+            await _share(context, plan, kept)
             found |= _local(kept)
             for wanted in map(built_image, context.additions.images):
-                if wanted.archive(arch) in nodes.plan.artifacts:
+                if wanted.archive(arch) in plan.artifacts:
                     found |= _local(
                         await obtain_image(
                             wanted, arch, runner=run.runner, emit=run.emit, env=run.env, folder=run.cache
@@ -55,11 +57,11 @@ async def fetch_artifacts(
     return found
 
 
-async def _share(context: Context, nodes: Nodes, kept: Kept) -> None:
+async def _share(context: Context, plan: Plan, kept: Kept) -> None:
     """Have the provider unpack the files that nodes need, where nodes share them."""
-    needed = any(isinstance(step, StageFile) for step in nodes.plan.all_steps)
+    needed = any(isinstance(step, StageFile) for step in plan.all_steps)
     if context.provider.shared_artifacts and needed:
-        script = nodes.wanted.distro.unpack
+        script = context.distribution.unpack
         await context.provider.shared_artifacts.provide(context.provider_context, kept, script)
 
 
@@ -74,8 +76,10 @@ async def install(
     if not nodes.plan.steps:
         return nodes.kubeconfig
     run = context.runtime
-    artifacts = await fetch_artifacts(context, nodes, downloads) if nodes.plan.artifacts else {}
-    verify_programs(context, nodes)
+    artifacts: Mapping[str, LocalFile] = {}
+    if nodes.plan.artifacts:
+        artifacts = await fetch_artifacts(context, nodes.plan, nodes.arches, downloads)
+    verify_programs(context, nodes.wanted, nodes.plan, nodes.facts)
     with phase(run.emit, "nodes", context.cluster.name):
         return await converge(
             nodes.plan,
@@ -89,7 +93,14 @@ async def install(
             shared=context.provider.shared_artifacts is not None,
             pending=pending,
             relay=Relay() if _relays(nodes) else None,
+            departed=partial(_departed, context, nodes),
         )
+
+
+async def _departed(context: Context, nodes: Nodes, names: Collection[str]) -> frozenset[str]:
+    """Return those of the nodes that were elastic, and are gone."""
+    elastic = [name for name in names if name in nodes.elastic.machines]
+    return await departed(context, elastic) if elastic else frozenset()
 
 
 async def make_secret(context: Context) -> SecretContent:

@@ -29,9 +29,11 @@ from kbootstrap.engine.api_route import route_to_api, servers_in_state
 from kbootstrap.engine.bundled_programs import bundled_programs
 from kbootstrap.engine.connect import CONNECT, QUICK_TIMEOUT, connector, settings, take_lease
 from kbootstrap.engine.context import Context
+from kbootstrap.engine.elastic import elastic, reach_elastic, with_elastic
 from kbootstrap.engine.removed_hosts import inspect_removed, recorded
-from kbootstrap.hosts.model import Host
+from kbootstrap.hosts.model import Connector, Host
 from kbootstrap.inventory.model import Endpoint, Inventory
+from kbootstrap.plans.elastic import NOTHING, Elastic
 from kbootstrap.render.address import is_node
 from kbootstrap.tofu.plan import PlanSummary
 
@@ -56,7 +58,8 @@ class Nodes:
 
     `api_endpoint` is where the API answers for this run. `kubeconfig` is a server's admin kubeconfig, None
     while there is no cluster. `plan` is about the nodes in `facts` only: where some are missing, it is for
-    looking, not for carrying out.
+    looking, not for carrying out. `elastic` are the elastic machines; those of them that are nodes are in the
+    other fields too.
     """
 
     inventory: Inventory
@@ -69,6 +72,12 @@ class Nodes:
     wanted: Wanted
     plan: Plan
     removal: Removal = NO_REMOVALS
+    elastic: Elastic = NOTHING
+
+    @property
+    def arches(self) -> frozenset[str]:
+        """The architectures of the machines."""
+        return frozenset(facts.arch for facts in self.facts.values())
 
     def replan(self, removal: Removal) -> Nodes:
         """Return the same nodes, with a plan for other removals."""
@@ -84,6 +93,7 @@ async def observe_nodes(
     starting: bool = True,
     removal: Removal = NO_REMOVALS,
     patience: float = CONNECT,
+    members: bool = True,
 ) -> Nodes:
     """Connect to every machine of the outputs, gather facts, and decide. Connections live as long as `stack`.
 
@@ -92,7 +102,7 @@ async def observe_nodes(
     machines that would have to be started raise `NotRunning`; with it, what is found will be changed: the
     cluster's lease is taken first, and held as long. Machines of nodes in `removal` may not answer, or may
     be deleted already: then `unreachable` has them too. `patience` is how long (seconds) the others may take
-    to answer.
+    to answer. Without `members` elastic machines are left out.
     """
     from kbootstrap.hosts.pool import connect_all, reach_all, summary
 
@@ -154,7 +164,7 @@ async def observe_nodes(
         guard = context.lease.guard if starting else lambda host: host
         hosts = {**hosts, **{name: guard(host) for name, host in left.hosts.items()}}
         facts, removal = {**facts, **left.facts}, left.removal
-    return Nodes(
+    nodes = Nodes(
         inventory=inventory,
         api_endpoint=api_endpoint,
         hosts=hosts,
@@ -166,6 +176,42 @@ async def observe_nodes(
         plan=_decide(everything, facts, api, removal),
         removal=removal,
     )
+    if not members:
+        return nodes
+    return await _with_elastic(
+        context, outputs, nodes, stack, via, guarded=starting and not tolerant, tolerant=tolerant
+    )
+
+
+async def _with_elastic(
+    context: Context,
+    outputs: Mapping[str, Any],
+    nodes: Nodes,
+    stack: AsyncExitStack,
+    via: Connector,
+    *,
+    guarded: bool,
+    tolerant: bool,
+) -> Nodes:
+    """Return the nodes with those on elastic machines; those that do not answer are left alone."""
+    found = await elastic(context, nodes.api, nodes.removal.asked)
+    if not (found.machines or found.passing):
+        return nodes
+    more = await reach_elastic(context, outputs, found, stack, via, deadline=QUICK_TIMEOUT, tolerant=tolerant)
+    hosts = {name: context.lease.guard(host) if guarded else host for name, host in more.hosts.items()}
+    inventory = replace(nodes.inventory, machines={**nodes.inventory.machines, **more.machines})
+    staying = [node for node in found.staying if tolerant or node.name in more.facts]
+    own = wanted(context.cluster, staying, inventory, context.distribution, additions=nodes.wanted.additions)
+    known = replace(
+        nodes,
+        inventory=inventory,
+        hosts={**nodes.hosts, **hosts},
+        unreachable={**nodes.unreachable, **more.failures},
+        facts={**nodes.facts, **more.facts},
+        wanted=replace(nodes.wanted, nodes=(*nodes.wanted.nodes, *own.nodes)),
+        elastic=found,
+    )
+    return known.replan(with_elastic(nodes.removal, found, nodes.api, nodes.wanted.version))
 
 
 async def _valid(context: Context, *, asked: bool) -> frozenset[str]:
@@ -256,7 +302,7 @@ def _with_forgotten(
         for name, node in (api.nodes.items() if api else ())
         if name not in known and not node.ready and is_node(name, context.cluster.name)
     }
-    return Removal({**left, **removal.removed}, removal.replaced)
+    return replace(removal, removed={**left, **removal.removed})
 
 
 def _private(context: Context, *, tolerant: bool) -> Mapping[str, str]:

@@ -21,6 +21,7 @@ from kbootstrap.cluster.api.observe import patiently
 from kbootstrap.cluster.converge.pending import Arrival, Pending
 from kbootstrap.cluster.converge.supervisor import joins_through
 from kbootstrap.cluster.deadlines import API
+from kbootstrap.cluster.state.wanted import LocalFile
 from kbootstrap.core.errors import HostKeyChanged, HostUnreachable, InstallFailed, KbootstrapError
 from kbootstrap.core.events import Event, Status, Type, phase
 from kbootstrap.engine.cluster_plan import ClusterPlan, stale_is_moved
@@ -237,11 +238,11 @@ class _Arrivals:
         if self.nodes.hosts.keys() == before.hosts.keys():
             return None
         verify_allowed(context, self.nodes)
-        verify_programs(context, self.nodes)
-        architectures = [{facts.arch for facts in some.facts.values()} for some in (before, self.nodes)]
-        known = architectures[0] == architectures[1]
-        artifacts = {} if known else await fetch_artifacts(context, self.nodes, overlap.planned.downloads)
-        return Arrival(self.nodes.plan, self.nodes.wanted, self.nodes.hosts, artifacts)
+        verify_programs(context, self.nodes.wanted, self.nodes.plan, self.nodes.facts)
+        plan, arches, artifacts = self.nodes.plan, self.nodes.arches, dict[str, LocalFile]()
+        if arches != before.arches:
+            artifacts.update(await fetch_artifacts(context, plan, arches, overlap.planned.downloads))
+        return Arrival(plan, self.nodes.wanted, self.nodes.hosts, artifacts)
 
 
 def verify_same(cluster: str, early: Mapping[str, Any], final: Mapping[str, Any]) -> None:

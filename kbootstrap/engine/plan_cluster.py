@@ -28,6 +28,7 @@ from kbootstrap.plans.checks import (
     tainted,
     unknown_to_state,
 )
+from kbootstrap.spec.topology import is_elastic
 from kbootstrap.tofu.plan import PlanSummary
 from kbootstrap.tofu.state import State
 
@@ -39,7 +40,8 @@ async def plan_cluster(
 
     `starting`: what was found will be carried out, so machines that are shut off are started to look at them,
     and nodes that cannot be reached stop it, but where the infrastructure has something to do: that may be
-    what brings them back. `replace` are nodes that get a new machine although the spec does not ask for it.
+    what brings them back. `replace` are nodes that get a new machine although the spec does not ask for it;
+    those that are elastic, and pools as `CLUSTER/POOL`, leave instead.
     OpenTofu plans once, while nodes and infrastructure are asked, and again only for a reason that it cannot
     know (`_ask_all`, `_corrected`). What new machines need is asked for and obtained meanwhile.
     """
@@ -68,6 +70,7 @@ async def plan_cluster(
                 preflight.begin()
             if starting and asked.unseen and silent(asked.summary, asked.unseen):
                 raise asked.unseen
+            _verify_elastic(context, asked)
             made = await _combined(context, tofu, asked, stack, downloads)
             await preflight.passed()
             return made
@@ -80,7 +83,7 @@ class _Asked:
     """The answers of OpenTofu, infrastructure and nodes.
 
     `recreate` are machines (addresses) to be replaced although the spec does not ask for it. The others are
-    as in `ClusterPlan`.
+    as in `ClusterPlan`. `elastic` are words about elastic nodes that shall leave.
     """
 
     state: State
@@ -89,11 +92,30 @@ class _Asked:
     gone: Mapping[str, str]
     nodes: Nodes | None = None
     unseen: HostUnreachable | None = None
+    elastic: tuple[str, ...] = ()
 
     @property
     def known(self) -> Mapping[str, Any]:
         """The nodes of the outputs."""
         return known_nodes(self.state)
+
+
+def _elastic(context: Context, replace: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return which of the words are about elastic nodes, and the names of others."""
+    names, cluster = {node.name for node in context.nodes}, context.cluster.name
+    others = [one for one in replace if one not in names and ("/" in one or is_elastic(cluster, one))]
+    return tuple(others), tuple(one for one in replace if one not in others)
+
+
+def _verify_elastic(context: Context, asked: _Asked) -> None:
+    """Raise `WrongUsage` for an elastic node that does not exist."""
+    known = asked.nodes.elastic.machines if asked.nodes else {}
+    missing = [name for name in asked.elastic if "/" not in name and name not in known]
+    if missing:
+        raise WrongUsage(
+            f"cluster {context.cluster.name} has no elastic machine {', '.join(missing)}",
+            hint=f"there are: {', '.join(known) or 'none'}",
+        )
 
 
 async def _ask_all(
@@ -112,6 +134,7 @@ async def _ask_all(
     before OpenTofu's, since they say more.
     """
     # kbootstrap reads the state first, and once: while OpenTofu works, it would have to wait.
+    elastic, replaced = _elastic(context, replaced)
     tasks: list[asyncio.Task[Any]] = [asyncio.create_task(tofu.state())]
     try:
         if not replaced:
@@ -123,19 +146,19 @@ async def _ask_all(
         recreate = frozenset(_machines(context, state, replaced))
         if replaced:
             tasks.append(asyncio.create_task(tofu.plan(tofu.planfile, replace=sorted(recreate))))
-        planning, removal = tasks[1], leaving(context, known_nodes(state), replaced)
+        planning, removal = tasks[1], leaving(context, known_nodes(state), replaced, elastic)
         looking = asyncio.create_task(look(context, state.outputs, stack, starting=starting, removal=removal))
         tasks.append(looking)
         gone = await missing_resources(context, state.outputs)
         if gone:
             await _stop(tasks)
             summary = await tofu.plan(tofu.planfile, replace=sorted({*recreate, *gone}))
-            return _Asked(state, recreate, summary, gone)
+            return _Asked(state, recreate, summary, gone, elastic=elastic)
         nodes, unseen = await looking
         await asyncio.wait({planning})
         if planning.exception():
             await preflight.passed()
-        return _Asked(state, recreate, await planning, gone, nodes, unseen)
+        return _Asked(state, recreate, await planning, gone, nodes, unseen, elastic)
     finally:
         await _stop(tasks)
 
@@ -190,7 +213,7 @@ async def _combined(
     blank = await context.unprovisioned(asked) if asked else frozenset()
     if lost := unknown_to_state(summary, gone, blank):
         raise state_lost(context, lost, others=[name for name in known if name not in lost])
-    removal = leaving(context, known, replaced_nodes(summary, gone, blank))
+    removal = leaving(context, known, replaced_nodes(summary, gone, blank), found.elastic)
     if nodes:
         removed = {**nodes.removal.removed, **removal.removed}
         nodes = nodes.replan(replace(nodes.removal, removed=removed, replaced=removal.replaced))

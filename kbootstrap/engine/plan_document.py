@@ -28,7 +28,7 @@ def document(plans: Sequence[ClusterPlan]) -> PlanDocument:
 
 def _found(plan: ClusterPlan) -> ClusterFindings:
     context, nodes = plan.context, plan.nodes
-    now = present(context.cluster, plan.known)
+    now = present(context.cluster, plan.known, nodes.elastic.machines.values() if nodes else ())
     return ClusterFindings(
         cluster=context.cluster.name,
         infrastructure=plan.infrastructure,

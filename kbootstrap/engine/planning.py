@@ -21,6 +21,7 @@ from kbootstrap.engine.saved_plan import restore
 from kbootstrap.engine.side_by_side import side_by_side
 from kbootstrap.engine.spec import choose, read_spec
 from kbootstrap.plans.saved import Saved
+from kbootstrap.spec.topology import is_elastic
 
 
 @contextlib.asynccontextmanager
@@ -68,7 +69,7 @@ async def planned(
             )
 
         async def plan(context: Context) -> ClusterPlan:
-            mine = [node.name for node in context.nodes if node.name in replace]
+            mine = [word for word in replace if _concerns(context, word)]
             return await plan_cluster(context, stack, starting=changing, replace=mine)
 
         found = await side_by_side((context, partial(plan, context)) for context in chosen)
@@ -93,22 +94,36 @@ async def restored(
 
 
 def with_pools(words: Sequence[str], chosen: Sequence[Context]) -> list[str]:
-    """Return the words, with `CLUSTER/POOL` replaced by the nodes of that pool."""
+    """Return the words, with `CLUSTER/POOL` replaced by the nodes of that pool.
+
+    The word itself stays for an autoscaled pool: it stands for its elastic nodes.
+    """
     pools: dict[str, list[str]] = {}
     for context in chosen:
+        for pool in context.cluster.pools:
+            name = f"{context.cluster.name}/{pool.name}"
+            pools[name] = [name] if pool.autoscaling else []
         for node in context.nodes:
             pools.setdefault(f"{context.cluster.name}/{node.pool}", []).append(node.name)
     return list(dict.fromkeys(name for word in words for name in pools.get(word, [word])))
+
+
+def _concerns(context: Context, word: str) -> bool:
+    """Return whether a node, or the elastic nodes of a pool, are of this cluster."""
+    name = context.cluster.name
+    pools = {f"{name}/{pool.name}" for pool in context.cluster.pools}
+    own = {node.name for node in context.nodes} | pools
+    return word in own or (context.provider.elastic_machines is not None and is_elastic(name, word))
 
 
 def _clusters_of(nodes: Sequence[str], chosen: Sequence[Context]) -> tuple[Context, ...]:
     """Return the contexts that have these nodes; raises `WrongUsage` for an unknown node."""
     known = {node.name for context in chosen for node in context.nodes}
     for name in nodes:
-        if name not in known:
+        if not any(_concerns(context, name) for context in chosen):
             close = get_close_matches(name, known, n=1)
             raise WrongUsage(
                 f"there is no node '{name}'" + (f"; did you mean '{close[0]}'?" if close else ""),
                 hint=f"there are: {', '.join(sorted(known))}",
             )
-    return tuple(c for c in chosen if any(node.name in nodes for node in c.nodes))
+    return tuple(c for c in chosen if any(_concerns(c, name) for name in nodes))

@@ -161,7 +161,7 @@ async def _install(twin: Context, nodes: Nodes) -> None:
     actions = NodeActions(nodes.hosts[name], nodes.wanted, twin.runtime.redactor)
     reporter = StepReporter(twin.cluster.name, twin.runtime.emit)
     steps = nodes.plan.steps[name]
-    artifacts = await fetch_artifacts(twin, nodes)
+    artifacts = await fetch_artifacts(twin, nodes.plan, nodes.arches)
     shared = twin.provider.shared_artifacts is not None
     await actions.begin(steps)
     for step in steps:

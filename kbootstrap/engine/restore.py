@@ -19,6 +19,7 @@ from kbootstrap.cluster.state.snapshots import S3
 from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.errors import InstallFailed, PrerequisiteMissing
 from kbootstrap.engine.context import Context
+from kbootstrap.engine.elastic import delete_all, elastic_machines
 from kbootstrap.engine.install import install, verify_allowed
 from kbootstrap.engine.kubeconfig import keep_kubeconfig
 from kbootstrap.engine.observe import Nodes, observe_nodes
@@ -29,7 +30,7 @@ from kbootstrap.engine.snapshots import SnapshotSource, find, keep_tokens, repor
 async def replace_data(
     context: Context, nodes: Nodes, leader: str, source: SnapshotSource, tokens: Bundle | None
 ) -> None:
-    """Stop every node and restore the snapshot on the leader."""
+    """Stop every node, delete the elastic ones, and restore the snapshot on the leader."""
     distro, new = context.distribution, tokens is not None
     begun = Mark(source.label, "begun", new=new)
     await run_all(restore.mark(nodes.hosts[node.name], begun) for node in nodes.wanted.servers)
@@ -42,6 +43,10 @@ async def replace_data(
                 await restore.wipe(nodes.hosts[name], distro, role, everything=True)
 
     await run_all(stop(node.name) for node in nodes.wanted.nodes)
+    # Now no server of Cluster Autoscaler has a Lease, and none makes another machine.
+    if elastic := [one.name for one in await elastic_machines(context)]:
+        with reporting(context, leader, f"delete the elastic nodes {', '.join(elastic)}"):
+            await delete_all(context)
     host, path, from_bucket = nodes.hosts[leader], source.name, True
     if source.file:
         with reporting(context, leader, f"send {source.name}"):
@@ -88,7 +93,7 @@ async def start_leader(context: Context, nodes: Nodes, leader: str, label: str, 
 
 async def rejoin(context: Context, stack: AsyncExitStack, leader: str, servers: Sequence[str]) -> None:
     """Let every node join as `apply` does, then remove the marks, the leader's last."""
-    nodes = await observe_nodes(context, await made_outputs(context), stack)
+    nodes = await observe_nodes(context, await made_outputs(context), stack, members=False)
     facts = {name: replace(found, restoring="") for name, found in nodes.facts.items()}
     nodes = replace(nodes, facts=facts, plan=decide(nodes.wanted, facts, nodes.api))
     verify_allowed(context, nodes)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from kbootstrap.cluster.api.http import connect as connect_api
 from kbootstrap.cluster.api.model import Api
@@ -27,6 +28,7 @@ from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.errors import InstallFailed, KbootstrapError, PlanMoved
 from kbootstrap.core.events import phase
 from kbootstrap.engine.context import Context
+from kbootstrap.engine.elastic import delete_machine
 from kbootstrap.engine.infrastructure import Infrastructure, carry_out, freeze_override
 from kbootstrap.engine.install import install, verify_allowed
 from kbootstrap.engine.observe import Nodes, observe_nodes, route_around_removed
@@ -76,6 +78,16 @@ class RollingReplacement:
             if not rest.empty:
                 await self._apply(rest)
         return self.nodes
+
+    async def make_room(self, names: Collection[str]) -> None:
+        """Remove elastic nodes and their machines before anything else: new nodes need their addresses."""
+        try:
+            with phase(self.context.runtime.emit, "remove", self.context.cluster.name):
+                async with self._staying(names):
+                    for name in names:
+                        await self._depart(name)
+        finally:
+            await self._close_api()
 
     async def _remove(self, names: Collection[str]) -> None:
         leaving = self.nodes.plan.leaving
@@ -180,7 +192,13 @@ class RollingReplacement:
 
     def _remover(self) -> NodeRemover:
         context = self.context
-        return NodeRemover(context.cluster.name, context.distribution, self._asked(), context.runtime.emit)
+        return NodeRemover(
+            context.cluster.name,
+            context.distribution,
+            self._asked(),
+            context.runtime.emit,
+            partial(delete_machine, context),
+        )
 
     def _order(self) -> Order:
         return order(self.nodes.removal, self.nodes.wanted.nodes, self.nodes.plan.leaving)

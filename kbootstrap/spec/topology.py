@@ -2,11 +2,13 @@
 
 Addresses in the control-plane subnet: a load balancer for the API is host 10, server n is host 10 + n. In the
 agents' subnet each pool has blocks (see `lock.py`), beginning at host 11. The addresses below, and the last
-eighth, are reserved for gateways and other resources of the provider.
+eighth, are reserved for gateways and other resources of the provider. Elastic nodes, which come and go with
+the load, have blocks of their own.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv4Address
 from itertools import chain
@@ -15,11 +17,14 @@ from kbootstrap.spec.lock import ENDPOINT_HOST, Lock, elastic_key
 from kbootstrap.spec.model import Cluster, Network, Node, Pool
 
 API_PORT = 6443
-ELASTIC_LETTERS = 5
-"""Letters at the end of the names of nodes above `min`: `<cluster>-<pool>-<letters>`."""
 """The port of the Kubernetes API on servers, for both k3s and RKE2."""
 MADE_ENDPOINTS = frozenset({"load_balancer", "floating_ip", "virtual_ip"})
 """Values of `api.endpoint` for which the provider creates the endpoint."""
+
+ELASTIC_LETTERS = 5
+"""Letters at the end of the names of nodes above `min`: `<cluster>-<pool>-<letters>`."""
+ELASTIC_ALPHABET = "bcdfghjkmnpqrstvwxz"
+"""These letters: no vowels, so that no words appear, and none that look like digits."""
 
 
 def endpoint_address(cluster: Cluster) -> IPv4Address | str:
@@ -88,6 +93,15 @@ def _addresses(cluster: Cluster, key: str, lock: Lock) -> Iterator[IPv4Address]:
     offsets = chain.from_iterable(range(block.first, block.first + block.size) for block in blocks)
     if cluster.network is not None:
         yield from (cluster.network.agents.network_address + offset for offset in offsets)
+
+
+def is_elastic(cluster: str, node: str) -> bool:
+    """Return whether a name has the form of a cluster's elastic nodes: `<cluster>-<pool>-<letters>`.
+
+    The last part of all other names is a number, so no other node has such a name.
+    """
+    end = f"[{ELASTIC_ALPHABET}]{{{ELASTIC_LETTERS}}}"
+    return re.fullmatch(rf"{re.escape(cluster)}-.+-{end}", node) is not None
 
 
 def _address(text: str) -> IPv4Address | str:

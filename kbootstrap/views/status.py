@@ -89,7 +89,7 @@ class _StatusLines:
     def _wrong(self, row: NodeStatus) -> Iterator[Text]:
         if row.unreachable and not any(one.kind == "infrastructure" for one in row.drift):
             yield from self._screen.wrapped("    ", harmless(row.unreachable))
-        if row.reason and row.ready is False:
+        if row.reason and row.ready is False and not row.passing:
             yield from self._screen.wrapped("    ", f"not Ready: {harmless(row.reason)}")
         said = row.reason if row.ready is False else ""
         for one in (*row.drift[:_SHOWN], *(wait for wait in row.waits if not said or wait.why != said)):
@@ -152,7 +152,8 @@ def _sentence(text: str) -> str:
 def _cells(row: NodeStatus) -> list[Cell]:
     stale = row.wanted and row.version != row.wanted_version
     version = Text(row.version or "", style="yellow" if stale else "")
-    return [row.name, row.role, _state(row), version, _etcd(row), _days(row)]
+    role = f"{row.role}, elastic" if row.elastic else row.role
+    return [row.name, role, _state(row), version, _etcd(row), _days(row)]
 
 
 def _etcd(row: NodeStatus) -> str:
@@ -164,6 +165,8 @@ def _etcd(row: NodeStatus) -> str:
 
 
 def _state(row: NodeStatus) -> Text:
+    if row.passing:
+        return Text(row.passing, style="dim")
     if not row.wanted:
         return Text("not in the spec", style="yellow")
     if not row.reachable:

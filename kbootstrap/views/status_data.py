@@ -62,6 +62,8 @@ def _row(row: NodeStatus) -> dict[str, Any]:
     return {
         "name": row.name,
         "role": row.role,
+        "elastic": row.elastic,
+        "passing": row.passing or None,
         "wanted": row.wanted,
         "reachable": row.reachable,
         "unreachable": row.unreachable or None,

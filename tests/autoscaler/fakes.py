@@ -164,6 +164,11 @@ class FakeKubernetes:
         await self._answer("delete node")
         self.kept.pop(name, None)
 
+    async def keep_node(self, name: str) -> None:
+        await self._answer("keep node")
+        if name in self.kept:
+            self.kept[name] = replace(self.kept[name], kept=True)
+
     async def lease(self) -> LeaderLease:
         await self._answer()
         return self.lease_

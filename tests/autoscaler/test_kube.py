@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.autoscaler.kube import KubeApi, connect, event
+from kbootstrap.autoscaler.kube import KEEP, KubeApi, connect, event
 from kbootstrap.autoscaler.model import Notice, SeenNode
 from kbootstrap.autoscaler.ports import LeaderLease
 from kbootstrap.core.errors import PrerequisiteMissing
@@ -31,7 +31,13 @@ async def test_nodes(server: Server, api: KubeApi) -> None:
     ready["status"] = {"conditions": [{"type": "Ready", "status": "True"}]}
     server.body = json.dumps({"items": [named, ready]}).encode()
     assert await api.seen_nodes() == (SeenNode("cp-1", "k3s://cp-1"), SeenNode("cp-2", "", ready=True))
+    await api.keep_node("cp-1")
+    assert server.requests[-1].startswith("PATCH /api/v1/nodes/cp-1?")
+    named["metadata"] = {**named["metadata"], "annotations": {KEEP: "true"}}
+    server.body = json.dumps({"items": [named]}).encode()
+    assert [node.kept for node in await api.seen_nodes()] == [True]
     server.status = 404
+    await api.keep_node("cp-1")
     await api.delete_node("cp-1")
     assert server.requests[-1].startswith("DELETE /api/v1/nodes/cp-1 ")
     await api.close()

@@ -91,9 +91,20 @@ def test_existing_machines_never_come_and_go() -> None:
         assert provider.existing_machines is None or provider.elastic_machines is None
 
 
+SSH = """\
+apiVersion: kbootstrap/v1alpha1
+name: metal
+clusters:
+  prod:
+    provider: {ssh: {}}
+    kubernetes: {version: v1.32.0+k3s1}
+    control_plane: {hosts: [{name: s-1, address: 192.0.2.1}]}
+"""
+
+
 async def test_without_the_capability_nothing_starts(tmp_path: Path) -> None:
-    write_spec(tmp_path)
-    with pytest.raises(PrerequisiteMissing, match="with the provider openstack") as raised:
+    write_spec(tmp_path, SSH)
+    with pytest.raises(PrerequisiteMissing, match="with the provider ssh") as raised:
         await command.serve(config(tmp_path), runtime(tmp_path), _no_line, asyncio.Event())
     assert (raised.value.code, raised.value.exit_code) == ("KB1401", 5)
 
@@ -140,7 +151,7 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     """Errors have the exit codes of all commands, a code, and no traceback."""
     write_spec(tmp_path)
     for text, code, said in (
-        (CONFIG, 5, "KB1401"),
+        (CONFIG, 5, "KB1403"),
         (f"{CONFIG}lisen: x\n", 3, "listen"),
         (CONFIG.replace("prod", "other"), 64, "has no cluster 'other'"),
         (CONFIG.replace("spec.yaml", "missing.yaml"), 64, "missing.yaml"),

@@ -33,6 +33,8 @@ def test_up_and_down() -> None:
             await asyncio.sleep(60)
             assert rig.cloud.names == names[1:]
             assert rig.kubernetes.kept.keys() == {"prod-web-1", names[1]}
+            kept = {name for name, node in rig.kubernetes.kept.items() if node.kept}
+            assert kept == {"prod-web-1"}, "Cluster Autoscaler must not choose a static node"
             assert rig.installer.forgotten == [names[0]]
             assert server.phases() == {names[1]: InstancePhase.RUNNING}
 

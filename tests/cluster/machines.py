@@ -12,7 +12,7 @@ from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.converge.secrets import MakeSecret
 from kbootstrap.cluster.state.api_facts import ApiNode
 from kbootstrap.cluster.state.listing import Listing
-from kbootstrap.cluster.state.pods import Pod
+from kbootstrap.cluster.state.pods import Owner, Pod
 from kbootstrap.cluster.state.wanted import LocalFile, Wanted
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.events import Event
@@ -69,7 +69,8 @@ class Machines:
 
     `serving` and `journal` give other answers for a node; `ready` names nodes that become Ready when they
     are started (None: all), `taints` what they have then. `blocked` has the reasons why pods must not be
-    evicted, by name. `sharing` are nodes that see shared artifacts.
+    evicted, by name, `replicas` how many pods a controller shall have. `sharing` are nodes that see
+    shared artifacts.
     """
 
     plan: Wanted
@@ -82,6 +83,7 @@ class Machines:
     secrets: dict[str, SecretContent] = field(default_factory=dict)
     pods: list[Pod] = field(default_factory=list)
     blocked: dict[str, str] = field(default_factory=dict)
+    replicas: dict[str, int] = field(default_factory=dict)
     configs: dict[str, dict[str, str]] = field(default_factory=dict)
     conflicts: int = 0
     clock: int = 0
@@ -187,6 +189,9 @@ class FakeApi:
         if self.machines.silent:
             raise ApiUnavailable("silent", code="KB0817")
         return tuple(pod for pod in self.machines.pods if node in (None, pod.node))
+
+    async def replicas(self, owner: Owner) -> int | None:
+        return None if owner.kind == "DaemonSet" else self.machines.replicas.get(owner.name, 1000)
 
     async def objects(self, path: str) -> Listing:
         raise AssertionError(f"no step lists {path}")

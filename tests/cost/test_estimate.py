@@ -11,6 +11,7 @@ from kbootstrap.core.errors import SpecInvalid
 from kbootstrap.cost.estimate import estimate, sizes
 from kbootstrap.cost.model import ClusterCost, CostRow, Extras, PoolSize, Sizes
 from kbootstrap.engine.cost import budget_problems, present, refuse_over_budget
+from kbootstrap.providers.elastic import ElasticMachine, MachinePhase
 from kbootstrap.spec.load import load_text
 from kbootstrap.spec.model import Spec
 
@@ -146,6 +147,11 @@ def test_present_machines_of_a_renamed_pool() -> None:
     (cluster,) = spec("{name: web, renamed_from: [www], flavor: m, nodes: 2}").clusters
     known = {"a": {"pool": "www"}, "b": {"pool": "web"}, "c": {"pool": "control-plane"}, "d": {"pool": "x"}}
     assert present(cluster, known) == {"control-plane": {"s": 1}, "web": {"m": 2}}
+    elastic = [
+        ElasticMachine("i", "x", pool, flavor, "10.0.0.9", MachinePhase.RUNNING, 0.0)
+        for pool, flavor in ((cluster.pools[0].born, "m"), (cluster.pools[0].born, "l"), ("gone", "m"))
+    ]
+    assert present(cluster, known, elastic) == {"control-plane": {"s": 1}, "web": {"m": 3, "l": 1}}
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ ORDER = (
     "recovery/test_killed.py",
     "recovery/test_restore.py",
     "recovery/test_rotation.py",
+    "test_autoscaler.py",
     "test_ssh_provider.py",
     "test_ssh_paths.py",
     "test_local_provider.py",
@@ -62,6 +63,7 @@ ORDER = (
     "test_openstack_vip.py",
     "test_openstack_variants.py",
     "test_openstack_faults.py",
+    "test_openstack_autoscaler.py",
     "test_state.py",
 )
 """Chapters in their order; and the longest first, so that workers end at about the same time.

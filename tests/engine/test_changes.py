@@ -48,9 +48,15 @@ async def test_losing_servers_needs_the_name(
 
 def test_a_pool_means_all_its_nodes() -> None:
     nodes = [SimpleNamespace(name=f"c-web-{n}", pool="front") for n in (1, 2)]
+    pools = [
+        SimpleNamespace(name="front", autoscaling=None),
+        SimpleNamespace(name="db", autoscaling=object()),
+    ]
     context = SimpleNamespace(
-        cluster=SimpleNamespace(name="c"), nodes=[*nodes, SimpleNamespace(name="c-db-1", pool="db")]
+        cluster=SimpleNamespace(name="c", pools=pools),
+        nodes=[*nodes, SimpleNamespace(name="c-db-1", pool="db")],
     )
     chosen = cast("list[Context]", [context])
     assert with_pools(["c/front", "c-db-1", "c-web-2"], chosen) == ["c-web-1", "c-web-2", "c-db-1"]
+    assert with_pools(["c/db"], chosen) == ["c/db", "c-db-1"], "its elastic nodes too"
     assert with_pools(["other/front"], chosen) == ["other/front"], "reported as an unknown node"

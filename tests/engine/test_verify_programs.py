@@ -56,7 +56,7 @@ def test_a_build_on_machines_without_iptables_is_refused(tmp_path: Path) -> None
     seen = nodes("ipset", "conntrack")
     assert not seen.plan.refused, "it could have been a release"
     with pytest.raises(InstallFailed) as caught:
-        verify_programs(context(tmp_path), seen)
+        verify_programs(context(tmp_path), seen.wanted, seen.plan, seen.facts)
     assert [problem.code for problem in caught.value.diagnostics] == ["KB0835"] * 2
     assert "install the package iptables" in caught.value.diagnostics[0].help
 
@@ -67,7 +67,8 @@ def test_a_build_on_machines_without_iptables_is_refused(tmp_path: Path) -> None
 def test_others_go_on(tmp_path: Path, source: str | None, programs: tuple[str, ...]) -> None:
     if source:
         keep(tmp_path, source)
-    verify_programs(context(tmp_path), nodes(*programs))
+    found = nodes(*programs)
+    verify_programs(context(tmp_path), found.wanted, found.plan, found.facts)
 
 
 def test_machines_that_nothing_is_sent_to_are_not_asked(tmp_path: Path) -> None:
@@ -76,4 +77,4 @@ def test_machines_that_nothing_is_sent_to_are_not_asked(tmp_path: Path) -> None:
     name = plan.servers[0].name
     seen = {name: replace(running(plan, name), programs=frozenset())}
     ready = cast("Nodes", SimpleNamespace(wanted=plan, facts=seen, plan=decide(plan, seen)))
-    verify_programs(context(tmp_path), ready)
+    verify_programs(context(tmp_path), ready.wanted, ready.plan, ready.facts)

@@ -18,12 +18,25 @@ from kbootstrap.cluster.converge import converge as converging
 from kbootstrap.cluster.converge import drain, node_actions, readiness, reporting, watch
 from kbootstrap.cluster.lock import lease
 from kbootstrap.cluster.observe import facts
-from kbootstrap.engine import overlap
+from kbootstrap.engine import elastic, elastic_way, overlap
 
 T = TypeVar("T")
 EPOCH = 1_700_000_000
 """What the clocks of all machines show at 0."""
-_TIMED = (converging, asking, readiness, drain, facts, node_actions, lease, overlap, reporting, watch)
+_TIMED = (
+    converging,
+    asking,
+    readiness,
+    drain,
+    elastic,
+    elastic_way,
+    facts,
+    node_actions,
+    lease,
+    overlap,
+    reporting,
+    watch,
+)
 """Modules that look at a clock while they wait."""
 
 

@@ -11,10 +11,10 @@ import contextlib
 import inspect
 import os
 import pickle
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 from unittest import mock
@@ -28,18 +28,33 @@ from kbootstrap.core.events import Event
 from kbootstrap.core.process import LocalRunner
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.runtime import Runtime
-from kbootstrap.engine import apply_cluster, connect, downloads, observe, overlap, plan_cluster
+from kbootstrap.engine import (
+    apply_cluster,
+    connect,
+    downloads,
+    elastic_installer,
+    elastic_way,
+    observe,
+    outputs,
+    overlap,
+    plan_cluster,
+)
 from kbootstrap.engine.context import Context, contexts
+from kbootstrap.engine.elastic_installer import ElasticInstaller
+from kbootstrap.engine.elastic_way import Outside
 from kbootstrap.engine.lock_file import keep_lock
 from kbootstrap.engine.spec import read_spec
 from kbootstrap.hosts import failures
 from kbootstrap.hosts.model import Host, Output, Transferred
 from kbootstrap.inventory.model import Endpoint, SshTarget
 from kbootstrap.inventory.model import Machine as Target
+from kbootstrap.providers.elastic import MachineOrder
 from kbootstrap.spec.model import Spec
+from kbootstrap.spec.topology import elastic_addresses
 from tests.fleet import artifacts, infra, kube
 from tests.fleet.clock import Clock
 from tests.fleet.commands import Shell
+from tests.fleet.elastic import BOOT
 from tests.fleet.machines import Machine
 from tests.fleet.timeline import Broken
 from tests.fleet.world import World
@@ -199,7 +214,7 @@ class _Connector:
         if there is None or not there.well:
             await asyncio.sleep(deadline)
             raise HostUnreachable(f"no SSH connection to {machine.name}", code="KB0701", host=machine.name)
-        await asyncio.sleep(max(0.1, there.booted + infra.BOOT - self._gate.world.now))
+        await asyncio.sleep(max(0.1, there.booted + BOOT - self._gate.world.now))
         return _Host(self._gate, there, self._redactor)
 
     @asynccontextmanager
@@ -311,17 +326,36 @@ class Desk:
         """Run `apply`, or `replace` of nodes; raises `Broken` where an invariant was broken."""
         self.runs += 1
         clock = Clock(self.world.now, self.world.advance)
-        return clock.run(self._apply(replaced, cut, after))
+        return clock.run(self._work(partial(_run, replaced), cut, after=after))
+
+    def grow(self, pool: str, name: str, *, cut: int = 0, install: bool = True) -> Ended:
+        """Make an elastic machine and a node of it, as the server of Cluster Autoscaler does.
+
+        A machine of that name is taken over, as by the next server.
+        """
+        self.runs += 1
+        return Clock(self.world.now, self.world.advance).run(
+            self._work(partial(_grow, pool, name, install), cut, after=True)
+        )
+
+    def shrink(self, name: str, *, node: bool = True) -> None:
+        """Remove an elastic node, as the server does after Cluster Autoscaler has drained it."""
+        cluster = self.world.cluster
+        self.world.destroy(name)
+        if node and cluster and name in cluster.nodes:
+            self.world.delete_node(cluster, name)
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
         self.world.advance(self.world.now + seconds)
 
-    async def _apply(self, replaced: Collection[str], cut: int, after: bool) -> Ended:
+    async def _work(
+        self, begin: Callable[[Context], Coroutine[Any, Any, bool]], cut: int, *, after: bool
+    ) -> Ended:
         gate, events = Gate(self.world, cut, after, sending=self._sending), list[Event]()
         context = self._context(gate, events)
         with _doors(gate, context):
-            work = asyncio.ensure_future(_run(context, replaced))
+            work = asyncio.ensure_future(begin(context))
             dead = asyncio.ensure_future(gate.dead.wait())
             try:
                 await asyncio.wait({work, dead}, return_when=asyncio.FIRST_COMPLETED)
@@ -363,7 +397,7 @@ def _loaded(path: Path, text: str) -> Spec:
     return read_spec(path)
 
 
-async def _run(context: Context, replaced: Collection[str]) -> bool:
+async def _run(replaced: Collection[str], context: Context) -> bool:
     """As the command does; return whether there was anything to do."""
     async with AsyncExitStack() as stack:
         planned = await plan_cluster.plan_cluster(context, stack, starting=True, replace=replaced)
@@ -371,12 +405,27 @@ async def _run(context: Context, replaced: Collection[str]) -> bool:
         return not planned.empty
 
 
+async def _grow(pool: str, name: str, install: bool, context: Context) -> bool:
+    able, cluster = context.provider.elastic_machines, context.cluster
+    assert able is not None
+    there = await able.list(context.provider_context)
+    wanted = next(one for one in cluster.pools if one.name == pool)
+    taken = {one.address for one in there}
+    free = [str(one) for one in elastic_addresses(cluster, wanted, context.lock) if str(one) not in taken]
+    machine = await able.create(context.provider_context, MachineOrder(name, wanted.born, "", free[0]))
+    if install:
+        opened = real_api._HttpApi("clusters", Endpoint("127.0.0.1", 6443))
+        installer = ElasticInstaller(lambda: context, Outside(), lambda: opened)
+        await installer.install(machine)
+    return True
+
+
 @contextlib.contextmanager
 def _doors(gate: Gate, context: Context) -> Iterator[None]:
     """Put the world behind everything that leads out of the program."""
     folder = context.runtime.cache
 
-    async def prepare(context: Context, *_preflight: object) -> infra.Tofu:
+    async def prepare(context: Context, *_preflight: object, **_options: object) -> infra.Tofu:
         while gate.world.creating:  # noqa: ASYNC110 - OpenTofu of a run that was killed
             await asyncio.sleep(1)
         cloud = context.provider.machines_in_creation is not None
@@ -388,6 +437,7 @@ def _doors(gate: Gate, context: Context) -> Iterator[None]:
     with contextlib.ExitStack() as patches:
         patches.enter_context(node_doors(gate, context.runtime.redactor))
         patches.enter_context(mock.patch.object(plan_cluster, "prepare", prepare))
+        patches.enter_context(mock.patch.object(outputs, "prepare", prepare))
         patches.enter_context(mock.patch.object(plan_cluster, "never_created", return_value=False))
         patches.enter_context(mock.patch.object(downloads, "obtain", obtain))
         yield
@@ -402,6 +452,8 @@ def node_doors(gate: Gate, redactor: Redactor) -> Iterator[None]:
             (observe, "connector", lambda _context: _Connector(gate, redactor)),
             (connect, "connector", lambda _context: _Connector(gate, redactor)),
             (overlap, "connector", lambda _context: _Connector(gate, redactor)),
+            (elastic_installer, "connector", lambda _context: _Connector(gate, redactor)),
+            (elastic_way, "connector", lambda _context: _Connector(gate, redactor)),
             (real_api, "_HttpApi", _api_of(gate)),
             (real_api, "preload_imports", lambda: None),
         ):

@@ -57,8 +57,11 @@ def _sizes(wish: Wish) -> list[Edit]:
     found = []
     for pool in wish.pools:
         for nodes in {1, 2, 3} - {pool.nodes}:
-            after = wish.with_pool(replace(pool, nodes=nodes))
+            after = wish.with_pool(replace(pool, nodes=nodes, most=pool.most and max(pool.most, nodes)))
             found.append(_between(f"{pool.name} has {nodes} nodes", wish, after))
+        most = 0 if pool.most else pool.nodes + 3
+        bounded = wish.with_pool(replace(pool, most=most))
+        found.append(_between(f"{pool.name} has {most or 'no'} bounds", wish, bounded))
     taken = {name for pool in wish.pools for name in (pool.name, *pool.former)}
     for name in [name for name in POOLS if name not in taken][:2]:
         after = replace(wish, pools=(*wish.pools, Pool(name, 2, labels={"pool": name})))

@@ -10,7 +10,7 @@ on with all instances of it, and a plan with targets moves nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -45,24 +45,21 @@ from kbootstrap.tofu.commands import PLAN_FILE
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange, judged
 from kbootstrap.tofu.state import State
 from kbootstrap.tofu.stream import OnCreated, unheard
+from tests.fleet.elastic import Counted, Elastic
 from tests.fleet.world import SERVERS, World
 
 ENDPOINT = "module.endpoint.terraform_data.endpoint"
 NETWORK = "module.network.terraform_data.network"
-BOOT = 2.0
 NETWORK_AT, MACHINES_AT, BALANCER_AT = 2.0, 10.0, 60.0
 """Seconds after which OpenTofu has created these in a cloud; machines one by one, the last one late."""
 T = TypeVar("T")
 Resources = dict[str, dict[str, str]]
 
 
-class Gate(Protocol):
+class Gate(Counted, Protocol):
     """What counts calls, and may cut the run at one."""
 
     plans: dict[str, Plan]
-
-    async def call(self, what: str, work: Callable[[], T], *, seconds: float, late: bool = False) -> T:
-        """Do something that others see."""
 
     async def wait(self, seconds: float) -> None:
         """Let time pass."""
@@ -367,6 +364,7 @@ class Simulated(Provider):
         self.traits = real.traits
         self.shared_artifacts = Shared(world, gate) if world.shares else None
         self.machines_in_creation = InCreation() if cloud else None
+        self.elastic_machines = Elastic(world, gate)
 
     def render(self, definition: ClusterDefinition) -> RenderedRoot:
         return self._real.render(definition)

@@ -35,6 +35,9 @@ def ask(  # noqa: PLR0911 - a table of requests
         wanted = params.get("fieldSelector", "").removeprefix("spec.nodeName=")
         pods = [pod for pod in cluster.pods.values() if wanted in ("", pod.node)]
         return {"items": [_pod(world, cluster, pod) for pod in pods]}
+    if found := re.fullmatch(r"/apis/apps/v1/namespaces/default/(stateful|daemon)sets/(\S+)", path):
+        own = [pod for pod in cluster.pods.values() if pod.owner == found[2]]
+        return {"metadata": {}, "spec": {"replicas": len(own)} if found[1] == "stateful" else {}}
     if found := re.fullmatch(r"/api/v1/namespaces/kube-system/configmaps/?(\S*)", path):
         return _config(cluster, found[1], verb, body or {})
     if path == "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases":

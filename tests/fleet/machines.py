@@ -47,7 +47,8 @@ class Process:
 class Machine:
     """One machine. `files` are on its disk, `run` in memory; `instance` is new for each machine of a name.
 
-    `up` is whether it runs, `answers` whether anybody reaches it.
+    `up` is whether it runs, `answers` whether anybody reaches it. An elastic one has a `pool`, and the time
+    at which it was requested.
     """
 
     name: str
@@ -62,6 +63,8 @@ class Machine:
     process: Process | None = None
     restarts: int = 0
     journal: str = ""
+    pool: str = ""
+    created: float = 0.0
 
     @property
     def well(self) -> bool:

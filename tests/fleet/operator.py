@@ -62,8 +62,8 @@ class Operator:
         world, wish = self.world, self.wish
         cluster = world.cluster
         assert cluster is not None
-        assert set(world.machines) == wish.names()
-        assert set(cluster.nodes) == wish.names()
+        assert set(world.machines) == wish.names() | self.elastic()
+        assert set(cluster.nodes) == wish.names() | self.elastic()
         assert {m.node for m in cluster.voters} == wish.server_names()
         assert len(cluster.members) == wish.servers
         for name, machine in world.machines.items():
@@ -79,7 +79,7 @@ class Operator:
             assert not machine.has("/var/lib/kbootstrap/next"), name
             assert not machine.has("/run/kbootstrap/restart"), name
         for pool in wish.pools:
-            for name in pool.names():
+            for name in pool.names() | self.elastic(pool.born):
                 node = cluster.nodes[name]
                 assert {key: node.labels.get(key) for key in pool.labels} == dict(pool.labels), name
                 assert {f"{t['key']}={t['value']}:{t['effect']}" for t in node.taints} == set(pool.taints), (
@@ -88,6 +88,10 @@ class Operator:
         for name in wish.server_names():
             config = world.machines[name].text(PATHS.config)
             assert all(f"- {one}" in config or f'- "{one}"' in config for one in wish.disable), name
+
+    def elastic(self, pool: str = "") -> set[str]:
+        """Return the names of elastic machines, of one pool or of all."""
+        return {name for name, one in self.world.machines.items() if one.pool and pool in ("", one.pool)}
 
     def concerned(self) -> set[str]:
         """Return the nodes that were changed since the last edit."""

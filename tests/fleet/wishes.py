@@ -18,6 +18,8 @@ class Pool:
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[str, ...] = ()
     at_once: int = 1
+    most: int = 0
+    """The largest number of nodes of an autoscaled pool, whose smallest is `nodes`; 0: no such pool."""
     former: tuple[str, ...] = ()
 
     @property
@@ -31,8 +33,11 @@ class Pool:
         labels = ", ".join(f"{key}: {value}" for key, value in sorted(self.labels.items()))
         taints = ", ".join(f'"{taint}"' for taint in self.taints)
         former = f", renamed_from: [{', '.join(self.former)}]" if self.former else ""
+        size = (
+            f"autoscaling: {{min: {self.nodes}, max: {self.most}}}" if self.most else f"nodes: {self.nodes}"
+        )
         return (
-            f"      - {{name: {self.name}, nodes: {self.nodes}, labels: {{{labels}}}, taints: [{taints}], "
+            f"      - {{name: {self.name}, {size}, labels: {{{labels}}}, taints: [{taints}], "
             f"max_unavailable: {self.at_once}{former}}}\n"
         )
 

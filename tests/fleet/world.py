@@ -67,6 +67,12 @@ class World(Services):
             if len(away) > limit:
                 raise Broken(f"{away} are away at the same time, and {limit} of pool {pool} may be")
 
+    def vanish(self, name: str, _number: int) -> None:
+        """The machine of an elastic node is deleted, and its Node with it: the cluster needs it no more."""
+        if name in self.machines and self.cluster:
+            self.destroy(name)
+            self.delete_node(self.cluster, name)
+
     def away(self, name: str) -> bool:
         """Return whether a node does not serve: it starts, has no machine, or is not in the cluster."""
         machine, cluster = self.machines.get(name), self.cluster

@@ -9,7 +9,6 @@ import importlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -19,29 +18,12 @@ from kbootstrap.providers import find, names
 from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.elastic import (
     AddressTaken,
-    ElasticMachines,
     MachineOrder,
     MachinePhase,
     OutOfResources,
 )
 from tests.autoscaler.fakes import FakeCloud
-
-
-@dataclass
-class Elastic:
-    """A provider's capability on its fake, with room for `room` machines of the flavor `flavor`.
-
-    `free` yields addresses of the pool `web` that are free. `others` are names of machines that belong to
-    another cluster or to OpenTofu.
-    """
-
-    machines: ElasticMachines
-    context: ProviderContext
-    flavor: str
-    free: Iterator[str]
-    room: int
-    others: tuple[str, ...] = ()
-
+from tests.providers.elastic_subject import Elastic
 
 Making = Callable[[Path], AbstractContextManager[Elastic]]
 

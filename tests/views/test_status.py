@@ -104,6 +104,22 @@ def test_what_is_only_waited_for_is_counted_and_named() -> None:
     assert "as the spec says" not in text
 
 
+def test_an_elastic_node_is_marked() -> None:
+    assert "agent, elastic" in shown(replace(ROW, role="agent", etcd=None, elastic=True))
+    assert "elastic" not in shown(ROW)
+
+
+def test_a_machine_that_is_being_created_is_no_difference() -> None:
+    row = replace(ROW, role="agent", etcd=None, wanted=False, ready=False, reason="no network")
+    row = replace(row, elastic=True, passing="being created")
+    cluster = ClusterStatus("c", "local", rows=(row,))
+    assert (cluster.good, cluster.pending) == (True, False)
+    text = shown(row)
+    assert "being created" in text
+    assert "not in the spec" not in text
+    assert "no network" not in text
+
+
 def test_what_the_kubelet_says_is_shown_once() -> None:
     wait = replace(WAIT, why="PLEG is not healthy")
     text = shown(replace(ROW, ready=False, reason=wait.why, pending=(wait.what,), waits=(wait,)))

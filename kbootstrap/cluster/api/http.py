@@ -10,11 +10,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from kbootstrap.cluster.api.model import Api, ApiUnavailable
-from kbootstrap.cluster.api.objects import eviction_refusal, read_node
+from kbootstrap.cluster.api.objects import eviction_refusal, read_node, read_replicas
 from kbootstrap.cluster.api.requests import APPLY, JSON, Requests
 from kbootstrap.cluster.state.api_facts import ApiNode
 from kbootstrap.cluster.state.listing import Listing
-from kbootstrap.cluster.state.pods import Pod, read_pod
+from kbootstrap.cluster.state.pods import Owner, Pod, read_pod
 from kbootstrap.distros.additions import SECRET_NAMESPACE, SecretContent
 from kbootstrap.inventory.model import Endpoint
 
@@ -42,6 +42,11 @@ def connect(kubeconfig: str, endpoint: Endpoint) -> Api:
     Raises `ApiUnavailable` when the text is no kubeconfig.
     """
     return _HttpApi(kubeconfig, endpoint)
+
+
+def connect_as(config: SingleConfig) -> Api:
+    """Open the API with the identity and the server of a loaded configuration. Nothing is sent yet."""
+    return _ConfiguredApi(config)
 
 
 def preload_imports() -> None:
@@ -123,6 +128,11 @@ class _HttpApi(Requests):
         )
         return tuple(map(read_pod, answer.get("items", ())))
 
+    async def replicas(self, owner: Owner) -> int | None:
+        group = "/api/v1" if owner.kind == "ReplicationController" else "/apis/apps/v1"
+        path = f"{group}/namespaces/{owner.namespace}/{owner.kind.lower()}s/{owner.name}"
+        return read_replicas(await self._ask("GET", path, fine=(HTTPStatus.NOT_FOUND,)), owner.kind)
+
     async def objects(self, path: str) -> Listing:
         found: list[Mapping[str, Any]] = []
         paging = {"limit": str(PAGE)}
@@ -148,6 +158,13 @@ class _HttpApi(Requests):
         path = f"/api/v1/namespaces/{namespace}/pods/{name}/eviction"
         answer = await self._ask("POST", path, body, form=JSON, fine=_EVICTION_REFUSED)
         return eviction_refusal(answer)
+
+
+class _ConfiguredApi(_HttpApi):
+    """The Kubernetes API, reached as a configuration says."""
+
+    def __init__(self, config: SingleConfig) -> None:
+        Requests.__init__(self, config, config.cluster.server)
 
 
 def _config(kubeconfig: str, endpoint: Endpoint) -> SingleConfig:

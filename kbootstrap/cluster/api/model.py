@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from kbootstrap.cluster.state.api_facts import ApiNode
 from kbootstrap.cluster.state.listing import Listing
-from kbootstrap.cluster.state.pods import Pod
+from kbootstrap.cluster.state.pods import Owner, Pod
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.distros.additions import SecretContent
 from kbootstrap.inventory.model import Endpoint
@@ -64,6 +64,9 @@ class Api(Protocol):
 
     async def pods(self, node: str | None = None) -> tuple[Pod, ...]:
         """List the pods of a node, or of the cluster."""
+
+    async def replicas(self, owner: Owner) -> int | None:
+        """Return how many pods an owner shall have: 0 if it does not exist; None if nodes decide."""
 
     async def objects(self, path: str) -> Listing:
         """List the objects at a path of the API; one that is forbidden, or not served, is a refusal."""

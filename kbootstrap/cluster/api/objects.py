@@ -54,6 +54,13 @@ def eviction_refusal(answer: Mapping[str, Any]) -> str:
     return " ".join(filter(None, (answer.get("message", ""), *causes)))
 
 
+def read_replicas(answer: Mapping[str, Any], kind: str) -> int | None:
+    """Return how many pods a controller shall have; 0 for one that is gone, None for a DaemonSet."""
+    if answer.get("kind") == "Status" or "deletionTimestamp" in answer.get("metadata", {}):
+        return 0
+    return None if kind == "DaemonSet" else int(answer.get("spec", {}).get("replicas", 1))
+
+
 def _epoch(text: str | None) -> int:
     """Read a time of the API (RFC 3339); 0 where there is none."""
     return int(datetime.fromisoformat(text).timestamp()) if text else 0

@@ -111,6 +111,11 @@ class ClusterRun:
         self.serving = name
         self.gate.set()
 
+    def use_open(self, api: Api, watch: NodeWatch) -> None:
+        """Use an API that is open already; its tokens are known."""
+        self._api, self._watch = api, watch
+        self.gate.set()
+
     @property
     def api(self) -> Api:
         """The API; only once the gate is open."""

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from kbootstrap.cluster.api.http import connect, preload_imports
 from kbootstrap.cluster.api.model import Connect
@@ -45,6 +45,8 @@ from kbootstrap.core.redact import Redactor
 from kbootstrap.hosts.model import Host
 from kbootstrap.inventory.model import Endpoint
 
+Departed = Callable[[Collection[str]], Awaitable[frozenset[str]]]
+"""Returns those of the nodes that have left the cluster, with their machines."""
 _SPARING = 3
 """With this many members or more, etcd keeps its quorum without one of them."""
 SENDING = 16
@@ -65,13 +67,14 @@ async def converge(
     shared: bool = False,
     pending: Pending | None = None,
     relay: Relay | None = None,
+    departed: Departed | None = None,
 ) -> str:
     """Carry out the plan and return the admin kubeconfig of a server.
 
     `artifacts` must have everything that `plan.artifacts` names. `external` is where the API answers for us.
     `make_secret` returns the content of a Secret that the plan writes. `shared`: the nodes may have artifacts
     in place (`SharedArtifacts`). `pending` is what is still being created, `relay` passes
-    artifacts on between nodes.
+    artifacts on between nodes. `departed` returns which nodes have left meanwhile: nothing failed there.
     Every step is reported through `emit` and has a deadline (`deadlines.py`). When a node fails, others
     continue where that is safe; then `InstallFailed` or `DeadlinePassed` of the first failure is raised, with
     the node's name, the last lines of its journal and the next command to run.
@@ -95,7 +98,8 @@ async def converge(
         relay,
     )
     try:
-        return await _Schedule(run, Executor(run, StepReporter(plan.cluster, emit))).everything()
+        executor = Executor(run, StepReporter(plan.cluster, emit))
+        return await _Schedule(run, executor, departed).everything()
     finally:
         await run.close()
 
@@ -103,8 +107,9 @@ async def converge(
 class _Schedule:
     """Decides when the stages of each node begin, in one run of one plan."""
 
-    def __init__(self, run: ClusterRun, executor: Executor) -> None:
+    def __init__(self, run: ClusterRun, executor: Executor, departed: Departed | None) -> None:
         self.run, self.executor = run, executor
+        self.departed, self.away = departed, set[str]()
         self.gate, self.rolling = run.gate, run.plan.rolling
         self.server_queue = self._server_queue()
         self.sent_first = asyncio.Event()
@@ -182,7 +187,7 @@ class _Schedule:
             if name in self.server_queue[:1]:
                 self.run.offer(name)
         except KbootstrapError as error:
-            self._fail(name, error)
+            await self._fail(name, error)
         finally:
             if leads:
                 self.sent_first.set()
@@ -213,7 +218,7 @@ class _Schedule:
                 await self._serve(name)
                 await self.run.open(name)
             except KbootstrapError as error:
-                self._fail(name, error)
+                await self._fail(name, error)
                 if not self.gate.is_set():
                     raise
                 return
@@ -261,7 +266,7 @@ class _Schedule:
                     await self.executor.change(name)
                     self.started.add(name)
             except KbootstrapError as error:
-                self._fail(name, error)
+                await self._fail(name, error)
 
     async def _agent(self, name: str, transfer: asyncio.Task[None]) -> None:
         # Shielded: cancelling a task that waits for another one cancels that one too. If it fails at the same
@@ -271,10 +276,10 @@ class _Schedule:
         try:
             await self.run.enter()
         except KbootstrapError as error:  # the server that looks for the way: the other servers go on
-            self._fail(name, error)
+            await self._fail(name, error)
         if self.rolling:  # a kubelet is never newer than the servers
             await self.servers_done.wait()
-        if name not in self.failures:
+        if name not in self.failures and name not in self.away:
             await self._in_slot(name)
         await self.slots.ended(name, well=name not in self.failures)
 
@@ -299,7 +304,7 @@ class _Schedule:
                     sent.append(group.create_task(self._send(name)))
                     group.create_task(self._agent(name, sent[-1]))
         except KbootstrapError as error:
-            self._fail(error.host or "", error)
+            await self._fail(error.host or "", error)
         return sent
 
     async def _in_slot(self, name: str) -> None:
@@ -310,7 +315,7 @@ class _Schedule:
                 await self._serve(name)
                 await self._finish(name)
             except KbootstrapError as error:
-                self._fail(name, error)
+                await self._fail(name, error)
             if name in self.failures and self.plan.has(name, RestartService):
                 self.halted = True
 
@@ -324,10 +329,14 @@ class _Schedule:
         try:
             await self.executor.finish(name)
         except KbootstrapError as error:
-            self._fail(name, error)
+            await self._fail(name, error)
 
-    def _fail(self, name: str, error: KbootstrapError) -> None:
-        self.failures.setdefault(name, error)
+    async def _fail(self, name: str, error: KbootstrapError) -> None:
+        """Record a failure, unless the node has left: then nothing more is done to it."""
+        if self.departed is not None:
+            self.away |= await self.departed([name])
+        if name not in self.away:
+            self.failures.setdefault(name, error)
 
 
 def _summary(failures: Mapping[str, KbootstrapError]) -> KbootstrapError:

@@ -63,9 +63,12 @@ async def workloads(api: Api, node: str, *, stays: bool) -> Workloads:
 
 
 async def await_workloads(api: Api, node: str, before: Workloads, waiting: Waiting) -> None:
-    """Wait until everything that ran on `node` is ready again; `DeadlinePassed` (KB0852) says what is not."""
+    """Wait until everything that ran on `node` is ready again; `DeadlinePassed` (KB0852) says what is not.
+
+    What was deleted or got fewer replicas meanwhile is compared with what it is now.
+    """
     begun = time.monotonic()
-    while missing := before.missing(await patiently(api.pods)):
+    while missing := await _missing(api, before):
         if time.monotonic() - begun > WORKLOADS:
             raise DeadlinePassed(
                 f"{node}: its workloads are not ready again within {WORKLOADS:.0f} s: {_names(missing)}",
@@ -76,6 +79,13 @@ async def await_workloads(api: Api, node: str, before: Workloads, waiting: Waiti
             )
         waiting(f"{_names(missing)}")
         await asyncio.sleep(_POLL)
+
+
+async def _missing(api: Api, before: Workloads) -> tuple[str, ...]:
+    pods = await patiently(api.pods)
+    # The number after the pods: a pod that an autoscaler has removed in between is not missing.
+    scale = {owner: await patiently(partial(api.replicas, owner)) for owner in before.fewer(pods)}
+    return before.missing(pods, scale)
 
 
 def _alone(node: str, pods: Sequence[Pod]) -> InstallFailed:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -38,12 +38,16 @@ STAYS = "it cannot be removed now, and stays"
 
 @dataclass(frozen=True, slots=True)
 class NodeRemover:
-    """Removes nodes from one cluster. Each step is reported through `emit`."""
+    """Removes nodes from one cluster. Each step is reported through `emit`.
+
+    `delete` deletes the machine of a node, by name, where the infrastructure has elastic machines.
+    """
 
     cluster: str
     distro: Distribution
     api: Api
     emit: Emit
+    delete: Callable[[str], Awaitable[None]] | None = None
 
     async def clear(self, node: str, steps: Sequence[RemovalStep], *, seconds: float) -> None:
         """Drain a node, the first part of its removal; `seconds` is how long pods may take.
@@ -138,6 +142,11 @@ class _NodeRun:
         if self.host is None:
             raise RuntimeError(f"no connection to {self.name}")
         await uninstall(self.host, self.remover.distro, self.remover.cluster)
+
+    async def delete_machine(self) -> None:
+        if self.remover.delete is None:
+            raise RuntimeError(f"the machine of {self.name} cannot be deleted")
+        await self.remover.delete(self.name)
 
     async def record_host(self, machine: Recorded | None) -> None:
         change = {self.name: entry(machine) if machine else None}

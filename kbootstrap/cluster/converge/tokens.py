@@ -90,6 +90,10 @@ class Tokens:
         if self._rotating and self._staged is None:
             self._staged = StagedTokens.read(await first_secret(servers, NEXT), self._redactor)
 
+    def keep_agent(self, token: str) -> None:
+        """Use this token, in its full form, for agents."""
+        self._keep("agent", token)
+
     def staged(self) -> StagedTokens:
         """Return the new tokens; raises `InstallFailed` (KB0818) if they were removed in the meantime."""
         if self._staged is None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -30,6 +30,9 @@ class NodeStatus:
     and says nothing of its membership yet. `reason` is what the kubelet says when it is not Ready,
     `unreachable` why there are no facts. `leaf` and `authority` are the certificates of either kind that run
     out first, `time` the node's clock (UTC).
+
+    `elastic`: its machine comes and goes with the load. `passing` says what is done with one that is created
+    or removed at the moment, which is no difference from the spec.
     """
 
     name: str
@@ -51,11 +54,13 @@ class NodeStatus:
     leaf: Certificate | None = None
     authority: Certificate | None = None
     time: datetime | None = None
+    elastic: bool = False
+    passing: str = ""
 
     @property
     def good(self) -> bool:
         """Whether the node answers and is exactly as wanted, and its certificates are valid."""
-        return (
+        return bool(self.passing) or (
             self.wanted
             and self.reachable
             and bool(self.ready)
@@ -78,13 +83,16 @@ def compare(
     *,
     gone: Mapping[str, str] | None = None,
     unreachable: Mapping[str, str] | None = None,
+    elastic: Collection[str] = (),
+    passing: Mapping[str, str] | None = None,
 ) -> tuple[NodeStatus, ...]:
     """Return a row for each wanted node, then for each other existing node.
 
     `plan` is what `decide` says of them. `gone` are nodes whose machine vanished, `unreachable` those that do
-    not answer, each with the reason.
+    not answer, each with the reason. `elastic` are names of elastic nodes, `passing` those that are created
+    or removed at the moment, as `NodeStatus` has it.
     """
-    gone, silent = gone or {}, unreachable or {}
+    gone, silent, moving = gone or {}, unreachable or {}, passing or {}
     seen = dict(api.nodes) if api else {}
     rows = [
         _row(
@@ -99,10 +107,14 @@ def compare(
         )
         for node in wanted.nodes
     ]
-    others = sorted({*seen, *facts, *silent} - {node.name for node in wanted.nodes})
-    return (
+    others = sorted({*seen, *facts, *silent, *moving} - {node.name for node in wanted.nodes})
+    every = (
         *rows,
         *(_unwanted(name, wanted, facts.get(name), seen.get(name), silent.get(name, "")) for name in others),
+    )
+    return tuple(
+        replace(row, elastic=row.name in elastic or row.name in moving, passing=moving.get(row.name, ""))
+        for row in every
     )
 
 

@@ -49,7 +49,7 @@ def decide(
     first = upgrade.first_to_change(wanted, facts, seen)
     problems = [
         *found.diagnostics,
-        *refusals.unknown_nodes(wanted, api, removal.names),
+        *refusals.unknown_nodes(wanted, api, removal.names | removal.passing),
         *removals.problems(wanted, removal, api),
         *record.problems(wanted, facts, api),
         *upgrade.problems(wanted, facts, seen, removal),

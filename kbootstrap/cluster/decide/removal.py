@@ -18,6 +18,7 @@ from kbootstrap.cluster.steps.base import RemovalStep
 from kbootstrap.cluster.steps.membership import ForgetNode, HandOver
 from kbootstrap.cluster.steps.removal import (
     Cordon,
+    DeleteMachine,
     Drain,
     LeaveMachine,
     PreventRestart,
@@ -38,12 +39,19 @@ class Removal:
 
     `staying` are machines of removed nodes that are not destroyed: Kubernetes is removed from them instead.
     `unseen` says of some of these why that is not possible.
+
+    `elastic` has those of the removed nodes whose machines are elastic, each with the reason; `asked` are
+    names and `CLUSTER/POOL` of elastic nodes that the operator wants to be removed. `passing` are Nodes of
+    elastic machines that have just gone: the server of Cluster Autoscaler removes them.
     """
 
     removed: Mapping[str, Role]
     replaced: Mapping[str, Role]
     staying: Mapping[str, Recorded] = field(default_factory=dict)
     unseen: Mapping[str, str] = field(default_factory=dict)
+    elastic: Mapping[str, str] = field(default_factory=dict)
+    asked: frozenset[str] = frozenset()
+    passing: frozenset[str] = frozenset()
 
     @property
     def names(self) -> frozenset[str]:
@@ -110,7 +118,7 @@ def _steps(
     hand_over: bool,
     api_known: bool,
 ) -> Iterator[RemovalStep]:
-    why = REMOVED if name in removal.removed else REPLACED
+    why = removal.elastic.get(name, REMOVED if name in removal.removed else REPLACED)
     runs = facts is not None and facts.unit(unit).started
     if seen is None:
         if (
@@ -148,8 +156,10 @@ def _steps(
 
 
 def _machine(removal: Removal, name: str) -> Iterator[RemovalStep]:
-    """Yield the steps for a machine that is not destroyed, after its node has left."""
-    if name in removal.unseen:
+    """Yield the steps for a machine that OpenTofu does not destroy, after its node has left."""
+    if name in removal.elastic:
+        yield DeleteMachine(node=name, why=removal.elastic[name])
+    elif name in removal.unseen:
         yield LeaveMachine(node=name, why=removal.unseen[name], machine=removal.staying[name])
     elif name in removal.staying:
         yield UninstallMachine(node=name, why=REMOVED)

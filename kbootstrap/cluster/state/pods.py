@@ -80,17 +80,33 @@ def _owner(meta: Mapping[str, Any], owner: Mapping[str, Any]) -> Owner:
 
 @dataclass(frozen=True, slots=True)
 class Workloads:
-    """The number of ready pods of each owner that had pods on one node."""
+    """The number of ready pods of each owner that had pods on one node.
+
+    Of a DaemonSet only the pod of that `node` counts: other nodes may come and go meanwhile.
+    """
 
     ready: Mapping[Owner, int]
+    node: str = ""
 
-    def missing(self, pods: Iterable[Pod]) -> tuple[str, ...]:
-        """Return the owners that have fewer ready pods now than they had, as `namespace/name (1 of 2)`."""
-        now = _ready(pods)
+    def fewer(self, pods: Iterable[Pod]) -> Mapping[Owner, int]:
+        """Return the owners that have fewer ready pods now than they had, and how many."""
+        now = _ready(pods, self.node)
+        return {owner: now[owner] for owner, count in self.ready.items() if now[owner] < count}
+
+    def missing(self, pods: Iterable[Pod], scale: Mapping[Owner, int | None]) -> tuple[str, ...]:
+        """Return the owners that have fewer ready pods than they should, as `namespace/name (1 of 2)`.
+
+        They should have as many as before, but not more than what `scale` has for them: an autoscaler or an
+        operator may have changed their number meanwhile. None: the number follows from the nodes.
+        """
+        wanted = {
+            owner: before if (now := scale.get(owner)) is None else min(before, now)
+            for owner, before in self.ready.items()
+        }
         return tuple(
-            f"{owner.namespace}/{owner.name} ({now[owner]} of {count} ready)"
-            for owner, count in self.ready.items()
-            if now[owner] < count
+            f"{owner.namespace}/{owner.name} ({now} of {wanted[owner]} ready)"
+            for owner, now in self.fewer(pods).items()
+            if now < wanted[owner]
         )
 
 
@@ -103,9 +119,14 @@ def on_node(node: str, pods: Iterable[Pod], *, stays: bool) -> Workloads:
         if p.node == node and p.ready and not p.terminating and p.owner and p.owner.kind in _STEADY
         if stays or p.moves
     ]
-    every = _ready(found)
-    return Workloads({owner: every[owner] for owner in here})
+    every = _ready(found, node)
+    return Workloads({owner: every[owner] for owner in here}, node)
 
 
-def _ready(pods: Iterable[Pod]) -> Counter[Owner]:
-    return Counter(p.owner for p in pods if p.owner and p.ready and not p.terminating)
+def _ready(pods: Iterable[Pod], node: str) -> Counter[Owner]:
+    return Counter(
+        p.owner
+        for p in pods
+        if p.owner and p.ready and not p.terminating
+        if p.owner.kind != "DaemonSet" or p.node == node
+    )

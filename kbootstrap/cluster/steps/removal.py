@@ -70,6 +70,16 @@ class StopService(RemovalStep):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteMachine(RemovalStep):
+    """Delete an elastic machine, which OpenTofu does not know, and wait until it is gone."""
+
+    title = "delete the machine"
+
+    async def carry_out(self, run: RemovalRun) -> None:
+        await run.delete_machine()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UninstallMachine(RemovalStep):
     """Uninstall Kubernetes from a machine that is kept, after its node has left, and delete its record."""
 

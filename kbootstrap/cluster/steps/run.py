@@ -141,5 +141,8 @@ class RemovalRun(StepRun, Protocol):
     async def stop_service(self, unit: str) -> None:
         """Stop and disable the unit."""
 
+    async def delete_machine(self) -> None:
+        """Delete the node's machine in the infrastructure, and wait until it is gone."""
+
     async def record_host(self, machine: Recorded | None) -> None:
         """Write the node's entry in the cluster's record of its hosts; None removes it."""

@@ -25,9 +25,11 @@ async def restore_snapshot(context: Context, operator: Operator, wanted: str, *,
     name = context.cluster.name
     if not yes:
         operator.must_ask("-y does not ask; everything newer than the snapshot will be lost")
+        elastic = any(pool.autoscaling for pool in context.cluster.pools)
         await operator.ask(
             f"Everything in cluster {name} that is newer than the snapshot will be lost, and the cluster "
-            "does not serve for some minutes. Type its name:",
+            f"does not serve for some minutes.{' Its elastic nodes are deleted.' if elastic else ''} "
+            "Type its name:",
             wanted=name,
         )
     async with AsyncExitStack() as stack:
@@ -43,7 +45,7 @@ async def bring_back(
 
     The machines must exist. `beginning` is called before the first change. Returns what was restored.
     """
-    nodes = await observe_nodes(context, await made_outputs(context), stack)
+    nodes = await observe_nodes(context, await made_outputs(context), stack, members=False)
     if rotation.pending(nodes.facts):
         raise PrerequisiteMissing(
             "a rotation of tokens is not complete, and a restore must know which tokens are in use",

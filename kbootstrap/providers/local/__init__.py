@@ -10,6 +10,7 @@
 | `claims`       | checks that names, ports and addresses are free                          |
 | `keys`         | the SSH key                                                              |
 | `machines`     | inventory, missing resources, cleanup                                    |
+| `elastic`      | elastic machines                                                         |
 | `adoption`     | finds existing resources after the state is lost                         |
 | `checks`       | lines of `doctor`                                                        |
 | `hints`        | explains error messages of the engine in failures of OpenTofu            |

@@ -11,7 +11,15 @@ from collections.abc import Iterator, Sequence
 from kbootstrap.providers.capabilities import Adoptable, ExistingResource
 from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.local.claims import belongs, endpoint_name, network_name
-from kbootstrap.providers.local.containers import CLUSTER, INSTANCE, NODE, SPEC, Container, Containers
+from kbootstrap.providers.local.containers import (
+    CLUSTER,
+    ELASTIC,
+    INSTANCE,
+    NODE,
+    SPEC,
+    Container,
+    Containers,
+)
 from kbootstrap.render.hcl import instance
 from kbootstrap.render.root import module_name
 from kbootstrap.spec.model import CONTROL_PLANE, Cluster, Node, Spec
@@ -39,9 +47,14 @@ async def find(context: ProviderContext, containers: Containers) -> Adoptable:
     return Adoptable(
         tuple(things),
         {VARIABLE: " ".join(dict.fromkeys(thing.name for thing in things))},
-        tuple(sorted(name for name, one in there.items() if name not in known and NODE in one.labels)),
+        tuple(sorted(name for name, one in there.items() if name not in known and _unexpected(one))),
         (*network[1], *problems),
     )
+
+
+def _unexpected(one: Container) -> bool:
+    """Return whether a container should be in the state; elastic ones never are."""
+    return NODE in one.labels and ELASTIC not in one.labels
 
 
 async def _network(

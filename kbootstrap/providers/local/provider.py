@@ -16,6 +16,7 @@ from kbootstrap.providers.capabilities import Adoptable
 from kbootstrap.providers.context import ClusterDefinition, ProviderContext
 from kbootstrap.providers.local import adoption, checks, claims, image, machines, shared
 from kbootstrap.providers.local.containers import OWNER, Containers
+from kbootstrap.providers.local.elastic import ElasticContainers
 from kbootstrap.providers.local.engine import detect, remember
 from kbootstrap.providers.local.hints import HINTS
 from kbootstrap.providers.local.keys import authorized_keys, replace_lost
@@ -73,6 +74,7 @@ class Local(Provider):
     )
     adoption = LocalAdoption()
     rehearsals = LocalRehearsals()
+    elastic_machines = ElasticContainers()
     shared_artifacts = LocalSharedArtifacts()
 
     def render(self, definition: ClusterDefinition) -> RenderedRoot:

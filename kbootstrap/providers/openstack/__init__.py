@@ -16,6 +16,7 @@
 | `images`       | pins image names to IDs                                                         |
 | `machines`     | inventory and faults; `power` starts machines, `consoles` reads their logs      |
 | `inspection`   | machines that no longer exist, or that were never used                          |
+| `elastic`      | elastic machines; `elastic_order` is the request, `user_data` a part of it      |
 | `cleanup`      | removes resources of Kubernetes and of interrupted runs                         |
 | `addons`       | components in the cluster; `credential` is their access to the cloud            |
 | `storage`      | known limits of object storage as a state backend                               |

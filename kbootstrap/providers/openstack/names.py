@@ -9,6 +9,7 @@ cloud controller (cloud-provider-openstack, pkg/util/util.go), and volumes have 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ from kbootstrap.spec.model import Cluster, Spec
 
 GROUP_MEMBERS = 10
 """Machines in one server group: Nova's default quota (`server_group_members`). Larger pools get several."""
+ELASTIC_GROUP = "e"
+"""Mark of the server groups of elastic machines, before their number."""
 SPEC, CLUSTER = "kbootstrap.spec", "kbootstrap.cluster"
 """Keys of metadata: servers, volumes."""
 CSI_CLUSTER = "cinder.csi.openstack.org/cluster"
@@ -53,13 +56,15 @@ def marked(spec: Spec, cluster: Cluster, found: Mapping[str, str] | None) -> boo
     return all((found or {}).get(key) == value for key, value in metadata(spec, cluster).items())
 
 
-def group_names(spec: Spec, cluster: Cluster) -> frozenset[str]:
-    """Return the names of its server groups, which have no tags: `<spec>-<cluster>-<pool>-<n>`."""
-    pools = (cluster.control_plane, *cluster.pools)
-    return frozenset(
-        f"{owner(spec, cluster)}-{pool.born}-{number}"
-        for pool in pools
-        for number in range(1, pool.capacity // GROUP_MEMBERS + 2)
+def is_group(spec: Spec, cluster: Cluster, name: str) -> bool:
+    """Return whether a server group has a name of this cluster's: `<spec>-<cluster>-<pool>-<n>`.
+
+    Groups have no tags. For elastic machines the number begins with `e`.
+    """
+    pools = "|".join(re.escape(pool.born) for pool in (cluster.control_plane, *cluster.pools))
+    return (
+        re.fullmatch(rf"{re.escape(owner(spec, cluster))}-({pools})-{ELASTIC_GROUP}?[1-9]\d*", name)
+        is not None
     )
 
 

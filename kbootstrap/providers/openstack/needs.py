@@ -84,7 +84,7 @@ def _others(cluster: Cluster, present: Present) -> dict[str, int]:
         "floating_ips": int(on_server) + int(bastion) + balancers + shared,
         "security_groups": groups,
         "security_group_rules": _rules(cluster) + _EGRESS * new_groups,
-        "server_groups": sum(ceil(pool.capacity / GROUP_MEMBERS) for pool in _grouped(cluster)),
+        "server_groups": sum(map(_groups, _grouped(cluster))),
         "load_balancers": balancers,
     }
 
@@ -104,6 +104,11 @@ def _rules(cluster: Cluster) -> int:
     else:
         ssh = len(admins) + 2
     return _RULES + more_ports + len(api) + ssh
+
+
+def _groups(pool: Pool) -> int:
+    """Count the server groups of a pool: elastic machines have groups of their own."""
+    return ceil(pool.nodes / GROUP_MEMBERS) + ceil((pool.capacity - pool.nodes) / GROUP_MEMBERS)
 
 
 def _grouped(cluster: Cluster) -> Iterator[Pool]:

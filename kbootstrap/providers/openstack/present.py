@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from kbootstrap.providers.cloud.needs import Present
-from kbootstrap.providers.openstack.names import group_names, marked, ours, owner
+from kbootstrap.providers.openstack.names import is_group, marked, ours, owner
 from kbootstrap.spec.model import Cluster, Spec
 
 if TYPE_CHECKING:
@@ -134,7 +134,6 @@ def find(
 ) -> PresentResources:
     """Find all resources of a cluster. `balancers` False skips Octavia, `storage` False Cinder. Blocks."""
     name, project = owner(spec, cluster), sdk.session.get_project_id()
-    groups = group_names(spec, cluster)
 
     def own(things: Iterable[Any]) -> tuple[Any, ...]:
         return tuple(thing for thing in things if ours(spec, cluster, thing))
@@ -164,7 +163,9 @@ def find(
         ports=tuple(ports.values()),
         floating_ips=tuple(addresses),
         security_groups=own(sdk.network.security_groups(project_id=project)),
-        server_groups=tuple(group for group in sdk.compute.server_groups() if group.name in groups),
+        server_groups=tuple(
+            group for group in sdk.compute.server_groups() if is_group(spec, cluster, group.name)
+        ),
         load_balancers=own(load for load in loads if load.project_id == project),
         volumes=tuple(volume for volume in volumes if marked(spec, cluster, volume.metadata)),
         untagged_networks=tuple(n for n in named_networks if n.name == name and not ours(spec, cluster, n)),

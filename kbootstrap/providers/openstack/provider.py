@@ -29,6 +29,7 @@ from kbootstrap.providers.openstack import (
     preflight,
 )
 from kbootstrap.providers.openstack.credentials import variables
+from kbootstrap.providers.openstack.elastic import ElasticServers
 from kbootstrap.providers.openstack.logins import LOGINS
 from kbootstrap.providers.openstack.problems import problems
 from kbootstrap.providers.openstack.render import freeze, render
@@ -123,6 +124,7 @@ class OpenStack(Provider):
     traits = TRAITS
     addons = CloudPrograms()
     billing = CloudBilling()
+    elastic_machines = ElasticServers()
     in_place_freeze = FlavorFreeze()
     location = CloudLocation()
     machines_in_creation = CreatingMachines()

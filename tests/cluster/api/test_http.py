@@ -11,6 +11,7 @@ from kbootstrap.cluster.api.http import connect
 from kbootstrap.cluster.api.model import ApiUnavailable
 from kbootstrap.cluster.api.observe import observe
 from kbootstrap.cluster.state.listing import Listing
+from kbootstrap.cluster.state.pods import Owner
 from kbootstrap.distros.additions import SecretContent
 from kbootstrap.inventory.model import Endpoint
 from tests.cluster.api.server import NODE, Server, at
@@ -53,6 +54,25 @@ async def test_patch(server: Server, kubeconfig: str) -> None:
     ]
     server.status = 409
     assert not await api.patch_node("cp-1", {})
+    await api.close()
+
+
+async def test_the_number_of_pods_that_a_controller_shall_have(server: Server, kubeconfig: str) -> None:
+    api = connect(kubeconfig, at(server))
+    gone = {"kind": "Status", "code": 404}
+    for kind, status, answer, number in (
+        ("Deployment", 200, {"spec": {"replicas": 3}}, 3),
+        ("StatefulSet", 200, {"spec": {"replicas": 0}}, 0),
+        ("ReplicaSet", 200, {"spec": {}}, 1),
+        ("ReplicationController", 404, gone, 0),
+        ("DaemonSet", 200, {"spec": {}}, None),
+        ("DaemonSet", 200, {"metadata": {"deletionTimestamp": "T"}, "spec": {}}, 0),
+    ):
+        server.next_answers = [(status, json.dumps(answer).encode())]
+        assert await api.replicas(Owner(kind, "web", "shop")) == number
+    paths = [line.split()[1] for line in server.requests]
+    assert paths[0] == "/apis/apps/v1/namespaces/web/deployments/shop"
+    assert paths[3] == "/api/v1/namespaces/web/replicationcontrollers/shop"
     await api.close()
 
 

@@ -18,6 +18,7 @@ from tests.cluster.world import api, desired, facts
 
 S1, A1 = "local-control-plane-1", "local-default-1"
 SET, DAEMON = Owner("Deployment", "web", "shop"), Owner("DaemonSet", "web", "agent")
+OTHER = Owner("StatefulSet", "web", "other")
 
 
 @pytest.fixture(autouse=True)
@@ -79,9 +80,33 @@ async def test_a_budget_holds_its_pod_and_is_named() -> None:
 
 def test_workloads_are_compared_by_owner() -> None:
     before = on_node(A1, [pod("a"), pod("b", node=S1), pod("c", DAEMON)], stays=False)
-    assert before.missing([pod("x", node=S1), pod("b", node=S1)]) == ()
-    assert before.missing([pod("b", node=S1), pod("x", node=S1, ready=False)]) == ("web/shop (1 of 2 ready)",)
-    assert on_node(A1, [pod("c", DAEMON)], stays=True).missing([]) == ("web/agent (0 of 1 ready)",)
+    assert before.missing([pod("x", node=S1), pod("b", node=S1)], {}) == ()
+    fewer = [pod("b", node=S1), pod("x", node=S1, ready=False)]
+    assert before.fewer(fewer) == {SET: 1}
+    assert before.missing(fewer, {SET: 3}) == ("web/shop (1 of 2 ready)",)
+    assert before.missing(fewer, {SET: 2}) == ("web/shop (1 of 2 ready)",)
+    assert before.missing(fewer, {SET: 1}) == ()
+    assert on_node(A1, [pod("c", DAEMON)], stays=True).missing([], {DAEMON: None}) == (
+        "web/agent (0 of 1 ready)",
+    )
+
+
+async def test_an_autoscaler_changes_the_number_of_pods_meanwhile() -> None:
+    """What got fewer replicas, or was deleted, is not waited for; what is not ready yet is."""
+    found = machines(pod("a"), pod("b", node=S1), pod("c"), pod("d", OTHER))
+    before = on_node(A1, found.pods, stays=False)
+    found.pods, looks = [pod("b", node=S1)], list[str]()
+
+    def waiting(what: str) -> None:
+        looks.append(what)
+        if len(looks) == 2:
+            found.replicas |= {"shop": 2, "other": 0}
+        if len(looks) == 4:
+            found.pods.append(pod("e", node=S1))
+
+    await module.await_workloads(FakeApi(found), A1, before, waiting)
+    assert looks[:2] == ["web/shop (1 of 3 ready), web/other (0 of 1 ready)"] * 2
+    assert looks[2:] == ["web/shop (1 of 2 ready)"] * 2
 
 
 def test_a_pod_is_read() -> None:

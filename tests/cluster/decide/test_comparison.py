@@ -33,6 +33,20 @@ def test_everything_is_as_wanted() -> None:
     assert not any(row.drift for row in rows.values())
 
 
+def test_elastic_nodes_and_machines_that_come_and_go() -> None:
+    """A machine that is no node yet has no facts and no Node, and is no difference."""
+    plan = desired(1, 1)
+    found, seen = facts(plan, {"*": {"is": "running"}}), api(plan, {"*": {"etcd": True}})
+    agent = plan.nodes[1].name
+    moving = {"local-web-bcdfg": "being created"}
+    rows = compare(plan, found, seen, decide(plan, found, seen), elastic=[agent], passing=moving)
+    assert [(row.name, row.elastic, row.passing, row.good) for row in rows] == [
+        (plan.nodes[0].name, False, "", True),
+        (agent, True, "", True),
+        ("local-web-bcdfg", True, "being created", True),
+    ]
+
+
 def test_nothing_is_there() -> None:
     plan = desired(1, 1)
     row = rows_of(plan, facts(plan, {"*": {}}), None)["local-control-plane-1"]

@@ -1,0 +1,177 @@
+"""The autoscaler server in end-to-end tests, and a client that plays Cluster Autoscaler."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.e2e.lab import SHORT, Lab, kill_now, wait_for
+
+if TYPE_CHECKING:
+    from kbootstrap.autoscaler.wire import Message
+
+HOST = "127.0.0.1"
+JOINS = 900.0
+"""Seconds until an elastic machine is a Ready node, on a machine with a load of 20."""
+
+
+@dataclass
+class Scaler:
+    """One server for one cluster. Calls are those of Cluster Autoscaler: with mutual TLS, 5 s for each."""
+
+    lab: Lab
+    cluster: str
+    port: int = 0
+    metrics: int = 0
+    process: subprocess.Popen[str] | None = None
+    logs: list[str] = field(default_factory=list)
+    """What servers have written that have ended."""
+
+    def configure(self) -> None:
+        """Write certificates and the configuration file; ports are free ones of this machine."""
+        self.port, self.metrics = _free(), _free()
+        self.lab.run("autoscaler", "certificates", "pki", "--name", HOST)
+        tls = self.lab.folder / "tls"
+        tls.mkdir(exist_ok=True)
+        for own, name in (("ca.crt", "ca.crt"), ("server.crt", "tls.crt"), ("server.key", "tls.key")):
+            (tls / name).write_bytes((self.lab.folder / "pki" / own).read_bytes())
+        (self.lab.folder / "autoscaler.yaml").write_text(
+            "apiVersion: kbootstrap/autoscaler-v1alpha1\n"
+            f"spec: spec.yaml\ncluster: {self.cluster}\ncertificates: tls\n"
+            f"listen: {HOST}:{self.port}\nmetrics: {HOST}:{self.metrics}\n",
+            encoding="utf-8",
+        )
+
+    def start(self) -> None:
+        """Start a server, and wait until it serves: a Lease of a killed one has to run out first."""
+        self.process = self.lab.start("autoscaler", "serve", "--config", "autoscaler.yaml")
+        wait_for("the server is ready", self._ready, seconds=SHORT)
+
+    def _ready(self) -> bool:
+        if self.process is not None and self.process.poll() is not None:
+            pytest.fail(f"the server ended with {self.process.returncode}:\n{self.log}")
+        try:
+            with urllib.request.urlopen(f"http://{HOST}:{self.metrics}/readyz", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def kill(self) -> None:
+        """End the server as `kill -9` does."""
+        assert self.process is not None
+        kill_now(self.process)
+        self._ended()
+
+    def stop(self) -> None:
+        """End the server with SIGTERM, which ends it with exit code 0."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        assert self.process.wait(timeout=SHORT) == 0, self.log
+        self._ended()
+
+    def _ended(self) -> None:
+        self.logs.append(self.log)
+        self.process = None
+
+    @property
+    def log(self) -> str:
+        """The log of the server that runs, or ran last."""
+        return (self.lab.folder / "started.err").read_text(encoding="utf-8")
+
+    @property
+    def notices(self) -> list[dict[str, Any]]:
+        """What this server reported."""
+        lines = (json.loads(line) for line in self.log.splitlines() if line.startswith("{"))
+        return [line for line in lines if line["event"] == "notice"]
+
+    def call(self, name: str, **fields: object) -> Message:
+        """Make one call; raises `grpc.RpcError`."""
+        import grpc
+        from google.protobuf import message_factory
+
+        from kbootstrap.autoscaler.wire.messages import SERVICE
+        from tests.autoscaler.wires import wire
+
+        method = wire("before 1.35").pool.FindServiceByName(SERVICE).methods_by_name[name]
+        request, response = map(message_factory.GetMessageClass, (method.input_type, method.output_type))
+        files = (self.lab.folder / "pki" / one for one in ("ca.crt", "client.key", "client.crt"))
+        credentials = grpc.ssl_channel_credentials(*(one.read_bytes() for one in files))
+        with grpc.secure_channel(f"{HOST}:{self.port}", credentials) as channel:
+            send = channel.unary_unary(
+                f"/{SERVICE}/{name}",
+                request_serializer=request.SerializeToString,
+                response_deserializer=response.FromString,
+            )
+            return send(request(**fields), timeout=5)
+
+    def grow(self, group: str, delta: int = 1) -> None:
+        """One round of the loop that asks for nodes."""
+        self.call("Refresh")
+        self.call("NodeGroupIncreaseSize", id=group, delta=delta)
+
+    def remove(self, group: str, name: str) -> None:
+        """Drain a node, and delete it, as Cluster Autoscaler does with an idle one."""
+        self.lab.kubectl("drain", name, "--ignore-daemonsets", "--delete-emptydir-data")
+        node = self.lab.get("node", name)
+        found = {"name": name, "providerID": node["spec"].get("providerID", "")}
+        self.call("NodeGroupDeleteNodes", id=group, nodes=[found])
+
+    def target(self, group: str) -> int:
+        """Return the target size of a group."""
+        return int(self.call("NodeGroupTargetSize", id=group).targetSize)
+
+    def instances(self, group: str) -> dict[str, int]:
+        """Return the state of each instance of a group, by ID: 1 running, 2 creating, 3 deleting."""
+        found = self.call("NodeGroupNodes", id=group).instances
+        return {one.id: one.status.instanceState for one in found}
+
+    def faults(self, group: str) -> list[tuple[int, str]]:
+        """Return class and message of the errors of instances."""
+        found = self.call("NodeGroupNodes", id=group).instances
+        errors = (one.status.errorInfo for one in found)
+        return [(one.instanceErrorClass, one.errorMessage) for one in errors if one.errorMessage]
+
+
+def elastic(lab: Lab, static: set[str]) -> set[str]:
+    """Return the Ready nodes that are none of these."""
+    return lab.ready_nodes() - static
+
+
+def joined(lab: Lab, static: set[str], number: int) -> set[str]:
+    """Wait until so many elastic nodes are Ready; return their names."""
+    wait_for(f"{number} elastic nodes", lambda: len(elastic(lab, static)) == number, seconds=JOINS)
+    return elastic(lab, static)
+
+
+@contextlib.contextmanager
+def scaler(lab: Lab, cluster: str) -> Iterator[Scaler]:
+    """Run a server for a cluster that exists, until the end of the block."""
+    made = Scaler(lab, cluster)
+    made.configure()
+    made.start()
+    try:
+        yield made
+    finally:
+        if made.process is not None:
+            kill_now(made.process)
+
+
+def until(what: str, condition: Callable[[], object]) -> None:
+    """Wait as long as a machine may take."""
+    wait_for(what, condition, seconds=JOINS, every=0.2)
+
+
+def _free() -> int:
+    with socket.socket() as one:
+        one.bind((HOST, 0))
+        return int(one.getsockname()[1])
