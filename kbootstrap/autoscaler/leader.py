@@ -26,12 +26,18 @@ class Election:
     """Takes, keeps and releases the Lease. `identity` begins with the node's name and `_`.
 
     So that `apply`, which removes a node, can release the Lease of a server on it (`Api.release_leases`).
+    `report` gets each problem once: why this server does not lead.
     """
 
     def __init__(
-        self, kubernetes: KubernetesCalls, identity: str, clock: Callable[[], float] = time.monotonic
+        self,
+        kubernetes: KubernetesCalls,
+        identity: str,
+        clock: Callable[[], float] = time.monotonic,
+        report: Callable[[str], None] = lambda _problem: None,
     ) -> None:
         self._kubernetes, self._identity, self._clock = kubernetes, identity, clock
+        self._report = report
         self._seen, self._since = LeaderLease(), clock()
         self._renewed: float | None = None
         self.problem = ""
@@ -74,15 +80,23 @@ class Election:
             if lease != self._seen:
                 self._seen, self._since = lease, begun
             if not may_take(lease, self._identity, begun - self._since):
-                self._renewed, self.problem = None, f"{lease.holder} leads"
+                self._renewed = None
+                self._failed(f"{lease.holder} leads")
                 return False
             changed = lease.holder != self._identity
             wanted = replace(lease, holder=self._identity, changes=lease.changes + changed)
             if await self._kubernetes.put_lease(wanted):
                 self._renewed, self.problem = begun, ""
         except KbootstrapError as error:
-            self.problem = error.message
+            self._failed(
+                f"{error.message}: {error.detail.splitlines()[0]}" if error.detail else error.message
+            )
         return self.leading()
+
+    def _failed(self, problem: str) -> None:
+        if problem != self.problem:
+            self._report(problem)
+        self.problem = problem
 
 
 def may_take(lease: LeaderLease, identity: str, unchanged: float) -> bool:

@@ -95,6 +95,7 @@ def _present(state: FleetState, name: str, machine: ElasticMachine, now: float) 
 def _adopted(state: FleetState, machine: ElasticMachine, now: float) -> FleetState:
     """Take over a machine that an earlier server made, or delete one that appeared after it was given up.
 
+    One that does not run yet is requested again by its name: the earlier server may have ended in the middle.
     A machine that has a Node was installed. It is a node again, even if it is not Ready at the moment:
     whether it is removed is Cluster Autoscaler's decision. Only a young one may have been interrupted, and is
     installed again.
@@ -103,7 +104,7 @@ def _adopted(state: FleetState, machine: ElasticMachine, now: float) -> FleetSta
     base = Instance(
         name,
         group_id(machine.pool, machine.flavor),
-        InstancePhase.CREATING,
+        InstancePhase.WANTED,
         machine.created,
         address=machine.address,
         machine=machine,

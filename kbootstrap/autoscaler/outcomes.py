@@ -53,8 +53,6 @@ def advanced(state: FleetState, name: str, machine: ElasticMachine, now: float) 
         return failed(state, name, Fault("MachineFailed", text, machine.exhausted), now)
     if machine.phase is MachinePhase.RUNNING and one.phase in {InstancePhase.WANTED, InstancePhase.CREATING}:
         return state.put(replace(one, phase=InstancePhase.INSTALLING))
-    if one.phase is InstancePhase.WANTED:
-        return state.put(replace(one, phase=InstancePhase.CREATING, requested=True, address=machine.address))
     return state
 
 
@@ -155,7 +153,7 @@ def forgotten(state: FleetState, name: str, now: float) -> FleetState:
 
 def _give_up_waiting(state: FleetState, group: str, fault: Fault, now: float) -> FleetState:
     for one in state.of(group):
-        if one.phase is InstancePhase.WANTED:
+        if one.phase is InstancePhase.WANTED and one.machine is None:
             state = _give_up(state, one, fault, now)
     return state
 

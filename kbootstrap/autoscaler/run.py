@@ -53,7 +53,9 @@ class Running:
 
     def __init__(self, config: Config, parts: Parts, first: Definition) -> None:
         self._config, self._parts, self._definition = config, parts, first
-        self._election = Election(parts.kubernetes, parts.identity)
+        self._election = Election(
+            parts.kubernetes, parts.identity, report=lambda why: parts.reports.log("not leading", reason=why)
+        )
         self._fleet = Fleet(first.cluster.kubernetes.distribution, parts.clock, parts.reports)
         self._metrics = Metrics(self._fleet, self._facts)
         parts.reports.count = self._metrics.noticed

@@ -98,6 +98,7 @@ class ElasticMachines(Protocol):
         """Request a machine with its tags, configured like the pool's other machines, and return it.
 
         Does not wait until it runs. If there is a machine of this name, it is returned: no name exists twice.
+        What an interrupted request has left of it is completed.
         Raises `OutOfResources` and `AddressTaken` before anything is left behind.
         """
 

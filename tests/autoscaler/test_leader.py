@@ -84,6 +84,21 @@ def test_a_released_lease_is_taken_at_once() -> None:
     assert on_clock(story(), clock) < RENEW
 
 
+def test_why_a_server_does_not_lead_is_reported_once() -> None:
+    clock, reports = Clock(0.0, lambda _now: None), list[str]()
+    kubernetes = FakeKubernetes(clock.time)
+
+    async def story() -> None:
+        first = Election(kubernetes, "a", clock.monotonic)
+        await first.acquire()
+        second = Election(kubernetes, "b", clock.monotonic, report=reports.append)
+        await second.acquire()
+        assert clock.now >= TAKES
+
+    on_clock(story(), clock)
+    assert reports == ["a leads"]
+
+
 def test_a_server_that_slept_does_not_lead() -> None:
     """A suspended machine wakes up and knows nothing of it: only its clock does."""
     clock = Clock(0.0, lambda _now: None)

@@ -54,7 +54,11 @@ class Scaler:
     def start(self) -> None:
         """Start a server, and wait until it serves: a Lease of a killed one has to run out first."""
         self.process = self.lab.start("autoscaler", "serve", "--config", "autoscaler.yaml")
-        wait_for("the server is ready", self._ready, seconds=SHORT)
+        try:
+            wait_for("the server is ready", self._ready, seconds=SHORT)
+        except BaseException:
+            print(self.log)  # noqa: T201 - pytest shows it
+            raise
 
     def _ready(self) -> bool:
         if self.process is not None and self.process.poll() is not None:

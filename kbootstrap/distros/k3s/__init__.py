@@ -14,7 +14,7 @@ from typing import cast
 from kbootstrap.distros import common, network
 from kbootstrap.distros.additions import NOTHING, Additions
 from kbootstrap.distros.audits import AuditSources
-from kbootstrap.distros.k3s import cis
+from kbootstrap.distros.k3s import cis, kubelet
 from kbootstrap.distros.k3s.requirements import REQUIREMENTS
 from kbootstrap.distros.model import Artifact, NodeFile, Paths, Role, Tool
 from kbootstrap.distros.network import NetworkLeftovers
@@ -104,6 +104,7 @@ class K3s:
         """Return configuration and unit of one node."""
         hardened = cluster.kubernetes.profile == "cis"
         values = common.node_values(self.paths, node)
+        arguments = kubelet.arguments(cluster.kubernetes.version)
         if node.role == "server":
             values |= common.server_values(self.paths, cluster, tls_san)
             values["disable"] = sorted(cluster.kubernetes.disable)
@@ -115,9 +116,13 @@ class K3s:
         ]
         if hardened:
             values |= cis.values(node.role)
+            arguments += cis.KUBELET
             files += cis.files(node.role)
         if additions.cloud_controller:
-            values = _with_cloud_controller(values, node.role)
+            values |= _cloud_controller(values, node.role)
+            arguments.append("cloud-provider=external")
+        if arguments:
+            values["kubelet-arg"] = arguments
         if node.role == "server":
             files += common.manifest_files(self.paths, additions)
         files[0] = NodeFile(self.paths.config, dump(values), 0o600)
@@ -147,18 +152,16 @@ class K3s:
         return NodeFile(f"/etc/systemd/system/{self.unit(role)}", text, 0o644)
 
 
-def _with_cloud_controller(values: dict[str, Value], role: Role) -> dict[str, Value]:
-    """Configure the infrastructure's cloud controller in place of k3s's own.
+def _cloud_controller(values: Mapping[str, Value], role: Role) -> dict[str, Value]:
+    """Return the keys for the infrastructure's cloud controller in place of k3s's own.
 
     k3s's controller would also handle Services of type LoadBalancer (`servicelb`). k3s passes
     `cloud-provider=external` to kubelets only for its own controller.
     """
-    kubelet = values.get("kubelet-arg", ())
-    changed: dict[str, Value] = {"kubelet-arg": [*cast("Sequence[str]", kubelet), "cloud-provider=external"]}
-    if role == "server":
-        disabled = cast("Sequence[str]", values["disable"])
-        changed |= {"disable": sorted({*disabled, "servicelb"}), "disable-cloud-controller": True}
-    return values | changed
+    if role == "agent":
+        return {}
+    disabled = cast("Sequence[str]", values["disable"])
+    return {"disable": sorted({*disabled, "servicelb"}), "disable-cloud-controller": True}
 
 
 DISTRIBUTION = K3s()

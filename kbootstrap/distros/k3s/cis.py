@@ -56,10 +56,13 @@ rules:
 """
 
 
+KUBELET = ("streaming-connection-idle-timeout=5m", f"tls-cipher-suites={_CIPHERS}")
+"""The arguments of the kubelet that the guide requires."""
+
+
 def values(role: Role) -> dict[str, Value]:
     """Return the keys of config.yaml that the guide requires."""
-    kubelet = ["streaming-connection-idle-timeout=5m", f"tls-cipher-suites={_CIPHERS}"]
-    common: dict[str, Value] = {"kubelet-arg": kubelet, "protect-kernel-defaults": True}
+    common: dict[str, Value] = {"protect-kernel-defaults": True}
     if role == "agent":
         return common
     return common | {

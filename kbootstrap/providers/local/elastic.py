@@ -89,7 +89,7 @@ class ElasticContainers:
         return tuple(_machine(one) for one in found)
 
     async def create(self, context: ProviderContext, order: MachineOrder) -> ElasticMachine:
-        """Create and start a container, unless there is one of this name."""
+        """Create and start a container. One of this name that does not run is completed."""
         place = await _place(context)
         every = await place.containers.all()
         if (found := next((one for one in every if one.name == order.name), None)) is not None:
@@ -99,7 +99,7 @@ class ElasticContainers:
                     code="KB0607",
                     host=order.name,
                 )
-            return _machine(found)
+            return _machine(found if found.running else await _completed(place, order))
         own = [one for one in every if one.labels.get(CLUSTER) == context.cluster.name]
         if any(order.address in one.addresses or one.labels.get(ADDRESS) == order.address for one in own):
             raise AddressTaken(f"the address {order.address} is in use")
@@ -109,11 +109,7 @@ class ElasticContainers:
                 f"this machine has {place.engine.memory / GIB:.0f} GiB of memory, and {nodes} containers of "
                 "clusters run on it"
             )
-        await _make(place, order)
-        made = await place.containers.named([order.name])
-        if order.name not in made:
-            raise KbootstrapError(f"the container {order.name} was removed while it was created")
-        return _machine(made[order.name])
+        return _machine(await _made(place, order))
 
     async def delete(self, context: ProviderContext, machine: ElasticMachine) -> None:
         """Remove a container with its volumes."""
@@ -161,7 +157,7 @@ def _machine(one: Container) -> ElasticMachine:
     )
 
 
-async def _make(place: _ContainerSite, order: MachineOrder) -> None:
+async def _made(place: _ContainerSite, order: MachineOrder) -> Container:
     """Create a container, as the module `nodes` does, and start it; nothing is left after a failure."""
     context, name = place.context, await image.ensure(place.engine, place.context)
     chosen = await options(place.engine, name, context)
@@ -183,16 +179,25 @@ async def _make(place: _ContainerSite, order: MachineOrder) -> None:
     )
     try:
         _check(created, order)
-        with tempfile.TemporaryDirectory() as folder:
-            keys = Path(folder) / "keys"
-            keys.write_text("".join(f"{key}\n" for key in authorized_keys(context)), encoding="utf-8")
-            keys.chmod(0o644)
-            _check(await place.run("cp", str(keys), f"{order.name}:{AUTHORIZED_KEYS}"), order)
-        _check(await place.run("start", order.name), order)
+        return await _completed(place, order)
     except KbootstrapError:
         left = await place.containers.labelled({**place.marks, INSTANCE: labels[INSTANCE]})
         await place.containers.remove(one.id for one in left)
         raise
+
+
+async def _completed(place: _ContainerSite, order: MachineOrder) -> Container:
+    """Give a container the keys that may log in, start it, and return it."""
+    with tempfile.TemporaryDirectory() as folder:
+        keys = Path(folder) / "keys"
+        keys.write_text("".join(f"{key}\n" for key in authorized_keys(place.context)), encoding="utf-8")
+        keys.chmod(0o644)
+        _check(await place.run("cp", str(keys), f"{order.name}:{AUTHORIZED_KEYS}"), order)
+    _check(await place.run("start", order.name), order)
+    found = await place.containers.named([order.name])
+    if order.name not in found:
+        raise KbootstrapError(f"the container {order.name} was removed while it was created")
+    return found[order.name]
 
 
 def _check(finished: Finished, order: MachineOrder) -> None:
