@@ -73,7 +73,8 @@ def test_pools_beside_nodes(folder: Path) -> None:
 def test_clusters_beside_nodes(folder: Path) -> None:
     nodes = ["tools-control-plane-1", "tools-web-1", "tools-web-2"]
     assert complete(folder, "conformance", "tools") == ["tools", *nodes]
-    assert complete(folder, "conformance", "other.yaml", "shop", "sho") == ["shop-web-1", "shop-web-2"]
+    others = ["shop-control-plane-1", "shop-web-1", "shop-web-2"]
+    assert complete(folder, "conformance", "other.yaml", "shop", "sho") == others
     assert complete(folder, "conformance", "nothing-like-it") == ["nothing-like-it"], "a file, perhaps"
 
 

@@ -14,7 +14,8 @@ from_journal() { # of the process that runs now; it logs the arguments when it s
         for one in $components; do unread "$one" "$unit does not run"; done
         return
     fi
-    timeout 60 journalctl -q -b -o cat "_SYSTEMD_INVOCATION_ID=$id" + "_SYSTEMD_UNIT=$unit" "_PID=$pid" 2>/dev/null | awk -v names="$components" -v most=30000 '
+    timeout 60 journalctl -q -b -o cat "_SYSTEMD_INVOCATION_ID=$id" + "_SYSTEMD_UNIT=$unit" "_PID=$pid" 2>/dev/null |
+        awk -v names="$components" -v most=30000 '
         BEGIN { count = split(names, list, " "); left = count }
         {
             for (i = 1; i <= count; i++) {
@@ -33,7 +34,8 @@ from_journal() { # of the process that runs now; it logs the arguments when it s
         }
         !left || NR >= most { exit }
         END {
-            for (i = 1; i <= count; i++) if (!(list[i] in seen)) print "unread " list[i] " the journal no longer has its start"
+            for (i = 1; i <= count; i++)
+                if (!(list[i] in seen)) print "unread " list[i] " the journal no longer has its start"
         }'
 }
 from_processes() { # of this node: pods may have programs of the same names, but not with files of this folder
