@@ -10,17 +10,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kbootstrap.autoscaler.model import Notice, SeenNode
 from kbootstrap.autoscaler.ports import LeaderLease
 from kbootstrap.cluster.api.objects import read_node
-from kbootstrap.cluster.api.requests import APPLY, JSON, Requests
+from kbootstrap.cluster.api.requests import APPLY, JSON, ApiAccess, Requests
 from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.distros.additions import SECRET_NAMESPACE
-
-if TYPE_CHECKING:
-    from lightkube.config.kubeconfig import SingleConfig
 
 KEEP = "cluster-autoscaler.kubernetes.io/scale-down-disabled"
 """Annotation of Nodes that Cluster Autoscaler does not remove (its FAQ, "How can I prevent Cluster Autoscaler
@@ -36,11 +33,15 @@ def connect(kubeconfig: Path | None) -> KubeApi:
 
     Raises `PrerequisiteMissing`.
     """
-    config = identity(kubeconfig)
-    return KubeApi(config, config.cluster.server)
+    return connect_with(identity(kubeconfig))
 
 
-def identity(kubeconfig: Path | None) -> SingleConfig:
+def connect_with(access: ApiAccess) -> KubeApi:
+    """Open the API. Nothing is sent yet."""
+    return KubeApi(access.config, access.config.cluster.server, access.server_name)
+
+
+def identity(kubeconfig: Path | None) -> ApiAccess:
     """Return what a kubeconfig, or the pod's service account, says of the API. Raises as `connect`."""
     from lightkube.config.kubeconfig import KubeConfig
     from lightkube.core.exceptions import ConfigError
@@ -48,12 +49,15 @@ def identity(kubeconfig: Path | None) -> SingleConfig:
     from ruamel.yaml.error import YAMLError
 
     where = str(kubeconfig) if kubeconfig else "the service account of this pod"
+    names: dict[str, str] = {}
     try:
         if kubeconfig is None:
             loaded = KubeConfig.from_service_account()
         else:
             content = YAML(typ="safe", pure=True).load(kubeconfig.read_text(encoding="utf-8"))
             loaded = KubeConfig.from_dict(content, fname=kubeconfig)
+            # The library ignores this key.
+            names = {one["name"]: one["cluster"].get("tls-server-name", "") for one in content["clusters"]}
         config = loaded.get()
     except (ConfigError, YAMLError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise PrerequisiteMissing(
@@ -64,7 +68,7 @@ def identity(kubeconfig: Path | None) -> SingleConfig:
         ) from error
     if config is None:
         raise PrerequisiteMissing(f"{where} has no current context", code="KB1403")
-    return config
+    return ApiAccess(config, names.get(config.context.cluster or "") or None)
 
 
 class KubeApi(Requests):

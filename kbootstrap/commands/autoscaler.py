@@ -55,7 +55,7 @@ async def serve(
     from kbootstrap.autoscaler import definition as definitions
     from kbootstrap.autoscaler.cloud import BoundCloud
     from kbootstrap.autoscaler.config import read_config
-    from kbootstrap.autoscaler.kube import KubeApi, identity
+    from kbootstrap.autoscaler.kube import connect_with, identity
     from kbootstrap.autoscaler.reports import NoticeReports
     from kbootstrap.autoscaler.run import Parts, Running
 
@@ -79,7 +79,7 @@ async def serve(
     async with AsyncExitStack() as stack:
         access = identity(kubeconfig_of(config, context(first))) if kubernetes is None else None
         if access is not None:
-            kubernetes = KubeApi(access, access.cluster.server)
+            kubernetes = connect_with(access)
             stack.push_async_callback(kubernetes.close)
         if make_installer is not None:
             installer = make_installer(first, runtime)

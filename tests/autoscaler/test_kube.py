@@ -10,6 +10,7 @@ import pytest
 from kbootstrap.autoscaler.kube import KEEP, KubeApi, connect, event
 from kbootstrap.autoscaler.model import Notice, SeenNode
 from kbootstrap.autoscaler.ports import LeaderLease
+from kbootstrap.cluster.api.model import ApiUnavailable
 from kbootstrap.core.errors import PrerequisiteMissing
 from tests.cluster.api.conftest import kubeconfig, pem, server
 from tests.cluster.api.server import NODE, Server
@@ -40,6 +41,24 @@ async def test_nodes(server: Server, api: KubeApi) -> None:
     await api.keep_node("cp-1")
     await api.delete_node("cp-1")
     assert server.requests[-1].startswith("DELETE /api/v1/nodes/cp-1 ")
+    await api.close()
+
+
+async def test_the_name_in_the_certificate(server: Server, kubeconfig: str, tmp_path: Path) -> None:
+    """`apply` writes one where the API is reached through an address that the certificate lacks."""
+    path = tmp_path / "kubeconfig"
+    elsewhere = kubeconfig.replace("127.0.0.1:6443", f"localhost:{server.port}")
+    path.write_text(elsewhere, encoding="utf-8")
+    unknown = connect(path)
+    with pytest.raises(ApiUnavailable) as raised:
+        await unknown.seen_nodes()
+    assert "certificate" in (raised.value.detail or "")
+    await unknown.close()
+    named = elsewhere.replace("cluster: {server:", "cluster: {tls-server-name: 127.0.0.1, server:")
+    path.write_text(named, encoding="utf-8")
+    server.body = b'{"items": []}'
+    api = connect(path)
+    assert await api.seen_nodes() == ()
     await api.close()
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kbootstrap.cluster.api.model import Api, ApiUnavailable
 from kbootstrap.cluster.api.objects import eviction_refusal, read_node, read_replicas
-from kbootstrap.cluster.api.requests import APPLY, JSON, Requests
+from kbootstrap.cluster.api.requests import APPLY, JSON, ApiAccess, Requests
 from kbootstrap.cluster.state.api_facts import ApiNode
 from kbootstrap.cluster.state.listing import Listing
 from kbootstrap.cluster.state.pods import Owner, Pod, read_pod
@@ -44,9 +44,9 @@ def connect(kubeconfig: str, endpoint: Endpoint) -> Api:
     return _HttpApi(kubeconfig, endpoint)
 
 
-def connect_as(config: SingleConfig) -> Api:
-    """Open the API with the identity and the server of a loaded configuration. Nothing is sent yet."""
-    return _ConfiguredApi(config)
+def connect_as(access: ApiAccess) -> Api:
+    """Open the API with the identity and the server of a kubeconfig. Nothing is sent yet."""
+    return _ConfiguredApi(access)
 
 
 def preload_imports() -> None:
@@ -163,8 +163,8 @@ class _HttpApi(Requests):
 class _ConfiguredApi(_HttpApi):
     """The Kubernetes API, reached as a configuration says."""
 
-    def __init__(self, config: SingleConfig) -> None:
-        Requests.__init__(self, config, config.cluster.server)
+    def __init__(self, access: ApiAccess) -> None:
+        Requests.__init__(self, access.config, access.config.cluster.server, access.server_name)
 
 
 def _config(kubeconfig: str, endpoint: Endpoint) -> SingleConfig:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,14 @@ FIELD_MANAGER = "kbootstrap"
 MERGE, APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
 """Kinds of patches (Kubernetes: "API concepts"); the second makes what is not there, and JSON is YAML."""
 JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiAccess:
+    """Server and identity from a kubeconfig. `server_name` is the kubeconfig's `tls-server-name`, or None."""
+
+    config: SingleConfig
+    server_name: str | None = None
 
 
 class Requests:
