@@ -162,8 +162,8 @@ def scaler(lab: Lab, cluster: str) -> Iterator[Scaler]:
     """Run a server for a cluster that exists, until the end of the block."""
     made = Scaler(lab, cluster)
     made.configure()
-    made.start()
     try:
+        made.start()
         yield made
     finally:
         if made.process is not None:
