@@ -121,13 +121,19 @@ def _adopted(state: FleetState, machine: ElasticMachine, now: float) -> FleetSta
 
 
 def _absent(state: FleetState, one: Instance, asked: float, now: float) -> FleetState:
-    """Judge an instance that is not in the list. A young list proves nothing about a younger machine."""
+    """Judge an instance that is not in the list. A young list proves nothing about a younger machine.
+
+    Where the Node is missing too, both were removed, by `apply` for example; otherwise the list may be wrong.
+    """
     if not one.requested or one.seen >= asked:
         return state
+    if one.phase is InstancePhase.RUNNING and one.name not in state.nodes:
+        one = replace(one, missing=now - MISSING)
     if not one.missing:
         return state.put(replace(one, missing=now))
     if now - one.missing < MISSING:
         return state
+    state = state.put(one)
     if one.machine is not None:
         state = state.put(replace(one, machine=None, tries=0, retry=0.0))
     if one.phase is InstancePhase.RUNNING:

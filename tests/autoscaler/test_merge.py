@@ -75,7 +75,7 @@ def test_a_young_list_proves_nothing() -> None:
 
 
 def test_a_deleted_machine_counts_as_gone_at_the_second_look() -> None:
-    found = listed(state(one()), at=NOW)
+    found = listed(state(one(), nodes=("prod-web-b",)), at=NOW)
     assert phases(found) == {"prod-web-b": InstancePhase.RUNNING}
     found = listed(found, machine(), at=NOW + 5)
     assert found.instances["prod-web-b"].missing == 0
@@ -83,6 +83,13 @@ def test_a_deleted_machine_counts_as_gone_at_the_second_look() -> None:
     assert phases(found) == {"prod-web-b": InstancePhase.DELETING}
     assert found.notices[-1].reason == "MachineVanished"
     assert todo(found, NOW + 10 + MISSING) == (Action(Kind.FORGET, "prod-web-b"),)
+
+
+def test_a_machine_that_was_removed_with_its_node_is_gone_at_once() -> None:
+    """`apply` and `replace` remove both."""
+    found = listed(state(one(), nodes=()), at=NOW)
+    assert phases(found) == {"prod-web-b": InstancePhase.DELETING}
+    assert todo(found, NOW) == (Action(Kind.FORGET, "prod-web-b"),)
 
 
 def test_one_that_vanishes_before_it_was_a_node_has_failed() -> None:

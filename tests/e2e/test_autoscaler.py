@@ -204,6 +204,7 @@ def test_a_smaller_maximum_and_no_bounds(cluster: Lab, server: Scaler) -> None:
     cluster.spec(spec())
     cluster.run("apply", "-y", "spec.yaml")
     until("the server has the groups again", lambda: len(server.call("NodeGroups").nodeGroups) == 1)
+    until("the target follows", lambda: server.target(GROUP) == 1)
 
 
 def test_no_secret_leaves_the_servers(cluster: Lab, server: Scaler) -> None:
