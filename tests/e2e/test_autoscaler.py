@@ -170,6 +170,7 @@ def _pins(lab: Lab) -> str:
     return (lab.folder / ".kbootstrap" / f"{C}.run" / "known_hosts").read_text()
 
 
+@pytest.mark.full
 def test_a_machine_that_is_deleted_outside(cluster: Lab, server: Scaler) -> None:
     (name,) = elastic(cluster, STATIC)
     subprocess.run([engine(), "rm", "--force", "--volumes", name], capture_output=True, check=True)
@@ -179,7 +180,8 @@ def test_a_machine_that_is_deleted_outside(cluster: Lab, server: Scaler) -> None
 
 
 def test_replace_removes_an_elastic_node(cluster: Lab, server: Scaler) -> None:
-    server.grow(GROUP)
+    if not elastic(cluster, STATIC):
+        server.grow(GROUP)
     (name,) = joined(cluster, STATIC, 1)
     shown = cluster.run("replace", "-y", "spec.yaml", name)
     assert "delete the machine" in shown.stderr + shown.stdout

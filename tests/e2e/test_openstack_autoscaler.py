@@ -105,6 +105,7 @@ def test_a_quota_backs_the_group_off(cluster: Stack, server: Scaler) -> None:
         cluster.cloud.set_quotas(cluster.project, {"instances": -1})
 
 
+@pytest.mark.full
 def test_a_server_that_is_killed_while_a_machine_is_made(cluster: Stack, server: Scaler) -> None:
     before = machines(cluster)
     server.grow(GROUP)
