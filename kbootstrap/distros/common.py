@@ -18,6 +18,9 @@ SHARED = "/usr/local/lib/kbootstrap/shared"
 """Where nodes of one machine have the artifacts that are unpacked for all of them (`SharedArtifacts`)."""
 CGROUPS = tuple(map(CgroupController, ("cpu", "cpuset", "memory")))
 """Controllers that the agent requires (k3s source, `pkg/cgroups/cgroups_linux.go`, also part of RKE2)."""
+KUBELET = ("read-only-port=0",)
+"""Arguments of every kubelet. k3s 1.32 before 1.32.4 passes the settings in a file, from which a port of 0
+is omitted; the kubelet then serves port 10255 without authentication (CVE-2025-46599)."""
 _SELF_LABELS = ("kubelet.kubernetes.io", "node.kubernetes.io")
 """Label prefixes of kubernetes.io that a kubelet may set on its own node (Kubernetes: "NodeRestriction")."""
 

@@ -14,7 +14,7 @@ from typing import cast
 from kbootstrap.distros import common, network
 from kbootstrap.distros.additions import NOTHING, Additions
 from kbootstrap.distros.audits import AuditSources
-from kbootstrap.distros.k3s import cis, kubelet
+from kbootstrap.distros.k3s import cis
 from kbootstrap.distros.k3s.requirements import REQUIREMENTS
 from kbootstrap.distros.model import Artifact, NodeFile, Paths, Role, Tool
 from kbootstrap.distros.network import NetworkLeftovers
@@ -104,7 +104,7 @@ class K3s:
         """Return configuration and unit of one node."""
         hardened = cluster.kubernetes.profile == "cis"
         values = common.node_values(self.paths, node)
-        arguments = kubelet.arguments(cluster.kubernetes.version)
+        arguments = [*common.KUBELET]
         if node.role == "server":
             values |= common.server_values(self.paths, cluster, tls_san)
             values["disable"] = sorted(cluster.kubernetes.disable)
@@ -121,8 +121,7 @@ class K3s:
         if additions.cloud_controller:
             values |= _cloud_controller(values, node.role)
             arguments.append("cloud-provider=external")
-        if arguments:
-            values["kubelet-arg"] = arguments
+        values["kubelet-arg"] = arguments
         if node.role == "server":
             files += common.manifest_files(self.paths, additions)
         files[0] = NodeFile(self.paths.config, dump(values), 0o600)

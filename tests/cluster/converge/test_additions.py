@@ -71,7 +71,10 @@ def test_a_new_cluster_gets_manifests_images_a_secret_and_waits() -> None:
     assert "controller-v1.32.0-amd64.tar.zst" in plan.artifacts
     assert "disable-cloud-controller: true\n" in wish.node(SERVER).files[0].content
     for name in (SERVER, AGENT):
-        assert "kubelet-arg:\n  - cloud-provider=external\n" in wish.node(name).files[0].content
+        assert (
+            "kubelet-arg:\n  - read-only-port=0\n  - cloud-provider=external\n"
+            in wish.node(name).files[0].content
+        )
 
 
 @pytest.mark.parametrize(
