@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from kbootstrap.cluster.deadlines import AUDIT
+from kbootstrap.cluster.observe.answers import ask
 from kbootstrap.cluster.state.audit_facts import AuditFacts, FileFacts, Listener, PendingUpdates
-from kbootstrap.core.errors import InstallFailed
 from kbootstrap.hosts.model import Host
 from kbootstrap.hosts.script import shell_script
 
@@ -36,19 +36,12 @@ class Questions:
 
 async def read_audit_facts(host: Host, questions: Questions) -> AuditFacts:
     """Read the facts of a node; raises as `Host.run`, and `InstallFailed` (KB0801) for nonsense."""
-    output = await host.run(audit_script(questions), deadline=AUDIT, check=False)
-    try:
-        if output.cut:
-            raise ValueError("its facts are longer than anything that makes sense")
-        return parse_audit(host.name, output.stdout, questions)
-    except ValueError as error:
-        raise InstallFailed(
-            f"{host.name} does not answer as expected: {error}",
-            hint="log in and look whether the shell, the disk and /etc/profile are in order",
-            detail=output.tail or None,
-            code="KB0801",
-            host=host.name,
-        ) from error
+    return await ask(
+        host,
+        audit_script(questions),
+        deadline=AUDIT,
+        read=lambda said: parse_audit(host.name, said, questions),
+    )
 
 
 def audit_script(questions: Questions) -> str:

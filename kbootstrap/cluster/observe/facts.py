@@ -15,6 +15,7 @@ from kbootstrap import distros
 from kbootstrap.cluster.deadlines import FACTS, OVERLAY
 from kbootstrap.cluster.lock.holder import holding
 from kbootstrap.cluster.lock.lease import TTL
+from kbootstrap.cluster.observe.answers import ask
 from kbootstrap.cluster.state import certificates
 from kbootstrap.cluster.state.certificates import Certificate
 from kbootstrap.cluster.state.node_facts import INITIAL, Installed, NodeFacts, TokenMarks, VolumeFacts
@@ -23,7 +24,7 @@ from kbootstrap.cluster.state.snapshots import parse as parse_snapshots
 from kbootstrap.cluster.state.unit import UnitState, read_unit
 from kbootstrap.cluster.state.wanted import WantedVolume
 from kbootstrap.core.concurrency import run_all
-from kbootstrap.core.errors import InstallFailed, KbootstrapError
+from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.distros import requirements as needs
 from kbootstrap.distros.model import Distribution
 from kbootstrap.hosts.model import Host
@@ -65,20 +66,11 @@ async def gather(
 
 async def _one(host: Host, text: str, distro: Distribution) -> NodeFacts:
     before = time.time()
-    output = await host.run(text, deadline=FACTS, check=False)
-    middle = (before + time.time()) / 2
-    try:
-        if output.cut:
-            raise ValueError("its facts are longer than anything that makes sense")
-        return parse(host.name, output.stdout, distro, now=middle)
-    except ValueError as error:
-        raise InstallFailed(
-            f"{host.name} does not answer as expected: {error}",
-            hint="log in and look whether the shell, the disk and /etc/profile are in order",
-            detail=output.tail or None,
-            code="KB0801",
-            host=host.name,
-        ) from error
+
+    def read(said: str) -> NodeFacts:
+        return parse(host.name, said, distro, now=(before + time.time()) / 2)
+
+    return await ask(host, text, deadline=FACTS, read=read)
 
 
 def script(distro: Distribution, volumes: Sequence[WantedVolume] = (), *, overlay: bool = False) -> str:
