@@ -14,6 +14,10 @@ from typing import Protocol
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.providers.context import ProviderContext
 
+ELASTIC, POOL, FLAVOR, ADDRESS = (f"kbootstrap.{key}" for key in ("elastic", "pool", "flavor", "address"))
+"""Tags of every elastic machine, beside those of its cluster. ELASTIC marks what was made without OpenTofu. A
+machine may have no address while it is built, so ADDRESS has it."""
+
 
 class OutOfResources(KbootstrapError):
     """The infrastructure has no room for the machine: a quota is exhausted, or no host has the capacity."""

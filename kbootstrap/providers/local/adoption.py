@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 
 from kbootstrap.providers.capabilities import Adoptable, ExistingResource
 from kbootstrap.providers.context import ProviderContext
+from kbootstrap.providers.elastic import ELASTIC
 from kbootstrap.providers.local.claims import belongs, endpoint_name, network_name
 from kbootstrap.providers.local.containers import (
     CLUSTER,
-    ELASTIC,
     INSTANCE,
     NODE,
     SPEC,

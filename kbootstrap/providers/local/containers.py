@@ -18,9 +18,7 @@ CLUSTER = "kbootstrap.cluster"
 NODE = "kbootstrap.node"
 INSTANCE = "kbootstrap.instance"
 OWNER = "kbootstrap.owner"
-ELASTIC = "kbootstrap.elastic"
-"""Labels. OWNER is the folder of the cluster's root module: two checkouts of one spec are two owners. ELASTIC
-has every container that was made without OpenTofu, for the load."""
+"""Labels. OWNER is the folder of the cluster's root module: two checkouts of one spec are two owners."""
 
 _NOT_THERE = re.compile("could not find|could not be found|no such file|not found", re.IGNORECASE)
 """Errors of `cp` in Docker and Podman for a file that does not exist."""

@@ -21,6 +21,10 @@ from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing
 from kbootstrap.core.process import Finished
 from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.elastic import (
+    ADDRESS,
+    ELASTIC,
+    FLAVOR,
+    POOL,
     AddressTaken,
     ElasticMachine,
     MachineOrder,
@@ -33,7 +37,6 @@ from kbootstrap.providers.local.checks import GIB
 from kbootstrap.providers.local.claims import network_name
 from kbootstrap.providers.local.containers import (
     CLUSTER,
-    ELASTIC,
     INSTANCE,
     NODE,
     OWNER,
@@ -45,7 +48,7 @@ from kbootstrap.providers.local.engine import Engine, detect
 from kbootstrap.providers.local.keys import AUTHORIZED_KEYS, authorized_keys
 from kbootstrap.providers.local.options import options
 
-POOL, FLAVOR, ADDRESS, CREATED = (f"kbootstrap.{key}" for key in ("pool", "flavor", "address", "created"))
+CREATED = "kbootstrap.created"
 STARTS = 60.0
 """Seconds from the creation of a container until it runs; it takes less than one on an idle machine."""
 LEAST = GIB

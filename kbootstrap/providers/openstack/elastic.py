@@ -13,6 +13,10 @@ from kbootstrap.providers.cloud.operator_keys import authorized_keys
 from kbootstrap.providers.cloud.waiting import CancellableWait
 from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.elastic import (
+    ADDRESS,
+    ELASTIC,
+    FLAVOR,
+    POOL,
     AddressTaken,
     ElasticMachine,
     MachineOrder,
@@ -21,10 +25,6 @@ from kbootstrap.providers.elastic import (
     Shape,
 )
 from kbootstrap.providers.openstack.elastic_order import (
-    ADDRESS,
-    ELASTIC,
-    FLAVOR,
-    POOL,
     ServerGroupName,
     ServerRequest,
     server_request,

@@ -15,7 +15,7 @@ from typing import Any
 
 from kbootstrap.core.errors import WrongUsage
 from kbootstrap.providers.context import ClusterDefinition
-from kbootstrap.providers.elastic import MachineOrder
+from kbootstrap.providers.elastic import ADDRESS, ELASTIC, FLAVOR, POOL, MachineOrder
 from kbootstrap.providers.openstack.names import ELASTIC_GROUP, GROUP_MEMBERS, metadata, owner
 from kbootstrap.providers.openstack.render_machines import image_id
 from kbootstrap.providers.openstack.settings import settings, ssh_user
@@ -23,8 +23,6 @@ from kbootstrap.providers.openstack.user_data import user_data
 from kbootstrap.spec.model import Pool
 from kbootstrap.spec.topology import elastic_addresses
 
-ELASTIC, POOL, FLAVOR, ADDRESS = (f"kbootstrap.{key}" for key in ("elastic", "pool", "flavor", "address"))
-"""Keys of metadata. A machine has no address while it is built, so it is written down."""
 POLICIES = {"soft": "soft-anti-affinity", "hard": "anti-affinity"}
 
 
