@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -14,23 +13,11 @@ from kbootstrap.autoscaler.run import Running
 from kbootstrap.autoscaler.service import CREATING, DELETING, OTHER, RUNNING
 from kbootstrap.autoscaler.template import GROUP
 from tests.autoscaler.samples import SPEC
-from tests.autoscaler.served import World, leading, page
+from tests.autoscaler.served import World, page
 from tests.autoscaler.wires import FORMS, Client, refused
 
 WEB, LARGE, JOBS = "web/small", "web/large", "jobs/small"
 HOUR = 3600
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
-
-
-@pytest.fixture
-async def server(world: World) -> AsyncIterator[Running]:
-    async with world.server() as found:
-        await leading(found)
-        yield found
 
 
 @pytest.fixture(params=FORMS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,20 +13,8 @@ from kbootstrap.autoscaler.certificates import renew
 from kbootstrap.autoscaler.run import Running
 from kbootstrap.autoscaler.tls import Files, read
 from kbootstrap.core.errors import CredentialsRefused
-from tests.autoscaler.served import NAME, World, leading, page
+from tests.autoscaler.served import NAME, World, page
 from tests.autoscaler.wires import Client, refused, wire
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
-
-
-@pytest.fixture
-async def server(world: World) -> AsyncIterator[Running]:
-    async with world.server() as found:
-        await leading(found)
-        yield found
 
 
 def written(folder: Path, days_ago: int = 0) -> Path:
