@@ -133,7 +133,6 @@ def _absent(state: FleetState, one: Instance, asked: float, now: float) -> Fleet
         return state.put(replace(one, missing=now))
     if now - one.missing < MISSING:
         return state
-    state = state.put(one)
     if one.machine is not None:
         state = state.put(replace(one, machine=None, tries=0, retry=0.0))
     if one.phase is InstancePhase.RUNNING:
