@@ -1,4 +1,4 @@
-"""Carries a plan out: files go to all nodes in parallel, servers start one by one, agents in parallel.
+"""Carries a plan out: files go to all nodes in parallel, servers serve one by one, agents in parallel.
 
     first server   files ─ start ─ serving ─┬─ Ready
     other servers  ──── files ──────────────┼─ start, all together ─ serving ─ (next) …
