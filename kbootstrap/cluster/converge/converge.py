@@ -1,15 +1,17 @@
-"""Carries a plan out: files go to all nodes in parallel, servers start one by one, agents in parallel.
+"""Carries a plan out: files go to all nodes in parallel, servers serve one by one, agents in parallel.
 
     first server   files ─ start ─ serving ─┬─ Ready
-    other servers  ──── files ──────────────┼─ start ─ serving ─ (next) …     one at a time
+    other servers  ──── files ──────────────┼─ start, all together ─ serving ─ (next) …
     agents         ──── files ──────────────┴─ start ─ Ready                  at most 50 at once
 
 While the infrastructure is still being created, agents may follow later (`pending.py`), and agents join only
 when the registration address leads to the servers. The servers of a new cluster join through the first one.
 
 The files of the first server are sent first, since all other nodes wait for it. A server that runs already
-opens the gate at once. A server that fails to join stops the servers after it (etcd accepts one new member
-at a time, and a half-joined one needs inspection), not the agents.
+opens the gate at once. Servers that join start together: each prepares itself, then asks to become a member
+of etcd, which accepts one at a time; k3s and RKE2 repeat the request (k3s source, `pkg/etcd/etcd.go`,
+`Start`). What follows is done for one after the other. One that fails to join stops those after it, not the
+agents.
 
 Another version, new tokens and new certificates roll: each node is Ready before the next one begins, first
 the servers, then the agents. There, and where services restart, the first failure stops all nodes that have
@@ -205,6 +207,7 @@ class _Schedule:
         await self._start_stopped(transfers)
         if self.rolling:  # newer addons start on any node, with images that must be there
             await asyncio.gather(*map(asyncio.shield, transfers.values()))
+        joins: dict[str, asyncio.Task[KbootstrapError | None]] = {}
         for name in self.server_queue:
             await asyncio.shield(transfers[name])
             if name in self.failures:
@@ -214,6 +217,10 @@ class _Schedule:
                     return
                 continue
             try:
+                if self._joins(name):
+                    joins = joins or self._start_joining(transfers, group)
+                    if error := await asyncio.shield(joins[name]):
+                        raise error
                 await self._await_quorum(name)
                 await self._serve(name)
                 await self.run.open(name)
@@ -228,6 +235,28 @@ class _Schedule:
                     return
             else:
                 group.create_task(self._finish(name))
+
+    def _joins(self, name: str) -> bool:
+        """Whether a server joins a cluster that serves."""
+        return name != self.plan.initial_server and name not in self.plan.members
+
+    def _start_joining(
+        self, transfers: Mapping[str, asyncio.Task[None]], group: asyncio.TaskGroup
+    ) -> dict[str, asyncio.Task[KbootstrapError | None]]:
+        """Start all servers that join, each when it has its files. The tasks return what failed."""
+
+        async def start(name: str) -> KbootstrapError | None:
+            await asyncio.shield(transfers[name])
+            if name in self.failures:
+                return None
+            try:
+                await self.executor.change(name)
+            except KbootstrapError as error:
+                return error
+            self.started.add(name)
+            return None
+
+        return {name: group.create_task(start(name)) for name in self.server_queue if self._joins(name)}
 
     async def _await_quorum(self, name: str) -> None:
         """Wait until etcd keeps its quorum without this member: the others that are Ready are a majority."""
