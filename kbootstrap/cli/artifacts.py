@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from kbootstrap.distros.model import Distribution
     from kbootstrap.spec.lock import Lock
 
 _SPECS = (".yaml", ".yml")
@@ -92,12 +93,13 @@ def pull(names: tuple[str, ...], arch: str | None, mirror: str | None, output: s
             lock = _lock(name)
             for distribution, version, source in _versions(name, mirror):
                 kept = await obtain(
-                    distribution,
+                    distribution.name,
                     version,
                     machine,
                     runner=runtime.runner,
+                    chosen=distribution,
                     mirror=source,
-                    pin=lock.artifact(distribution, version) if lock else None,
+                    pin=lock.artifact(distribution.name, version) if lock else None,
                     emit=runtime.emit,
                     env=runtime.env,
                 )
@@ -144,16 +146,14 @@ def _lock(name: str) -> Lock | None:
     return settled_lock(read_spec(Path(name)))
 
 
-def _versions(name: str, mirror: str | None) -> list[tuple[str, str, str | None]]:
+def _versions(name: str, mirror: str | None) -> list[tuple[Distribution, str, str | None]]:
     """Return distribution, version and mirror of what a word names: a version, or all of a spec."""
-    if not name.endswith(_SPECS):
-        from kbootstrap.distros import of_version
+    from kbootstrap.distros import of, of_version
 
-        return [(of_version(name).name, name, mirror)]
+    if not name.endswith(_SPECS):
+        return [(of_version(name), name, mirror)]
     from kbootstrap.engine.spec import read_spec
 
     spec = read_spec(Path(name))
-    found = [
-        (c.kubernetes.distribution, c.kubernetes.version, mirror or c.artifacts.mirror) for c in spec.clusters
-    ]
+    found = [(of(c.kubernetes), c.kubernetes.version, mirror or c.artifacts.mirror) for c in spec.clusters]
     return list(dict.fromkeys(found))

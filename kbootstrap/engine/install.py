@@ -40,6 +40,7 @@ async def fetch_artifacts(context: Context, nodes: Nodes) -> Mapping[str, LocalF
                 kubernetes.version,
                 arch,
                 runner=run.runner,
+                chosen=context.distribution,
                 mirror=context.cluster.artifacts.mirror,
                 pin=context.lock.artifact(kubernetes.distribution, kubernetes.version),
                 emit=run.emit,

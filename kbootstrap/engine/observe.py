@@ -133,6 +133,8 @@ async def observe_nodes(
         patience = STARTING
         run.emit(_waiting(context, beginning))
     api = await _observe(text, api_endpoint, additions.secret, record, patience) if text else None
+    if api and not context.distribution.installs_network:
+        api = api.without_network()
     good = await context.valid_credentials() if text and additions.secret else frozenset()
     everything = replace(
         everything,

@@ -17,10 +17,13 @@ from kbootstrap.spec.model import Taint
 
 
 class NodeWatch:
-    """Reads the Node objects on request, at most every `POLL` seconds, less often when answers are slow."""
+    """Reads the Node objects on request, at most every `POLL` seconds, less often when answers are slow.
 
-    def __init__(self, api: Api) -> None:
-        self._api = api
+    `network`: whether the pod network must work for a node to count as Ready.
+    """
+
+    def __init__(self, api: Api, *, network: bool = True) -> None:
+        self._api, self._network = api, network
         self._lock = asyncio.Lock()
         self._nodes: Mapping[str, ApiNode] = {}
         self._next = 0.0
@@ -39,7 +42,8 @@ class NodeWatch:
 
     async def _look(self, begun: float) -> None:
         try:
-            self._nodes = {node.name: node for node in await self._api.nodes()}
+            found = await self._api.nodes()
+            self._nodes = {n.name: n if self._network else n.without_network() for n in found}
             self._silent_since = None
         except ApiUnavailable:
             self._silent_since = self._silent_since or begun

@@ -41,7 +41,7 @@ from kbootstrap.engine.snapshot_bundle import SnapshotBundle, fetch_bundle
 from kbootstrap.engine.spec import read_spec
 from kbootstrap.kubeconfig.admin import write_own_copy
 from kbootstrap.spec import derive
-from kbootstrap.spec.model import Cluster, Network, Spec
+from kbootstrap.spec.model import Cluster, Kubernetes, Network, Spec
 from kbootstrap.tofu.plan import PlanSummary
 
 FOLDER = ".rehearsals"
@@ -127,14 +127,7 @@ def documents(spec: Spec, cluster: Cluster, provider: str) -> Sequence[str]:
         port = derive.FIRST_PORT + (derive.number(spec.name, name) + number) % derive.PORTS
         own_cluster: dict[str, Any] = {
             "provider": {provider: {**shared, "api_port": port}},
-            "kubernetes": {
-                "distribution": wanted.distribution,
-                "version": wanted.version,
-                "secrets_encryption": wanted.secrets_encryption or wanted.profile is not None,
-                "disable": list(wanted.disable),
-                "pod_cidr": str(wanted.pod_cidr),
-                "service_cidr": str(wanted.service_cidr),
-            },
+            "kubernetes": _kubernetes(wanted),
             "network": _written(network),
             "control_plane": {"nodes": 1},
             "pools": [],
@@ -151,6 +144,20 @@ def documents(spec: Spec, cluster: Cluster, provider: str) -> Sequence[str]:
         )
         found.append(f"{head}{json.dumps(whole, indent=2)}\n")
     return found
+
+
+def _kubernetes(wanted: Kubernetes) -> dict[str, Any]:
+    encrypted = wanted.secrets_encryption or wanted.profile is not None
+    chosen = {"cni": wanted.cni, "ingress_controller": wanted.ingress_controller}
+    return {
+        "distribution": wanted.distribution,
+        "version": wanted.version,
+        **({"secrets_encryption": True} if encrypted else {}),
+        "disable": list(wanted.disable),
+        **{key: value for key, value in chosen.items() if value is not None},
+        "pod_cidr": str(wanted.pod_cidr),
+        "service_cidr": str(wanted.service_cidr),
+    }
 
 
 def _taken(cluster: Cluster) -> tuple[Any, ...]:
@@ -182,7 +189,7 @@ async def _bring_up(
 
 
 async def _install(twin: Context, nodes: Nodes) -> None:
-    """Install program and configuration on the machine like `apply`, without images and tokens."""
+    """Install program and configuration on the machine like `apply`, without tokens and needless images."""
     (name,) = nodes.hosts
     actions = NodeActions(nodes.hosts[name], nodes.wanted, twin.runtime.redactor)
     reporter = StepReporter(twin.cluster.name, twin.runtime.emit)
@@ -190,7 +197,7 @@ async def _install(twin: Context, nodes: Nodes) -> None:
     artifacts = await fetch_artifacts(twin, nodes)
     await actions.begin(steps)
     for step in steps:
-        if isinstance(step, StageFile) and step.artifact.path == twin.distribution.paths.binary:
+        if isinstance(step, StageFile) and twin.distribution.rehearses(step.artifact):
             with reporter.report(step):
                 progress = reporter.progress(step)
                 await actions.stage(

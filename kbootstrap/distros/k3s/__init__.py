@@ -11,17 +11,19 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import cast
 
+from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.distros import common, network
 from kbootstrap.distros.additions import NOTHING, Additions
 from kbootstrap.distros.config import Value, dump
 from kbootstrap.distros.k3s import cis
+from kbootstrap.distros.k3s.problems import problems
 from kbootstrap.distros.k3s.requirements import REQUIREMENTS
 from kbootstrap.distros.model import Artifact, NodeFile, Paths, Role, Tool
 from kbootstrap.distros.network import NetworkLeftovers
 from kbootstrap.distros.release import Release
 from kbootstrap.distros.requirements import Requirements
 from kbootstrap.spec.distributions import DistributionTraits, traits
-from kbootstrap.spec.model import Cluster, Node
+from kbootstrap.spec.model import Cluster, Kubernetes, Node, Spec
 
 _BINARY = "/usr/local/bin/k3s"
 _DATA = "/var/lib/rancher/k3s"
@@ -39,6 +41,15 @@ class K3s:
     network: NetworkLeftovers = network.FLANNEL
     uninstallers: tuple[str, ...] = ("k3s-uninstall.sh",)
     program_folders: tuple[str, ...] = (f"{_DATA}/data/current/bin", f"{_DATA}/data/current/bin/aux")
+    belongings: tuple[str, ...] = ()
+    halt: str = ""
+    installs_network: bool = True
+    follows_route: bool = False
+
+    @property
+    def fence(self) -> Mapping[str, Value]:
+        """The settings of a rehearsal: without a kubelet no container ever runs."""
+        return {"disable-agent": True, "disable-cloud-controller": True, "etcd-disable-snapshots": True}
 
     @property
     def unpack(self) -> str:
@@ -49,6 +60,24 @@ class K3s:
     def traits(self) -> DistributionTraits:
         """The distribution's traits in the spec language."""
         return traits(self.name)
+
+    def chosen(self, kubernetes: Kubernetes) -> K3s:
+        """Return k3s as it is: its pod network is always flannel."""
+        del kubernetes
+        return self
+
+    def validate(self, spec: Spec, cluster: Cluster) -> tuple[Diagnostic, ...]:
+        """Return what a spec cannot want of k3s."""
+        return tuple(problems(spec, cluster))
+
+    def forbids(self, old: str, new: str) -> tuple[str, str] | None:
+        """Return None: only the rules of Kubernetes apply."""
+        del old, new
+        return None
+
+    def rehearses(self, artifact: Artifact) -> bool:
+        """Return whether it is the program: no container runs in a rehearsal."""
+        return artifact.path == self.paths.binary
 
     def unit(self, role: Role) -> str:
         """Return the name of the systemd unit, with `.service`."""
