@@ -7,6 +7,7 @@ import subprocess
 import tarfile
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ clusters:
 """
 
 
-def names(version: str, **choices: str) -> list[str]:
+def names(version: str, **choices: Any) -> list[str]:  # noqa: ANN401
     """The archives of images, and nothing of their names but what differs."""
     chosen = of(cluster(distribution="rke2", version=version, **choices).kubernetes)
     found = [one.name for one in chosen.artifacts(version, "amd64")]

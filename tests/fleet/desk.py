@@ -22,6 +22,7 @@ from unittest import mock
 
 import zstandard
 
+from kbootstrap import distros
 from kbootstrap.artifacts.cache import Kept
 from kbootstrap.cluster.api import http as real_api
 from kbootstrap.cluster.lock.holder import Holder, Process
@@ -360,8 +361,8 @@ def _doors(gate: Gate, context: Context) -> Iterator[None]:
         del creating
         return infra.Tofu(gate.world, context, gate)
 
-    async def obtain(_name: str, version: str, arch: str, **_options: object) -> Kept:
-        return _artifacts(folder, version, arch)
+    async def obtain(name: str, version: str, arch: str, **_options: object) -> Kept:
+        return _artifacts(folder, name, version, arch)
 
     with contextlib.ExitStack() as patches:
         for target, name, new in (
@@ -381,15 +382,17 @@ def _doors(gate: Gate, context: Context) -> Iterator[None]:
         yield
 
 
-def _artifacts(folder: Path, version: str, arch: str) -> Kept:
+def _artifacts(folder: Path, name: str, version: str, arch: str) -> Kept:
     """Return the files of a version: small ones, of a length of their own."""
     place = folder / version / arch
     if not place.exists():
         place.mkdir(parents=True)
-        text = f"k3s {version}\n".encode()
-        (place / "k3s").write_bytes(text * (1 + int(version.split(".")[1])))
-        images = zstandard.compress(hashlib.sha256(text).hexdigest()[: int(version.split(".")[1])].encode())
-        (place / f"k3s-airgap-images-{arch}.tar.zst").write_bytes(images)
+        text = f"{name} {version}\n".encode()
+        program, *images = distros.find(name).artifacts(version, arch)
+        (place / program.name).write_bytes(text * (1 + int(version.split(".")[1])))
+        packed = zstandard.compress(hashlib.sha256(text).hexdigest()[: int(version.split(".")[1])].encode())
+        for one in images:
+            (place / one.name).write_bytes(packed)
     return Kept(
         place, "made", "", {one.name: f"{version}-{one.name}".encode().hex()[:64] for one in place.iterdir()}
     )

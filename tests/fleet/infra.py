@@ -246,7 +246,7 @@ class Tofu:
         if name in world.machines:  # what a run that was killed left behind
             world.destroy(name)
         world.counter += 1
-        made = Machine(name, f"i-{world.counter}", change.after["address"], booted=world.now)
+        made = Machine(name, f"i-{world.counter}", change.after["address"], world.kind, booted=world.now)
         if any(one.address == made.address for one in world.machines.values()):
             raise AssertionError(f"{made.address} is in use")
         world.machines[name] = made

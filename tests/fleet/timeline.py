@@ -14,12 +14,13 @@ class Broken(AssertionError):
 
 @dataclass
 class Timeline:
-    """Everything that outlives a run. Plain data: it can be copied with pickle.
+    """Everything that outlives a run. Plain data: it can be copied with pickle. `kind` is the distribution.
 
     `endpoint` are the addresses of servers behind the registration address. `touched` says who was changed,
     and by what. `watched` has, by pool, how many of these agents may be away at the same time.
     """
 
+    kind: str = "k3s"
     now: float = 0.0
     machines: dict[str, Machine] = field(default_factory=dict)
     clusters: list[Cluster] = field(default_factory=list)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import heapq
 
-from tests.fleet.k3s import Services
-from tests.fleet.machines import DATA, PASSWORD, PATHS
+from tests.fleet.machines import PASSWORD, Machine
+from tests.fleet.services import Services
 from tests.fleet.timeline import Broken
 
 REFUSES = 30.0
 """Seconds in which a server that has just started serves its API and refuses snapshots."""
-SWEPT = (DATA, PASSWORD, "/var/lib/kbootstrap", "/etc/rancher", "/run/kbootstrap", PATHS.binary)
-"""What the uninstaller removes, besides what the stamp names."""
+
+
+def swept(machine: Machine) -> tuple[str, ...]:
+    """Return what the uninstaller removes, besides what the stamp names."""
+    own = machine.layout.data, machine.paths.binary
+    return (*own, PASSWORD, "/var/lib/kbootstrap", "/etc/rancher", "/run/kbootstrap")
 
 
 class World(Services):

@@ -52,7 +52,7 @@ _PROGRAM_MODE, _FILE_MODE = 0o755, 0o644
 def publish(folder: Path, version: str, arch: str, programs: Mapping[str, Path], addons: Path) -> Path:
     """Write a release of the stand-in below `folder`, and return its own folder.
 
-    `programs` has the engine and `PROGRAMS`, `addons` is the archive of images that the engine deploys (of k3s).
+    `programs` has the engine and `PROGRAMS`, `addons` is the archive of images that the engine deploys.
     """
     place = folder / version
     place.mkdir(parents=True, exist_ok=True)
