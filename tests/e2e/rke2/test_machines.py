@@ -16,7 +16,7 @@ ls -d /usr/local/bin/rke2* /usr/local/share/rke2 {DATA} /run/k3s /var/lib/kboots
 ls /etc/rancher/rke2/config.yaml /etc/rancher/rke2/*token* 2>/dev/null
 grep -E ' /run/k3s/| {DATA}/| /var/lib/kubelet/' /proc/self/mountinfo
 ip -o link show | grep -E 'flannel|cni0|cali'
-pgrep -f {DATA}/
+ls -l /proc/[0-9]*/exe 2>/dev/null | grep {DATA}/
 true
 """
 
