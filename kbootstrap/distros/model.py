@@ -109,6 +109,8 @@ class Distribution(Protocol):
     halt: str
     """The text of a shell script that ends what of the control plane still runs when the service has stopped.
     Empty where nothing does."""
+    namespaces: tuple[str, ...]
+    """Namespaces of what the distribution installs, besides those that every Kubernetes has."""
     fence: Mapping[str, Value]
     """The settings of a server that only rehearses: it answers the API, and no workload starts on it."""
     uninstallers: tuple[str, ...]

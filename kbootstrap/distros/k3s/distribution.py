@@ -42,6 +42,7 @@ class K3s:
     uninstallers: tuple[str, ...] = ("k3s-uninstall.sh",)
     program_folders: tuple[str, ...] = (f"{_DATA}/data/current/bin", f"{_DATA}/data/current/bin/aux")
     belongings: tuple[str, ...] = ()
+    namespaces: tuple[str, ...] = ()
     halt: str = ""
     installs_network: bool = True
     follows_route: bool = False

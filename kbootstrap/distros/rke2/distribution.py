@@ -67,6 +67,11 @@ class Rke2:
         return NETWORKS[self.cni].leftovers
 
     @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Those of the pod network."""
+        return NETWORKS[self.cni].namespaces
+
+    @property
     def installs_network(self) -> bool:
         """Whether the spec does not leave the pod network to somebody else."""
         return self.cni != NONE

@@ -33,6 +33,8 @@ class PodNetwork:
     """Whether the machine must have iptables: the plugin for host ports calls it."""
     follows_route: bool = False
     """Whether it uses the interface of the default route, whatever the address of the node."""
+    namespaces: tuple[str, ...] = ()
+    """Where its pods are, besides `kube-system`."""
 
 
 def _vxlan(number: int, name: str) -> Port:
@@ -70,6 +72,7 @@ NETWORKS = {
             Port(9098, "TCP", "self", "Calico: health checks of Typha"),
             Port(9099, "TCP", "self", "Calico: health checks"),
         ),
+        namespaces=("calico-system", "tigera-operator"),
     ),
     "cilium": PodNetwork(
         NetworkLeftovers(
