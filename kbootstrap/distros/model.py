@@ -129,6 +129,13 @@ class Distribution(Protocol):
     def traits(self) -> DistributionTraits:
         """The traits in the spec language: title, form of versions, whether it can be installed."""
 
+    @property
+    def fixed(self) -> Mapping[str, str]:
+        """Keys of the configuration that count only when a cluster is made, with their names in messages.
+
+        Those that all distributions have in common are in `cluster/decide/refusals.py`.
+        """
+
     def chosen(self, kubernetes: Kubernetes) -> Distribution:
         """Return the distribution with the choices of a cluster: its pod network, its ingress controller."""
 

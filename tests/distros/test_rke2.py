@@ -120,6 +120,7 @@ def test_the_table_has_every_minor_once_in_order() -> None:
         ("version: v1.32.1+rke2r1, disable: [rke2-coredns, traefik]", "traefik", "ingress_controller"),
         ("version: v1.32.1+rke2r1, disable: [servicelb]", "servicelb", "does not enable it"),
         ("version: v1.32.1+rke2r1, disable: [metrics-server]", "metrics-server", "`rke2-metrics-server`"),
+        ("version: v1.32.1+rke2r1, cni: flannel, profile: cis", "flannel", "does not enforce"),
         ("version: v1.37.0+rke2r1, ingress_controller: ingress-nginx", "ingress-nginx", "any more"),
     ],
 )
@@ -132,7 +133,12 @@ def test_what_rke2_does_not_have_is_refused_at_its_line(
 
 @pytest.mark.parametrize(
     ("kubernetes", "at"),
-    [("cni: cilium", "cilium"), ("cni: none", "none"), ("ingress_controller: traefik", "ingress_controller")],
+    [
+        ("cni: cilium", "cilium"),
+        ("cni: none", "none"),
+        ("ingress_controller: traefik", "ingress_controller"),
+        ("profile: cis, secrets_encryption: false", "false"),
+    ],
 )
 def test_what_k3s_does_not_have_is_refused_at_its_line(tmp_path: Path, kubernetes: str, at: str) -> None:
     refused(tmp_path, f"distribution: k3s, version: v1.32.0+k3s1, {kubernetes}", at)

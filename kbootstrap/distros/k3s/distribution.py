@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import cast
 
 from kbootstrap.core.diagnostics import Diagnostic
-from kbootstrap.distros import common, network
+from kbootstrap.distros import common, hardening, network
 from kbootstrap.distros.additions import NOTHING, Additions
 from kbootstrap.distros.k3s import cis
 from kbootstrap.distros.k3s.problems import problems
@@ -51,6 +51,11 @@ class K3s:
     def fence(self) -> Mapping[str, Value]:
         """The settings of a rehearsal: without a kubelet no container ever runs."""
         return {"disable-agent": True, "disable-cloud-controller": True, "etcd-disable-snapshots": True}
+
+    @property
+    def fixed(self) -> Mapping[str, str]:
+        """The key of the profile."""
+        return cis.FIXED
 
     @property
     def unpack(self) -> str:
@@ -123,7 +128,7 @@ class K3s:
         self, cluster: Cluster, node: Node, tls_san: tuple[str, ...], additions: Additions = NOTHING
     ) -> tuple[NodeFile, ...]:
         """Return configuration and unit of one node."""
-        hardened = cluster.kubernetes.profile == "cis"
+        hardened = hardening.hardened(cluster)
         values = common.node_values(self.paths, node)
         if node.role == "server":
             values |= common.server_values(self.paths, cluster, tls_san)
@@ -135,8 +140,8 @@ class K3s:
             self._unit(node.role),
         ]
         if hardened:
-            values |= cis.values(node.role)
-            files += cis.files(node.role)
+            values |= cis.values(self.paths, node.role)
+            files += cis.files(self.paths, node.role, self.unit(node.role))
         if additions.cloud_controller:
             values = _with_cloud_controller(values, node.role)
         if node.role == "server":

@@ -18,6 +18,14 @@ def problems(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
             "Delete `cni`, or choose `distribution: rke2`.",
             spec.source.value((*base, "cni")),
         )
+    encryption = (*base, "secrets_encryption")
+    if kubernetes.profile and not kubernetes.secrets_encryption and spec.source.written(encryption):
+        yield Diagnostic(
+            "KB0366",
+            f"`profile: {kubernetes.profile}` encrypts Secrets in etcd.",
+            "Delete `secrets_encryption`, or write `true`.",
+            spec.source.value(encryption),
+        )
     if kubernetes.ingress_controller is not None:
         yield Diagnostic(
             "KB0366",

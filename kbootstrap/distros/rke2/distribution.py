@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from importlib.resources import files
 
 from kbootstrap.core.diagnostics import Diagnostic
-from kbootstrap.distros import common
+from kbootstrap.distros import common, hardening
 from kbootstrap.distros.additions import NOTHING, Additions
 from kbootstrap.distros.model import Artifact, NodeFile, Paths, Role, Tool
 from kbootstrap.distros.network import NetworkLeftovers
 from kbootstrap.distros.release import Release
 from kbootstrap.distros.requirements import Requirements
-from kbootstrap.distros.rke2 import minors, networks
+from kbootstrap.distros.rke2 import cis, minors, networks
 from kbootstrap.distros.rke2.networks import NETWORKS, NONE
 from kbootstrap.distros.rke2.problems import problems
 from kbootstrap.distros.rke2.requirements import requirements
@@ -30,8 +30,6 @@ _DATA = "/var/lib/rancher/rke2"
 _TARBALL = "/var/lib/kbootstrap/rke2.tar.gz"
 _UNPACK = "/var/lib/kbootstrap/rke2-unpack.sh"
 _UNITS: dict[Role, str] = {"server": "rke2-server.service", "agent": "rke2-agent.service"}
-_SYSCTL = "/etc/sysctl.d/60-rke2-cis.conf"
-_SYSUSERS = "/etc/sysusers.d/kbootstrap-etcd.conf"
 _OWN: dict[Tool, tuple[str, ...]] = {
     "kubectl": (f"{_DATA}/bin/kubectl",),
     "ctr": (f"{_DATA}/bin/ctr", "--address", "/run/k3s/containerd/containerd.sock"),
@@ -70,6 +68,11 @@ class Rke2:
     def namespaces(self) -> tuple[str, ...]:
         """Those of the pod network."""
         return NETWORKS[self.cni].namespaces
+
+    @property
+    def fixed(self) -> Mapping[str, str]:
+        """The key of the profile."""
+        return cis.FIXED
 
     @property
     def installs_network(self) -> bool:
@@ -181,10 +184,9 @@ class Rke2:
     ) -> tuple[NodeFile, ...]:
         """Return configuration and unit of one node.
 
-        RKE2 always encrypts secrets, so there is no key for it. With `profile: cis` it checks kernel settings
-        and the user `etcd` at startup, and exits if they are missing; the unit creates both before the start.
+        RKE2 always encrypts secrets, so there is no key for it.
         """
-        hardened = cluster.kubernetes.profile == "cis"
+        hardened = hardening.hardened(cluster)
         values = common.node_values(self.paths, node)
         if node.role == "server":
             values |= common.server_values(self.paths, cluster, tls_san)
@@ -194,9 +196,7 @@ class Rke2:
                 "ingress-controller": self.ingress,
             }
         if hardened:
-            values["profile"] = "cis"
-            if node.role == "server":
-                values["kube-apiserver-arg"] = ["service-account-extend-token-expiration=false"]
+            values |= cis.values(self.paths, node.role)
         if additions.cloud_controller:
             values["cloud-provider-name"] = "external"
             if node.role == "server":
@@ -208,9 +208,7 @@ class Rke2:
             self._unit(node.role, cluster.kubernetes.version, hardened=hardened),
         ]
         if hardened:
-            found.append(NodeFile(_SYSCTL, _CIS_SYSCTL, 0o644))
-            if node.role == "server":
-                found.append(NodeFile(_SYSUSERS, f'{HEADER}u etcd - "etcd user" - /sbin/nologin\n', 0o644))
+            found += cis.files(self.paths, node.role, self.namespaces)
         if node.role == "server":
             found += common.manifest_files(self.paths, additions)
         return tuple(found)
@@ -235,9 +233,7 @@ class Rke2:
         if minors.imports_conditionally(version):
             before.append(f"/bin/touch {self.paths.images}/.cache.json")
         if hardened:
-            before.append(f"/sbin/sysctl -q -p {_SYSCTL}")
-            if role == "server":
-                before.append(f"/usr/bin/systemd-sysusers {_SYSUSERS}")
+            before += cis.before(role)
         text = common.unit_text(
             description=f"Kubernetes {role} (RKE2)",
             documentation="https://docs.rke2.io",
@@ -254,12 +250,6 @@ _END = (
     "cut -d' ' -f1 | xargs -r kill\""
 )
 """Ends the service's own processes; those of containers go on."""
-_CIS_SYSCTL = f"""{HEADER}\
-kernel.panic=10
-kernel.panic_on_oops=1
-vm.overcommit_memory=1
-vm.panic_on_oom=0
-"""
 
 
 def _script(name: str) -> str:

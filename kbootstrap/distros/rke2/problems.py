@@ -43,6 +43,13 @@ def problems(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
             "Delete `secrets_encryption`, or write `true`.",
             spec.source.value((*base, "secrets_encryption")),
         )
+    if kubernetes.profile and kubernetes.cni == "flannel":
+        yield Diagnostic(
+            _CODE,
+            f"`profile: {kubernetes.profile}` sets network policies, which RKE2's flannel does not enforce.",
+            "Choose canal, calico or cilium; without `cni` it is canal.",
+            spec.source.value((*base, "cni")),
+        )
     for number, name in enumerate(kubernetes.disable):
         if name not in COMPONENTS:
             yield _component(spec, (*base, "disable", number), name)
