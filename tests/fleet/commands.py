@@ -117,7 +117,7 @@ class Shell:
             (r"systemctl show -p NRestarts -p ActiveState -p SubState (?P<unit>\S+)$", self._show),
             (r"systemctl show -p MainPID --value ", self._main),
             (r"for _ in \$\(seq \d+\); do said=.*/v1-\w+/readyz", lambda _found, _stdin: done()),
-            (r"\S+[ /]kubectl .* --server=https://(?P<host>[^:]+):6443 .*/v1-\w+/readyz >", self._joins),
+            (r"\S+[ /]kubectl .* --server=https://(?P<host>[^:]+):\d+ .*/v1-\w+/readyz >", self._joins),
             (r"mkdir -p \$\(dirname (?P<held>\S+)\) && (?:printf|touch) ", self._hold),
             (r"systemctl disable --quiet (?P<unit>\S+); timeout \d+ systemctl stop", self._stop),
         )

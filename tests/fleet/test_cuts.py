@@ -96,6 +96,8 @@ CASES = (
     Case("agents were changed by hand", BASE, BASE, spoil=_by_hand),
     Case("new, RKE2", None, RKE2),
     Case("new in a cloud, RKE2", None, RKE2, cloud=True),
+    Case("new, hardened", None, replace(ONE, hardened=True)),
+    Case("new, hardened, RKE2", None, replace(RKE2, servers=1, hardened=True)),
     Case("upgrade, RKE2", RKE2, replace(RKE2, version=OTHERS[1])),
     Case("upgrade on one machine, RKE2", RKE2, replace(RKE2, version=OTHERS[1]), shares=True),
     Case("a server is replaced, RKE2", RKE2, RKE2, replaced=(S3,)),
