@@ -55,6 +55,7 @@ ORDER = (
     "rke2/test_machines.py",
     "rke2/test_rotation.py",
     "rke2/test_snapshots.py",
+    "test_hardened.py",
     "test_ssh_provider.py",
     "test_ssh_paths.py",
     "test_local_provider.py",

@@ -66,6 +66,24 @@ engine_config() { # role, keys
 }
 own_keys='^(cni|ingress-controller|enable-servicelb|prime|profile|disable|kubelet-path|cloud-provider-.*|node-name-from-.*|audit-policy-file|pod-security-.*|control-plane-.*|.*-extra-(mount|env)|(kube-.*|etcd|runtime|cloud-controller-manager)-image)$'
 
+# What RKE2 makes of its keys for the API server and the kubelet: further settings of the engine. Its own audit policy,
+# which logs nothing, and its own configuration of admission are not there: kbootstrap names others.
+own_settings() { # role
+    audit=$(value audit-policy-file) admission=$(value pod-security-admission-config-file)
+    if [ -n "$(value profile)" ]; then echo 'protect-kernel-defaults: true'; fi
+    if [ "$1" = agent ] || [ -z "$audit$admission" ]; then return; fi
+    echo 'kube-apiserver-arg+:'
+    if [ -n "$admission" ]; then echo "  - admission-control-config-file=$admission"; fi
+    if [ -n "$audit" ]; then
+        mkdir -p "$data/server"
+        mkdir -p -m 700 "$data/server/logs"
+        for argument in "policy-file=$audit" "log-path=$data/server/logs/audit.log" log-maxage=30 log-maxbackup=10 \
+            log-maxsize=100; do
+            echo "  - audit-$argument"
+        done
+    fi
+}
+
 check_flags() { # keys, arguments of the command line
     keys=$1
     shift
@@ -152,6 +170,8 @@ start() { # role, arguments
     mkdir -p "$data"
     if [ -n "$restore" ]; then : > "$data/force-restart"; elif [ -z "$reset" ]; then rm -f "$data/force-restart"; fi
     engine_config "$role" "$keys"
+    own=$(own_settings "$role")
+    if [ -n "$own" ]; then echo "$own" > "$work/$role.yaml.d/99-own.yaml"; fi
     if [ "$(value cloud-provider-name)" = external ]; then set -- "$@" --kubelet-arg=cloud-provider=external; fi
     if [ "$role" = server ]; then
         for name in $(values disable); do

@@ -191,6 +191,26 @@ def test_a_hardened_machine_starts(machine: Machine) -> None:
     assert "unknown user etcd" in machine.run("server").stderr
     (machine.root / "etc/passwd").write_text("etcd:x:999:999::/:/sbin/nologin\n")
     assert machine.run("server").returncode == 0
+    for role in ("server", "agent"):
+        own = machine.root / f"run/rke2-standin/{role}.yaml.d/99-own.yaml"
+        assert machine.run(role).returncode == 0
+        assert own.read_text() == "protect-kernel-defaults: true\n"
+
+
+def test_keys_for_the_api_server_become_settings_of_the_engine(machine: Machine) -> None:
+    own = machine.root / "run/rke2-standin/server.yaml.d/99-own.yaml"
+    machine.config("audit-policy-file: /a.yaml\npod-security-admission-config-file: /p.yaml\n")
+    machine.handed("server")
+    assert own.read_text().splitlines()[:2] == [
+        "kube-apiserver-arg+:",
+        "  - admission-control-config-file=/p.yaml",
+    ]
+    assert {"  - audit-policy-file=/a.yaml", "  - audit-log-maxage=30"} <= {*own.read_text().splitlines()}
+    assert f"  - audit-log-path={machine.data}/server/logs/audit.log" in own.read_text()
+    assert (machine.data / "server/logs").stat().st_mode & 0o777 == 0o700
+    machine.config("node-name: a\n")
+    machine.handed("server")
+    assert not own.exists()
 
 
 def test_components_have_rke2s_names(machine: Machine) -> None:
