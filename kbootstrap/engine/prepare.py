@@ -18,6 +18,7 @@ from kbootstrap.render.provenance import Provenance
 from kbootstrap.render.tree import assemble, read_modules
 from kbootstrap.render.write import write
 from kbootstrap.spec.references import Reader
+from kbootstrap.spec.states import in_the_root
 from kbootstrap.tofu import encryption
 from kbootstrap.tofu.environment import environment
 from kbootstrap.tofu.find import Binary, find
@@ -27,9 +28,8 @@ from kbootstrap.tofu.settle import LOCK_WAIT, settled
 
 def never_created(context: Context) -> bool:
     """Return whether a cluster certainly has no state yet: it would be a file in its folder."""
-    state = context.spec.state
-    own = state.backend == "local" and not state.settings and context.existing_machines is None
-    return own and not context.space.made
+    file = in_the_root(context.spec) and context.existing_machines is None
+    return file and not context.space.made
 
 
 async def prepare(

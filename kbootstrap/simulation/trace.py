@@ -217,7 +217,7 @@ def _time(text: str) -> float | None:
     """Return seconds from a number, a duration or a date; dates without a zone are UTC."""
     if text.isascii() and text.replace(".", "", 1).isdecimal() and len(text) <= 12:
         return float(text)
-    if duration(text) is None:
+    if duration(text) is None or text in {"0s", "0m", "0h"}:
         return float(seconds(text))
     try:
         found = datetime.fromisoformat(text)

@@ -39,7 +39,7 @@ _NOT_AWS: Mapping[str, Any] = {
 def backend_settings(spec: Spec, cluster: Cluster) -> dict[str, Any]:
     """Return the settings of a cluster's backend, in the order in which they are rendered."""
     name, written = spec.state.backend, spec.state.settings
-    if name == "local" and not written:
+    if in_the_root(spec):
         return {}
     place, default = PLACES.get(name, ("", ""))
     found = dict(written)
@@ -49,6 +49,11 @@ def backend_settings(spec: Spec, cluster: Cluster) -> dict[str, Any]:
         found = _s3(found)
     filled: dict[str, Any] = _filled(found, {"spec": spec.name, "cluster": cluster.name})
     return filled
+
+
+def in_the_root(spec: Spec) -> bool:
+    """Return whether the state of each cluster is a file in its root."""
+    return spec.state.backend == "local" and not spec.state.settings
 
 
 def shared(spec: Spec) -> bool:

@@ -146,7 +146,7 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         (CONFIG.replace("spec.yaml", "missing.yaml"), 64, "missing.yaml"),
     ):
         assert main(["autoscaler", "serve", "--config", str(config(tmp_path, text))]) == code
-        shown = capsys.readouterr().err
+        shown = " ".join(capsys.readouterr().err.split())
         assert said in shown
         assert "Traceback" not in shown
     assert main(["autoscaler", "serve", "--config", str(tmp_path / "no.yaml")]) == 64

@@ -16,7 +16,7 @@ from .samples import GIB, HEAD, trace
 
 
 def test_a_trace() -> None:
-    found = trace("0,a,2,500m,1Gi 90s,b,1,2,512Mi,jobs 1h30m,a,4,500m,1Gi 7200,b,0,2,512Mi,jobs")
+    found = trace("0h,a,2,500m,1Gi 90s,b,1,2,512Mi,jobs 1h30m,a,4,500m,1Gi 7200,b,0,2,512Mi,jobs")
     assert found == Trace(
         (SimulatedWorkload("a", Size(500, GIB)), SimulatedWorkload("b", Size(2000, GIB // 2), "jobs")),
         (LoadChange(0, 0, 2), LoadChange(90, 1, 1), LoadChange(5400, 0, 4), LoadChange(7200, 1, 0)),
