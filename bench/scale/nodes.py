@@ -17,7 +17,7 @@ from pathlib import Path
 from bench.scale import wire
 from bench.scale.layout import SERVERS, Layout
 from kbootstrap.hosts.model import Output
-from tests.fleet import clock, k3s
+from tests.fleet import clock, services
 from tests.fleet.commands import Shell
 from tests.fleet.machines import Machine
 from tests.fleet.world import World
@@ -59,7 +59,7 @@ class Nodes:
         # The clocks of the fleet show the real time. Its own time stays small, because the event loop of the
         # simulated clock compares sums with nanoseconds.
         clock.EPOCH = int(time.time() - _BEFORE)
-        k3s.KUBECONFIG = kubeconfig
+        services.KUBECONFIG = kubeconfig
         for name, address in layout.addresses.items():
             machine = Machine(name, f"i-{name}", address, booted=-_BEFORE)
             self.world.machines[name] = machine

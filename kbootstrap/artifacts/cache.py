@@ -18,6 +18,7 @@ import contextlib
 import errno
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -98,6 +99,21 @@ def load(folder: Path) -> Kept | None:
     return kept if good else None
 
 
+def damaged(folder: Path) -> bool:
+    """Return whether a folder exists and does not match its manifest. Blocks while hashing."""
+    return folder.exists() and load(folder) is None
+
+
+def reuse(folder: Path, filled: Path) -> None:
+    """Link the verified files of a release into a scratch folder that will replace its folder.
+
+    A file must not be written in place then. Blocks while hashing.
+    """
+    kept = load(folder)
+    for name, path in kept.paths.items() if kept and kept.source != BUILT else ():
+        os.link(path, filled / name)
+
+
 def publish(filled: Path, folder: Path, source: str) -> Kept:
     """Write the manifest of a filled scratch folder and rename it to `folder`, replacing an existing one.
 
@@ -109,9 +125,10 @@ def publish(filled: Path, folder: Path, source: str) -> Kept:
     manifest = {"version": _VERSION, "source": source, "made": made, "sha256": sums}
     files.write(filled / MANIFEST, json.dumps(manifest, indent=2) + "\n")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    if folder.exists():
-        shutil.rmtree(folder.rename(filled.with_name(filled.name + ".old")))
+    old = folder.rename(filled.with_name(filled.name + ".old")) if folder.exists() else None
     filled.rename(folder)
+    if old:
+        shutil.rmtree(old)
     return Kept(folder, source, made, sums)
 
 

@@ -22,6 +22,7 @@ from kbootstrap.artifacts.source.recipe import DistributionRecipe
 from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing
 from kbootstrap.core.events import Emit, nowhere
 from kbootstrap.core.process import Runner
+from kbootstrap.distros.model import Distribution
 from kbootstrap.distros.release import Release
 from kbootstrap.spec.pins import ArtifactPin
 
@@ -32,6 +33,7 @@ async def obtain(
     arch: str,
     *,
     runner: Runner,
+    chosen: Distribution | None = None,
     mirror: str | None = None,
     pin: ArtifactPin | None = None,
     emit: Emit = nowhere,
@@ -43,24 +45,27 @@ async def obtain(
     """Return the verified files of a version, with paths and hashes by the vendor's file names.
 
     `distribution` is the name of a distribution, `version` the version as the vendor writes it
-    (`v1.32.0+k3s1`), `arch` `amd64` or `arm64`. `mirror` is a base URL with one folder per version, `pin` the
-    lock file's entry for this version. `folder` is the cache (default: from `env`), `releases_url` the server
-    of the vendor's releases (default: `KBOOTSTRAP_RELEASES_URL`).
+    (`v1.32.0+k3s1`), `arch` `amd64` or `arm64`. `chosen` is the distribution with the choices of a cluster,
+    which decide what files it needs; the cache keeps those of all clusters. `mirror` is a base URL with one
+    folder per version, `pin` the lock file's entry for this version. `folder` is the cache (default: from
+    `env`), `releases_url` the server of the vendor's releases (default: `KBOOTSTRAP_RELEASES_URL`).
 
     Raises `WrongUsage` (KB0901); `KbootstrapError` for an interrupted download (KB0902), a wrong checksum
     (KB0903), or a checksum that differs from the pinned one (KB0912); `PrerequisiteMissing` for problems with
     the disk (KB0904, KB0905), for missing build requirements (KB0906 to KB0908, KB0910), and when no source
     has the version (KB0909).
     """
-    wanted = releases.of(distribution, version, arch)
+    wanted = releases.of(distribution, version, arch, chosen)
     if mirror:
         releases.check_base(mirror)
     env = os.environ if env is None else env
     root = folder or cache.root(env)
+    place = cache.place(root, distribution, version, arch)
     urls = releases.folders(wanted, mirror, releases_url or env.get("KBOOTSTRAP_RELEASES_URL"))
     narrator = Narrator(emit, f"obtain {distribution} {version} {arch}")
 
     async def make(filled: Path) -> str:
+        await asyncio.to_thread(cache.reuse, place, filled)
         source, refusals = await released(
             wanted, urls, filled, pin=pin, emit=emit, patience=patience or Patience()
         )
@@ -71,27 +76,34 @@ async def obtain(
             await SourceBuild(runner, root, env, emit).distribution(found, arch, filled)
         return source or cache.BUILT
 
-    place = cache.place(root, distribution, version, arch)
-    kept = await ensured(place, make, narrator)
+    kept = await ensured(place, make, narrator, wanted.files)
     if kept.source != cache.BUILT:
         verify(f"the cache ({place})", kept.sha256, pin)
     return kept
 
 
-async def ensured(place: Path, make: Callable[[Path], Awaitable[str]], narrator: Narrator) -> Kept:
+async def ensured(
+    place: Path, make: Callable[[Path], Awaitable[str]], narrator: Narrator, names: Sequence[str] = ()
+) -> Kept:
     """Return the verified folder `place`; if it does not exist, call `make` to fill one.
 
-    `make` receives an empty folder and returns a description of the files' origin. One process at a time
-    fills a folder; a folder that does not match its checksums is replaced.
+    So too if it lacks one of the files `names`. `make` receives an empty folder and returns a description of
+    the files' origin. One process at a time fills a folder; a folder that does not match its checksums is
+    replaced.
     """
+
+    def load() -> Kept | None:
+        kept = cache.load(place)
+        return kept if kept and all(name in kept.sha256 for name in names) else None
+
     narrator.started()
     try:
-        kept = await asyncio.to_thread(cache.load, place)
+        kept = await asyncio.to_thread(load)
         if kept is None:
             async with cache.locked(place.with_name(f"{place.name}.lock"), narrator.waiting):
-                kept = await asyncio.to_thread(cache.load, place)
+                kept = await asyncio.to_thread(load)
                 if kept is None:
-                    if await asyncio.to_thread(place.exists):
+                    if await asyncio.to_thread(cache.damaged, place):
                         narrator.waiting(f"{place} does not have its checksums any more: obtaining it again")
                     with cache.scratch(place) as filled:
                         kept = await asyncio.to_thread(cache.publish, filled, place, await make(filled))
@@ -138,6 +150,9 @@ async def _download(
         raise Unavailable(f"{fetch.shown(url)}: {wanted.checksums} does not list {', '.join(unlisted)}")
     verify(fetch.shown(url), {name: sums[name] for name in wanted.files}, pin)
     for name in wanted.files:
+        if (folder / name).exists() and await asyncio.to_thread(cache.sha256, folder / name) == sums[name]:
+            continue
+        (folder / name).unlink(missing_ok=True)
         narrator = Narrator(emit, f"download {name} {wanted.tag}")
         narrator.started(fetch.shown(url))
 

@@ -43,10 +43,14 @@ async def look_up(
 
     async def of(arch: str) -> tuple[Mapping[str, str], list[str]]:
         kept = await asyncio.to_thread(cache.read, cache.place(root, distribution, version, arch))
-        if kept is not None and kept.source != cache.BUILT:
-            return kept.sha256, []
+        cached = kept.sha256 if kept is not None and kept.source != cache.BUILT else {}
         wanted = releases.of(distribution, version, arch)
-        return await published(wanted, releases.folders(wanted, mirror, base), patience or Patience())
+        if cached and not wanted.others:
+            return cached, []
+        listed, reasons = await published(
+            wanted, releases.folders(wanted, mirror, base), patience or Patience()
+        )
+        return {**listed, **cached}, reasons
 
     found = await asyncio.gather(*map(of, releases.ARCHITECTURES))
     sums = {name: sha for known, _ in found for name, sha in known.items()}
@@ -61,7 +65,7 @@ async def published(
 ) -> tuple[Mapping[str, str], list[str]]:
     """Return the published SHA-256 of a release's files from the first source that lists all of them.
 
-    Also returns the reasons why earlier sources failed.
+    Those of `others` are included where they are listed. Also returns the reasons why earlier sources failed.
     """
     refusals = []
     for url in urls:
@@ -71,7 +75,8 @@ async def published(
             refusals.append(str(error))
             continue
         if all(name in listed for name in wanted.files):
-            return {name: listed[name] for name in wanted.files}, refusals
+            names = (*wanted.files, *wanted.others)
+            return {name: listed[name] for name in names if name in listed}, refusals
         refusals.append(f"{fetch.shown(url)}: {wanted.checksums} does not list every file")
     return {}, refusals
 

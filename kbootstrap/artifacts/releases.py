@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from kbootstrap import distros
 from kbootstrap.core.errors import KbootstrapError, WrongUsage
+from kbootstrap.distros.model import Distribution
 from kbootstrap.distros.release import Release
 from kbootstrap.spec import distributions
 
@@ -21,9 +22,10 @@ _VERSION = re.compile(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?(\+[0-9A-Za-z.]+)?")
 _SUM = re.compile(r"([0-9a-fA-F]{64})[ \t]+[*]?(\S+)")
 
 
-def of(distribution: str, version: str, arch: str) -> Release:
+def of(distribution: str, version: str, arch: str, chosen: Distribution | None = None) -> Release:
     """Return the vendor's release of a version of a distribution.
 
+    `chosen` is the distribution with a cluster's choices; without it, the files are those of its defaults.
     Raises `WrongUsage` (KB0901) for invalid versions and unknown architectures and names.
     """
     check_version(version)
@@ -39,7 +41,7 @@ def of(distribution: str, version: str, arch: str) -> Release:
             hint=f"write {', '.join(distros.names())} or tofu",
             code="KB0901",
         )
-    return distros.find(distribution).release(version, arch)
+    return (chosen or distros.find(distribution)).release(version, arch)
 
 
 def tofu(version: str, arch: str) -> Release:

@@ -42,7 +42,7 @@ def workloads(
 
     The rules are about replicas, PodDisruptionBudgets, requests, spread over nodes, HorizontalPodAutoscalers,
     and pods that keep their node. Without --namespace and --all, all namespaces are checked except those of
-    Kubernetes itself: kube-system, kube-public and kube-node-lease.
+    Kubernetes itself (kube-system, kube-public and kube-node-lease) and of the distribution's pod network.
 
     What cannot be read is reported as unknown. The exit code is 1 if an error was found or something is
     unknown; warnings count with --fail-on warning.

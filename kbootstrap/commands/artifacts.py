@@ -10,7 +10,8 @@ from kbootstrap.artifacts.opentofu import obtain_tofu
 from kbootstrap.artifacts.providers import obtain_provider
 from kbootstrap.artifacts.source.recipe import provider_names
 from kbootstrap.core.runtime import Runtime
-from kbootstrap.distros import of_version
+from kbootstrap.distros import of, of_version
+from kbootstrap.distros.model import Distribution
 from kbootstrap.engine.lock_file import settled_lock
 from kbootstrap.engine.spec import read_spec
 from kbootstrap.spec.lock import Lock
@@ -36,12 +37,13 @@ async def pull(names: Iterable[str], arch: str, mirror: str | None, run: Runtime
         lock = _lock(name)
         for distribution, version, source in _versions(name, mirror):
             kept = await obtain(
-                distribution,
+                distribution.name,
                 version,
                 arch,
                 runner=run.runner,
+                chosen=distribution,
                 mirror=source,
-                pin=lock.artifact(distribution, version) if lock else None,
+                pin=lock.artifact(distribution.name, version) if lock else None,
                 emit=run.emit,
                 env=run.env,
             )
@@ -54,12 +56,10 @@ def _lock(name: str) -> Lock | None:
     return settled_lock(read_spec(Path(name))) if name.endswith(_SPECS) else None
 
 
-def _versions(name: str, mirror: str | None) -> list[tuple[str, str, str | None]]:
+def _versions(name: str, mirror: str | None) -> list[tuple[Distribution, str, str | None]]:
     """Return distribution, version and mirror of what a name stands for: a version, or all of a spec."""
     if not name.endswith(_SPECS):
-        return [(of_version(name).name, name, mirror)]
+        return [(of_version(name), name, mirror)]
     spec = read_spec(Path(name))
-    found = [
-        (c.kubernetes.distribution, c.kubernetes.version, mirror or c.artifacts.mirror) for c in spec.clusters
-    ]
+    found = [(of(c.kubernetes), c.kubernetes.version, mirror or c.artifacts.mirror) for c in spec.clusters]
     return list(dict.fromkeys(found))

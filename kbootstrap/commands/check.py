@@ -36,4 +36,5 @@ async def _of_cluster(context: Context, scope: Scope) -> Report:
         nodes = await observe_nodes(context, await made_outputs(context), stack, tolerant=True)
         api = connect(admin_kubeconfig(context, nodes), nodes.api_endpoint)
         stack.push_async_callback(api.close)
-        return Report(context.cluster.name, judge(await read_namespaces(api, scope)))
+        found = await read_namespaces(api, scope, context.distribution.namespaces)
+        return Report(context.cluster.name, judge(found))

@@ -8,6 +8,7 @@ from typing import cast
 
 from kbootstrap.distros.model import Distribution
 from kbootstrap.spec import distributions
+from kbootstrap.spec.model import Kubernetes
 
 
 def names() -> tuple[str, ...]:
@@ -20,6 +21,11 @@ def find(name: str) -> Distribution:
     if name not in names():
         raise KeyError(name)
     return cast("Distribution", importlib.import_module(f"{__name__}.{name}").DISTRIBUTION)
+
+
+def of(kubernetes: Kubernetes) -> Distribution:
+    """Return the distribution of a cluster, with the cluster's choices."""
+    return find(kubernetes.distribution).chosen(kubernetes)
 
 
 def every() -> tuple[Distribution, ...]:

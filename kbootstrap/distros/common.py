@@ -20,7 +20,8 @@ CGROUPS = tuple(map(CgroupController, ("cpu", "cpuset", "memory")))
 """Controllers that the agent requires (k3s source, `pkg/cgroups/cgroups_linux.go`, also part of RKE2)."""
 KUBELET = ("read-only-port=0",)
 """Arguments of every kubelet. k3s 1.32 before 1.32.4 passes the settings in a file, from which a port of 0
-is omitted; the kubelet then serves port 10255 without authentication (CVE-2025-46599)."""
+is omitted; the kubelet then serves port 10255 without authentication (CVE-2025-46599). RKE2 has the same
+code."""
 _SELF_LABELS = ("kubelet.kubernetes.io", "node.kubernetes.io")
 """Label prefixes of kubernetes.io that a kubelet may set on its own node (Kubernetes: "NodeRestriction")."""
 
@@ -47,6 +48,7 @@ def paths(name: str, binary: str) -> Paths:
         snapshots=f"{server}/db/snapshots",
         s3=f"{etc}/config.yaml.d/60-kbootstrap-s3.yaml",
         s3_ca=f"{etc}/kbootstrap-s3-ca.pem",
+        run="/run/k3s",  # also of RKE2 (its `rke2-killall.sh`)
     )
 
 
@@ -179,16 +181,24 @@ def join_file(paths: Paths, values: Mapping[str, Value], note: str) -> NodeFile:
 
 
 def unit_text(
-    *, description: str, documentation: str, role: Role, program: str, before: tuple[str, ...]
+    *,
+    description: str,
+    documentation: str,
+    role: Role,
+    program: str,
+    before: tuple[str, ...],
+    more: tuple[str, ...] = (),
 ) -> str:
     """Return a systemd unit whose only argument is the role; everything else is in the configuration.
+
+    `before` are commands that may fail; `more` are further lines of the service.
 
     A server reports `READY=1` once it is a voting member of etcd and its API server responds on `/readyz`
     (k3s source, `pkg/cli/server/server.go`, `pkg/etcd/etcd.go` `Test`), hence `Type=notify`. An agent counts
     as started when its process runs; it retries indefinitely. Containers keep running when the service stops
     (`KillMode=process`); the service manages their cgroups itself (`Delegate`).
     """
-    checks = "".join(f"ExecStartPre=-{command}\n" for command in before)
+    lines = "".join(f"{line}\n" for line in (*(f"ExecStartPre=-{command}" for command in before), *more))
     return (
         f"{HEADER}"
         "[Unit]\n"
@@ -200,7 +210,7 @@ def unit_text(
         "[Service]\n"
         f"Type={'notify' if role == 'server' else 'exec'}\n"
         "EnvironmentFile=-/etc/default/%N\n"
-        f"{checks}"
+        f"{lines}"
         f"ExecStart={program} {role}\n"
         "KillMode=process\n"
         "Delegate=yes\n"

@@ -12,13 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.distros.additions import NOTHING, Additions
 from kbootstrap.distros.audits import AuditSources
 from kbootstrap.distros.network import NetworkLeftovers
 from kbootstrap.distros.release import Release
 from kbootstrap.distros.requirements import Requirements
+from kbootstrap.distros.yaml_files import Value
 from kbootstrap.spec.distributions import DistributionTraits
-from kbootstrap.spec.model import Cluster, Node
+from kbootstrap.spec.model import Cluster, Kubernetes, Node, Spec
 
 Role = Literal["server", "agent"]
 Tool = Literal["kubectl", "ctr", "crictl", "server", "etcd-snapshot", "certificate"]
@@ -73,26 +75,45 @@ class Paths:
     """On servers: configuration drop-in with the credentials of the snapshot bucket (0600)."""
     s3_ca: str
     """On servers: the CA certificate that verifies the bucket's service."""
+    run: str
+    """The folder with the state of the container runtime; containers mount their file systems below it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A file that a version needs on its nodes. `name` is the vendor's file name; `path` is on the node."""
+    """A file that a version needs on its nodes. `name` is the vendor's file name; `path` is on the node.
+
+    `after` is a shell command that makes a file that is at its path usable, such as unpacking it. Idempotent.
+    """
 
     name: str
     path: str
     mode: int
+    after: str = ""
 
 
 class Distribution(Protocol):
-    """One Kubernetes distribution."""
+    """One Kubernetes distribution, with the choices of a cluster (`chosen`) or with its defaults."""
 
     name: str
     registration_port: int
     """The port on which servers accept joins: 6443 for k3s, 9345 for RKE2."""
     paths: Paths
     network: NetworkLeftovers
-    """Leftovers of the distribution's pod network on a machine."""
+    """Leftovers of the pod network on a machine."""
+    installs_network: bool
+    """Whether the distribution installs a pod network. If not, nodes are not Ready until somebody does."""
+    follows_route: bool
+    """Whether the pod network uses the interface of the default route, also on nodes with another address."""
+    belongings: tuple[str, ...]
+    """Files and folders that the program brings and `paths` does not have; they are removed with it."""
+    halt: str
+    """The text of a shell script that ends what of the control plane still runs when the service has stopped.
+    Empty where nothing does."""
+    namespaces: tuple[str, ...]
+    """Namespaces of what the distribution installs, besides those that every Kubernetes has."""
+    fence: Mapping[str, Value]
+    """The settings of a server that only rehearses: it answers the API, and no workload starts on it."""
     uninstallers: tuple[str, ...]
     """The vendor's scripts that uninstall an installation that kbootstrap did not make."""
     program_folders: tuple[str, ...]
@@ -112,6 +133,28 @@ class Distribution(Protocol):
     @property
     def traits(self) -> DistributionTraits:
         """The traits in the spec language: title, form of versions, whether it can be installed."""
+
+    @property
+    def fixed(self) -> Mapping[str, str]:
+        """Keys of the configuration that count only when a cluster is made, with their names in messages.
+
+        Those that all distributions have in common are in `cluster/decide/refusals.py`.
+        """
+
+    def chosen(self, kubernetes: Kubernetes) -> Distribution:
+        """Return the distribution with the choices of a cluster: its pod network, its ingress controller."""
+
+    def validate(self, spec: Spec, cluster: Cluster) -> tuple[Diagnostic, ...]:
+        """Return the problems with what the cluster's spec wants of the distribution. Pure."""
+
+    def forbids(self, old: str, new: str) -> tuple[str, str] | None:
+        """Return why a node must not change between two versions, and a remedy; None if it may.
+
+        Only what is special to the distribution: rules of Kubernetes are in `cluster/decide/upgrade.py`.
+        """
+
+    def rehearses(self, artifact: Artifact) -> bool:
+        """Return whether a rehearsal of a snapshot needs this artifact on its machine."""
 
     def unit(self, role: Role) -> str:
         """Return the name of the systemd unit, with `.service`."""

@@ -8,12 +8,16 @@ from urllib.parse import quote
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The files of one version for one architecture; `checksums` is the published list of SHA-256."""
+    """The files of one version for one architecture; `checksums` is the published list of SHA-256.
+
+    `others` are files that clusters with other choices need; lock files pin them too.
+    """
 
     repository: str
     tag: str
     files: tuple[str, ...]
     checksums: str
+    others: tuple[str, ...] = ()
 
     def vendor(self, base: str) -> str:
         """Return the folder of this release on a server with GitHub's paths."""

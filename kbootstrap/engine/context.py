@@ -18,7 +18,7 @@ from kbootstrap.core.errors import SpecInvalid, WrongUsage
 from kbootstrap.core.events import of_cluster
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.core.workspace import ClusterSpace, Workspace
-from kbootstrap.distros import find as find_distribution
+from kbootstrap.distros import of as distribution_of
 from kbootstrap.distros.additions import NOTHING, Additions
 from kbootstrap.distros.model import Distribution
 from kbootstrap.engine.lock_file import settled_lock
@@ -135,7 +135,7 @@ def contexts(
             lock,
             nodes(cluster, lock),
             find_provider(cluster.provider.name),
-            find_distribution(cluster.kubernetes.distribution),
+            distribution_of(cluster.kubernetes),
             Workspace.beside(spec.path).of(cluster.name),
             replace(runtime, emit=of_cluster(runtime.emit, cluster.name)),
             Lease(cluster.name, runtime.emit),
@@ -144,6 +144,8 @@ def contexts(
         for cluster in chosen
     )
     problems = [problem for one in found for problem in one.provider.validate(spec, one.cluster)]
+    if changing:
+        problems += [problem for one in found for problem in one.distribution.validate(spec, one.cluster)]
     if errors(problems):
         raise SpecInvalid(f"{spec.path} is not valid", diagnostics=in_order(problems))
     return found
@@ -162,7 +164,7 @@ def single_context(
         lock,
         nodes(cluster, lock),
         find_provider(cluster.provider.name),
-        find_distribution(cluster.kubernetes.distribution),
+        distribution_of(cluster.kubernetes),
         (workspace or Workspace.beside(spec.path)).of(cluster.name),
         replace(runtime, emit=of_cluster(runtime.emit, cluster.name)),
         Lease(cluster.name, runtime.emit),

@@ -52,6 +52,7 @@ class Downloads:
             version,
             arch,
             runner=run.runner,
+            chosen=self.context.distribution,
             mirror=cluster.artifacts.mirror,
             pin=self.context.lock.artifact(distribution, version),
             emit=self._emit,

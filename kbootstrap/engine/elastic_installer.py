@@ -103,7 +103,7 @@ class ElasticInstaller:
     async def _access(self, context: Context) -> JoinAccess:
         if self._api is None or self._watch is None:
             self._api = self.connect()
-            self._watch = NodeWatch(self._api)
+            self._watch = NodeWatch(self._api, network=context.distribution.installs_network)
         return JoinAccess(self._api, self._watch, await self.way.token(context))
 
     async def _artifacts_of(self, context: Context, plan: Plan, arch: str) -> Mapping[str, LocalFile]:

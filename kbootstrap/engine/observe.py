@@ -149,6 +149,8 @@ async def observe_nodes(
         _observe(text, api_endpoint, additions.secret, record, wait),
         _valid(context, asked=bool(text and additions.secret)),
     )
+    if api and not context.distribution.installs_network:
+        api = api.without_network()
     everything = replace(
         everything,
         good=good,

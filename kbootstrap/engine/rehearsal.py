@@ -41,7 +41,7 @@ from kbootstrap.kubeconfig.admin import write_own_copy
 from kbootstrap.providers import find, names
 from kbootstrap.providers.capabilities import Rehearsals
 from kbootstrap.spec import derive
-from kbootstrap.spec.model import Cluster, Network, Spec
+from kbootstrap.spec.model import Cluster, Kubernetes, Network, Spec
 from kbootstrap.tofu.plan import PlanSummary
 
 FOLDER = ".rehearsals"
@@ -101,14 +101,7 @@ def documents(spec: Spec, cluster: Cluster, provider: str, rehearsals: Rehearsal
         port = derive.FIRST_PORT + (derive.number(spec.name, name) + number) % derive.PORTS
         own_cluster: dict[str, Any] = {
             "provider": {provider: rehearsals.settings(shared, port)},
-            "kubernetes": {
-                "distribution": wanted.distribution,
-                "version": wanted.version,
-                "secrets_encryption": wanted.secrets_encryption or wanted.profile is not None,
-                "disable": list(wanted.disable),
-                "pod_cidr": str(wanted.pod_cidr),
-                "service_cidr": str(wanted.service_cidr),
-            },
+            "kubernetes": _kubernetes(wanted),
             "network": _written(network),
             "control_plane": {"nodes": 1},
             "pools": [],
@@ -125,6 +118,20 @@ def documents(spec: Spec, cluster: Cluster, provider: str, rehearsals: Rehearsal
         )
         found.append(f"{head}{json.dumps(whole, indent=2)}\n")
     return found
+
+
+def _kubernetes(wanted: Kubernetes) -> dict[str, Any]:
+    encrypted = wanted.secrets_encryption or wanted.profile is not None
+    chosen = {"cni": wanted.cni, "ingress_controller": wanted.ingress_controller}
+    return {
+        "distribution": wanted.distribution,
+        "version": wanted.version,
+        **({"secrets_encryption": True} if encrypted else {}),
+        "disable": list(wanted.disable),
+        **{key: value for key, value in chosen.items() if value is not None},
+        "pod_cidr": str(wanted.pod_cidr),
+        "service_cidr": str(wanted.service_cidr),
+    }
 
 
 def _taken(cluster: Cluster) -> tuple[Any, ...]:
@@ -156,7 +163,7 @@ async def bring_up(
 
 
 async def _install(twin: Context, nodes: Nodes) -> None:
-    """Install program and configuration on the machine like `apply`, without images and tokens."""
+    """Install program and configuration on the machine like `apply`, without tokens and needless images."""
     (name,) = nodes.hosts
     actions = NodeActions(nodes.hosts[name], nodes.wanted, twin.runtime.redactor)
     reporter = StepReporter(twin.cluster.name, twin.runtime.emit)
@@ -165,7 +172,7 @@ async def _install(twin: Context, nodes: Nodes) -> None:
     shared = twin.provider.shared_artifacts is not None
     await actions.begin(steps)
     for step in steps:
-        if isinstance(step, StageFile) and step.artifact.path == twin.distribution.paths.binary:
+        if isinstance(step, StageFile) and twin.distribution.rehearses(step.artifact):
             with reporter.report(step):
                 artifact, version, aside = step.artifact, step.version, step.aside
                 if shared and await actions.place_shared(artifact, version, artifacts, aside=aside):

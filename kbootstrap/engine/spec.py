@@ -10,6 +10,7 @@ from kbootstrap.cluster.snapshots.settings import read_keys, read_passphrase
 from kbootstrap.core.diagnostics import Diagnostic, Severity, in_order
 from kbootstrap.core.errors import CredentialsRefused, SpecInvalid, WrongUsage
 from kbootstrap.core.runtime import Runtime
+from kbootstrap.distros import find as find_distribution
 from kbootstrap.providers import find as find_provider
 from kbootstrap.providers import names as provider_names
 from kbootstrap.spec.load import load
@@ -30,14 +31,20 @@ def read_spec(path: Path, warn: Callable[[Sequence[Diagnostic]], None] | None = 
 
 
 def settings_problems(spec: Spec) -> tuple[Diagnostic, ...]:
-    """Return the problems that providers find in the settings of their clusters."""
+    """Return the problems that providers and distributions find in the settings of their clusters."""
     known = provider_names()
-    return tuple(
+    of_providers = [
         problem
         for cluster in spec.clusters
         if cluster.provider.name in known
         for problem in find_provider(cluster.provider.name).validate(spec, cluster)
-    )
+    ]
+    of_distributions = [
+        problem
+        for cluster in spec.clusters
+        for problem in find_distribution(cluster.kubernetes.distribution).validate(spec, cluster)
+    ]
+    return (*of_providers, *of_distributions)
 
 
 def choose(spec: Spec, names: Iterable[str]) -> tuple[Cluster, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from kbootstrap.checks.workloads.objects import KINDS, Namespace, by_namespace, named
@@ -12,7 +12,7 @@ from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.errors import CredentialsRefused, WrongUsage
 
 OWN = frozenset({"kube-system", "kube-public", "kube-node-lease"})
-"""Namespaces of Kubernetes itself: their contents belong to the distribution and to add-ons."""
+"""Namespaces of every Kubernetes: their contents belong to the distribution and to add-ons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,15 @@ class Scope:
     everything: bool = False
 
 
-async def read_namespaces(api: Api, scope: Scope) -> tuple[Namespace, ...]:
+async def read_namespaces(api: Api, scope: Scope, installed: Iterable[str] = ()) -> tuple[Namespace, ...]:
     """Return the namespaces with their objects; what may not be read is in them as refused.
+
+    `installed` are further namespaces of the distribution (`Distribution.namespaces`).
 
     Raises `WrongUsage` (KB0865) for a namespace that does not exist, `CredentialsRefused` (KB0864) if the
     namespaces have to be listed and may not be, and `ApiUnavailable` if no list was answered.
     """
-    names = await _names(api, scope)
+    names = await _names(api, scope, OWN.union(installed))
     if scope.names:
         return tuple(
             Namespace(name, found)
@@ -38,7 +40,7 @@ async def read_namespaces(api: Api, scope: Scope) -> tuple[Namespace, ...]:
     return by_namespace(names, await _read(api))
 
 
-async def _names(api: Api, scope: Scope) -> tuple[str, ...]:
+async def _names(api: Api, scope: Scope, own: Collection[str]) -> tuple[str, ...]:
     listing = await api.objects("/api/v1/namespaces")
     if listing.refused:
         if scope.names:
@@ -50,7 +52,7 @@ async def _names(api: Api, scope: Scope) -> tuple[str, ...]:
         )
     there = [named(item) for item in listing.items]
     if not scope.names:
-        return tuple(sorted(name for name in there if scope.everything or name not in OWN))
+        return tuple(sorted(name for name in there if scope.everything or name not in own))
     if missing := [name for name in scope.names if name not in there]:
         raise WrongUsage(
             f"there is no namespace {', '.join(missing)}", hint=f"there are {', '.join(there)}", code="KB0865"

@@ -6,12 +6,16 @@ import itertools
 from collections.abc import Mapping
 
 from kbootstrap import distros
+from kbootstrap.distros.paths import paths
 from kbootstrap.inventory.contract import MACHINES, NAME
 from kbootstrap.render.hcl import Block, Comment, Item, Raw, Value, document
 from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster, Node, Pool, Spec
 from kbootstrap.spec.states import backend_settings
 from kbootstrap.spec.topology import API_PORT, nodes
+
+KUBELET = 10250
+"""The port of the kubelet (Kubernetes: "Ports and Protocols")."""
 
 
 def module_name(cluster: Cluster, pool: Pool) -> str:
@@ -29,6 +33,18 @@ def api_ports(cluster: Cluster) -> list[int]:
     """Return the ports of servers that nodes connect to; the first one is the API's."""
     joining = distros.find(cluster.kubernetes.distribution).registration_port
     return list(dict.fromkeys((API_PORT, joining)))
+
+
+def pod_ports(cluster: Cluster) -> list[Value]:
+    """Return the ports that every node opens to every other one for the network of the pods.
+
+    Where the network is somebody else's, it is the port that most of them use: VXLAN of Linux.
+    """
+    distribution = distros.of(cluster.kubernetes)
+    found = [one for one in paths(distribution, "agent", "agent") if one.number != KUBELET]
+    if not distribution.installs_network:
+        return [{"protocol": "udp", "port": 8472}]
+    return [{"protocol": one.protocol.lower(), "port": one.number} for one in found]
 
 
 def backend(spec: Spec, cluster: Cluster) -> str:

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
-from kbootstrap.spec import derive, prices, schemas
+from kbootstrap.spec import derive, distributions, prices, schemas
 from kbootstrap.spec.format_quantities import seconds
 from kbootstrap.spec.model import (
     CONTROL_PLANE,
@@ -90,9 +90,11 @@ def _kubernetes(data: Data) -> Kubernetes:
         version=data["version"],
         secrets_encryption=data["secrets_encryption"],
         profile=data.get("profile"),
-        disable=tuple(data["disable"]),
+        disable=tuple(data.get("disable", distributions.traits(data["distribution"]).disable)),
         pod_cidr=IPv4Network(data["pod_cidr"]),
         service_cidr=IPv4Network(data["service_cidr"]),
+        cni=data.get("cni"),
+        ingress_controller=data.get("ingress_controller"),
     )
 
 

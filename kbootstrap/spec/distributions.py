@@ -42,12 +42,16 @@ class VersionForm:
 
 @dataclass(frozen=True, slots=True)
 class DistributionTraits:
-    """One distribution. `title` is its name in sentences; `supported`: whether `apply` can install it."""
+    """One distribution. `title` is its name in sentences; `supported`: whether `apply` can install it.
+
+    `disable` are the packaged components that are left out where the spec does not say which.
+    """
 
     name: str
     title: str
     version: VersionForm
     supported: bool
+    disable: tuple[str, ...]
 
 
 @functools.cache
@@ -62,7 +66,8 @@ def traits(name: str) -> DistributionTraits:
     if name not in names():
         raise KeyError(name)
     raw = json.loads((resources.schemas() / "distributions" / f"{name}.json").read_text("utf-8"))
-    return DistributionTraits(name, raw["title"], VersionForm(**raw["version"]), raw["supported"])
+    form = VersionForm(**raw["version"])
+    return DistributionTraits(name, raw["title"], form, raw["supported"], tuple(raw["disable"]))
 
 
 def default() -> DistributionTraits:

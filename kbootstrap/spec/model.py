@@ -49,7 +49,10 @@ class ProviderSpec:
 
 @dataclass(frozen=True, slots=True)
 class Kubernetes:
-    """The Kubernetes installation on the nodes. `disable` names packaged components to omit."""
+    """The Kubernetes installation on the nodes. `disable` names packaged components to omit.
+
+    `cni` and `ingress_controller` are None where the spec does not set them: the distribution decides.
+    """
 
     distribution: str
     version: str
@@ -58,6 +61,8 @@ class Kubernetes:
     disable: tuple[str, ...]
     pod_cidr: IPv4Network
     service_cidr: IPv4Network
+    cni: str | None = None
+    ingress_controller: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,6 @@ class PoolRow:
 
 
 CLUSTER_ROWS: tuple[UnsupportedKey, ...] = (
-    UnsupportedKey(("kubernetes", "profile"), "hardening profiles"),
     UnsupportedKey(("ingress", "load_balancers"), "load balancers", lambda c: bool(c.load_balancers)),
     UnsupportedKey(("isolation", "pods"), "isolation of pods", lambda c: c.pod_isolation != "none"),
     UnsupportedKey(("buckets",), "buckets", lambda c: bool(c.buckets)),

@@ -12,8 +12,9 @@ from kbootstrap.artifacts import cache, node_files
 from kbootstrap.artifacts.source import machine
 from kbootstrap.core.events import Event, Status
 from kbootstrap.core.process import LocalRunner
-from kbootstrap.distros import find
+from kbootstrap.distros import find, of
 from kbootstrap.spec.pins import ArtifactPin
+from tests.distros.samples import cluster
 
 VERSION = "v1.32.0+k3s1"
 ARCH = machine.architecture()
@@ -95,6 +96,42 @@ async def test_files_of_another_version_are_left_alone(source: Source) -> None:
         assert why in (source.events[-1].detail or "")
     assert not await source.keep(arch="riscv")
     assert f"the node is {ARCH}" in (source.events[-1].detail or "")
+
+
+RKE2 = of(cluster(distribution="rke2", ingress_controller="traefik").kubernetes)
+RKE2_VERSION = "v1.32.11+rke2r3"
+
+
+async def test_an_archive_of_the_program_needs_the_lock_file(tmp_path: Path) -> None:
+    """And a file that the cache lacks, because the cluster makes other choices now, is added."""
+    wanted, events = RKE2.artifacts(RKE2_VERSION, ARCH), list[Event]()
+    for artifact in wanted:
+        place = tmp_path / "host" / artifact.path.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(artifact.name.encode())
+    sums = {one.name: hashlib.sha256(one.name.encode()).hexdigest() for one in wanted}
+
+    async def keep(count: int, pin: ArtifactPin | None) -> bool:
+        return await node_files.keep(
+            "rke2",
+            RKE2_VERSION,
+            ARCH,
+            wanted[:count],
+            tmp_path / "host",
+            runner=LocalRunner(),
+            pin=pin,
+            emit=events.append,
+            folder=tmp_path / "cache",
+        )
+
+    assert not await keep(3, None)
+    assert "the lock file has no checksum of" in (events[-1].detail or "")
+    assert len(wanted) == 4
+    for count, there in ((3, 3), (4, 4), (2, 4)):
+        assert await keep(count, ArtifactPin(sums))
+        kept = cache.load(cache.place(tmp_path / "cache", "rke2", RKE2_VERSION, ARCH))
+        assert kept is not None
+        assert kept.sha256 == {one.name: sums[one.name] for one in wanted[:there]}
 
 
 async def test_a_file_that_is_missing(source: Source) -> None:

@@ -26,6 +26,10 @@ BUILDABLE = "v1.32.0+k3s1"
 FILES = {"k3s": b"program" * 1000, "k3s-airgap-images-amd64.tar.zst": b"images" * 1000}
 ARM = {"k3s-arm64": b"arm" * 1000, "k3s-airgap-images-arm64.tar.zst": b"arm images"}
 SUMS = {name: hashlib.sha256(content).hexdigest() for name, content in {**FILES, **ARM}.items()}
+RKE2_IMAGES = [
+    f"rke2-images-{kind}.linux-{{}}.tar.zst"
+    for kind in ("core", "canal", "calico", "cilium", "flannel", "traefik")
+]
 PATIENT = Patience(answer=60, stall=60)
 
 
@@ -120,7 +124,8 @@ async def test_a_build_is_not_compared_with_published_checksums(
 ) -> None:
     place = cache.place(tmp_path, "k3s", VERSION, "amd64")
     with cache.scratch(place) as filled:
-        (filled / "k3s").write_bytes(b"built")
+        for name in FILES:
+            (filled / name).write_bytes(b"built")
         cache.publish(filled, place, cache.BUILT)
     kept = await get(server, tmp_path, ArtifactPin(SUMS))
     assert kept.source == cache.BUILT
@@ -153,3 +158,16 @@ def test_the_recipe_is_the_same_everywhere_and_follows_what_is_built(monkeypatch
     monkeypatch.setattr(recipe, "distribution", lambda *_: known)
     monkeypatch.setattr(recipe, "go_step", lambda name: replace(step(name), tags=("other",)))
     assert source.fingerprint("k3s", BUILDABLE) != first
+
+
+async def test_the_images_of_every_choice_are_pinned(tmp_path: Path, server: ReleaseServer) -> None:
+    version, names = "v1.32.1+rke2r1", ["rke2.linux-{}.tar.gz", *RKE2_IMAGES]
+    place = f"/rancher/rke2/releases/download/{version.replace('+', '%2B')}"
+    for arch in ("amd64", "arm64"):
+        server.publish(place, f"sha256sum-{arch}.txt", {one.format(arch): one.encode() for one in names})
+    env = {"KBOOTSTRAP_RELEASES_URL": server.url, "KBOOTSTRAP_CACHE": str(tmp_path)}
+    found, _ = await look_up("rke2", version, env=env, patience=PATIENT)
+    assert {*found.published} == {one.format(arch) for one in names for arch in ("amd64", "arm64")}
+    await obtain("rke2", version, "amd64", runner=FakeRunner(), env=env, patience=PATIENT)
+    again, _ = await look_up("rke2", version, env=env, patience=PATIENT)
+    assert again == found, "what is in the cache is a part of it"

@@ -18,7 +18,8 @@ def test_addresses() -> None:
     )
     assert releases.of("rke2", "v1.31.4+rke2r1", "arm64").files == (
         "rke2.linux-arm64.tar.gz",
-        "rke2-images.linux-arm64.tar.zst",
+        "rke2-images-core.linux-arm64.tar.zst",
+        "rke2-images-canal.linux-arm64.tar.zst",
     )
     tofu = releases.tofu("1.12.6", "amd64")
     assert (tofu.tag, tofu.files, tofu.checksums) == (

@@ -33,11 +33,14 @@ def desired(
     labels: dict[str, str] | None = None,
     taints: tuple[str, ...] = (),
     pod_cidr: str = "10.42.0.0/16",
+    profile: Literal["cis"] | None = None,
     local: Mapping[str, LocalFile] | None = None,
     bundled: Mapping[str, bool] | None = None,
 ) -> Wanted:
     """Return a wanted cluster; labels and taints are those of agents."""
-    spec = cluster(servers=servers, agents=agents, version=version, distribution=distribution)
+    spec = cluster(
+        servers=servers, agents=agents, version=version, distribution=distribution, profile=profile
+    )
     spec = replace(spec, kubernetes=replace(spec.kubernetes, pod_cidr=IPv4Network(pod_cidr)))
     parsed = tuple(taint(text) for text in taints)
     many = [

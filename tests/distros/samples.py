@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv4Network
 from typing import Literal
 
+from kbootstrap.spec import distributions
 from kbootstrap.spec.model import (
     CONTROL_PLANE,
     ApiSettings,
@@ -41,6 +42,8 @@ def cluster(
     distribution: Literal["k3s", "rke2"] = "k3s",
     version: str = "v1.32.0+k3s1",
     profile: Literal["cis"] | None = None,
+    cni: str | None = None,
+    ingress_controller: str | None = None,
     servers: int = 1,
     agents: int = 1,
 ) -> Cluster:
@@ -52,7 +55,9 @@ def cluster(
             version=version,
             secrets_encryption=True,
             profile=profile,
-            disable=("traefik", "servicelb"),
+            disable=distributions.traits(distribution).disable,
+            cni=cni,
+            ingress_controller=ingress_controller,
             pod_cidr=IPv4Network("10.42.0.0/16"),
             service_cidr=IPv4Network("10.43.0.0/16"),
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 
 import pytest
 
@@ -96,3 +97,15 @@ def test_units_and_secrets_have_names_of_their_own() -> None:
     every = distros.every()
     assert len({one.unit(role) for one in every for role in ROLES}) == len(every) * len(ROLES)
     assert len({one.password_secret("n") for one in every}) == len(every)
+
+
+def test_what_stops_and_starts_a_control_plane(distribution: Distribution) -> None:
+    version = distribution.traits.version.example
+    files = distribution.artifacts(version, "amd64")
+    needed = [one for one in files if distribution.rehearses(one)]
+    assert files[0] in needed, "a rehearsal runs the program"
+    assert distribution.fence["etcd-disable-snapshots"] is True
+    assert distribution.forbids(version, version) is None
+    for text in (distribution.halt, *(one.after for one in files)):
+        assert subprocess.run(["sh", "-n"], input=text, text=True, check=False).returncode == 0
+    assert not {*distribution.belongings} & {distribution.paths.binary, distribution.paths.stamp}

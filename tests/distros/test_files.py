@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from kbootstrap.distros import find, names
+from kbootstrap.distros import find, names, of
 from kbootstrap.distros.additions import NOTHING, Additions
 from kbootstrap.distros.common import may_register
 from kbootstrap.distros.model import Role
@@ -19,21 +20,27 @@ GOLDEN = Path(__file__).parent / "golden"
 SAN = ("10.9.0.10", "127.0.0.1", "localhost", "10.9.0.10")
 LABELS = {"tier": "web", "node-role.kubernetes.io/web": "true", "node.kubernetes.io/class": "big"}
 TAINT = Taint("dedicated", "db", "NoSchedule")
+RKE2 = "v1.32.11+rke2r3"
+
+
+def rke2(**more: Any) -> Cluster:  # noqa: ANN401
+    return cluster(**{"distribution": "rke2", "version": RKE2, **more})
+
+
 CASES: dict[str, tuple[Cluster, Node]] = {
     "k3s-server": (cluster(), node()),
     "k3s-agent": (cluster(), node(2, "agent", labels=LABELS, taints=(TAINT,))),
     "k3s-cis-server": (cluster(profile="cis"), node()),
     "k3s-cis-agent": (cluster(profile="cis"), node(1, "agent")),
-    "rke2-server": (cluster(distribution="rke2", version="v1.32.1+rke2r1"), node()),
-    "rke2-cis-server": (cluster(distribution="rke2", version="v1.32.1+rke2r1", profile="cis"), node()),
-    "rke2-cis-agent": (
-        cluster(distribution="rke2", version="v1.32.1+rke2r1", profile="cis"),
-        node(1, "agent"),
-    ),
+    "rke2-server": (rke2(), node()),
+    "rke2-old-agent": (rke2(version="v1.31.0+rke2r1"), node(1, "agent")),
+    "rke2-cilium-server": (rke2(cni="cilium", ingress_controller="traefik"), node()),
+    "rke2-cis-server": (rke2(profile="cis"), node()),
+    "rke2-cis-agent": (rke2(profile="cis"), node(1, "agent")),
     "k3s-cloud-server": (cluster(), node()),
     "k3s-cis-cloud-agent": (cluster(profile="cis"), node(1, "agent")),
-    "rke2-cloud-server": (cluster(distribution="rke2", version="v1.32.1+rke2r1"), node()),
-    "rke2-cloud-agent": (cluster(distribution="rke2", version="v1.32.1+rke2r1"), node(1, "agent")),
+    "rke2-cloud-server": (rke2(), node()),
+    "rke2-cloud-agent": (rke2(), node(1, "agent")),
 }
 ADDED = Additions(cloud_controller=True, manifests={"controller.yaml": "kind: DaemonSet\n"})
 
@@ -41,7 +48,7 @@ ADDED = Additions(cloud_controller=True, manifests={"controller.yaml": "kind: Da
 @pytest.mark.parametrize("case", CASES)
 def test_golden(case: str, golden: Golden) -> None:
     spec, wanted = CASES[case]
-    distro = find(spec.kubernetes.distribution)
+    distro = of(spec.kubernetes)
     files = distro.files(spec, wanted, SAN, ADDED if "cloud" in case else NOTHING)
     for file in files:
         golden.check(GOLDEN / case / file.path.lstrip("/"), file.content)
@@ -85,9 +92,10 @@ def test_artifacts_are_named_as_the_vendor_does() -> None:
     ]
     assert [a.name for a in k3s.artifacts("v1", "arm64")] == ["k3s-arm64", "k3s-airgap-images-arm64.tar.zst"]
     assert {a.path for a in k3s.artifacts("v1", "arm64") if "airgap" not in a.name} == {k3s.paths.binary}
-    assert [a.name for a in rke2.artifacts("v1", "amd64")] == [
-        "rke2.linux-amd64.tar.gz",
-        "rke2-images.linux-amd64.tar.zst",
+    assert [a.name for a in rke2.artifacts(RKE2, "arm64")] == [
+        "rke2.linux-arm64.tar.gz",
+        "rke2-images-core.linux-arm64.tar.zst",
+        "rke2-images-canal.linux-arm64.tar.zst",
     ]
 
 

@@ -112,6 +112,7 @@ class Living:
     lab: Lab
     cluster: str
     servers: int = 1
+    distribution: str = "k3s"
 
     @property
     def first(self) -> str:
@@ -119,7 +120,7 @@ class Living:
 
     def authority(self) -> str:
         """Return the identity of a cluster: the hash of its authority, the same on all servers."""
-        path = "/var/lib/rancher/k3s/server/tls/server-ca.crt"
+        path = f"/var/lib/rancher/{self.distribution}/server/tls/server-ca.crt"
         names = [f"{self.cluster}-control-plane-{n}" for n in range(1, self.servers + 1)]
         found = {self.lab.on_node(name, f"sha256sum < {path}") for name in names}
         assert len(found) == 1, "two clusters were born"

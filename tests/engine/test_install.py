@@ -12,6 +12,7 @@ import pytest
 from kbootstrap.artifacts.cache import Kept
 from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.core.events import Emit, Event, Status, Type, nowhere
+from kbootstrap.distros import find
 from kbootstrap.engine import downloads as module
 from kbootstrap.engine import install as installing
 from kbootstrap.engine.downloads import Downloads
@@ -49,6 +50,7 @@ def downloads(emit: Emit = nowhere) -> Downloads:
     given.cluster.kubernetes = SimpleNamespace(distribution="k3s", version="v1.32.0+k3s1")
     given.cluster.artifacts = SimpleNamespace(mirror=None)
     given.lock = SimpleNamespace(artifact=lambda *_: None)
+    given.distribution = find("k3s")
     return Downloads(given)
 
 

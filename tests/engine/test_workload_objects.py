@@ -6,11 +6,13 @@ from typing import Any, cast
 
 import pytest
 
+from kbootstrap import distros
 from kbootstrap.checks.workloads.objects import KINDS
 from kbootstrap.cluster.api.model import Api, ApiUnavailable
 from kbootstrap.cluster.state.listing import Listing
 from kbootstrap.core.errors import CredentialsRefused, WrongUsage
 from kbootstrap.engine.workload_objects import Scope, read_namespaces
+from tests.distros.samples import cluster
 
 
 def item(name: str, namespace: str = "") -> dict[str, Any]:
@@ -49,6 +51,13 @@ async def test_namespaces_of_kubernetes_are_left_out() -> None:
     assert [dict(one) for one in found[1].of("Deployment")] == [{**item("web", "shop"), "kind": "Deployment"}]
     assert found[0].of("Deployment") == ()
     assert sorted(objects.asked) == sorted(["/api/v1/namespaces", *(kind.path() for kind in KINDS.values())])
+
+
+async def test_namespaces_of_the_distribution_are_left_out() -> None:
+    listing = Listing(tuple(map(item, ("calico-system", "kube-system", "shop"))))
+    calico = distros.of(cluster(distribution="rke2", version="v1.32.1+rke2r1", cni="calico").kubernetes)
+    found = await read_namespaces(api(Objects(_api_v1_namespaces=listing)), Scope(), calico.namespaces)
+    assert [one.name for one in found] == ["shop"]
 
 
 async def test_all_namespaces() -> None:

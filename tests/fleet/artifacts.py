@@ -7,20 +7,26 @@ import re
 
 import zstandard
 
+from kbootstrap import distros
 from kbootstrap.hosts.model import Output
-from tests.fleet.machines import DATA, K3S, PATHS, Machine
-
-STORE = f"{DATA}/agent/containerd/images"
-"""The images in the store of a service: a hash for each archive that was imported."""
-ARCHIVE = K3S.artifacts("", "amd64")[1].path
+from tests.fleet.machines import Machine
 
 
-def made(version: str, arch: str = "amd64") -> dict[str, bytes]:
-    """Return the files of a version by name: small ones, of a length of their own."""
-    text = f"k3s {version}\n".encode()
+def store(machine: Machine) -> str:
+    """Return the place of the images in the store of a service: a hash for each archive that was imported."""
+    return f"{machine.layout.data}/agent/containerd/images"
+
+
+def made(name: str, version: str, arch: str = "amd64") -> dict[str, bytes]:
+    """Return the files of a version of a distribution by name: small ones, of a length of their own."""
+    text = f"{name} {version}\n".encode()
     minor = int(version.split(".")[1])
-    images = zstandard.compress(hashlib.sha256(text).hexdigest()[:minor].encode())
-    return {"k3s": text * (1 + minor), f"k3s-airgap-images-{arch}.tar.zst": images}
+    program, *images = distros.find(name).artifacts(version, arch)
+    packed = {
+        one.name: zstandard.compress(hashlib.sha256(text + one.name.encode()).hexdigest()[:minor].encode())
+        for one in images
+    }
+    return {program.name: text * (1 + minor), **packed}
 
 
 def checksum(version: str, name: str) -> str:
@@ -30,20 +36,22 @@ def checksum(version: str, name: str) -> str:
 def load(machine: Machine, images: bytes) -> None:
     """Import an archive without its compression into the store."""
     line = f"{hashlib.sha256(images).hexdigest()}\n"
-    if line not in machine.text(STORE):
-        machine.put(STORE, machine.text(STORE) + line)
+    if line not in machine.text(store(machine)):
+        machine.put(store(machine), machine.text(store(machine)) + line)
 
 
 def load_at_start(machine: Machine) -> None:
-    """Import the archive that is in its place, as the service does."""
-    if ARCHIVE in machine.files:
-        load(machine, zstandard.decompress(machine.files[ARCHIVE]))
+    """Import the archives that are in their place, as the service does."""
+    folder = f"{machine.paths.images}/"
+    for path in [path for path in machine.files if path.startswith(folder) and path.endswith(".zst")]:
+        load(machine, zstandard.decompress(machine.files[path]))
 
 
 def lacks_images(machine: Machine, version: str) -> bool:
-    """Return whether the store has no images of a version."""
-    archive = next(content for name, content in made(version).items() if name.endswith(".zst"))
-    return hashlib.sha256(zstandard.decompress(archive)).hexdigest() not in machine.text(STORE)
+    """Return whether the store lacks images of a version."""
+    archives = [content for name, content in made(machine.kind, version).items() if name.endswith(".zst")]
+    hashes = [hashlib.sha256(zstandard.decompress(archive)).hexdigest() for archive in archives]
+    return not all(one in machine.text(store(machine)) for one in hashes)
 
 
 def share(machine: Machine, shared: dict[str, bytes], command: str) -> Output:
@@ -82,7 +90,7 @@ def _share(machine: Machine, path: str, aside: str, content: bytes, act: str) ->
 
 
 def _use(machine: Machine, path: str, content: bytes) -> None:
-    if path == PATHS.binary or machine.has(STORE):
+    if path == machine.paths.binary or machine.has(store(machine)):
         machine.put(path, content)
     else:
         load(machine, zstandard.decompress(content))

@@ -13,10 +13,10 @@ from kbootstrap.distros.model import Role
 from kbootstrap.distros.yaml_files import HEADER
 from kbootstrap.hosts.model import Output
 from tests.fleet import world
-from tests.fleet.artifacts import STORE, load, share
+from tests.fleet.artifacts import load, share, store
 from tests.fleet.clock import EPOCH
-from tests.fleet.machines import DATA, K3S, LEASE, PASSWORD, PATHS, SERVER_CA, Machine
-from tests.fleet.world import SWEPT, World
+from tests.fleet.machines import LEASE, PASSWORD, Machine
+from tests.fleet.world import World, swept
 
 TIMED_OUT = 124
 _STAMP = (
@@ -45,7 +45,7 @@ class Shell:
             )
             or "kbootstrap-facts-1" in command
             or "kbootstrap-promote:" in command
-            or "/v1-k3s/readyz" in command
+            or re.search(r"/v1-\w+/readyz", command) is not None
         )
 
     @staticmethod
@@ -55,6 +55,8 @@ class Shell:
 
     def run(self, command: str, stdin: bytes) -> Output | Awaitable[Output]:
         """Do a command; one that waits for a service is awaited."""
+        if command in self._scripts():
+            return self._scripts()[command]()
         for form, work in self._forms():
             if found := re.match(form, command, re.DOTALL):
                 return work(found, stdin)
@@ -65,6 +67,20 @@ class Shell:
         if "kbootstrap-uninstall" in command:
             return self._uninstall(command)
         raise AssertionError(f"a machine of the fleet does not know this command: {command}")
+
+    def _scripts(self) -> dict[str, Callable[[], Output]]:
+        """The texts that the distribution itself wants to be run."""
+        distro = self.machine.layout.distro
+        after = distro.artifacts("", "amd64")[0].after
+        return {text: work for text, work in ((after, self._unpack), (distro.halt, self._halt)) if text}
+
+    def _unpack(self) -> Output:
+        self.machine.unpack()
+        return done()
+
+    def _halt(self) -> Output:
+        self.world.end_pods(self.machine)
+        return done()
 
     def _forms(self) -> tuple[tuple[str, Callable[[re.Match[str], bytes], Output | Awaitable[Output]]], ...]:
         return (
@@ -88,7 +104,7 @@ class Shell:
                 self._stamp,
             ),
             (r"mkdir -p \$\(dirname \S+\) && mv -f (?P<new>\S+) \S+ && mv -f \S+ (?P<path>\S+)$", self._move),
-            (r"\S+ ctr --namespace k8s.io images import (?P<path>\S+) ", self._import),
+            (r"\S+(?: ctr|/ctr --address \S+) --namespace k8s.io images import (?P<path>\S+) ", self._import),
             (r"date \+%s; rm -f (?P<held>\S+);.*systemctl start --no-block (?P<unit>\S+) &&", self._start),
             (
                 r"date \+%s; systemctl daemon-reload; timeout \d+ systemctl restart (?P<unit>\S+);",
@@ -100,14 +116,14 @@ class Shell:
             (r"systemctl enable --quiet (?P<unit>\S+)$", self._enable),
             (r"systemctl show -p NRestarts -p ActiveState -p SubState (?P<unit>\S+)$", self._show),
             (r"systemctl show -p MainPID --value ", self._main),
-            (r"for _ in \$\(seq \d+\); do said=.*/v1-k3s/readyz", lambda _found, _stdin: done()),
-            (r"\S+ kubectl .* --server=https://(?P<host>[^:]+):6443 .*/v1-k3s/readyz >", self._joins),
+            (r"for _ in \$\(seq \d+\); do said=.*/v1-\w+/readyz", lambda _found, _stdin: done()),
+            (r"\S+[ /]kubectl .* --server=https://(?P<host>[^:]+):\d+ .*/v1-\w+/readyz >", self._joins),
             (r"mkdir -p \$\(dirname (?P<held>\S+)\) && (?:printf|touch) ", self._hold),
             (r"systemctl disable --quiet (?P<unit>\S+); timeout \d+ systemctl stop", self._stop),
         )
 
     def _show(self, found: re.Match[str], _stdin: bytes) -> Output:
-        role: Role = "server" if found["unit"] == K3S.unit("server") else "agent"
+        role: Role = "server" if found["unit"] == self.machine.layout.distro.unit("server") else "agent"
         return done("\n".join(self._unit(role).split()[2:]) + "\n")
 
     def _main(self, _found: re.Match[str], _stdin: bytes) -> Output:
@@ -151,9 +167,9 @@ class Shell:
         return done("fetched\n")
 
     def _begin(self, found: re.Match[str], _stdin: bytes) -> Output:
-        lines = self.machine.text(PATHS.stamp).splitlines()
+        lines = self.machine.text(self.machine.paths.stamp).splitlines()
         lines += [line for line in shlex.split(found["lines"]) if line not in lines]
-        self.machine.put(PATHS.stamp, "".join(f"{line}\n" for line in lines))
+        self.machine.put(self.machine.paths.stamp, "".join(f"{line}\n" for line in lines))
         if marked := re.search(r"touch (/run/\S+)$", found["rest"]):
             self.machine.put(marked[1], "")
         return done()
@@ -168,11 +184,13 @@ class Shell:
         if not there and not found["unpacked"]:
             return done(f"stat: cannot stat {place}", 1)
         lines = [
-            x for x in self.machine.text(PATHS.stamp).splitlines() if not x.endswith(f" {found['path']}")
+            x
+            for x in self.machine.text(self.machine.paths.stamp).splitlines()
+            if not x.endswith(f" {found['path']}")
         ]
         size = len(self.machine.files[place]) if there else "unpacked"
         lines.append(f"artifact {found['sha']} {size} {found['version']} {found['path']}")
-        self.machine.put(PATHS.stamp, "".join(f"{line}\n" for line in lines))
+        self.machine.put(self.machine.paths.stamp, "".join(f"{line}\n" for line in lines))
         for path in re.findall(r" && rm -f (\S+)$", found.string):
             self.machine.remove(path)
         return done()
@@ -231,7 +249,7 @@ class Shell:
             return done("connect: connection refused\n", 1)
         if self.world.now < process.served_at + world.REFUSES:
             return done("see server log for details: https://127.0.0.1:6443/db/snapshot: 500\n", 1)
-        self.machine.put(f"{PATHS.snapshots}/{found['name']}", "")
+        self.machine.put(f"{self.machine.paths.snapshots}/{found['name']}", "")
         return done()
 
     def _joins(self, found: re.Match[str], _stdin: bytes) -> Output:
@@ -252,17 +270,18 @@ class Shell:
 
     def _uninstall(self, command: str) -> Output:
         """As uninstall.sh."""
-        claim = re.search(r"^cluster (\S+)$", self.machine.text(PATHS.stamp), re.MULTILINE)
+        claim = re.search(r"^cluster (\S+)$", self.machine.text(self.machine.paths.stamp), re.MULTILINE)
         wanted = re.search(r"^cluster=(\S+)$", command, re.MULTILINE)
         if claim is None or wanted is None:
             return done("kbootstrap-uninstall blank\n")
         if claim[1] != wanted[1]:
             return done("kbootstrap-uninstall foreign\n")
         self.world.stop(self.machine)
+        self.world.end_pods(self.machine)
         self.machine.enabled.clear()
-        for line in self.machine.text(PATHS.stamp).splitlines():
+        for line in self.machine.text(self.machine.paths.stamp).splitlines():
             self.machine.remove(line.split()[-1])
-        self.machine.remove(*SWEPT)
+        self.machine.remove(*swept(self.machine))
         return done("kbootstrap-uninstall removed\n")
 
     # Facts
@@ -274,7 +293,7 @@ class Shell:
         process = self.machine.process
         if process is None:
             return "inactive"
-        server = process.unit == K3S.unit("server")
+        server = process.unit == self.machine.layout.distro.unit("server")
         return "active" if process.serving or (not server and process.stage != "failed") else "activating"
 
     def _facts(self) -> str:
@@ -300,7 +319,7 @@ class Shell:
         ]
 
     def _unit(self, role: Role) -> str:
-        unit, machine = K3S.unit(role), self.machine
+        unit, machine = self.machine.layout.distro.unit(role), self.machine
         if not machine.has(f"/etc/systemd/system/{unit}"):
             return f"unit {unit} LoadState=not-found ActiveState=inactive SubState=dead NRestarts=0"
         mine = machine.process is not None and machine.process.unit == unit
@@ -316,15 +335,22 @@ class Shell:
     def _installed(self) -> list[str]:
         machine = self.machine
         lines = [
-            f"trace {p}" for p in (PATHS.binary, PATHS.config, PATHS.etcd, f"{DATA}/agent") if machine.has(p)
+            f"trace {p}"
+            for p in (
+                machine.paths.binary,
+                machine.paths.config,
+                machine.paths.etcd,
+                f"{machine.layout.data}/agent",
+            )
+            if machine.has(p)
         ]
-        for line in machine.text(PATHS.stamp).splitlines():
+        for line in machine.text(machine.paths.stamp).splitlines():
             kind, *words = line.split()
             if kind == "cluster":
                 lines.append(f"claimed {words[0]}")
             elif kind == "artifact":
                 size = str(len(machine.files.get(words[3], b"")))
-                unpacked = words[1] == "unpacked" and machine.has(STORE)
+                unpacked = words[1] == "unpacked" and machine.has(store(machine))
                 intact = "yes" if size == words[1] or unpacked else "no"
                 lines.append(f"artifact {words[0]} {words[2]} {intact} {words[3]}")
             elif machine.has(words[0]):
@@ -348,17 +374,17 @@ class Shell:
         if machine.has(LEASE):
             lines += [f"lease {line}" for line in machine.text(LEASE).splitlines()]
             lines.append(f"lease now {int(self.world.now - machine.booted)}")
-        if machine.has(PATHS.etcd):
+        if machine.has(machine.paths.etcd):
             lines.append("etcd yes")
-        known = _ca(machine.text(PATHS.server_token))
-        if not known and machine.has(SERVER_CA):
-            known = hashlib.sha256(machine.files[SERVER_CA]).hexdigest()
+        known = _ca(machine.text(machine.paths.server_token))
+        if not known and machine.has(machine.layout.ca):
+            known = hashlib.sha256(machine.files[machine.layout.ca]).hexdigest()
         if known:
             lines.append(f"cluster-id {known}")
-        token = machine.text(PATHS.token)
+        token = machine.text(machine.paths.token)
         if token:
             lines.append(f"token full {_ca(token)}" if _ca(token) else "token short")
-        if machine.text(PATHS.agent_token):
+        if machine.text(machine.paths.agent_token):
             lines.append("agent-token yes")
         if machine.has(PASSWORD):
             lines.append("node-password yes")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.fleet.etcd import Etcd
-from tests.fleet.machines import Cluster, Node, Pod
+from tests.fleet.machines import Cluster, Node, Pod, layout
 
 LINGERS = 40.0
 """Seconds for which a Node stays Ready after its kubelet fell silent."""
@@ -49,7 +49,7 @@ class Controllers(Etcd):
             return
         self.remove_member(cluster, name)
         del cluster.nodes[name]
-        cluster.secrets.pop(f"{name}.node-password.k3s", None)
+        cluster.secrets.pop(layout(self.kind).distro.password_secret(name), None)
         for pod in [pod for pod in cluster.pods.values() if pod.node == name]:
             del cluster.pods[pod.name]
             if not pod.daemon:

@@ -431,8 +431,8 @@ def _doors(gate: Gate, context: Context) -> Iterator[None]:
         cloud = context.provider.machines_in_creation is not None
         return infra.Tofu(gate.world, context, gate, cloud)
 
-    async def obtain(_name: str, version: str, arch: str, **_options: object) -> Kept:
-        return _artifacts(folder, version, arch)
+    async def obtain(name: str, version: str, arch: str, **_options: object) -> Kept:
+        return _artifacts(folder, name, version, arch)
 
     with contextlib.ExitStack() as patches:
         patches.enter_context(node_doors(gate, context.runtime.redactor))
@@ -461,12 +461,12 @@ def node_doors(gate: Gate, redactor: Redactor) -> Iterator[None]:
         yield
 
 
-def _artifacts(folder: Path, version: str, arch: str) -> Kept:
+def _artifacts(folder: Path, name: str, version: str, arch: str) -> Kept:
     """Return the files of a version."""
     place = folder / version / arch
     if not place.exists():
         place.mkdir(parents=True)
-        for name, content in artifacts.made(version, arch).items():
-            (place / name).write_bytes(content)
+        for file, content in artifacts.made(name, version, arch).items():
+            (place / file).write_bytes(content)
     sums = {one.name: artifacts.checksum(version, one.name) for one in place.iterdir()}
     return Kept(place, "made", "", sums)

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from hypothesis import strategies as st
 
-from tests.fleet.wishes import CLUSTER, VERSIONS, Pool, Wish
+from tests.fleet.wishes import CLUSTER, Pool, Wish
 
 POOLS = ("web", "db", "gpu", "batch")
-DISABLE = (("servicelb", "traefik"), ("servicelb", "traefik", "metrics-server"), ("traefik",))
+DISABLE = {
+    "k3s": (("servicelb", "traefik"), ("servicelb", "traefik", "metrics-server"), ("traefik",)),
+    "rke2": ((), ("rke2-metrics-server",), ("rke2-metrics-server", "rke2-snapshot-controller")),
+}
 LABELS: tuple[dict[str, str], ...] = ({}, {"tier": "a"}, {"tier": "b", "zone": "x"})
 TAINTS: tuple[tuple[str, ...], ...] = ((), ("dedicated=db:NoSchedule",), ("hard=yes:PreferNoSchedule",))
 
@@ -83,13 +86,13 @@ def _servers(wish: Wish) -> list[Edit]:
 
 
 def _settings(wish: Wish) -> list[Edit]:
-    every, index = frozenset(wish.names()), VERSIONS.index(wish.version)
+    every, index = frozenset(wish.names()), wish.versions.index(wish.version)
     found = [
         Edit(f"version {version}", replace(wish, version=version), every if number > index else frozenset())
-        for number, version in enumerate(VERSIONS)
+        for number, version in enumerate(wish.versions)
         if number != index
     ]
-    for names in DISABLE:
+    for names in DISABLE[wish.distribution]:
         if names != wish.disable:
             servers = frozenset(wish.server_names())
             found.append(Edit(f"without {names}", replace(wish, disable=names), servers))

@@ -49,7 +49,7 @@ class Elastic:
             if any(one.address == order.address for one in world.machines.values()):
                 raise AddressTaken(f"{order.address} is in use")
             world.counter += 1
-            made = Machine(order.name, f"i-{world.counter}", order.address, booted=world.now)
+            made = Machine(order.name, f"i-{world.counter}", order.address, world.kind, booted=world.now)
             made.pool, made.created = order.pool, world.now
             world.machines[order.name] = made
             world.touched.append(("make", order.name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.fleet.machines import TOMBSTONE, WAL, Cluster, Machine, Member, Process
+from tests.fleet.machines import Cluster, Machine, Member, Process
 from tests.fleet.timeline import Timeline
 
 
@@ -11,8 +11,8 @@ class Etcd(Timeline):
 
     def _healthy(self, member: Member) -> bool:
         machine = self.machines.get(member.node)
-        process = machine.alive if machine else None
-        return bool(machine and process and process.etcd and machine.text(WAL) == member.id)
+        process = machine.control if machine else None
+        return bool(machine and process and process.etcd and machine.text(machine.layout.wal) == member.id)
 
     def quorum(self, cluster: Cluster) -> bool:
         voters = cluster.voters
@@ -29,16 +29,17 @@ class Etcd(Timeline):
             return None
         own = [m for m in self.machines.values() if m.address == address]
         behind = own or [m for m in self.machines.values() if m.address in self.endpoint]
-        return cluster if any(m.alive and m.alive.serving for m in behind) else None
+        return cluster if any(m.control and m.control.serving for m in behind) else None
 
     def remove_member(self, cluster: Cluster, node: str) -> None:
         for member in [m for m in cluster.members.values() if m.node == node]:
             del cluster.members[member.id]
             machine = self.machines.get(node)
-            if machine and machine.alive and machine.text(WAL) == member.id:
-                self._removed(machine, machine.alive)
+            if machine and machine.control and machine.text(machine.layout.wal) == member.id:
+                self._removed(machine, machine.control)
 
     @staticmethod
     def _removed(machine: Machine, process: Process) -> None:
-        machine.put(TOMBSTONE, "")
+        machine.put(machine.layout.tombstone, "")
+        machine.pods = None
         process.stage, process.etcd, process.serving = "removed", False, False

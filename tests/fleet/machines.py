@@ -1,22 +1,66 @@
-"""Machines of a simulated fleet: files, units, one process of k3s, and the members that it may be."""
+"""Machines of a simulated fleet: files, units, one process of Kubernetes, and the members that it may be."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-from kbootstrap.distros.k3s import K3s
+from kbootstrap import distros
+from kbootstrap.distros.model import Distribution, Paths
 
-K3S = K3s()
-PATHS = K3S.paths
-DATA = "/var/lib/rancher/k3s"
-NAME, WAL, TOMBSTONE = (f"{PATHS.etcd}/{name}" for name in ("name", "member", "tombstone"))
-SERVER_CA = f"{DATA}/server/tls/server-ca.crt"
 PASSWORD = "/etc/rancher/node/password"
 LEASE = "/run/kbootstrap/lease"
 PENDING = "/run/kbootstrap/restart"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a distribution has what, on the machines of the fleet."""
+
+    distro: Distribution
+
+    @property
+    def paths(self) -> Paths:
+        return self.distro.paths
+
+    @property
+    def data(self) -> str:
+        return self.paths.images.removesuffix("/agent/images")
+
+    @property
+    def ca(self) -> str:
+        return f"{self.data}/server/tls/server-ca.crt"
+
+    @property
+    def name(self) -> str:
+        return f"{self.paths.etcd}/name"
+
+    @property
+    def wal(self) -> str:
+        return f"{self.paths.etcd}/member"
+
+    @property
+    def tombstone(self) -> str:
+        return f"{self.paths.etcd}/tombstone"
+
+    @property
+    def program(self) -> str:
+        """The artifact that has the program; it is the program, or is unpacked to it."""
+        return self.distro.artifacts("", "amd64")[0].path
+
+    @property
+    def outlives(self) -> bool:
+        """Whether the control plane goes on when its service stops."""
+        return bool(self.distro.halt)
+
+
+@functools.cache
+def layout(name: str) -> Layout:
+    return Layout(distros.find(name))
+
 
 Stage = Literal[
     "boot", "found", "bootstrap", "join", "learn", "etcd", "serve", "node", "up", "removed", "failed"
@@ -47,13 +91,15 @@ class Process:
 class Machine:
     """One machine. `files` are on its disk, `run` in memory; `instance` is new for each machine of a name.
 
-    `up` is whether it runs, `answers` whether anybody reaches it. An elastic one has a `pool`, and the time
-    at which it was requested.
+    `up` is whether it runs, `answers` whether anybody reaches it. `pods` is the process whose control plane
+    goes on without it, where the distribution has it in static pods. An elastic one has a `pool`, and the
+    time at which it was requested.
     """
 
     name: str
     instance: str
     address: str
+    kind: str = "k3s"
     up: bool = True
     answers: bool = True
     booted: float = 0.0
@@ -61,10 +107,19 @@ class Machine:
     run: dict[str, bytes] = field(default_factory=dict)
     enabled: set[str] = field(default_factory=set)
     process: Process | None = None
+    pods: Process | None = None
     restarts: int = 0
     journal: str = ""
     pool: str = ""
     created: float = 0.0
+
+    @property
+    def layout(self) -> Layout:
+        return layout(self.kind)
+
+    @property
+    def paths(self) -> Paths:
+        return self.layout.paths
 
     @property
     def well(self) -> bool:
@@ -74,6 +129,17 @@ class Machine:
     def alive(self) -> Process | None:
         """The process, where there is one and the network reaches it."""
         return self.process if self.well and self.process and self.process.stage != "failed" else None
+
+    @property
+    def control(self) -> Process | None:
+        """What answers for this server: its process, or the control plane that it left."""
+        alive = self.alive
+        return alive if alive and alive.etcd else (self.pods if self.well and self.pods else alive)
+
+    def unpack(self) -> None:
+        """Put the program of the artifact in place."""
+        if self.layout.program != self.paths.binary and self.has(self.layout.program):
+            self.put(self.paths.binary, self.files[self.layout.program])
 
     def text(self, path: str) -> str:
         content = self.run.get(path) if path.startswith("/run/") else self.files.get(path)
@@ -95,16 +161,16 @@ class Machine:
 
     def version(self) -> str:
         """Return the version of the program that is in place."""
-        return self.text(PATHS.binary).split("\n")[0].removeprefix("k3s ")
+        return self.text(self.paths.binary).split("\n")[0].removeprefix(f"{self.kind} ")
 
     def config(self, key: str) -> str:
         """Return a value of the join drop-in."""
-        found = re.search(rf"^{key}: (.*)$", self.text(PATHS.join), re.MULTILINE)
+        found = re.search(rf"^{key}: (.*)$", self.text(self.paths.join), re.MULTILINE)
         return found[1].strip('"') if found else ""
 
     def listed(self, key: str) -> list[str]:
         """Return a list of the node's drop-in."""
-        text = self.text(f"{PATHS.join.rpartition('/')[0]}/20-kbootstrap-node.yaml")
+        text = self.text(f"{self.paths.join.rpartition('/')[0]}/20-kbootstrap-node.yaml")
         found = re.search(rf"^{key}:\n((?:  - .*\n)*)", text, re.MULTILINE)
         return [line.strip().removeprefix("- ").strip('"') for line in found[1].splitlines()] if found else []
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from kbootstrap.cluster.state.labels import LEAVING
 from tests.fleet.desk import Desk, Ended
-from tests.fleet.machines import PATHS
 from tests.fleet.wishes import CLUSTER, Wish
 from tests.fleet.world import World
 
@@ -16,7 +15,7 @@ class Operator:
     """One fleet with its spec, from its first apply on."""
 
     def __init__(self, folder: Path, wish: Wish, *, shares: bool = False, cloud: bool = False) -> None:
-        self.desk, self.wish = Desk(folder, World(shares=shares), cloud=cloud), wish
+        self.desk, self.wish = Desk(folder, World(wish.distribution, shares=shares), cloud=cloud), wish
         self.desk.spec.write_text(wish.text())
 
     @property
@@ -86,7 +85,8 @@ class Operator:
                     name
                 )
         for name in wish.server_names():
-            config = world.machines[name].text(PATHS.config)
+            machine = world.machines[name]
+            config = machine.text(machine.paths.config)
             assert all(f"- {one}" in config or f'- "{one}"' in config for one in wish.disable), name
 
     def elastic(self, pool: str = "") -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.fleet.controllers import Controllers
-from tests.fleet.machines import K3S, Machine, Process
+from tests.fleet.machines import Machine, Process
 from tests.fleet.timeline import Broken
 
 AGAIN = 5.0
@@ -19,14 +19,18 @@ class Systemd(Controllers):
         if f"/etc/systemd/system/{unit}" not in machine.files:
             raise Broken(f"{unit} is started on {machine.name} and does not exist")
         self.counter += 1
+        machine.unpack()
         machine.process = Process(unit, self.counter, machine.version(), self.now)
-        self.later(1, "server" if unit == K3S.unit("server") else "agent", machine.name, self.counter)
+        server = unit == machine.layout.distro.unit("server")
+        self.later(1, "server" if server else "agent", machine.name, self.counter)
 
     def stop(self, machine: Machine) -> None:
         process, machine.process = machine.process, None
         if process:
             self._last_beat(machine, process)
-            if process.serving:
+            if process.etcd and machine.layout.outlives:
+                machine.pods = process
+            elif process.serving:
                 self.bumpy = self.now + 1
 
     def _last_beat(self, machine: Machine, process: Process) -> None:
@@ -49,9 +53,16 @@ class Systemd(Controllers):
             else:
                 self.start(machine, machine.process.unit)
 
+    def end_pods(self, machine: Machine) -> None:
+        """The control plane that a service left ends."""
+        if machine.pods and machine.pods.serving:
+            self.bumpy = self.now + 1
+        machine.pods = None
+
     def boot(self, machine: Machine) -> None:
         """The machine starts: what is enabled starts with it."""
-        machine.up, machine.answers, machine.booted, machine.process = True, True, self.now, None
+        machine.up, machine.answers, machine.booted = True, True, self.now
+        machine.process, machine.pods = None, None
         machine.run.clear()
         for unit in sorted(machine.enabled):
             self.start(machine, unit)
@@ -62,7 +73,7 @@ class Systemd(Controllers):
             self._last_beat(machine, machine.process)
         machine.answers = False
         if not running:
-            machine.up, machine.process = False, None
+            machine.up, machine.process, machine.pods = False, None, None
 
     def destroy(self, name: str) -> None:
         machine = self.machines.pop(name)

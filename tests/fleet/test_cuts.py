@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet.machines import PATHS
 from tests.fleet.operator import Operator
-from tests.fleet.wishes import CLUSTER, VERSIONS, Pool, Wish
+from tests.fleet.wishes import CLUSTER, OTHERS, VERSIONS, Pool, Wish
 from tests.fleet.world import SERVERS
 
 S1, S2, S3 = (f"{CLUSTER}-control-plane-{n}" for n in (1, 2, 3))
 W1, W2 = (f"{CLUSTER}-web-{n}" for n in (1, 2))
 BASE = Wish(servers=3, pools=(Pool("web", 2),))
 ONE = Wish(servers=1, pools=(Pool("web", 1),))
+RKE2 = Wish(servers=3, version=OTHERS[0], pools=(Pool("web", 1),), disable=())
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class Case:
 
 def _by_hand(operator: Operator) -> None:
     for name in operator.wish.agent_names():
-        operator.world.machines[name].files[PATHS.config] += b"# by hand\n"
+        machine = operator.world.machines[name]
+        machine.files[machine.paths.config] += b"# by hand\n"
 
 
 def _shares(operator: Operator) -> None:
@@ -93,6 +94,14 @@ CASES = (
     Case("a pool is renamed", BASE, replace(BASE, pools=(Pool("shop", 2, former=("web",)),))),
     Case("servers have another setting", BASE, replace(BASE, disable=("traefik",))),
     Case("agents were changed by hand", BASE, BASE, spoil=_by_hand),
+    Case("new, RKE2", None, RKE2),
+    Case("new in a cloud, RKE2", None, RKE2, cloud=True),
+    Case("new, hardened", None, replace(ONE, hardened=True)),
+    Case("new, hardened, RKE2", None, replace(RKE2, servers=1, hardened=True)),
+    Case("upgrade, RKE2", RKE2, replace(RKE2, version=OTHERS[1])),
+    Case("upgrade on one machine, RKE2", RKE2, replace(RKE2, version=OTHERS[1]), shares=True),
+    Case("a server is replaced, RKE2", RKE2, RKE2, replaced=(S3,)),
+    Case("three servers to one, RKE2", RKE2, replace(RKE2, servers=1)),
 )
 
 

@@ -14,9 +14,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.fleet.edits import Edit, edits, lost_data, without
-from tests.fleet.machines import PATHS
 from tests.fleet.operator import Operator
-from tests.fleet.wishes import Pool, Wish
+from tests.fleet.wishes import OTHERS, Pool, Wish
 
 REFUSED = {
     "KB0404",  # a machine cannot go while nodes are not seen
@@ -30,6 +29,7 @@ STARTS = (
     Wish(servers=3, pools=(Pool("web", 2),)),
     Wish(servers=1, pools=(Pool("web", 3, labels={"tier": "a"}),)),
     Wish(servers=5, pools=()),
+    Wish(servers=3, version=OTHERS[0], pools=(Pool("web", 1),), disable=()),
 )
 _made: dict[str, bytes] = {}
 outcomes: Counter[str] = Counter()
@@ -52,7 +52,8 @@ def carry_out(operator: Operator, edit: Edit) -> None:
     operator.edit(edit.wish, without=without(edit))
     world = operator.world
     for name in edit.drifted:
-        world.machines[name].files[PATHS.config] += b"# by hand\n"
+        machine = world.machines[name]
+        machine.files[machine.paths.config] += b"# by hand\n"
     if edit.lost:
         machine = world.machines[edit.lost]
         world.halt(machine, running=edit.how == "silent")
@@ -97,7 +98,7 @@ def test_any_sequence_of_edits(start: Wish, data: st.DataObject) -> None:
             carry_out(operator, edit)
 
 
-@pytest.mark.parametrize("start", STARTS, ids=("three", "one", "five"))
+@pytest.mark.parametrize("start", STARTS, ids=("three", "one", "five", "rke2"))
 def test_a_fleet_is_made(start: Wish, tmp_path: Path) -> None:
     operator = Operator(tmp_path, start)
     operator.make()

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet.machines import PATHS
 from tests.fleet.operator import Operator
 from tests.fleet.test_cuts import points
-from tests.fleet.wishes import VERSIONS, Pool, Wish
+from tests.fleet.wishes import OTHERS, VERSIONS, Pool, Wish
 
 WEB = Pool("web", 1, labels={"tier": "a"}, taints=("a=b:PreferNoSchedule",), most=4)
 WISH = Wish(servers=1, pools=(WEB,))
+RKE2 = replace(WISH, version=OTHERS[0], disable=())
+BOTH = pytest.mark.parametrize("wish", [WISH, RKE2], ids=["k3s", "rke2"])
 A, B, C = (f"sim-web-{letters}" for letters in ("bcdfg", "hjkmn", "pqrst"))
 STATIC = "sim-web-1"
 
@@ -36,26 +37,30 @@ def grown(folder: Path, *names: str, wish: Wish = WISH, cloud: bool = False) -> 
     return operator
 
 
-def test_an_elastic_node_is_like_every_other(tmp_path: Path) -> None:
+@pytest.mark.parametrize("hardened", [False, True], ids=["", "hardened"])
+@BOTH
+def test_an_elastic_node_is_like_every_other(wish: Wish, hardened: bool, tmp_path: Path) -> None:
     """The same files and labels; and the operator's apply has nothing to do with it."""
-    operator = grown(tmp_path, A)
+    operator = grown(tmp_path, A, wish=replace(wish, hardened=hardened))
     operator.settled()
     machines = operator.world.machines
     own, static = machines[A], machines[STATIC]
     assert set(own.files) == set(static.files)
     same = [path for path in own.files if own.files[path] == static.files[path]]
     different = {*own.files} - {*same}
-    assert PATHS.config in different, "its name and its address"
-    assert own.files[PATHS.config] == static.files[PATHS.config].replace(STATIC.encode(), A.encode()).replace(
+    config = own.paths.config
+    assert config in different, "its name and its address"
+    assert own.files[config] == static.files[config].replace(STATIC.encode(), A.encode()).replace(
         static.address.encode(), own.address.encode()
     )
     assert operator.concerned() == set()
 
 
 @pytest.mark.parametrize("cloud", [False, True])
-def test_an_upgrade_reaches_it(tmp_path: Path, cloud: bool) -> None:
-    operator = grown(tmp_path, A, B, cloud=cloud)
-    operator.edit(replace(operator.wish, version=VERSIONS[1]))
+@BOTH
+def test_an_upgrade_reaches_it(wish: Wish, tmp_path: Path, cloud: bool) -> None:
+    operator = grown(tmp_path, A, B, wish=wish, cloud=cloud)
+    operator.edit(replace(operator.wish, version=wish.versions[1]))
     assert operator.converge().error is None
     assert operator.elastic() == {A, B}
 
@@ -66,14 +71,15 @@ def test_labels_reach_it(tmp_path: Path) -> None:
     assert operator.converge().error is None
 
 
-def test_a_new_node_is_never_newer_than_the_servers(tmp_path: Path) -> None:
+@BOTH
+def test_a_new_node_is_never_newer_than_the_servers(wish: Wish, tmp_path: Path) -> None:
     """The spec has a newer version that was not applied yet."""
-    operator = fleet(tmp_path)
-    operator.edit(replace(operator.wish, version=VERSIONS[1]))
+    operator = fleet(tmp_path, wish)
+    operator.edit(replace(operator.wish, version=wish.versions[1]))
     assert operator.desk.grow("web", A).error is None
-    assert operator.world.machines[A].version() == VERSIONS[0]
+    assert operator.world.machines[A].version() == wish.versions[0]
     assert operator.converge().error is None
-    assert operator.world.machines[A].version() == VERSIONS[1]
+    assert operator.world.machines[A].version() == wish.versions[1]
 
 
 def _no_bounds(wish: Wish) -> Wish:
@@ -129,9 +135,10 @@ def test_a_new_node_gets_the_address_that_it_needs(tmp_path: Path, cloud: bool) 
     assert operator.world.machines["sim-web-2"].address == "10.9.4.12"
 
 
-def test_replace_removes_it(tmp_path: Path) -> None:
+@BOTH
+def test_replace_removes_it(wish: Wish, tmp_path: Path) -> None:
     """What takes its place is Cluster Autoscaler's decision."""
-    operator = grown(tmp_path, A, B)
+    operator = grown(tmp_path, A, B, wish=wish)
     ended = operator.converge(replaced=(A,))
     assert ended.error is None, f"{ended.error} {ended.error.detail}"
     assert operator.elastic() == {B}
@@ -147,9 +154,10 @@ def test_replacing_a_pool_means_its_elastic_nodes_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_a_server_that_is_killed_anywhere(tmp_path: Path) -> None:
+@BOTH
+def test_a_server_that_is_killed_anywhere(wish: Wish, tmp_path: Path) -> None:
     """Until the next server, an operator's apply leaves the machine alone; then it becomes a node."""
-    operator = fleet(tmp_path)
+    operator = fleet(tmp_path, wish)
     begin = operator.desk.copy()
     whole = operator.desk.grow("web", A)
     assert whole.error is None

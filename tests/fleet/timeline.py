@@ -14,7 +14,7 @@ class Broken(AssertionError):
 
 @dataclass
 class Timeline:
-    """Everything that outlives a run. Plain data: it can be copied with pickle.
+    """Everything that outlives a run. Plain data: it can be copied with pickle. `kind` is the distribution.
 
     `endpoint` are the addresses of servers behind the registration address. `touched` names the nodes
     that were changed, and by what. `watched` has, by pool, how many of these agents may be away at the same
@@ -23,6 +23,7 @@ class Timeline:
     a machine passes on, by its address, and the token of the run.
     """
 
+    kind: str = "k3s"
     now: float = 0.0
     machines: dict[str, Machine] = field(default_factory=dict)
     clusters: list[Cluster] = field(default_factory=list)

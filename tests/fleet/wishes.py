@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 
 CLUSTER = "sim"
 VERSIONS = ("v1.31.0+k3s1", "v1.32.0+k3s1", "v1.33.1+k3s1")
+OTHERS = ("v1.31.0+rke2r1", "v1.32.1+rke2r1", "v1.33.1+rke2r1")
+"""Of RKE2."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,15 @@ class Wish:
     hardened: bool = False
     pod_cidr: str = "10.42.0.0/16"
 
+    @property
+    def distribution(self) -> str:
+        return "k3s" if self.version in VERSIONS else "rke2"
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The versions that the cluster may change to."""
+        return VERSIONS if self.version in VERSIONS else OTHERS
+
     def text(self) -> str:
         profile = ", profile: cis" if self.hardened else ""
         return (
@@ -61,8 +72,8 @@ class Wish:
             "clusters:\n"
             f"  {CLUSTER}:\n"
             "    provider: {local: {}}\n"
-            f"    kubernetes: {{distribution: k3s, version: {self.version}, secrets_encryption: true, "
-            f"pod_cidr: {self.pod_cidr}, "
+            f"    kubernetes: {{distribution: {self.distribution}, version: {self.version}, "
+            f"secrets_encryption: true, pod_cidr: {self.pod_cidr}, "
             f"disable: [{', '.join(self.disable)}]{profile}}}\n"
             "    network: {cidr: 10.9.0.0/16, control_plane: 10.9.0.0/24, agents: 10.9.4.0/22}\n"
             f"    control_plane: {{nodes: {self.servers}}}\n"

@@ -5,16 +5,20 @@ from __future__ import annotations
 import heapq
 
 from kbootstrap.render.address import key
-from tests.fleet.k3s import Services
-from tests.fleet.machines import DATA, PASSWORD, PATHS, Machine
+from tests.fleet.machines import PASSWORD, Machine
+from tests.fleet.services import Services
 from tests.fleet.timeline import Broken
 
 SERVERS = "module.endpoint.terraform_data.servers"
 """The resource that leads from the endpoint to the servers."""
 REFUSES = 30.0
 """Seconds in which a server that has just started serves its API and refuses snapshots."""
-SWEPT = (DATA, PASSWORD, "/var/lib/kbootstrap", "/etc/rancher", "/run/kbootstrap", PATHS.binary)
-"""What the uninstaller removes, besides what the stamp names."""
+
+
+def swept(machine: Machine) -> tuple[str, ...]:
+    """Return what the uninstaller removes, besides what the stamp names."""
+    own = machine.layout.data, machine.paths.binary
+    return (*own, PASSWORD, "/var/lib/kbootstrap", "/etc/rancher", "/run/kbootstrap")
 
 
 class World(Services):
@@ -33,7 +37,7 @@ class World(Services):
         if name in self.machines:
             self.destroy(name)
         self.counter += 1
-        made = Machine(name, f"i-{self.counter}", address, booted=self.now)
+        made = Machine(name, f"i-{self.counter}", address, self.kind, booted=self.now)
         if any(one.address == made.address for one in self.machines.values()):
             raise AssertionError(f"{made.address} is in use")
         self.machines[name] = made

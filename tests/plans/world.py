@@ -125,5 +125,5 @@ def _reported(labels: Mapping[str, str], taints: tuple[Any, ...]) -> dict[str, A
 def _wanted(shown: World, cluster: Cluster, made: Mapping[str, Any]) -> Wanted:
     internal, external = (Endpoint(**made["endpoint"][side]) for side in ("internal", "external"))
     inventory = Inventory(cluster.name, {}, internal, external, certificate_names(cluster))
-    distribution = distros.find(cluster.kubernetes.distribution)
+    distribution = distros.of(cluster.kubernetes)
     return wanted(cluster, nodes(cluster, shown.lock), inventory, distribution)

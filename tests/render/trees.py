@@ -78,7 +78,7 @@ def render(path: Path) -> Rendered:
     for cluster in spec.clusters:
         if made := provider(cluster.provider.name):
             roots[cluster.name] = made.render(define(spec, cluster, lock))
-        distribution = distros.find(cluster.kubernetes.distribution)
+        distribution = distros.of(cluster.kubernetes)
         names = certificate_names(cluster)
         addons = made.addons if made else None
         added = addons.additions(define(spec, cluster, lock)) if addons else NOTHING

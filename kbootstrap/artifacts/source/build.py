@@ -104,7 +104,7 @@ class SourceBuild:
             package=f"{family.module}/cmd/server",
             output=family.program,
             tags=family.tags,
-            ldflags=_versions(wanted, go),
+            ldflags=version_flags(wanted, go),
             static=True,
         )
         tags = repr(sorted(wanted.images.items()))
@@ -153,7 +153,7 @@ class SourceBuild:
                 outer,
                 folder / name,
                 tags=("urfave_cli_no_docs",),
-                ldflags=_versions(wanted, go)[:3],
+                ldflags=version_flags(wanted, go)[:3],
                 cgo=False,
             )
             await asyncio.to_thread(shutil.rmtree, work)
@@ -217,7 +217,7 @@ def addon_images(wanted: DistributionRecipe, made: Made, applets: list[str]) -> 
     ]
 
 
-def _versions(wanted: DistributionRecipe, go: str) -> tuple[str, ...]:
+def version_flags(wanted: DistributionRecipe, go: str) -> tuple[str, ...]:
     """Return linker flags that set the programs' versions; k3s refuses to start without the Go version."""
     own = f"{wanted.family.module}/pkg/version"
     values = {

@@ -15,6 +15,8 @@ from kbootstrap.cluster.state.labels import ANNOTATION, LEAVING
 from kbootstrap.spec.model import Taint
 
 _VOTER = "EtcdIsVoter"
+_NO_NETWORK = "cni plugin not initialized"
+"""The end of the kubelet's message while no pod network is installed (containerd/go-cni, `errors.go`)."""
 
 
 def read_node(item: Mapping[str, Any]) -> ApiNode:
@@ -40,6 +42,7 @@ def read_node(item: Mapping[str, Any]) -> ApiNode:
         unschedulable=spec.get("unschedulable", False),
         heartbeat=_epoch(ready.get("lastHeartbeatTime")),
         reason="" if ready.get("status") == "True" else ready.get("message", ""),
+        lacks_network=ready.get("status") == "False" and _NO_NETWORK in ready.get("message", ""),
     )
 
 

@@ -107,7 +107,7 @@ class ClusterRun:
             await_supervisor(host, self.wanted.distro),
         )
         self._api = self.connect(self.kubeconfig, self.external)
-        self._watch = NodeWatch(self._api)
+        self._watch = NodeWatch(self._api, network=self.wanted.distro.installs_network)
         self.serving = name
         self.gate.set()
 

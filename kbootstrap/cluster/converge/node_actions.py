@@ -23,7 +23,7 @@ from kbootstrap.cluster.steps.machine import Claim
 from kbootstrap.cluster.steps.service import RestartService
 from kbootstrap.core.errors import DeadlinePassed, InstallFailed, PrerequisiteMissing
 from kbootstrap.core.redact import Redactor
-from kbootstrap.distros.model import Artifact
+from kbootstrap.distros.model import Artifact, Distribution
 from kbootstrap.hosts.model import Host, Transferred
 
 MARK = "/run/kbootstrap/restart"
@@ -84,6 +84,8 @@ class NodeActions:
         if not (fetch and await fetch(self.host, artifact.name, place, artifact.mode, local)):
             await self.host.put(local.path, place, mode=artifact.mode, deadline=STAGE, progress=progress)
         if not aside:
+            if artifact.after:
+                await self.host.run(artifact.after, deadline=STAGE)
             await self._stamp(artifact, local.sha256, version)
 
     async def place_shared(
@@ -293,12 +295,17 @@ async def prevent_restart(host: Host, unit: str) -> None:
     await host.run(f"{command}systemctl daemon-reload", deadline=COMMAND)
 
 
-async def stop_service(host: Host, unit: str) -> None:
-    """Stop and disable a unit. It is killed if it does not stop: its machine will be removed."""
+async def stop_service(host: Host, unit: str, distro: Distribution) -> None:
+    """Stop and disable a unit, and a control plane that goes on without it.
+
+    It is killed if it does not stop: its machine will be removed.
+    """
     name = shlex.quote(unit)
     command = f"systemctl disable --quiet {name}; timeout {ROUND} systemctl stop {name} || "
     command += f"systemctl kill --signal=KILL {name}; timeout {ROUND} sync || :"  # volumes go on
     await host.run(command, deadline=COMMAND)
+    if distro.halt and unit == distro.unit("server"):
+        await host.run(distro.halt, deadline=COMMAND)
 
 
 def _local(artifact: Artifact, version: str, artifacts: Mapping[str, LocalFile]) -> LocalFile:

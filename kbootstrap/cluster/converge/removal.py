@@ -128,14 +128,14 @@ class _NodeRun:
 
     async def stop_service(self, unit: str) -> None:
         if self.host:
-            await stop_service(self.host, unit)
+            await stop_service(self.host, unit, self.remover.distro)
 
     async def forget_node(self, *, member: bool) -> None:
         if member and self.host:
             await note_removed(self.host)
         stopped = partial(has_stopped, self.host, self.remover.distro) if member and self.host else None
         await self.watch.forget(self.name, stopped)
-        api, secret = self.remover.api, f"{self.name}.node-password.{self.remover.distro.name}"
+        api, secret = self.remover.api, self.remover.distro.password_secret(self.name)
         await patiently(partial(api.delete_secret, secret))
 
     async def uninstall(self) -> None:

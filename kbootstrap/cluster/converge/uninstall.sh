@@ -1,8 +1,8 @@
 # Takes Kubernetes off this machine. Needs sh, coreutils, grep, awk, systemd; ip where the network is to be
 # cleaned. Run as root; may be cut at any point and run again. The caller sets, before this text:
-#   name cluster data config token agent_token kubeconfig binary stamp units
+#   name cluster data config token agent_token kubeconfig binary stamp units run belongings
 # and of the network of the pods (lists are divided by spaces, expressions are extended ones):
-#   programs bridge links prefixes theirs sets folders
+#   programs bridge first links globs theirs sets folders
 # The last line says what became of the machine; status 1 with a reason on stderr when something stays.
 done_with() { echo "kbootstrap-uninstall $1" && exit 0; }
 failed() { echo "$1" >&2 && exit 1; }
@@ -16,6 +16,12 @@ if [ -z "$claim" ]; then
     done_with blank
 fi
 if [ -n "$cluster" ] && [ "$claim" != "$cluster" ]; then done_with foreign; fi
+
+# Interfaces of the pods' network without which its programs must end: else the machine may lose its own network.
+PATH=$PATH:$programs
+for link in $first; do
+    if [ -e "/sys/class/net/$link" ]; then ip link delete "$link" 2>/dev/null; fi
+done
 
 # The services. They leave their containers running, on purpose.
 for unit in $units; do
@@ -64,9 +70,11 @@ done
 
 # What they mounted, the innermost first. Mounts of anybody else below these folders do not exist.
 mounts() {
-    awk -v name="$name" -v data="$data" '
+    awk -v run="$run" -v data="$data" -v folders="$folders" '
+        BEGIN { count = split(folders, list, " ") }
         { place = $5; gsub(/\\040/, " ", place) }
-        index(place, "/run/" name "/") == 1 || index(place, data "/agent/") == 1 ||
+        { for (i = 1; i <= count; i++) if (index(place, list[i] "/") == 1) { print place; next } }
+        index(place, run "/") == 1 || index(place, data "/agent/") == 1 ||
         index(place, "/var/lib/kubelet/") == 1 || index(place, "/run/netns/cni-") == 1 ||
         index(place, "/var/run/netns/cni-") == 1 { print place }' /proc/self/mountinfo | sort -r
 }
@@ -84,18 +92,20 @@ interfaces() { # those that are there, of all that it makes
     for link in $links; do
         if [ -e "/sys/class/net/$link" ]; then echo "$link"; fi
     done
-    for prefix in $prefixes; do
-        for link in "/sys/class/net/$prefix"*; do
+    set -f # the patterns are for that folder only
+    for glob in $globs; do
+        set +f
+        for link in /sys/class/net/$glob; do
             if [ -e "$link" ]; then echo "${link##*/}"; fi
         done
     done
+    set +f
 }
-PATH=$PATH:$programs
 if command -v ip >/dev/null; then
     for place in /run/netns/cni-*; do
         if [ -e "$place" ]; then ip netns delete "${place##*/}" 2>/dev/null || rm -f "$place"; fi
     done
-    ip -o link show master "$bridge" 2>/dev/null | awk -F': ' '{ sub(/@.*/, "", $2); print $2 }' |
+    [ -z "$bridge" ] || ip -o link show master "$bridge" 2>/dev/null | awk -F': ' '{ sub(/@.*/, "", $2); print $2 }' |
         while read -r link; do ip link delete "$link" 2>/dev/null; done
     for link in $(interfaces); do ip link delete "$link" 2>/dev/null; done
 fi
@@ -131,7 +141,7 @@ while read -r kind first _ _ path; do
 done < "$stamp"
 # Configuration of the distribution that was there before we came stays.
 rm -f "$binary" "$token" "$agent_token" "$kubeconfig"
-for path in "$data" /etc/rancher/node /var/lib/kubelet "/run/$name" $folders \
+for path in "$data" /etc/rancher/node /var/lib/kubelet "$run" $belongings $folders \
     /var/log/pods /var/log/containers; do
     if [ -e "$path" ] && ! why=$(rm -rf --one-file-system "$path" 2>&1); then
         mounted "$path" || failed "$why"

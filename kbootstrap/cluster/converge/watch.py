@@ -23,11 +23,12 @@ _FEW = 16
 class NodeWatch:
     """Reads the Node objects on request, at most every `POLL` seconds, less often when answers are slow.
 
-    `_asked` are the nodes that were asked for since the last look, so those that something waits for.
+    `network`: whether the pod network must work for a node to count as Ready. `_asked` are the nodes that
+    were asked for since the last look, so those that something waits for.
     """
 
-    def __init__(self, api: Api) -> None:
-        self._api = api
+    def __init__(self, api: Api, *, network: bool = True) -> None:
+        self._api, self._network = api, network
         self._lock = asyncio.Lock()
         self._nodes: dict[str, ApiNode] = {}
         self._asked: set[str] = set()
@@ -54,13 +55,16 @@ class NodeWatch:
         return self._nodes.get(name)
 
     async def _read_all(self) -> None:
-        self._nodes = {node.name: node for node in await self._api.nodes()}
+        self._nodes = {node.name: self._seen(node) for node in await self._api.nodes()}
 
     async def _read(self, name: str) -> None:
         found = await self._api.node(name)
         self._nodes.pop(name, None)
         if found:
-            self._nodes[name] = found
+            self._nodes[name] = self._seen(found)
+
+    def _seen(self, node: ApiNode) -> ApiNode:
+        return node if self._network else node.without_network()
 
     async def _read_each(self, names: Iterable[str]) -> None:
         await run_all(map(self._read, names))

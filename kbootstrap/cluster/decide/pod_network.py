@@ -43,6 +43,15 @@ def problems(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Dia
             "interface; then restart the service",
             severity=Severity.WARNING,
         )
+    route = facts.default_interface
+    if wanted.distro.follows_route and name and route and name != route:
+        yield Diagnostic(
+            "KB0847",
+            f"On {node.name} the network of the pods uses {route}, the interface of the default route, and "
+            f"the node's address {node.address} is on {name}.",
+            f"let the default route lead through {name}, or choose another `cni` when you create the cluster",
+            severity=Severity.WARNING,
+        )
 
 
 def silent(

@@ -11,7 +11,7 @@ from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.cluster.state.restore_mark import REHEARSAL, Mark
 from kbootstrap.cluster.state.wanted import Wanted, WantedNode
 from kbootstrap.core.diagnostics import Diagnostic, Severity
-from kbootstrap.distros.model import Role
+from kbootstrap.distros.model import Distribution, Role
 
 _FIXED = (
     "cluster-cidr",
@@ -72,18 +72,20 @@ def role(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Diagnos
         )
 
 
-def fixed(node: WantedNode, facts: NodeFacts, config: str) -> Iterator[Diagnostic]:
+def fixed(node: WantedNode, facts: NodeFacts, distro: Distribution) -> Iterator[Diagnostic]:
     """Refuse each changed setting that only applies when a cluster is created."""
+    config = distro.paths.config
     before = facts.texts.get(config)
     after = next((file.content for file in node.files if file.path == config), "")
     if before is None:
         return
-    for key in (*_FIXED, *(_FIXED_ON_SERVERS if node.role == "server" else ())):
+    for key in (*_FIXED, *(_FIXED_ON_SERVERS if node.role == "server" else ()), *distro.fixed):
         old, new = _value(before, key), _value(after, key)
         if old != new:
+            name = distro.fixed.get(key, key)
             yield Diagnostic(
                 "KB0811",
-                f"{facts.name} was created with {key} {old or 'unset'}, the spec now has "
+                f"{facts.name} was created with {name} {old or 'unset'}, the spec now has "
                 f"{new or 'unset'}. It applies only when a cluster is created.",
                 "restore the old value, or create a new cluster and move the workloads",
             )

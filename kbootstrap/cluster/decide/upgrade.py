@@ -54,7 +54,7 @@ def problems(
     }
     others = {name: version for name, version in found.items() if version not in ("", wanted.version)}
     for name, version in others.items():
-        if why := _forbidden(version, wanted.version):
+        if why := _forbidden(version, wanted.version) or wanted.distro.forbids(version, wanted.version):
             yield Diagnostic(
                 "KB0809",
                 f"{name} runs {version}, the spec wants {wanted.version}: {why[0]}.",

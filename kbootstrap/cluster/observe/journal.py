@@ -81,6 +81,11 @@ CAUSES = (
         r"failed to find memory cgroup", "the kernel cannot limit memory", "see `kbootstrap explain KB0805`"
     ),
     _cause(
+        r"invalid kernel (flag|parameter)",
+        "the machine does not have the kernel settings that `profile: cis` requires",
+        "set those that the journal names with sysctl; in a container that may not, set them on its machine",
+    ),
+    _cause(
         r"oom_score_adj|can't get final child's PID",
         "containers cannot start here: the machine may not lower oom_score_adj (CAP_SYS_RESOURCE)",
         "give the machine that capability, or run another kind of machine",

@@ -1,9 +1,9 @@
 """A rehearsal on its machine: isolates the restored cluster, and reads its contents.
 
 Everything that a snapshot has may begin to act once an API server has it: pods, CronJobs, controllers of
-clouds, webhooks, schedules of snapshots. Three fences stand before that, and the service cannot start without
-them: no kubelet, so no container ever runs; no connection that begins on the machine gets out of it; and no
-snapshot is made. Source of the keys: k3s, `pkg/cli/cmds/server.go` and `agent.go`.
+clouds, webhooks, schedules of snapshots. Three fences stand before that, and the service cannot start
+without them: no workload runs on the machine, and no snapshot is made (`Distribution.fence`: k3s has no
+kubelet then, so no container ever runs); no connection that begins on the machine gets out of it.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ async def fence(host: Host, distro: Distribution, label: str) -> None:
     """
     await mark(host, Mark(label, REHEARSAL, new=True))
     config = f"{distro.paths.join.rpartition('/')[0]}/90-kbootstrap-rehearsal.yaml"
-    await host.put(settings().encode(), config, mode=0o600, deadline=COMMAND)
+    await host.put(settings(distro).encode(), config, mode=0o600, deadline=COMMAND)
     await host.put(_FENCE.encode(), FENCE, mode=0o755, deadline=COMMAND)
     unit = f"/etc/systemd/system/{distro.unit('server')}.d/10-kbootstrap-rehearsal.conf"
     await host.put(f"[Service]\nExecStartPre={FENCE}\n".encode(), unit, mode=0o644, deadline=COMMAND)
@@ -107,12 +107,9 @@ async def fence(host: Host, distro: Distribution, label: str) -> None:
         )
 
 
-def settings() -> str:
+def settings(distro: Distribution) -> str:
     """Return the drop-in of the configuration."""
-    return dump(
-        {"disable-agent": True, "disable-cloud-controller": True, "etcd-disable-snapshots": True},
-        note="A rehearsal: no container runs, and no snapshot is made.",
-    )
+    return dump(distro.fence, note="A rehearsal: no workload runs, and no snapshot is made.")
 
 
 async def contents(host: Host, distro: Distribution) -> Contents:

@@ -38,13 +38,18 @@ async def unmark(host: Host) -> None:
 
 
 async def stop(host: Host, distro: Distribution, role: Role) -> None:
-    """Stop a node's service, and a reset that a killed run left running; a reboot starts neither."""
+    """Stop a node's service, and a reset that a killed run left running; a reboot starts neither.
+
+    On servers the control plane ends too: what went on would serve the old state.
+    """
     unit = shlex.quote(distro.unit(role))
     await host.run(
         f"systemctl stop {UNIT} 2>/dev/null; systemctl disable --quiet {unit} 2>/dev/null; "
         f"systemctl stop {unit}",
         deadline=STOP,
     )
+    if role == "server" and distro.halt:
+        await host.run(distro.halt, deadline=STOP)
 
 
 async def reset(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kbootstrap.cluster.state.recorded import Recorded
 from kbootstrap.distros.additions import UNINITIALIZED
@@ -16,7 +16,8 @@ class ApiNode:
 
     `etcd` is the node's etcd membership: True voter, False not (yet), None unknown or no server; it may be
     15 s old. `leaving`: we cordoned it, because it was to go. `deleted`: it is on its way out. `heartbeat` is
-    when its kubelet last spoke (epoch, by the node's clock). `taint_times` has the times that Kubernetes
+    when its kubelet last spoke (epoch, by the node's clock). `lacks_network`: it is not Ready because no pod
+    network is installed. `taint_times` has the times that Kubernetes
     added to taints, by `key:Effect`.
     """
 
@@ -35,6 +36,7 @@ class ApiNode:
     reason: str = ""
     heartbeat: int = 0
     leaving: bool = False
+    lacks_network: bool = False
 
     def ready_since(self, since: int) -> bool:
         """Whether the node reported Ready after `since` (epoch; 0: at any time): old reports last a minute.
@@ -42,6 +44,10 @@ class ApiNode:
         A report of the same second may be older: a service needs longer to start.
         """
         return self.ready and (since == 0 or self.heartbeat > since)
+
+    def without_network(self) -> ApiNode:
+        """Return the node as it counts where the pod network is somebody else's: all but that is ready."""
+        return replace(self, ready=True, reason="") if self.lacks_network else self
 
     @property
     def known(self) -> bool:
@@ -60,3 +66,7 @@ class ApiFacts:
     nodes: Mapping[str, ApiNode]
     mark: str | None = None
     machines: Mapping[str, Recorded] = field(default_factory=dict)
+
+    def without_network(self) -> ApiFacts:
+        """Return the facts as they count where the pod network is somebody else's."""
+        return replace(self, nodes={name: node.without_network() for name, node in self.nodes.items()})

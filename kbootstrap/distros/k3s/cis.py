@@ -2,98 +2,62 @@
 
 from __future__ import annotations
 
-from kbootstrap.distros.model import NodeFile, Role
+from importlib.resources import files as resources
+
+from kbootstrap.distros import hardening
+from kbootstrap.distros.model import NodeFile, Paths, Role
 from kbootstrap.distros.yaml_files import HEADER, Value
 
-_SERVER = "/var/lib/rancher/k3s/server"
-_CIPHERS = ",".join(
-    f"TLS_ECDHE_{key}_WITH_{cipher}"
-    for key in ("ECDSA", "RSA")
-    for cipher in ("AES_128_GCM_SHA256", "AES_256_GCM_SHA384", "CHACHA20_POLY1305")
-)
-
-_SYSCTL = f"""{HEADER}\
-kernel.panic=10
-kernel.panic_on_oops=1
-vm.overcommit_memory=1
-vm.panic_on_oom=0
-"""
-
-_ADMISSION = f"""{HEADER}\
-apiVersion: apiserver.config.k8s.io/v1
-kind: AdmissionConfiguration
-plugins:
-  - name: PodSecurity
-    configuration:
-      apiVersion: pod-security.admission.config.k8s.io/v1
-      kind: PodSecurityConfiguration
-      defaults:
-        enforce: restricted
-        enforce-version: latest
-        audit: restricted
-        audit-version: latest
-        warn: restricted
-        warn-version: latest
-      exemptions:
-        usernames: []
-        runtimeClasses: []
-        namespaces: [kube-system]
-  - name: EventRateLimit
-    configuration:
-      apiVersion: eventratelimit.admission.k8s.io/v1alpha1
-      kind: Configuration
-      limits:
-        - type: Server
-          qps: 5000
-          burst: 20000
-"""
-
-_AUDIT = f"""{HEADER}\
-apiVersion: audit.k8s.io/v1
-kind: Policy
-rules:
-  - level: Metadata
-"""
+FIXED = {"protect-kernel-defaults": "protect-kernel-defaults (`profile: cis`)"}
+"""The key by which a node of the profile is recognized."""
+_KERNEL = "/etc/sysctl.d/90-kubelet.conf"
+_MANIFESTS = ("network-policies.yaml", "service-accounts.yaml")
 
 
-KUBELET = ("streaming-connection-idle-timeout=5m", f"tls-cipher-suites={_CIPHERS}")
-"""The arguments of the kubelet that the guide requires."""
-
-
-def values(role: Role) -> dict[str, Value]:
-    """Return the keys of config.yaml that the guide requires."""
+def values(paths: Paths, role: Role) -> dict[str, Value]:
+    """Return the keys of config.yaml that the guide requires, without the arguments of the kubelet."""
     common: dict[str, Value] = {"protect-kernel-defaults": True}
     if role == "agent":
         return common
     return common | {
         "kube-apiserver-arg": [
-            "enable-admission-plugins=NodeRestriction,EventRateLimit",
-            f"admission-control-config-file={_SERVER}/psa.yaml",
-            f"audit-log-path={_SERVER}/logs/audit.log",
-            f"audit-policy-file={_SERVER}/audit.yaml",
+            *hardening.API_SERVER,
+            f"admission-control-config-file={paths.server}/psa.yaml",
+            f"audit-log-path={paths.server}/logs/audit.log",
+            f"audit-policy-file={paths.server}/audit.yaml",
             "audit-log-maxage=30",
             "audit-log-maxbackup=10",
             "audit-log-maxsize=100",
-            "service-account-extend-token-expiration=false",
         ],
         "kube-controller-manager-arg": ["terminated-pod-gc-threshold=10"],
     }
 
 
-def files(role: Role) -> list[NodeFile]:
-    """Return the files that these keys refer to, and the kernel settings that the kubelet checks."""
-    sysctl = NodeFile("/etc/sysctl.d/90-kubelet.conf", _SYSCTL, 0o644)
-    unit = "k3s" if role == "server" else "k3s-agent"
-    apply = NodeFile(
-        f"/etc/systemd/system/{unit}.service.d/10-kbootstrap-sysctl.conf",
-        f"{HEADER}[Service]\nExecStartPre=-/sbin/sysctl -q -p /etc/sysctl.d/90-kubelet.conf\n",
-        0o644,
-    )
-    if role == "agent":
-        return [sysctl, apply]
-    return [
-        sysctl,
-        apply,
-        NodeFile(f"{_SERVER}/psa.yaml", _ADMISSION, 0o600),
-        NodeFile(f"{_SERVER}/audit.yaml", _AUDIT, 0o600),
-    ]
+def files(paths: Paths, role: Role, unit: str) -> list[NodeFile]:
+    """Return the files that these keys refer to, the preparation of the machine, and the manifests."""
+    found = [hardening.kernel(_KERNEL), _drop_in(paths, role, unit)]
+    if role == "server":
+        found += [
+            hardening.admission(f"{paths.server}/psa.yaml", ()),
+            hardening.audit(f"{paths.server}/audit.yaml"),
+            *(_manifest(paths, name) for name in _MANIFESTS),
+        ]
+    return found
+
+
+def _drop_in(paths: Paths, role: Role, unit: str) -> NodeFile:
+    """Return what the unit does before k3s starts, and afterwards: k3s' certificates are readable by all."""
+    lines = [f"ExecStartPre=-/sbin/sysctl -q -p {_KERNEL}"]
+    if role == "server":
+        certificates = f"{paths.server}/tls/*.crt {paths.server}/tls/etcd/*.crt"
+        lines += [
+            f"ExecStartPre=-/bin/mkdir -p -m 700 {paths.server}/logs",
+            f"ExecStartPost=-/bin/sh -c 'chmod 600 {certificates}'",
+        ]
+    text = "".join(f"{line}\n" for line in ("[Service]", *lines))
+    return NodeFile(f"/etc/systemd/system/{unit}.d/10-kbootstrap-cis.conf", f"{HEADER}{text}", 0o644)
+
+
+def _manifest(paths: Paths, name: str) -> NodeFile:
+    text = resources(__package__).joinpath("manifests", name).read_text("utf-8")
+    return NodeFile(f"{paths.manifests}/kbootstrap-{name}", f"{HEADER}{text}", 0o600, restart=False)

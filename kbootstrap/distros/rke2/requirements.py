@@ -6,20 +6,9 @@ from kbootstrap.distros import requirements as kinds
 from kbootstrap.distros.common import CGROUPS, folders, modules
 from kbootstrap.distros.model import Role
 from kbootstrap.distros.requirements import FreeSpace, Memory, Port, Program, Requirement
+from kbootstrap.distros.rke2.networks import PodNetwork
 
-_EVERY: tuple[Requirement, ...] = (
-    Port(10250, "TCP", "nodes", "kubelet: logs, exec, metrics"),
-    Port(8472, "UDP", "nodes", "network of the pods (canal, VXLAN); closed to everything else"),
-    Port(9099, "TCP", "self", "canal: health checks"),
-    # The unit unpacks the program with them.
-    Program("tar", "tar", "unpacking the program"),
-    Program("gzip", "gzip", "unpacking the program"),
-    *modules(),
-    kinds.KernelModule("vxlan", "the network of the pods between nodes"),
-    *CGROUPS,
-    *folders("/usr/local/bin"),
-)
-REQUIREMENTS: dict[Role, kinds.Requirements] = {
+_OWN: dict[Role, kinds.Requirements] = {
     # The images of the control plane alone take 3 GB unpacked.
     "server": (
         Memory(3800, 1900),
@@ -30,12 +19,28 @@ REQUIREMENTS: dict[Role, kinds.Requirements] = {
         Port(2381, "TCP", "self", "etcd: metrics"),
         Port(6443, "TCP", "nodes", "the Kubernetes API", joining=True, clients="where kubectl runs"),
         Port(9345, "TCP", "nodes", "nodes join through it", joining=True),
-        *_EVERY,
     ),
     "agent": (
         Memory(1900, 900),
         FreeSpace("data", "/var/lib/rancher", 4000),
         FreeSpace("program", "/usr/local/bin", 300),
-        *_EVERY,
     ),
 }
+
+
+def requirements(role: Role, network: PodNetwork) -> kinds.Requirements:
+    """Return what a machine must have for a role, in a cluster with this pod network."""
+    host_ports = Program("iptables", "iptables", "ports of pods on the machine (`hostPort`)")
+    every: tuple[Requirement, ...] = (
+        Port(10250, "TCP", "nodes", "kubelet: logs, exec, metrics"),
+        *network.ports,
+        # The unit unpacks the program with them.
+        Program("tar", "tar", "unpacking the program"),
+        Program("gzip", "gzip", "unpacking the program"),
+        *([host_ports] if network.iptables else []),
+        *modules(),
+        kinds.KernelModule("vxlan", "the network of the pods between nodes"),
+        *CGROUPS,
+        *folders("/usr/local/bin"),
+    )
+    return (*_OWN[role], *every)

@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterator, Mapping
 from math import ceil
 
 from kbootstrap.cost.model import Extras
-from kbootstrap.distros import find as find_distribution
 from kbootstrap.providers.cloud.exposure import ranges
 from kbootstrap.providers.cloud.needs import Flavor, Present, Requirements
 from kbootstrap.providers.cloud.needs import machines as every
@@ -19,12 +18,12 @@ from kbootstrap.providers.cloud.needs import needs as sums
 from kbootstrap.providers.openstack.names import GROUP_MEMBERS
 from kbootstrap.providers.openstack.render_network import kind
 from kbootstrap.providers.openstack.settings import BastionMachine, settings
+from kbootstrap.render.root import api_ports, pod_ports
 from kbootstrap.spec.model import Cluster, Pool
-from kbootstrap.spec.topology import API_PORT
 
 _DHCP = 2
 _RULES = 9
-"""Rules in the table of the module `security`, without those of API and SSH."""
+"""Rules in the table of the module `security`, without those of API and SSH, with one port for pods."""
 _EGRESS = 2
 """Default rules that Neutron adds to each group."""
 
@@ -93,7 +92,7 @@ def _rules(cluster: Cluster) -> int:
     """Count the ingress rules. Equal ranges for one port are one rule, as in the module."""
     chosen, known = settings(cluster), cluster.network
     nodes, servers = ({str(known.cidr)}, {str(known.control_plane)}) if known else ({"nodes"}, {"servers"})
-    more_ports = int(find_distribution(cluster.kubernetes.distribution).registration_port != API_PORT)
+    more_ports = len(api_ports(cluster)) - 1 + 2 * (len(pod_ports(cluster)) - 1)
     direct = kind(cluster) != "load_balancer" or chosen.load_balancer.provider != "amphora"
     api = nodes | (set(ranges(cluster.api.allowed_cidrs)) if direct else set())
     admins = set(ranges(cluster.ssh.allowed_cidrs))

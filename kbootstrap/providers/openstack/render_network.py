@@ -8,7 +8,7 @@ from dataclasses import asdict
 from kbootstrap.providers.cloud.exposure import ranges
 from kbootstrap.providers.openstack.settings import BastionMachine, settings
 from kbootstrap.render.hcl import Block, Comment, Item, Raw, Value, document, quote
-from kbootstrap.render.root import api_ports, module_name
+from kbootstrap.render.root import api_ports, module_name, pod_ports
 from kbootstrap.spec.model import CONTROL_PLANE, Cluster, LoadBalancer, Network, Node
 from kbootstrap.spec.topology import MADE_ENDPOINTS, endpoint_address
 
@@ -31,7 +31,8 @@ def network(cluster: Cluster) -> str:
 
 
 def security(cluster: Cluster) -> str:
-    """Return `security.tf`."""
+    """Return `security.tf`. The module's default for the pods' network is that of most distributions."""
+    pods = pod_ports(cluster)
     chosen, known = settings(cluster), _network(cluster)
     balancer = chosen.load_balancer.provider
     bastion = "machine" if isinstance(chosen.bastion, BastionMachine) else chosen.bastion
@@ -50,6 +51,7 @@ def security(cluster: Cluster) -> str:
                 },
                 {"ssh_allowed_cidrs": ranges(cluster.ssh.allowed_cidrs), "bastion": bastion},
                 {"keeps_client_addresses": balancer == "ovn"},
+                *([{"pod_ports": pods}] if pods != [{"protocol": "udp", "port": 8472}] else []),
             ],
         ),
     )

@@ -14,12 +14,15 @@ locals {
   table = concat(
     # from → to, protocol, ports: purpose
     [for port in var.api_ports : { from = "nodes", to = "control_plane", protocol = "tcp", ports = [port, port] }], # API
+    flatten([
+      for to in ["control_plane", "agents"] : [
+        for one in var.pod_ports : { from = "nodes", to = to, protocol = one.protocol, ports = [one.port, one.port] } # pods
+      ]
+    ]),
     [
       { from = "control_plane", to = "control_plane", protocol = "tcp", ports = [2379, 2380] }, # etcd
       { from = "nodes", to = "control_plane", protocol = "tcp", ports = [10250, 10250] },       # kubelet
       { from = "nodes", to = "agents", protocol = "tcp", ports = [10250, 10250] },              # kubelet
-      { from = "nodes", to = "control_plane", protocol = "udp", ports = [8472, 8472] },         # pods (VXLAN)
-      { from = "nodes", to = "agents", protocol = "udp", ports = [8472, 8472] },                # pods (VXLAN)
       { from = "nodes", to = "control_plane", protocol = "tcp", ports = [30000, 32767] },       # Services
       { from = "nodes", to = "control_plane", protocol = "udp", ports = [30000, 32767] },       # Services
       { from = local.node_ports, to = "agents", protocol = "tcp", ports = [30000, 32767] },     # Services

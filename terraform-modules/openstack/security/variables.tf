@@ -32,6 +32,18 @@ variable "api_ports" {
   }
 }
 
+variable "pod_ports" {
+  description = "Ports of every node that the network of the pods needs; none of them is for anybody else."
+  nullable    = false
+  type        = list(object({ protocol = string, port = number }))
+  default     = [{ protocol = "udp", port = 8472 }]
+
+  validation {
+    condition     = alltrue([for one in var.pod_ports : contains(["tcp", "udp"], one.protocol)])
+    error_message = "The protocol is tcp or udp."
+  }
+}
+
 variable "api_allowed_cidrs" {
   description = "Networks that may reach the API from outside."
   nullable    = false

@@ -1,4 +1,4 @@
-"""Facts of nodes with which each audit passes, fails and is unknown; and those of a whole k3s server."""
+"""Facts of nodes with which each audit passes, fails and is unknown; and those of a whole server."""
 
 from __future__ import annotations
 
@@ -23,20 +23,28 @@ from kbootstrap.checks.conformance.catalogue import CIPHERS
 from kbootstrap.checks.conformance.expected import Expectation
 from kbootstrap.checks.conformance.questions import questions
 from kbootstrap.cluster.state.audit_facts import AuditFacts, FileFacts, Listener, PendingUpdates
-from kbootstrap.distros import find
+from kbootstrap.distros import of
 from kbootstrap.distros.additions import NOTHING
 from kbootstrap.distros.model import Role
+from kbootstrap.spec.model import Cluster
 from tests.distros.samples import cluster, node
 
 NODE = "n1"
 API, POLICY, ADMISSION = "kube-apiserver", "/etc/audit.yaml", "/etc/psa.yaml"
 Profile = Literal["cis"] | None
+VERSIONS = {"k3s": "v1.32.0+k3s1", "rke2": "v1.32.11+rke2r3"}
+
+
+def wanted(name: str, profile: Profile = None) -> Cluster:
+    """Return a cluster whose spec does not encrypt Secrets, unless its profile does."""
+    made = cluster(distribution=name, version=VERSIONS[name], profile=profile)  # type: ignore[arg-type]
+    return replace(made, kubernetes=replace(made.kubernetes, secrets_encryption=False))
 
 
 def audited(name: str = "k3s", role: Role = "server", profile: Profile = None) -> AuditedNode:
-    """Return a node of a cluster that does not encrypt Secrets, unless its profile does."""
-    kubernetes = replace(cluster(profile=profile).kubernetes, secrets_encryption=False)
-    return audited_node(find(name), role, kubernetes, NOTHING)
+    """Return a node of such a cluster."""
+    kubernetes = wanted(name, profile).kubernetes
+    return audited_node(of(kubernetes), role, kubernetes, NOTHING)
 
 
 def good(expected: Expectation) -> str | None:
@@ -157,10 +165,9 @@ OWN: Mapping[str, tuple[Facts, Facts]] = {
 }
 """Facts that pass, and facts that fail, by the name of the function that judges them."""
 
-_TLS, _CRED = "/var/lib/rancher/k3s/server/tls", "/var/lib/rancher/k3s/server/cred"
-K3S_ARGUMENTS: Mapping[str, Mapping[str, str]] = {
+_TLS, _CRED = "{server}/tls", "{server}/cred"
+COMMON: Mapping[str, Mapping[str, str]] = {
     API: {
-        "admission-control-config-file": "",
         "anonymous-auth": "false",
         "authorization-mode": "Node,RBAC",
         "client-ca-file": f"{_TLS}/client-ca.crt",
@@ -185,71 +192,148 @@ K3S_ARGUMENTS: Mapping[str, Mapping[str, str]] = {
         "use-service-account-credentials": "true",
     },
     "kube-scheduler": {"bind-address": "127.0.0.1", "profiling": "false"},
-    "kubelet": {"config-dir": "/var/lib/rancher/k3s/agent/etc/kubelet.conf.d", "hostname-override": NODE},
+    "kubelet": {"config-dir": "{data}/agent/etc/kubelet.conf.d", "hostname-override": NODE},
     "kube-proxy": {"healthz-bind-address": "127.0.0.1", "proxy-mode": "iptables"},
 }
-"""What k3s v1.32 sets that audits read (k3s source, `pkg/daemons`); the empty one is not set."""
-K3S_KUBELET = """\
+"""What both set that audits read (k3s v1.32 source, `pkg/daemons`, which is a part of RKE2)."""
+RKE2_POLICY, RKE2_ADMISSION = "/etc/rancher/rke2/audit-policy.yaml", "/etc/rancher/rke2/rke2-pss.yaml"
+OWN_ARGUMENTS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
+    "k3s": {},
+    "rke2": {
+        API: {
+            "admission-control-config-file": RKE2_ADMISSION,
+            "audit-log-maxage": "30",
+            "audit-log-maxbackup": "10",
+            "audit-log-maxsize": "100",
+            "audit-log-path": "{server}/logs/audit.log",
+            "audit-policy-file": RKE2_POLICY,
+        },
+        "kube-controller-manager": {"terminated-pod-gc-threshold": "1000"},
+    },
+}
+"""What one of them sets (docs.rke2.io, "CIS Self-Assessment Guide", "Pod Security Standards")."""
+KEYS = {
+    "audit-policy-file": "audit-policy-file",
+    "pod-security-admission-config-file": "admission-control-config-file",
+}
+"""Arguments of the API server for which RKE2 has keys of its own."""
+KUBELET = """\
 apiVersion: kubelet.config.k8s.io/v1beta1
 authentication:
   anonymous: {enabled: false}
   webhook: {cacheTTL: 2m0s, enabled: true}
-  x509: {clientCAFile: /var/lib/rancher/k3s/agent/client-ca.crt}
+  x509: {clientCAFile: DATA/agent/client-ca.crt}
 authorization: {mode: Webhook}
 kind: KubeletConfiguration
 streamingConnectionIdleTimeout: 4h0m0s
-tlsCertFile: /var/lib/rancher/k3s/agent/serving-kubelet.crt
-tlsPrivateKeyFile: /var/lib/rancher/k3s/agent/serving-kubelet.key
+tlsCertFile: DATA/agent/serving-kubelet.crt
+tlsPrivateKeyFile: DATA/agent/serving-kubelet.key
 """
-K3S_ETCD = """\
+ETCD = """\
 client-transport-security:
-  cert-file: /var/lib/rancher/k3s/server/tls/etcd/server-client.crt
+  cert-file: DATA/server/tls/etcd/server-client.crt
   client-cert-auth: true
-  key-file: /var/lib/rancher/k3s/server/tls/etcd/server-client.key
-  trusted-ca-file: /var/lib/rancher/k3s/server/tls/etcd/server-ca.crt
+  key-file: DATA/server/tls/etcd/server-client.key
+  trusted-ca-file: DATA/server/tls/etcd/server-ca.crt
 peer-transport-security:
-  cert-file: /var/lib/rancher/k3s/server/tls/etcd/peer-server-client.crt
+  cert-file: DATA/server/tls/etcd/peer-server-client.crt
   client-cert-auth: true
-  key-file: /var/lib/rancher/k3s/server/tls/etcd/peer-server-client.key
-  trusted-ca-file: /var/lib/rancher/k3s/server/tls/etcd/peer-ca.crt
+  key-file: DATA/server/tls/etcd/peer-server-client.key
+  trusted-ca-file: DATA/server/tls/etcd/peer-ca.crt
 """
+LINUX = {
+    "fs.protected_hardlinks": "1",
+    "fs.protected_symlinks": "1",
+    "kernel.keys.root_maxbytes": "20000",
+    "kernel.keys.root_maxkeys": "200",
+    "kernel.panic": "0",
+    "kernel.panic_on_oops": "0",
+    "kernel.randomize_va_space": "2",
+    "net.ipv4.conf.all.accept_redirects": "0",
+    "net.ipv4.conf.all.accept_source_route": "0",
+    "net.ipv4.ip_forward": "1",
+    "vm.overcommit_memory": "0",
+    "vm.panic_on_oom": "1",
+}
+"""Settings of a kernel that nothing has prepared for a kubelet."""
+BY_KUBELET = {
+    "kernel.keys.root_maxbytes": "25000000",
+    "kernel.keys.root_maxkeys": "1000000",
+    "kernel.panic": "10",
+    "kernel.panic_on_oops": "1",
+    "vm.overcommit_memory": "1",
+    "vm.panic_on_oom": "0",
+}
+"""What a kubelet sets unless it must not (Kubernetes source, `pkg/kubelet/cm`, `setupKernelTunables`)."""
 
 
-def k3s_server(profile: Profile) -> AuditFacts:
-    """Return facts of a server on a machine without a fault: k3s' arguments and those of our files."""
-    about, wanted = audited(profile=profile), cluster(profile=profile)
-    wanted = replace(wanted, kubernetes=replace(wanted.kubernetes, secrets_encryption=False))
-    written = {one.path: one.content for one in find("k3s").files(wanted, node(), ())}
-    config: Mapping[str, Any] = YAML(typ="safe").load(written[find("k3s").paths.config])
-    arguments = {name: {k: v for k, v in own.items() if v} for name, own in K3S_ARGUMENTS.items()}
-    for name, own in arguments.items():
-        own |= dict(one.split("=", 1) for one in config.get(f"{name}-arg", ()))
-    encrypts = config["secrets-encryption"]
-    if encrypts:
-        arguments[API]["encryption-provider-config"] = f"{_CRED}/encryption-config.json"
-    drop_in = about.path("{kubelet_config}").replace("*", "00-k3s-defaults")
+def server(name: str, profile: Profile) -> AuditFacts:
+    """Return facts of a server on a machine without a fault: the distribution's arguments, and our files."""
+    about, spec = audited(name, profile=profile), wanted(name, profile)
+    distro = of(spec.kubernetes)
+    written = {one.path: one.content for one in distro.files(spec, node(), ())}
+    config: Mapping[str, Any] = YAML(typ="safe").load(written[distro.paths.config])
+    encrypts = config.get("secrets-encryption", name == "rke2")
+    drop_in = about.path("{kubelet_config}").replace("*", "00-defaults")
+    etcd = "etcd:etcd" if config.get("profile") == "cis" and _makes_user("etcd", written) else "root:root"
     asked = questions(about)
+    root = {path: (FileFacts(path, 0o600, "root:root"),) for path in asked.patterns}
+    kernel = LINUX | (BY_KUBELET if profile is None else _kernel(written))
     return AuditFacts(
         NODE,
-        arguments={name: {k: (v,) for k, v in own.items()} for name, own in arguments.items()},
-        files={path: (FileFacts(path, 0o600, "root:root"),) for path in asked.patterns},
-        texts={drop_in: K3S_KUBELET, about.etcd_config: K3S_ETCD, **written},
-        kernel={
-            **dict.fromkeys(asked.kernel, "1"),
-            "vm.panic_on_oom": "0",
-            "kernel.panic": "10",
-            "kernel.randomize_va_space": "2",
-            "net.ipv4.conf.all.accept_source_route": "0",
-            "net.ipv4.conf.all.accept_redirects": "0",
+        arguments=_arguments(name, about, config, encrypts=encrypts),
+        files=root | {distro.paths.etcd: (FileFacts(distro.paths.etcd, 0o700, etcd),)},
+        texts={
+            RKE2_POLICY: "{apiVersion: audit.k8s.io/v1, kind: Policy, rules: [{level: None}]}",
+            RKE2_ADMISSION: admission("privileged")[1],
+            drop_in: KUBELET.replace("DATA", distro.paths.data),
+            about.etcd_config: ETCD.replace("DATA", distro.paths.data),
+            **written,
         },
+        kernel=kernel,
         sshd={**dict.fromkeys(asked.sshd, ("no",)), "port": ("22",)},
         synchronized=True,
         updates=PendingUpdates(3600),
         swap=(),
         listeners=(
             Listener("TCP", 22, "sshd"),
-            Listener("TCP", 6443, "k3s-server"),
+            Listener("TCP", 6443, "kube-apiserver"),
+            Listener("TCP", distro.registration_port, name),
             Listener("UDP", 8472, ""),
         ),
         providers=("aescbc", "identity") if encrypts else None,
+    )
+
+
+def _arguments(
+    name: str, about: AuditedNode, config: Mapping[str, Any], *, encrypts: bool
+) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return arguments of components as their processes have them: ours come last."""
+    found: dict[str, dict[str, str]] = {}
+    for component, common in COMMON.items():
+        default = {**common, **OWN_ARGUMENTS[name].get(component, {})}
+        own = {key: about.path(value) for key, value in default.items()}
+        found[component] = own | dict(one.split("=", 1) for one in config.get(f"{component}-arg", ()))
+    if name == "rke2":
+        found[API] |= {argument: config[key] for key, argument in KEYS.items() if key in config}
+    if encrypts:
+        found[API]["encryption-provider-config"] = about.path(f"{_CRED}/encryption-config.json")
+    return {component: {key: (value,) for key, value in own.items()} for component, own in found.items()}
+
+
+def _kernel(written: Mapping[str, str]) -> dict[str, str]:
+    """Return the kernel settings that a unit applies before its service starts."""
+    return {
+        key: value
+        for path, text in written.items()
+        if any(f"sysctl -q -p {path}\n" in unit for unit in written.values())
+        for key, _, value in (line.partition("=") for line in text.splitlines() if "=" in line)
+    }
+
+
+def _makes_user(user: str, written: Mapping[str, str]) -> bool:
+    """Return whether a unit makes a user before its service starts."""
+    return any(
+        f"\nu {user} " in text and any(f"systemd-sysusers {path}\n" in unit for unit in written.values())
+        for path, text in written.items()
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kbootstrap.cluster.api.objects import read_node
+from kbootstrap.cluster.state.api_facts import ApiFacts
 from kbootstrap.spec.model import Taint
 from tests.cluster.api.server import NODE
 
@@ -22,3 +23,24 @@ def test_read_node() -> None:
 def test_read_a_node_that_has_just_registered() -> None:
     node = read_node({"metadata": {"name": "n"}})
     assert (node.ready, node.version, node.etcd, node.labels) == (False, "", None, {})
+
+
+def test_a_node_that_lacks_only_its_network() -> None:
+    message = (
+        "container runtime network not ready: NetworkPluginNotReady message:Network plugin returns error: "
+    )
+    ready = {"type": "Ready", "status": "False", "message": f"{message}cni plugin not initialized"}
+    node = read_node({"metadata": {"name": "n"}, "status": {"conditions": [ready]}})
+    assert (node.ready, node.lacks_network) == (False, True)
+    assert node.without_network().ready
+    assert node.without_network().reason == ""
+    other = read_node(
+        {"metadata": {"name": "n"}, "status": {"conditions": [{**ready, "message": "PLEG is not healthy"}]}}
+    )
+    assert not other.lacks_network
+    assert not other.without_network().ready
+    silent = read_node(
+        {"metadata": {"name": "n"}, "status": {"conditions": [{**ready, "status": "Unknown"}]}}
+    )
+    assert not silent.without_network().ready
+    assert ApiFacts({"n": node}).without_network().nodes["n"].ready

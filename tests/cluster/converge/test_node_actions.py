@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from kbootstrap.cluster.converge import node_actions
 from kbootstrap.cluster.converge.node_actions import NodeActions
 from kbootstrap.cluster.state.wanted import LocalFile
 from kbootstrap.cluster.steps.files import StageFile
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.redact import Redactor
+from kbootstrap.distros import find
 from kbootstrap.distros.k3s import K3s
 from tests.cluster.converge.samples import S1, plan_of
 from tests.cluster.converge.shell import Shell
@@ -45,3 +47,33 @@ async def test_a_full_disk_keeps_the_stamp(tmp_path: Path, local: dict[str, Loca
     await actions.stage(stage.artifact, stage.version, local, aside=stage.aside)
     assert stamp.read_text().splitlines()[0] == "cluster local"
     assert stamp.read_text().count("/usr/local/bin/k3s") == 1
+
+
+async def test_what_is_sent_is_made_usable_before_it_is_recorded(
+    tmp_path: Path, local: dict[str, LocalFile]
+) -> None:
+    """A run that is cut in between sends it again; what waits aside is not touched."""
+    stamp, host = tmp_path / "stamp", Shell()
+    stamp.write_text("cluster local\n")
+    actions, stage = actions_of(host, stamp)
+    unpacked = dataclasses.replace(stage.artifact, after=f"cp {stamp} {tmp_path}/before")
+    await actions.stage(unpacked, stage.version, local, aside=True)
+    assert not (tmp_path / "before").exists()
+    await actions.stage(unpacked, stage.version, local, aside=False)
+    assert (tmp_path / "before").read_text() == "cluster local\n"
+    assert unpacked.path in stamp.read_text()
+    broken = dataclasses.replace(unpacked, after="exit 1")
+    with pytest.raises(InstallFailed):
+        await actions.stage(broken, "v2", local, aside=False)
+    assert "v2" not in stamp.read_text()
+
+
+async def test_a_control_plane_ends_with_the_service_of_a_server_that_leaves() -> None:
+    rke2 = find("rke2")
+    host = FakeHost(S1)
+    await node_actions.stop_service(host, rke2.unit("server"), rke2)
+    assert host.commands[1:] == [rke2.halt]
+    for unit, distro in ((rke2.unit("agent"), rke2), ("k3s.service", find("k3s"))):
+        other = FakeHost(S1)
+        await node_actions.stop_service(other, unit, distro)
+        assert len(other.commands) == 1

@@ -15,6 +15,7 @@ from kbootstrap.cluster.deadlines import UNINSTALL
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.distros.k3s import K3s
 from kbootstrap.distros.model import Distribution
+from tests.distros.samples import cluster
 from tests.hosts.fake import FakeHost, Run, output
 
 
@@ -85,3 +86,26 @@ async def test_the_verdict_is_returned(word: str) -> None:
     (call,) = host.calls
     assert isinstance(call, Run)
     assert call.deadline == UNINSTALL
+
+
+def test_what_a_network_leaves_is_in_the_script() -> None:
+    cilium = distros.of(cluster(distribution="rke2", version="v1.32.1+rke2r1", cni="cilium").kubernetes)
+    text = script(cilium, "main")
+    assert "first='cilium_host cilium_net cilium_vxlan cilium_wg0'\n" in text
+    assert "/sys/fs/bpf/cilium" in text
+    assert "lxcbr0" not in text
+    assert "run=/run/k3s\n" in text
+    assert "/usr/local/bin/rke2-killall.sh" in text
+    assert "first=''\n" in script(distros.find("k3s"), "main")
+
+
+def test_patterns_of_interfaces_are_no_files_of_the_current_folder(tmp_path: Path) -> None:
+    """The function alone, as the whole script changes the machine."""
+    text = script(distros.find("rke2"), "main").replace("/sys/class/net", f"{tmp_path}/net")
+    body = text[text.index("interfaces() {") : text.index("if command -v ip")]
+    for name in ("cali123", "flannel.1", "eth0"):
+        (tmp_path / "net" / name).mkdir(parents=True)
+    (tmp_path / "cali-notes").write_text("")
+    run = f"links='flannel.1 cni0' globs='cali*'\n{body}\ninterfaces"
+    done = subprocess.run(["sh", "-c", run], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["flannel.1", "cali123"]

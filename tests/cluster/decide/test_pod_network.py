@@ -53,6 +53,16 @@ def test_a_distribution_without_a_key_for_it() -> None:
     assert not any("network" in step.title for step in plan_of.steps[SERVER])
 
 
+@pytest.mark.parametrize(("route", "warned"), [("eth0", True), ("eth1", False), ("", False)])
+def test_a_network_that_follows_the_default_route_is_a_warning(route: str, *, warned: bool) -> None:
+    plan = on_machines(1, 1, distribution="rke2")
+    facts = replace(fresh(SERVER), memory=8000, addresses=TWO, default_interface=route)
+    found = decide(plan, {SERVER: facts}, partial=True).diagnostics
+    assert ("KB0847" in [one.code for one in found]) is warned
+    same = replace(facts, default_interface="eth0")
+    assert "KB0847" not in [one.code for one in decide(PLAN, {SERVER: same}, partial=True).diagnostics]
+
+
 def test_a_node_that_runs_restarts_only_where_the_default_route_leads_elsewhere() -> None:
     facts = replace(running(PLAN, SERVER), addresses=TWO)
     assert written(replace(facts, default_interface="eth1")) == []

@@ -19,6 +19,8 @@ from tests.hosts.fake import FakeHost, output
         ("listen tcp 0.0.0.0:6443: bind: address already in use", "another program listens"),
         ("x509: certificate has expired or is not yet valid", "clock"),
         ("failed to find memory cgroup (v2)", "cannot limit memory"),
+        ("invalid kernel flag: vm/overcommit_memory, expected value: 1, actual value: 0", "kernel settings"),
+        ("invalid kernel parameter value kernel.panic - expected 10", "kernel settings"),
         ("can't get final child's PID from pipe: EOF", "CAP_SYS_RESOURCE"),
     ],
 )

@@ -37,7 +37,7 @@ from kbootstrap.spec.references import Reader
 from tests.cluster.world import desired, facts
 from tests.hosts.fake import Answer, FakeHost, Run, output
 
-K3S = find("k3s")
+K3S, RKE2 = find("k3s"), find("rke2")
 BUCKET = S3("etcd", "s3.example.org", "us-east-1", "prod", FromEnvironment("KB_S3"))
 BUNDLE = Bundle("prod", f"K10{'a' * 64}::server:word", "agents")
 
@@ -273,3 +273,25 @@ async def test_token_files_of_a_server_are_listed_the_newest_first(
     found = await remote.token_files(host)
     assert [one.written for one in found] == [300, 300, 100]
     assert newest(found) == tuple(f"kbootstrap-token-{name}.json" for name in "321")
+
+
+async def test_a_control_plane_that_outlives_its_service_is_ended() -> None:
+    """RKE2's static pods would serve the state of before, and etcd would keep its quorum."""
+    host = FakeHost("a")
+    await restore.stop(host, RKE2, "server")
+    assert "systemctl stop rke2-server.service" in host.commands[0]
+    assert host.commands[1:] == [RKE2.halt]
+    for distro, role in ((RKE2, "agent"), (K3S, "server")):
+        other = FakeHost("b")
+        await restore.stop(other, distro, role)  # type: ignore[arg-type]  # a role
+        assert len(other.commands) == 1
+
+
+def test_rke2_rehearses_with_a_kubelet_and_without_a_scheduler() -> None:
+    text = rehearsal.settings(RKE2)
+    for line in ("disable-scheduler: true", "disable-controller-manager: true", "cni: none"):
+        assert f"\n{line}\n" in text
+    assert "disable-agent" not in text
+    needed = [one.name for one in RKE2.artifacts("v1.32.1+rke2r1", "amd64") if RKE2.rehearses(one)]
+    assert needed == ["rke2.linux-amd64.tar.gz", "rke2-images-core.linux-amd64.tar.zst"]
+    assert [K3S.rehearses(one) for one in K3S.artifacts("v1.32.0+k3s1", "amd64")] == [True, False]

@@ -45,6 +45,20 @@ run "a_plain_cluster_has_few_rules" {
   }
 }
 
+run "a_pod_network_with_other_ports" {
+  variables {
+    pod_ports = [{ protocol = "udp", port = 4789 }, { protocol = "tcp", port = 5473 }]
+  }
+  assert {
+    condition     = length(setsubtract(["nodes->agents-udp-4789", "nodes->control_plane-udp-4789", "nodes->agents-tcp-5473", "nodes->control_plane-tcp-5473"], output.rules)) == 0
+    error_message = join("\n", output.rules)
+  }
+  assert {
+    condition     = !contains(output.rules, "nodes->agents-udp-8472")
+    error_message = "Ports that the network does not use stay closed."
+  }
+}
+
 run "a_bastion_of_its_own_takes_ssh" {
   variables {
     bastion = "machine"

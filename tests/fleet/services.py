@@ -1,4 +1,7 @@
-"""k3s in a simulated fleet: how a server or an agent starts, one stage after the other.
+"""k3s and RKE2 in a simulated fleet: how a server or an agent starts, one stage after the other.
+
+RKE2 is k3s here, with one difference: its control plane goes on when the service stops, until it is halted or
+the next process has taken over.
 
 Rules of k3s from its source (v1.32): `pkg/etcd/etcd.go` (`Register`, `Start`, `join`, `manageLearners`),
 `pkg/daemons/executor/etcd.go` (a removed member leaves a tombstone; when it is started again, it joins, or
@@ -10,20 +13,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from tests.fleet.artifacts import lacks_images, load_at_start
-from tests.fleet.machines import (
-    K3S,
-    NAME,
-    PASSWORD,
-    PATHS,
-    SERVER_CA,
-    TOMBSTONE,
-    WAL,
-    Cluster,
-    Machine,
-    Member,
-    Node,
-    Process,
-)
+from tests.fleet.machines import PASSWORD, Cluster, Machine, Member, Node, Process
 from tests.fleet.systemd import AGAIN, Systemd
 from tests.fleet.timeline import Broken
 
@@ -56,26 +46,30 @@ class Services(Systemd):
                 self.later(wait, "server", name, number)
 
     def _boot(self, machine: Machine, process: Process) -> float:
-        if machine.has(TOMBSTONE):
-            machine.remove(PATHS.etcd)
-        if not machine.has(NAME):
-            machine.put(NAME, f"{machine.name}-{process.number}")
-        if machine.has(WAL):
+        if machine.has(machine.layout.tombstone):
+            machine.remove(machine.paths.etcd)
+        if not machine.has(machine.layout.name):
+            machine.pods = None  # a server that joins ends what it left
+            machine.put(machine.layout.name, f"{machine.name}-{process.number}")
+        if machine.has(machine.layout.wal):
             process.stage = "etcd"
-        elif machine.config("cluster-init"):
+        elif machine.config("cluster-init") or (machine.kind == "rke2" and not machine.config("server")):
             process.stage = "found"
         else:
             process.stage = "bootstrap"
         return 1
 
     def _found(self, machine: Machine, process: Process) -> float:
-        if not machine.has(SERVER_CA):
+        if not machine.has(machine.layout.ca):
             self.counter += 1
             self._identity(
-                machine, f"ca {self.counter}", machine.text(PATHS.token), machine.text(PATHS.agent_token)
+                machine,
+                f"ca {self.counter}",
+                machine.text(machine.paths.token),
+                machine.text(machine.paths.agent_token),
             )
             return 1
-        cluster = Cluster(machine.text(SERVER_CA))
+        cluster = Cluster(machine.text(machine.layout.ca))
         self.clusters.append(cluster)
         self._add(cluster, machine, voter=True)
         process.etcd, process.stage = True, "serve"
@@ -83,22 +77,22 @@ class Services(Systemd):
 
     @staticmethod
     def _identity(machine: Machine, ca: str, server: str, agent: str) -> None:
-        machine.put(SERVER_CA, ca)
+        machine.put(machine.layout.ca, ca)
         begin = f"K10{Cluster(ca).hash}"
-        machine.put(PATHS.server_token, f"{begin}::server:{server.rpartition(':')[2]}\n")
-        machine.put(PATHS.server_agent_token, f"{begin}::node:{agent.rpartition(':')[2]}\n")
+        machine.put(machine.paths.server_token, f"{begin}::server:{server.rpartition(':')[2]}\n")
+        machine.put(machine.paths.server_agent_token, f"{begin}::node:{agent.rpartition(':')[2]}\n")
 
     def _add(self, cluster: Cluster, machine: Machine, *, voter: bool) -> None:
         self.counter += 1
-        member = Member(f"{machine.text(NAME)}/{self.counter}", machine.name, voter)
+        member = Member(f"{machine.text(machine.layout.name)}/{self.counter}", machine.name, voter)
         cluster.members[member.id] = member
-        machine.put(WAL, member.id)
+        machine.put(machine.layout.wal, member.id)
         self.later(CONDITION - self.now % CONDITION, "condition", machine.name)
 
     def _reachable(self, machine: Machine) -> Cluster | None:
         """Return the cluster that the machine's token opens, where its API answers at the URL to join."""
         cluster = self.answering(urlsplit(machine.config("server")).hostname or "")
-        token = machine.text(PATHS.token)
+        token = machine.text(machine.paths.token)
         if cluster and not token.startswith(f"K10{cluster.hash}::"):
             machine.journal += "token CA hash does not match\n"
             return None
@@ -109,7 +103,9 @@ class Services(Systemd):
         if cluster is None:
             self.fail(machine, process, "failed to get CA certs")
             return 0
-        self._identity(machine, cluster.ca, machine.text(PATHS.token), machine.text(PATHS.agent_token))
+        self._identity(
+            machine, cluster.ca, machine.text(machine.paths.token), machine.text(machine.paths.agent_token)
+        )
         process.stage = "join"
         return 1
 
@@ -118,7 +114,7 @@ class Services(Systemd):
         if cluster is None or not all(m.voter for m in cluster.members.values()):
             return 1
         if any(m.node == machine.name for m in cluster.members.values()):
-            machine.remove(NAME)
+            machine.remove(machine.layout.name)
             self.fail(machine, process, "duplicate node name found, please use a unique name for this node")
             return 0
         self._add(cluster, machine, voter=False)
@@ -129,17 +125,19 @@ class Services(Systemd):
         cluster = self.cluster
         if cluster is None or not self.quorum(cluster):
             return 1
-        cluster.members[machine.text(WAL)].voter = True
+        cluster.members[machine.text(machine.layout.wal)].voter = True
         self.later(CONDITION - self.now % CONDITION, "condition", machine.name)
         process.stage = "serve"
         return 2
 
     def _etcd(self, machine: Machine, process: Process) -> float:
-        member = self.cluster.members.get(machine.text(WAL)) if self.cluster else None
+        member = self.cluster.members.get(machine.text(machine.layout.wal)) if self.cluster else None
         if member is None:
             self._removed(machine, process)
             return 0
         process.etcd, process.stage = True, "serve" if member.voter else "learn"
+        process.serving = bool(machine.pods and machine.pods.serving)  # it took over what still served
+        machine.pods = None
         return 2
 
     def _serve(self, machine: Machine, process: Process) -> float:
@@ -147,7 +145,7 @@ class Services(Systemd):
             return 1
         process.serving, process.stage = True, "node"
         process.served_at = self.now
-        machine.put(PATHS.kubeconfig, KUBECONFIG)
+        machine.put(machine.paths.kubeconfig, KUBECONFIG)
         return 1
 
     def _node(self, machine: Machine, process: Process) -> float:
@@ -176,7 +174,7 @@ class Services(Systemd):
         if not machine.has(PASSWORD):
             self.counter += 1
             machine.put(PASSWORD, f"{self.counter}")
-        secret = f"{machine.name}.node-password.k3s"
+        secret = machine.layout.distro.password_secret(machine.name)
         if cluster.secrets.setdefault(secret, machine.text(PASSWORD)) != machine.text(PASSWORD):
             machine.journal += "Node password rejected, duplicate hostname\n"
             return False
@@ -194,7 +192,7 @@ class Services(Systemd):
         node.ready = False  # until it has seen its container runtime
         node.revision += 1
         self.later(2, "nodes_changed", machine.name)
-        if process.unit == K3S.unit("server"):
+        if process.unit == machine.layout.distro.unit("server"):
             self.later(CONDITION - self.now % CONDITION, "condition", machine.name)
         return True
 

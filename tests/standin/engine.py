@@ -1,0 +1,79 @@
+"""Builds what the stand-in for RKE2 runs: k3s' server, linked under the name `rke2`, and programs of nodes.
+
+RKE2 is linked in the same way (`-X …/pkg/version.Program=rke2`): its paths, the names of its Secrets and of
+its supervisor's API follow from that. The packages are those of the recipe of k3s, so a machine that has
+built it only links once more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from kbootstrap.artifacts import cache
+from kbootstrap.artifacts.obtain import obtain
+from kbootstrap.artifacts.source import machine, programs, recipe
+from kbootstrap.artifacts.source.build import PARTS, version_flags
+from kbootstrap.artifacts.source.golang import Go
+from kbootstrap.artifacts.source.recipe import GoStep
+from kbootstrap.artifacts.source.workshop import Workshop
+from kbootstrap.core.events import nowhere
+from kbootstrap.core.process import LocalRunner
+from tests.standin import vendor
+
+ENGINES = {"v1.31.0+rke2r1": "v1.31.0+k3s1", "v1.32.1+rke2r1": "v1.32.0+k3s1"}
+"""Versions of the stand-in, and the recipes of k3s that they run."""
+OLD, NEW = ENGINES
+
+
+async def build(version: str, env: Mapping[str, str]) -> dict[str, Path]:
+    """Return the programs of a version by name, built or from the cache of builds."""
+    runner, root = LocalRunner(), cache.root(env)
+    wanted = recipe.distribution("k3s", ENGINES[version])
+    assert wanted is not None
+    arch = machine.architecture()
+    go = Go(runner, root, env, nowhere)
+    toolchain = await go.version(recipe.FOLDER / wanted.folder)
+    own = replace(wanted, version=version)
+    engine = GoStep(
+        name=vendor.ENGINE,
+        title=f"stand-in for RKE2 {version}",
+        seconds=wanted.seconds,
+        folder=wanted.folder,
+        package=f"{wanted.family.module}/cmd/server",
+        output=vendor.ENGINE,
+        tags=wanted.family.tags,
+        ldflags=(*version_flags(own, toolchain), f"-X {wanted.family.module}/pkg/version.Program=rke2"),
+        static=True,
+    )
+    steps = [programs.step(go, one, arch, toolchain) for one in (*map(recipe.go_step, PARTS), engine)]
+    made = await Workshop(root / "build", nowhere, engine.title).run(steps)
+    found = {name: made[part] / name for part, name in zip(PARTS, vendor.PROGRAMS, strict=True)}
+    return {**found, vendor.ENGINE: made[vendor.ENGINE] / vendor.ENGINE}
+
+
+def mirror() -> Path:
+    """Return a mirror with every version of the stand-in, which is made once for a cache."""
+    return asyncio.run(_mirror(dict(os.environ)))
+
+
+async def _mirror(env: Mapping[str, str]) -> Path:
+    arch, root = machine.architecture(), cache.root(env)
+    folder = root / "standin"
+    for version, engine in ENGINES.items():
+        built = await build(version, env)
+        kept = await obtain("k3s", engine, arch, runner=LocalRunner(), env=env)
+        addons = kept.paths[f"k3s-airgap-images-{arch}.tar.zst"]
+        sources = [*built.values(), addons, *sorted(vendor.HERE.glob("rke2.sh")), *vendor.HERE.glob("*.keys")]
+        mark = "\n".join(f"{path} {path.stat().st_mtime_ns}" for path in [*sources, Path(vendor.__file__)])
+        stamp = folder / f"{version}.mark"
+        if not stamp.exists() or stamp.read_text() != mark:
+            with cache.usable(folder):
+                await asyncio.to_thread(vendor.publish, folder, version, arch, built, addons)
+            stamp.write_text(mark)
+            shutil.rmtree(cache.place(root, "rke2", version, arch), ignore_errors=True)  # that of before
+    return folder
