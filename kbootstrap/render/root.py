@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Mapping
 
 from kbootstrap import distros
+from kbootstrap.distros import registries
 from kbootstrap.inventory.contract import MACHINES, NAME
 from kbootstrap.render.hcl import Block, Comment, Item, Raw, Value, document
 from kbootstrap.spec.lock import Lock
@@ -29,6 +30,12 @@ def api_ports(cluster: Cluster) -> list[int]:
     """Return the ports of servers that nodes connect to; the first one is the API's."""
     joining = distros.find(cluster.kubernetes.distribution).registration_port
     return list(dict.fromkeys((API_PORT, joining)))
+
+
+def image_ports(cluster: Cluster) -> list[int]:
+    """Return the ports on which nodes give each other images; empty if they do not."""
+    joining = distros.find(cluster.kubernetes.distribution).registration_port
+    return [port.number for port in registries.ports(cluster, joining)]
 
 
 def backend(spec: Spec, cluster: Cluster) -> str:

@@ -42,12 +42,16 @@ class VersionForm:
 
 @dataclass(frozen=True, slots=True)
 class DistributionTraits:
-    """One distribution. `title` is its name in sentences; `supported`: whether `apply` can install it."""
+    """One distribution. `title` is its name in sentences; `supported`: whether `apply` can install it.
+
+    `system_images_on_agents`: agents have a setting of their own for the registry of the system's images.
+    """
 
     name: str
     title: str
     version: VersionForm
     supported: bool
+    system_images_on_agents: bool = False
 
 
 @functools.cache
@@ -62,7 +66,13 @@ def traits(name: str) -> DistributionTraits:
     if name not in names():
         raise KeyError(name)
     raw = json.loads((resources.schemas() / "distributions" / f"{name}.json").read_text("utf-8"))
-    return DistributionTraits(name, raw["title"], VersionForm(**raw["version"]), raw["supported"])
+    return DistributionTraits(
+        name,
+        raw["title"],
+        VersionForm(**raw["version"]),
+        raw["supported"],
+        raw.get("system_images_on_agents", False),
+    )
 
 
 def default() -> DistributionTraits:

@@ -32,6 +32,13 @@ variable "api_ports" {
   }
 }
 
+variable "image_ports" {
+  description = "Ports on which nodes give each other images, if they do."
+  nullable    = false
+  type        = list(number)
+  default     = []
+}
+
 variable "api_allowed_cidrs" {
   description = "Networks that may reach the API from outside."
   nullable    = false
