@@ -25,6 +25,9 @@ from kbootstrap.core.process import Runner
 from kbootstrap.distros.release import Release
 from kbootstrap.spec.pins import ArtifactPin
 
+OFFLINE = "KBOOTSTRAP_OFFLINE"
+"""A variable that forbids to fetch and to build: what is not in the cache is missing."""
+
 
 async def obtain(
     distribution: str,
@@ -72,22 +75,32 @@ async def obtain(
         return source or cache.BUILT
 
     place = cache.place(root, distribution, version, arch)
-    kept = await ensured(place, make, narrator)
+    kept = await ensured(place, make, narrator, env)
     if kept.source != cache.BUILT:
         verify(f"the cache ({place})", kept.sha256, pin)
     return kept
 
 
-async def ensured(place: Path, make: Callable[[Path], Awaitable[str]], narrator: Narrator) -> Kept:
+async def ensured(
+    place: Path, make: Callable[[Path], Awaitable[str]], narrator: Narrator, env: Mapping[str, str]
+) -> Kept:
     """Return the verified folder `place`; if it does not exist, call `make` to fill one.
 
     `make` receives an empty folder and returns a description of the files' origin. One process at a time
-    fills a folder; a folder that does not match its checksums is replaced.
+    fills a folder; a folder that does not match its checksums is replaced. Raises `PrerequisiteMissing`
+    (KB0913) instead of calling `make` where `env` forbids it (`OFFLINE`).
     """
     narrator.started()
     try:
         kept = await asyncio.to_thread(cache.load, place)
         if kept is None:
+            if env.get(OFFLINE):
+                raise PrerequisiteMissing(
+                    f"{' '.join(place.parts[-3:])} is not in the cache, and this run is offline ({OFFLINE})",
+                    hint="make the bundle again with `kbootstrap artifacts bundle`, for this spec and the "
+                    "architecture of its nodes (--arch)",
+                    code="KB0913",
+                )
             async with cache.locked(place.with_name(f"{place.name}.lock"), narrator.waiting):
                 kept = await asyncio.to_thread(cache.load, place)
                 if kept is None:

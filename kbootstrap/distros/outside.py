@@ -11,12 +11,9 @@ NOTHING = f"{HEADER}# The spec no longer has settings here.\n"
 """The content of a file that the spec no longer wants: valid as YAML, as a unit and as an environment."""
 
 
-def files(distro: Distribution, cluster: Cluster, role: Role, endpoint: str) -> tuple[NodeFile, ...]:
-    """Return the files of a node without secrets. `endpoint` is the host through which nodes join."""
-    return (
-        *registries.files(distro, cluster, role),
-        *proxy.files(distro, cluster, role, endpoint),
-    )
+def files(distro: Distribution, cluster: Cluster, role: Role) -> tuple[NodeFile, ...]:
+    """Return the files of a node without secrets."""
+    return (*registries.files(distro, cluster, role), *proxy.files(distro, cluster, role))
 
 
 def secret_paths(distro: Distribution, cluster: Cluster) -> frozenset[str]:

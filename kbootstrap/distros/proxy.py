@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from kbootstrap.distros.model import Distribution, NodeFile, Role
 from kbootstrap.distros.yaml_files import HEADER
+from kbootstrap.spec.format_network import ENDPOINTS
 from kbootstrap.spec.logins import Login
 from kbootstrap.spec.model import Cluster, NodeProxy
 
@@ -30,15 +31,15 @@ def unit_path(distro: Distribution, role: Role) -> str:
     return f"/etc/systemd/system/{distro.unit(role)}.d/20-kbootstrap-proxy.conf"
 
 
-def files(distro: Distribution, cluster: Cluster, role: Role, endpoint: str) -> tuple[NodeFile, ...]:
-    """Return the files of a node without secrets. `endpoint` is the host through which nodes join."""
+def files(distro: Distribution, cluster: Cluster, role: Role) -> tuple[NodeFile, ...]:
+    """Return the files of a node without secrets."""
     if cluster.proxy is None:
         return ()
     path = environment_path(distro)
     unit = NodeFile(unit_path(distro, role), f"{HEADER}[Service]\nEnvironmentFile={path}\n", 0o644)
     if cluster.proxy.credentials:
         return (unit,)
-    text = HEADER + _text(cluster.proxy.url, exceptions(cluster, role, endpoint))
+    text = HEADER + _text(cluster.proxy.url, exceptions(cluster, role))
     return (unit, NodeFile(path, text, 0o600))
 
 
@@ -49,7 +50,7 @@ def secret_text(found: NodeProxy, login: Login, direct: tuple[str, ...]) -> str:
     return _NOTE + _text(f"{scheme}://{user}:{password}@{rest}", direct)
 
 
-def exceptions(cluster: Cluster, role: Role, endpoint: str) -> tuple[str, ...]:
+def exceptions(cluster: Cluster, role: Role) -> tuple[str, ...]:
     """Return what a node reaches without the proxy: everything in the cluster, and what the spec adds.
 
     Machines with addresses of their own are listed one by one, unless the spec adds their network; agents
@@ -61,7 +62,8 @@ def exceptions(cluster: Cluster, role: Role, endpoint: str) -> tuple[str, ...]:
     embedded = cluster.registries is not None and cluster.registries.embedded
     pools = (cluster.control_plane, *(cluster.pools if role == "server" or embedded else ()))
     own += [host.address for pool in pools for host in pool.hosts]
-    own.append(endpoint)
+    if cluster.api.endpoint and cluster.api.endpoint not in ENDPOINTS:
+        own.append(cluster.api.endpoint)
     added = cluster.proxy.exceptions if cluster.proxy else ()
     wide = (*_ALWAYS, str(kubernetes.pod_cidr), str(kubernetes.service_cidr), *added)
     networks = [IPv4Network(one) for one in (*own, *wide) if "/" in one]

@@ -27,15 +27,12 @@ def of_servers(context: Context, *, tolerant: bool) -> Mapping[str, str]:
         raise
 
 
-def of_nodes(context: Context, endpoint: str, *, tolerant: bool) -> Mapping[str, str]:
-    """Read the secret files of every node; `endpoint` is the host through which nodes join.
-
-    `tolerant`: empty if a reference cannot be read.
-    """
+def of_nodes(context: Context, *, tolerant: bool) -> Mapping[str, str]:
+    """Read the secret files of every node; `tolerant`: empty if a reference cannot be read."""
     run = context.runtime
     try:
         reader = Reader(context.spec.path.parent, run.env, WHAT, CODE)
-        return common_files(context.distribution, context.cluster, endpoint, reader, run.redactor)
+        return common_files(context.distribution, context.cluster, reader, run.redactor)
     except CredentialsRefused:
         if tolerant:
             return {}
@@ -43,15 +40,15 @@ def of_nodes(context: Context, endpoint: str, *, tolerant: bool) -> Mapping[str,
 
 
 def common_files(
-    distro: Distribution, cluster: Cluster, endpoint: str, reader: Reader, redactor: Redactor
+    distro: Distribution, cluster: Cluster, reader: Reader, redactor: Redactor
 ) -> dict[str, str]:
     """Return content by path. Raises `CredentialsRefused` (KB0386)."""
     found: dict[str, str] = {}
     if cluster.registries:
         found |= _of_registries(distro, cluster.registries, reader, redactor)
     if cluster.proxy and cluster.proxy.credentials:
-        # The same for servers and agents would list more than agents need, so roles do not matter here.
-        direct = proxy.exceptions(cluster, "server", endpoint)
+        # The file of a server has all that one of an agent has.
+        direct = proxy.exceptions(cluster, "server")
         login = read_login(cluster.proxy.credentials, reader, redactor)
         found[proxy.environment_path(distro)] = proxy.secret_text(cluster.proxy, login, direct)
     return found

@@ -153,7 +153,7 @@ async def observe_nodes(
         everything,
         good=good,
         private=node_secrets.of_servers(context, tolerant=tolerant),
-        common=node_secrets.of_nodes(context, inventory.internal.host, tolerant=tolerant),
+        common=node_secrets.of_nodes(context, tolerant=tolerant),
         bundled=bundled_programs(context),
     )
     if record is None:

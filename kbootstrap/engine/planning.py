@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kbootstrap.core.errors import WrongUsage
 from kbootstrap.core.runtime import Runtime
+from kbootstrap.engine.bundle import verify_cached
 from kbootstrap.engine.cluster_plan import ClusterPlan
 from kbootstrap.engine.context import Context, contexts, force_unlock, locked
 from kbootstrap.engine.cost import refuse_over_budget
@@ -74,6 +75,8 @@ async def planned(
 
         found = await side_by_side((context, partial(plan, context)) for context in chosen)
         found.raise_failures()
+        for made in found.results.values():
+            verify_cached(made)
         yield tuple(found.results.values())
 
 
@@ -90,7 +93,10 @@ async def restored(
         for context in chosen:
             stack.enter_context(locked(context))
             await stack.enter_async_context(context.session())
-        yield await restore(saved, chosen, stack)
+        plans = await restore(saved, chosen, stack)
+        for made in plans:
+            verify_cached(made)
+        yield plans
 
 
 def with_pools(words: Sequence[str], chosen: Sequence[Context]) -> list[str]:

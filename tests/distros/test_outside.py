@@ -12,6 +12,7 @@ from kbootstrap.distros import find, outside, proxy, registries
 from kbootstrap.distros.model import NodeFile, Role
 from kbootstrap.spec.logins import Login
 from kbootstrap.spec.model import (
+    ApiSettings,
     Cluster,
     FromEnvironment,
     FromFile,
@@ -25,7 +26,6 @@ from tests.conftest import Golden
 from tests.distros.samples import cluster
 
 GOLDEN = Path(__file__).parent / "golden-outside"
-ENDPOINT = "10.9.0.10"
 MIRROR = RegistryMirror(("https://mirror.test:5000", "http://10.0.0.5"), {"^rancher/(.*)": "hub/rancher/$1"})
 CA = RegistryAccess(None, FromFile("ca.pem"), None, None, insecure=False)
 LOGIN = RegistryAccess(
@@ -45,7 +45,7 @@ def wanted(
 
 def rendered(spec: Cluster, role: Role) -> dict[str, NodeFile]:
     distro = find(spec.kubernetes.distribution)
-    return {file.path: file for file in outside.files(distro, spec, role, ENDPOINT)}
+    return {file.path: file for file in outside.files(distro, spec, role)}
 
 
 @pytest.mark.parametrize("distribution", ["k3s", "rke2"])
@@ -93,27 +93,26 @@ def test_a_password_is_quoted_in_the_url_of_the_proxy() -> None:
 
 def test_nothing_of_the_cluster_goes_through_the_proxy() -> None:
     spec = wanted(None, PROXY)
-    direct = proxy.exceptions(spec, "agent", ENDPOINT)
+    direct = proxy.exceptions(spec, "agent")
     assert {"10.42.0.0/16", "10.43.0.0/16", "10.9.0.0/16", "127.0.0.0/8", ".svc"} <= set(direct)
-    assert ENDPOINT not in direct  # inside of the network
 
 
 def test_machines_with_addresses_of_their_own() -> None:
     def host(address: str) -> HostSpec:
         return HostSpec(address, address, {})
 
-    spec = replace(wanted(None, PROXY), network=None)
+    spec = replace(wanted(None, PROXY), network=None, api=ApiSettings("api.test", ()))
     spec = replace(
         spec,
         control_plane=replace(spec.control_plane, hosts=(host("10.1.0.1"), host("10.20.0.9"))),
         pools=(replace(spec.pools[0], hosts=(host("node.test"),)),),
     )
-    servers = proxy.exceptions(spec, "server", "api.test")
-    assert [one for one in servers if one not in proxy.exceptions(spec, "agent", "api.test")] == ["node.test"]
+    servers = proxy.exceptions(spec, "server")
+    assert [one for one in servers if one not in proxy.exceptions(spec, "agent")] == ["node.test"]
     assert {"10.1.0.1", "api.test"} <= set(servers)
     assert "10.20.0.9" not in servers  # in a network that the spec adds
     sharing = replace(spec, registries=OPEN)
-    assert "node.test" in proxy.exceptions(sharing, "agent", "api.test")
+    assert "node.test" in proxy.exceptions(sharing, "agent")
 
 
 def test_an_empty_file_is_valid_for_every_reader() -> None:

@@ -28,7 +28,7 @@ def reader(folder: Path, **env: str) -> Reader:
 
 def test_files_of_registries(tmp_path: Path) -> None:
     redactor, source = Redactor(), reader(tmp_path, KB_USERNAME="anna", KB_PASSWORD="very-secret")
-    found = common_files(K3S, wanted(CLOSED), "api", source, redactor)
+    found = common_files(K3S, wanted(CLOSED), source, redactor)
     assert found.keys() == registries.secret_paths(K3S, wanted(CLOSED))
     assert 'password: "very-secret"' in found[registries.file_path(K3S)]
     assert found[registries.pem_path(K3S, HOST, "ca")] == "ca.pem\n"
@@ -39,19 +39,19 @@ def test_files_of_registries(tmp_path: Path) -> None:
 def test_credentials_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "login").write_text('username: anna\npassword: "two words"\n')
     through = replace(PROXY, credentials=FromFile("login"))
-    found = common_files(K3S, wanted(None, through), "api", reader(tmp_path), Redactor())
+    found = common_files(K3S, wanted(None, through), reader(tmp_path), Redactor())
     assert "//anna:two%20words@proxy.test" in found[proxy.environment_path(K3S)]
     (tmp_path / "login").write_text("username: anna\n")
     with pytest.raises(CredentialsRefused, match="does not have a user name and a password"):
-        common_files(K3S, wanted(None, through), "api", reader(tmp_path), Redactor())
+        common_files(K3S, wanted(None, through), reader(tmp_path), Redactor())
 
 
 def test_a_missing_variable(tmp_path: Path) -> None:
     through = replace(PROXY, credentials=FromEnvironment("P"))
     with pytest.raises(CredentialsRefused, match="P_USERNAME is not set") as caught:
-        common_files(K3S, wanted(None, through), "api", reader(tmp_path), Redactor())
+        common_files(K3S, wanted(None, through), reader(tmp_path), Redactor())
     assert caught.value.code == "KB0386"
 
 
 def test_nothing_is_read_for_a_cluster_without_both(tmp_path: Path) -> None:
-    assert common_files(K3S, wanted(None), "api", reader(tmp_path), Redactor()) == {}
+    assert common_files(K3S, wanted(None), reader(tmp_path), Redactor()) == {}

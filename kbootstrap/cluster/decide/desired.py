@@ -43,7 +43,7 @@ def wanted(
                 pool=node.pool,
                 files=(
                     *distro.files(cluster, node, inventory.tls_san, additions),
-                    *outside.files(distro, cluster, node.role, inventory.internal.host),
+                    *outside.files(distro, cluster, node.role),
                 ),
                 labels=dict(node.labels),
                 taints=node.taints,
