@@ -83,6 +83,7 @@ def test_the_list_of_licences(bundle: Path) -> None:
     assert document["creationInfo"]["created"] == MADE
     packages = {one["name"]: one for one in document["packages"]}
     assert packages["k3s"]["licenseDeclared"] == "Apache-2.0"
+    assert packages[IMAGES]["licenseDeclared"] == "NOASSERTION"
     assert packages["k3s"]["downloadLocation"] == f"{URL}/k3s"
     assert packages["docker.io/rancher/mirrored-pause"]["versionInfo"] == "3.6"
     assert packages["docker.io/rancher/mirrored-pause"]["licenseDeclared"] == "Apache-2.0"

@@ -43,14 +43,17 @@ def document(
     relations: list[dict[str, str]] = []
     for folder in sorted(folders, key=lambda one: one.key):
         for name, file in sorted(folder.files.items()):
-            own = _package(folder.path(name), name, folder.version, _licence("programs", folder.name))
+            inside = images.get(folder.key, {}).get(name, ())
+            # An archive of images has no licence of its own: its images have theirs.
+            licence = _UNKNOWN if inside else _licence("programs", folder.name)
+            own = _package(folder.path(name), name, folder.version, licence)
             own["packageFileName"] = folder.path(name)
             own["checksums"] = [{"algorithm": "SHA256", "checksumValue": file.sha256}]
             own["downloadLocation"] = _origin(folder, name)
             own["sourceInfo"] = f"{folder.title}: {folder.source}"
             packages.append(own)
             relations.append(_relation(_DOCUMENT, "DESCRIBES", own["SPDXID"]))
-            for image in images.get(folder.key, {}).get(name, ()):
+            for image in inside:
                 inner = _image(folder.path(name), image)
                 packages.append(inner)
                 relations.append(_relation(own["SPDXID"], "CONTAINS", inner["SPDXID"]))
