@@ -44,13 +44,14 @@ class VersionForm:
 class DistributionTraits:
     """One distribution. `title` is its name in sentences; `supported`: whether `apply` can install it.
 
-    `system_images_on_agents`: agents have a setting of their own for the registry of the system's images.
+    `licence` is that of its programs (SPDX). `system_images_on_agents`: agents have a setting of their own for the registry of the system's images.
     """
 
     name: str
     title: str
     version: VersionForm
     supported: bool
+    licence: str
     system_images_on_agents: bool = False
 
 
@@ -71,6 +72,7 @@ def traits(name: str) -> DistributionTraits:
         raw["title"],
         VersionForm(**raw["version"]),
         raw["supported"],
+        raw["licence"],
         raw.get("system_images_on_agents", False),
     )
 

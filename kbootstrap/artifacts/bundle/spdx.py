@@ -19,6 +19,7 @@ from typing import Any
 
 from kbootstrap.artifacts.bundle.contents import BundledFolder, dump
 from kbootstrap.artifacts.cache import Kept
+from kbootstrap.spec import distributions
 
 _UNKNOWN = "NOASSERTION"
 _DOCUMENT = "SPDXRef-DOCUMENT"
@@ -100,6 +101,8 @@ def _origin(folder: BundledFolder, name: str) -> str:
 
 
 def _licence(kind: str, name: str) -> str:
+    if kind == "programs" and name in distributions.names():
+        return distributions.traits(name).licence
     return str(_licences()[kind].get(name, _UNKNOWN))
 
 
