@@ -42,9 +42,11 @@ class VersionForm:
 
 @dataclass(frozen=True, slots=True)
 class DistributionTraits:
-    """One distribution. `title` is its name in sentences; `supported`: whether `apply` can install it.
+    """One distribution.
 
-    `licence` is that of its programs (SPDX). `system_images_on_agents`: agents have a setting of their own for the registry of the system's images.
+    `title` is its name in sentences; `supported`: whether `apply` can install it. `licence` is that of its
+    programs (SPDX). `system_images_on_agents`: agents have a setting of their own for the registry of the
+    system's images.
     """
 
     name: str
