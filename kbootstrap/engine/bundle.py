@@ -79,13 +79,19 @@ async def use_bundle(path: Path, spec: Path, clusters: Iterable[str], run: Runti
     return replace(run, env={**run.env, OFFLINE: "1"})
 
 
-def verify_cached(plan: ClusterPlan) -> None:
+def verify_cached(plans: Iterable[ClusterPlan], run: Runtime) -> None:
     """Raise if the run is offline and the files for the nodes' architectures are not there.
 
-    Called with the plan, before anything is changed. Machines that the plan creates are not known yet.
+    Called with the plans, before anything is changed. Machines that the plan creates are not known yet.
     """
+    if run.env.get(OFFLINE):
+        for plan in plans:
+            _verify_cached(plan)
+
+
+def _verify_cached(plan: ClusterPlan) -> None:
     context, nodes = plan.context, plan.nodes
-    if not context.runtime.env.get(OFFLINE) or nodes is None or not nodes.plan.artifacts:
+    if nodes is None or not nodes.plan.artifacts:
         return
     kubernetes = context.cluster.kubernetes
     for arch in sorted(nodes.arches):

@@ -75,9 +75,9 @@ async def planned(
 
         found = await side_by_side((context, partial(plan, context)) for context in chosen)
         found.raise_failures()
-        for made in found.results.values():
-            verify_cached(made)
-        yield tuple(found.results.values())
+        plans = tuple(found.results.values())
+        verify_cached(plans, run)
+        yield plans
 
 
 @contextlib.asynccontextmanager
@@ -94,8 +94,7 @@ async def restored(
             stack.enter_context(locked(context))
             await stack.enter_async_context(context.session())
         plans = await restore(saved, chosen, stack)
-        for made in plans:
-            verify_cached(made)
+        verify_cached(plans, run)
         yield plans
 
 

@@ -118,7 +118,7 @@ async def test_nodes_of_an_architecture_that_is_not_there(tmp_path: Path) -> Non
         nodes = SimpleNamespace(plan=SimpleNamespace(artifacts=artifacts), arches=frozenset([arch]))
         return cast("Any", SimpleNamespace(context=context, nodes=nodes))
 
-    verify_cached(plan(HERE))
-    verify_cached(plan(OTHER, artifacts=()))
+    verify_cached([plan(HERE), plan(OTHER, artifacts=())], run)
+    verify_cached([plan(OTHER)], replace(run, env={}))
     with pytest.raises(PrerequisiteMissing, match=f"has nodes of the architecture {OTHER}"):
-        verify_cached(plan(OTHER))
+        verify_cached([plan(OTHER)], run)
