@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.engine.apply_cluster import apply_cluster
-from kbootstrap.engine.bundle import use_bundle
+from kbootstrap.engine.bundle import use_bundle, verify_cached
 from kbootstrap.engine.changes import consent, keep_snapshot_tokens, stop_all_refused
 from kbootstrap.engine.cluster_plan import ClusterPlan
 from kbootstrap.engine.operator import Operator
@@ -55,6 +55,8 @@ async def apply(
         if saved
         else planned(spec, clusters, run, operator, changing=True, asking=asking, unlock=unlock)
     ) as plans:
+        if bundle:
+            verify_cached(plans)
         shown = document(plans)
         operator.show_plan(shown, empty=False)
         stop_all_refused(plans)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kbootstrap.core.errors import raise_failures
 from kbootstrap.core.runtime import Runtime
-from kbootstrap.engine.bundle import use_bundle
+from kbootstrap.engine.bundle import use_bundle, verify_cached
 from kbootstrap.engine.changes import stop_all_refused
 from kbootstrap.engine.observe import silent
 from kbootstrap.engine.operator import Operator
@@ -37,6 +37,8 @@ async def plan(
     if bundle:
         run = await use_bundle(bundle, spec, clusters, run)
     async with planned(spec, clusters, run, operator) as plans:
+        if bundle:
+            verify_cached(plans)
         shown = document(plans)
         show(shown)
         stop_all_refused(plans)

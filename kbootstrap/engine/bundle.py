@@ -79,14 +79,13 @@ async def use_bundle(path: Path, spec: Path, clusters: Iterable[str], run: Runti
     return replace(run, env={**run.env, OFFLINE: "1"})
 
 
-def verify_cached(plans: Iterable[ClusterPlan], run: Runtime) -> None:
-    """Raise if the run is offline and the files for the nodes' architectures are not there.
+def verify_cached(plans: Iterable[ClusterPlan]) -> None:
+    """Raise if the cache does not have the files for the architectures of the nodes, for an offline run.
 
     Called with the plans, before anything is changed. Machines that the plan creates are not known yet.
     """
-    if run.env.get(OFFLINE):
-        for plan in plans:
-            _verify_cached(plan)
+    for plan in plans:
+        _verify_cached(plan)
 
 
 def _verify_cached(plan: ClusterPlan) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from kbootstrap.core.errors import WrongUsage
 from kbootstrap.core.runtime import Runtime
-from kbootstrap.engine.bundle import verify_cached
 from kbootstrap.engine.cluster_plan import ClusterPlan
 from kbootstrap.engine.context import Context, contexts, force_unlock, locked
 from kbootstrap.engine.cost import refuse_over_budget
@@ -75,9 +74,7 @@ async def planned(
 
         found = await side_by_side((context, partial(plan, context)) for context in chosen)
         found.raise_failures()
-        plans = tuple(found.results.values())
-        verify_cached(plans, run)
-        yield plans
+        yield tuple(found.results.values())
 
 
 @contextlib.asynccontextmanager
@@ -93,9 +90,7 @@ async def restored(
         for context in chosen:
             stack.enter_context(locked(context))
             await stack.enter_async_context(context.session())
-        plans = await restore(saved, chosen, stack)
-        verify_cached(plans, run)
-        yield plans
+        yield await restore(saved, chosen, stack)
 
 
 def with_pools(words: Sequence[str], chosen: Sequence[Context]) -> list[str]:

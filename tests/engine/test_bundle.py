@@ -118,7 +118,6 @@ async def test_nodes_of_an_architecture_that_is_not_there(tmp_path: Path) -> Non
         nodes = SimpleNamespace(plan=SimpleNamespace(artifacts=artifacts), arches=frozenset([arch]))
         return cast("Any", SimpleNamespace(context=context, nodes=nodes))
 
-    verify_cached([plan(HERE), plan(OTHER, artifacts=())], run)
-    verify_cached([plan(OTHER)], replace(run, env={}))
+    verify_cached([plan(HERE), plan(OTHER, artifacts=())])
     with pytest.raises(PrerequisiteMissing, match=f"has nodes of the architecture {OTHER}"):
-        verify_cached([plan(OTHER)], run)
+        verify_cached([plan(OTHER)])
