@@ -11,8 +11,7 @@
 | cache.py     | where files are stored; every use verifies the hashes                   |
 | clean.py     | lists and removes the content of the cache                              |
 | progress.py  | reports steps, progress and the remaining time as events                |
-| bundle.py    | the self-extracting `k3s`                                               |
-| pack.py      | reproducible archives: the same input gives the same bytes              |
+| bundle/      | one file with everything that a spec needs                              |
 
 Builds from source are in `source/`:
 
@@ -26,4 +25,6 @@ Builds from source are in `source/`:
 | golang.py       | the Go toolchain: flags, module sources, explanations of its errors  |
 | machine.py      | the requirements of a build on this machine                          |
 | images.py       | the air-gap tarball of container images                              |
+| bundle.py       | the self-extracting `k3s`                                            |
+| pack.py         | reproducible archives: the same input gives the same bytes           |
 """

@@ -26,6 +26,9 @@ from kbootstrap.distros.model import Distribution
 from kbootstrap.distros.release import Release
 from kbootstrap.spec.pins import ArtifactPin
 
+OFFLINE = "KBOOTSTRAP_OFFLINE"
+"""A variable that forbids to fetch and to build: what is not in the cache is missing."""
+
 
 async def obtain(
     distribution: str,
@@ -76,20 +79,25 @@ async def obtain(
             await SourceBuild(runner, root, env, emit).distribution(found, arch, filled)
         return source or cache.BUILT
 
-    kept = await ensured(place, make, narrator, wanted.files)
+    kept = await ensured(place, make, narrator, env, wanted.files)
     if kept.source != cache.BUILT:
         verify(f"the cache ({place})", kept.sha256, pin)
     return kept
 
 
 async def ensured(
-    place: Path, make: Callable[[Path], Awaitable[str]], narrator: Narrator, names: Sequence[str] = ()
+    place: Path,
+    make: Callable[[Path], Awaitable[str]],
+    narrator: Narrator,
+    env: Mapping[str, str],
+    names: Sequence[str] = (),
 ) -> Kept:
     """Return the verified folder `place`; if it does not exist, call `make` to fill one.
 
     So too if it lacks one of the files `names`. `make` receives an empty folder and returns a description of
     the files' origin. One process at a time fills a folder; a folder that does not match its checksums is
-    replaced.
+    replaced. Raises `PrerequisiteMissing` (KB0913) instead of calling `make` where `env` forbids it
+    (`OFFLINE`).
     """
 
     def load() -> Kept | None:
@@ -100,6 +108,13 @@ async def ensured(
     try:
         kept = await asyncio.to_thread(load)
         if kept is None:
+            if env.get(OFFLINE):
+                raise PrerequisiteMissing(
+                    f"{' '.join(place.parts[-3:])} is not in the cache, and this run is offline ({OFFLINE})",
+                    hint="make the bundle again with `kbootstrap artifacts bundle`, for this spec and the "
+                    "architecture of its nodes (--arch)",
+                    code="KB0913",
+                )
             async with cache.locked(place.with_name(f"{place.name}.lock"), narrator.waiting):
                 kept = await asyncio.to_thread(load)
                 if kept is None:

@@ -51,8 +51,8 @@ async def obtain_tofu(
         return source or cache.BUILT
 
     place = cache.place(root, "tofu", f"v{version}", arch)
-    kept = await ensured(place, make, Narrator(emit, f"obtain OpenTofu {version}"))
-    return await asyncio.to_thread(_link, root, kept.folder / "tofu")
+    kept = await ensured(place, make, Narrator(emit, f"obtain OpenTofu {version}"), env)
+    return await asyncio.to_thread(link_tofu, root, kept.folder)
 
 
 def unpack(archive: Path, name: str) -> None:
@@ -72,13 +72,15 @@ def unpack(archive: Path, name: str) -> None:
     archive.unlink()
 
 
-def _link(root: Path, program: Path) -> Path:
+def link_tofu(root: Path, folder: Path) -> Path:
+    """Let `<cache>/bin/tofu` lead to the program in a folder of the cache, and return it."""
+    program = folder / "tofu"
     link = root / "bin" / "tofu"
     with cache.usable(link.parent):
         if link.is_symlink() and link.readlink() == program:
             return link
         link.parent.mkdir(parents=True, exist_ok=True)
-        with cache.scratch(link) as folder:
-            (folder / "tofu").symlink_to(program)
-            (folder / "tofu").replace(link)
+        with cache.scratch(link) as scratch:
+            (scratch / "tofu").symlink_to(program)
+            (scratch / "tofu").replace(link)
     return link

@@ -59,8 +59,8 @@ async def obtain_provider(
         return source or cache.BUILT
 
     place = cache.place(root, wanted.step, f"v{wanted.version}", arch)
-    kept = await ensured(place, make, Narrator(emit, f"obtain {what}"))
-    await asyncio.to_thread(_link, root, wanted, kept.folder)
+    kept = await ensured(place, make, Narrator(emit, f"obtain {what}"), env)
+    await asyncio.to_thread(link_provider, root, wanted, kept.folder)
     return mirror(root)
 
 
@@ -81,7 +81,8 @@ def _links(root: Path, wanted: TofuProvider) -> list[Path]:
     return [mirror(root) / host / wanted.source / wanted.version / system for host in HOSTS]
 
 
-def _link(root: Path, wanted: TofuProvider, program: Path) -> None:
+def link_provider(root: Path, wanted: TofuProvider, program: Path) -> None:
+    """Let the mirror in the cache `root` lead to the folder `program` with a provider's program."""
     for link in _links(root, wanted):
         target = Path(os.path.relpath(program, link.parent))
         with cache.usable(link.parent):

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kbootstrap.cli.options import detailed_option, drain_option, force_option, running, yes_option
+from kbootstrap.cli.options import (
+    bundle_option,
+    detailed_option,
+    drain_option,
+    force_option,
+    running,
+    yes_option,
+)
 
 if TYPE_CHECKING:
     from kbootstrap.cli.session import Session
@@ -19,6 +26,7 @@ if TYPE_CHECKING:
 @force_option
 @detailed_option
 @drain_option
+@bundle_option
 @click.option(
     "--events",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -38,6 +46,7 @@ def command(
     unlock: tuple[str, ...],
     detailed_exitcode: bool,
     drain: float,
+    bundle: Path | None,
     events: Path | None,
     timeline: Path | None,
 ) -> int:
@@ -63,7 +72,15 @@ def command(
 
     async def work(session: Session) -> int:
         done = await apply(
-            spec, clusters, session.runtime, session, yes=yes, drain=drain, unlock=unlock, saved=agreed
+            spec,
+            clusters,
+            session.runtime,
+            session,
+            yes=yes,
+            drain=drain,
+            unlock=unlock,
+            saved=agreed,
+            bundle=bundle,
         )
         await say_next_step(session, done.plans)
         return CHANGES_PENDING if detailed_exitcode and done.changed else 0

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from pathlib import Path
 
 import click
+
+from kbootstrap.cli.options import cluster_option
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64", "amd64": "amd64"}
 
@@ -70,6 +73,41 @@ def pull(names: tuple[str, ...], arch: str | None, mirror: str | None, output: s
         return 0
 
     return run(work, output=output)
+
+
+@command.command("bundle", short_help="Write everything that a spec needs into one file.")
+@click.argument("spec", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@cluster_option
+@click.option(
+    "--arch",
+    "arches",
+    type=click.Choice(["amd64", "arm64"]),
+    multiple=True,
+    help="Architecture of nodes; may be repeated. [default: this machine's]",
+)
+@click.option("-o", "--output", type=click.Choice(["human", "json"]), default="human", show_default=True)
+def bundle(spec: Path, file: Path, clusters: tuple[str, ...], arches: tuple[str, ...], output: str) -> int:
+    """Write everything that a spec needs into one file, for a place without internet.
+
+    The file has the programs and images of all versions, OpenTofu and its providers for a machine like this
+    one, and a list of contents with checksums, versions and licences (SPDX). `plan` and `apply` use it with
+    --bundle. The same files give the same bytes; the SHA-256 of the file is printed.
+    """
+    from kbootstrap.cli.session import Session, run
+    from kbootstrap.views.amounts import bytes_text
+
+    wanted = arches or (_ARCHITECTURES.get(platform.machine(), platform.machine()),)
+
+    async def work(session: Session) -> int:
+        from kbootstrap.commands import artifacts
+
+        made = await artifacts.bundle(spec, clusters, wanted, file, session.runtime)
+        click.echo(f"{made.sha256}  {file}")
+        session.say(f"{bytes_text(made.size)} in {len(made.folders)} versions")
+        return 0
+
+    return run(work, output=output, spec=spec)
 
 
 @command.command("prune", short_help="Remove what builds from source left in the cache.")

@@ -66,6 +66,11 @@ drain_option = click.option(
     metavar="SECONDS",
     help="Maximum time to drain a node.",
 )
+bundle_option = click.option(
+    "--bundle",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Take what is installed from this file of `kbootstrap artifacts bundle`, and fetch nothing.",
+)
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 force_option = click.option(
     "--force-unlock",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kbootstrap.cli.options import cluster_option, detailed_option, spec_argument, tofu_option
+from kbootstrap.cli.options import bundle_option, cluster_option, detailed_option, spec_argument, tofu_option
 
 
 @click.command("plan", short_help="Show what apply would change, without changing anything.")
@@ -27,6 +27,7 @@ from kbootstrap.cli.options import cluster_option, detailed_option, spec_argumen
     help="Save the plan to this file, for `kbootstrap apply FILE`. It can contain secrets.",
 )
 @click.option("--link-base", metavar="URL", help="Web address of the spec's folder, for links to its lines.")
+@bundle_option
 @tofu_option
 @detailed_option
 def command(
@@ -35,6 +36,7 @@ def command(
     output: str,
     out: Path | None,
     link_base: str | None,
+    bundle: Path | None,
     tofu: str | None,
     detailed_exitcode: bool,
 ) -> int:
@@ -56,7 +58,9 @@ def command(
             else:
                 review(plan, output, link_base)
 
-        shown = await planning.plan(spec, clusters, session.runtime, session, show=show, out=out)
+        shown = await planning.plan(
+            spec, clusters, session.runtime, session, show=show, out=out, bundle=bundle
+        )
         return CHANGES_PENDING if detailed_exitcode and not shown.empty else 0
 
     return run(work, output=output, tofu=tofu, spec=spec, logged=True, quiet=output == "json")

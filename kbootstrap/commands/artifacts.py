@@ -1,8 +1,8 @@
-"""`kbootstrap artifacts pull`: obtains files before they are needed."""
+"""`kbootstrap artifacts pull` and `bundle`: obtain files before they are needed."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 
 from kbootstrap.artifacts.obtain import obtain
@@ -12,6 +12,7 @@ from kbootstrap.artifacts.source.recipe import provider_names
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.distros import of, of_version
 from kbootstrap.distros.model import Distribution
+from kbootstrap.engine.bundle import Bundled, make_bundle
 from kbootstrap.engine.lock_file import settled_lock
 from kbootstrap.engine.spec import read_spec
 from kbootstrap.spec.lock import Lock
@@ -49,6 +50,13 @@ async def pull(names: Iterable[str], arch: str, mirror: str | None, run: Runtime
             )
             for path in kept.paths.values():
                 yield path
+
+
+async def bundle(
+    spec: Path, clusters: Iterable[str], arches: Sequence[str], target: Path, run: Runtime
+) -> Bundled:
+    """Write everything that the clusters of a spec need into one file, for nodes of these architectures."""
+    return await make_bundle(spec, clusters, arches, target, run)
 
 
 def _lock(name: str) -> Lock | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kbootstrap.core.errors import raise_failures
 from kbootstrap.core.runtime import Runtime
+from kbootstrap.engine.bundle import use_bundle, verify_cached
 from kbootstrap.engine.changes import stop_all_refused
 from kbootstrap.engine.observe import silent
 from kbootstrap.engine.operator import Operator
@@ -26,13 +27,18 @@ async def plan(
     *,
     show: Callable[[PlanDocument], None],
     out: Path | None = None,
+    bundle: Path | None = None,
 ) -> PlanDocument:
     """Plan the clusters and show the plan; with `out`, save it to that file.
 
-    Raises what forbids the plan, and `HostUnreachable` for nodes that nothing in the plan brings back; then
-    nothing is saved.
+    With a `bundle` nothing is fetched from elsewhere. Raises what forbids the plan, and `HostUnreachable` for
+    nodes that nothing in the plan brings back; then nothing is saved.
     """
+    if bundle:
+        run = await use_bundle(bundle, spec, clusters, run)
     async with planned(spec, clusters, run, operator) as plans:
+        if bundle:
+            verify_cached(plans)
         shown = document(plans)
         show(shown)
         stop_all_refused(plans)

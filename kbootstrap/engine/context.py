@@ -19,6 +19,7 @@ from kbootstrap.core.events import of_cluster
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.core.workspace import ClusterSpace, Workspace
 from kbootstrap.distros import of as distribution_of
+from kbootstrap.distros import registries
 from kbootstrap.distros.additions import NOTHING, Additions
 from kbootstrap.distros.model import Distribution
 from kbootstrap.engine.lock_file import settled_lock
@@ -90,9 +91,11 @@ class Context:
 
     @property
     def additions(self) -> Additions:
-        """The infrastructure's additions to the nodes."""
+        """The infrastructure's additions to the nodes, and the ports of the embedded mirror."""
         addons = self.provider.addons
-        return addons.additions(self.provider_context) if addons else NOTHING
+        found = addons.additions(self.provider_context) if addons else NOTHING
+        ports = registries.ports(self.cluster, self.distribution.registration_port)
+        return replace(found, ports=(*found.ports, *ports)) if ports else found
 
     async def valid_credentials(self) -> frozenset[str]:
         """Return the marks of the Secret of those additions whose credential is still valid."""

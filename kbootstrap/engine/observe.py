@@ -17,17 +17,17 @@ from kbootstrap.cluster.decide.host_record import RECORD
 from kbootstrap.cluster.decide.removal import NO_REMOVALS, Removal
 from kbootstrap.cluster.observe.credentials import fetch_kubeconfig
 from kbootstrap.cluster.observe.facts import gather
-from kbootstrap.cluster.snapshots.settings import private_files
 from kbootstrap.cluster.state.api_facts import ApiFacts
 from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.plan import Plan
-from kbootstrap.core.errors import CredentialsRefused, HostUnreachable, KbootstrapError
+from kbootstrap.core.errors import HostUnreachable, KbootstrapError
 from kbootstrap.core.events import Event, Status, Type, phase
 from kbootstrap.distros.model import Role
+from kbootstrap.engine import node_secrets
 from kbootstrap.engine.api_route import route_to_api, servers_in_state
 from kbootstrap.engine.bundled_programs import bundled_programs
-from kbootstrap.engine.connect import CONNECT, QUICK_TIMEOUT, connector, settings, take_lease
+from kbootstrap.engine.connect import CONNECT, QUICK_TIMEOUT, connector, take_lease
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.elastic import elastic, reach_elastic, with_elastic
 from kbootstrap.engine.removed_hosts import inspect_removed, recorded
@@ -154,7 +154,8 @@ async def observe_nodes(
     everything = replace(
         everything,
         good=good,
-        private=_private(context, tolerant=tolerant),
+        private=node_secrets.of_servers(context, tolerant=tolerant),
+        common=node_secrets.of_nodes(context, tolerant=tolerant),
         bundled=bundled_programs(context),
     )
     if record is None:
@@ -273,7 +274,11 @@ async def observe_more(
         context.cluster, context.nodes, inventory, context.distribution, additions=context.additions
     )
     everything = replace(
-        everything, good=nodes.wanted.good, private=nodes.wanted.private, bundled=nodes.wanted.bundled
+        everything,
+        good=nodes.wanted.good,
+        private=nodes.wanted.private,
+        common=nodes.wanted.common,
+        bundled=nodes.wanted.bundled,
     )
     volumes = {node.name: node.volumes for node in everything.nodes}
     seen = await gather(hosts, context.distribution, failures, volumes)
@@ -305,17 +310,6 @@ def _with_forgotten(
         if name not in known and not node.ready and is_node(name, context.cluster.name)
     }
     return replace(removal, removed={**left, **removal.removed})
-
-
-def _private(context: Context, *, tolerant: bool) -> Mapping[str, str]:
-    """Read the secret files of servers; `tolerant`: empty if a reference cannot be read."""
-    snapshots, run = context.cluster.snapshots, context.runtime
-    try:
-        return private_files(snapshots, context.distribution.paths, settings(context.spec, run), run.redactor)
-    except CredentialsRefused:
-        if tolerant:
-            return {}
-        raise
 
 
 async def _observe(

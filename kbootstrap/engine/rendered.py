@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from kbootstrap.core.resources import terraform_modules
+from kbootstrap.distros import outside
 from kbootstrap.distros.model import NodeFile
 from kbootstrap.engine.context import Context
 from kbootstrap.inventory.certificate import certificate_names
@@ -15,8 +16,14 @@ from kbootstrap.render.tree import assemble, read_modules
 def node_files(context: Context) -> Mapping[str, tuple[NodeFile, ...]]:
     """Return the configuration files of every node, for review."""
     names, additions = certificate_names(context.cluster), context.additions
-    files = context.distribution.files
-    return {node.name: files(context.cluster, node, names, additions) for node in context.nodes}
+    distro, cluster = context.distribution, context.cluster
+    return {
+        node.name: (
+            *distro.files(cluster, node, names, additions),
+            *outside.files(distro, cluster, node.role),
+        )
+        for node in context.nodes
+    }
 
 
 def render(contexts: Iterable[Context]) -> RenderedTree:

@@ -14,6 +14,7 @@ from kbootstrap.distros import find as find_distribution
 from kbootstrap.providers import find as find_provider
 from kbootstrap.providers import names as provider_names
 from kbootstrap.spec.load import load
+from kbootstrap.spec.logins import CODE, WHAT, login_references, read_login
 from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.spec.references import Reader
 
@@ -73,3 +74,7 @@ def hide_secrets(spec: Spec, runtime: Runtime) -> None:
     for bucket in (one.s3 for one in of_snapshots if one.s3):
         with suppress(CredentialsRefused):
             read_keys(bucket, reader, runtime.redactor)
+    of_nodes = Reader(spec.path.parent, runtime.env, WHAT, CODE)
+    for reference in (one for cluster in spec.clusters for one in login_references(cluster)):
+        with suppress(CredentialsRefused):
+            read_login(reference, of_nodes, runtime.redactor)

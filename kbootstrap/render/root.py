@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Mapping
 
 from kbootstrap import distros
+from kbootstrap.distros import registries
 from kbootstrap.distros.paths import paths
 from kbootstrap.inventory.contract import MACHINES, NAME
 from kbootstrap.render.hcl import Block, Comment, Item, Raw, Value, document
@@ -45,6 +46,12 @@ def pod_ports(cluster: Cluster) -> list[Value]:
     if not distribution.installs_network:
         return [{"protocol": "udp", "port": 8472}]
     return [{"protocol": one.protocol.lower(), "port": one.number} for one in found]
+
+
+def image_ports(cluster: Cluster) -> list[int]:
+    """Return the ports on which nodes give each other images; empty if they do not."""
+    joining = distros.find(cluster.kubernetes.distribution).registration_port
+    return [port.number for port in registries.ports(cluster, joining)]
 
 
 def backend(spec: Spec, cluster: Cluster) -> str:

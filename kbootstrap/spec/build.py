@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kbootstrap.spec import derive, distributions, prices, schemas
+from kbootstrap.spec.build_registries import node_proxy, reference, registries
 from kbootstrap.spec.format_quantities import seconds
 from kbootstrap.spec.model import (
     CONTROL_PLANE,
@@ -17,15 +18,12 @@ from kbootstrap.spec.model import (
     Autoscaling,
     BucketSettings,
     Cluster,
-    FromEnvironment,
-    FromFile,
     HostSpec,
     Kubernetes,
     LoadBalancer,
     Network,
     Pool,
     ProviderSpec,
-    Reference,
     Snapshots,
     Spec,
     SshSettings,
@@ -43,7 +41,7 @@ def spec(data: Data, clusters: tuple[Cluster, ...], path: Path, source: SourceMa
     state = schemas.fill(data.get("state", {}), schemas.spec()["properties"]["state"])
     (backend,) = state["backend"].items()
     encryption = state.get("encryption")
-    passphrase = _reference(encryption["passphrase"]) if encryption else None
+    passphrase = reference(encryption["passphrase"]) if encryption else None
     costs, limit = data.get("prices"), data.get("budget")
     return Spec(
         str(data["name"]),
@@ -81,6 +79,8 @@ def cluster(spec_name: str, name: str, data: Data) -> Cluster:
         ),
         pod_isolation=data["isolation"]["pods"],
         buckets=tuple(BucketSettings(b["name"], b["versioning"]) for b in data["buckets"]),
+        registries=registries(data["registries"]) if "registries" in data else None,
+        proxy=node_proxy(data["proxy"]) if "proxy" in data else None,
     )
 
 
@@ -164,8 +164,8 @@ def _ssh(data: Data) -> SshSettings:
     key = data.get("private_key")
     return SshSettings(
         user=data.get("user"),
-        private_key=_reference(key) if key is not None else None,
-        authorized_keys=tuple(k if isinstance(k, str) else _reference(k) for k in data["authorized_keys"]),
+        private_key=reference(key) if key is not None else None,
+        authorized_keys=tuple(k if isinstance(k, str) else reference(k) for k in data["authorized_keys"]),
         allowed_cidrs=_cidrs(data["allowed_cidrs"]),
         port=data.get("port"),
     )
@@ -177,7 +177,7 @@ def _snapshots(data: Data) -> Snapshots:
         schedule=data["schedule"],
         retention=int(data["retention"]),
         s3=_s3(s3) if s3 is not None else None,
-        passphrase=_reference(passphrase) if passphrase is not None else None,
+        passphrase=reference(passphrase) if passphrase is not None else None,
     )
 
 
@@ -188,14 +188,10 @@ def _s3(data: Data) -> S3:
         endpoint=data["endpoint"],
         region=data["region"],
         folder=data.get("folder"),
-        credentials=_reference(secret) if secret is not None else None,
+        credentials=reference(secret) if secret is not None else None,
         insecure=data.get("insecure", False),
-        ca=_reference(authority) if authority is not None else None,
+        ca=reference(authority) if authority is not None else None,
     )
-
-
-def _reference(data: Data) -> Reference:
-    return FromEnvironment(data["env"]) if "env" in data else FromFile(data["file"])
 
 
 def _cidrs(data: list[str]) -> tuple[IPv4Network, ...]:

@@ -21,6 +21,8 @@ _Check = Callable[[str], str | None]
 
 _KEY_LINE = r"^\s*(?:aws_)?{}(?:_id)?\s*[:=]\s*[\"']?([^\s\"']+)"
 """Matches `access_key: …` and, as in AWS credentials files, `aws_access_key_id = …`."""
+_LOGIN_LINE = r"^\s*{}\s*[:=]\s*(?:\"(.*)\"|'(.*)'|(.*?))\s*$"
+"""Matches `username: …`; the value may contain spaces."""
 _HOST_KEY = re.compile(
     r"(?:@(?:cert-authority|revoked)\s+)?\S+\s+(?:ssh|ecdsa|sk)-\S+\s+[A-Za-z0-9+/]{40,}={0,3}(?:\s.*)?"
 )
@@ -82,6 +84,16 @@ def _key_line(text: str, name: str) -> str:
     return found.group(1) if found else ""
 
 
+def login(text: str) -> tuple[str, str]:
+    """Return user name and password from the text of a file; an empty string for a missing one."""
+    return _login_line(text, "username"), _login_line(text, "password")
+
+
+def _login_line(text: str, name: str) -> str:
+    found = re.search(_LOGIN_LINE.format(name), text, re.MULTILINE)
+    return next((one for one in found.groups() if one is not None), "") if found else ""
+
+
 def _uses(spec: Spec, clusters: Iterable[Cluster]) -> Iterator[_Use]:
     if spec.state.passphrase:
         path: SpecPath = ("state", "encryption", "passphrase")
@@ -90,6 +102,7 @@ def _uses(spec: Spec, clusters: Iterable[Cluster]) -> Iterator[_Use]:
         base: SpecPath = ("clusters", cluster.name)
         yield from _of_ssh(cluster, base)
         yield from _of_snapshots(cluster, base)
+        yield from _of_registries(cluster, base)
         known_hosts = cluster.provider.settings.get("known_hosts")
         if isinstance(known_hosts, Mapping) and "file" in known_hosts:
             path = (*base, "provider", cluster.provider.name, "known_hosts")
@@ -126,6 +139,31 @@ def _of_snapshots(cluster: Cluster, base: SpecPath) -> Iterator[_Use]:
         yield _Use(
             (*bucket, "ca"), snapshots.s3.ca, "certificates of the S3 service", _certificates, public=True
         )
+
+
+def _of_registries(cluster: Cluster, base: SpecPath) -> Iterator[_Use]:
+    for name, one in cluster.registries.access.items() if cluster.registries else ():
+        path = (*base, "registries", "configs", name)
+        yield from _logins((*path, "credentials"), one.credentials, f"logging in to {name}")
+        if one.ca:
+            yield _Use((*path, "ca"), one.ca, f"certificates of {name}", _certificates, public=True)
+        if one.client_certificate:
+            what = f"the certificate for {name}"
+            own = (*path, "client_certificate")
+            yield _Use(own, one.client_certificate, what, _certificates, public=True)
+        if one.client_key:
+            yield _Use((*path, "client_key"), one.client_key, f"the key for {name}", _private_key)
+    if cluster.proxy:
+        path = (*base, "proxy", "credentials")
+        yield from _logins(path, cluster.proxy.credentials, "logging in to the proxy")
+
+
+def _logins(path: SpecPath, where: Reference | None, what: str) -> Iterator[_Use]:
+    if isinstance(where, FromEnvironment):
+        for suffix in ("_USERNAME", "_PASSWORD"):
+            yield _Use(path, FromEnvironment(where.name + suffix), what, _line)
+    elif where:
+        yield _Use(path, where, what, _login_file)
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -176,6 +214,18 @@ def _passphrase(text: str) -> str | None:
 
 def _word(text: str) -> str | None:
     return None if re.fullmatch(r"[!-~]+", text.strip()) else "a key is one word without spaces"
+
+
+def _line(text: str) -> str | None:
+    return None if text.strip().isprintable() and text.strip() else "it is not one line of text"
+
+
+def _login_file(text: str) -> str | None:
+    return None if all(login(text)) else "it needs two lines: `username: …` and `password: …`"
+
+
+def _private_key(text: str) -> str | None:
+    return None if any(map(is_private_key, text.splitlines())) else "it is not a private key in PEM"
 
 
 def _bucket_file(text: str) -> str | None:

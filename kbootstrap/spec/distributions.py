@@ -42,9 +42,11 @@ class VersionForm:
 
 @dataclass(frozen=True, slots=True)
 class DistributionTraits:
-    """One distribution. `title` is its name in sentences; `supported`: whether `apply` can install it.
+    """One distribution.
 
-    `disable` are the packaged components that are left out where the spec does not say which.
+    `title` is its name in sentences; `supported`: whether `apply` can install it. `disable` are the packaged
+    components that are left out where the spec does not say which. `licence` is that of its programs (SPDX).
+    `system_images_on_agents`: agents have a setting of their own for the registry of the system's images.
     """
 
     name: str
@@ -52,6 +54,8 @@ class DistributionTraits:
     version: VersionForm
     supported: bool
     disable: tuple[str, ...]
+    licence: str
+    system_images_on_agents: bool = False
 
 
 @functools.cache
@@ -66,8 +70,15 @@ def traits(name: str) -> DistributionTraits:
     if name not in names():
         raise KeyError(name)
     raw = json.loads((resources.schemas() / "distributions" / f"{name}.json").read_text("utf-8"))
-    form = VersionForm(**raw["version"])
-    return DistributionTraits(name, raw["title"], form, raw["supported"], tuple(raw["disable"]))
+    return DistributionTraits(
+        name,
+        raw["title"],
+        VersionForm(**raw["version"]),
+        raw["supported"],
+        tuple(raw["disable"]),
+        raw["licence"],
+        raw.get("system_images_on_agents", False),
+    )
 
 
 def default() -> DistributionTraits:

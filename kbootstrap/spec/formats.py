@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kbootstrap.spec import format_kubernetes, format_names, format_network, format_quantities
+from kbootstrap.spec import (
+    format_kubernetes,
+    format_names,
+    format_network,
+    format_quantities,
+    format_registries,
+)
 from kbootstrap.spec.flaw import Flaw
 
 FORMATS: dict[str, Callable[[str], Flaw | None]] = {
@@ -25,7 +31,10 @@ FORMATS: dict[str, Callable[[str], Flaw | None]] = {
     "label-value": format_kubernetes.label_value,
     "node-name": format_names.node_name,
     "percentage": format_kubernetes.percentage,
+    "no-proxy": format_registries.no_proxy,
     "public-key": format_kubernetes.public_key,
+    "registry-host": format_registries.registry_host,
+    "registry-name": format_registries.registry_name,
     "taint": format_kubernetes.taint,
     "url": format_network.url,
     "user-name": format_names.user_name,

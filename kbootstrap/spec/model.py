@@ -250,6 +250,59 @@ class Artifacts:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistryMirror:
+    """The servers that nodes ask for the images of a registry, in this order, before the registry itself.
+
+    `rewrites` maps regular expressions to replacements, for names of repositories on these servers.
+    """
+
+    endpoints: tuple[str, ...]
+    rewrites: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryAccess:
+    """How nodes authenticate to a registry or a mirror, and verify it. All are read at run time."""
+
+    credentials: Reference | None
+    ca: Reference | None
+    client_certificate: Reference | None
+    client_key: Reference | None
+    insecure: bool
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """The references that are set."""
+        every = (self.credentials, self.ca, self.client_certificate, self.client_key)
+        return tuple(one for one in every if one is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Registries:
+    """Where nodes get images. `mirrors` is by registry, `*` for all others; `access` by server (host:port).
+
+    `system_default` is the registry that the distribution's own images are pulled from. `embedded`: nodes
+    give each other the images that they have. `default_endpoint` False: a registry with mirrors is never
+    asked itself.
+    """
+
+    mirrors: Mapping[str, RegistryMirror]
+    access: Mapping[str, RegistryAccess]
+    system_default: str | None
+    embedded: bool
+    default_endpoint: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NodeProxy:
+    """The HTTP proxy of the nodes' services. `exceptions` are reached directly, as is the cluster itself."""
+
+    url: str
+    exceptions: tuple[str, ...]
+    credentials: Reference | None
+
+
+@dataclass(frozen=True, slots=True)
 class Cluster:
     """One Kubernetes cluster. `network` is None if the provider's machines have their own addresses."""
 
@@ -266,6 +319,8 @@ class Cluster:
     load_balancers: tuple[LoadBalancer, ...]
     pod_isolation: Literal["none", "default_deny"]
     buckets: tuple[BucketSettings, ...]
+    registries: Registries | None = None
+    proxy: NodeProxy | None = None
 
 
 @dataclass(frozen=True, slots=True)

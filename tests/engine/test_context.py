@@ -140,3 +140,24 @@ def test_every_secret_that_the_spec_names_is_hidden(tmp_path: Path) -> None:
     contexts(loaded, loaded.clusters, run)  # none exists, and none is needed
     contexts(loaded, loaded.clusters, replace(run, env=env))
     assert run.redactor.clean(" ".join(env.values())) == " ".join([MASK] * 3)
+
+
+def test_logins_of_registries_and_the_proxy_are_hidden(tmp_path: Path) -> None:
+    named = "    registries: {configs: {r.test: {credentials: {env: R}}}}\n"
+    named += "    proxy: {url: 'http://p.test', credentials: {env: P}}\n"
+    path = spec(tmp_path)
+    path.write_text(path.read_text().replace("  two:\n", named + "  two:\n"))
+    run, loaded = runtime(tmp_path), read_spec(path)
+    env = {"R_USERNAME": "anna", "R_PASSWORD": "word-0001", "P_USERNAME": "bob", "P_PASSWORD": "word-0002"}
+    contexts(loaded, loaded.clusters, run)
+    contexts(loaded, loaded.clusters, replace(run, env=env))
+    assert run.redactor.clean("word-0001 word-0002") == " ".join([MASK] * 2)
+
+
+def test_the_embedded_mirror_opens_ports(tmp_path: Path) -> None:
+    path = spec(tmp_path)
+    path.write_text(path.read_text().replace("  two:\n", "    registries: {embedded_mirror: true}\n  two:\n"))
+    loaded = read_spec(path)
+    one, two = contexts(loaded, loaded.clusters, runtime(tmp_path))
+    assert [str(port) for port in one.additions.ports] == ["TCP 5001", "TCP 6443"]
+    assert two.additions.ports == ()

@@ -96,6 +96,8 @@ def _settings(wish: Wish) -> list[Edit]:
         if names != wish.disable:
             servers = frozenset(wish.server_names())
             found.append(Edit(f"without {names}", replace(wish, disable=names), servers))
+    what = "no mirror" if wish.mirror else "a mirror"
+    found.append(Edit(what, replace(wish, mirror=not wish.mirror), every))
     found.extend(
         Edit(
             f"{pool.name} was changed by hand", wish, frozenset(pool.names()), drifted=frozenset(pool.names())

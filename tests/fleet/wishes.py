@@ -10,6 +10,11 @@ VERSIONS = ("v1.31.0+k3s1", "v1.32.0+k3s1", "v1.33.1+k3s1")
 OTHERS = ("v1.31.0+rke2r1", "v1.32.1+rke2r1", "v1.33.1+rke2r1")
 """Of RKE2."""
 
+_OUTSIDE = """\
+    registries: {mirrors: {docker.io: {endpoints: ["http://10.9.0.1:5000"]}}}
+    proxy: {url: "http://10.8.0.1:3128"}
+"""
+
 
 @dataclass(frozen=True)
 class Pool:
@@ -54,6 +59,8 @@ class Wish:
     disable: tuple[str, ...] = ("servicelb", "traefik")
     hardened: bool = False
     pod_cidr: str = "10.42.0.0/16"
+    mirror: bool = False
+    """Whether nodes use a mirror, and a proxy for everything else."""
 
     @property
     def distribution(self) -> str:
@@ -77,6 +84,7 @@ class Wish:
             f"disable: [{', '.join(self.disable)}]{profile}}}\n"
             "    network: {cidr: 10.9.0.0/16, control_plane: 10.9.0.0/24, agents: 10.9.4.0/22}\n"
             f"    control_plane: {{nodes: {self.servers}}}\n"
+            f"{_OUTSIDE if self.mirror else ''}"
             f"    pools:{'' if self.pools else ' []'}\n" + "".join(pool.text() for pool in self.pools)
         )
 

@@ -12,6 +12,9 @@ OWN = {
     "KBOOTSTRAP_ENGINE": (
         "container engine of the provider `local`, if the spec has none: `docker` or `podman`"
     ),
+    "KBOOTSTRAP_OFFLINE": (
+        "any value: fetch and build nothing; what is not in the cache is missing, as with `--bundle`"
+    ),
     "KBOOTSTRAP_RELEASES_URL": "base URL of another server with the paths of the vendors' release pages",
     "KBOOTSTRAP_STATE_UNENCRYPTED": (
         "`accept`: for one run, read a state that is not encrypted yet ([state](../state.md#encryption))"

@@ -206,3 +206,40 @@ def test_inline_keys_are_checked_alike(tmp_path: Path, secret: str) -> None:
             f"    ssh: {{authorized_keys: [{key!r}]}}\n"
         )
         assert [problem.code for problem in load(spec).diagnostics] == ["KB0210"]
+
+
+@pytest.mark.parametrize(
+    ("body", "env", "reason"),
+    [
+        ("registries: {configs: {r.test: {credentials: {file: f}}}}", {}, "two lines: `username: …`"),
+        ("proxy: {url: 'http://p.test', credentials: {file: f}}", {}, "two lines: `username: …`"),
+        ("registries: {configs: {r.test: {ca: {file: f}}}}", {}, "no certificate in PEM"),
+        (
+            "registries: {configs: {r.test: {client_certificate: {file: c}, client_key: {file: f}}}}",
+            {},
+            "not a private key",
+        ),
+        (
+            "registries: {configs: {r.test: {credentials: {env: R}}}}",
+            {"R_USERNAME": "anna", "R_PASSWORD": "a\nb"},
+            "not one line of text",
+        ),
+    ],
+)
+def test_contents_for_registries_and_the_proxy(
+    tmp_path: Path, body: str, env: dict[str, str], reason: str
+) -> None:
+    (tmp_path / "f").write_text("username: anna\n")
+    (tmp_path / "c").write_text(CERTIFICATE)
+    ((code, said),) = found(tmp_path, body, env)
+    assert code == "KB0365"
+    assert reason in said
+
+
+def test_right_contents_for_registries(tmp_path: Path) -> None:
+    (tmp_path / "login").write_text("username: anna\npassword: 'two words'\n")
+    (tmp_path / "c").write_text(CERTIFICATE)
+    (tmp_path / "key").write_text(KEY.export_private_key("pkcs8-pem").decode())
+    own = "credentials: {file: login}, ca: {file: c}, client_certificate: {file: c}, client_key: {file: key}"
+    assert found(tmp_path, f"registries: {{configs: {{r.test: {{{own}}}}}}}") == []
+    assert contents.login("username: anna\npassword: 'two words'\n") == ("anna", "two words")

@@ -43,4 +43,4 @@ async def obtain_image(
 
     what = f"image {wanted.name} {wanted.version} {arch}"
     place = cache.place(root, wanted.name, wanted.version, arch)
-    return await ensured(place, make, Narrator(emit, f"obtain {what}"))
+    return await ensured(place, make, Narrator(emit, f"obtain {what}"), env)

@@ -120,8 +120,9 @@ class NodeRun:
         await self._machine.put(content, path, mode)
 
     async def write_secret(self, secret: Secret, path: str) -> None:
-        """Write a file of `Wanted.private`, or a token."""
-        private = self.shared.wanted.private.get(path)
+        """Write a file of `Wanted.private` or `Wanted.common`, or a token."""
+        wanted = self.shared.wanted
+        private = wanted.private.get(path) or wanted.common.get(path)
         await self._machine.put(private or self.shared.tokens.give(secret), path)
 
     async def stage_tokens(self) -> None:

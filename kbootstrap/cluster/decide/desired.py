@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kbootstrap.cluster.state.wanted import LocalFile, Wanted, WantedNode, WantedVolume
+from kbootstrap.distros import outside
 from kbootstrap.distros.additions import NOTHING, Additions
 from kbootstrap.distros.model import Artifact, Distribution
 from kbootstrap.inventory.model import Inventory, Machine
@@ -40,7 +41,10 @@ def wanted(
                 name=node.name,
                 role=node.role,
                 pool=node.pool,
-                files=distro.files(cluster, node, inventory.tls_san, additions),
+                files=(
+                    *distro.files(cluster, node, inventory.tls_san, additions),
+                    *outside.files(distro, cluster, node.role),
+                ),
                 labels=dict(node.labels),
                 taints=node.taints,
                 at_once=pools[node.pool].max_unavailable,
@@ -52,6 +56,7 @@ def wanted(
         artifacts={arch: _artifacts(cluster, distro, additions, arch) for arch in ARCHITECTURES},
         local=dict(artifacts or {}),
         additions=additions,
+        secret_paths=outside.secret_paths(distro, cluster),
     )
 
 

@@ -9,7 +9,10 @@ from kbootstrap.cluster.decide import pod_network
 from kbootstrap.cluster.decide.node_case import NodeCase
 from kbootstrap.cluster.state.node_facts import INITIAL
 from kbootstrap.cluster.steps.files import WriteFile
+from kbootstrap.distros import outside
 from kbootstrap.distros.model import NodeFile
+
+_NOTHING = hashlib.sha256(outside.NOTHING.encode()).hexdigest()
 
 
 def steps(case: NodeCase) -> Iterator[WriteFile]:
@@ -19,9 +22,21 @@ def steps(case: NodeCase) -> Iterator[WriteFile]:
         digest = hashlib.sha256(file.content.encode()).hexdigest()
         if case.facts.files.get(file.path) != digest:
             yield _write(case, file, "it differs from the spec" if case.has(file) else "it is not there")
+    yield from _emptied(case)
     join = _join(case)
     if join:
         yield join
+
+
+def _emptied(case: NodeCase) -> Iterator[WriteFile]:
+    """Yield a step for each file about registries or the proxy that the spec no longer has.
+
+    It is emptied, not deleted: the stamp then still names it, and the service reads nothing from it.
+    """
+    wanted = {file.path for file in case.node.files} | case.wanted.secret_paths
+    for path, digest in sorted(case.facts.files.items()):
+        if path not in wanted and outside.owned(case.distro, path) and digest != _NOTHING:
+            yield _write(case, NodeFile(path, outside.NOTHING, 0o600), "the spec no longer has it")
 
 
 def restarts(case: NodeCase, written: WriteFile) -> bool:

@@ -28,10 +28,10 @@ def tokens(case: NodeCase) -> Iterator[WriteSecret]:
 
 def private(case: NodeCase) -> Iterator[WriteSecret]:
     """Yield a step for each file with a secret of the spec that is missing or differs."""
-    if case.node.role == "server":
-        for path, content in sorted(case.wanted.private.items()):
-            if case.facts.files.get(path) != hashlib.sha256(content.encode()).hexdigest():
-                yield _secret(case, "private", path, "it differs from what the spec refers to")
+    wanted = {**case.wanted.common, **(case.wanted.private if case.node.role == "server" else {})}
+    for path, content in sorted(wanted.items()):
+        if case.facts.files.get(path) != hashlib.sha256(content.encode()).hexdigest():
+            yield _secret(case, "private", path, "it differs from what the spec refers to")
 
 
 def _token_why(case: NodeCase) -> str:

@@ -38,6 +38,7 @@ def problems(case: NodeCase, steps: tuple[ConvergeStep, ...]) -> Iterator[Diagno
         yield from preflight.programs(case.distro, case.node, case.facts, bundled=bundled)
     if case.settled:
         yield from refusals.fixed(case.node, case.facts, case.distro)
+        yield from refusals.embedded_mirror(case.wanted, case.node, case.facts)
         yield from refusals.withdrawn(case.wanted, case.node, case.facts)
     else:
         yield from preflight.preflight(case.distro, case.node, case.facts, staging=staging)

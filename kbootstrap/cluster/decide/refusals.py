@@ -11,6 +11,7 @@ from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.cluster.state.restore_mark import REHEARSAL, Mark
 from kbootstrap.cluster.state.wanted import Wanted, WantedNode
 from kbootstrap.core.diagnostics import Diagnostic, Severity
+from kbootstrap.distros import registries
 from kbootstrap.distros.model import Distribution, Role
 
 _FIXED = (
@@ -89,6 +90,26 @@ def fixed(node: WantedNode, facts: NodeFacts, distro: Distribution) -> Iterator[
                 f"{new or 'unset'}. It applies only when a cluster is created.",
                 "restore the old value, or create a new cluster and move the workloads",
             )
+
+
+def embedded_mirror(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Diagnostic]:
+    """Refuse a change of the embedded mirror: all servers must agree on it when they start.
+
+    k3s source, `pkg/daemons/config/types.go`, `CriticalControlArgs`.
+    """
+    if node.role != "server":
+        return
+    path, key = registries.settings_path(wanted.distro), "embedded-registry"
+    old = _value(facts.texts.get(path, ""), key)
+    new = _value(next((file.content for file in node.files if file.path == path), ""), key)
+    if old != new:
+        yield Diagnostic(
+            "KB0811",
+            f"{facts.name} was created with {key} {old or 'unset'}, the spec now has "
+            f"{new or 'unset'}. It applies only when a cluster is created.",
+            "restore the old value of registries.embedded_mirror, or create a new cluster and move the "
+            "workloads",
+        )
 
 
 def withdrawn(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Diagnostic]:

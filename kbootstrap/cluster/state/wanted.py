@@ -58,7 +58,8 @@ class Wanted:
     `private` are files of servers with secrets, content by path: they stand in no plan. `machines` are those
     that the cluster is to remember, by node name; none where the infrastructure knows them. `bundled` says
     for each architecture whose artifacts are on this machine whether they bring programs of their own, as the
-    vendor's do; builds from source do not.
+    vendor's do; builds from source do not. `common` are files with secrets of every node, content by path,
+    `secret_paths` the paths of all of them, also where their content is not known.
     """
 
     cluster: str
@@ -73,6 +74,8 @@ class Wanted:
     private: Mapping[str, str] = field(default_factory=dict, repr=False)
     machines: Mapping[str, Recorded] = field(default_factory=dict)
     bundled: Mapping[str, bool] = field(default_factory=dict)
+    common: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secret_paths: frozenset[str] = frozenset()
 
     @property
     def servers(self) -> tuple[WantedNode, ...]:

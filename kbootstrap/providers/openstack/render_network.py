@@ -8,7 +8,7 @@ from dataclasses import asdict
 from kbootstrap.providers.cloud.exposure import ranges
 from kbootstrap.providers.openstack.settings import BastionMachine, settings
 from kbootstrap.render.hcl import Block, Comment, Item, Raw, Value, document, quote
-from kbootstrap.render.root import api_ports, module_name, pod_ports
+from kbootstrap.render.root import api_ports, image_ports, module_name, pod_ports
 from kbootstrap.spec.model import CONTROL_PLANE, Cluster, LoadBalancer, Network, Node
 from kbootstrap.spec.topology import MADE_ENDPOINTS, endpoint_address
 
@@ -49,6 +49,7 @@ def security(cluster: Cluster) -> str:
                     "api_allowed_cidrs": ranges(cluster.api.allowed_cidrs),
                     "api_direct": kind(cluster) != "load_balancer" or balancer != "amphora",
                 },
+                *([{"image_ports": ports}] if (ports := image_ports(cluster)) else ()),
                 {"ssh_allowed_cidrs": ranges(cluster.ssh.allowed_cidrs), "bastion": bastion},
                 {"keeps_client_addresses": balancer == "ovn"},
                 *([{"pod_ports": pods}] if pods != [{"protocol": "udp", "port": 8472}] else []),

@@ -28,6 +28,8 @@ locals {
       { from = local.node_ports, to = "agents", protocol = "tcp", ports = [30000, 32767] },     # Services
       { from = local.node_ports, to = "agents", protocol = "udp", ports = [30000, 32767] },     # Services
     ],
+    [for port in var.image_ports : { from = "nodes", to = "control_plane", protocol = "tcp", ports = [port, port] }], # images
+    [for port in var.image_ports : { from = "nodes", to = "agents", protocol = "tcp", ports = [port, port] }],        # images
     local.api,
     local.ssh[var.bastion],
   )

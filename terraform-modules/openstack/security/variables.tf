@@ -44,6 +44,13 @@ variable "pod_ports" {
   }
 }
 
+variable "image_ports" {
+  description = "Ports on which nodes give each other images, if they do."
+  nullable    = false
+  type        = list(number)
+  default     = []
+}
+
 variable "api_allowed_cidrs" {
   description = "Networks that may reach the API from outside."
   nullable    = false

@@ -59,6 +59,19 @@ run "a_pod_network_with_other_ports" {
   }
 }
 
+run "nodes_that_give_each_other_images_reach_the_ports" {
+  variables {
+    image_ports = [5001, 6443]
+  }
+  assert {
+    condition = alltrue([
+      for rule in ["nodes->agents-tcp-5001", "nodes->agents-tcp-6443", "nodes->control_plane-tcp-5001", "nodes->control_plane-tcp-6443"] :
+      contains(output.rules, rule)
+    ])
+    error_message = join("\n", output.rules)
+  }
+}
+
 run "a_bastion_of_its_own_takes_ssh" {
   variables {
     bastion = "machine"

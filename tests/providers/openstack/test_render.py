@@ -112,6 +112,12 @@ def test_octavias_provider_decides_the_source_of_traffic_to_nodes() -> None:
         assert f'provider = "{provider}"' in files["endpoint.tf"]
 
 
+def test_nodes_that_give_each_other_images_reach_the_ports() -> None:
+    assert "image_ports" not in root().files["security.tf"]
+    found = root(more=", registries: {embedded_mirror: true}").files["security.tf"]
+    assert "image_ports = [5001, 6443]" in found
+
+
 def test_every_address_is_allowed_where_none_is_named() -> None:
     assert root().files["security.tf"].count(f'["{ALL_ADDRESSES}"]') == 2
     named = root(more=", api: {allowed_cidrs: [203.0.113.0/24]}, ssh: {allowed_cidrs: [10.8.0.0/16]}")
