@@ -109,12 +109,7 @@ async def ensured(
         kept = await asyncio.to_thread(load)
         if kept is None:
             if env.get(OFFLINE):
-                raise PrerequisiteMissing(
-                    f"{' '.join(place.parts[-3:])} is not in the cache, and this run is offline ({OFFLINE})",
-                    hint="make the bundle again with `kbootstrap artifacts bundle`, for this spec and the "
-                    "architecture of its nodes (--arch)",
-                    code="KB0913",
-                )
+                raise await asyncio.to_thread(_missing, place, names)
             async with cache.locked(place.with_name(f"{place.name}.lock"), narrator.waiting):
                 kept = await asyncio.to_thread(load)
                 if kept is None:
@@ -182,6 +177,19 @@ async def _download(
             raise
         (folder / name).chmod(0o644 if "." in name else 0o755)
         narrator.done()
+
+
+def _missing(place: Path, names: Sequence[str]) -> PrerequisiteMissing:
+    """Return the error of an offline run for a folder of the cache that lacks something."""
+    what, kept = " ".join(place.parts[-3:]), cache.load(place)
+    if kept:
+        what = f"{', '.join(name for name in names if name not in kept.sha256)} of {what}"
+    return PrerequisiteMissing(
+        f"the cache does not have {what}, and this run is offline ({OFFLINE})",
+        hint="make the bundle again with `kbootstrap artifacts bundle`, for this spec and the architecture "
+        "of its nodes (--arch)",
+        code="KB0913",
+    )
 
 
 def _empty(folder: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from kbootstrap.artifacts import cache
 from kbootstrap.artifacts.bundle.contents import BundledFolder
 from kbootstrap.artifacts.cache import Kept
-from kbootstrap.artifacts.obtain import OFFLINE, obtain
+from kbootstrap.artifacts.obtain import OFFLINE
 from kbootstrap.artifacts.opentofu import link_tofu, obtain_tofu
 from kbootstrap.artifacts.progress import Narrator
 from kbootstrap.artifacts.providers import link_provider, obtain_provider
@@ -22,6 +22,7 @@ from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing, WrongUs
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.engine.cluster_plan import ClusterPlan
 from kbootstrap.engine.context import Context, contexts
+from kbootstrap.engine.downloads import obtain_files
 from kbootstrap.engine.spec import choose, read_spec
 
 _CONSTANT = "1970-01-01T00:00:00Z"
@@ -48,11 +49,19 @@ async def make_bundle(
     found: dict[Path, Kept] = {}
     for context in chosen:
         for arch in arches:
-            found |= {kept.folder: kept for kept in await _of_nodes(context, arch)}
-        found |= {kept.folder: kept for kept in await _tools(context)}
+            for kept in await _of_nodes(context, arch):
+                _add(found, kept)
+        for kept in await _tools(context):
+            _add(found, kept)
     folders = tuple(found.values())
     digest = await asyncio.to_thread(write, target, folders, _time(run))
     return Bundled(digest, await asyncio.to_thread(lambda: target.stat().st_size), folders)
+
+
+def _add(found: dict[Path, Kept], kept: Kept) -> None:
+    """Add the files of a folder to those that other clusters need of it."""
+    before = found.get(kept.folder)
+    found[kept.folder] = replace(kept, sha256={**before.sha256, **kept.sha256}) if before else kept
 
 
 async def use_bundle(path: Path, spec: Path, clusters: Iterable[str], run: Runtime) -> Runtime:
@@ -94,36 +103,34 @@ def _verify_cached(plan: ClusterPlan) -> None:
         return
     kubernetes = context.cluster.kubernetes
     for arch in sorted(nodes.arches):
-        place = cache.place(context.runtime.cache, kubernetes.distribution, kubernetes.version, arch)
-        if cache.read(place) is None:
+        kept = cache.read(
+            cache.place(context.runtime.cache, kubernetes.distribution, kubernetes.version, arch)
+        )
+        there = kept.sha256 if kept else {}
+        if any(name not in there for name in _files(context, arch)):
             raise PrerequisiteMissing(
-                f"cluster {context.cluster.name} has nodes of the architecture {arch}, and "
-                f"{kubernetes.distribution} {kubernetes.version} is not there for it",
+                f"cluster {context.cluster.name} has nodes of the architecture {arch}, and the files of "
+                f"{kubernetes.distribution} {kubernetes.version} for it are not there",
                 hint=f"make the bundle again: kbootstrap artifacts bundle … --arch {arch}",
                 code="KB0913",
             )
 
 
+def _files(context: Context, arch: str) -> list[str]:
+    """Return the names of the distribution's files that nodes of an architecture need."""
+    found = context.distribution.artifacts(context.cluster.kubernetes.version, arch)
+    return [artifact.name for artifact in found]
+
+
 async def _of_nodes(context: Context, arch: str) -> list[Kept]:
-    """Obtain what nodes of an architecture need."""
-    run, cluster = context.runtime, context.cluster
-    distribution, version = cluster.kubernetes.distribution, cluster.kubernetes.version
-    own = await obtain(
-        distribution,
-        version,
-        arch,
-        runner=run.runner,
-        mirror=cluster.artifacts.mirror,
-        pin=context.lock.artifact(distribution, version),
-        emit=run.emit,
-        env=run.env,
-        folder=run.cache,
-    )
+    """Obtain what nodes of an architecture need, without what the cache has for other clusters."""
+    run = context.runtime
+    own = await obtain_files(context, arch, run.emit)
     images = [
         await obtain_image(wanted, arch, runner=run.runner, emit=run.emit, env=run.env, folder=run.cache)
         for wanted in map(built_image, context.additions.images)
     ]
-    return [own, *images]
+    return [replace(own, sha256={name: own.sha256[name] for name in _files(context, arch)}), *images]
 
 
 async def _tools(context: Context) -> list[Kept]:
@@ -170,6 +177,10 @@ def _needed(path: Path, context: Context, folders: Sequence[BundledFolder]) -> l
             else ""
         )
         raise _unfit(path, context, f"{kubernetes.distribution} {kubernetes.version}{on}", folders)
+    for arch in arches:
+        lacking = [name for name in _files(context, arch) if name not in there[*own, arch].files]
+        if lacking:
+            raise _unfit(path, context, f"{', '.join(lacking)} of {there[*own, arch].title}", folders)
     keys = [(*own, arch) for arch in arches]
     keys += [(name, version, arch) for name, version in context.additions.images for arch in arches]
     keys += _tool_keys(context)

@@ -7,12 +7,30 @@ from dataclasses import dataclass, field, replace
 
 from kbootstrap.artifacts.cache import Kept
 from kbootstrap.artifacts.obtain import obtain
-from kbootstrap.core.events import Event
+from kbootstrap.core.events import Emit, Event
 from kbootstrap.engine.context import Context
 
 PHASE = "artifacts"
 LIKELY = "amd64"
 """The architecture of machines that nothing has observed yet; for others its files are obtained in vain."""
+
+
+async def obtain_files(context: Context, arch: str, emit: Emit) -> Kept:
+    """Obtain the distribution's files for nodes of an architecture; raises as `artifacts.obtain`."""
+    run, cluster = context.runtime, context.cluster
+    distribution, version = cluster.kubernetes.distribution, cluster.kubernetes.version
+    return await obtain(
+        distribution,
+        version,
+        arch,
+        runner=run.runner,
+        chosen=context.distribution,
+        mirror=cluster.artifacts.mirror,
+        pin=context.lock.artifact(distribution, version),
+        emit=emit,
+        env=run.env,
+        folder=run.cache,
+    )
 
 
 @dataclass(slots=True)
@@ -45,20 +63,7 @@ class Downloads:
         await asyncio.gather(*left, return_exceptions=True)
 
     async def _obtain(self, arch: str) -> Kept:
-        run, cluster = self.context.runtime, self.context.cluster
-        distribution, version = cluster.kubernetes.distribution, cluster.kubernetes.version
-        return await obtain(
-            distribution,
-            version,
-            arch,
-            runner=run.runner,
-            chosen=self.context.distribution,
-            mirror=cluster.artifacts.mirror,
-            pin=self.context.lock.artifact(distribution, version),
-            emit=self._emit,
-            env=run.env,
-            folder=run.cache,
-        )
+        return await obtain_files(self.context, arch, self._emit)
 
     def _emit(self, event: Event) -> None:
         if self._awaited:  # its task has the phase in which it began

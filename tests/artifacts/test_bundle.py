@@ -20,6 +20,7 @@ from kbootstrap.artifacts.cache import Kept
 from kbootstrap.core.errors import KbootstrapError, WrongUsage
 
 K3S, IMAGES = "k3s", "k3s-airgap-images-amd64.tar.zst"
+IMAGE_NAMES = ("docker.io/rancher/mirrored-pause:3.6", "docker.io/rancher/rke2-runtime:v1", "test/own:1")
 MADE = "1970-01-01T00:00:00Z"
 URL = "https://mirror.test/k3s/v1.32.0+k3s1"
 
@@ -40,7 +41,7 @@ def kept(root: Path, version: str = "v1.32.0+k3s1", source: str = URL) -> Kept:
     with cache.scratch(place) as filled:
         (filled / K3S).write_bytes(f"program {version}".encode())
         (filled / K3S).chmod(0o755)
-        (filled / IMAGES).write_bytes(archive("docker.io/rancher/mirrored-pause:3.6", "test/own:1"))
+        (filled / IMAGES).write_bytes(archive(*IMAGE_NAMES))
         return cache.publish(filled, place, source)
 
 
@@ -87,6 +88,7 @@ def test_the_list_of_licences(bundle: Path) -> None:
     assert packages["k3s"]["downloadLocation"] == f"{URL}/k3s"
     assert packages["docker.io/rancher/mirrored-pause"]["versionInfo"] == "3.6"
     assert packages["docker.io/rancher/mirrored-pause"]["licenseDeclared"] == "Apache-2.0"
+    assert packages["docker.io/rancher/rke2-runtime"]["licenseDeclared"] == "Apache-2.0"
     assert packages["test/own"]["licenseDeclared"] == "NOASSERTION"
     ids = [one["SPDXID"] for one in document["packages"]]
     assert len(ids) == len(set(ids))
@@ -118,6 +120,22 @@ async def test_other_files_in_the_cache_are_replaced(tmp_path: Path, bundle: Pat
     loaded = cache.load(place)
     assert loaded is not None
     assert loaded.source == URL
+
+
+async def test_what_the_cache_has_for_other_clusters_stays(tmp_path: Path, bundle: Path) -> None:
+    more = {K3S: b"program v1.32.0+k3s1", "more-images.tar.zst": b"of another cluster"}
+    place = cache.place(tmp_path / "new", "k3s", "v1.32.0+k3s1", "amd64")
+    with cache.scratch(place) as filled:
+        for name, text in more.items():
+            (filled / name).write_bytes(text)
+        cache.publish(filled, place, "https://elsewhere.test")
+    await unpack(bundle, verified(bundle), tmp_path / "new", nothing)
+    loaded = cache.load(place)
+    assert loaded is not None
+    assert {*loaded.sha256} == {K3S, IMAGES, "more-images.tar.zst"}
+    before = (place / cache.MANIFEST).stat().st_mtime_ns
+    await unpack(bundle, verified(bundle), tmp_path / "new", nothing)
+    assert (place / cache.MANIFEST).stat().st_mtime_ns == before
 
 
 def rewritten(change: Callable[[dict[str, bytes]], None]) -> Callable[[bytes], bytes]:

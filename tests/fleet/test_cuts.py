@@ -100,6 +100,7 @@ CASES = (
     Case("new, hardened, RKE2", None, replace(RKE2, servers=1, hardened=True)),
     Case("upgrade, RKE2", RKE2, replace(RKE2, version=OTHERS[1])),
     Case("upgrade on one machine, RKE2", RKE2, replace(RKE2, version=OTHERS[1]), shares=True),
+    Case("a mirror and a proxy, RKE2", RKE2, replace(RKE2, mirror=True)),
     Case("a server is replaced, RKE2", RKE2, RKE2, replaced=(S3,)),
     Case("three servers to one, RKE2", RKE2, replace(RKE2, servers=1)),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ import pytest
 from kbootstrap.artifacts.source import images
 from kbootstrap.artifacts.source.images import Image
 from kbootstrap.artifacts.source.pack import Data
-from kbootstrap.distros import of
+from kbootstrap.distros import of, outside
+from kbootstrap.distros.model import Role
+from kbootstrap.spec.model import Registries
 from tests.distros.samples import cluster, node
 from tests.standin import vendor
 
@@ -128,6 +131,20 @@ def test_the_configuration_of_kbootstrap_is_understood(machine: Machine) -> None
     assert "tls-san:\n  - 10.9.0.10\n" in text
     assert "ingress-controller" not in text
     assert "cni" not in text
+
+
+@pytest.mark.parametrize("role", ["server", "agent"])
+def test_settings_about_registries_are_understood(machine: Machine, role: Role) -> None:
+    wanted = Registries({}, {}, "mirror.test", embedded=True, default_endpoint=False)
+    spec = replace(cluster(distribution="rke2", version=VERSION), registries=wanted)
+    (path, text), *_ = [(one.path, one.content) for one in outside.files(of(spec.kubernetes), spec, role)]
+    machine.config(text, path.removeprefix("/etc/rancher/rke2/"))
+    done = machine.run(role)
+    assert (done.returncode, done.stderr) == (0, "")
+    handed = (machine.root / f"run/rke2-standin/{role}.yaml.d/12.yaml").read_text()
+    assert "disable-default-registry-endpoint: true\n" in handed
+    assert "system-default-registry: mirror.test\n" in handed
+    assert ("embedded-registry: true\n" in handed) == (role == "server")
 
 
 def test_an_unknown_key_is_skipped_with_a_warning(machine: Machine) -> None:

@@ -86,17 +86,22 @@ async def unpack(
 
 
 def _there(place: Path, folder: BundledFolder) -> bool:
+    """Return whether the cache has these files; it may have more, for other clusters."""
     kept = cache.load(place)
     wanted = {name: file.sha256 for name, file in folder.files.items()}
-    return kept is not None and kept.source == folder.source and dict(kept.sha256) == wanted
+    return kept is not None and kept.source == folder.source and wanted.items() <= kept.sha256.items()
 
 
 def _copy(path: Path, folder: BundledFolder, place: Path) -> None:
+    """Replace the folder `place`; what it has of the release besides is kept, for other clusters."""
     with cache.scratch(place) as filled, tarfile.open(path, mode="r:") as archive:
+        if folder.source != cache.BUILT:
+            cache.reuse(place, filled)
         for name, file in folder.files.items():
             stream, target = archive.extractfile(folder.path(name)), filled / name
             if stream is None:
                 raise _damaged(path, f"{folder.path(name)} is missing")
+            target.unlink(missing_ok=True)
             with cache.usable(place), target.open("wb") as copy:
                 shutil.copyfileobj(stream, copy, _CHUNK)
             target.chmod(0o755 if file.program else 0o644)

@@ -101,8 +101,10 @@ def _origin(folder: BundledFolder, name: str) -> str:
 
 
 def _licence(kind: str, name: str) -> str:
-    if kind == "programs" and name in distributions.names():
-        return distributions.traits(name).licence
+    """Return a licence. What has the name of a distribution is part of it: `k3s`, `rancher/rke2-runtime`."""
+    own = name.rpartition("/")[2].partition("-")[0]
+    if own in distributions.names():
+        return distributions.traits(own).licence
     return str(_licences()[kind].get(name, _UNKNOWN))
 
 
