@@ -29,12 +29,14 @@ _SELF_LABELS = ("kubelet.kubernetes.io", "node.kubernetes.io")
 def paths(name: str, binary: str) -> Paths:
     """Return the paths of a distribution; both use the same layout under their own names."""
     etc, data = f"/etc/rancher/{name}", f"/var/lib/rancher/{name}"
-    server = f"{data}/server"
+    server, drop_ins = f"{data}/server", f"{etc}/config.yaml.d"
     return Paths(
         data=data,
         server=server,
+        etc=etc,
+        drop_ins=drop_ins,
         config=f"{etc}/config.yaml",
-        join=f"{etc}/config.yaml.d/50-kbootstrap-join.yaml",
+        join=f"{drop_ins}/50-kbootstrap-join.yaml",
         token=f"{etc}/kbootstrap-token",
         agent_token=f"{etc}/kbootstrap-agent-token",
         server_token=f"{server}/token",
@@ -46,7 +48,7 @@ def paths(name: str, binary: str) -> Paths:
         manifests=f"{server}/manifests",
         stamp=STAMP,
         snapshots=f"{server}/db/snapshots",
-        s3=f"{etc}/config.yaml.d/60-kbootstrap-s3.yaml",
+        s3=f"{drop_ins}/60-kbootstrap-s3.yaml",
         s3_ca=f"{etc}/kbootstrap-s3-ca.pem",
         run="/run/k3s",  # also of RKE2 (its `rke2-killall.sh`)
     )
@@ -59,7 +61,7 @@ def audit_sources(
     return AuditSources(
         arguments=arguments,
         pods=pods,
-        settings=paths.join.rpartition("/")[0],
+        settings=paths.drop_ins,
         places={
             "data": paths.data,
             "server": paths.server,
@@ -156,15 +158,13 @@ def node_file(paths: Paths, node: Node) -> NodeFile:
         },
         note="Read when the node registers; kbootstrap keeps labels and taints up to date through the API.",
     )
-    folder = paths.join.rpartition("/")[0]
-    return NodeFile(f"{folder}/20-kbootstrap-node.yaml", content, 0o600, restart=False)
+    return NodeFile(f"{paths.drop_ins}/20-kbootstrap-node.yaml", content, 0o600, restart=False)
 
 
 def network_file(paths: Paths, values: Mapping[str, Value]) -> NodeFile:
     """Return the drop-in about the interface of the pods' network, which the service looks up at startup."""
-    folder = paths.join.rpartition("/")[0]
     note = "The network of the pods uses the interface that has the node's address."
-    return NodeFile(f"{folder}/30-kbootstrap-network.yaml", dump(values, note=note), 0o600)
+    return NodeFile(f"{paths.drop_ins}/30-kbootstrap-network.yaml", dump(values, note=note), 0o600)
 
 
 def manifest_files(paths: Paths, additions: Additions) -> list[NodeFile]:

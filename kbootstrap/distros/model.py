@@ -45,6 +45,10 @@ class Paths:
     """The data folder: `/var/lib/rancher/<distro>`."""
     server: str
     """On servers: the folder of their tokens, certificates and etcd, below `data`."""
+    etc: str
+    """The folder of the configuration: `/etc/rancher/<distro>`."""
+    drop_ins: str
+    """The folder of configuration drop-ins, which are read in the order of their names."""
     config: str
     """The configuration file that kbootstrap writes, without secrets: `/etc/rancher/<distro>/config.yaml`."""
     join: str
@@ -103,6 +107,8 @@ class Distribution(Protocol):
     """Leftovers of the pod network on a machine."""
     installs_network: bool
     """Whether the distribution installs a pod network. If not, nodes are not Ready until somebody does."""
+    system_images_on_agents: bool
+    """Whether agents have a setting of their own for the registry of the distribution's images."""
     follows_route: bool
     """Whether the pod network uses the interface of the default route, also on nodes with another address."""
     belongings: tuple[str, ...]

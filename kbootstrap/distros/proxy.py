@@ -23,7 +23,7 @@ _NOTE = "# HTTP proxy of the spec, with its credentials.\n"
 
 def environment_path(distro: Distribution) -> str:
     """Return the path of the file with the environment of the service."""
-    return f"{distro.paths.config.rpartition('/')[0]}/kbootstrap-proxy.env"
+    return f"{distro.paths.etc}/kbootstrap-proxy.env"
 
 
 def unit_path(distro: Distribution, role: Role) -> str:

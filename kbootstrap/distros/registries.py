@@ -22,12 +22,12 @@ _NOTE = "# Registries of the spec, with their credentials.\n"
 
 def file_path(distro: Distribution) -> str:
     """Return the path of `registries.yaml`."""
-    return f"{_folder(distro)}/registries.yaml"
+    return f"{distro.paths.etc}/registries.yaml"
 
 
 def settings_path(distro: Distribution) -> str:
     """Return the path of the configuration drop-in with the settings about registries."""
-    return f"{distro.paths.join.rpartition('/')[0]}/40-kbootstrap-registries.yaml"
+    return f"{distro.paths.drop_ins}/40-kbootstrap-registries.yaml"
 
 
 def pem_path(distro: Distribution, host: str, kind: str) -> str:
@@ -37,7 +37,7 @@ def pem_path(distro: Distribution, host: str, kind: str) -> str:
 
 def pem_prefix(distro: Distribution) -> str:
     """Return how the paths of all PEM files about registries begin."""
-    return f"{_folder(distro)}/kbootstrap-registry-"
+    return f"{distro.paths.etc}/kbootstrap-registry-"
 
 
 def files(distro: Distribution, cluster: Cluster, role: Role) -> tuple[NodeFile, ...]:
@@ -66,21 +66,18 @@ def secret_text(distro: Distribution, found: Registries, logins: Mapping[str, Lo
     return _NOTE + _text(distro, found, logins)
 
 
-def ports(cluster: Cluster, registration: int) -> tuple[Port, ...]:
-    """Return the ports on which nodes give each other images (docs.k3s.io, "Embedded Registry Mirror").
+def ports(distro: Distribution, cluster: Cluster) -> tuple[Port, ...]:
+    """Return the ports on which nodes give each other images.
 
-    `registration` is the port of the supervisor, on which agents listen for that too.
+    Agents, too, then listen on the port through which nodes join (docs.k3s.io and docs.rke2.io, "Embedded
+    Registry Mirror").
     """
     if cluster.registries is None or not cluster.registries.embedded:
         return ()
     return (
         Port(5001, "TCP", "nodes", "the embedded registry mirror finds nodes that have an image"),
-        Port(registration, "TCP", "nodes", "the embedded registry mirror serves images"),
+        Port(distro.registration_port, "TCP", "nodes", "the embedded registry mirror serves images"),
     )
-
-
-def _folder(distro: Distribution) -> str:
-    return distro.paths.config.rpartition("/")[0]
 
 
 def _has_logins(found: Registries) -> bool:
@@ -90,7 +87,7 @@ def _has_logins(found: Registries) -> bool:
 def _settings(distro: Distribution, found: Registries, role: Role) -> dict[str, Value]:
     """Return the keys of the configuration. Servers send agents their own settings."""
     values: dict[str, Value] = {}
-    if found.system_default and (role == "server" or distro.traits.system_images_on_agents):
+    if found.system_default and (role == "server" or distro.system_images_on_agents):
         values["system-default-registry"] = found.system_default
     if found.embedded and role == "server":
         values["embedded-registry"] = True

@@ -94,7 +94,7 @@ class Context:
         """The infrastructure's additions to the nodes, and the ports of the embedded mirror."""
         addons = self.provider.addons
         found = addons.additions(self.provider_context) if addons else NOTHING
-        ports = registries.ports(self.cluster, self.distribution.registration_port)
+        ports = registries.ports(self.distribution, self.cluster)
         return replace(found, ports=(*found.ports, *ports)) if ports else found
 
     async def valid_credentials(self) -> frozenset[str]:

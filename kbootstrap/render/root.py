@@ -50,8 +50,7 @@ def pod_ports(cluster: Cluster) -> list[Value]:
 
 def image_ports(cluster: Cluster) -> list[int]:
     """Return the ports on which nodes give each other images; empty if they do not."""
-    joining = distros.find(cluster.kubernetes.distribution).registration_port
-    return [port.number for port in registries.ports(cluster, joining)]
+    return [port.number for port in registries.ports(distros.of(cluster.kubernetes), cluster)]
 
 
 def backend(spec: Spec, cluster: Cluster) -> str:

@@ -46,7 +46,6 @@ class DistributionTraits:
 
     `title` is its name in sentences; `supported`: whether `apply` can install it. `disable` are the packaged
     components that are left out where the spec does not say which. `licence` is that of its programs (SPDX).
-    `system_images_on_agents`: agents have a setting of their own for the registry of the system's images.
     """
 
     name: str
@@ -55,7 +54,6 @@ class DistributionTraits:
     supported: bool
     disable: tuple[str, ...]
     licence: str
-    system_images_on_agents: bool = False
 
 
 @functools.cache
@@ -77,7 +75,6 @@ def traits(name: str) -> DistributionTraits:
         raw["supported"],
         tuple(raw["disable"]),
         raw["licence"],
-        raw.get("system_images_on_agents", False),
     )
 
 

@@ -120,6 +120,8 @@ def test_an_empty_file_is_valid_for_every_reader() -> None:
     assert YAML(typ="safe").load(outside.NOTHING) is None
 
 
-def test_ports_of_the_embedded_mirror() -> None:
-    assert [str(port) for port in registries.ports(wanted(OPEN), 6443)] == ["TCP 5001", "TCP 6443"]
-    assert registries.ports(wanted(replace(OPEN, embedded=False)), 6443) == ()
+@pytest.mark.parametrize(("distribution", "joining"), [("k3s", 6443), ("rke2", 9345)])
+def test_ports_of_the_embedded_mirror(distribution: str, joining: int) -> None:
+    distro, spec = find(distribution), wanted(OPEN, distribution=distribution)
+    assert [str(port) for port in registries.ports(distro, spec)] == ["TCP 5001", f"TCP {joining}"]
+    assert registries.ports(distro, wanted(replace(OPEN, embedded=False), distribution=distribution)) == ()

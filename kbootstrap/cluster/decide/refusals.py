@@ -76,20 +76,10 @@ def role(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Diagnos
 def fixed(node: WantedNode, facts: NodeFacts, distro: Distribution) -> Iterator[Diagnostic]:
     """Refuse each changed setting that only applies when a cluster is created."""
     config = distro.paths.config
-    before = facts.texts.get(config)
-    after = next((file.content for file in node.files if file.path == config), "")
-    if before is None:
+    if config not in facts.texts:
         return
     for key in (*_FIXED, *(_FIXED_ON_SERVERS if node.role == "server" else ()), *distro.fixed):
-        old, new = _value(before, key), _value(after, key)
-        if old != new:
-            name = distro.fixed.get(key, key)
-            yield Diagnostic(
-                "KB0811",
-                f"{facts.name} was created with {name} {old or 'unset'}, the spec now has "
-                f"{new or 'unset'}. It applies only when a cluster is created.",
-                "restore the old value, or create a new cluster and move the workloads",
-            )
+        yield from _fixed(node, facts, config, key, distro.fixed.get(key, key))
 
 
 def embedded_mirror(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Diagnostic]:
@@ -97,18 +87,21 @@ def embedded_mirror(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Itera
 
     k3s source, `pkg/daemons/config/types.go`, `CriticalControlArgs`.
     """
-    if node.role != "server":
-        return
-    path, key = registries.settings_path(wanted.distro), "embedded-registry"
-    old = _value(facts.texts.get(path, ""), key)
-    new = _value(next((file.content for file in node.files if file.path == path), ""), key)
+    if node.role == "server":
+        path = registries.settings_path(wanted.distro)
+        yield from _fixed(node, facts, path, "embedded-registry", "registries.embedded_mirror")
+
+
+def _fixed(node: WantedNode, facts: NodeFacts, path: str, key: str, name: str) -> Iterator[Diagnostic]:
+    """Refuse a change of one key in one file; `name` is the key's name in the message."""
+    after = next((file.content for file in node.files if file.path == path), "")
+    old, new = _value(facts.texts.get(path, ""), key), _value(after, key)
     if old != new:
         yield Diagnostic(
             "KB0811",
-            f"{facts.name} was created with {key} {old or 'unset'}, the spec now has "
-            f"{new or 'unset'}. It applies only when a cluster is created.",
-            "restore the old value of registries.embedded_mirror, or create a new cluster and move the "
-            "workloads",
+            f"{facts.name} was created with {name} {old or 'unset'}, the spec now has {new or 'unset'}. It "
+            "applies only when a cluster is created.",
+            "restore the old value, or create a new cluster and move the workloads",
         )
 
 

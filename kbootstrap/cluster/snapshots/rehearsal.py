@@ -91,7 +91,7 @@ async def fence(host: Host, distro: Distribution, label: str) -> None:
     The mark keeps `apply` away from a rehearsal that is kept.
     """
     await mark(host, Mark(label, REHEARSAL, new=True))
-    config = f"{distro.paths.join.rpartition('/')[0]}/90-kbootstrap-rehearsal.yaml"
+    config = f"{distro.paths.drop_ins}/90-kbootstrap-rehearsal.yaml"
     await host.put(settings(distro).encode(), config, mode=0o600, deadline=COMMAND)
     await host.put(_FENCE.encode(), FENCE, mode=0o755, deadline=COMMAND)
     unit = f"/etc/systemd/system/{distro.unit('server')}.d/10-kbootstrap-rehearsal.conf"

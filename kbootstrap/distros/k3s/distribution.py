@@ -46,6 +46,7 @@ class K3s:
     namespaces: tuple[str, ...] = ()
     halt: str = ""
     installs_network: bool = True
+    system_images_on_agents: bool = False
     follows_route: bool = False
 
     @property

@@ -51,4 +51,4 @@ def before(role: Role) -> tuple[str, ...]:
 
 
 def _file(paths: Paths, name: str) -> str:
-    return f"{paths.config.rpartition('/')[0]}/kbootstrap-{name}.yaml"
+    return f"{paths.etc}/kbootstrap-{name}.yaml"

@@ -57,6 +57,7 @@ class Rke2:
         "/usr/local/share/rke2",
         "/var/lib/kbootstrap/rke2.unpacked",
     )
+    system_images_on_agents: bool = True
     cni: str = networks.DEFAULT
     ingress: str = NONE
 
