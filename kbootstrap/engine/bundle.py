@@ -59,7 +59,7 @@ async def make_bundle(
 
 
 def _add(found: dict[Path, Kept], kept: Kept) -> None:
-    """Add the files of a folder to those that other clusters need of it."""
+    """Add a folder, or the files that a cluster needs of one that other clusters need as well."""
     before = found.get(kept.folder)
     found[kept.folder] = replace(kept, sha256={**before.sha256, **kept.sha256}) if before else kept
 
