@@ -23,6 +23,7 @@ FORMATS: dict[str, Callable[[str], Flaw | None]] = {
     "kubernetes-version": format_kubernetes.kubernetes_version,
     "label-key": format_kubernetes.label_key,
     "label-value": format_kubernetes.label_value,
+    "mirror": format_network.mirror,
     "node-name": format_names.node_name,
     "percentage": format_kubernetes.percentage,
     "public-key": format_kubernetes.public_key,
