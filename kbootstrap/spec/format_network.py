@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 
 from kbootstrap.spec.flaw import Flaw, close, quote
@@ -11,6 +12,7 @@ _HOST = re.compile(
     r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 )
 _URL = re.compile(r"https?://[A-Za-z0-9.\-]+(:\d{1,5})?(/[^\s?#]*)?")
+_FILES = re.compile(r"file:///[^\s?#]+")
 
 ENDPOINTS = ("load_balancer", "floating_ip", "virtual_ip")
 _FORMS = ", ".join(f"`{endpoint}`" for endpoint in ENDPOINTS)
@@ -120,3 +122,11 @@ def url(value: str) -> Flaw | None:
         "Write `https://mirror.example.org/kubernetes`.",
         summary="Not a URL",
     )
+
+
+def mirror(value: str) -> Flaw | None:
+    """Accept what `url` accepts, and `file:///folder`: a folder on the machine that runs kbootstrap."""
+    flaw = None if _FILES.fullmatch(value) else url(value)
+    if flaw is None:
+        return None
+    return replace(flaw, help=f"{flaw.help} A folder on this machine is `file:///srv/mirror`.")

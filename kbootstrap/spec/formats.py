@@ -29,6 +29,7 @@ FORMATS: dict[str, Callable[[str], Flaw | None]] = {
     "kubernetes-version": format_kubernetes.kubernetes_version,
     "label-key": format_kubernetes.label_key,
     "label-value": format_kubernetes.label_value,
+    "mirror": format_network.mirror,
     "node-name": format_names.node_name,
     "percentage": format_kubernetes.percentage,
     "no-proxy": format_registries.no_proxy,

@@ -25,7 +25,7 @@ _TYPES = {
     "null": "null",
 }
 _SECRET = {"passphrase", "credentials", "private_key", "client_key"}
-_MAY_BE_SECRET = {"env-name", "url", "public-key", "registry-host"}
+_MAY_BE_SECRET = {"env-name", "url", "mirror", "public-key", "registry-host"}
 """Formats whose invalid values are not shown, because they may be secrets."""
 _YES_NO = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 

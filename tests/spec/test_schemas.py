@@ -121,6 +121,11 @@ def test_traits(name: str) -> None:
             ["x.org", "ftp://x", "https://u:p@x/", "https://x/?q"],
         ),
         (
+            "mirror",
+            ["https://x.org/a", "file:///srv/mirror"],
+            ["x.org", "file://srv/mirror", "file:///", "https://u:p@x/", "file:///a b"],
+        ),
+        (
             "bucket-name",
             ["abc", "a.b-c"],
             ["ab", "A_b", "a..b"],

@@ -2,7 +2,8 @@
 
 RKE2 is linked in the same way (`-X …/pkg/version.Program=rke2`): its paths, the names of its Secrets and of
 its supervisor's API follow from that. The packages are those of the recipe of k3s, so a machine that has
-built it only links once more.
+built it compiles little more. RKE2 sets the ports of its supervisor and its API server in its own code;
+the engine has options for them, which k3s has since 1.32.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from kbootstrap.artifacts.obtain import obtain
 from kbootstrap.artifacts.source import machine, programs, recipe
 from kbootstrap.artifacts.source.build import PARTS, version_flags
 from kbootstrap.artifacts.source.golang import Go
-from kbootstrap.artifacts.source.recipe import GoStep
+from kbootstrap.artifacts.source.recipe import Copied, Edit, GoStep
 from kbootstrap.artifacts.source.workshop import Workshop
 from kbootstrap.core.events import nowhere
 from kbootstrap.core.process import LocalRunner
@@ -28,6 +29,18 @@ from tests.standin import vendor
 ENGINES = {"v1.31.0+rke2r1": "v1.31.0+k3s1", "v1.32.1+rke2r1": "v1.32.0+k3s1"}
 """Versions of the stand-in, and the recipes of k3s that they run."""
 OLD, NEW = ENGINES
+_BEFORE = '&cli.IntFlag{\n\t\tName:        "https-listen-port",'
+_PORTS = """&cli.IntFlag{Name: "supervisor-port", Destination: &ServerConfig.SupervisorPort},
+\t&cli.IntFlag{Name: "apiserver-port", Destination: &ServerConfig.APIServerPort},
+\t&cli.StringFlag{Name: "apiserver-bind-address", Destination: &ServerConfig.APIServerBindAddress},
+\t"""
+_WITH_PORTS = {
+    OLD: Copied(
+        "github.com/k3s-io/k3s",
+        "k3s",
+        (Edit(file="pkg/cli/cmds/server.go", old=_BEFORE, new=_PORTS + _BEFORE, times=1),),
+    )
+}
 
 
 async def build(version: str, env: Mapping[str, str]) -> dict[str, Path]:
@@ -49,6 +62,7 @@ async def build(version: str, env: Mapping[str, str]) -> dict[str, Path]:
         tags=wanted.family.tags,
         ldflags=(*version_flags(own, toolchain), f"-X {wanted.family.module}/pkg/version.Program=rke2"),
         static=True,
+        copied=_WITH_PORTS.get(version),
     )
     steps = [programs.step(go, one, arch, toolchain) for one in (*map(recipe.go_step, PARTS), engine)]
     made = await Workshop(root / "build", nowhere, engine.title).run(steps)

@@ -183,10 +183,9 @@ start() { # role, arguments
             set -- "$@" --flannel-backend=none # nothing is there, or its images are missing: nodes are not Ready
         fi
         set -- "$@" --cluster-init --secrets-encryption --disable-network-policy
-        # In a reset everything is in one process: with ports of their own, k3s would start a kubelet for it.
-        if [ -z "$reset" ]; then
-            set -- "$@" --supervisor-port=9345 --apiserver-port=6443 --apiserver-bind-address=0.0.0.0
-        fi
+        # A reset needs no kubelet: etcd is in the engine. The ports stay, because a reset writes kubeconfigs too.
+        if [ -n "$reset" ]; then set -- "$@" --disable-agent; fi
+        set -- "$@" --supervisor-port=9345 --apiserver-port=6443 --apiserver-bind-address=0.0.0.0
     fi
     engine "$role" "--config=$work/$role.yaml" "$@"
 }
