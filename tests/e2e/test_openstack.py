@@ -194,8 +194,8 @@ def test_a_renamed_pool_keeps_its_machines(cluster: Stack) -> None:
 def test_nodes_get_new_machines(cluster: Stack, chosen: tuple[str, ...]) -> None:
     """Same names and addresses, other machines, the rest untouched.
 
-    In a usual run the first server gets a new machine above and in `day_two/test_machines.py`: here that takes
-    two minutes more than an agent.
+    In a usual run the first server gets a new machine above and in `day_two/`: here it takes two minutes more
+    than an agent.
     """
     before, addresses = cluster.ids(), cluster.outputs(CLUSTER)["nodes"]
     cluster.lab.run("replace", "-y", "spec.yaml", *chosen, timeout=LONG)
