@@ -172,7 +172,7 @@ def scaler(lab: Lab, cluster: str) -> Iterator[Scaler]:
 
 def until(what: str, condition: Callable[[], object]) -> None:
     """Wait as long as a machine may take."""
-    wait_for(what, condition, seconds=JOINS, every=0.2)
+    wait_for(what, condition, seconds=JOINS)
 
 
 def _free() -> int:

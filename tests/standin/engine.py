@@ -9,9 +9,10 @@ the engine has options for them, which k3s has since 1.32.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,8 +83,7 @@ async def _mirror(env: Mapping[str, str]) -> Path:
         built = await build(version, env)
         kept = await obtain("k3s", engine, arch, runner=LocalRunner(), env=env)
         addons = kept.paths[f"k3s-airgap-images-{arch}.tar.zst"]
-        sources = [*built.values(), addons, *sorted(vendor.HERE.glob("rke2.sh")), *vendor.HERE.glob("*.keys")]
-        mark = "\n".join(f"{path} {path.stat().st_mtime_ns}" for path in [*sources, Path(vendor.__file__)])
+        mark = _mark([*built.values(), addons])
         stamp = folder / f"{version}.mark"
         if not stamp.exists() or stamp.read_text() != mark:
             with cache.usable(folder):
@@ -91,3 +91,17 @@ async def _mirror(env: Mapping[str, str]) -> Path:
             stamp.write_text(mark)
             shutil.rmtree(cache.place(root, "rke2", version, arch), ignore_errors=True)  # that of before
     return folder
+
+
+def _mark(built: Iterable[Path]) -> str:
+    """Describe what a release is made of: files of the cache by time, those of the checkout by content.
+
+    So another checkout with the same content does not make it again.
+    """
+    own = sorted([vendor.HERE / "rke2.sh", *vendor.HERE.glob("*.keys"), Path(vendor.__file__)])
+    return "\n".join(
+        [
+            *(f"{path} {path.stat().st_mtime_ns}" for path in built),
+            *(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in own),
+        ]
+    )

@@ -84,6 +84,31 @@ own_settings() { # role
     fi
 }
 
+# k3s' manifests give the rights of these users to users with its own name in them; RKE2 has manifests for its own.
+rights() {
+    mkdir -p -m 700 "$data/server/manifests"
+    for binding in cloud-controller-manager=k3s-cloud-controller-manager=rke2-cloud-controller-manager \
+        auth-delegator=system:auth-delegator=rke2-cloud-controller-manager \
+        controller=system:k3s-controller=system:rke2-controller; do
+        name=${binding%%=*} user=${binding##*=} role=${binding#*=}
+        cat << EOF
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: "rke2-$name"}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "${role%=*}"}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: "$user"}]
+---
+EOF
+    done > "$data/server/manifests/rke2-rights.yaml"
+    cat >> "$data/server/manifests/rke2-rights.yaml" << EOF
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: rke2-authentication-reader, namespace: kube-system}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: extension-apiserver-authentication-reader}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: rke2-cloud-controller-manager}]
+EOF
+}
+
 check_flags() { # keys, arguments of the command line
     keys=$1
     shift
@@ -183,6 +208,7 @@ start() { # role, arguments
             set -- "$@" --flannel-backend=none # nothing is there, or its images are missing: nodes are not Ready
         fi
         set -- "$@" --cluster-init --secrets-encryption --disable-network-policy
+        rights
         # A reset needs no kubelet: etcd is in the engine. The ports stay, because a reset writes kubeconfigs too.
         if [ -n "$reset" ]; then set -- "$@" --disable-agent; fi
         set -- "$@" --supervisor-port=9345 --apiserver-port=6443 --apiserver-bind-address=0.0.0.0

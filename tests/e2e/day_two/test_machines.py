@@ -17,7 +17,9 @@ from tests.e2e.prober import moment, probing
 SPEC = spec()
 
 
+@pytest.mark.full
 def test_an_agent_gets_a_new_machine(cluster: Lab) -> None:
+    """In a usual run `faults/test_crash_points.py` and `test_openstack.py` have it, without the client."""
     before, begun = machine(cluster, W1), time.monotonic()
     with probing(own(cluster), cluster.folder) as probe:
         cluster.run("replace", "-y", "spec.yaml", W1)
@@ -29,7 +31,6 @@ def test_an_agent_gets_a_new_machine(cluster: Lab) -> None:
     settled(cluster)
 
 
-@pytest.mark.full
 def test_the_first_server_gets_a_new_machine(cluster: Lab) -> None:
     before, begun, events = machine(cluster, S1), time.monotonic(), cluster.folder / "replaced.jsonl"
     with probing(own(cluster), cluster.folder) as probe:

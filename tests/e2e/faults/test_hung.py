@@ -94,8 +94,11 @@ def test_a_disk_that_fills_up_while_the_node_runs(cluster: Lab) -> None:
     assert len(cluster.kubectl("get", "nodes", "-l", "disk=full", "-o", "name").split()) == 3
 
 
+@pytest.mark.full
 def test_a_disk_that_is_slow(cluster: Lab) -> None:
     """A server writes 20 times a second at most: the run takes longer, and comes to its end.
+
+    A usual run does the same without the throttle, on a busy machine.
 
     The engine's block-io group of the server is throttled where the machine has one (cgroup v1).
     """

@@ -10,6 +10,7 @@ from tests.e2e.crash import Boundary, Living, crash
 from tests.e2e.lab import Lab, voters, wait_for
 from tests.e2e.rke2.names import AGENT, DATA, NEW, NODES, S1, S3, C, nothing_to_do, spec
 
+pytestmark = [pytest.mark.full]
 VERSION = NEW
 LEFT = f"""\
 ls -d /usr/local/bin/rke2* /usr/local/share/rke2 {DATA} /run/k3s /var/lib/kbootstrap 2>/dev/null
@@ -43,7 +44,6 @@ def test_kubernetes_is_taken_off_a_machine(cluster: Lab) -> None:
     nothing_to_do(cluster)
 
 
-@pytest.mark.full
 def test_the_first_server_is_replaced(cluster: Lab, living: Living) -> None:
     before, authority = cluster.on_node(S1, "cat /etc/machine-id"), living.authority()
     cluster.run("replace", "-y", "spec.yaml", S1)
@@ -53,7 +53,6 @@ def test_the_first_server_is_replaced(cluster: Lab, living: Living) -> None:
     nothing_to_do(cluster)
 
 
-@pytest.mark.full
 def test_servers_go_and_come_back(cluster: Lab, living: Living) -> None:
     authority = living.authority()
     cluster.spec(spec(NEW, servers=1))

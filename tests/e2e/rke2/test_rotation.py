@@ -22,7 +22,7 @@ from tests.e2e.rke2.names import (
 )
 from tests.e2e.tokens import rotate_killed
 
-pytestmark = [pytest.mark.ordered]
+pytestmark = [pytest.mark.full, pytest.mark.ordered]
 VERSION = NEW
 
 
@@ -62,7 +62,6 @@ def test_certificates(cluster: Lab) -> None:
     nothing_to_do(lab)
 
 
-@pytest.mark.full
 def test_a_snapshot_of_before_the_rotation(cluster: Lab) -> None:
     lab = cluster
     lab.kubectl("create", "configmap", "after-rotation")

@@ -10,7 +10,7 @@ from tests.e2e.lab import Lab, leftovers
 from tests.e2e.restores import restored_after_a_kill, saved
 from tests.e2e.rke2.names import DATA, NEW, NODES, S1, C
 
-pytestmark = [pytest.mark.ordered]
+pytestmark = [pytest.mark.full, pytest.mark.ordered]
 VERSION = NEW
 TWIN = f"{C}-rehearsal"
 

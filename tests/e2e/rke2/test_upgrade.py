@@ -23,7 +23,7 @@ from tests.e2e.rke2.names import (
     write,
 )
 
-pytestmark = [pytest.mark.ordered]
+pytestmark = [pytest.mark.full, pytest.mark.ordered]
 VERSION = OLD
 
 

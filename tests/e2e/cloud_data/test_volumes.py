@@ -1,84 +1,43 @@
-"""One cluster on a real OpenStack, from an interrupted creation to three servers; its agents have volumes.
+"""Volumes of agents in a cloud: mounted by their ID, kept when all else goes, and never lost by a spec.
 
-Volumes are mounted by their ID, kept when all else goes, and never lost by a spec. Nodes get another version
-of Kubernetes, other machines and another flavor. The tests run in the order of the file; at the end the
-cluster is destroyed, and its project must be empty.
+Nodes get another version of Kubernetes, other machines and another flavor. The tests run in the order of the
+file.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e.cloud_data.names import (
+    CLUSTER,
+    DATA,
+    FLAVOR,
+    MOUNT,
+    NODE,
+    NODES,
+    SERVERS,
+    SIZE,
+    VOLUMES,
+    WEB,
+    attached,
+    text,
+)
 from tests.e2e.crash import Boundary, crash
 from tests.e2e.lab import kill_now, wait_for
 from tests.e2e.proxy import proxy
-from tests.e2e.stack import LONG, NEW, OLD, Stack, healed, soon, spec, stack
+from tests.e2e.stack import LONG, NEW, OLD, Stack, soon
 from tests.e2e.workloads import BOX
 
 pytestmark = [pytest.mark.timeout(4000)]
-CLUSTER = "vol"
-SERVERS = tuple(f"{CLUSTER}-control-plane-{n}" for n in (1, 2, 3))
-DATA = tuple(f"{CLUSTER}-data-{n}" for n in (1, 2))
-NODE = DATA[0]
-NODES = {SERVERS[0], *DATA}
-MOUNT = "/var/lib/data"
 UNIT = "var-lib-data.mount"
-SIZE = 2
-RESOURCE = 1 << 24
-"""CAP_SYS_RESOURCE in a set of capabilities (linux/capability.h)."""
-VOLUMES = f"[{{name: data, size_gib: {SIZE}, mount: {MOUNT}}}]"
-SPEC = spec(CLUSTER, f"[{{name: data, nodes: 2, flavor: lab.small, volumes: {VOLUMES}}}]", version=OLD)
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A project and a spec; nothing is made yet."""
-    with stack(tmp_path_factory.mktemp("volumes"), "volumes") as made:
-        made.spec(SPEC)
-        try:
-            yield made
-        finally:
-            made.destroy()
-            assert made.volumes() == set()
-
-
-@pytest.fixture(scope="module")
-def made(project: Stack) -> Stack:
-    """The cluster, applied where the test of its creation failed or was left out; each volume has its node's
-    name.
-    """
-    if project.hurt or not project.servers():
-        project.apply()
-    project.choose(CLUSTER)
-    for name in DATA:
-        project.on_node(name, f"echo {name} | sudo tee {MOUNT}/text")
-    project.hurt = False
-    return project
-
-
-@pytest.fixture
-def cluster(made: Stack, request: pytest.FixtureRequest) -> Iterator[Stack]:
-    yield from healed(made, request.session)
-
-
-def text(cluster: Stack, node: str = NODE) -> str:
-    """Return what a node's volume has, which must be the node's name."""
-    return cluster.on_node(node, f"cat {MOUNT}/text")
 
 
 def link(cluster: Stack, node: str = NODE) -> str:
     """Return the name of a node's volume below /dev, which has the volume's ID."""
     return f"/dev/disk/by-id/virtio-{attached(cluster, node)[:20]}"
-
-
-def attached(cluster: Stack, node: str = NODE) -> str:
-    """Return the ID of the one volume that is attached to a node."""
-    [one] = cluster.cloud.admin.compute.volume_attachments(cluster.ids()[node])
-    return str(one.volume_id)
 
 
 def whole(cluster: Stack, nodes: set[str], *, voting: int = 0) -> None:
@@ -245,7 +204,7 @@ def test_one_node_after_the_other_gets_another_flavor(cluster: Stack) -> None:
         return {name: (one.id, one.flavor.original_name) for name, one in cluster.servers().items()}
 
     before, kept = machines(), cluster.volumes()
-    cluster.edit("lab.small", "lab.medium")
+    cluster.edit(FLAVOR, FLAVOR.replace("small", "medium"))
     command = ("apply", "-y", "-o", "json", "spec.yaml")
     new = f'create module.pool_data.openstack_compute_instance_v2.node["{DATA[0]}"]'
     assert crash(cluster.lab, command, Boundary(new, "done", DATA[0]), "kbootstrap", DATA[0], seconds=LONG)
@@ -267,7 +226,7 @@ def test_the_server_behind_the_floating_ip_gets_another_machine(cluster: Stack) 
     operators then find it where it was.
     """
     cluster.edit("control_plane: {nodes: 1", "control_plane: {nodes: 3")
-    nodes = {*SERVERS, *DATA}
+    nodes = {*SERVERS, *DATA, WEB}
     cluster.apply()
     cluster.ready(nodes, voting=3)
     before = cluster.ids()
@@ -277,24 +236,3 @@ def test_the_server_behind_the_floating_ip_gets_another_machine(cluster: Stack) 
     assert [name for name in nodes if after[name] != before[name]] == [SERVERS[0]]
     assert "configmap/kept" in cluster.lab.kubectl("get", "configmap", "-o", "name").split()
     whole(cluster, nodes, voting=3)
-
-
-def test_the_filesystem_grows_with_its_volume(cluster: Stack) -> None:
-    """Last, because `apply` cannot come to its end any more where CAP_SYS_RESOURCE is missing."""
-    cluster.edit(f"size_gib: {SIZE}", f"size_gib: {SIZE + 1}")
-    done = cluster.lab.run("apply", "-y", "spec.yaml", code=None, timeout=LONG)
-    grown = cluster.cloud.admin.block_storage.get_volume(attached(cluster))
-    assert grown.size == SIZE + 1
-    bytes_now = cluster.on_node(NODE, f"sudo blockdev --getsize64 $(findmnt -no SOURCE {MOUNT})")
-    assert bytes_now == str((SIZE + 1) << 30)
-    assert text(cluster) == NODE
-    bounding = int(cluster.on_node(NODE, "awk '/^CapBnd/ { print $2 }' /proc/self/status"), 16)
-    if bounding & RESOURCE:
-        assert done.returncode == 0
-        filesystem = int(cluster.on_node(NODE, f"df --output=size -B1 {MOUNT} | tail -n 1"))
-        assert filesystem > 0.9 * ((SIZE + 1) << 30)
-        cluster.nothing_to_do()
-    else:  # a mounted filesystem cannot be grown here, and the message says so
-        assert done.returncode == 8
-        assert "KB0843" in done.stderr
-        assert "Permission denied" in done.stderr
