@@ -85,7 +85,7 @@ own_settings() { # role
 }
 
 # k3s' manifests give the rights of these users to users with its own name in them; RKE2 has manifests for its own.
-rights() {
+rights() (
     mkdir -p -m 700 "$data/server/manifests"
     for binding in cloud-controller-manager=k3s-cloud-controller-manager=rke2-cloud-controller-manager \
         auth-delegator=system:auth-delegator=rke2-cloud-controller-manager \
@@ -107,7 +107,7 @@ metadata: {name: rke2-authentication-reader, namespace: kube-system}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: extension-apiserver-authentication-reader}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: rke2-cloud-controller-manager}]
 EOF
-}
+)
 
 check_flags() { # keys, arguments of the command line
     keys=$1
