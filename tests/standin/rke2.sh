@@ -52,8 +52,8 @@ value() { values "$1" | tail -n 1; }
 # The same configuration for the engine, without what only RKE2 has and what RKE2 drops.
 engine_config() { # role, keys
     rm -rf "$work"
-    umask 077
-    mkdir -p "$work/$1.yaml.d"
+    mkdir -p -m 700 "$work" # a umask would hold for the engine too, and for the folders of containers that it makes
+    mkdir "$work/$1.yaml.d"
     number=10
     config_files | while read -r file; do
         number=$((number + 1))
