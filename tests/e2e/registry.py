@@ -52,11 +52,17 @@ class Registry:
         self.tags[f"{repository}:1"] = self._blob(_MANIFEST, text)["digest"]
 
     def lie(self, repository: str, config: bytes, layers: list[bytes]) -> None:
-        """Serve an image whose first layer is not the one of its digest."""
-        own = [one + b"\0" * 512 for one in layers]  # another digest than that of the honest image
-        self.add(repository, config, own)
-        digest = f"sha256:{hashlib.sha256(own[0]).hexdigest()}"
-        self.blobs[digest] = own[0][:-1] + b"x"
+        """Serve an image whose first layer is not the one of its digest.
+
+        Its layers are unlike those of the honest image, for the configuration too: containerd does not fetch a
+        layer that it has unpacked already.
+        """
+        own = [one + b"\0" * 512 for one in layers]
+        digests = [f"sha256:{hashlib.sha256(one).hexdigest()}" for one in own]
+        image = json.loads(config)
+        image["rootfs"]["diff_ids"] = digests
+        self.add(repository, json.dumps(image).encode(), own)
+        self.blobs[digests[0]] = own[0][:-1] + b"x"
 
     def _blob(self, kind: str, data: bytes) -> dict[str, Any]:
         digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
