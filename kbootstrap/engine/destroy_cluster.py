@@ -48,12 +48,13 @@ async def destroy_cluster(
             context.provider_context, OrphanPhase.BEFORE_DESTROY, known=state.ids
         )
         stay = note_destroy(context.space, found.values(), leaving=not with_buckets)
-        if kept or contained:
-            await tofu.state_remove((*kept, *contained))
-        context.lease.verify()
         forgotten = {*kept, *contained}
+        if forgotten:
+            await tofu.state_remove((*kept, *contained))  # raises if another run holds the state's lock
+        context.lease.verify()
+        alone = context.lease.is_held or bool(forgotten)
         ids = {address: one for address, one in addresses.items() if one and address not in forgotten}
-        await _destroy(context, tofu, ids)
+        await _destroy(context, tofu, ids if alone else {})
         context.lease.forget()  # with the machines that kept it
         await delete_all(context)
         await context.provider.remove_orphans(context.provider_context, OrphanPhase.AFTER_DESTROY)
@@ -66,7 +67,10 @@ async def destroy_cluster(
 
 
 async def _destroy(context: Context, tofu: Infrastructure, resources: Mapping[str, str]) -> None:
-    """Delete elastic machines, then everything in the state; `resources` has the IDs by address.
+    """Delete elastic machines, then everything in the state.
+
+    `resources` are the IDs by address, of what need not wait for OpenTofu: nothing, if only OpenTofu would
+    find out that another run changes the cluster.
 
     While the cluster has an API, the server of Cluster Autoscaler may make another machine, which keeps the
     network from being deleted. Once the servers are gone, it makes none.
@@ -83,7 +87,10 @@ async def _destroy(context: Context, tofu: Infrastructure, resources: Mapping[st
 
 
 async def _remove_early(context: Context, resources: Mapping[str, str]) -> None:
-    """Let the infrastructure delete what it can before OpenTofu reads; a failure leaves it to OpenTofu."""
+    """Let the infrastructure delete what it can before OpenTofu reads; a failure leaves it to OpenTofu.
+
+    An elastic machine that was made while the servers still ran is deleted then.
+    """
     early = context.provider.early_removal
     if early is None or not resources:
         return
@@ -92,3 +99,4 @@ async def _remove_early(context: Context, resources: Mapping[str, str]) -> None:
     except KbootstrapError as error:
         cluster, detail = context.cluster.name, f"left to OpenTofu: {error.message}"
         context.runtime.emit(Event(type=Type.LOG, cluster=cluster, detail=detail))
+    await delete_all(context)
