@@ -20,6 +20,7 @@ from kbootstrap.engine.prepare import prepare
 from kbootstrap.kubeconfig.remove import remove
 from kbootstrap.providers.model import OrphanPhase
 from kbootstrap.render.address import key
+from kbootstrap.spec.states import in_the_root
 
 
 async def destroy_cluster(
@@ -52,7 +53,8 @@ async def destroy_cluster(
         if forgotten:
             await tofu.state_remove((*kept, *contained))  # raises if another run holds the state's lock
         context.lease.verify()
-        alone = context.lease.is_held or bool(forgotten)
+        # The lock of the workspace excludes other runs where the state is a file in it.
+        alone = context.lease.is_held or bool(forgotten) or in_the_root(context.spec)
         ids = {address: one for address, one in addresses.items() if one and address not in forgotten}
         await _destroy(context, tofu, ids if alone else {})
         context.lease.forget()  # with the machines that kept it

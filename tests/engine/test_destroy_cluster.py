@@ -84,7 +84,13 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 async def destroy(
-    world: World, folder: Path, *, with_buckets: bool = False, early: bool = True, leased: bool = False
+    world: World,
+    folder: Path,
+    *,
+    with_buckets: bool = False,
+    early: bool = True,
+    leased: bool = False,
+    backend: str = "s3",
 ) -> None:
     provider = SimpleNamespace(
         traits=SimpleNamespace(resources=TRAITS),
@@ -95,6 +101,7 @@ async def destroy(
     context = SimpleNamespace(
         runtime=SimpleNamespace(emit=world.events.append),
         cluster=SimpleNamespace(name="prod"),
+        spec=SimpleNamespace(state=SimpleNamespace(backend=backend, settings={})),
         provider=provider,
         provider_context=None,
         space=Workspace.beside(folder / "spec.yaml").of("prod"),
@@ -131,16 +138,20 @@ async def test_it_gets_what_opentofu_will_delete(world: World, tmp_path: Path) -
     assert world.early == [{MACHINE: "vm"}, {MACHINE: "vm", BUCKET: "b"}]
 
 
-@pytest.mark.parametrize("leased", [True, False])
-async def test_only_a_run_that_is_alone_deletes_early(world: World, tmp_path: Path, *, leased: bool) -> None:
-    """The lease shows it, or the state's lock, which is taken when resources leave the state.
+@pytest.mark.parametrize(
+    ("leased", "backend", "early"), [(True, "s3", True), (False, "local", True), (False, "s3", False)]
+)
+async def test_only_a_run_that_is_alone_deletes_early(
+    world: World, tmp_path: Path, backend: str, *, leased: bool, early: bool
+) -> None:
+    """The lease shows it, or a lock: of the workspace, or of the state when resources leave the state.
 
-    A destroy that goes on after an interruption may have neither: there are no servers, and the rules have
-    left the state. OpenTofu takes the lock and waits for another run then.
+    A destroy that goes on after an interruption may have none: there are no servers, and the rules have left
+    the state. OpenTofu takes the lock and waits for another run then.
     """
     world.ids = {MACHINE: "vm"}
-    await destroy(world, tmp_path, leased=leased)
-    assert world.early == ([{MACHINE: "vm"}] if leased else [])
+    await destroy(world, tmp_path, leased=leased, backend=backend)
+    assert world.early == ([{MACHINE: "vm"}] if early else [])
     assert "tofu destroy" in world.log
 
 
