@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 
-from kbootstrap.core.errors import TofuFailed
-from kbootstrap.core.events import phase
+from kbootstrap.core.errors import KbootstrapError, TofuFailed
+from kbootstrap.core.events import Event, Type, phase
 from kbootstrap.engine.connect import lock as lock_nodes
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.destroy_record import note_destroy
@@ -20,6 +20,7 @@ from kbootstrap.engine.prepare import prepare
 from kbootstrap.kubeconfig.remove import remove
 from kbootstrap.providers.model import OrphanPhase
 from kbootstrap.render.address import key
+from kbootstrap.spec.states import in_the_root
 
 
 async def destroy_cluster(
@@ -48,10 +49,14 @@ async def destroy_cluster(
             context.provider_context, OrphanPhase.BEFORE_DESTROY, known=state.ids
         )
         stay = note_destroy(context.space, found.values(), leaving=not with_buckets)
-        if kept or contained:
-            await tofu.state_remove((*kept, *contained))
+        forgotten = {*kept, *contained}
+        if forgotten:
+            await tofu.state_remove((*kept, *contained))  # raises if another run holds the state's lock
         context.lease.verify()
-        await _destroy(context, tofu)
+        # The lock of the workspace excludes other runs where the state is a file in it.
+        alone = context.lease.is_held or bool(forgotten) or in_the_root(context.spec)
+        ids = {address: one for address, one in addresses.items() if one and address not in forgotten}
+        await _destroy(context, tofu, ids if alone else {})
         context.lease.forget()  # with the machines that kept it
         await delete_all(context)
         await context.provider.remove_orphans(context.provider_context, OrphanPhase.AFTER_DESTROY)
@@ -63,13 +68,17 @@ async def destroy_cluster(
     return tuple(sorted(stay))
 
 
-async def _destroy(context: Context, tofu: Infrastructure) -> None:
+async def _destroy(context: Context, tofu: Infrastructure, resources: Mapping[str, str]) -> None:
     """Delete elastic machines, then everything in the state.
+
+    `resources` are the IDs by address, of what need not wait for OpenTofu: nothing, if only OpenTofu would
+    find out that another run changes the cluster.
 
     While the cluster has an API, the server of Cluster Autoscaler may make another machine, which keeps the
     network from being deleted. Once the servers are gone, it makes none.
     """
     await delete_all(context)
+    await _remove_early(context, resources)
     try:
         await tofu.destroy()
     except TofuFailed:
@@ -77,3 +86,19 @@ async def _destroy(context: Context, tofu: Infrastructure) -> None:
             raise
         await delete_all(context)
         await tofu.destroy()
+
+
+async def _remove_early(context: Context, resources: Mapping[str, str]) -> None:
+    """Let the infrastructure delete what it can before OpenTofu reads; a failure leaves it to OpenTofu.
+
+    An elastic machine that was made while the servers still ran is deleted then.
+    """
+    early = context.provider.early_removal
+    if early is None or not resources:
+        return
+    try:
+        await early.remove(context.provider_context, resources)
+    except KbootstrapError as error:
+        cluster, detail = context.cluster.name, f"left to OpenTofu: {error.message}"
+        context.runtime.emit(Event(type=Type.LOG, cluster=cluster, detail=detail))
+    await delete_all(context)

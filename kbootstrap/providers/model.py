@@ -19,6 +19,7 @@ from kbootstrap.providers.capabilities import (
     Adoption,
     Billing,
     ClusterAddons,
+    EarlyRemoval,
     ExistingMachines,
     InPlaceFreeze,
     Location,
@@ -117,6 +118,7 @@ class Provider(Protocol):
     addons: ClusterAddons | None = None
     adoption: Adoption | None = None
     billing: Billing | None = None
+    early_removal: EarlyRemoval | None = None
     elastic_machines: ElasticMachines | None = None
     existing_machines: ExistingMachines | None = None
     in_place_freeze: InPlaceFreeze | None = None

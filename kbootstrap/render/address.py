@@ -47,3 +47,9 @@ def node(address: str, cluster: str) -> str | None:
 def is_node(name: str, cluster: str) -> bool:
     """Return whether a name has the form of a cluster's node names."""
     return re.fullmatch(rf"{re.escape(cluster)}-.+-[1-9]\d*", name) is not None
+
+
+def type_and_name(address: str) -> str:
+    """Return `TYPE.NAME` of an HCL address, without modules and keys."""
+    kind, _, name = address.partition("[")[0].rpartition(".")
+    return f"{kind.rpartition('.')[2]}.{name}"

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from kbootstrap.render.address import type_and_name
+
 Role = Literal["machine", "volume", "bucket", "network", "address"]
 """machine: runs a node. volume, bucket: contain data. network: connects nodes. address: is used by clients
 (floating IPs, the API's load balancer), so that its replacement would cause an outage."""
@@ -41,7 +43,7 @@ class ResourceTraits:
 
     def role(self, address: str) -> Role | None:
         """Return the role of the resource at an HCL address, or None."""
-        return self.roles.get(_type_and_name(address))
+        return self.roles.get(type_and_name(address))
 
     def disruptive_changes(self, address: str, changed: Collection[str]) -> tuple[str, ...]:
         """Return the changed attributes that stop the machine at this address."""
@@ -62,13 +64,7 @@ class ResourceTraits:
 
     def deleted_with_others(self, addresses: Iterable[str]) -> tuple[str, ...]:
         """Return the addresses of resources that are deleted with the ones that contain them."""
-        return tuple(address for address in addresses if _type_and_name(address) in self.contained)
-
-
-def _type_and_name(address: str) -> str:
-    """Return `TYPE.NAME` of an HCL address, without modules and keys."""
-    kind, _, name = address.partition("[")[0].rpartition(".")
-    return f"{kind.rpartition('.')[2]}.{name}"
+        return tuple(address for address in addresses if type_and_name(address) in self.contained)
 
 
 NO_TRAITS = ResourceTraits()

@@ -33,7 +33,8 @@ _READ, _INIT, _PLAN, _APPLY = 120.0, 900.0, 1800.0, 7200.0
 _CHANGES = 2
 """Exit status of `plan -detailed-exitcode` if the plan has changes; without changes it is 0."""
 _AT_ONCE = 32
-"""Resources that a plan reads at once; OpenTofu's default of 10 is meant for creating them."""
+"""Resources that a plan reads at once, or that `destroy` deletes at once, where most of the time is spent on
+waiting; OpenTofu's default of 10 is meant for creating them."""
 FREEZE_FILE = "kbootstrap_override.tf"
 """Overrides the root's HCL during one plan ("Override Files" of OpenTofu); removed afterwards."""
 
@@ -162,7 +163,13 @@ class Tofu(Commands):
     async def destroy(self) -> None:
         """Destroy all resources in the state."""
         await self.stream_events(
-            "destroy", "destroy", _APPLY, input=False, auto_approve=FLAG, lock_timeout=self.lock_timeout
+            "destroy",
+            "destroy",
+            _APPLY,
+            input=False,
+            auto_approve=FLAG,
+            lock_timeout=self.lock_timeout,
+            parallelism=_AT_ONCE,
         )
 
     async def state_remove(self, addresses: Sequence[str]) -> None:

@@ -54,8 +54,8 @@ class Registry:
     def lie(self, repository: str, config: bytes, layers: list[bytes]) -> None:
         """Serve an image whose first layer is not the one of its digest.
 
-        Its layers are unlike those of the honest image, for the configuration too: containerd does not fetch a
-        layer that it has unpacked already.
+        Its layers are unlike those of the honest image, for the configuration too: containerd does not fetch
+        a layer that it has unpacked already.
         """
         own = [one + b"\0" * 512 for one in layers]
         digests = [f"sha256:{hashlib.sha256(one).hexdigest()}" for one in own]

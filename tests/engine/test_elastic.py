@@ -67,7 +67,7 @@ def context(cloud: Cloud | None) -> Context:
     found = SimpleNamespace(
         spec=spec,
         cluster=spec.clusters[0],
-        provider=SimpleNamespace(elastic_machines=cloud),
+        provider=SimpleNamespace(elastic_machines=cloud, early_removal=None),
         provider_context=None,
         runtime=SimpleNamespace(redactor=Redactor()),
     )
@@ -127,7 +127,7 @@ async def test_destroy_deletes_them_first() -> None:
     cloud = Cloud()
     cloud.add("a")
     tofu = cast("Infrastructure", Tofu(cloud.log, lambda: bool(cloud.kept)))
-    await destroy_cluster._destroy(context(cloud), tofu)
+    await destroy_cluster._destroy(context(cloud), tofu, {})
     assert cloud.log == ["delete a", "destroy"]
 
 
@@ -141,14 +141,15 @@ async def test_destroy_goes_on_when_one_was_made_meanwhile() -> None:
             cloud.add("late")
         return bool(cloud.kept)
 
-    await destroy_cluster._destroy(context(cloud), cast("Infrastructure", Tofu(cloud.log, refuses)))
+    await destroy_cluster._destroy(context(cloud), cast("Infrastructure", Tofu(cloud.log, refuses)), {})
     assert cloud.log == ["destroy", "delete late", "destroy"]
 
 
 async def test_another_failure_of_destroy_is_raised() -> None:
     cloud = Cloud()
+    tofu = cast("Infrastructure", Tofu(cloud.log, lambda: True))
     with pytest.raises(TofuFailed):
-        await destroy_cluster._destroy(context(cloud), cast("Infrastructure", Tofu(cloud.log, lambda: True)))
+        await destroy_cluster._destroy(context(cloud), tofu, {})
     assert cloud.log == ["destroy"]
 
 

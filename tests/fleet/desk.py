@@ -31,6 +31,7 @@ from kbootstrap.core.runtime import Runtime
 from kbootstrap.engine import (
     apply_cluster,
     connect,
+    destroy_cluster,
     downloads,
     elastic_installer,
     elastic_way,
@@ -328,6 +329,11 @@ class Desk:
         clock = Clock(self.world.now, self.world.advance)
         return clock.run(self._work(partial(_run, replaced), cut, after=after))
 
+    def destroy(self, *, cut: int = 0) -> Ended:
+        """Run `destroy`, as after the confirmation."""
+        self.runs += 1
+        return Clock(self.world.now, self.world.advance).run(self._work(_destroy, cut, after=True))
+
     def grow(self, pool: str, name: str, *, cut: int = 0, install: bool = True) -> Ended:
         """Make an elastic machine and a node of it, as the server of Cluster Autoscaler does.
 
@@ -405,6 +411,12 @@ async def _run(replaced: Collection[str], context: Context) -> bool:
         return not planned.empty
 
 
+async def _destroy(context: Context) -> bool:
+    async with AsyncExitStack() as stack:
+        await destroy_cluster.destroy_cluster(context, stack, beginning=lambda: None)
+    return True
+
+
 async def _grow(pool: str, name: str, install: bool, context: Context) -> bool:
     able, cluster = context.provider.elastic_machines, context.cluster
     assert able is not None
@@ -438,6 +450,7 @@ def _doors(gate: Gate, context: Context) -> Iterator[None]:
         patches.enter_context(node_doors(gate, context.runtime.redactor))
         patches.enter_context(mock.patch.object(plan_cluster, "prepare", prepare))
         patches.enter_context(mock.patch.object(outputs, "prepare", prepare))
+        patches.enter_context(mock.patch.object(destroy_cluster, "prepare", prepare))
         patches.enter_context(mock.patch.object(plan_cluster, "never_created", return_value=False))
         patches.enter_context(mock.patch.object(downloads, "obtain", obtain))
         yield

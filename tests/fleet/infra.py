@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -280,7 +281,18 @@ class Tofu:
         return {}
 
     async def destroy(self) -> None:
-        raise NotImplementedError
+        """Everything at once, as `_carry_out`; what is missing already is no error."""
+
+        def all_of_it() -> None:
+            world = self.world
+            for address, attributes in world.state.items():
+                name = str(key(address))
+                if ".node[" in address and name in world.machines:
+                    assert world.machines[name].instance == attributes["instance"]
+                    world.dissolve(name)
+            world.state, world.endpoint = {}, []
+
+        await self.gate.call("tofu destroy", all_of_it, seconds=5.0)
 
     async def state_remove(self, addresses: Sequence[str]) -> None:
         raise NotImplementedError
@@ -327,6 +339,21 @@ class Shared:
             await self.gate.call("unpack", lambda: self.world.shared.update(files), seconds=4.0, late=True)
 
 
+@dataclass(frozen=True)
+class Early:
+    """Deletes machines of the world before OpenTofu does, one after the other."""
+
+    world: World
+    gate: Gate
+
+    async def remove(self, context: ProviderContext, resources: Mapping[str, str]) -> None:
+        for address, one in resources.items():
+            name = str(key(address))
+            machine = self.world.machines.get(name) if ".node[" in address else None
+            if machine is not None and machine.instance == one:
+                await self.gate.call(f"delete {name}", partial(self.world.dissolve, name), seconds=1.0)
+
+
 class InCreation:
     """Machines of the world that are used while OpenTofu goes on."""
 
@@ -366,6 +393,7 @@ class Simulated(Provider):
         self.shared_artifacts = Shared(world, gate) if world.shares else None
         self.machines_in_creation = InCreation() if cloud else None
         self.elastic_machines = Elastic(world, gate)
+        self.early_removal = Early(world, gate) if cloud else None
 
     def render(self, definition: ClusterDefinition) -> RenderedRoot:
         return self._real.render(definition)

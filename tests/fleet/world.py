@@ -44,6 +44,12 @@ class World(Services):
         self.touched.append(("make", name))
         return made.instance
 
+    def dissolve(self, name: str) -> None:
+        """Delete a machine because the whole cluster is to be lost."""
+        self.clusters.clear()
+        self.destroy(name)
+        self.touched.append(("destroy", name))
+
     def create(self, address: str, _number: int) -> None:
         """OpenTofu creates the next resource; when it fails, it creates nothing more."""
         attributes = self.creating.pop(address, None)

@@ -123,6 +123,7 @@ CAPABILITIES: dict[str, tuple[str, ...]] = {
     "addons": ("additions", "valid_credentials", "make_secret"),
     "adoption": ("find",),
     "billing": ("extras",),
+    "early_removal": ("remove",),
     "elastic_machines": ("list", "create", "delete", "shapes"),
     "existing_machines": ("outputs",),
     "in_place_freeze": ("freeze",),

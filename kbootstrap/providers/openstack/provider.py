@@ -21,6 +21,7 @@ from kbootstrap.providers.openstack import (
     addons,
     cleanup,
     credential,
+    early_removal,
     images,
     in_creation,
     inspection,
@@ -80,6 +81,15 @@ class CloudBilling:
         return needs.extras(cluster)
 
 
+class DirectDeletion:
+    """Deletes machines, load balancers and networking through the API (`capabilities.EarlyRemoval`)."""
+
+    async def remove(self, context: ProviderContext, resources: Mapping[str, str]) -> None:
+        """Delete all but the network, and wait until it is gone."""
+        async with LOGINS.cloud(context) as cloud:
+            await early_removal.remove(cloud, context, resources)
+
+
 class FlavorFreeze:
     """Keeps the current flavor of machines."""
 
@@ -124,6 +134,7 @@ class OpenStack(Provider):
     traits = TRAITS
     addons = CloudPrograms()
     billing = CloudBilling()
+    early_removal = DirectDeletion()
     elastic_machines = ElasticServers()
     in_place_freeze = FlavorFreeze()
     location = CloudLocation()

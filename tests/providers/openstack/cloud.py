@@ -120,6 +120,7 @@ class FakeCloud:
         """Seconds by which the next answers are late, one by one."""
         self.requests: list[str] = []
         self.url = ""
+        self._changing = threading.Lock()
 
     def __enter__(self) -> Self:
         cloud = self
@@ -191,7 +192,8 @@ class FakeCloud:
             return 200, {}, known[path]
         if path.startswith(KEYSTONE):
             return self._credential(method, path.removeprefix(KEYSTONE).strip("/"), body)
-        return self._resource(method, path, dict(parse_qsl(parts.query)), body)
+        with self._changing:
+            return self._resource(method, path, dict(parse_qsl(parts.query)), body)
 
     def _numbers(self) -> dict[str, Json]:
         plain = {name: quota["limit"] for name, quota in self.network_quota.items()}
