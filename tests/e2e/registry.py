@@ -38,31 +38,29 @@ class Registry:
     asked: list[str] = field(default_factory=list)
     refused: int = 0
 
-    def add(self, repository: str, config: bytes, layers: list[bytes]) -> None:
-        """Serve an image as `<repository>:1`."""
-        packed = [one[:2] == b"\x1f\x8b" for one in layers]
-        kinds = [f"application/vnd.oci.image.layer.v1.tar{'+gzip' if zipped else ''}" for zipped in packed]
-        manifest = {
-            "schemaVersion": 2,
-            "mediaType": _MANIFEST,
-            "config": self._blob("application/vnd.oci.image.config.v1+json", config),
-            "layers": [self._blob(kind, one) for kind, one in zip(kinds, layers, strict=True)],
-        }
-        text = json.dumps(manifest).encode()
-        self.tags[f"{repository}:1"] = self._blob(_MANIFEST, text)["digest"]
+    def add(self, repository: str, config: bytes, layers: list[bytes]) -> list[str]:
+        """Serve an image as `<repository>:1`, and return the digests of its layers (uncompressed archives).
 
-    def lie(self, repository: str, config: bytes, layers: list[bytes]) -> None:
-        """Serve an image whose first layer is not the one of its digest.
-
-        Its layers are unlike those of the honest image, for the configuration too: containerd does not fetch
-        a layer that it has unpacked already.
+        Its layers are unlike those of other images: containerd fetches no layer that it has unpacked already.
         """
-        own = [one + b"\0" * 512 for one in layers]
+        own = [one + b"\0" * 512 * (1 + len(self.tags)) for one in layers]
         digests = [f"sha256:{hashlib.sha256(one).hexdigest()}" for one in own]
         image = json.loads(config)
         image["rootfs"]["diff_ids"] = digests
-        self.add(repository, json.dumps(image).encode(), own)
-        self.blobs[digests[0]] = own[0][:-1] + b"x"
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": _MANIFEST,
+            "config": self._blob("application/vnd.oci.image.config.v1+json", json.dumps(image).encode()),
+            "layers": [self._blob("application/vnd.oci.image.layer.v1.tar", one) for one in own],
+        }
+        text = json.dumps(manifest).encode()
+        self.tags[f"{repository}:1"] = self._blob(_MANIFEST, text)["digest"]
+        return digests
+
+    def lie(self, repository: str, config: bytes, layers: list[bytes]) -> None:
+        """Serve an image whose first layer is not the one of its digest."""
+        first = self.add(repository, config, layers)[0]
+        self.blobs[first] = self.blobs[first][:-1] + b"x"
 
     def _blob(self, kind: str, data: bytes) -> dict[str, Any]:
         digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
