@@ -78,7 +78,7 @@ async def _destroy(context: Context, tofu: Infrastructure, resources: Mapping[st
     network from being deleted. Once the servers are gone, it makes none.
     """
     await delete_all(context)
-    await _remove_early(context, resources)
+    await _remove_early(context, tofu, resources)
     try:
         await tofu.destroy()
     except TofuFailed:
@@ -88,7 +88,7 @@ async def _destroy(context: Context, tofu: Infrastructure, resources: Mapping[st
         await tofu.destroy()
 
 
-async def _remove_early(context: Context, resources: Mapping[str, str]) -> None:
+async def _remove_early(context: Context, tofu: Infrastructure, resources: Mapping[str, str]) -> None:
     """Let the infrastructure delete what it can before OpenTofu reads; a failure leaves it to OpenTofu.
 
     An elastic machine that was made while the servers still ran is deleted then.
@@ -97,8 +97,11 @@ async def _remove_early(context: Context, resources: Mapping[str, str]) -> None:
     if early is None or not resources:
         return
     try:
-        await early.remove(context.provider_context, resources)
+        unreadable = await early.remove(context.provider_context, resources)
     except KbootstrapError as error:
         cluster, detail = context.cluster.name, f"left to OpenTofu: {error.message}"
         context.runtime.emit(Event(type=Type.LOG, cluster=cluster, detail=detail))
+    else:
+        if unreadable:
+            await tofu.state_remove(sorted(unreadable))
     await delete_all(context)

@@ -101,14 +101,17 @@ class MachinesInCreation(Protocol):
 class EarlyRemoval(Protocol):
     """Infrastructures that delete a cluster faster through their API than OpenTofu does."""
 
-    async def remove(self, context: ProviderContext, resources: Mapping[str, str]) -> None:
+    async def remove(self, context: ProviderContext, resources: Mapping[str, str]) -> frozenset[str]:
         """Delete resources before OpenTofu does. `resources` has the IDs of a state by HCL address.
 
+        Returns the addresses of those that are deleted and that OpenTofu could not read nevertheless:
+        `destroy` removes them from the state.
+
         `destroy` calls it right before OpenTofu destroys the same resources, which then finds most of them
-        deleted. It is only a hint: it need not delete all, nothing reads its result, and a failure leaves
-        the rest to OpenTofu. It must end with every deletion complete that it began and that OpenTofu cannot
-        deal with. Enough must stay for `inspect` to find the cluster: a run may be killed here, and the next
-        one must not take this for an empty project.
+        deleted. It is only a hint: it need not delete all, and a failure leaves the rest to OpenTofu. It
+        must end with every deletion complete that it began and that OpenTofu cannot deal with. Enough must
+        stay for `inspect` to find the cluster: a run may be killed here, and the next one must not take
+        this for an empty project.
         """
 
 

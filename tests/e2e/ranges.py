@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
-import functools
-import os
+import fcntl
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Iterable
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import IO
 
 _CHOICE = range(128, 250)
 """Second numbers of `10.<number>.0.0/16`; pods and Services of Kubernetes have lower ones."""
 
 
+_claims: list[IO[bytes]] = []
+"""Locked files, one for each number that this process has taken; the kernel unlocks them when it ends."""
+
+
 def free() -> str:
-    """Return the first two numbers of a free /16, `10.237`: another one for each caller, of any worker."""
-    return f"10.{next(_numbers())}"
+    """Return the first two numbers of a free /16, `10.237`: another one for each caller, of any process."""
+    folder = Path(tempfile.gettempdir(), "kbootstrap-e2e-ranges")
+    folder.mkdir(exist_ok=True)
+    return f"10.{next(number for number in choose(taken()) if claim(folder / str(number)))}"
 
 
-@functools.cache
-def _numbers() -> Iterator[int]:
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    return iter(choose(taken(), worker, workers))
+def claim(path: Path) -> bool:
+    """Lock a file until this process ends; return False if a process has locked it already."""
+    file = path.open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return False
+    _claims.append(file)
+    return True
 
 
-def choose(used: Iterable[IPv4Network], worker: int, workers: int) -> list[int]:
-    """Return the numbers that one of several workers may use.
-
-    Workers look at different times and find other networks, so each has its own part of all numbers.
-    """
+def choose(used: Iterable[IPv4Network]) -> list[int]:
+    """Return the numbers whose networks overlap none of `used`."""
     busy = list(used)
-    own = _CHOICE[worker::workers]
-    return [n for n in own if not any(IPv4Network(f"10.{n}.0.0/16").overlaps(one) for one in busy)]
+    return [n for n in _CHOICE if not any(IPv4Network(f"10.{n}.0.0/16").overlaps(one) for one in busy)]
 
 
 def taken() -> set[IPv4Network]:

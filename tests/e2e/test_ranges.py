@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from ipaddress import IPv4Network
+from pathlib import Path
 
 from tests.e2e import ranges
 
@@ -13,20 +16,28 @@ br-1\t0000ED0A\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0
 """
 INSPECTED = '[{"IPAM": {"Config": [{"Subnet": "10.129.4.0/22", "Gateway": "10.129.4.1"}]}}]'
 
+ASK = "import sys; sys.exit(not claim(pathlib.Path(sys.argv[1])))"
+
 
 def test_routes_and_container_networks_are_read() -> None:
     assert ranges.routes(ROUTES) == {IPv4Network("10.237.0.0/16")}
     assert ranges.networks(INSPECTED) == {IPv4Network("10.129.4.0/22")}
 
 
-def test_taken_ranges_are_left_out_and_workers_get_different_ones() -> None:
+def test_taken_ranges_are_left_out() -> None:
     used = {IPv4Network("10.237.0.0/16"), IPv4Network("10.129.4.0/22"), IPv4Network("10.200.0.0/14")}
-    workers = [set(ranges.choose(used, number, 2)) for number in (0, 1)]
-    assert not workers[0] & workers[1]
-    assert not (workers[0] | workers[1]) & {237, 129, 200, 201, 202, 203}
-    assert min(map(len, workers)) > 50
-    later = used | {IPv4Network("10.128.0.0/16"), IPv4Network("10.131.0.0/16")}
-    assert not workers[0] & set(ranges.choose(later, 1, 2)), "also when one worker looks later"
+    found = ranges.choose(used)
+    assert not {*found} & {237, 129, 200, 201, 202, 203}
+    assert len(found) > 100
+
+
+def test_a_range_is_one_processs(tmp_path: Path) -> None:
+    path = tmp_path / "200"
+    words = (sys.executable, "-c", f"import pathlib; from tests.e2e.ranges import claim; {ASK}", path)
+    assert subprocess.run(words, check=False).returncode == 0
+    assert ranges.claim(path), "the other process has ended"
+    assert subprocess.run(words, check=False).returncode == 1
+    assert not ranges.claim(path)
 
 
 def test_each_caller_gets_another_range() -> None:

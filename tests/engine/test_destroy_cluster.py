@@ -35,6 +35,7 @@ class World:
     fails: dict[str, KbootstrapError] = field(default_factory=dict)
     early: list[Mapping[str, str]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    unreadable: tuple[str, ...] = ()
     ids: Mapping[str, str] = field(default_factory=lambda: {MACHINE: "vm", RULE: "r", BUCKET: "b"})
 
     def does(self, what: str) -> None:
@@ -51,9 +52,10 @@ class World:
     async def destroy(self) -> None:
         self.does("tofu destroy")
 
-    async def remove(self, _context: object, resources: Mapping[str, str]) -> None:
+    async def remove(self, _context: object, resources: Mapping[str, str]) -> frozenset[str]:
         self.early.append(resources)
         self.does("early removal")
+        return frozenset(self.unreadable)
 
     async def remove_orphans(self, _context: object, phase: OrphanPhase, known: object = ()) -> None:
         assert bool(known) is (phase is OrphanPhase.BEFORE_DESTROY)
@@ -130,6 +132,13 @@ async def test_the_infrastructure_deletes_right_before_opentofu(world: World, tm
         "elastic machines",
         "AFTER_DESTROY",
     ]
+
+
+async def test_what_opentofu_could_not_read_leaves_the_state(world: World, tmp_path: Path) -> None:
+    world.unreadable = (MACHINE,)
+    await destroy(world, tmp_path)
+    assert world.log.index(f"forget {MACHINE}") == world.log.index("early removal") + 1
+    assert world.log.index(f"forget {MACHINE}") < world.log.index("tofu destroy")
 
 
 async def test_it_gets_what_opentofu_will_delete(world: World, tmp_path: Path) -> None:

@@ -346,12 +346,13 @@ class Early:
     world: World
     gate: Gate
 
-    async def remove(self, context: ProviderContext, resources: Mapping[str, str]) -> None:
+    async def remove(self, context: ProviderContext, resources: Mapping[str, str]) -> frozenset[str]:
         for address, one in resources.items():
             name = str(key(address))
             machine = self.world.machines.get(name) if ".node[" in address else None
             if machine is not None and machine.instance == one:
                 await self.gate.call(f"delete {name}", partial(self.world.dissolve, name), seconds=1.0)
+        return frozenset()
 
 
 class InCreation:

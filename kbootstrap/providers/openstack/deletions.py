@@ -22,6 +22,8 @@ class Progress(enum.Enum):
     """How far the deletion of a resource is."""
 
     GONE = enum.auto()
+    LISTED = enum.auto()
+    """It is deleted, and the cloud shows it for another while: a machine that could be restored, for days."""
     GOING = enum.auto()
     """The cloud deletes it, or changes it and will then let it be deleted."""
     ASKED = enum.auto()
@@ -45,8 +47,10 @@ def _direct(delete: Callable[[Connection], Callable[..., object]]) -> Deletion:
 
 def _machine(sdk: Connection, one: str, check: Callable[[], None]) -> Progress:
     server = _found(sdk.compute.get_server, one)
-    if server is None or deleted(server):
+    if server is None:
         return Progress.GONE
+    if deleted(server):
+        return Progress.LISTED
     if server.task_state in {"deleting", "soft-deleting"}:
         return Progress.GOING
     check()

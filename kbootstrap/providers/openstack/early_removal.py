@@ -50,8 +50,11 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.3, 1.0
 _NETWORK = "openstack_networking_network_v2"
 
 
-async def remove(cloud: Cloud, context: ProviderContext, resources: Mapping[str, str]) -> None:
+async def remove(cloud: Cloud, context: ProviderContext, resources: Mapping[str, str]) -> frozenset[str]:
     """Delete what can be deleted; users of a resource first. Implements `EarlyRemoval.remove`.
+
+    Returns the addresses of machines that the cloud shows as deleted: OpenTofu's provider fails to read them
+    ("Invalid power_state for instance").
 
     The network stays, with which `inspect` recognises that the state is of this project. Without a network of
     the cluster's own, the security groups stay.
@@ -64,16 +67,21 @@ async def remove(cloud: Cloud, context: ProviderContext, resources: Mapping[str,
     if all(done):
         last = (SUBNETS, SECURITY_GROUPS) if _NETWORK in ids else (SUBNETS,)
         await run_all(map(removal.of, last))
+    return frozenset(address for address, one in resources.items() if one in removal.listed)
 
 
 @dataclass(frozen=True)
 class _Removal:
-    """The deletion of a state's resources; `ids` has those of each type."""
+    """The deletion of a state's resources; `ids` has those of each type.
+
+    `listed` are the IDs of those that are deleted, but that the cloud still shows.
+    """
 
     cloud: Cloud
     context: ProviderContext
     ids: Mapping[str, Collection[str]]
     bound: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
+    listed: set[str] = field(default_factory=set)
 
     async def machines(self) -> bool:
         """Delete machines, then what they use. Return whether they and their ports are gone."""
@@ -117,7 +125,9 @@ class _Removal:
                     now = await self.cloud.ask(f"delete {name}", lambda sdk: go(sdk, one, check))
             except KbootstrapError as error:
                 now, why = Progress.ASKED, error.detail or error.message
-            if now is Progress.GONE:
+            if now is Progress.LISTED:
+                self.listed.add(one)
+            if now in {Progress.GONE, Progress.LISTED}:
                 return None
             answered = time.monotonic()
             if since is None or now is Progress.GOING:

@@ -84,10 +84,10 @@ class CloudBilling:
 class DirectDeletion:
     """Deletes machines, load balancers and networking through the API (`capabilities.EarlyRemoval`)."""
 
-    async def remove(self, context: ProviderContext, resources: Mapping[str, str]) -> None:
+    async def remove(self, context: ProviderContext, resources: Mapping[str, str]) -> frozenset[str]:
         """Delete all but the network, and wait until it is gone."""
         async with LOGINS.cloud(context) as cloud:
-            await early_removal.remove(cloud, context, resources)
+            return await early_removal.remove(cloud, context, resources)
 
 
 class FlavorFreeze:
