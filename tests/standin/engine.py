@@ -19,9 +19,9 @@ from pathlib import Path
 from kbootstrap.artifacts import cache
 from kbootstrap.artifacts.obtain import obtain
 from kbootstrap.artifacts.source import machine, programs, recipe
-from kbootstrap.artifacts.source.build import PARTS, version_flags
+from kbootstrap.artifacts.source.build import PARTS, server_step
 from kbootstrap.artifacts.source.golang import Go
-from kbootstrap.artifacts.source.recipe import Copied, Edit, GoStep
+from kbootstrap.artifacts.source.recipe import Copied, Edit
 from kbootstrap.artifacts.source.workshop import Workshop
 from kbootstrap.core.events import nowhere
 from kbootstrap.core.process import LocalRunner
@@ -52,17 +52,13 @@ async def build(version: str, env: Mapping[str, str]) -> dict[str, Path]:
     arch = machine.architecture()
     go = Go(runner, root, env, nowhere)
     toolchain = await go.version(recipe.FOLDER / wanted.folder)
-    own = replace(wanted, version=version)
-    engine = GoStep(
+    server = server_step(replace(wanted, version=version), toolchain)
+    engine = replace(
+        server,
         name=vendor.ENGINE,
         title=f"stand-in for RKE2 {version}",
-        seconds=wanted.seconds,
-        folder=wanted.folder,
-        package=f"{wanted.family.module}/cmd/server",
         output=vendor.ENGINE,
-        tags=wanted.family.tags,
-        ldflags=(*version_flags(own, toolchain), f"-X {wanted.family.module}/pkg/version.Program=rke2"),
-        static=True,
+        ldflags=(*server.ldflags, f"-X {wanted.family.module}/pkg/version.Program=rke2"),
         copied=_WITH_PORTS.get(version),
     )
     steps = [programs.step(go, one, arch, toolchain) for one in (*map(recipe.go_step, PARTS), engine)]

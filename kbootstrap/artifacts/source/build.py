@@ -96,17 +96,7 @@ class SourceBuild:
             packed = addon_images(wanted, made, applets.stdout.split())
             await asyncio.to_thread(images.pack, packed, arch, folder / archive)
 
-        inner = GoStep(
-            name=family.name,
-            title=f"{family.name} {wanted.version}",
-            seconds=wanted.seconds,
-            folder=wanted.folder,
-            package=f"{family.module}/cmd/server",
-            output=family.program,
-            tags=family.tags,
-            ldflags=version_flags(wanted, go),
-            static=True,
-        )
+        inner = server_step(wanted, go)
         tags = repr(sorted(wanted.images.items()))
         outer = (recipe.digest("bundle", wanted.folder), wanted.version, wanted.commit, arch, go, _FORMAT)
         return [
@@ -153,7 +143,7 @@ class SourceBuild:
                 outer,
                 folder / name,
                 tags=("urfave_cli_no_docs",),
-                ldflags=version_flags(wanted, go)[:3],
+                ldflags=_versions(wanted, go)[:3],
                 cgo=False,
             )
             await asyncio.to_thread(shutil.rmtree, work)
@@ -217,7 +207,23 @@ def addon_images(wanted: DistributionRecipe, made: Made, applets: list[str]) -> 
     ]
 
 
-def version_flags(wanted: DistributionRecipe, go: str) -> tuple[str, ...]:
+def server_step(wanted: DistributionRecipe, go: str) -> GoStep:
+    """Return the step of a distribution's server, which the vendor's program contains, for a Go toolchain."""
+    family = wanted.family
+    return GoStep(
+        name=family.name,
+        title=f"{family.name} {wanted.version}",
+        seconds=wanted.seconds,
+        folder=wanted.folder,
+        package=f"{family.module}/cmd/server",
+        output=family.program,
+        tags=family.tags,
+        ldflags=_versions(wanted, go),
+        static=True,
+    )
+
+
+def _versions(wanted: DistributionRecipe, go: str) -> tuple[str, ...]:
     """Return linker flags that set the programs' versions; k3s refuses to start without the Go version."""
     own = f"{wanted.family.module}/pkg/version"
     values = {
