@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kbootstrap.providers.cloud.waiting import deleted, state
 
 if TYPE_CHECKING:
+    from openstack.block_storage.v3.volume import Volume
+    from openstack.compute.v2.server import Server
     from openstack.connection import Connection
+    from openstack.load_balancer.v2.load_balancer import LoadBalancer
 
 T = TypeVar("T")
 
@@ -45,41 +48,45 @@ def _direct(delete: Callable[[Connection], Callable[..., object]]) -> Deletion:
     return go
 
 
-def _machine(sdk: Connection, one: str, check: Callable[[], None]) -> Progress:
-    server = _found(sdk.compute.get_server, one)
-    if server is None:
-        return Progress.GONE
+def _begun(
+    get: Callable[[Connection], Callable[[str], Any]],
+    delete: Callable[[Connection], Callable[..., object]],
+    shown: Callable[[Any], Progress],
+    **options: bool,
+) -> Deletion:
+    """Return the deletion of a resource that the cloud only begins to delete.
+
+    `shown` reads the progress from the resource: `ASKED` if the deletion has to be requested.
+    """
+
+    def go(sdk: Connection, one: str, check: Callable[[], None]) -> Progress:
+        found = _found(get(sdk), one)
+        progress = Progress.GONE if found is None else shown(found)
+        if progress is Progress.ASKED:
+            check()
+            delete(sdk)(one, ignore_missing=True, **options)
+        return progress
+
+    return go
+
+
+def _of_machine(server: Server) -> Progress:
     if deleted(server):
         return Progress.LISTED
-    if server.task_state in {"deleting", "soft-deleting"}:
-        return Progress.GOING
-    check()
-    sdk.compute.delete_server(one, ignore_missing=True)
-    return Progress.ASKED
+    return Progress.GOING if server.task_state in {"deleting", "soft-deleting"} else Progress.ASKED
 
 
-def _load_balancer(sdk: Connection, one: str, check: Callable[[], None]) -> Progress:
-    """Delete a load balancer with its listeners, pools, members and monitors."""
-    load = _found(sdk.load_balancer.get_load_balancer, one)
-    if load is None or deleted(load):
+def _of_load_balancer(load: LoadBalancer) -> Progress:
+    if deleted(load):
         return Progress.GONE
-    if state(load).startswith("PENDING_"):
-        return Progress.GOING
-    check()
-    sdk.load_balancer.delete_load_balancer(one, ignore_missing=True, cascade=True)
-    return Progress.ASKED
+    return Progress.GOING if state(load).startswith("PENDING_") else Progress.ASKED
 
 
-def _volume(sdk: Connection, one: str, check: Callable[[], None]) -> Progress:
-    """Delete a volume; the cloud refuses that until its machine is gone."""
-    volume = _found(sdk.block_storage.get_volume, one)
-    if volume is None or deleted(volume):
+def _of_volume(volume: Volume) -> Progress:
+    """Read the progress of a volume, whose deletion the cloud refuses until its machine is gone."""
+    if deleted(volume):
         return Progress.GONE
-    if state(volume) == "DELETING":
-        return Progress.GOING
-    check()
-    sdk.block_storage.delete_volume(one, ignore_missing=True)
-    return Progress.ASKED
+    return Progress.GOING if state(volume) == "DELETING" else Progress.ASKED
 
 
 def _router_interface(sdk: Connection, one: str, check: Callable[[], None]) -> Progress:
@@ -113,10 +120,26 @@ SUBNETS = "openstack_networking_subnet_v2"
 SECURITY_GROUPS = "openstack_networking_secgroup_v2"
 
 DELETIONS: dict[str, tuple[str, Deletion]] = {
-    MACHINES: ("machines", _machine),
+    MACHINES: (
+        "machines",
+        _begun(lambda sdk: sdk.compute.get_server, lambda sdk: sdk.compute.delete_server, _of_machine),
+    ),
     SERVER_GROUPS: ("server groups", _direct(lambda sdk: sdk.compute.delete_server_group)),
-    VOLUMES: ("volumes", _volume),
-    LOAD_BALANCERS: ("load balancers", _load_balancer),
+    VOLUMES: (
+        "volumes",
+        _begun(
+            lambda sdk: sdk.block_storage.get_volume, lambda sdk: sdk.block_storage.delete_volume, _of_volume
+        ),
+    ),
+    LOAD_BALANCERS: (
+        "load balancers",
+        _begun(
+            lambda sdk: sdk.load_balancer.get_load_balancer,
+            lambda sdk: sdk.load_balancer.delete_load_balancer,
+            _of_load_balancer,
+            cascade=True,  # with its listeners, pools, members and monitors
+        ),
+    ),
     FLOATING_IPS: ("floating IPs", _direct(lambda sdk: sdk.network.delete_ip)),
     INTERFACES: ("connections of routers", _router_interface),
     ROUTERS: ("routers", _direct(lambda sdk: sdk.network.delete_router)),

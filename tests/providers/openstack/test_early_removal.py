@@ -77,11 +77,11 @@ def filled(cloud: FakeCloud) -> FakeCloud:
 
 async def remove(context: ProviderContext, *without: str) -> dict[str, Event]:
     """Remove early what is in the state; return the last event of each step."""
-    told: dict[str, Event] = {}
+    steps: dict[str, Event] = {}
     state = {address: one for address, one in STATE.items() if one not in without}
-    context = replace(context, emit=lambda event: told.update({str(event.step): event}))
+    context = replace(context, emit=lambda event: steps.update({str(event.step): event}))
     await PROVIDER.early_removal.remove(context, state)
-    return told
+    return steps
 
 
 def there(cloud: FakeCloud) -> set[str]:
@@ -100,12 +100,12 @@ def before(order: Iterable[str], first: str, then: str) -> bool:
 
 
 async def test_all_but_the_network_is_deleted(context: ProviderContext, filled: FakeCloud) -> None:
-    told = await remove(context)
+    steps = await remove(context)
     assert there(filled) == {"net"}
     for kind in set(KINDS.values()):
         assert any(found["id"] == "other" for found in filled.things[kind]), "only what is in the state"
-    assert {event.status for event in told.values()} == {Status.DONE}
-    assert len(told) == len(OWN) - 1
+    assert {event.status for event in steps.values()} == {Status.DONE}
+    assert len(steps) == len(OWN) - 1
 
 
 async def test_users_of_a_resource_come_first(context: ProviderContext, filled: FakeCloud) -> None:
@@ -138,8 +138,8 @@ async def test_machines_that_the_cloud_shows_as_deleted_are_named(
 
 async def test_what_is_gone_is_no_error(context: ProviderContext, cloud: FakeCloud) -> None:
     """As after a run that was killed in between."""
-    told = await remove(context)
-    assert {event.status for event in told.values()} == {Status.DONE}
+    steps = await remove(context)
+    assert {event.status for event in steps.values()} == {Status.DONE}
     assert not {"vm", "lb", "volume"} & {*changes(cloud)}, "one look is enough"
 
 
@@ -166,9 +166,9 @@ async def test_what_a_refused_resource_uses_is_left_to_opentofu(
     context: ProviderContext, filled: FakeCloud, refused: str, stay: set[str]
 ) -> None:
     filled.failures[refused] = (409, "it is locked")
-    told = await remove(context)
+    steps = await remove(context)
     assert there(filled) == stay
-    (left,) = [event for event in told.values() if event.status is Status.SKIPPED]
+    (left,) = [event for event in steps.values() if event.status is Status.SKIPPED]
     assert "1 left to OpenTofu" in str(left.detail)
     assert "it is locked" in str(left.detail)
     assert filled.requests.count(refused) > 1, "a refusal is repeated for some time"
@@ -180,9 +180,9 @@ async def test_a_cloud_that_does_not_answer_leaves_all_to_opentofu(
     for kind in set(KINDS.values()):
         for one in KINDS:
             filled.failures[f"{kind}/{one}"] = (503, "maintenance")
-    told = await remove(context)
+    steps = await remove(context)
     assert there(filled) == {*KINDS}
-    assert {event.status for event in told.values()} == {Status.SKIPPED}
+    assert {event.status for event in steps.values()} == {Status.SKIPPED}
 
 
 async def test_after_a_cancellation_nothing_is_deleted(context: ProviderContext, filled: FakeCloud) -> None:
@@ -251,7 +251,7 @@ async def test_a_deletion_in_progress_is_waited_for(
     assert await until(lambda: filled.requests.count(looks) > 20, seconds=60)  # at least 0.2 s
     assert "subnet" in there(filled)
     filled.things["lb/loadbalancers"].remove(balancer)
-    told = await going
-    assert told["delete load balancers"].status is Status.DONE
+    steps = await going
+    assert steps["delete load balancers"].status is Status.DONE
     assert there(filled) == {"net"}
     assert "lb" not in changes(filled)
