@@ -5,13 +5,14 @@ A missing real part fails in CI and skips elsewhere, with the reason.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -198,6 +199,16 @@ def begin(request: pytest.FixtureRequest, lab: Lab, base: str) -> None:
     if lab.run("apply", "-y", "spec.yaml", code=None).returncode != 0:
         lab.run("destroy", "-y", "spec.yaml")
         lab.run("apply", "-y", "spec.yaml")
+
+
+@contextlib.contextmanager
+def destroyed_after(lab: Lab, spec: str, cluster: str) -> Iterator[Lab]:
+    """Destroy what `spec.yaml` has at the end: nothing of its cluster may be left. `spec` is its name."""
+    try:
+        yield lab
+    finally:
+        lab.run("destroy", "-y", "spec.yaml")
+        assert leftovers(spec, cluster) == []
 
 
 def leftovers(spec: str, cluster: str) -> list[str]:

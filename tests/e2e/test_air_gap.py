@@ -17,7 +17,7 @@ from kbootstrap.artifacts import cache
 from kbootstrap.artifacts.obtain import obtain
 from kbootstrap.artifacts.source.machine import architecture
 from kbootstrap.core.process import LocalRunner
-from tests.e2e.lab import Lab, leftovers, new_lab, wait_for
+from tests.e2e.lab import Lab, destroyed_after, leftovers, new_lab, wait_for
 from tests.e2e.registry import LOGIN, Registry, image_in, registry
 from tests.e2e.specs import local_spec
 
@@ -85,11 +85,8 @@ def offline(online: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
     empty = tmp_path_factory.mktemp("empty-cache")
     lab = replace(online, extra={**online.extra, **OFFLINE, "KBOOTSTRAP_CACHE": str(empty)})
     lab.__dict__["prefix"] = online.prefix
-    try:
+    with destroyed_after(lab, "e2e", C):
         yield lab
-    finally:
-        lab.run("destroy", "-y", "spec.yaml")
-        assert leftovers("e2e", C) == []
 
 
 def cut(lab: Lab, node: str) -> None:

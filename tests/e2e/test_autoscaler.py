@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.autoscaler import Scaler, elastic, joined, scaler, until
-from tests.e2e.lab import SHORT, Lab, engine, leftovers, new_lab, wait_for
+from tests.e2e.lab import SHORT, Lab, destroyed_after, engine, leftovers, new_lab, wait_for
 from tests.e2e.specs import local_spec
 from tests.e2e.workloads import assert_all_answer, echo_pods
 
@@ -32,12 +32,9 @@ def spec(pool: str = POOL) -> str:
 def cluster(tmp_path_factory: pytest.TempPathFactory, tool: str) -> Iterator[Lab]:
     lab = new_lab(tmp_path_factory, "scale", tool)
     lab.spec(spec())
-    try:
+    with destroyed_after(lab, "e2e", C):
         lab.run("apply", "-y", "spec.yaml")
         yield lab
-    finally:
-        lab.run("destroy", "-y", "spec.yaml")
-        assert leftovers("e2e", C) == []
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.lab import Lab, leftovers, new_lab, wait_for
+from tests.e2e.lab import Lab, destroyed_after, new_lab, wait_for
 from tests.e2e.specs import NETWORK
 from tests.e2e.workloads import BOX
 from tests.standin import engine
@@ -65,12 +65,9 @@ def distribution(request: pytest.FixtureRequest) -> str:
 def cluster(distribution: str, tmp_path_factory: pytest.TempPathFactory, tool: str) -> Iterator[Lab]:
     lab = new_lab(tmp_path_factory, f"hardened-{distribution}", tool)
     lab.spec(spec(distribution))
-    try:
+    with destroyed_after(lab, "e2e", C):
         lab.run("apply", "-y", "spec.yaml")
         yield lab
-    finally:
-        lab.run("destroy", "-y", "spec.yaml")
-        assert leftovers("e2e", C) == []
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.lab import Lab, leftovers, new_lab, wait_for
+from tests.e2e.lab import Lab, destroyed_after, new_lab, wait_for
 from tests.e2e.rke2.names import versions
 from tests.e2e.rke2.places import passwords, placed
 from tests.e2e.specs import NETWORK
@@ -36,12 +36,9 @@ clusters:
     pools:
       - {{name: default, nodes: 1}}
 """)
-    try:
+    with destroyed_after(lab, "e2e", C):
         lab.run("apply", "-y", "spec.yaml")
         yield lab
-    finally:
-        lab.run("destroy", "-y", "spec.yaml")
-        assert leftovers("e2e", C) == []
 
 
 def test_everything_is_where_rke2_has_it(cluster: Lab) -> None:

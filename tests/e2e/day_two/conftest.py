@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.day_two.names import OLD, SHOP, C, spec
-from tests.e2e.lab import LONG, Lab, begin, leftovers, new_lab
+from tests.e2e.lab import LONG, Lab, begin, destroyed_after, new_lab
 
 
 @pytest.fixture(scope="package")
@@ -15,16 +15,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, tool: str) -> Iterator[Lab
     """The cluster; at the end nothing may be left of it."""
     lab = new_lab(tmp_path_factory, "day-two", tool)
     lab.spec(spec(OLD))
-    try:
+    with destroyed_after(lab, "e2e", C):
         # Where no release server is, the older version is built now.
         lab.run("apply", "-y", "spec.yaml", timeout=2 * LONG)
         lab.kubectl("create", "configmap", "kept", "--from-literal=since=the-beginning")
         lab.kubectl("apply", "-f", "-", stdin=SHOP)
         lab.kubectl("rollout", "status", "deploy/shop", "--timeout=300s", timeout=310)
         yield lab
-    finally:
-        lab.run("destroy", "-y", "spec.yaml")
-        assert leftovers("e2e", C) == []
 
 
 @pytest.fixture(scope="module", autouse=True)

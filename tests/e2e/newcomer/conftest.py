@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.lab import CHECKOUT, Lab, begin, leftovers, new_lab
+from tests.e2e.lab import CHECKOUT, Lab, begin, destroyed_after, new_lab
 from tests.e2e.newcomer.names import C, labelled, plain
 
 
@@ -42,7 +42,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, tool: str, installed: Path
     (lab.folder / "printed").write_text(printed)
     base = plain(printed)
     lab.run("validate", lab.spec(base))
-    try:
+    with destroyed_after(lab, "dev", C):
         lab.run("plan", "--out", "first.plan", "spec.yaml")
         lab.spec(labelled(base, "team: ops"))
         refused = lab.run("apply", "first.plan", code=None)
@@ -52,9 +52,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, tool: str, installed: Path
         (lab.folder / "applied.out").write_text(done.stdout)
         (lab.folder / "applied.err").write_text(done.stderr)
         yield lab
-    finally:
-        lab.run("destroy", "-y", "spec.yaml")
-        assert leftovers("dev", C) == []
 
 
 @pytest.fixture(scope="module", autouse=True)

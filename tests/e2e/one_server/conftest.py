@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.bucket import bucket
-from tests.e2e.lab import Lab, begin, leftovers, new_lab
+from tests.e2e.lab import Lab, begin, destroyed_after, new_lab
 from tests.e2e.one_server.names import SECRETS, C, spec
 
 
@@ -23,12 +23,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, tool: str, port: int) -> I
     lab = new_lab(tmp_path_factory, "one-server", tool)
     lab.extra |= SECRETS | {"E2E_PORT": str(port)}
     lab.spec(spec(port))
-    try:
+    with destroyed_after(lab, "e2e", C):
         lab.run("apply", "-y", "spec.yaml")
         yield lab
-    finally:
-        lab.run("destroy", "-y", "spec.yaml")
-        assert leftovers("e2e", C) == []
 
 
 @pytest.fixture(scope="module", autouse=True)

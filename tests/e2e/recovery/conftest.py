@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.bucket import KEYS, bucket
 from tests.e2e.crash import Boundary, crash
-from tests.e2e.lab import Lab, begin, leftovers, new_lab
+from tests.e2e.lab import Lab, begin, destroyed_after, new_lab
 from tests.e2e.recovery.names import SERVERS, C, spec
 
 
@@ -24,15 +24,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, tool: str, port: int) -> I
     lab = new_lab(tmp_path_factory, "recovery", tool)
     lab.extra |= KEYS | {"E2E_PASS": "open-sesame"}
     lab.spec(spec(port))
-    try:
+    with destroyed_after(lab, "e2e", C):
         at = Boundary("start k3s.service", "started", SERVERS[1])
         came = crash(lab, ("apply", "-y", "-o", "json", "spec.yaml"), at, "kbootstrap", SERVERS[1])
         (lab.folder / "killed.came").write_text(str(came))
         lab.run("apply", "-y", "spec.yaml")
         yield lab
-    finally:
-        lab.run("destroy", "-y", "spec.yaml")
-        assert leftovers("e2e", C) == []
 
 
 @pytest.fixture(scope="module", autouse=True)

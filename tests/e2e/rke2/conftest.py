@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.bucket import KEYS, bucket
 from tests.e2e.crash import Boundary, Living, crash
-from tests.e2e.lab import LONG, Lab, begin, leftovers, new_lab
+from tests.e2e.lab import LONG, Lab, begin, destroyed_after, new_lab
 from tests.e2e.rke2.names import OLD, S2, C, spec
 from tests.standin import engine
 
@@ -35,15 +35,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, tool: str, release: Path) 
     lab = new_lab(tmp_path_factory, "rke2", tool)
     lab.extra |= KEYS | {"E2E_PASS": "open-sesame", "E2E_PORT": os.environ["E2E_RKE2_PORT"]}
     lab.spec(spec(OLD))
-    try:
+    with destroyed_after(lab, "e2e", C):
         at = Boundary("start rke2-server.service", "started", S2)
         came = crash(lab, ("apply", "-y", "-o", "json", "spec.yaml"), at, "kbootstrap", S2, seconds=2 * LONG)
         (lab.folder / "killed.came").write_text(str(came))
         lab.run("apply", "-y", "spec.yaml", timeout=2 * LONG)
         yield lab
-    finally:
-        lab.run("destroy", "-y", "spec.yaml")
-        assert leftovers("e2e", C) == []
 
 
 @pytest.fixture(scope="module", autouse=True)
