@@ -16,7 +16,7 @@ from kbootstrap.engine.context import Context, contexts
 from kbootstrap.engine.plan_cluster import plan_cluster
 from kbootstrap.engine.spec import read_spec
 from tests.fleet.clock import Clock
-from tests.fleet.desk import Gate, node_doors
+from tests.fleet.doors import Gate, node_doors
 from tests.fleet.world import World
 
 

@@ -28,7 +28,8 @@ from kbootstrap.cluster.converge import node_actions, readiness, watch
 from kbootstrap.cluster.observe import credentials
 from tests.fleet import infra, kube
 from tests.fleet.commands import Shell
-from tests.fleet.desk import SSH, Desk
+from tests.fleet.desk import Desk
+from tests.fleet.doors import SSH
 from tests.fleet.wishes import VERSIONS, Pool, Wish
 from tests.fleet.world import World
 

@@ -10,8 +10,9 @@ from typing import TypeVar
 
 from kbootstrap.distros.common import STAMP
 from kbootstrap.providers import find
-from tests.fleet.infra import Plan, Simulated
+from tests.fleet.infra import Plan
 from tests.fleet.machines import Machine
+from tests.fleet.provider import Simulated
 from tests.fleet.world import World
 from tests.providers.local import fake
 from tests.providers.subject import Subject, contract

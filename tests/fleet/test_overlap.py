@@ -12,8 +12,9 @@ from kbootstrap.distros.common import STAMP
 from kbootstrap.engine.overlap import verify_same
 from tests.fleet import infra
 from tests.fleet.desk import Ended
-from tests.fleet.infra import BALANCER_AT, NETWORK, InCreation
+from tests.fleet.infra import BALANCER_AT, NETWORK
 from tests.fleet.operator import Operator
+from tests.fleet.provider import InCreation
 from tests.fleet.wishes import CLUSTER, Pool, Wish
 from tests.fleet.world import SERVERS, World
 
