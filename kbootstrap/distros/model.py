@@ -106,7 +106,7 @@ class Distribution(Protocol):
     network: NetworkLeftovers
     """Leftovers of the pod network on a machine."""
     installs_network: bool
-    """Whether the distribution installs a pod network. If not, nodes are not Ready until somebody does."""
+    """Whether the distribution installs a pod network. Else nodes are not Ready until the operator does."""
     system_images_on_agents: bool
     """Whether agents have a setting of their own for the registry of the distribution's images."""
     follows_route: bool

@@ -39,7 +39,7 @@ def api_ports(cluster: Cluster) -> list[int]:
 def pod_ports(cluster: Cluster) -> list[Value]:
     """Return the ports that every node opens to every other one for the network of the pods.
 
-    Where the network is somebody else's, it is the port that most of them use: VXLAN of Linux.
+    Where the operator installs the network, it is the port that most of them use: VXLAN of Linux.
     """
     distribution = distros.of(cluster.kubernetes)
     found = [one for one in paths(distribution, "agent", "agent") if one.number != KUBELET]

@@ -91,7 +91,7 @@ class Process:
 class Machine:
     """One machine. `files` are on its disk, `run` in memory; `instance` is new for each machine of a name.
 
-    `up` is whether it runs, `answers` whether anybody reaches it. `pods` is the process whose control plane
+    `up` is whether it runs, `answers` whether it can be reached. `pods` is the process whose control plane
     goes on without it, where the distribution has it in static pods. An elastic one has a `pool`, and the
     time at which it was requested.
     """

@@ -46,7 +46,7 @@ class ApiNode:
         return self.ready and (since == 0 or self.heartbeat > since)
 
     def without_network(self) -> ApiNode:
-        """Return the node as it counts where the pod network is somebody else's: all but that is ready."""
+        """Return the node as it counts where the operator installs the pod network: all but that is ready."""
         return replace(self, ready=True, reason="") if self.lacks_network else self
 
     @property
@@ -68,5 +68,5 @@ class ApiFacts:
     machines: Mapping[str, Recorded] = field(default_factory=dict)
 
     def without_network(self) -> ApiFacts:
-        """Return the facts as they count where the pod network is somebody else's."""
+        """Return the facts as they count where the operator installs the pod network."""
         return replace(self, nodes={name: node.without_network() for name, node in self.nodes.items()})

@@ -78,7 +78,7 @@ class Rke2:
 
     @property
     def installs_network(self) -> bool:
-        """Whether the spec does not leave the pod network to somebody else."""
+        """Whether the spec does not leave the pod network to the operator."""
         return self.cni != NONE
 
     @property

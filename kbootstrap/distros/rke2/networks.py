@@ -113,4 +113,4 @@ NETWORKS = {
         )
     ),
 }
-"""By the value of the key. With `none` the network is somebody else's, and what it leaves is not known."""
+"""By the value of the key. With `none` the operator installs a network, and what it leaves is not known."""

@@ -33,7 +33,7 @@ variable "api_ports" {
 }
 
 variable "pod_ports" {
-  description = "Ports of every node that the network of the pods needs; none of them is for anybody else."
+  description = "Ports of every node that the network of the pods needs; only nodes may use them."
   nullable    = false
   type        = list(object({ protocol = string, port = number }))
   default     = [{ protocol = "udp", port = 8472 }]
