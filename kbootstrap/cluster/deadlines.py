@@ -92,9 +92,9 @@ OVERLAY = 2
 LISTS = 300.0
 """Fetching package lists: seconds, minutes through a slow proxy; apt waits for another process up to 60 s."""
 UPDATING = 900
-"""How long an installation waits for another one, of the machine itself or of a killed run (whole seconds)."""
+"""An installation waits so long for another one, of the machine or of a killed run (whole seconds)."""
 UPDATES = 2700.0
-"""Installing updates, after that wait: a kernel takes minutes on a slow disk, with its initial file system."""
+"""Installing updates, after that wait: a kernel with its initial file system takes minutes on a slow disk."""
 REBOOT = 900.0
 """A machine to answer again after it was told to reboot: seconds in a cloud, and up to ten minutes where
 firmware tests the memory of a large server."""

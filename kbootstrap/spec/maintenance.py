@@ -14,12 +14,12 @@ from zoneinfo import ZoneInfo
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """In the order of `datetime.weekday`."""
 _AHEAD = 15
-"""Days in which the next window is looked for: one that a change of the clocks removes returns a week later."""
+"""Days in which the next window is looked for: a week after one that a change of the clocks removed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Times of the week: on each of `days` from `begin` to `end`, or to `end` of the next day if that is earlier.
+    """Times of the week: from `begin` to `end`, which is on the next day if it is earlier.
 
     `days` are those on which a window begins. `timezone` is a name of the IANA database.
     """

@@ -12,6 +12,7 @@ from kbootstrap.cluster.decide.comparison import NodeStatus
 from kbootstrap.cluster.decide.last_snapshots import LastSnapshots, made
 from kbootstrap.cluster.state.certificates import Certificate
 from kbootstrap.cluster.state.snapshots import Snapshot
+from kbootstrap.cluster.state.upkeep import Upkeep
 from kbootstrap.engine.cluster_status import ClusterStatus
 from kbootstrap.views.diagnostics import diagnostic_data
 
@@ -80,7 +81,18 @@ def _row(row: NodeStatus) -> dict[str, Any]:
             "leaf": _certificate(leaf, row.time) if leaf and row.time else None,
             "authority": _certificate(authority, row.time) if authority and row.time else None,
         },
+        "os": _os(row.upkeep) if row.upkeep else None,
         "good": row.good,
+    }
+
+
+def _os(found: Upkeep) -> dict[str, Any]:
+    return {
+        "reboot_required": found.reboot if found.supported else None,
+        "reboot_packages": list(found.packages),
+        "security_updates": None if found.updates is None else list(found.updates),
+        "lists_age": None if found.updates is None else found.age,
+        "unknown": found.unread or (None if found.supported else "it has no apt-get"),
     }
 
 

@@ -41,17 +41,17 @@ async def look(host: Host, *, updates: bool) -> Found:
 
 
 async def install(host: Host, packages: Sequence[str]) -> None:
-    """Install the newest versions of installed packages, without removing any; waits for a running installation.
+    """Install the newest versions of installed packages, without removing any.
 
-    The machine goes on when the connection breaks. Raises as `Host.run`, and `InstallFailed` (KB0866) with the
-    last lines of the package manager.
+    Another installation is waited for. The machine goes on when the connection breaks. Raises as `Host.run`,
+    and `InstallFailed` (KB0866) with the last lines of the package manager.
     """
     output = await host.run(_script("install", packages), deadline=UPDATES + UPDATING, check=False)
     if output.status != 0:
         raise InstallFailed(
             f"{host.name}: its updates could not be installed",
-            hint=f"look at the package manager: kbootstrap ssh {host.name} -- sudo apt-get --fix-broken install; "
-            "then run the same command again",
+            hint="look at the package manager, and then run the same command again: "
+            f"kbootstrap ssh {host.name} -- sudo apt-get --fix-broken install",
             detail=output.tail or None,
             code="KB0866",
             host=host.name,

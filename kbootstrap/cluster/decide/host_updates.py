@@ -1,4 +1,4 @@
-"""What `apply` sets up on a machine for its maintenance: its own updater must not compete with `maintain`. Pure.
+"""What `apply` sets on a machine for its maintenance: its own updater must not compete with ours. Pure.
 
 Keys from apt.conf(5), apt-get(8) and the configuration of unattended-upgrades (Debian, Ubuntu). Files in
 `apt.conf.d` are read in the order of their names, so this one comes after those of the distribution.
@@ -33,12 +33,13 @@ def files(wanted: Maintenance | None, facts: NodeFacts) -> tuple[NodeFile, ...]:
 
 def problems(wanted: Maintenance | None, facts: NodeFacts) -> Iterator[Diagnostic]:
     """Warn about a machine that `maintain` cannot take care of."""
-    if wanted is None or facts.upkeep.supported or (wanted.os_updates, wanted.reboot) == ("none", "never"):
+    idle = wanted is None or (wanted.os_updates, wanted.reboot) == ("none", "never")
+    if idle or facts.upkeep.supported:
         return
     yield Diagnostic(
         "KB0848",
-        f"{facts.name} runs {facts.os or 'an unknown system'}, which has no apt-get: whether it needs updates "
-        "or a reboot is unknown.",
+        f"{facts.name} runs {facts.os or 'an unknown system'}, which has no apt-get: whether it needs "
+        "updates or a reboot is unknown.",
         "update it by hand, or use Debian or Ubuntu; kbootstrap maintain leaves it alone",
         severity=Severity.WARNING,
     )

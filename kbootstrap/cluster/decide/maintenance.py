@@ -1,7 +1,7 @@
 """Decides what maintenance does on each node, and in which order. Pure.
 
-The order is that of an upgrade: servers one after the other, then agents, `max_unavailable` of a pool at once.
-Nodes that an interrupted run left cordoned come first, because they are away already.
+The order is that of an upgrade: servers one after the other, then agents, `max_unavailable` of a pool at
+once. Nodes that an interrupted run left cordoned come first, because they are away already.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Literal
 from kbootstrap.cluster.decide.order import Batches
 from kbootstrap.cluster.state.upkeep import Upkeep
 from kbootstrap.cluster.state.wanted import Wanted, WantedNode
-from kbootstrap.cluster.steps.base import ConvergeStep
 from kbootstrap.cluster.steps.api import WaitKnown
+from kbootstrap.cluster.steps.base import ConvergeStep
 from kbootstrap.cluster.steps.membership import Uncordon, WaitReady
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.cluster.steps.service import WaitServing
@@ -65,7 +65,7 @@ def _work(node: WantedNode, how: Maintenance, found: Upkeep) -> NodeWork:
 
 
 def batches(wanted: Wanted, works: Sequence[NodeWork], cordoned: Collection[str] = ()) -> Batches:
-    """Return the names of nodes that are worked on at the same time; `cordoned` ones, by an earlier run, first."""
+    """Return the names of nodes that are worked on together; those that a run left `cordoned` come first."""
     acting = {one.name for one in works if one.acts}
     nodes = [node for node in wanted.nodes if node.name in acting]
     begun = [node for node in nodes if node.name in cordoned]

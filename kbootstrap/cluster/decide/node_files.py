@@ -18,7 +18,8 @@ _NOTHING = hashlib.sha256(outside.NOTHING.encode()).hexdigest()
 def steps(case: NodeCase) -> Iterator[WriteFile]:
     """Yield a step for each file that is missing or differs."""
     linked = pod_network.files(case.wanted, case.node, case.facts, settled=case.settled)
-    for file in (*case.node.files, *linked, *host_updates.files(case.wanted.maintenance, case.facts)):
+    own = host_updates.files(case.wanted.maintenance, case.facts)
+    for file in (*case.node.files, *linked, *own):
         digest = hashlib.sha256(file.content.encode()).hexdigest()
         if case.facts.files.get(file.path) != digest:
             yield _write(case, file, "it differs from the spec" if case.has(file) else "it is not there")
@@ -41,7 +42,7 @@ def _emptied(case: NodeCase) -> Iterator[WriteFile]:
 
 
 def _without_maintenance(case: NodeCase) -> Iterator[WriteFile]:
-    """Yield the step that empties the settings of the package manager once `maintenance` has left the spec."""
+    """Yield the step that empties the settings of the package manager when `maintenance` leaves the spec."""
     path = host_updates.SETTINGS
     if case.wanted.maintenance is None and case.facts.files.get(path, _NOTHING) != _NOTHING:
         file = NodeFile(path, outside.NOTHING, host_updates.MODE, restart=False)

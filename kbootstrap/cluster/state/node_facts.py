@@ -12,7 +12,7 @@ from kbootstrap.cluster.lock.holder import Holder
 from kbootstrap.cluster.state.certificates import Certificate
 from kbootstrap.cluster.state.snapshots import Snapshot
 from kbootstrap.cluster.state.unit import UnitState
-from kbootstrap.cluster.state.upkeep import Upkeep
+from kbootstrap.cluster.state.upkeep import NO_UPKEEP, Upkeep
 
 INITIAL = "initial"
 """The join drop-in of the server that starts the cluster: it names no other server."""
@@ -131,7 +131,7 @@ class NodeFacts:
     certificates: tuple[Certificate, ...] = ()
     snapshot: Snapshot | None = None
     tokens: TokenMarks = TokenMarks()
-    upkeep: Upkeep = Upkeep()
+    upkeep: Upkeep = NO_UPKEEP
 
     @property
     def registered(self) -> bool:

@@ -12,10 +12,10 @@ APT = "apt"
 class Upkeep:
     """The state of one machine's packages.
 
-    `manager` is `apt`, empty where there is none. `reboot`: the machine says that it must be rebooted, because
-    of `packages`. `updates` are installed packages with a security update, by the package lists on the machine
-    as they were `age` seconds ago. It is None where they were not looked for, or are not known: then `unread`
-    says why.
+    `manager` is `apt`, empty where there is none. `reboot`: the machine says that it must be rebooted,
+    because of `packages`. `updates` are installed packages with a security update, by the package lists on
+    the machine as they were `age` seconds ago. It is None where they were not looked for, or are not known:
+    then `unread` says why.
     """
 
     manager: str = ""
@@ -29,3 +29,7 @@ class Upkeep:
     def supported(self) -> bool:
         """Whether kbootstrap can update this machine, and knows whether it must be rebooted."""
         return self.manager == APT
+
+
+NO_UPKEEP = Upkeep()
+"""Of a machine of which nothing is known."""
