@@ -102,7 +102,7 @@ def test_nothing_begins_and_no_machine_reboots_after_the_window(tmp_path: Path) 
     operator = made(tmp_path, BASE, "libssl3", REBOOTS)
     begun = operator.world.now
     closing = datetime(2026, 11, 29, 23, 59, tzinfo=UTC)
-    short = 40.0
+    short = 20.0
 
     def now() -> datetime:
         return closing + timedelta(seconds=operator.world.now - begun - short)
@@ -111,7 +111,7 @@ def test_nothing_begins_and_no_machine_reboots_after_the_window(tmp_path: Path) 
     assert ended.error is None, ended.error
     names = rebooted(operator)
     assert 0 < len(names) < len(BASE.names())
-    assert all(when - begun <= short + 1 for _, when in operator.world.reboots)
+    assert all(when - begun <= short + 2 for _, when in operator.world.reboots)
     left = [name for name, machine in operator.world.machines.items() if machine.updates]
     assert left
     operator.settled()
@@ -142,6 +142,7 @@ def test_cut_anywhere(tmp_path: Path, wish: Wish, pytestconfig: pytest.Config) -
         operator.desk.back(begin)
         cut = operator.desk.maintain(cut=number)
         assert cut.cut
+        operator.desk.wait(5)  # a reboot that was requested has begun
         where = f"cut after call {number}: {cut.calls[-1]}"
         if turn % 3 == 2:
             healed = operator.desk.apply()
