@@ -17,6 +17,8 @@ from kbootstrap.engine.cluster_status import ClusterStatus
 from kbootstrap.views.diagnostics import diagnostic_data
 
 VERSION = 1
+_DAY = 86400
+"""Seconds."""
 
 
 def status_json(spec: str, clusters: Sequence[ClusterStatus], now: datetime, *, lines: bool = False) -> str:
@@ -91,7 +93,7 @@ def _os(found: Upkeep) -> dict[str, Any]:
         "reboot_required": found.reboot if found.supported else None,
         "reboot_packages": list(found.packages),
         "security_updates": None if found.updates is None else list(found.updates),
-        "lists_age": None if found.updates is None else found.age,
+        "lists_days": None if found.updates is None else found.age // _DAY,
         "unknown": found.unread or (None if found.supported else "it has no apt-get"),
     }
 

@@ -16,7 +16,7 @@ upkeep() {
     if ! command -v apt-get >/dev/null; then return; fi
     echo 'package-manager apt'
     if [ -e /run/reboot-required ] || [ -e /var/run/reboot-required ]; then
-        echo "reboot-required $(sort -u /run/reboot-required.pkgs /var/run/reboot-required.pkgs 2>/dev/null | tr '\n' ' ')"
+        echo "reboot-required $(cat /run/reboot-required.pkgs /var/run/reboot-required.pkgs 2>/dev/null | sort -u | tr '\n' ' ')"
     fi
     if [ "$1" != yes ]; then return; fi
     if ! ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1; then
