@@ -16,6 +16,7 @@ _COMMANDS = {
     "apply": "Create the clusters of the spec, or update them to match it.",
     "replace": "Replace the machines of nodes, one after the other.",
     "rotate": "Replace the tokens or the certificates of clusters.",
+    "maintain": "Update and reboot the machines of clusters, one after the other.",
     "adopt": "Import existing clusters after their state is lost.",
     "destroy": "Remove clusters and all resources that were created for them.",
     "status": "Compare the clusters with the spec.",

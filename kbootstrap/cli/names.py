@@ -49,6 +49,16 @@ def spec_then_nodes(ctx: click.Context, _param: click.Parameter, incomplete: str
     return found if found or words else [CompletionItem(incomplete, type="file")]
 
 
+def spec_then_clusters(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete a spec, then clusters, each once."""
+    words = [str(word) for word in ctx.params.get("words") or ()]
+    spec = _read(next((word for word in words if word.endswith(_SPECS)), None))
+    found = [
+        CompletionItem(one) for one in _clusters(spec) if one.startswith(incomplete) and one not in words
+    ]
+    return found if found or words else [CompletionItem(incomplete, type="file")]
+
+
 def spec_then_clusters_and_nodes(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:

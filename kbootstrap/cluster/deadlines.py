@@ -89,3 +89,12 @@ LISTENING = 240
 """A listener ends after this by itself (whole seconds); it is ended when all machines have tried."""
 OVERLAY = 2
 """An answer through the network of the pods (whole seconds); a silent one is asked once more."""
+LISTS = 300.0
+"""Fetching package lists: seconds, minutes through a slow proxy; apt waits for another process up to 60 s."""
+UPDATING = 900
+"""An installation waits so long for another one, of the machine or of a killed run (whole seconds)."""
+UPDATES = 2700.0
+"""Installing updates, after that wait: a kernel with its initial file system takes minutes on a slow disk."""
+REBOOT = 900.0
+"""A machine to answer again after it was told to reboot: seconds in a cloud, and up to ten minutes where
+firmware tests the memory of a large server."""

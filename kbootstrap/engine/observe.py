@@ -97,11 +97,12 @@ async def observe_nodes(
 ) -> Nodes:
     """Connect to every machine of the outputs, gather facts, and decide. Connections live as long as `stack`.
 
-    `tolerant`: nothing is started, `unreachable` has the machines that do not answer, and servers try the
-    network of the pods; otherwise machines that do not answer raise `HostUnreachable`. Without `starting`
-    machines that would have to be started raise `NotRunning`; with it, what is found will be changed: the
-    cluster's lease is taken first, and held as long. Machines of nodes in `removal` may not answer, or may
-    be deleted already: then `unreachable` has them too. `patience` is how long (seconds) the others may take
+    `tolerant`: nothing is started, `unreachable` has the machines that do not answer, servers try the
+    network of the pods, and machines with maintenance count their updates; otherwise machines that do not
+    answer raise `HostUnreachable`. Without `starting` machines that would have to be started raise
+    `NotRunning`; with it, what is found will be changed: the cluster's lease is taken first, and held as
+    long. Machines of nodes in `removal` may not answer, or may be deleted already: then `unreachable` has
+    them too. `patience` is how long (seconds) the others may take
     to answer. Without `members` elastic machines are left out.
     """
     from kbootstrap.hosts.pool import connect_all, reach_all, summary
@@ -134,6 +135,7 @@ async def observe_nodes(
         {node.name: node.volumes for node in everything.nodes},
         required=needed,
         overlay=tolerant,
+        updates=tolerant and context.cluster.maintenance is not None,
     )
     text = await fetch_kubeconfig(hosts, facts, context.distribution, run.redactor, tolerant=tolerant)
     way = inventory.external, inventory.jump

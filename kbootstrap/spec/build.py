@@ -10,6 +10,7 @@ from typing import Any
 from kbootstrap.spec import derive, distributions, prices, schemas
 from kbootstrap.spec.build_registries import node_proxy, reference, registries
 from kbootstrap.spec.format_quantities import seconds
+from kbootstrap.spec.maintenance import DAYS, Maintenance, Window, clock
 from kbootstrap.spec.model import (
     CONTROL_PLANE,
     S3,
@@ -81,6 +82,7 @@ def cluster(spec_name: str, name: str, data: Data) -> Cluster:
         buckets=tuple(BucketSettings(b["name"], b["versioning"]) for b in data["buckets"]),
         registries=registries(data["registries"]) if "registries" in data else None,
         proxy=node_proxy(data["proxy"]) if "proxy" in data else None,
+        maintenance=_maintenance(data["maintenance"]) if "maintenance" in data else None,
     )
 
 
@@ -179,6 +181,19 @@ def _snapshots(data: Data) -> Snapshots:
         s3=_s3(s3) if s3 is not None else None,
         passphrase=reference(passphrase) if passphrase is not None else None,
     )
+
+
+def _maintenance(data: Data) -> Maintenance:
+    return Maintenance(
+        window=_window(data["window"]) if "window" in data else None,
+        os_updates=data["os_updates"],
+        reboot=data["reboot"],
+    )
+
+
+def _window(data: Data) -> Window:
+    days = tuple(day for day in DAYS if day in data["days"])
+    return Window(days, clock(data["from"]), clock(data["to"]), data["timezone"])
 
 
 def _s3(data: Data) -> S3:

@@ -10,6 +10,7 @@ from kbootstrap.spec import (
     format_network,
     format_quantities,
     format_registries,
+    format_times,
 )
 from kbootstrap.spec.flaw import Flaw
 
@@ -19,6 +20,7 @@ FORMATS: dict[str, Callable[[str], Flaw | None]] = {
     "api-endpoint": format_network.api_endpoint,
     "bucket-name": format_names.bucket_name,
     "cidr": format_network.cidr,
+    "clock-time": format_times.clock_time,
     "currency": format_quantities.currency,
     "cron": format_kubernetes.schedule,
     "dns-label": format_names.dns_label,
@@ -37,6 +39,7 @@ FORMATS: dict[str, Callable[[str], Flaw | None]] = {
     "registry-host": format_registries.registry_host,
     "registry-name": format_registries.registry_name,
     "taint": format_kubernetes.taint,
+    "time-zone": format_times.time_zone,
     "url": format_network.url,
     "user-name": format_names.user_name,
 }

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kbootstrap.core.diagnostics import SpecPath
+from kbootstrap.spec.maintenance import Maintenance
 from kbootstrap.spec.prices import Budget, Prices
 from kbootstrap.spec.source_map import SourceMap
 
@@ -321,6 +322,7 @@ class Cluster:
     buckets: tuple[BucketSettings, ...]
     registries: Registries | None = None
     proxy: NodeProxy | None = None
+    maintenance: Maintenance | None = None
 
 
 @dataclass(frozen=True, slots=True)

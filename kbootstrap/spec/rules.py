@@ -10,6 +10,7 @@ from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.spec import (
     rules_autoscaling,
     rules_machine,
+    rules_maintenance,
     rules_names,
     rules_network,
     rules_pools,
@@ -50,6 +51,8 @@ CLUSTER_RULES: tuple[ClusterRule, ...] = (
     rules_registries.mirrors,
     rules_registries.access,
     rules_registries.elastic,
+    rules_maintenance.reboots,
+    rules_maintenance.length,
     rules_traits.network,
     rules_traits.flavor,
     rules_traits.hosts,

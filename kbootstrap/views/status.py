@@ -24,7 +24,9 @@ _HEAD = ("NODE", "ROLE", "STATE", "VERSION", "ETCD", "CERTS")
 _RUNS = ("active", "activating", "reloading")
 """States of a unit that runs, or is about to."""
 _SHOWN = 4
-"""Differences of one node that are written out; others are counted."""
+"""Differences of one node that are written out, and packages; others are counted."""
+_OLD = 2 * 86400
+"""Seconds after which package lists may say nothing about today's updates."""
 
 
 def show_status(clusters: Sequence[ClusterStatus], stream: TextIO, env: Mapping[str, str]) -> None:
@@ -94,9 +96,30 @@ class _StatusLines:
         said = row.reason if row.ready is False else ""
         for one in (*row.drift[:_SHOWN], *(wait for wait in row.waits if not said or wait.why != said)):
             yield from self._difference(one, indent=4)
+        yield from self._upkeep(row)
         if len(row.drift) > _SHOWN:
             mark = self._screen.symbols.ellipsis
             yield Text(f"    {mark} {count(len(row.drift) - _SHOWN, 'other difference')}", style="dim")
+
+    def _upkeep(self, row: NodeStatus) -> Iterator[Text]:
+        """Yield what the operating system of a node waits for."""
+        found = row.upkeep
+        if found is None:
+            return
+        if found.reboot:
+            because = f" ({harmless(_some(found.packages))})" if found.packages else ""
+            yield from self._screen.wrapped(
+                "    ", Text(f"its machine must be rebooted{because}", style="yellow")
+            )
+        if found.updates:
+            updates = count(len(found.updates), "security update")
+            text = f"{updates} pending ({harmless(_some(found.updates))})"
+            if found.age > _OLD:
+                text += f"; the package lists are {age(timedelta(seconds=found.age))} old"
+            yield from self._screen.wrapped("    ", Text(text, style="yellow"))
+        if found.unread:
+            said = f"pending security updates are unknown: {harmless(found.unread)}"
+            yield from self._screen.wrapped("    ", Text(said, style="yellow"))
 
     def _difference(self, one: Drift, *, indent: int) -> list[Text]:
         before = Text(f"{' ' * indent}{harmless(one.what)}: ", style="yellow")
@@ -154,6 +177,11 @@ def _cells(row: NodeStatus) -> list[Cell]:
     version = Text(row.version or "", style="yellow" if stale else "")
     role = f"{row.role}, elastic" if row.elastic else row.role
     return [row.name, role, _state(row), version, _etcd(row), _days(row)]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def _etcd(row: NodeStatus) -> str:

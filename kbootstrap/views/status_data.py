@@ -12,10 +12,13 @@ from kbootstrap.cluster.decide.comparison import NodeStatus
 from kbootstrap.cluster.decide.last_snapshots import LastSnapshots, made
 from kbootstrap.cluster.state.certificates import Certificate
 from kbootstrap.cluster.state.snapshots import Snapshot
+from kbootstrap.cluster.state.upkeep import Upkeep
 from kbootstrap.engine.cluster_status import ClusterStatus
 from kbootstrap.views.diagnostics import diagnostic_data
 
 VERSION = 1
+_DAY = 86400
+"""Seconds."""
 
 
 def status_json(spec: str, clusters: Sequence[ClusterStatus], now: datetime, *, lines: bool = False) -> str:
@@ -80,7 +83,18 @@ def _row(row: NodeStatus) -> dict[str, Any]:
             "leaf": _certificate(leaf, row.time) if leaf and row.time else None,
             "authority": _certificate(authority, row.time) if authority and row.time else None,
         },
+        "os": _os(row.upkeep) if row.upkeep else None,
         "good": row.good,
+    }
+
+
+def _os(found: Upkeep) -> dict[str, Any]:
+    return {
+        "reboot_required": found.reboot if found.supported else None,
+        "reboot_packages": list(found.packages),
+        "security_updates": None if found.updates is None else list(found.updates),
+        "lists_days": None if found.updates is None else found.age // _DAY,
+        "unknown": found.unread or (None if found.supported else "it has no apt-get"),
     }
 
 

@@ -13,6 +13,7 @@ import pickle
 from collections.abc import Callable, Collection, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from unittest import mock
 
 from kbootstrap.artifacts.cache import Kept
 from kbootstrap.cluster.api import http as real_api
+from kbootstrap.cluster.deadlines import DRAIN
 from kbootstrap.cluster.lock.holder import Holder, Process
 from kbootstrap.cluster.lock.lease import Lease
 from kbootstrap.core.errors import KbootstrapError
@@ -38,13 +40,15 @@ from kbootstrap.engine.context import Context, contexts
 from kbootstrap.engine.elastic_installer import ElasticInstaller
 from kbootstrap.engine.elastic_way import Outside
 from kbootstrap.engine.lock_file import keep_lock
+from kbootstrap.engine.maintenance import Hours, Now, look_at, settle, settled
+from kbootstrap.engine.rolling_maintenance import RollingMaintenance
 from kbootstrap.engine.spec import read_spec
 from kbootstrap.inventory.model import Endpoint
 from kbootstrap.providers.elastic import MachineOrder
 from kbootstrap.spec.model import Spec
 from kbootstrap.spec.topology import elastic_addresses
 from tests.fleet import artifacts, infra
-from tests.fleet.clock import Clock
+from tests.fleet.clock import EPOCH, Clock
 from tests.fleet.doors import SSH, Gate, Sending, node_doors
 from tests.fleet.provider import Simulated
 from tests.fleet.world import World
@@ -110,6 +114,15 @@ class Desk:
         self.runs += 1
         clock = Clock(self.world.now, self.world.advance)
         return clock.run(self._work(partial(_run, replaced), cut, after=after))
+
+    def maintain(self, *, now: Now | None = None, cut: int = 0, after: bool = True) -> Ended:
+        """Run `maintain`; `now` is the time of the operator's clock, by default that of the world."""
+        self.runs += 1
+        work = partial(_maintain, now or self._now)
+        return Clock(self.world.now, self.world.advance).run(self._work(work, cut, after=after))
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(EPOCH + self.world.now, UTC)
 
     def destroy(self, *, cut: int = 0) -> Ended:
         """Run `destroy`, as after the confirmation."""
@@ -191,6 +204,21 @@ async def _run(replaced: Collection[str], context: Context) -> bool:
         planned = await plan_cluster.plan_cluster(context, stack, starting=True, replace=replaced)
         await apply_cluster.apply_cluster(planned)
         return not planned.empty
+
+
+async def _maintain(now: Now, context: Context) -> bool:
+    """As the command does, in an open window."""
+    assert context.cluster.maintenance is not None
+    hours = Hours(context.cluster.maintenance.window, now=now)
+    async with AsyncExitStack() as stack:
+        planned = await plan_cluster.plan_cluster(context, stack, starting=True)
+        nodes = settled(planned)
+        work = await look_at(planned, nodes, hours)
+        if work.empty and nodes.plan.empty:
+            return False
+        await settle(planned, nodes, work.works)
+        await RollingMaintenance(context, planned.state.outputs, nodes, work, stack, DRAIN).carry_out()
+        return True
 
 
 async def _destroy(context: Context) -> bool:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.fleet.wishes import CLUSTER, Pool, Wish
 
+MAINTENANCE = '{window: {from: "00:00", to: "23:59"}, reboot: auto}'
 POOLS = ("web", "db", "gpu", "batch")
 DISABLE = {
     "k3s": (("servicelb", "traefik"), ("servicelb", "traefik", "metrics-server"), ("traefik",)),
@@ -98,6 +99,8 @@ def _settings(wish: Wish) -> list[Edit]:
             found.append(Edit(f"without {names}", replace(wish, disable=names), servers))
     what = "no mirror" if wish.mirror else "a mirror"
     found.append(Edit(what, replace(wish, mirror=not wish.mirror), every))
+    what = "no maintenance" if wish.maintenance else "maintenance"
+    found.append(Edit(what, replace(wish, maintenance="" if wish.maintenance else MAINTENANCE), every))
     found.extend(
         Edit(
             f"{pool.name} was changed by hand", wish, frozenset(pool.names()), drifted=frozenset(pool.names())

@@ -14,6 +14,8 @@ from kbootstrap.distros.model import Distribution, Paths
 PASSWORD = "/etc/rancher/node/password"
 LEASE = "/run/kbootstrap/lease"
 PENDING = "/run/kbootstrap/restart"
+REBOOTS = "linux-image-amd64"
+REQUIRED = "/run/reboot-required"
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,8 @@ class Machine:
     journal: str = ""
     pool: str = ""
     created: float = 0.0
+    updates: set[str] = field(default_factory=set)
+    """Packages with a security update. `REBOOTS` is one that requires a reboot."""
 
     @property
     def layout(self) -> Layout:

@@ -8,6 +8,8 @@ from tests.fleet.timeline import Broken
 
 AGAIN = 5.0
 """Seconds that systemd waits before it starts a service again."""
+BOOTING = 40.0
+"""Seconds from the end of a machine to its next start."""
 
 
 class Systemd(Controllers):
@@ -66,6 +68,19 @@ class Systemd(Controllers):
         machine.run.clear()
         for unit in sorted(machine.enabled):
             self.start(machine, unit)
+
+    def reboot(self, name: str, _number: int) -> None:
+        """The machine stops, and starts again some time later."""
+        machine = self.machines.get(name)
+        if machine and machine.up:
+            self.halt(machine, running=False)
+            self.reboots.append((name, self.now))
+            self.later(BOOTING, "starts", name)
+
+    def starts(self, name: str, _number: int) -> None:
+        machine = self.machines.get(name)
+        if machine and not machine.up:
+            self.boot(machine)
 
     def halt(self, machine: Machine, *, running: bool) -> None:
         """The machine falls silent; `running` is whether its processes live on, unreachable."""

@@ -20,7 +20,8 @@ class Timeline:
     that were changed, and by what. `watched` has, by pool, how many of these agents may be away at the same
     time. `shares`: new artifacts come into `shared`, which every machine sees, by their checksums. `creating`
     is what OpenTofu still creates, by address; it fails at the address `breaks`. `offers` are the files that
-    a machine passes on, by its address, and the token of the run.
+    a machine passes on, by its address, and the token of the run. `reboots` are machines that rebooted on
+    command, and when.
     """
 
     kind: str = "k3s"
@@ -39,6 +40,7 @@ class Timeline:
     breaks: str = ""
     offers: dict[str, dict[str, str]] = field(default_factory=dict)
     broke: bool = False
+    reboots: list[tuple[str, float]] = field(default_factory=list)
     queue: list[tuple[float, int, str, str, int]] = field(default_factory=list)
 
     def later(self, seconds: float, what: str, name: str, number: int = 0) -> None:

@@ -61,6 +61,8 @@ class Wish:
     pod_cidr: str = "10.42.0.0/16"
     mirror: bool = False
     """Whether nodes use a mirror, and a proxy for everything else."""
+    maintenance: str = ""
+    """What the spec says about it, in YAML."""
 
     @property
     def distribution(self) -> str:
@@ -85,7 +87,9 @@ class Wish:
             "    network: {cidr: 10.9.0.0/16, control_plane: 10.9.0.0/24, agents: 10.9.4.0/22}\n"
             f"    control_plane: {{nodes: {self.servers}}}\n"
             f"{_OUTSIDE if self.mirror else ''}"
-            f"    pools:{'' if self.pools else ' []'}\n" + "".join(pool.text() for pool in self.pools)
+            + (f"    maintenance: {self.maintenance}\n" if self.maintenance else "")
+            + f"    pools:{'' if self.pools else ' []'}\n"
+            + "".join(pool.text() for pool in self.pools)
         )
 
     def server_names(self) -> set[str]:

@@ -51,6 +51,7 @@ def script(distro: Distribution, cluster: str | None = None) -> str:
         "binary": paths.binary,
         "stamp": paths.stamp,
         "run": paths.run,
+        "volatile": "/run/kbootstrap",
         "belongings": " ".join(distro.belongings),
         "units": f"{distro.unit('server')} {distro.unit('agent')}",
         "programs": ":".join(distro.program_folders),
@@ -62,4 +63,4 @@ def script(distro: Distribution, cluster: str | None = None) -> str:
         "sets": distro.network.sets,
         "folders": " ".join(distro.network.folders),
     }
-    return shell_script(__package__, "uninstall.sh", **values)
+    return shell_script(__package__, "sweep.sh", "uninstall.sh", **values)

@@ -1,6 +1,6 @@
 # Takes Kubernetes off this machine. Needs sh, coreutils, grep, awk, systemd; ip where the network is to be
-# cleaned. Run as root; may be cut at any point and run again. The caller sets, before this text:
-#   name cluster data config token agent_token kubeconfig binary stamp units run belongings
+# cleaned; sweep.sh before it. Run as root; may be cut at any point and run again. The caller sets, before this text:
+#   name cluster data config token agent_token kubeconfig binary stamp units run belongings volatile
 # and of the network of the pods (lists are divided by spaces, expressions are extended ones):
 #   programs bridge first links globs theirs sets folders
 # The last line says what became of the machine; status 1 with a reason on stderr when something stays.
@@ -154,7 +154,7 @@ etc=$(dirname "$config")
 rmdir "$config.d" "$etc" /etc/rancher /var/lib/rancher 2>/dev/null
 systemctl daemon-reload
 for unit in $units; do systemctl reset-failed "$unit" 2>/dev/null; done
-rm -rf /run/kbootstrap
+sweep_run "$volatile"
 rm -f "$(dirname "$stamp")/next-tokens" "$(dirname "$stamp")"/tokens-until-*
 rm -rf "$(dirname "$stamp")/next" "$(dirname "$stamp")/left"
 rm -f "$stamp" "$stamp.lock" "$stamp.new"

@@ -12,6 +12,7 @@ from kbootstrap.cluster.decide.drift import Drift, differences, waits
 from kbootstrap.cluster.state.api_facts import ApiFacts, ApiNode
 from kbootstrap.cluster.state.certificates import Certificate
 from kbootstrap.cluster.state.node_facts import NodeFacts
+from kbootstrap.cluster.state.upkeep import Upkeep
 from kbootstrap.cluster.state.wanted import Wanted, WantedNode
 from kbootstrap.cluster.steps.base import Step
 from kbootstrap.cluster.steps.plan import Plan
@@ -32,7 +33,8 @@ class NodeStatus:
     out first, `time` the node's clock (UTC).
 
     `elastic`: its machine comes and goes with the load. `passing` says what is done with one that is created
-    or removed at the moment, which is no difference from the spec.
+    or removed at the moment, which is no difference from the spec. `upkeep` is what its operating system
+    waits for, None without facts; that is no difference either.
     """
 
     name: str
@@ -56,6 +58,7 @@ class NodeStatus:
     time: datetime | None = None
     elastic: bool = False
     passing: str = ""
+    upkeep: Upkeep | None = None
 
     @property
     def good(self) -> bool:
@@ -152,6 +155,7 @@ def _row(
         leaf=first(facts.certificates, "leaf") if facts else None,
         authority=first(facts.certificates, "ca") if facts else None,
         time=facts.time if facts else None,
+        upkeep=facts.upkeep if facts else None,
     )
 
 

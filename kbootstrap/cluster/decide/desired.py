@@ -57,6 +57,7 @@ def wanted(
         local=dict(artifacts or {}),
         additions=additions,
         secret_paths=outside.secret_paths(distro, cluster),
+        maintenance=cluster.maintenance,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from kbootstrap.cluster.decide import pod_network
+from kbootstrap.cluster.decide import host_updates, pod_network
 from kbootstrap.cluster.decide.node_case import NodeCase
 from kbootstrap.cluster.state.node_facts import INITIAL
 from kbootstrap.cluster.steps.files import WriteFile
@@ -18,7 +18,8 @@ _NOTHING = hashlib.sha256(outside.NOTHING.encode()).hexdigest()
 def steps(case: NodeCase) -> Iterator[WriteFile]:
     """Yield a step for each file that is missing or differs."""
     linked = pod_network.files(case.wanted, case.node, case.facts, settled=case.settled)
-    for file in (*case.node.files, *linked):
+    own = host_updates.files(case.wanted.maintenance, case.facts)
+    for file in (*case.node.files, *linked, *own):
         digest = hashlib.sha256(file.content.encode()).hexdigest()
         if case.facts.files.get(file.path) != digest:
             yield _write(case, file, "it differs from the spec" if case.has(file) else "it is not there")
@@ -37,6 +38,15 @@ def _emptied(case: NodeCase) -> Iterator[WriteFile]:
     for path, digest in sorted(case.facts.files.items()):
         if path not in wanted and outside.owned(case.distro, path) and digest != _NOTHING:
             yield _write(case, NodeFile(path, outside.NOTHING, 0o600), "the spec no longer has it")
+    yield from _without_maintenance(case)
+
+
+def _without_maintenance(case: NodeCase) -> Iterator[WriteFile]:
+    """Yield the step that empties the settings of the package manager when `maintenance` leaves the spec."""
+    path = host_updates.SETTINGS
+    if case.wanted.maintenance is None and case.facts.files.get(path, _NOTHING) != _NOTHING:
+        file = NodeFile(path, outside.NOTHING, host_updates.MODE, restart=False)
+        yield _write(case, file, "the spec no longer has maintenance")
 
 
 def restarts(case: NodeCase, written: WriteFile) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kbootstrap.cluster.decide import (
+    host_updates,
     node_artifacts,
     node_files,
     node_secrets,
@@ -32,6 +33,7 @@ def problems(case: NodeCase, steps: tuple[ConvergeStep, ...]) -> Iterator[Diagno
     yield from preflight.clock(case.facts)
     yield from volumes.problems(case.node, case.facts)
     yield from pod_network.problems(case.wanted, case.node, case.facts)
+    yield from host_updates.problems(case.wanted.maintenance, case.facts)
     staging = any(isinstance(step, StageFile) for step in steps)
     if staging:
         bundled = case.wanted.bundled.get(case.facts.arch)

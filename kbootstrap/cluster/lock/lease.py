@@ -77,6 +77,14 @@ class Lease:
         if self._renewing is None:
             self._renewing = asyncio.create_task(self._renew())
 
+    async def again(self, server: Host) -> None:
+        """Hold the lease on a server whose machine has started again, over a new connection.
+
+        It was lost with /run. Raises as `take`. Of a single server, this is the first renewal since then.
+        """
+        await self._take(server)
+        self._hosts[server.name] = server
+
     async def release(self) -> None:
         """Release the lease on the servers that answer; never raises."""
         hosts = self._hosts

@@ -48,6 +48,7 @@ def audit_script(questions: Questions) -> str:
     """Return the whole script."""
     return shell_script(
         __package__,
+        "upkeep.sh",
         "audit.sh",
         unit=questions.unit,
         source=questions.source,

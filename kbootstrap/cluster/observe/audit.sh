@@ -1,5 +1,5 @@
 # Prints facts for audits of this node, one a line: a word, then values. Changes nothing, prints no key and no token.
-# Needs sh, coreutils, grep, awk; run as root, in the language C. The caller sets, before this text:
+# Needs sh, coreutils, grep, awk, and upkeep.sh before it; run as root, in the language C. The caller sets, before this text:
 #   unit source data components patterns texts kernel options
 # source is where components have their arguments: journal (of the unit, which logs them) or processes. patterns are
 # files to look at, one a line, with wildcards; texts are files to print; kernel and options are settings of the kernel
@@ -119,10 +119,9 @@ age() { # seconds since the newest of these was changed
 updates() { # what the package manager knows already; nothing is fetched, no cache is written
     if command -v apt-get >/dev/null; then
         if ! ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1; then unread updates 'apt has no package lists'; return; fi
-        since=$(age /var/lib/apt/lists /var/lib/apt/lists/partial /var/lib/apt/periodic/update-success-stamp)
-        answer=$(timeout 60 apt-get -s -q -o Debug::NoLocking=true -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
-            dist-upgrade 2>/dev/null) || { unread updates 'apt-get cannot plan an upgrade'; return; }
-        names=$(printf '%s\n' "$answer" | awk '/^Inst / && tolower($0) ~ /security/ { print $2 }')
+        since=$(lists_age)
+        answer=$(apt_plan) || { unread updates 'apt-get cannot plan an upgrade'; return; }
+        names=$(printf '%s\n' "$answer" | security_updates)
     elif command -v dnf >/dev/null; then
         since=$(age /var/cache/dnf/*.solv /var/cache/dnf/*/repodata /var/cache/libdnf5/*/repodata)
         answer=$(timeout 60 dnf -q -C updateinfo list --security 2>/dev/null) ||

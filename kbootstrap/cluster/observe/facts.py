@@ -22,6 +22,7 @@ from kbootstrap.cluster.state.node_facts import INITIAL, Installed, NodeFacts, T
 from kbootstrap.cluster.state.snapshots import Snapshot
 from kbootstrap.cluster.state.snapshots import parse as parse_snapshots
 from kbootstrap.cluster.state.unit import UnitState, read_unit
+from kbootstrap.cluster.state.upkeep import Upkeep
 from kbootstrap.cluster.state.wanted import WantedVolume
 from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.errors import KbootstrapError
@@ -42,18 +43,20 @@ async def gather(
     required: Collection[str] = (),
     *,
     overlay: bool = False,
+    updates: bool = False,
 ) -> dict[str, NodeFacts]:
     """Read the facts of all hosts at once, by node name.
 
     Raises `HostUnreachable`, `DeadlinePassed`, or `InstallFailed` (KB0801) when an answer makes no sense.
     With `failures` a host's error is put there instead, unless it is `required`. `volumes` are the extra
     volumes to look for on each host. `overlay`: servers try whether the other nodes answer through the
-    network of the pods, which takes some seconds where one does not.
+    network of the pods, which takes some seconds where one does not. `updates`: machines count their pending
+    security updates, which takes a second.
     """
 
     async def one(host: Host) -> NodeFacts | None:
         try:
-            text = script(distro, (volumes or {}).get(host.name, ()), overlay=overlay)
+            text = script(distro, (volumes or {}).get(host.name, ()), overlay=overlay, updates=updates)
             return await _one(host, text, distro)
         except KbootstrapError as error:
             if failures is None or host.name in required:
@@ -73,7 +76,13 @@ async def _one(host: Host, text: str, distro: Distribution) -> NodeFacts:
     return await ask(host, text, deadline=FACTS, read=read)
 
 
-def script(distro: Distribution, volumes: Sequence[WantedVolume] = (), *, overlay: bool = False) -> str:
+def script(
+    distro: Distribution,
+    volumes: Sequence[WantedVolume] = (),
+    *,
+    overlay: bool = False,
+    updates: bool = False,
+) -> str:
     """Return the whole script for a distribution, and for a machine with these volumes; as `gather`."""
     paths = distro.paths
     others = [one for one in distros.every() if one.name != distro.name]
@@ -99,8 +108,9 @@ def script(distro: Distribution, volumes: Sequence[WantedVolume] = (), *, overla
         "overlay": distro.network.overlay if overlay else "",
         "patience_overlay": str(OVERLAY),
         "volumes": "\n".join(f"{one.name} {one.id} {one.mount}" for one in volumes if one.id),
+        "updates": "yes" if updates else "no",
     }
-    return shell_script(__package__, "ports.sh", "facts.sh", **values)
+    return shell_script(__package__, "ports.sh", "upkeep.sh", "facts.sh", **values)
 
 
 def parse(name: str, said: str, distro: Distribution, *, now: float) -> NodeFacts:
@@ -283,6 +293,23 @@ def _facts(name: str, heap: _Heap, distro: Distribution, now: float) -> NodeFact
         certificates=tuple(heap.certificates),
         snapshot=_snapshot(name, words.get("snapshot", "")),
         tokens=TokenMarks(**{kind: heap.tokens.get(kind, "") for kind in TokenMarks.__slots__}),
+        upkeep=read_upkeep(words),
+    )
+
+
+def read_upkeep(words: Mapping[str, str]) -> Upkeep:
+    """Read the lines of `upkeep.sh`, by their first word. ValueError for an age that is no number."""
+    updates, age = None, ""
+    if "updates" in words:
+        age, *names = words["updates"].split()
+        updates = tuple(names)
+    return Upkeep(
+        manager=words.get("package-manager", ""),
+        reboot="reboot-required" in words,
+        packages=tuple(words.get("reboot-required", "").split()),
+        updates=updates,
+        age=_number(age or "0"),
+        unread=words.get("updates-unread", ""),
     )
 
 

@@ -1,7 +1,7 @@
 # Prints facts about this machine, one a line: a word, then values. Changes nothing, prints no secret.
-# Needs sh, coreutils, grep, awk, and ports.sh before it; run as root. The caller sets, before this text:
+# Needs sh, coreutils, grep, awk, and ports.sh and upkeep.sh before it; run as root. The caller sets, before this text:
 #   others data server agent config join token agent_token server_token server_ca etcd binary stamp volumes snapshots
-#   overlay
+#   overlay updates
 # volumes has a line for each extra volume: its name, its ID, the folder where it is mounted; others one for each
 # other distribution: its name, a folder that it makes. programs, modules and folders are what a node of this
 # distribution needs, divided by spaces. overlay is the interface of the pods' network between nodes, where a server
@@ -209,4 +209,5 @@ if has "$next"; then
     token_mark next_agents "$(sed -n 's/^agent //p' "$next")"
 fi
 if [ -s /etc/rancher/node/password ]; then echo "node-password yes"; fi
+upkeep "$updates"
 echo "end kbootstrap-facts-1"

@@ -12,6 +12,7 @@ from kbootstrap.cluster.lock.holder import Holder
 from kbootstrap.cluster.state.certificates import Certificate
 from kbootstrap.cluster.state.snapshots import Snapshot
 from kbootstrap.cluster.state.unit import UnitState
+from kbootstrap.cluster.state.upkeep import NO_UPKEEP, Upkeep
 
 INITIAL = "initial"
 """The join drop-in of the server that starts the cluster: it names no other server."""
@@ -82,7 +83,8 @@ class NodeFacts:
     of the mount options `ro` and `noexec` that its file system has. `listening` are TCP ports that a program
     listens on. `default_interface` is that of the default route. `addresses` are the global addresses of its
     interfaces, in their order; nothing where they are not known. `overlay` has the addresses of other nodes
-    in the network of the pods that were tried, and whether each answered.
+    in the network of the pods that were tried, and whether each answered. `upkeep` is what its operating
+    system waits for.
     """
 
     name: str
@@ -129,6 +131,7 @@ class NodeFacts:
     certificates: tuple[Certificate, ...] = ()
     snapshot: Snapshot | None = None
     tokens: TokenMarks = TokenMarks()
+    upkeep: Upkeep = NO_UPKEEP
 
     @property
     def registered(self) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from kbootstrap.cluster.state.recorded import Recorded
 from kbootstrap.distros.additions import NOTHING, Additions
 from kbootstrap.distros.model import Artifact, Distribution, NodeFile, Role
+from kbootstrap.spec.maintenance import Maintenance
 from kbootstrap.spec.model import Taint
 
 
@@ -59,7 +60,8 @@ class Wanted:
     that the cluster is to remember, by node name; none where the infrastructure knows them. `bundled` says
     for each architecture whose artifacts are on this machine whether they bring programs of their own, as the
     vendor's do; builds from source do not. `common` are files with secrets of every node, content by path,
-    `secret_paths` the paths of all of them, also where their content is not known.
+    `secret_paths` the paths of all of them, also where their content is not known. `maintenance` is what is
+    done about updates of the machines' operating system.
     """
 
     cluster: str
@@ -76,6 +78,7 @@ class Wanted:
     bundled: Mapping[str, bool] = field(default_factory=dict)
     common: Mapping[str, str] = field(default_factory=dict, repr=False)
     secret_paths: frozenset[str] = frozenset()
+    maintenance: Maintenance | None = None
 
     @property
     def servers(self) -> tuple[WantedNode, ...]:

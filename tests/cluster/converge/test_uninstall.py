@@ -109,3 +109,24 @@ def test_patterns_of_interfaces_are_no_files_of_the_current_folder(tmp_path: Pat
     run = f"links='flannel.1 cni0' globs='cali*'\n{body}\ninterfaces"
     done = subprocess.run(["sh", "-c", run], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["flannel.1", "cali123"]
+
+
+def test_what_the_provider_has_in_run_stays(tmp_path: Path) -> None:
+    """The name servers of a node in a container: a machine that becomes a node again needs them."""
+    ours, rules = ("lease", "lease.lock", "restart", "updates.log"), tmp_path / "ran"
+    for name in (*ours, "resolv.conf"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "hand-over").write_text(f"touch {rules}\n")
+    text = script(distros.find("k3s"))
+    define = text[text.index("sweep_run() {") : text.index("\n}\n", text.index("sweep_run() {")) + 3]
+    assert 'sweep_run "$volatile"' in text
+    assert "\nvolatile=/run/kbootstrap\n" in text
+    run = ["sh", "-c", f"{define}sweep_run {tmp_path}"]
+    subprocess.run(run, check=True, timeout=20)
+    assert rules.exists(), "the rules of a hand-over are taken back"
+    rules.unlink()
+    assert [path.name for path in tmp_path.iterdir()] == ["resolv.conf"]
+    (tmp_path / "resolv.conf").unlink()
+    subprocess.run(run, check=True, timeout=20)
+    assert not tmp_path.exists()
+    subprocess.run(run, check=True, timeout=20)

@@ -251,6 +251,28 @@ async def test_a_server_that_was_restarted_keeps_it_again(
     await anna.release()
 
 
+async def test_the_only_server_reboots(servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch) -> None:
+    """For longer than the lease lasts. It went with /run, and this run takes it again if none was faster."""
+    clock = [1000.0]
+    monkeypatch.setattr(leases, "_now", lambda: clock[0])
+    anna, bert = Lease("prod", me=ANNA), Lease("prod", me=BERT)
+    await anna.take({"s1": servers["s1"]})
+    servers["s1"].lease.unlink()
+    clock[0] += TTL * 3
+    assert lost(anna)
+    again = Server("s1", servers["s1"].folder.parent)
+    await anna.again(again)
+    anna.verify()
+    servers["s1"].broken = True
+    await anna.guard(again).run("true", deadline=60)
+    again.lease.unlink()
+    await bert.take({"s1": again})
+    with pytest.raises(Locked, match="is being changed"):
+        await anna.again(again)
+    await bert.release()
+    anna.forget()
+
+
 async def test_without_most_servers_it_is_lost(
     servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
