@@ -19,11 +19,12 @@ def local_spec(
     servers: str = "nodes: 1",
     without: str = WITHOUT,
     more: str = "",
+    provider: str = "{local: {}}",
 ) -> str:
     """Return the spec of one cluster of the `local` provider.
 
     `pools` are the lines of the pools, `servers` the keys of the control plane, `without` the components of
-    k3s that are disabled, `more` the last lines.
+    k3s that are disabled, `more` the last lines, `provider` the provider with its settings.
     """
     encryption = ", secrets_encryption: true" if encrypted else ""
     return f"""\
@@ -31,7 +32,7 @@ apiVersion: kbootstrap/v1alpha1
 name: {name}
 clusters:
   {cluster}:
-    provider: {{local: {{}}}}
+    provider: {provider}
     kubernetes: {{distribution: k3s, version: {version}{encryption}, disable: {without}}}
     network: {NETWORK}
     control_plane: {{{servers}}}

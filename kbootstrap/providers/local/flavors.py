@@ -1,7 +1,7 @@
 """Sizes of nodes (`provider.local.flavors`): what the engine gives a container of this machine.
 
-The engine sets the limits in the container's control group. A kubelet in a container sees the whole machine, so
-the node gives it the rest as reserved (`kbootstrap-node-rest` in `node/`).
+The engine sets the limits in the container's control group. A kubelet in a container sees the whole machine,
+so the node gives it the rest as reserved (`kbootstrap-node-rest` in `node/`).
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def problems(spec: Spec, cluster: Cluster) -> Iterator[Diagnostic]:
             have = f"It has {', '.join(known)}." if known else "It has none."
             yield Diagnostic(
                 "KB0613",
-                f"Pool {pool.name} has nodes of flavor {name}, which `provider.local.flavors` does not describe. "
-                f"{have}",
+                f"Pool {pool.name} has nodes of flavor {name}, which `provider.local.flavors` does not "
+                f"describe. {have}",
                 f"Write `provider: {{local: {{flavors: {{{name}: {{cpus: 1, memory_gib: 2}}}}}}}}`.",
                 spec.source.value(flavor_path(spec, cluster, pool, index)),
             )
