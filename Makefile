@@ -1,12 +1,12 @@
 # The tasks of a checkout. `make` alone lists them; each is one line of shell on purpose.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down cloud cloud-down test test-full test-unit test-e2e crash-matrix lint bench lock cloud-lock docs wheel clean
+.PHONY: help setup demo demo-down cloud cloud-down test test-full test-unit test-e2e crash-matrix acceptance-autoscaler lint bench lock cloud-lock docs wheel clean
 
 PY := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 help: ## list the tasks
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install what is missing: virtual environment, container engine, OpenTofu
 	@.ci/setup
@@ -39,6 +39,10 @@ test-e2e: ## end-to-end tests only (container engine, OpenTofu/Terraform, k3s)
 
 crash-matrix: ## kill kbootstrap, machines and the network at the boundaries of every command (an hour); prints a table
 	@$(PY) -m tests.e2e.crash_matrix && $(PY) -m tests.e2e.crash_matrix --table
+
+acceptance-autoscaler: ## the autoscaler's server with Cluster Autoscaler's release (tests/acceptance/autoscaler.md)
+	@: "$${KBOOTSTRAP_TEST_CLUSTER_AUTOSCALER:?names the program of a release: tests/acceptance/autoscaler.md}"
+	@CI=true $(PY) -m pytest -q -s tests/e2e/test_cluster_autoscaler.py
 
 lint: ## ruff, formatting, mypy --strict
 	@ruff check . && ruff format --check . && mypy

@@ -143,7 +143,7 @@ class Service:
 
         From 1.35 on it has an option for which the contract has no field (`MaxNodeStartupTime`). That would
         arrive as 0, and nodes that are not Ready yet would count as broken (kubernetes/autoscaler issue
-        10245). So those versions, which send their durations in other fields, get no options.
+        10245). So those versions, which send their durations in other fields only, get no options.
         """
         group = sizes.group_of(self._fleet.state, request.id)
         if not request.defaults.HasField("scaleDownUnneededTime"):
@@ -152,6 +152,8 @@ class Service:
         options = message("NodeGroupAutoscalingOptions")()
         options.CopyFrom(request.defaults)
         options.scaleDownUnneededTime.duration = group.idle * _NANOSECONDS
+        if options.HasField("scaleDownUnneededDuration"):  # 1.34.2 and later send both, and read this one
+            options.scaleDownUnneededDuration.FromSeconds(group.idle)
         return message("NodeGroupAutoscalingOptionsResponse")(nodeGroupAutoscalingOptions=options)
 
 

@@ -140,8 +140,8 @@ async def test_templates(client: Client) -> None:
     """From zero: this node is all that Cluster Autoscaler knows of the group."""
     for group, cpus in ((WEB, "2"), (LARGE, "8")):
         answer = await client.call("NodeGroupTemplateNodeInfo", id=group)
-        old = client.wire.old
-        node = answer.nodeInfo if old else client.wire.kubernetes("Node").FromString(answer.nodeBytes)
+        new = client.wire.new
+        node = client.wire.kubernetes("Node").FromString(answer.nodeBytes) if new else answer.nodeInfo
         assert node.status.allocatable["cpu"].string == cpus
         assert node.metadata.labels["tier"] == "web"
         assert node.metadata.labels["node.kubernetes.io/instance-type"] == group.partition("/")[2]
@@ -152,8 +152,12 @@ async def test_templates(client: Client) -> None:
 
 async def test_prices(client: Client) -> None:
     """Of a template node, of a real one, and of a pod; times in the form of the wire."""
-    begin, end = ("startTime", "endTime") if client.wire.old else ("startTimestamp", "endTimestamp")
-    period = {begin: {"seconds": 100}, end: {"seconds": 100 + 2 * HOUR}}
+    old, new = client.wire.old, client.wire.new
+    starts = [*(["startTime"] if old else []), *(["startTimestamp"] if new else [])]
+    ends = [*(["endTime"] if old else []), *(["endTimestamp"] if new else [])]
+    period = {name: {"seconds": 100} for name in starts} | {
+        name: {"seconds": 100 + 2 * HOUR} for name in ends
+    }
     for node, price in (
         ({"name": "template-1", "annotations": {GROUP: LARGE}}, 0.4),
         ({"name": "prod-web-1", "providerID": "k3s://prod-web-1"}, 0.1),
@@ -164,7 +168,7 @@ async def test_prices(client: Client) -> None:
     pod = client.wire.kubernetes("Pod")()
     pod.spec.containers.add(name="a").resources.requests["cpu"].string = "500m"
     pod.spec.containers.add(name="b").resources.requests["cpu"].string = "500m"
-    sent = {"pod": pod} if client.wire.old else {"pod_bytes": pod.SerializeToString()}
+    sent = ({"pod": pod} if old else {}) | ({"pod_bytes": pod.SerializeToString()} if new else {})
     found = await client.call("PricingPodPrice", **sent, **period)
     assert found.price == pytest.approx(0.05)  # half of a small machine: 0.025 per hour, as on a large one
 
@@ -180,6 +184,9 @@ async def test_calls_without_content(client: Client) -> None:
 async def test_options_are_those_of_the_flags_with_the_idle_time_of_the_pool(client: Client) -> None:
     """From 1.35 on an option that the contract cannot carry would arrive as 0: the flags stay in force."""
     defaults: dict[str, object] = {"scaleDownUtilizationThreshold": 0.4, "ignoreDaemonSetsUtilization": True}
+    names = ("scaleDownUnneededDuration", "scaleDownUnreadyDuration", "MaxNodeProvisionDuration")
+    if client.wire.new:
+        defaults |= {name: {"seconds": number + 1} for number, name in enumerate(names)}
     if client.wire.old:
         times = ("scaleDownUnneededTime", "scaleDownUnreadyTime", "MaxNodeProvisionTime")
         defaults |= {name: {"duration": (number + 1) * 10**9} for number, name in enumerate(times)}
@@ -190,9 +197,9 @@ async def test_options_are_those_of_the_flags_with_the_idle_time_of_the_pool(cli
             assert (found.scaleDownUnreadyTime.duration, found.MaxNodeProvisionTime.duration) == (2e9, 3e9)
             assert (found.scaleDownUtilizationThreshold, found.ignoreDaemonSetsUtilization) == (0.4, True)
             assert not found.zeroOrMaxNodeScaling
+            if client.wire.new:  # these are read, so they must say the same
+                assert [getattr(found, name).ToSeconds() for name in names] == [idle, 2, 3]
     else:
-        names = ("scaleDownUnneededDuration", "scaleDownUnreadyDuration", "MaxNodeProvisionDuration")
-        defaults |= {name: {"seconds": 600} for name in names}
         status, _ = await failure(client.call("NodeGroupGetOptions", id=WEB, defaults=defaults))
         assert status == "UNIMPLEMENTED"
     assert (await failure(client.call("NodeGroupGetOptions", id="x")))[0] == "NOT_FOUND"

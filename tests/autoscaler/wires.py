@@ -1,6 +1,6 @@
-"""Clients of both wire forms, made by protoc: one of Cluster Autoscaler up to 1.34, one from 1.35 on.
+"""Clients of all wire forms, made by protoc: Cluster Autoscaler before 1.34.2, up to 1.34, and from 1.35 on.
 
-Each knows only the fields of its own form, as the real ones do.
+Each knows only the fields of its own form, as the real ones do. That of 1.34.2 has both.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from kbootstrap.autoscaler.wire.messages import PACKAGE, SERVICE
 
 FOLDER = Path(str(protoc.__file__)).parent
 SOURCES = Path(__file__).parent.parent.parent / "kbootstrap" / "autoscaler" / "wire"
-FORMS = {"before 1.35": "from 1.35", "from 1.35": "up to 1.34"}
-"""The forms, each with the mark of the fields that it does not have."""
+OLD, BOTH, NEW = "before 1.34.2", "1.34.2", "from 1.35"
+FORMS = {OLD: ("from 1.34.2",), BOTH: (), NEW: ("up to 1.34",)}
+"""The forms, each with the marks of the fields that it does not have."""
 
 
 def compiled(*without: str) -> descriptor_pb2.FileDescriptorSet:
@@ -46,7 +47,7 @@ def compiled(*without: str) -> descriptor_pb2.FileDescriptorSet:
 def wire(form: str) -> Wire:
     """Return the messages of a form."""
     pool = descriptor_pool.DescriptorPool()
-    for file in compiled(FORMS[form]).file:
+    for file in compiled(*FORMS[form]).file:
         pool.AddSerializedFile(file.SerializeToString())
     return Wire(form, pool)
 
@@ -58,7 +59,13 @@ class Wire:
 
     @property
     def old(self) -> bool:
-        return self.form == "before 1.35"
+        """Whether it has messages of Kubernetes."""
+        return self.form != NEW
+
+    @property
+    def new(self) -> bool:
+        """Whether it has bytes, and protobuf's own types; they are read before the old ones."""
+        return self.form != OLD
 
     def message(self, name: str, package: str = PACKAGE) -> MessageClass:
         return message_factory.GetMessageClass(self.pool.FindMessageTypeByName(f"{package}.{name}"))

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kbootstrap.autoscaler.wire import Message
 
 HOST = "127.0.0.1"
+_AN_HOUR = {"startTime": {"seconds": 0}, "endTime": {"seconds": 3600}}
 JOINS = 900.0
 """Seconds until an elastic machine is a Ready node, on a machine with a load of 20."""
 
@@ -38,7 +39,7 @@ class Scaler:
 
     def configure(self) -> None:
         """Write certificates and the configuration file; ports are free ones of this machine."""
-        self.port, self.metrics = _free(), _free()
+        self.port, self.metrics = free_port(), free_port()
         self.lab.run("autoscaler", "certificates", "pki", "--name", HOST)
         tls = self.lab.folder / "tls"
         tls.mkdir(exist_ok=True)
@@ -55,12 +56,13 @@ class Scaler:
         """Start a server, and wait until it serves: a Lease of a killed one has to run out first."""
         self.process = self.lab.start("autoscaler", "serve", "--config", "autoscaler.yaml")
         try:
-            wait_for("the server is ready", self._ready, seconds=SHORT)
+            wait_for("the server is ready", self.ready, seconds=SHORT)
         except BaseException:
             print(self.log)  # noqa: T201 - pytest shows it
             raise
 
-    def _ready(self) -> bool:
+    def ready(self) -> bool:
+        """Return whether the server leads and serves; fails if it has ended."""
         if self.process is not None and self.process.poll() is not None:
             pytest.fail(f"the server ended with {self.process.returncode}:\n{self.log}")
         try:
@@ -104,9 +106,9 @@ class Scaler:
         from google.protobuf import message_factory
 
         from kbootstrap.autoscaler.wire.messages import SERVICE
-        from tests.autoscaler.wires import wire
+        from tests.autoscaler.wires import OLD, wire
 
-        method = wire("before 1.35").pool.FindServiceByName(SERVICE).methods_by_name[name]
+        method = wire(OLD).pool.FindServiceByName(SERVICE).methods_by_name[name]
         request, response = map(message_factory.GetMessageClass, (method.input_type, method.output_type))
         files = (self.lab.folder / "pki" / one for one in ("ca.crt", "client.key", "client.crt"))
         credentials = grpc.ssl_channel_credentials(*(one.read_bytes() for one in files))
@@ -129,6 +131,27 @@ class Scaler:
         node = self.lab.get("node", name)
         found = {"name": name, "providerID": node["spec"].get("providerID", "")}
         self.call("NodeGroupDeleteNodes", id=group, nodes=[found])
+
+    def node_price(self, annotations: Mapping[str, str]) -> float:
+        """Return the price of a template node for an hour."""
+        node = {"name": "template", "annotations": dict(annotations)}
+        return float(self.call("PricingNodePrice", node=node, **_AN_HOUR).price)
+
+    def pod_price(self, requests: Mapping[str, str]) -> float:
+        """Return the price of a pod with one container for an hour."""
+        from tests.autoscaler.wires import OLD, wire
+
+        pod = wire(OLD).kubernetes("Pod")()
+        container = pod.spec.containers.add()
+        for key, value in requests.items():
+            container.resources.requests[key].string = value
+        return float(self.call("PricingPodPrice", pod=pod, **_AN_HOUR).price)
+
+    def idle(self, group: str) -> float:
+        """Return how long a node of a group must be idle before it is removed, in seconds."""
+        defaults = {"scaleDownUnneededTime": {"duration": 600 * 10**9}}
+        options = self.call("NodeGroupGetOptions", id=group, defaults=defaults)
+        return float(options.nodeGroupAutoscalingOptions.scaleDownUnneededTime.duration / 1e9)
 
     def target(self, group: str) -> int:
         """Return the target size of a group."""
@@ -175,7 +198,8 @@ def until(what: str, condition: Callable[[], object]) -> None:
     wait_for(what, condition, seconds=JOINS)
 
 
-def _free() -> int:
+def free_port() -> int:
+    """Return a TCP port of this machine that nothing listens on."""
     with socket.socket() as one:
         one.bind((HOST, 0))
         return int(one.getsockname()[1])

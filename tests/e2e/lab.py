@@ -153,6 +153,10 @@ class Lab:
         found: dict[str, Any] = json.loads(self.kubectl("get", *arguments, "-o", "json"))
         return found
 
+    def get_names(self, kind: str) -> list[str]:
+        """Return the names of Kubernetes objects."""
+        return [one["metadata"]["name"] for one in self.get(kind)["items"]]
+
     def namespace(self, name: str) -> None:
         """Make a namespace that takes pods: a pod is refused until the default service account is there."""
         self.kubectl("create", "namespace", name)

@@ -21,11 +21,13 @@ def local_spec(
     servers: str = "nodes: 1",
     without: str = WITHOUT,
     more: str = "",
+    provider: str = "{local: {}}",
 ) -> str:
     """Return the spec of one cluster of the `local` provider.
 
     `pools` are the lines of the pools, `servers` the keys of the control plane, `without` the components that
-    are disabled, `mirror` a folder with the release, `more` the last lines.
+    are disabled, `mirror` a folder with the release, `provider` the provider with its settings, `more` the last
+    lines.
     """
     encryption = ", secrets_encryption: true" if encrypted else ""
     release = f'    artifacts: {{mirror: "file://{mirror}"}}\n' if mirror else ""
@@ -34,7 +36,7 @@ apiVersion: kbootstrap/v1alpha1
 name: {name}
 clusters:
   {cluster}:
-    provider: {{local: {{}}}}
+    provider: {provider}
     kubernetes: {{distribution: {distribution}, version: {version}{encryption}, disable: {without}}}
 {release}    network: {NETWORK}
     control_plane: {{{servers}}}

@@ -1,20 +1,24 @@
 """Elastic machines on this machine: a client plays Cluster Autoscaler, and the real server makes containers.
 
-The tests run in the order of the file. The last one destroys the cluster while the server runs.
+The tests run in the order of the file. In most of them a test decides; in `test_load_…` a loop like that of
+Cluster Autoscaler does. The last one destroys the cluster while the server runs.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e import scaling
 from tests.e2e.autoscaler import Scaler, elastic, joined, scaler, until
-from tests.e2e.lab import SHORT, Lab, destroyed_after, engine, leftovers, new_lab, wait_for
+from tests.e2e.lab import SHORT, Lab, destroyed_after, engine, leftovers, need, new_lab, wait_for
 from tests.e2e.specs import local_spec
+from tests.e2e.stand_in import stand_in
 from tests.e2e.workloads import assert_all_answer, echo_pods
 
 pytestmark = [pytest.mark.ordered, pytest.mark.timeout(4000)]
@@ -25,7 +29,7 @@ POOL = "      - {name: web, labels: {tier: web}, autoscaling: {min: 1, max: 3}}\
 
 
 def spec(pool: str = POOL) -> str:
-    return local_spec(C, pools=pool)
+    return local_spec(C, pools=pool + scaling.POOL, provider=scaling.SIZES, more=scaling.PRICES)
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +67,8 @@ def rows(lab: Lab) -> dict[str, dict[str, object]]:
 
 
 def test_the_groups_are_those_of_the_spec(server: Scaler) -> None:
-    (group,) = server.call("NodeGroups").nodeGroups
-    assert (group.id, group.minSize, group.maxSize) == (GROUP, 1, 3)
+    groups = {one.id: (one.minSize, one.maxSize) for one in server.call("NodeGroups").nodeGroups}
+    assert groups == {GROUP: (1, 3), scaling.SMALL: (0, 3), scaling.LARGE: (0, 3)}
     assert server.target(GROUP) == 1
     template = server.call("NodeGroupTemplateNodeInfo", id=GROUP).nodeInfo
     assert template.metadata.labels["tier"] == "web"
@@ -200,8 +204,38 @@ def test_a_smaller_maximum_and_no_bounds(cluster: Lab, server: Scaler) -> None:
     until("its Node is gone", lambda: elastic(cluster, STATIC) == set())
     cluster.spec(spec())
     cluster.run("apply", "-y", "spec.yaml")
-    until("the server has the groups again", lambda: len(server.call("NodeGroups").nodeGroups) == 1)
+    until("the server has the group again", lambda: len(server.call("NodeGroups").nodeGroups) == 3)
     until("the target follows", lambda: server.target(GROUP) == 1)
+
+
+def test_load_decides_how_many_nodes_of_which_flavor_there_are(cluster: Lab, server: Scaler) -> None:
+    """From zero to the maximum and back, then two flavors; a loop like Cluster Autoscaler's decides."""
+    need((os.cpu_count() or 1) >= scaling.CORES, f"{scaling.CORES} processors")
+    assert containers() == set()
+    with scaling.scaling(cluster, server, C, STATIC) as load, stand_in(server):
+        load.from_zero_to_most()
+        load.to_one_and_to_zero()
+        load.two_flavors()
+    nothing_to_do(cluster)
+
+
+def test_a_restore_deletes_elastic_nodes(cluster: Lab, server: Scaler) -> None:
+    """Also one that the snapshot knows; the server goes on with the restored cluster, and makes new ones."""
+    server.grow(GROUP)
+    (known,) = joined(cluster, STATIC, 1)
+    cluster.kubectl("create", "configmap", "first")
+    cluster.run("snapshot", "save", "--to", cluster.folder / "kept")
+    cluster.kubectl("create", "configmap", "later")
+    server.grow(GROUP)
+    joined(cluster, STATIC, 2)
+    saved = next(one for one in (cluster.folder / "kept").iterdir() if one.suffix != ".json")
+    shown = cluster.run("snapshot", "restore", "-y", saved)
+    assert f"delete the elastic nodes {known}" in shown.stderr + shown.stdout
+    assert containers() == set()
+    assert "later" not in cluster.kubectl("get", "configmaps", "-o", "name")
+    until("their Nodes are gone", lambda: set(cluster.get_names("nodes")) == STATIC)
+    until("the server leads again", lambda: server.ready() and server.target(GROUP) == 1)
+    nothing_to_do(cluster)
 
 
 def test_no_secret_leaves_the_servers(cluster: Lab, server: Scaler) -> None:

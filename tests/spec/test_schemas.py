@@ -48,7 +48,7 @@ def test_maps_are_closed_and_formats_are_known(name: str) -> None:
 @pytest.mark.parametrize("name", schemas.providers())
 def test_traits(name: str) -> None:
     assert schemas.trait(name, "network") in {"optional", "required", "refused"}
-    assert schemas.trait(name, "flavor") in {"required", "refused"}
+    assert schemas.trait(name, "flavor") in {"optional", "required", "refused"}
     assert schemas.trait(name, "hosts") in {"required", "refused"}
 
 

@@ -13,7 +13,15 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-KEPT = frozenset({"KBOOTSTRAP_CACHE", "KBOOTSTRAP_ENGINE", "KBOOTSTRAP_RELEASES_URL", "AWS_CA_BUNDLE"})
+KEPT = frozenset(
+    {
+        "KBOOTSTRAP_CACHE",
+        "KBOOTSTRAP_ENGINE",
+        "KBOOTSTRAP_RELEASES_URL",
+        "KBOOTSTRAP_TEST_CLUSTER_AUTOSCALER",
+        "AWS_CA_BUNDLE",
+    }
+)
 """Variables that say where things are on this machine, or which engine the tests are for."""
 _HIDDEN = frozenset(
     {

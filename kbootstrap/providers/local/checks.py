@@ -1,4 +1,4 @@
-"""Checks of `doctor` for this machine: engine, image, port, disk, memory."""
+"""Checks of `doctor` for this machine: engine, image, port, disk, memory, flavors."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from kbootstrap.providers.local import image
 from kbootstrap.providers.local.claims import endpoint_name, free
 from kbootstrap.providers.local.containers import Containers
 from kbootstrap.providers.local.engine import Engine, detect
+from kbootstrap.providers.local.flavors import flavors
 from kbootstrap.providers.model import Check
 from kbootstrap.spec.model import Cluster
 
@@ -40,6 +41,7 @@ async def check(context: ProviderContext) -> tuple[Check, ...]:
         await _port(engine, context),
         _disk(engine, nodes),
         _memory(cluster, engine),
+        *_flavors(cluster, engine),
         *_inotify(engine, nodes),
     )
 
@@ -89,6 +91,28 @@ def _memory(cluster: Cluster, engine: Engine) -> Check:
         ok=True if have >= need else None,
         found=f"{have:.0f} GiB; this cluster needs about {need:.1f}",
         help="" if have >= need else "use fewer nodes, or give the machine of the engine more memory",
+    )
+
+
+def _flavors(cluster: Cluster, engine: Engine) -> tuple[Check, ...]:
+    """Docker refuses to limit a container to more processors than there are."""
+    described = flavors(cluster)
+    if not described or engine.remote:
+        return ()
+    cpus = os.cpu_count() or 1
+    large = [
+        name for name, one in described.items() if one.cpus > cpus or one.memory_gib * GIB > engine.memory
+    ]
+    have = f"{cpus} processors, {engine.memory / GIB:.0f} GiB"
+    if not large:
+        return (Check("flavors", ok=True, found=f"{', '.join(described)} fit this machine ({have})"),)
+    return (
+        Check(
+            "flavors",
+            ok=False,
+            found=f"{', '.join(large)}: more than this machine has ({have})",
+            help="describe smaller ones in `provider.local.flavors`",
+        ),
     )
 
 

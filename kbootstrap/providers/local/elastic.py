@@ -45,6 +45,7 @@ from kbootstrap.providers.local.containers import (
     Containers,
 )
 from kbootstrap.providers.local.engine import Engine, detect
+from kbootstrap.providers.local.flavors import flavors as described
 from kbootstrap.providers.local.keys import AUTHORIZED_KEYS, authorized_keys
 from kbootstrap.providers.local.options import options
 
@@ -121,14 +122,20 @@ class ElasticContainers:
         await place.containers.remove(one.id for one in there if one.id == machine.id)
 
     async def shapes(self, context: ProviderContext, flavors: Collection[str]) -> Mapping[str, Shape]:
-        """Return the resources of this machine: every node sees all of them."""
-        if "" not in flavors:
-            return {}
+        """Return the sizes of the spec; a node without a flavor has all of this machine."""
         engine = (await _place(context)).engine
         disk = await asyncio.to_thread(_disk, engine.storage)
         labels = {"node.kubernetes.io/instance-type": context.cluster.kubernetes.distribution}
         arch = "arm64" if os.uname().machine in {"aarch64", "arm64"} else "amd64"
-        return {"": Shape(os.cpu_count() or 1, engine.memory >> 20, disk, arch, labels)}
+        sizes = {
+            "": (os.cpu_count() or 1, engine.memory >> 20),
+            **{name: (one.cpus, one.memory_gib << 10) for name, one in described(context.cluster).items()},
+        }
+        return {
+            name: Shape(cpus, memory, disk, arch, labels)
+            for name, (cpus, memory) in sizes.items()
+            if name in flavors
+        }
 
 
 def _disk(storage: str) -> int:
@@ -164,6 +171,8 @@ async def _made(place: _ContainerSite, order: MachineOrder) -> Container:
     """Create a container, as the module `nodes` does, and start it; nothing is left after a failure."""
     context, name = place.context, await image.ensure(place.engine, place.context)
     chosen = await options(place.engine, name, context)
+    size = described(context.cluster).get(order.flavor)
+    limits = size.limits if size is not None else ()
     labels = {
         **place.marks,
         NODE: order.name,
@@ -178,7 +187,7 @@ async def _made(place: _ContainerSite, order: MachineOrder) -> Container:
         *("--pull", "never", "--network", network_name(context.spec.name, context.cluster.name)),
         *("--ip", order.address, "--publish", "127.0.0.1::22", "--stop-signal", "SIGRTMIN+3"),
         *(f"--label={key}={value}" for key, value in labels.items()),
-        *(*chosen.every, *chosen.node, name),
+        *(*chosen.every, *chosen.node, *limits, name),
     )
     try:
         _check(created, order)

@@ -14,7 +14,7 @@ from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.inventory.model import Inventory
 from kbootstrap.providers.capabilities import Adoptable
 from kbootstrap.providers.context import ClusterDefinition, ProviderContext
-from kbootstrap.providers.local import adoption, checks, claims, image, machines, shared
+from kbootstrap.providers.local import adoption, checks, claims, flavors, image, machines, shared
 from kbootstrap.providers.local.containers import OWNER, Containers
 from kbootstrap.providers.local.elastic import ElasticContainers
 from kbootstrap.providers.local.engine import detect, remember
@@ -68,7 +68,11 @@ class Local(Provider):
         hints=HINTS,
         resources=ResourceTraits(
             {"terraform_data.node": "machine", "terraform_data.network": "network"},
-            keys={"address": SpecKey("subnet"), "api_port": SpecKey("provider", ("api_port",))},
+            keys={
+                "address": SpecKey("subnet"),
+                "api_port": SpecKey("provider", ("api_port",)),
+                "flavor": SpecKey("pool", ("flavor",)),
+            },
         ),
         delete_machine="docker rm --force --volumes {name}",
     )
@@ -81,9 +85,9 @@ class Local(Provider):
         """Return the root module of the cluster. Pure and byte-stable."""
         return render(definition.spec, definition.cluster, definition.lock)
 
-    def validate(self, spec: Spec, cluster: Cluster) -> tuple[Diagnostic, ...]:  # noqa: ARG002 (the contract's)
-        """Return nothing: the schema covers all settings."""
-        return ()
+    def validate(self, spec: Spec, cluster: Cluster) -> tuple[Diagnostic, ...]:
+        """Return flavors of pools that the settings do not describe. Pure."""
+        return tuple(flavors.problems(spec, cluster))
 
     async def pin(
         self,

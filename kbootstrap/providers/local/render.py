@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from kbootstrap.render.hcl import Block, Comment, Raw, document
+from kbootstrap.providers.local.flavors import flavors
+from kbootstrap.render.hcl import Block, Comment, Raw, Value, document
 from kbootstrap.render.model import RenderedRoot
 from kbootstrap.render.root import api_ports, machines, module_name, nodes_by_pool, ssh_keys_variable
 from kbootstrap.render.skeleton import of_nodes, skeleton
@@ -99,6 +100,9 @@ def _endpoint(spec: Spec, cluster: Cluster) -> str:
 
 
 def _pool(cluster: Cluster, pool: Pool, wanted: tuple[Node, ...]) -> str:
+    # A flavor that is not described was reported (KB0613).
+    own = flavors(cluster).get(pool.flavors[0]) if pool.flavors else None
+    size: Value = {"name": pool.flavors[0], "cpus": own.cpus, "memory_gib": own.memory_gib} if own else None
     return document(
         Block(
             "module",
@@ -107,6 +111,7 @@ def _pool(cluster: Cluster, pool: Pool, wanted: tuple[Node, ...]) -> str:
                 {"source": "../modules/local/nodes"},
                 {**_SHARED, "network": Raw("module.network.network")},
                 {"role": "server" if pool is cluster.control_plane else "agent", "pool": pool.born},
+                {"flavor": size} if size else {},
                 {"nodes": {node.name: {"address": str(node.address)} for node in wanted}},
                 {"ssh_authorized_keys": Raw("var.ssh_authorized_keys")},
             ],

@@ -1,5 +1,9 @@
 # Nodes: containers that run systemd and sshd.
 
+locals {
+  limits = var.flavor == null ? [] : ["--cpus=${var.flavor.cpus}", "--memory=${var.flavor.memory_gib}g"]
+}
+
 resource "terraform_data" "node" {
   for_each = var.nodes
 
@@ -10,19 +14,20 @@ resource "terraform_data" "node" {
   }
 
   # The machine itself. Image and engine options are left out: a new image applies only to new machines.
-  triggers_replace = {
+  # Without a flavor the value has no such key, as in states of before there were any.
+  triggers_replace = merge({
     engine  = var.engine.command
     name    = each.key
     network = var.network.id
     address = each.value.address
-  }
+  }, { for key, value in { flavor = var.flavor } : key => jsonencode(value) if value != null })
 
   provisioner "local-exec" {
     interpreter = ["/bin/sh", "-euc"]
     environment = {
       ENGINE   = var.engine.command
       IMAGE    = var.engine.image
-      OPTIONS  = join("\n", concat(var.engine.run_options, var.engine.node_options))
+      OPTIONS  = join("\n", concat(var.engine.run_options, var.engine.node_options, local.limits))
       NAME     = each.key
       SPEC     = var.cluster.spec
       INSTANCE = self.id

@@ -42,6 +42,16 @@ variable "nodes" {
   }
 }
 
+variable "flavor" {
+  description = "What each node gets of this machine; null: the whole machine. Memory is in GiB."
+  default     = null
+  type = object({
+    name       = string
+    cpus       = number
+    memory_gib = number
+  })
+}
+
 variable "ssh_authorized_keys" {
   description = "Public keys that are authorized to log in as kbootstrap, one line each."
   nullable    = false

@@ -88,14 +88,16 @@ class Docker:
         return ""
 
 
-def made(folder: Path, docker: Docker) -> tuple[fake.FakeRunner, Elastic]:
+def made(
+    folder: Path, docker: Docker, provider: str = "{local: {}}", pools: str = "[{name: web, nodes: 1}]"
+) -> tuple[fake.FakeRunner, Elastic]:
     """Return the capability on this Docker, with the runner."""
     own = {"kbootstrap.spec": "s", "kbootstrap.cluster": "c", "kbootstrap.node": OTHERS[0]}
     docker.add(OTHERS[0], own, "10.9.4.11", running=True)
     other = own | {"kbootstrap.cluster": "d", "kbootstrap.node": OTHERS[1], "kbootstrap.elastic": "yes"}
     docker.add(OTHERS[1], other, "10.8.4.26", running=False)
     runner = fake.FakeRunner(docker.answers((ROOM + 1) * LEAST), ("docker",))
-    fake.spec(folder, CLUSTER)
+    fake.spec(folder, CLUSTER, provider, pools)
     context = fake.context(runner, folder)
     machines = PROVIDER.elastic_machines
     assert machines is not None

@@ -121,14 +121,20 @@ def context(
     )
 
 
-def spec(folder: Path, cluster: str = "", provider: str = "{local: {}}") -> Spec:
+def spec(
+    folder: Path,
+    cluster: str = "",
+    provider: str = "{local: {}}",
+    pools: str = "[{name: web, nodes: 1}]",
+) -> Spec:
     """A cluster named `c` of one server and one agent; `cluster` holds further lines of it."""
     path = folder / "spec.yaml"
     path.write_text(
         "apiVersion: kbootstrap/v1alpha1\nname: s\nclusters:\n  c:\n"
         f"    provider: {provider}\n"
         "    kubernetes: {distribution: k3s, version: v1.32.0+k3s1}\n"
-        "    control_plane: {nodes: 1}\n    pools: [{name: web, nodes: 1}]\n" + cluster,
+        "    control_plane: {nodes: 1}\n"
+        f"    pools: {pools}\n{cluster}",
         encoding="utf-8",
     )
     return load(path).checked(path)

@@ -52,3 +52,35 @@ def test_crun_also_handles_exec(tmp_path: Path) -> None:
     command = ["sh", str(NODE / "overlay/usr/local/bin/crun"), "exec", "--process", str(process), "id"]
     subprocess.run(command, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=True)
     assert process.read_text() == '{"oomScoreAdj":0,"cwd":"/"}'
+
+
+V1 = {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}
+LARGEST = {"memory/memory.limit_in_bytes": "9223372036854771712"}
+"""What Linux shows where there is no limit."""
+
+
+@pytest.mark.parametrize(
+    ("groups", "said"),
+    [
+        ({}, ""),
+        (V1 | LARGEST, ""),
+        ({"cpu.max": "max 100000", "memory.max": "max"}, ""),
+        (V1 | {"cpu/cpu.cfs_quota_us": "100000"} | LARGEST, "cpu=1000m"),
+        (V1 | {"memory/memory.limit_in_bytes": str(2 << 30)}, "memory=6291456Ki"),
+        ({"cpu,cpuacct/cpu.cfs_quota_us": "50000", "cpu,cpuacct/cpu.cfs_period_us": "100000"}, "cpu=1500m"),
+        ({"cpu.max": "150000 100000", "memory.max": str(1 << 30)}, "cpu=500m,memory=7340032Ki"),
+        ({"cpu.max": "200000 100000", "memory.max": str(8 << 30)}, ""),
+    ],
+)
+def test_the_kubelet_does_not_get_what_the_container_does_not_have(
+    groups: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    for name, content in groups.items():
+        place = tmp_path / "cgroup" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(f"{content}\n")
+    (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: x\n\nprocessor\t: 1\n")
+    (tmp_path / "meminfo").write_text(f"MemTotal: {8 << 20} kB\nMemFree: 1 kB\n")
+    program = NODE / "overlay/usr/local/sbin/kbootstrap-node-rest"
+    command = ["sh", str(program), str(tmp_path / "cgroup"), str(tmp_path)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == said

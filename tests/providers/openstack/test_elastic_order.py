@@ -150,3 +150,25 @@ async def test_faults_and_states(tmp_path: Path) -> None:
             "node.kubernetes.io/instance-type": "large",
             "topology.kubernetes.io/region": "one",
         }
+
+
+@pytest.mark.parametrize(
+    ("settings", "zone"),
+    [
+        ("cloud_controller: true, availability_zones: [a]", "a"),
+        ("cloud_controller: true, availability_zones: [a, b]", None),
+        ("cloud_controller: true", None),
+        ("availability_zones: [a]", None),
+    ],
+)
+async def test_a_template_has_the_zone_that_all_its_machines_have(
+    settings: str, zone: str | None, tmp_path: Path
+) -> None:
+    """Else a pod that wants a zone would get a node in another one, again and again."""
+    with ServersCloud() as cloud:
+        (tmp_path / "clouds.yaml").write_text(cloud.clouds_yaml())
+        context = elastic_context(tmp_path, settings)
+        machines = PROVIDER.elastic_machines
+        assert machines is not None
+        shape = (await machines.shapes(context, ["large"]))["large"]
+        assert shape.labels.get("topology.kubernetes.io/zone") == zone
