@@ -1,4 +1,4 @@
-"""A server and an agent of the stand-in for RKE2: installed, seen, and left alone by a second apply.
+"""A server and an agent of RKE2 (`rke2/release.py`): installed, seen, and left alone by a second apply.
 
 Their whole life, with three servers, is in `rke2/` and runs in `make test-full`.
 """
@@ -11,10 +11,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.lab import Lab, destroyed_after, new_lab, wait_for
-from tests.e2e.rke2.names import versions
+from tests.e2e.rke2.names import NEW, RELEASE, versions
 from tests.e2e.rke2.places import passwords, placed
 from tests.e2e.specs import NETWORK
-from tests.standin import engine
 
 C = "e2estand"
 SERVER, AGENT = f"{C}-control-plane-1", f"{C}-default-1"
@@ -22,15 +21,15 @@ SERVER, AGENT = f"{C}-control-plane-1", f"{C}-default-1"
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory, tool: str) -> Iterator[Lab]:
-    lab = new_lab(tmp_path_factory, "stand-in", tool)
+    lab = new_lab(tmp_path_factory, "one-and-one", tool)
     lab.spec(f"""\
 apiVersion: kbootstrap/v1alpha1
 name: e2e
 clusters:
   {C}:
     provider: {{local: {{}}}}
-    kubernetes: {{distribution: rke2, version: {engine.NEW}, disable: [rke2-metrics-server]}}
-    artifacts: {{mirror: "file://{engine.mirror()}"}}
+    kubernetes: {RELEASE.kubernetes(NEW)}
+    artifacts: {{mirror: "{RELEASE.mirror()}"}}
     network: {NETWORK}
     control_plane: {{nodes: 1}}
     pools:
@@ -43,13 +42,13 @@ clusters:
 
 def test_everything_is_where_rke2_has_it(cluster: Lab) -> None:
     assert cluster.ready_nodes() == {SERVER, AGENT}
-    assert versions(cluster) == dict.fromkeys((SERVER, AGENT), engine.NEW)
-    placed(cluster, engine.NEW, [SERVER], AGENT)
+    assert versions(cluster) == dict.fromkeys((SERVER, AGENT), NEW)
+    placed(cluster, NEW, [SERVER], AGENT)
     assert passwords(cluster) == {SERVER, AGENT}
 
 
 def test_status_sees_it_and_a_second_apply_does_nothing(cluster: Lab) -> None:
     wait_for("all is well", lambda: cluster.run("status", "spec.yaml", code=None).returncode == 0)
     shown = cluster.run("status", "-o", "json", "spec.yaml").stdout
-    assert {node["version"] for one in json.loads(shown)["clusters"] for node in one["nodes"]} == {engine.NEW}
+    assert {node["version"] for one in json.loads(shown)["clusters"] for node in one["nodes"]} == {NEW}
     cluster.run("apply", "-y", "--detailed-exitcode", "spec.yaml")

@@ -13,8 +13,17 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-KEPT = frozenset({"KBOOTSTRAP_CACHE", "KBOOTSTRAP_ENGINE", "KBOOTSTRAP_RELEASES_URL", "AWS_CA_BUNDLE"})
-"""Variables that say where things are on this machine, or which engine the tests are for."""
+KEPT = frozenset(
+    {
+        "KBOOTSTRAP_CACHE",
+        "KBOOTSTRAP_ENGINE",
+        "KBOOTSTRAP_RELEASES_URL",
+        "KBOOTSTRAP_TEST_RKE2",
+        "KBOOTSTRAP_TEST_RKE2_CNI",
+        "AWS_CA_BUNDLE",
+    }
+)
+"""Variables that say where things are on this machine, or what the tests are for."""
 _HIDDEN = frozenset(
     {
         "KUBECONFIG",
