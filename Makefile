@@ -1,6 +1,6 @@
 # The tasks of a checkout. `make` alone lists them; each is one line of shell on purpose.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down cloud cloud-down test test-full test-unit test-e2e crash-matrix acceptance-autoscaler lint bench lock cloud-lock docs wheel clean
+.PHONY: help setup demo demo-down cloud cloud-down test test-full test-unit test-e2e crash-matrix acceptance-autoscaler acceptance-rke2 lint bench lock cloud-lock docs wheel clean
 
 PY := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -36,6 +36,9 @@ test-unit: ## fast tests only: no engine, no network
 
 test-e2e: ## end-to-end tests only (container engine, OpenTofu/Terraform, k3s)
 	@$(PY) -m pytest -q tests/e2e
+
+acceptance-rke2: ## the tests of RKE2 with the vendor's release, from the folder KBOOTSTRAP_TEST_RKE2 (tests/acceptance/rke2.md)
+	@$(PY) -m tests.acceptance.rke2
 
 crash-matrix: ## kill kbootstrap, machines and the network at the boundaries of every command (an hour); prints a table
 	@$(PY) -m tests.e2e.crash_matrix && $(PY) -m tests.e2e.crash_matrix --table

@@ -14,8 +14,8 @@ def local_spec(
     *,
     pools: str,
     name: str = "e2e",
-    distribution: str = "k3s",
     version: str = "v1.32.0+k3s1",
+    kubernetes: str = "",
     mirror: str = "",
     encrypted: bool = True,
     servers: str = "nodes: 1",
@@ -26,18 +26,19 @@ def local_spec(
     """Return the spec of one cluster of the `local` provider.
 
     `pools` are the lines of the pools, `servers` the keys of the control plane, `without` the components that
-    are disabled, `mirror` a folder with the release, `provider` the provider with its settings, `more` the last
-    lines.
+    are disabled, `provider` the provider with its settings, `more` the last lines. `kubernetes` is the value
+    of that key for another distribution, `mirror` the URL of its release.
     """
     encryption = ", secrets_encryption: true" if encrypted else ""
-    release = f'    artifacts: {{mirror: "file://{mirror}"}}\n' if mirror else ""
+    kubernetes = kubernetes or f"{{distribution: k3s, version: {version}{encryption}, disable: {without}}}"
+    release = f'    artifacts: {{mirror: "{mirror}"}}\n' if mirror else ""
     return f"""\
 apiVersion: kbootstrap/v1alpha1
 name: {name}
 clusters:
   {cluster}:
     provider: {provider}
-    kubernetes: {{distribution: {distribution}, version: {version}{encryption}, disable: {without}}}
+    kubernetes: {kubernetes}
 {release}    network: {NETWORK}
     control_plane: {{{servers}}}
     pools:

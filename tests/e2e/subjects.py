@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from tests.e2e.specs import WITHOUT, local_spec
-from tests.standin import engine
+from tests.e2e.rke2.release import RkeRelease, chosen
+from tests.e2e.specs import local_spec
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A distribution in two versions. `mirror` is a folder with them; empty where kbootstrap finds them."""
+    """A distribution in two versions. `release` has those of RKE2; kbootstrap finds those of k3s."""
 
     distribution: str
     old: str
@@ -19,9 +19,7 @@ class Subject:
     server: str
     agent: str
     """The services."""
-    without: str
-    """What its clusters leave out, as a list in YAML."""
-    mirror: str = ""
+    release: RkeRelease | None = None
 
     def spec(
         self,
@@ -34,35 +32,25 @@ class Subject:
         more: str = "",
     ) -> str:
         """Return the spec of a `local` cluster, of the newer version unless another one is named."""
+        wanted, release = version or self.new, self.release
         return local_spec(
             cluster,
-            distribution=self.distribution,
-            version=version or self.new,
-            mirror=self.mirror,
+            version=wanted,
+            kubernetes=release.kubernetes(wanted) if release else "",
+            mirror=release.mirror() if release else "",
             encrypted=encrypted,
             servers=f"nodes: {servers}",
-            without=self.without,
             pools=pools,
             more=more,
         )
 
 
-K3S = Subject(
-    "k3s", "v1.31.0+k3s1", "v1.32.0+k3s1", server="k3s.service", agent="k3s-agent.service", without=WITHOUT
-)
-
-
 @cache
 def subject(distribution: str) -> Subject:
-    """Return a distribution by its name. RKE2 is the stand-in of `tests/standin/`, which is built here."""
+    """Return a distribution by its name. RKE2 is the stand-in, or what `rke2/release.py` chooses."""
     if distribution == "k3s":
-        return K3S
+        return Subject("k3s", "v1.31.0+k3s1", "v1.32.0+k3s1", server="k3s.service", agent="k3s-agent.service")
+    release = chosen()
     return Subject(
-        "rke2",
-        engine.OLD,
-        engine.NEW,
-        server="rke2-server.service",
-        agent="rke2-agent.service",
-        without="[rke2-metrics-server]",
-        mirror=str(engine.mirror()),
+        "rke2", release.old, release.new, "rke2-server.service", "rke2-agent.service", release=release
     )

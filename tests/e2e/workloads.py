@@ -1,15 +1,37 @@
-"""What the end-to-end tests run inside clusters. Images are those that k3s brings along."""
+"""What the end-to-end tests run inside clusters. k3s and the stand-in for RKE2 bring the images along."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import urllib.request
+from collections.abc import Iterable, Sequence
 from functools import partial
+from pathlib import Path
 
-from tests.e2e.lab import Lab, wait_for
+from kbootstrap.artifacts.source import images, machine
+from kbootstrap.artifacts.source.pack import Data, Symlink
+from tests.e2e.lab import Lab, engine, need, wait_for
 
 BOX = "rancher/mirrored-library-busybox:1.36.1"
 Pods = dict[str, tuple[str, str]]
 """Node name to pod name and address."""
+
+_APPLETS = ("sh", "sleep", "nslookup", "wget", "nc", "hostname")
+
+
+def bring_box(lab: Lab, nodes: Iterable[str], ctr: Sequence[str]) -> None:
+    """Import the image on nodes whose distribution does not bring it; `ctr` is its program."""
+    program = shutil.which("busybox")
+    need(program, "busybox")
+    archive = lab.folder / "box.tar.zst"
+    links = {f"bin/{name}": Symlink("busybox") for name in _APPLETS}
+    box = {**images.ACCOUNTS, "bin/busybox": Data(Path(str(program)), 0o755), **links}
+    images.pack([images.Image(f"docker.io/{BOX}", box)], machine.architecture(), archive)
+    for node in nodes:
+        subprocess.run([engine(), "cp", str(archive), f"{node}:/root/box.tar.zst"], check=True)
+        lab.on_node(node, f"zstd -dcq /root/box.tar.zst | {' '.join(ctr)} --namespace k8s.io images import -")
+
 
 ECHO = f"""\
 apiVersion: apps/v1

@@ -19,10 +19,12 @@ KEPT = frozenset(
         "KBOOTSTRAP_ENGINE",
         "KBOOTSTRAP_RELEASES_URL",
         "KBOOTSTRAP_TEST_CLUSTER_AUTOSCALER",
+        "KBOOTSTRAP_TEST_RKE2",
+        "KBOOTSTRAP_TEST_RKE2_CNI",
         "AWS_CA_BUNDLE",
     }
 )
-"""Variables that say where things are on this machine, or which engine the tests are for."""
+"""Variables that say where things are on this machine, or what the tests are for."""
 _HIDDEN = frozenset(
     {
         "KUBECONFIG",

@@ -1,4 +1,4 @@
-"""Three servers and an agent of the stand-in for RKE2, from a first apply that was killed to their end.
+"""Three servers and an agent of RKE2 (`release.py`), from a first apply that was killed to their end.
 
 All modules are marked `full`: k3s has the same life in a usual run, and `test_both_distributions.py` has that
 of one server.
@@ -8,31 +8,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.e2e.bucket import KEYS, bucket
 from tests.e2e.crash import Boundary, Living, crash
 from tests.e2e.lab import LONG, Lab, begin, destroyed_after, new_lab
-from tests.e2e.rke2.names import OLD, S2, C, spec
-from tests.standin import engine
+from tests.e2e.rke2.names import OLD, RELEASE, S2, C, spec
 
 
 @pytest.fixture(scope="package")
-def release(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A mirror with the stand-in, and a bucket; both are named in the environment for the spec."""
-    place = engine.mirror()
+def release(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A mirror with the release, and a bucket; both are named in the environment for the spec."""
+    place = RELEASE.mirror()
     with bucket(tmp_path_factory.mktemp("s3")) as number, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("E2E_RKE2_MIRROR", str(place))
+        patch.setenv("E2E_RKE2_MIRROR", place)
         patch.setenv("E2E_RKE2_PORT", str(number))
         yield place
 
 
 @pytest.fixture(scope="package")
-def cluster(tmp_path_factory: pytest.TempPathFactory, tool: str, release: Path) -> Iterator[Lab]:
+def cluster(tmp_path_factory: pytest.TempPathFactory, tool: str, release: str) -> Iterator[Lab]:
     """The first apply is killed while the second server starts; the next one comes to its end."""
-    assert release.is_dir()
+    assert release
     lab = new_lab(tmp_path_factory, "rke2", tool)
     lab.extra |= KEYS | {"E2E_PASS": "open-sesame", "E2E_PORT": os.environ["E2E_RKE2_PORT"]}
     lab.spec(spec(OLD))

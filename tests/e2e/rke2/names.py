@@ -1,6 +1,7 @@
 """The cluster of this folder: its names, its spec, and what several modules ask of it.
 
-It runs the stand-in for RKE2 (`tests/standin/`): a rehearsal of RKE2's life, not RKE2.
+It runs the stand-in for RKE2 (`tests/standin/`), a rehearsal of RKE2's life, or the vendor's release
+(`release.py`).
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from pathlib import Path
 
 from tests.e2e.bucket import snapshots
 from tests.e2e.lab import Lab
+from tests.e2e.rke2.release import chosen
 from tests.e2e.specs import NETWORK
-from tests.standin.engine import NEW, OLD
 
-__all__ = ["NEW", "OLD"]
+RELEASE = chosen()
+OLD, NEW = RELEASE.old, RELEASE.new
 C = "e2erke2"
 SERVERS = [f"{C}-control-plane-{n}" for n in (1, 2, 3)]
 S1, S2, S3 = SERVERS
@@ -32,8 +34,8 @@ name: e2e
 clusters:
   {C}:
     provider: {{local: {{}}}}
-    kubernetes: {{distribution: rke2, version: {version}, disable: [rke2-metrics-server]}}
-    artifacts: {{mirror: "file://{mirror}"}}
+    kubernetes: {RELEASE.kubernetes(version)}
+    artifacts: {{mirror: "{mirror}"}}
     network: {NETWORK}
     control_plane: {{nodes: {servers}}}
     pools:

@@ -1,4 +1,4 @@
-"""Three servers and an agent of RKE2 (the stand-in): what is where, and an apply with nothing to do."""
+"""Three servers and an agent of RKE2: what is where, and an apply with nothing to do."""
 
 from __future__ import annotations
 

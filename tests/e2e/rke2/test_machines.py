@@ -1,4 +1,4 @@
-"""Nodes of RKE2 (the stand-in) are replaced, removed and uninstalled, also by runs that are killed."""
+"""Nodes of RKE2 are replaced, removed and uninstalled, also by runs that are killed."""
 
 from __future__ import annotations
 

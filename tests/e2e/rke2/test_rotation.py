@@ -1,4 +1,4 @@
-"""Tokens and certificates of RKE2 (the stand-in) are rotated; a snapshot of before can still be restored."""
+"""Tokens and certificates of RKE2 are rotated; a snapshot of before can still be restored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Snapshots of RKE2 (the stand-in): saved, rehearsed on this machine, restored after a killed run."""
+"""Snapshots of RKE2: saved, rehearsed on this machine, restored after a killed run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RKE2 (the stand-in) is upgraded while a client works with the cluster; wrong versions are refused."""
+"""RKE2 is upgraded while a client works with the cluster; wrong versions are refused."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from kbootstrap.distros.rke2.minors import unsafe_etcd
 from tests.e2e.lab import Lab
 from tests.e2e.prober import probing
 from tests.e2e.rke2.names import (
@@ -25,11 +26,18 @@ from tests.e2e.rke2.names import (
 
 pytestmark = [pytest.mark.full, pytest.mark.ordered]
 VERSION = OLD
+ETCD_3_6 = "v1.33.11+rke2r1"
+
+
+def skipping(version: str) -> str:
+    """Return a version two minors above another one."""
+    minor = int(version.split(".")[1])
+    return f"v1.{minor + 2}.0+rke2r1"
 
 
 def test_versions_that_must_not_be(cluster: Lab) -> None:
     for wrong, code, why in (
-        ("v1.33.0+rke2r1", 8, "must not skip a minor version"),
+        (skipping(OLD), 8, "must not skip a minor version"),
         ("v1.30.0+rke2r1", 3, "from v1.31 on"),
     ):
         path = write(cluster, OLD, wrong)
@@ -46,18 +54,22 @@ def test_an_upgrade(cluster: Lab) -> None:
     assert versions(cluster) == dict.fromkeys(NODES, NEW)
     restarts = re.findall(r"\] (\S+): restart \S+: done", done.stderr)
     assert restarts == [*SERVERS, AGENT]
-    assert cluster.on_node(S1, f"ls {DATA}/server/db/snapshots | grep -c ^before-v1.32.1") == "1"
-    assert cluster.on_node(AGENT, f"readlink {DATA}/bin").startswith(f"{DATA}/data/v1.32.1-rke2r1-")
+    assert (
+        cluster.on_node(S1, f"ls {DATA}/server/db/snapshots | grep -c ^before-{NEW.partition('+')[0]}") == "1"
+    )
+    assert cluster.on_node(AGENT, f"readlink {DATA}/bin").startswith(f"{DATA}/data/{NEW.replace('+', '-')}-")
     assert probe.at_last
     assert len(probe.failed) <= 1, probe.failed
     nothing_to_do(cluster)
 
 
 def test_what_is_refused_after_it(cluster: Lab) -> None:
-    path = write(cluster, NEW, "v1.33.11+rke2r1")
-    done = cluster.run("apply", "-y", path, code=8)
-    assert "etcd changes from 3.5 to 3.6" in " ".join(done.stderr.split())
-    write(cluster, "v1.33.11+rke2r1", OLD)
+    if unsafe_etcd(NEW, ETCD_3_6):
+        path = write(cluster, NEW, ETCD_3_6)
+        done = cluster.run("apply", "-y", path, code=8)
+        assert "etcd changes from 3.5 to 3.6" in " ".join(done.stderr.split())
+        write(cluster, ETCD_3_6, NEW)
+    path = write(cluster, NEW, OLD)
     assert "a downgrade is not possible" in " ".join(cluster.run("plan", path, code=8).stderr.split())
     cluster.spec(spec(NEW))
     nothing_to_do(cluster)
