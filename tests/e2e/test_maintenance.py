@@ -1,7 +1,7 @@
 """Maintenance of real machines: updates with the real apt, and reboots, on three servers and an agent.
 
-The packages and the repository are the test's own: `kb-fix`, whose newer versions come from an archive that says
-of itself that it is for security. Its scripts say that the machine must be rebooted, as those of a kernel do.
+The packages and the repository are the test's own: `kb-fix`, whose newer versions come from an archive that
+says that it is for security. Its scripts say that the machine must be rebooted, as those of a kernel do.
 The tests run in the order of the file.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -29,8 +30,8 @@ set -e
 rm -rf /etc/apt/sources.list /etc/apt/sources.list.d && mkdir -p /srv/repo /srv/tree/DEBIAN
 echo 'deb [trusted=yes] file:/srv/repo ./' > /etc/apt/sources.list
 cd /srv/tree
-printf '%s\\n' 'Package: kb-fix' 'Version: {version}' 'Architecture: all' 'Maintainer: tests <t@example.org>' \
-    'Description: a package of the tests' > DEBIAN/control
+printf '%s\\n' 'Package: kb-fix' 'Version: {version}' 'Architecture: all' \
+    'Maintainer: tests <t@example.org>' 'Description: a package of the tests' > DEBIAN/control
 cat > DEBIAN/postinst <<'END'
 #!/bin/sh
 {script}
@@ -172,7 +173,7 @@ def test_killed_while_a_package_is_configured_and_then_all_nodes(cluster: Lab) -
     done = [(node, step) for node, step, status in steps(cluster, "events.jsonl") if status == "done"]
     order = [node for node, step in done if step == "cordon the node"]
     assert order == [S1, S2, AGENT]
-    for node, other in zip(order, order[1:], strict=False):
+    for node, other in pairwise(order):
         assert done.index((node, "uncordon the node")) < done.index((other, "cordon the node"))
     for node in (S1, S2):
         assert done.index((node, "drain the node")) < done.index((node, "hand over to the other servers"))
