@@ -83,8 +83,8 @@ class Site:
         if name in self.failing:
             raise self.failing[name]
         self.carried.append(name)
-        done: ClusterMaintenance = replace(parts[1], results=tuple(NodeResult(one.name) for one in self.work))
-        return done
+        work = cast("ClusterMaintenance", parts[1])
+        return replace(work, results=tuple(NodeResult(one.name) for one in self.work))
 
     async def run(self, *clusters: str, now: datetime = SATURDAY, yes: bool = True, **options: bool) -> None:
         chosen = {"anyhow": False, "dry_run": False, **options}

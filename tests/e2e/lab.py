@@ -92,7 +92,7 @@ class Lab:
     def command(self, *arguments: str | Path) -> list[str]:
         """The command line of the program, with the chosen tool where the command takes one."""
         words = [str(a) for a in arguments]
-        if words[0] in {"plan", "apply", "replace", "adopt", "destroy", "status", "doctor"}:
+        if words[0] in {"plan", "apply", "replace", "adopt", "destroy", "status", "doctor", "maintain"}:
             words[1:1] = ["--tofu", self.tool]
         return [*self.kbootstrap, *words]
 

@@ -11,6 +11,7 @@ import pytest
 
 from kbootstrap.cluster.decide.comparison import NodeStatus
 from kbootstrap.cluster.decide.drift import Drift
+from kbootstrap.cluster.state.upkeep import Upkeep
 from kbootstrap.core import resources
 from kbootstrap.engine.cluster_status import ClusterStatus
 from kbootstrap.views.status import age, show_status
@@ -158,3 +159,37 @@ def test_etcd_always_has_a_word_for_a_server_that_runs(row: NodeStatus, word: st
 )
 def test_age(time: timedelta, text: str) -> None:
     assert age(time) == text
+
+
+def test_what_the_operating_system_waits_for() -> None:
+    cluster = CLUSTERS[0]
+    many = tuple(f"lib{n}" for n in range(6))
+    waiting = Upkeep("apt", True, ("linux-base",), many, age=3 * 86400)
+    silent = Upkeep("apt", unread="apt has no package lists")
+    for upkeep, lines in (
+        (
+            waiting,
+            [
+                "    its machine must be rebooted (linux-base)",
+                "    6 security updates pending (lib0, lib1, lib2, lib3 and 2 more); the package",
+                "    lists are 3 d old",
+            ],
+        ),
+        (silent, ["    pending security updates are unknown: apt has no package lists"]),
+        (Upkeep("apt", updates=()), []),
+        (None, []),
+    ):
+        rows = (replace(cluster.rows[0], upkeep=upkeep),)
+        stream = io.StringIO()
+        show_status([replace(cluster, rows=rows)], stream, {"NO_COLOR": "1", "COLUMNS": "80"})
+        shown = [line.rstrip() for line in stream.getvalue().splitlines()]
+        assert [line for line in shown if line.startswith("    ")] == lines
+        assert replace(cluster, rows=rows).good is cluster.good
+    document = data([replace(cluster, rows=(replace(cluster.rows[0], upkeep=waiting),))])
+    assert document["clusters"][0]["nodes"][0]["os"] == {
+        "reboot_required": True,
+        "reboot_packages": ["linux-base"],
+        "security_updates": [*many],
+        "lists_days": 3,
+        "unknown": None,
+    }

@@ -65,7 +65,9 @@ async def reboot(host: Host) -> None:
 
 def _script(doing: str, packages: Sequence[str]) -> str:
     words = " ".join(packages)
-    text = shell_script(__package__, "maintain.sh", doing=doing, packages=words, patience=UPDATING)
+    text = shell_script(
+        __package__, "maintain.sh", doing=doing, packages=words, patience=UPDATING, longest=round(UPDATES)
+    )
     return upkeep_functions() + text
 
 
