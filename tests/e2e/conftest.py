@@ -62,6 +62,7 @@ ORDER = (
     "test_autoscaler.py",
     "test_hardened.py",
     "test_both_distributions.py",
+    "test_maintenance.py",
     "test_local_provider.py",
     "test_ci_templates.py",
     "test_tofu.py",
