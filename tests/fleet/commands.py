@@ -9,6 +9,7 @@ import re
 import shlex
 from collections.abc import Awaitable, Callable
 
+from kbootstrap.cluster.converge.hand_over import RESUME
 from kbootstrap.distros.model import Role
 from kbootstrap.distros.yaml_files import HEADER
 from kbootstrap.hosts.model import Output
@@ -64,7 +65,7 @@ class Shell:
             return done(self._facts())
         if "kbootstrap-maintain:" in command:
             return self._maintain(command)
-        if "kbootstrap-hand-over:" in command or "kbootstrap-promote:" in command:
+        if "kbootstrap-hand-over:" in command or "kbootstrap-promote:" in command or command == RESUME:
             return done()
         if "kbootstrap-uninstall" in command:
             return self._uninstall(command)
