@@ -21,12 +21,12 @@ from typing import Any
 from kbootstrap.cluster.api.http import connect as connect_api
 from kbootstrap.cluster.api.model import Api
 from kbootstrap.cluster.converge import drain, upkeep
-from kbootstrap.cluster.converge.hand_over import hand_over
+from kbootstrap.cluster.converge.hand_over import RESUME, hand_over
 from kbootstrap.cluster.converge.node_actions import NodeActions
 from kbootstrap.cluster.converge.readiness import await_ready
 from kbootstrap.cluster.converge.reporting import StepReporter
 from kbootstrap.cluster.converge.watch import NodeWatch
-from kbootstrap.cluster.deadlines import POLL, QUORUM
+from kbootstrap.cluster.deadlines import COMMAND, POLL, QUORUM
 from kbootstrap.cluster.decide.maintenance import NodeWork, batches, cordoned
 from kbootstrap.cluster.decide.removal import NO_REMOVALS, Removal
 from kbootstrap.cluster.observe.facts import gather
@@ -105,8 +105,9 @@ class RollingMaintenance:
     async def _node(self, work: NodeWork) -> None:
         name, moves = work.name, len(self.nodes.wanted.nodes) > 1
         await self._await_quorum(work)
-        with self._step(Cordon(node=name, why=WHY)):
-            await drain.cordon(self._asked(), name)
+        if name not in self._held:
+            with self._step(Cordon(node=name, why=WHY)):
+                await drain.cordon(self._asked(), name)
         try:
             ran = await drain.workloads(self._asked(), name, stays=True)
             if moves:  # the pods of a single node have no other place
@@ -121,24 +122,30 @@ class RollingMaintenance:
         except KbootstrapError:
             await self._give_back(name)
             raise
-        required = found.reboot and self.wanted.how.reboot == "auto"
-        rebooted = required and self.wanted.hours.open
-        if rebooted:
-            await self._reboot(work, ", ".join(found.packages) or "the machine requires it")
+        rebooted = False
+        if found.reboot and self.wanted.how.reboot == "auto":
+            rebooted = await self._reboot(work, ", ".join(found.packages) or "the machine requires it")
         await self._return(work, ran)
         waits = found.reboot and not rebooted
         self._results[name] = NodeResult(name, len(work.packages), rebooted, waits)
 
-    async def _reboot(self, work: NodeWork, why: str) -> None:
-        name = work.name
+    async def _reboot(self, work: NodeWork, why: str) -> bool:
+        """Reboot a machine, unless the window has ended meanwhile; return whether it was."""
+        name, hours = work.name, self.wanted.hours
+        if not hours.open:
+            return False
         if work.role == "server" and len(self.nodes.plan.members) > 1:
             with self._step(HandOver(node=name, why="no request fails while it reboots")):
                 await hand_over(self._hosts[name], self.context.distribution)
+            if not hours.open:  # that took some seconds
+                await self._hosts[name].run(RESUME, deadline=COMMAND)
+                return False
         with self._step(RebootMachine(node=name, why=why)) as waiting:
             host = await reboot(self.context, self.outputs, self._hosts[name], self.stack, waiting)
         self._hosts[name] = host
         if work.role == "server":
             await self._close_api()  # its connections may lead through the machine
+        return True
 
     async def _return(self, work: NodeWork, ran: Workloads) -> None:
         """Wait until a node serves as before, and let pods run there again."""
@@ -153,8 +160,9 @@ class RollingMaintenance:
         since = facts.unit(unit).since
         with self._step(WaitReady(node=name, why=WHY, unit=unit, version=version, since=since)):
             await await_ready(name, unit, version, watch=self._watch(), machine=machine, since=since)
-        with self._step(Uncordon(node=name, why=WHY)):
-            await drain.uncordon(self._asked(), name)
+        if name not in self._held:
+            with self._step(Uncordon(node=name, why=WHY)):
+                await drain.uncordon(self._asked(), name)
         with self._step(WaitWorkloads(node=name, why="they had to move")) as waiting:
             await drain.await_workloads(self._asked(), name, ran, waiting)
 
@@ -180,8 +188,12 @@ class RollingMaintenance:
 
     async def _give_back(self, name: str) -> None:
         """Uncordon a node after a failure; if the API does not answer, the next run does it."""
-        with contextlib.suppress(KbootstrapError), self._step(Uncordon(node=name, why="it stays as it is")):
-            await drain.uncordon(self._asked(), name)
+        if name not in self._held:
+            with (
+                contextlib.suppress(KbootstrapError),
+                self._step(Uncordon(node=name, why="it stays as it is")),
+            ):
+                await drain.uncordon(self._asked(), name)
 
     async def _leave(self, names: Iterator[str]) -> None:
         """Record nodes that are not begun any more, and uncordon those that an earlier run cordoned."""
@@ -190,6 +202,12 @@ class RollingMaintenance:
             if name in cordoned(self.nodes.plan):
                 await self._open(())
                 await self._give_back(name)
+
+    @property
+    def _held(self) -> frozenset[str]:
+        """The nodes that others cordoned: they stay so."""
+        seen = self.nodes.api.nodes if self.nodes.api else {}
+        return frozenset(name for name, one in seen.items() if one.unschedulable and not one.leaving)
 
     def _step(self, step: Step) -> contextlib.AbstractContextManager[Callable[[str], None]]:
         return StepReporter(self.context.cluster.name, self.context.runtime.emit).report(step)

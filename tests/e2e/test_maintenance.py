@@ -154,9 +154,9 @@ def test_killed_while_a_package_is_configured_and_then_all_nodes(cluster: Lab) -
     process = cluster.start("maintain", "-y", "spec.yaml")
     wait_for("the package is being configured", lambda: cluster.on_node(S1, "ls /srv/begun"), every=0.2)
     kill_now(process)
-    node = cluster.get("node", S1)
-    assert node["spec"]["unschedulable"] is True
-    assert LEAVING in node["metadata"]["annotations"]
+    found = cluster.get("node", S1)
+    assert found["spec"]["unschedulable"] is True
+    assert LEAVING in found["metadata"]["annotations"]
     assert voters(cluster) == 3
     cluster.on_node(S1, "systemctl is-active kbootstrap-updates")
     cluster.on_node(S1, "rm /srv/hold")

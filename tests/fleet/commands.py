@@ -9,13 +9,14 @@ import re
 import shlex
 from collections.abc import Awaitable, Callable
 
+from kbootstrap.cluster.converge.hand_over import RESUME
 from kbootstrap.distros.model import Role
 from kbootstrap.distros.yaml_files import HEADER
 from kbootstrap.hosts.model import Output
-from tests.fleet import world
+from tests.fleet import upkeep, world
 from tests.fleet.artifacts import load, share, store
 from tests.fleet.clock import EPOCH
-from tests.fleet.machines import LEASE, PASSWORD, REBOOTS, REQUIRED, Machine
+from tests.fleet.machines import LEASE, PASSWORD, Machine
 from tests.fleet.world import World, swept
 
 TIMED_OUT = 124
@@ -63,8 +64,8 @@ class Shell:
         if "kbootstrap-facts-1" in command:
             return done(self._facts())
         if "kbootstrap-maintain:" in command:
-            return self._maintain(command)
-        if "kbootstrap-hand-over:" in command or "kbootstrap-promote:" in command:
+            return done(upkeep.maintain(self.world, self.machine, command))
+        if "kbootstrap-hand-over:" in command or "kbootstrap-promote:" in command or command == RESUME:
             return done()
         if "kbootstrap-uninstall" in command:
             return self._uninstall(command)
@@ -270,30 +271,6 @@ class Shell:
         self.world.stop(self.machine)
         return done()
 
-    def _maintain(self, command: str) -> Output:
-        """As maintain.sh. A machine reboots a second after the command."""
-        machine, doing = self.machine, re.search(r"^doing=(\w+)\npackages=(.*)$", command, re.MULTILINE)
-        assert doing
-        names = shlex.split(doing[2])[0].split() if doing[2] else []
-        if doing[1] == "install":
-            machine.updates -= set(names)
-            if REBOOTS in names:
-                machine.put(REQUIRED, REBOOTS)
-        elif doing[1] == "reboot":
-            self.world.later(1, "reboot", machine.name)
-        lines = [*self._upkeep(counted=bool(names)), f"boot {machine.booted}"]
-        return done("\n".join(["begin kbootstrap-maintain", *lines, "end kbootstrap-maintain", ""]))
-
-    def _upkeep(self, *, counted: bool) -> list[str]:
-        """As upkeep.sh."""
-        machine = self.machine
-        lines = ["package-manager apt"]
-        if machine.has(REQUIRED):
-            lines.append(f"reboot-required {machine.text(REQUIRED)}")
-        if counted:
-            lines.append(f"updates 60 {' '.join(sorted(machine.updates))}")
-        return lines
-
     def _uninstall(self, command: str) -> Output:
         """As uninstall.sh."""
         claim = re.search(r"^cluster (\S+)$", self.machine.text(self.machine.paths.stamp), re.MULTILINE)
@@ -414,7 +391,7 @@ class Shell:
             lines.append("agent-token yes")
         if machine.has(PASSWORD):
             lines.append("node-password yes")
-        return [*lines, *self._upkeep(counted=False)]
+        return [*lines, *upkeep.facts(machine, counted=False)]
 
 
 def _ca(token: str) -> str:

@@ -119,6 +119,34 @@ def test_nothing_begins_and_no_machine_reboots_after_the_window(tmp_path: Path) 
     done(operator)
 
 
+def test_the_window_ends_while_a_server_hands_over(tmp_path: Path) -> None:
+    operator = made(tmp_path, BASE, "libssl3", REBOOTS)
+    looks = 0
+
+    def now() -> datetime:
+        nonlocal looks
+        looks += 1  # before the node, before it hands over, and right before its machine reboots
+        return datetime(2026, 11, 29, 23, 58 if looks < 3 else 59, tzinfo=UTC)
+
+    ended = operator.desk.maintain(now=now)
+    assert ended.error is None, ended.error
+    assert rebooted(operator) == []
+    assert [call for call in ended.calls if "kbootstrap/hand-over" in call] != []
+    assert [name for name, machine in operator.world.machines.items() if machine.has(REQUIRED)] == [S1]
+    assert not operator.world.machines[S1].updates
+    operator.settled()
+
+
+def test_a_node_that_others_cordoned_stays_cordoned(tmp_path: Path) -> None:
+    operator = made(tmp_path, BASE, REBOOTS)
+    cluster = operator.world.cluster
+    assert cluster
+    cluster.nodes[W1].unschedulable = True
+    assert operator.desk.maintain().error is None
+    assert len(operator.world.reboots) == len(BASE.names())
+    assert [name for name, node in cluster.nodes.items() if node.unschedulable] == [W1]
+
+
 def test_a_server_is_not_touched_without_quorum(tmp_path: Path) -> None:
     operator = made(tmp_path, BASE, "libssl3", REBOOTS)
     operator.world.halt(operator.world.machines[S2], running=False)
