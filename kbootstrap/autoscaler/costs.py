@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from kbootstrap.autoscaler.instances import group_for
-from kbootstrap.autoscaler.model import FleetState
+from kbootstrap.autoscaler.model import FleetState, Group
 from kbootstrap.autoscaler.quantities import quantity
 from kbootstrap.autoscaler.refusal import Refusal
 from kbootstrap.autoscaler.template import GROUP
@@ -59,6 +59,13 @@ def prices(state: FleetState, shapes: Mapping[str, Shape]) -> Mapping[str, float
     known = {one.id: one.price for one in state.groups.values() if one.price is not None}
     rate = max((price / sizes[id_] for id_, price in known.items() if sizes.get(id_)), default=0.0) or 1.0
     return {**{id_: size * rate for id_, size in sizes.items()}, **known}
+
+
+def estimated(groups: Iterable[Group]) -> tuple[str, ...]:
+    """Return the flavors without a price in the spec that are compared with others of their pool."""
+    every = tuple(groups)
+    several = {one.pool for one in every if sum(other.pool == one.pool for other in every) > 1}
+    return tuple(sorted({one.flavor for one in every if one.pool in several and one.price is None}))
 
 
 def requests(pod: Message) -> tuple[float, float]:

@@ -241,6 +241,16 @@ async def test_bounds_change_with_the_spec(world: World, server: Running) -> Non
         assert "kbootstrap_autoscaler_spec_valid 1.0" in (await page(server, "/metrics"))[1]
 
 
+async def test_flavors_without_a_price_are_named(world: World, server: Running) -> None:
+    """Only where a price decides: in pools of several flavors."""
+    assert not any("PriceEstimated" in line for line in world.log)
+    async with world.client(server.port) as client:
+        world.spec.write_text(SPEC.replace(", large: 0.2", ""), encoding="utf-8")
+        await client.call("Refresh")
+    (line,) = (line for line in world.log if "PriceEstimated" in line)
+    assert "no price of large:" in line
+
+
 async def test_a_pool_that_leaves_the_spec(world: World, server: Running) -> None:
     async with world.client(server.port) as client:
         await client.call("NodeGroupIncreaseSize", id=WEB, delta=1)
