@@ -162,6 +162,12 @@ async def test_prices(client: Client) -> None:
         ({"name": "template-1", "annotations": {GROUP: LARGE}}, 0.4),
         ({"name": "prod-web-1", "providerID": "k3s://prod-web-1"}, 0.1),
         ({"name": "copy", "labels": {"node.kubernetes.io/instance-type": "small"}}, 0.1),
+        # A copy of the last node of a group that has none any more.
+        (
+            {"name": f"template-node-for-{LARGE}-851549993302969257", "providerID": "k3s://prod-web-bcdfg"},
+            0.4,
+        ),
+        ({"name": f"template-node-for-{LARGE}-8515-upcoming-0", "providerID": "k3s://prod-web-bcdfg"}, 0.4),
     ):
         found = await client.call("PricingNodePrice", node=node, **period)
         assert found.price == pytest.approx(price)
