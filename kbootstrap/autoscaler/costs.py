@@ -6,10 +6,11 @@ memory. So groups are compared by how much of their price the pods use, in any c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from kbootstrap.autoscaler.instances import group_for
-from kbootstrap.autoscaler.model import FleetState
+from kbootstrap.autoscaler.model import FleetState, Group
 from kbootstrap.autoscaler.quantities import quantity
 from kbootstrap.autoscaler.refusal import Refusal
 from kbootstrap.autoscaler.template import GROUP
@@ -17,6 +18,7 @@ from kbootstrap.autoscaler.wire import Message
 from kbootstrap.providers.elastic import Shape
 
 INSTANCE_TYPE = "node.kubernetes.io/instance-type"
+_COPY = "template-node-for-"
 _MIB, _HOUR = 2**20, 3600.0
 _MIB_PER_CPU = 4096
 """Memory that is worth as much as a processor when flavors without prices are compared."""
@@ -25,10 +27,11 @@ _MIB_PER_CPU = 4096
 def node_price(state: FleetState, shapes: Mapping[str, Shape], node: Message, seconds: float) -> float:
     """Return the price of a node for some seconds. Raises `Refusal` for a node of no group.
 
-    A template node is recognised by its annotation, a copy of a real node by its provider ID or its flavor.
+    A template node is recognised by its annotation, a copy of a real node by its name. Cluster Autoscaler
+    keeps a copy of a group's last node, with the provider ID of a machine that may be gone since.
     """
-    found = node.annotations.get(GROUP) or group_for(state, node.name, node.providerID)
-    group = state.groups.get(found)
+    found = node.annotations.get(GROUP) or _copied(state, node.name)
+    group = state.groups.get(found or group_for(state, node.name, node.providerID))
     if group is None:
         flavor = node.labels.get(INSTANCE_TYPE)
         group = next((one for one in state.groups.values() if one.flavor and one.flavor == flavor), None)
@@ -61,6 +64,13 @@ def prices(state: FleetState, shapes: Mapping[str, Shape]) -> Mapping[str, float
     return {**{id_: size * rate for id_, size in sizes.items()}, **known}
 
 
+def estimated(groups: Iterable[Group]) -> tuple[str, ...]:
+    """Return the flavors without a price in the spec that are compared with others of their pool."""
+    every = tuple(groups)
+    several = {one.pool for one in every if sum(other.pool == one.pool for other in every) > 1}
+    return tuple(sorted({one.flavor for one in every if one.pool in several and one.price is None}))
+
+
 def requests(pod: Message) -> tuple[float, float]:
     """Return the processors and the bytes of memory that a pod requests.
 
@@ -80,6 +90,16 @@ def seconds(request: Message) -> float:
     else:
         start, end = request.startTime, request.endTime
     return max(float(end.seconds - start.seconds + (end.nanos - start.nanos) / 1e9), 0.0)
+
+
+def _copied(state: FleetState, name: str) -> str:
+    """Return the group of a copy of a node; empty if it is none.
+
+    Copies are named `template-node-for-<group>-<number>`, and may have another suffix (cluster-autoscaler,
+    `SanitizedTemplateNodeInfoFromNodeInfo`; the same from 1.30 to 1.35).
+    """
+    found = [one for one in state.groups if re.fullmatch(rf"{_COPY}{re.escape(one)}-\d+(-.*)?", name)]
+    return max(found, key=len, default="")
 
 
 def _units(shape: Shape) -> float:

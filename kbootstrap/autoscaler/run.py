@@ -13,7 +13,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kbootstrap.autoscaler import merge
+from kbootstrap.autoscaler import costs, merge
 from kbootstrap.autoscaler.config import Config
 from kbootstrap.autoscaler.definition import Definition, Definitions
 from kbootstrap.autoscaler.fleet import Fleet
@@ -68,6 +68,12 @@ class Running:
         self._definition = definition
         self._fleet.become(merge.with_groups(self._fleet.state, definition.groups))
         self._parts.reports.log("spec in force", groups=[group.id for group in definition.groups])
+        self._note_prices()
+
+    def _note_prices(self) -> None:
+        if flavors := costs.estimated(self._definition.groups):
+            text = f"the spec has no price of {', '.join(flavors)}: they are compared by their sizes"
+            self._fleet.note(Notice("PriceEstimated", text))
 
     async def run(self) -> None:
         """Serve until `stop` is set. Raises `PrerequisiteMissing` if a port cannot be opened."""
@@ -97,6 +103,7 @@ class Running:
         service = Service(fleet, parts.definitions.refresh)
         server = Server(service, self._files, self._metrics, parts.reports, self._unavailable)
         parts.reports.log("leading", identity=parts.identity)
+        self._note_prices()
         background = [
             asyncio.ensure_future(one)
             for one in (

@@ -162,6 +162,12 @@ async def test_prices(client: Client) -> None:
         ({"name": "template-1", "annotations": {GROUP: LARGE}}, 0.4),
         ({"name": "prod-web-1", "providerID": "k3s://prod-web-1"}, 0.1),
         ({"name": "copy", "labels": {"node.kubernetes.io/instance-type": "small"}}, 0.1),
+        # A copy of the last node of a group that has none any more.
+        (
+            {"name": f"template-node-for-{LARGE}-851549993302969257", "providerID": "k3s://prod-web-bcdfg"},
+            0.4,
+        ),
+        ({"name": f"template-node-for-{LARGE}-8515-upcoming-0", "providerID": "k3s://prod-web-bcdfg"}, 0.4),
     ):
         found = await client.call("PricingNodePrice", node=node, **period)
         assert found.price == pytest.approx(price)
@@ -239,6 +245,16 @@ async def test_bounds_change_with_the_spec(world: World, server: Running) -> Non
         world.spec.write_text(SPEC, encoding="utf-8")
         await client.call("Refresh")
         assert "kbootstrap_autoscaler_spec_valid 1.0" in (await page(server, "/metrics"))[1]
+
+
+async def test_flavors_without_a_price_are_named(world: World, server: Running) -> None:
+    """Only where a price decides: in pools of several flavors."""
+    assert not any("PriceEstimated" in line for line in world.log)
+    async with world.client(server.port) as client:
+        world.spec.write_text(SPEC.replace(", large: 0.2", ""), encoding="utf-8")
+        await client.call("Refresh")
+    (line,) = (line for line in world.log if "PriceEstimated" in line)
+    assert "no price of large:" in line
 
 
 async def test_a_pool_that_leaves_the_spec(world: World, server: Running) -> None:

@@ -94,8 +94,8 @@ class World:
     def faults(self, group: str) -> list[tuple[int, str]]:
         return [(1, "quota")] if group in self.failing else []
 
-    def node_price(self, annotations: Any) -> float:  # noqa: ANN401 - a map of a message
-        return SHAPES[annotations["kbootstrap/group"]][1]
+    def node_price(self, node: dict[str, Any]) -> float:
+        return SHAPES[node["name"].removeprefix("template-node-for-").partition("-")[0]][1]
 
     def pod_price(self, requests: dict[str, str]) -> float:
         return float(requests["cpu"].removesuffix("m")) / 1000 * CPUS

@@ -132,9 +132,8 @@ class Scaler:
         found = {"name": name, "providerID": node["spec"].get("providerID", "")}
         self.call("NodeGroupDeleteNodes", id=group, nodes=[found])
 
-    def node_price(self, annotations: Mapping[str, str]) -> float:
-        """Return the price of a template node for an hour."""
-        node = {"name": "template", "annotations": dict(annotations)}
+    def node_price(self, node: Mapping[str, object]) -> float:
+        """Return the price of a node for an hour."""
         return float(self.call("PricingNodePrice", node=node, **_AN_HOUR).price)
 
     def pod_price(self, requests: Mapping[str, str]) -> float:

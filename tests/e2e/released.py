@@ -22,6 +22,8 @@ FLAGS = (
     "--scale-down-delay-after-delete=0s",
     # Up to 1.34 the spec's `scale_down_after` takes its place.
     "--scale-down-unneeded-time=15s",
+    # A node whose pods fit nowhere else is looked at again after so long.
+    "--unremovable-node-recheck-timeout=5s",
     "--v=4",
 )
 """The loop of production, with short delays."""

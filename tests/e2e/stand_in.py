@@ -1,8 +1,9 @@
 """A stand-in for Cluster Autoscaler: its loop, written from its documentation and the contract.
 
 Each round: `Refresh`, groups with their sizes, pods that the scheduler could not place, packed on what there
-is and what is being created, then on the template nodes of each group that may grow; the group whose nodes
-cost least for what the pods request grows ("Cost-based node group ranking function", proposals/pricing.md).
+is and what is being created, then on copies of the last node of each group that may grow, or its template
+node if there was none; the group whose nodes cost least for what the pods request grows ("Cost-based node
+group ranking function", proposals/pricing.md).
 Groups with a failed instance are backed off. Nodes whose requests are below half, and whose pods fit
 elsewhere, are drained and deleted after the idle time of their group, one at a time, never below its minimum.
 
@@ -33,6 +34,7 @@ BACKOFF = 300.0
 IDLE = 0.5
 """Share of requests below which a node is a candidate for removal (`--scale-down-utilization-threshold`)."""
 _RESOURCES = ("cpu", "memory")
+_MARKS = ("node.kubernetes.io/", "DeletionCandidateOf", "ToBeDeletedBy")
 STABLE = {"cpu": "500m", "memory": "500Mi"}
 """The pod of the documentation whose price is added to both sides of a comparison."""
 
@@ -85,6 +87,8 @@ class StandIn:
     error: str = ""
     _backed_off: dict[str, float] = field(default_factory=dict)
     _idle: dict[str, float] = field(default_factory=dict)
+    _copies: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The last Ready node of each group, also of one that has none any more."""
     _stopped: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
@@ -111,6 +115,7 @@ class StandIn:
             if one["status"].get("phase") in {"Pending", "Running"}
         ]
         groups = [self._group(one, nodes) for one in self.server.call("NodeGroups").nodeGroups]
+        self._copies |= {one.id: next(iter(one.ready.values())) for one in groups if one.ready}
         for group in groups:
             self._notice_failures(group)
         if not self._grow(groups, nodes, pods):
@@ -167,12 +172,23 @@ class StandIn:
         if not placed:
             return None
         stable = self.server.pod_price(STABLE)
-        node = self.server.call("NodeGroupTemplateNodeInfo", id=group.id).nodeInfo
-        price = self.server.node_price(node.metadata.annotations)
+        price = self._price(group.id)
         worth = sum(self.server.pod_price(one) for pod in placed for one in _containers(pod))
         return (price * len(new) + stable) / (worth + stable), group, len(new)
 
+    def _price(self, group: str) -> float:
+        told: dict[str, object] = {"name": f"template-node-for-{group}-851549993302969257"}
+        if (copy := self._copies.get(group)) is not None:
+            metadata = copy["metadata"]
+            told |= {"providerID": copy["spec"]["providerID"], "labels": metadata["labels"]}
+            return self.server.node_price(told | {"annotations": metadata.get("annotations", {})})
+        node = self.server.call("NodeGroupTemplateNodeInfo", id=group).nodeInfo
+        return self.server.node_price(told | {"annotations": dict(node.metadata.annotations)})
+
     def _template(self, group: str) -> Room:
+        if (copy := self._copies.get(group)) is not None:
+            free = {key: quantity(copy["status"]["allocatable"][key]) for key in _RESOURCES}
+            return Room(group, copy["metadata"]["labels"], not _taints(copy), free)
         node = self.server.call("NodeGroupTemplateNodeInfo", id=group).nodeInfo
         free = {key: quantity(node.status.allocatable[key].string) for key in _RESOURCES}
         return Room(group, dict(node.metadata.labels), not node.spec.taints, free)
@@ -255,6 +271,11 @@ def _unneeded(
             return False
     others = [room for at, room in _rooms(nodes, pods).items() if at != name]
     return all(_placed(one, others) for one in own)
+
+
+def _taints(node: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the taints of a node that new nodes of its group have too: no marks of its state."""
+    return [one for one in node["spec"].get("taints", []) if not one["key"].startswith(_MARKS)]
 
 
 def _ready(node: Mapping[str, Any]) -> bool:
