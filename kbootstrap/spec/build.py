@@ -15,9 +15,11 @@ from kbootstrap.spec.model import (
     S3,
     ApiSettings,
     Artifacts,
+    AutoscalerPods,
     Autoscaling,
     BucketSettings,
     Cluster,
+    ContainerImage,
     HostSpec,
     Kubernetes,
     LoadBalancer,
@@ -51,6 +53,7 @@ def spec(data: Data, clusters: tuple[Cluster, ...], path: Path, source: SourceMa
         source,
         prices.prices(costs) if costs is not None else None,
         prices.budget(limit) if limit is not None else None,
+        data,
     )
 
 
@@ -81,6 +84,7 @@ def cluster(spec_name: str, name: str, data: Data) -> Cluster:
         buckets=tuple(BucketSettings(b["name"], b["versioning"]) for b in data["buckets"]),
         registries=registries(data["registries"]) if "registries" in data else None,
         proxy=node_proxy(data["proxy"]) if "proxy" in data else None,
+        autoscaler=_autoscaler(data["autoscaler"]) if "autoscaler" in data else None,
     )
 
 
@@ -141,6 +145,14 @@ def _autoscaling(data: Data, flavor: str | None) -> Autoscaling:
         scale_down_after=seconds(data["scale_down_after"]),
         priority=int(data["priority"]),
     )
+
+
+def _autoscaler(data: Data) -> AutoscalerPods:
+    return AutoscalerPods(_image(data["cluster_autoscaler"]), _image(data["server"]))
+
+
+def _image(data: Data) -> ContainerImage:
+    return ContainerImage(data["image"], data.get("file"), data.get("sha256"))
 
 
 def at_once(written: int | str, nodes: int) -> int:
