@@ -370,7 +370,7 @@ class StateSettings:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A whole spec file. `data` is its content with `defaults:` merged into clusters, without other defaults."""
+    """A whole spec file. `data` is its content, with `defaults:` merged into clusters."""
 
     name: str
     clusters: tuple[Cluster, ...]

@@ -184,6 +184,17 @@ class FakeApi:
 
     async def delete_secret(self, name: str) -> None:
         self.machines.log.append(f"delete secret {name}")
+        self.machines.secrets.pop(name, None)
+
+    async def has_pods(self, label: str) -> bool:
+        self.machines.log.append(f"look for pods {label}")
+        return False
+
+    async def delete_lease(self, name: str) -> None:
+        self.machines.log.append(f"delete lease {name}")
+
+    async def delete_config(self, name: str) -> None:
+        self.machines.log.append(f"delete config {name}")
 
     async def pods(self, node: str | None = None) -> tuple[Pod, ...]:
         if self.machines.silent:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from kbootstrap.cluster.decide import pod_network
+from kbootstrap.cluster.decide import autoscaler_pods, pod_network
 from kbootstrap.cluster.decide.node_case import NodeCase
 from kbootstrap.cluster.state.node_facts import INITIAL
 from kbootstrap.cluster.steps.files import WriteFile
@@ -29,13 +29,16 @@ def steps(case: NodeCase) -> Iterator[WriteFile]:
 
 
 def _emptied(case: NodeCase) -> Iterator[WriteFile]:
-    """Yield a step for each file about registries or the proxy that the spec no longer has.
+    """Yield a step for each file about registries, proxy or autoscaler that the spec no longer has.
 
-    It is emptied, not deleted: the stamp then still names it, and the service reads nothing from it.
+    It is emptied, not deleted: the stamp then still names it, and the service reads nothing from it. Servers
+    delete the objects that a manifest no longer has (docs.k3s.io, "AddOns"); of a manifest that is deleted,
+    they delete nothing.
     """
     wanted = {file.path for file in case.node.files} | case.wanted.secret_paths
     for path, digest in sorted(case.facts.files.items()):
-        if path not in wanted and outside.owned(case.distro, path) and digest != _NOTHING:
+        ours = outside.owned(case.distro, path) or path == autoscaler_pods.manifest(case.distro)
+        if path not in wanted and ours and digest != _NOTHING:
             yield _write(case, NodeFile(path, outside.NOTHING, 0o600), "the spec no longer has it")
 
 

@@ -49,6 +49,14 @@ class WantedNode:
 
 
 @dataclass(frozen=True, slots=True)
+class WantedArchive:
+    """The archive of an image on a server, with its SHA-256."""
+
+    artifact: Artifact
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """The cluster. `registration` is the URL through which nodes join.
 
@@ -59,7 +67,8 @@ class Wanted:
     that the cluster is to remember, by node name; none where the infrastructure knows them. `bundled` says
     for each architecture whose artifacts are on this machine whether they bring programs of their own, as the
     vendor's do; builds from source do not. `common` are files with secrets of every node, content by path,
-    `secret_paths` the paths of all of them, also where their content is not known.
+    `secret_paths` the paths of all of them, also where their content is not known. `archives` are images
+    that servers get, `access` the marks of valid credentials of the autoscaler's server.
     """
 
     cluster: str
@@ -76,6 +85,8 @@ class Wanted:
     bundled: Mapping[str, bool] = field(default_factory=dict)
     common: Mapping[str, str] = field(default_factory=dict, repr=False)
     secret_paths: frozenset[str] = frozenset()
+    archives: tuple[WantedArchive, ...] = ()
+    access: frozenset[str] = frozenset()
 
     @property
     def servers(self) -> tuple[WantedNode, ...]:
