@@ -9,7 +9,7 @@ from typing import Any
 
 from kbootstrap.cluster.api.model import Api, ApiUnavailable
 from kbootstrap.cluster.converge.converge import converge
-from kbootstrap.cluster.converge.secrets import MakeSecret
+from kbootstrap.cluster.converge.secrets import MakeSecret, PodSecrets
 from kbootstrap.cluster.state.api_facts import ApiNode
 from kbootstrap.cluster.state.listing import Listing
 from kbootstrap.cluster.state.pods import Owner, Pod
@@ -47,6 +47,7 @@ async def carry_out(
     make_secret: MakeSecret | None = None,
     *,
     shared: bool = False,
+    pod_secrets: PodSecrets | None = None,
 ) -> str:
     """Carry out a plan on the machines; return what `converge` returns."""
     return await converge(
@@ -60,6 +61,7 @@ async def carry_out(
         connect=machines.connect,
         make_secret=make_secret,
         shared=shared,
+        pod_secrets=pod_secrets,
     )
 
 
