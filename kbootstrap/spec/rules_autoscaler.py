@@ -79,7 +79,7 @@ def _unpinned(image: ContainerImage) -> tuple[str, str] | None:
     if image.file is None:
         return (
             "The image has no digest, so another one could be pulled under the same name.",
-            "Add `@sha256:…` to the name, or write `file:` and `sha256:` of an archive of `docker save`.",
+            "Add `@sha256:…` to the name, or write `file:` and `sha256:` of an archive with it.",
         )
     if image.digest:
         return (

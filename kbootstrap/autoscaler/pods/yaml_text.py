@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./=@+-]*(?:[:,][A-Za-z0-9_./=@+-]+)*")
-_LINE = 80
+_WORD, _LINE = re.compile(r"[A-Za-z0-9_./=@+-]*"), 80
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 """Scalars that YAML 1.1 does not read as strings."""
 
@@ -40,7 +40,7 @@ def _map(value: Mapping[Any, Any]) -> list[str]:
 
 def _is_short(items: Sequence[Any]) -> bool:
     """Return whether a list stands on one line: some words."""
-    words = all(isinstance(one, str) and _PLAIN.fullmatch(one) and "," not in one for one in items)
+    words = all(isinstance(one, str) and _WORD.fullmatch(one) for one in items)
     return words and sum(map(len, items)) < _LINE
 
 

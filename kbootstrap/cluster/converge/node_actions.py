@@ -137,7 +137,7 @@ class NodeActions:
         if required and done.status != 0:
             raise InstallFailed(
                 f"{self.host.name} could not import the images of {tarball}",
-                hint="is it an archive of `docker save`, for the processor of the servers?",
+                hint="is it the archive of an image for the processor of the servers?",
                 code="KB0824",
                 host=self.host.name,
             )

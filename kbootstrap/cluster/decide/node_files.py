@@ -32,8 +32,7 @@ def _emptied(case: NodeCase) -> Iterator[WriteFile]:
     """Yield a step for each file about registries, proxy or autoscaler that the spec no longer has.
 
     It is emptied, not deleted: the stamp then still names it, and the service reads nothing from it. Servers
-    delete the objects that a manifest no longer has (docs.k3s.io, "AddOns"); of a manifest that is deleted,
-    they delete nothing.
+    delete the objects that a manifest no longer has; when a manifest is deleted, its objects stay.
     """
     wanted = {file.path for file in case.node.files} | case.wanted.secret_paths
     for path, digest in sorted(case.facts.files.items()):

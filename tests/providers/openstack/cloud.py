@@ -214,7 +214,7 @@ class FakeCloud:
     def _token(self, body: Json) -> Answer:
         password = body["auth"]["identity"].get("password", {}).get("user", {}).get("password")
         secret = body["auth"]["identity"].get("application_credential", {}).get("secret")
-        if PASSWORD not in {password, secret}:
+        if not {PASSWORD, SECRET} & {password, secret}:
             text = "The request you have made requires authentication."
             return 401, {}, {"error": {"code": 401, "title": "Unauthorized", "message": text}}
         catalog = [

@@ -14,7 +14,9 @@ from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.model import OrphanPhase
 from kbootstrap.providers.openstack import PROVIDER
 from kbootstrap.providers.openstack.elastic_access import RULES
+from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Spec
+from kbootstrap.spec.pins import ImagePin
 from tests.providers.contexts import of
 
 from .cloud import KEY, SECRET, FakeCloud, image, openstack, server
@@ -63,7 +65,8 @@ async def test_the_pod_logs_in_with_what_it_gets(
     for name, content in found.files.items():
         (tmp_path / "secret" / name).write_text(content)
     (tmp_path / "clouds.yaml").unlink()
-    pod = replace(operators, env=ACCESS.environment(operators, str(tmp_path / "secret")))
+    pinned = Lock(images={"prod": ImagePin("Debian 12", "i1")})
+    pod = replace(operators, lock=pinned, env=ACCESS.environment(operators, str(tmp_path / "secret")))
     cloud.requests.clear()
     assert await PROVIDER.elastic_machines.list(pod) == ()
     await PROVIDER.elastic_machines.shapes(pod, ["large"])
