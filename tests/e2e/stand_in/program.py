@@ -2,7 +2,7 @@
 """Takes Cluster Autoscaler's place in a pod: it refreshes as the real one, and makes the calls of a test.
 
     /cluster-autoscaler --cloud-config=FILE …       what the Deployment starts
-    /cluster-autoscaler call NAME JSON              one call, with the files of the pod; prints the answer as JSON
+    /cluster-autoscaler call NAME JSON              one call with the pod's files; prints the answer as JSON
 
 It has no packages but grpc and protobuf: its messages are compiled by protoc from the contract.
 """
@@ -23,7 +23,6 @@ SERVICE = "clusterautoscaler.cloudprovider.v1.externalgrpc.CloudProvider"
 CONFIG = "/etc/kbootstrap/config/cluster-autoscaler.yaml"
 SCAN = 10.0
 """Seconds between two loops, as `--scan-interval`."""
-refreshed: list[float] = []
 
 
 def settings(path: str) -> dict[str, str]:
@@ -61,9 +60,13 @@ class Health(BaseHTTPRequestHandler):
         """Say nothing about probes."""
 
 
+def say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - the log of a pod, or the answer of a call
+
+
 def main(words: list[str]) -> None:
     if words[:1] == ["call"]:
-        print(json.dumps(call(settings(CONFIG), words[1], json.loads(words[2]))))
+        say(json.dumps(call(settings(CONFIG), words[1], json.loads(words[2]))))
         return
     flags = dict(word.removeprefix("--").split("=", 1) for word in words)
     assert flags["cloud-provider"] == "externalgrpc"
@@ -72,9 +75,9 @@ def main(words: list[str]) -> None:
     while True:
         try:
             call(settings(flags["cloud-config"]), "Refresh", {})
-            print("refreshed", flush=True)
+            say("refreshed")
         except grpc.RpcError as error:
-            print(f"not refreshed: {error.code()} {error.details()}", flush=True)
+            say(f"not refreshed: {error.code()} {error.details()}")
         time.sleep(SCAN)
 
 
