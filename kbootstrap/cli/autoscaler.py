@@ -99,18 +99,19 @@ def certificates(folder: Path, names: tuple[str, ...]) -> int:
 @command.command("image", short_help="Pack this installation as the image of the server.")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, writable=True))
 def image(file: Path) -> int:
-    """Pack this installation of kbootstrap as a container image, and print the image's tag.
+    """Pack this installation of kbootstrap as a container image, and print what the spec needs of it.
 
     FILE is a `docker save` archive, compressed with zstd: `kbootstrap.tar.zst`. It has the interpreter, the
     packages and the libraries of this installation, and nothing from a registry. The tag is a hash of the
-    content.
+    content. The output is the content of `autoscaler.server` in a spec beside FILE.
     """
     from kbootstrap.cli.session import run
 
     async def work(session: Session) -> int:
         from kbootstrap.commands import autoscaler_image
 
-        click.echo(await autoscaler_image.image(file, session.runtime))
+        tag, digest = await autoscaler_image.image(file, session.runtime)
+        click.echo(f"image: {tag}\nfile: {file.name}\nsha256: {digest}")
         return 0
 
     return run(work, quiet=True)

@@ -25,6 +25,9 @@ SERVING = 600.0
 importing images from a slow disk comes before it."""
 READY = 600.0
 """A started node to Ready: 5 to 60 s; image import on a slow disk, network plugin, pulls without air gap."""
+PODS = 120.0
+"""The autoscaler's pods to end after their manifest has no objects: servers look at manifests every 15 s, and
+a pod may take 30 s to end."""
 KNOWN = 600.0
 """The cloud controller to find a node: seconds once it runs; before that nodes may pull its image, and the
 kubelet looks for its Secret again after up to two minutes."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kbootstrap.cluster.deadlines import DRAIN
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.events import phase
+from kbootstrap.engine.autoscaler_pods import finish_removal
 from kbootstrap.engine.cluster_plan import ClusterPlan, stale_is_moved, stop_refused
 from kbootstrap.engine.connect import lock as lock_nodes
 from kbootstrap.engine.destroy_record import forget_destroy
@@ -36,10 +37,12 @@ async def apply_cluster(planned: ClusterPlan, *, drain: float = DRAIN) -> Nodes:
         nodes, text = await create_cluster(planned) or await _install(planned, await _observe(planned))
     else:
         nodes, text = await _install(planned, await _infrastructure(planned))
+    carried_out = nodes.plan
     if nodes.removal.names:
         nodes = await RollingReplacement(
             context, planned.tofu, planned.infrastructure, nodes, planned.connections, drain
         ).carry_out()
+    await finish_removal(carried_out, nodes)
     if text is None:
         raise InstallFailed(f"no server of cluster {cluster} has a kubeconfig", hint="run apply again")
     # A run with nothing to do leaves the operator where they are: perhaps on another cluster by now.

@@ -19,9 +19,9 @@ from kbootstrap.core.events import of_cluster
 from kbootstrap.core.runtime import Runtime
 from kbootstrap.core.workspace import ClusterSpace, Workspace
 from kbootstrap.distros import of as distribution_of
-from kbootstrap.distros import registries
-from kbootstrap.distros.additions import NOTHING, Additions
+from kbootstrap.distros.additions import Additions
 from kbootstrap.distros.model import Distribution
+from kbootstrap.engine.additions import additions
 from kbootstrap.engine.lock_file import settled_lock
 from kbootstrap.engine.spec import hide_secrets
 from kbootstrap.kubeconfig.current import CurrentContext
@@ -91,16 +91,18 @@ class Context:
 
     @property
     def additions(self) -> Additions:
-        """The infrastructure's additions to the nodes, and the ports of the embedded mirror."""
-        addons = self.provider.addons
-        found = addons.additions(self.provider_context) if addons else NOTHING
-        ports = registries.ports(self.distribution, self.cluster)
-        return replace(found, ports=(*found.ports, *ports)) if ports else found
+        """What is added to the nodes: by the infrastructure, for the embedded mirror, for autoscaling."""
+        return additions(self.provider_context, self.provider, self.distribution)
 
     async def valid_credentials(self) -> frozenset[str]:
         """Return the marks of the Secret of those additions whose credential is still valid."""
         addons = self.provider.addons
         return await addons.valid_credentials(self.provider_context) if addons else frozenset()
+
+    async def valid_access(self) -> frozenset[str]:
+        """Return the marks of the valid credentials of the autoscaler's server."""
+        access = self.provider.elastic_access
+        return await access.valid(self.provider_context) if access else frozenset()
 
     @property
     def existing_machines(self) -> Mapping[str, Any] | None:

@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from kbootstrap.cluster.decide import autoscaler_pods
 from kbootstrap.cluster.decide.removal import Removal
 from kbootstrap.cluster.observe.facts import gather
 from kbootstrap.cluster.state.api_facts import ApiFacts, ApiNode
@@ -50,7 +51,18 @@ async def elastic(context: Context, api: ApiFacts | None, asked: Collection[str]
     for one in machines:
         if one.name in api.nodes:
             known[one.name] = _installed(api.nodes[one.name], pools.get(one.pool))
-    return judge(context.cluster, context.lock, context.nodes, machines, known, time.time(), asked)
+    # The server that took care of them was one of the pods that the spec no longer has.
+    left = context.cluster.autoscaler is None and api.pods_mark is not None
+    return judge(
+        context.cluster,
+        context.lock,
+        context.nodes,
+        machines,
+        known,
+        time.time(),
+        asked,
+        abandoned=autoscaler_pods.GONE if left else "",
+    )
 
 
 def _installed(node: ApiNode, pool: Pool | None) -> bool:

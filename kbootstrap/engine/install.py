@@ -17,6 +17,7 @@ from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.events import phase
 from kbootstrap.distros.additions import SecretContent
+from kbootstrap.engine.autoscaler_pods import archives, pod_secrets
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.downloads import PHASE, Downloads
 from kbootstrap.engine.elastic import departed
@@ -43,6 +44,9 @@ async def fetch_artifacts(
     run, found = context.runtime, dict[str, LocalFile]()
     downloads = downloads or Downloads(context)
     with phase(run.emit, PHASE, context.cluster.name):
+        found |= await archives(context, plan.artifacts)
+        if plan.artifacts <= found.keys():
+            return found
         for arch in sorted(arches):
             kept = await downloads.obtain(arch)
             await _share(context, plan, kept)
@@ -93,6 +97,7 @@ async def install(
             shared=context.provider.shared_artifacts is not None,
             pending=pending,
             relay=Relay() if _relays(nodes) else None,
+            pod_secrets=pod_secrets(context),
             departed=partial(_departed, context, nodes),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from kbootstrap.cluster.api.http import connect as connect_api
 from kbootstrap.cluster.api.observe import observe
 from kbootstrap.cluster.deadlines import OBSERVE, STARTING
+from kbootstrap.cluster.decide import autoscaler_pods
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.desired import wanted
 from kbootstrap.cluster.decide.host_record import RECORD
@@ -23,6 +24,7 @@ from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import HostUnreachable, KbootstrapError
 from kbootstrap.core.events import Event, Status, Type, phase
+from kbootstrap.distros.additions import AUTOSCALER_SECRETS
 from kbootstrap.distros.model import Role
 from kbootstrap.engine import node_secrets
 from kbootstrap.engine.api_route import route_to_api, servers_in_state
@@ -147,15 +149,18 @@ async def observe_nodes(
     if starting and not tolerant and text and (beginning := _beginning(context, facts)):
         wait = STARTING
         run.emit(_waiting(context, beginning))
-    api, good = await asyncio.gather(
-        _observe(text, api_endpoint, additions.secret, record, wait),
-        _valid(context, asked=bool(text and additions.secret)),
+    pods = additions.autoscaler or autoscaler_pods.installed(context.distribution, facts.values())
+    api, good, access = await asyncio.gather(
+        _observe(text, api_endpoint, additions.secret, record, wait, pods=pods),
+        _valid(context.valid_credentials, asked=bool(text and additions.secret)),
+        _valid(context.valid_access, asked=bool(text and additions.autoscaler)),
     )
     if api and not context.distribution.installs_network:
         api = api.without_network()
     everything = replace(
         everything,
         good=good,
+        access=access,
         private=node_secrets.of_servers(context, tolerant=tolerant),
         common=node_secrets.of_nodes(context, tolerant=tolerant),
         bundled=bundled_programs(context),
@@ -219,8 +224,8 @@ async def _with_elastic(
     return known.replan(with_elastic(nodes.removal, found, nodes.api, nodes.wanted.version))
 
 
-async def _valid(context: Context, *, asked: bool) -> frozenset[str]:
-    return await context.valid_credentials() if asked else frozenset()
+async def _valid(ask: Callable[[], Awaitable[frozenset[str]]], *, asked: bool) -> frozenset[str]:
+    return await ask() if asked else frozenset()
 
 
 def _beginning(context: Context, facts: Mapping[str, NodeFacts]) -> str | None:
@@ -278,6 +283,7 @@ async def observe_more(
     everything = replace(
         everything,
         good=nodes.wanted.good,
+        access=nodes.wanted.access,
         private=nodes.wanted.private,
         common=nodes.wanted.common,
         bundled=nodes.wanted.bundled,
@@ -320,11 +326,14 @@ async def _observe(
     secret: str | None,
     record: str | None,
     patience: float,
+    *,
+    pods: bool,
 ) -> ApiFacts | None:
     if not kubeconfig:
         return None
     api = connect_api(kubeconfig, api_endpoint)
     try:
-        return await observe(api, secret, record, patience=patience)
+        of_pods = AUTOSCALER_SECRETS[-1] if pods else None
+        return await observe(api, secret, record, of_pods, patience=patience)
     finally:
         await api.close()

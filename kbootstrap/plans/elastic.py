@@ -58,12 +58,14 @@ def judge(
     known: Mapping[str, bool],
     now: float,
     asked: Collection[str] = (),
+    *,
+    abandoned: str = "",
 ) -> Elastic:
     """Return what happens to the elastic machines.
 
     `nodes` are those that OpenTofu makes, `known` has for each Node of the cluster whether it is Ready and
     its installation has come to its end, `now` is the time (epoch, seconds), and `asked` are names, or pools
-    as `CLUSTER/POOL`, that shall leave.
+    as `CLUSTER/POOL`, that shall leave. `abandoned` is why all of them must leave, empty if they need not.
     """
     pools = {pool.born: pool for pool in cluster.pools}
     fixed = {str(node.address): node.name for node in nodes}
@@ -78,7 +80,7 @@ def judge(
     for one in present.values():
         if one.address in fixed:
             first.add(one.name)
-        if why := _unwanted(cluster, pools.get(one.pool), one, asked):
+        if why := abandoned or _unwanted(cluster, pools.get(one.pool), one, asked):
             leaving[one.name] = why
         elif one.address in fixed:
             leaving[one.name] = f"{fixed[one.address]} gets its address, {one.address}"

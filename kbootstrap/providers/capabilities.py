@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from kbootstrap.artifacts.cache import Kept
@@ -31,6 +31,35 @@ class ClusterAddons(Protocol):
 
         Removes earlier credentials of the cluster. Called only if no Secret has a valid credential.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class AccessFiles:
+    """A credential for pods. `mark` is public: it says which credential it is, and what was configured.
+
+    `files` are read in the pod's folder; `authorized_keys` are the public keys of operators, which machines
+    that the pod makes have to accept.
+    """
+
+    mark: str
+    files: Mapping[str, str] = field(repr=False)
+    authorized_keys: tuple[str, ...] = ()
+
+
+class ElasticAccess(Protocol):
+    """Lets a pod of the cluster make and remove elastic machines, with a credential that can do only that."""
+
+    def environment(self, definition: ClusterDefinition, folder: str) -> Mapping[str, str]:
+        """Return the environment of a pod that has the files of `make` in this folder. Pure."""
+
+    async def valid(self, context: ProviderContext) -> frozenset[str]:
+        """Return the marks of the cluster's credentials that are valid. Read-only."""
+
+    async def make(self, context: ProviderContext, folder: str) -> AccessFiles:
+        """Make a credential; earlier ones of the cluster for this purpose are removed."""
+
+    async def remove(self, context: ProviderContext) -> None:
+        """Remove the cluster's credentials for this purpose, if there are any."""
 
 
 @dataclass(frozen=True, slots=True)

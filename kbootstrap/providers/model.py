@@ -20,6 +20,7 @@ from kbootstrap.providers.capabilities import (
     Billing,
     ClusterAddons,
     EarlyRemoval,
+    ElasticAccess,
     ExistingMachines,
     InPlaceFreeze,
     Location,
@@ -119,6 +120,7 @@ class Provider(Protocol):
     adoption: Adoption | None = None
     billing: Billing | None = None
     early_removal: EarlyRemoval | None = None
+    elastic_access: ElasticAccess | None = None
     elastic_machines: ElasticMachines | None = None
     existing_machines: ExistingMachines | None = None
     in_place_freeze: InPlaceFreeze | None = None

@@ -16,9 +16,11 @@ from kbootstrap.spec.model import (
     S3,
     ApiSettings,
     Artifacts,
+    AutoscalerPods,
     Autoscaling,
     BucketSettings,
     Cluster,
+    ContainerImage,
     HostSpec,
     Kubernetes,
     LoadBalancer,
@@ -52,6 +54,7 @@ def spec(data: Data, clusters: tuple[Cluster, ...], path: Path, source: SourceMa
         source,
         prices.prices(costs) if costs is not None else None,
         prices.budget(limit) if limit is not None else None,
+        data,
     )
 
 
@@ -83,6 +86,7 @@ def cluster(spec_name: str, name: str, data: Data) -> Cluster:
         registries=registries(data["registries"]) if "registries" in data else None,
         proxy=node_proxy(data["proxy"]) if "proxy" in data else None,
         maintenance=_maintenance(data["maintenance"]) if "maintenance" in data else None,
+        autoscaler=_autoscaler(data["autoscaler"]) if "autoscaler" in data else None,
     )
 
 
@@ -143,6 +147,14 @@ def _autoscaling(data: Data, flavor: str | None) -> Autoscaling:
         scale_down_after=seconds(data["scale_down_after"]),
         priority=int(data["priority"]),
     )
+
+
+def _autoscaler(data: Data) -> AutoscalerPods:
+    return AutoscalerPods(_image(data["cluster_autoscaler"]), _image(data["server"]))
+
+
+def _image(data: Data) -> ContainerImage:
+    return ContainerImage(data["image"], data.get("file"), data.get("sha256"))
 
 
 def at_once(written: int | str, nodes: int) -> int:

@@ -8,6 +8,12 @@ from kbootstrap.spec import format_network
 from kbootstrap.spec.flaw import Flaw, quote
 
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
+_IMAGE = re.compile(
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d{1,5})?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*"
+    r"(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
+    re.ASCII,
+)
+"""The name of an image (OCI distribution specification, "Pulling manifests")."""
 
 
 def registry_host(value: str) -> Flaw | None:
@@ -26,6 +32,17 @@ def registry_host(value: str) -> Flaw | None:
 def registry_name(value: str) -> Flaw | None:
     """Accept the host of a registry as it is in names of images, or `*` for all."""
     return None if value == "*" else registry_host(value)
+
+
+def container_image(value: str) -> Flaw | None:
+    """Accept the name of an image, with or without registry, tag and digest."""
+    if _IMAGE.fullmatch(value):
+        return None
+    return Flaw(
+        "KB0388",
+        f"{quote(value)} is not the name of an image.",
+        "Write `registry.example.org/name:tag@sha256:…`, or `name:tag` of an archive.",
+    )
 
 
 def no_proxy(value: str) -> Flaw | None:

@@ -19,6 +19,7 @@ FORMATS: dict[str, Callable[[str], Flaw | None]] = {
     "address": format_network.address,
     "api-endpoint": format_network.api_endpoint,
     "bucket-name": format_names.bucket_name,
+    "container-image": format_registries.container_image,
     "cidr": format_network.cidr,
     "clock-time": format_times.clock_time,
     "currency": format_quantities.currency,

@@ -304,6 +304,41 @@ class NodeProxy:
 
 
 @dataclass(frozen=True, slots=True)
+class ContainerImage:
+    """An image whose content is known: by a digest in its name, or as a file with a checksum.
+
+    `file` is relative to the spec; `sha256` is its checksum.
+    """
+
+    name: str
+    file: str | None = None
+    sha256: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """The digest in the name, `sha256:…`; empty if there is none."""
+        return self.name.partition("@")[2]
+
+    @property
+    def tag(self) -> str:
+        """The tag in the name; empty if there is none."""
+        return self.name.partition("@")[0].rpartition("/")[2].partition(":")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class AutoscalerPods:
+    """The images of Cluster Autoscaler and of kbootstrap's server, which run as pods."""
+
+    cluster_autoscaler: ContainerImage
+    server: ContainerImage
+
+    @property
+    def images(self) -> tuple[ContainerImage, ...]:
+        """Both images."""
+        return (self.server, self.cluster_autoscaler)
+
+
+@dataclass(frozen=True, slots=True)
 class Cluster:
     """One Kubernetes cluster. `network` is None if the provider's machines have their own addresses."""
 
@@ -323,6 +358,7 @@ class Cluster:
     registries: Registries | None = None
     proxy: NodeProxy | None = None
     maintenance: Maintenance | None = None
+    autoscaler: AutoscalerPods | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,7 +372,7 @@ class StateSettings:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A whole spec file."""
+    """A whole spec file. `data` is its content, with `defaults:` merged into clusters."""
 
     name: str
     clusters: tuple[Cluster, ...]
@@ -345,6 +381,7 @@ class Spec:
     source: SourceMap = field(compare=False, repr=False)
     prices: Prices | None = None
     budget: Budget | None = None
+    data: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def cluster(self, name: str) -> Cluster:
         """Return the cluster of that name; KeyError if there is none."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.spec import (
+    rules_autoscaler,
     rules_autoscaling,
     rules_machine,
     rules_maintenance,
@@ -48,6 +49,10 @@ CLUSTER_RULES: tuple[ClusterRule, ...] = (
     rules_autoscaling.bounds,
     rules_autoscaling.volumes,
     rules_autoscaling.flavors,
+    rules_autoscaler.supported,
+    rules_autoscaler.pools,
+    rules_autoscaler.pinned,
+    rules_autoscaler.minor,
     rules_registries.mirrors,
     rules_registries.access,
     rules_registries.elastic,
@@ -74,6 +79,7 @@ SPEC_RULES: tuple[SpecRule, ...] = (
 
 _DOUBTFUL: dict[ClusterRule, str] = {
     rules_autoscaling.supported: "provider",
+    rules_autoscaler.supported: "provider",
     rules_traits.network: "network",
     rules_traits.flavor: "flavor",
     rules_traits.hosts: "hosts",

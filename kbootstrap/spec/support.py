@@ -46,6 +46,7 @@ class PoolRow:
 
 CLUSTER_ROWS: tuple[UnsupportedKey, ...] = (
     UnsupportedKey(("ingress", "load_balancers"), "load balancers", lambda c: bool(c.load_balancers)),
+    UnsupportedKey(("autoscaler",), "the autoscaler as pods on the control plane"),
     UnsupportedKey(("isolation", "pods"), "isolation of pods", lambda c: c.pod_isolation != "none"),
     UnsupportedKey(("buckets",), "buckets", lambda c: bool(c.buckets)),
     UnsupportedKey(("api", "endpoint"), "a chosen API endpoint"),

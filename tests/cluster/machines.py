@@ -9,7 +9,7 @@ from typing import Any
 
 from kbootstrap.cluster.api.model import Api, ApiUnavailable
 from kbootstrap.cluster.converge.converge import converge
-from kbootstrap.cluster.converge.secrets import MakeSecret
+from kbootstrap.cluster.converge.secrets import MakeSecret, PodSecrets
 from kbootstrap.cluster.state.api_facts import ApiNode
 from kbootstrap.cluster.state.listing import Listing
 from kbootstrap.cluster.state.pods import Owner, Pod
@@ -47,6 +47,7 @@ async def carry_out(
     make_secret: MakeSecret | None = None,
     *,
     shared: bool = False,
+    pod_secrets: PodSecrets | None = None,
 ) -> str:
     """Carry out a plan on the machines; return what `converge` returns."""
     return await converge(
@@ -60,6 +61,7 @@ async def carry_out(
         connect=machines.connect,
         make_secret=make_secret,
         shared=shared,
+        pod_secrets=pod_secrets,
     )
 
 
@@ -184,6 +186,17 @@ class FakeApi:
 
     async def delete_secret(self, name: str) -> None:
         self.machines.log.append(f"delete secret {name}")
+        self.machines.secrets.pop(name, None)
+
+    async def has_pods(self, label: str) -> bool:
+        self.machines.log.append(f"look for pods {label}")
+        return False
+
+    async def delete_lease(self, name: str) -> None:
+        self.machines.log.append(f"delete lease {name}")
+
+    async def delete_config(self, name: str) -> None:
+        self.machines.log.append(f"delete config {name}")
 
     async def pods(self, node: str | None = None) -> tuple[Pod, ...]:
         if self.machines.silent:

@@ -68,6 +68,7 @@ ORDER = (
     "test_tofu.py",
     "test_tofu_interrupted.py",
     "cloud_data/test_volumes.py",
+    "cloud_data/test_pods.py",
     "cloud_data/test_elastic.py",
     "cloud_data/test_end.py",
     "test_openstack.py",

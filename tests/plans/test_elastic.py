@@ -36,11 +36,12 @@ def judged(
     known: Mapping[str, bool] | None = None,
     asked: tuple[str, ...] = (),
     text: str = SPEC,
+    abandoned: str = "",
 ) -> Elastic:
     spec = spec_of(text)
     cluster, lock = spec.clusters[0], allocate(spec, Lock())
     ready = {one.name: True for one in machines} if known is None else known
-    return judge(cluster, lock, nodes(cluster, lock), machines, ready, NOW, asked)
+    return judge(cluster, lock, nodes(cluster, lock), machines, ready, NOW, asked, abandoned=abandoned)
 
 
 A, B, C, D = (f"prod-web-{letters}" for letters in ("bcdfg", "hjkmn", "pqrst", "vwxzb"))
@@ -114,3 +115,11 @@ def test_names() -> None:
     assert not any(
         is_elastic("prod", name) for name in ("prod-web-1", "prod-web-bcdf1", "prod-web-abcde", "x-web-bcdfg")
     )
+
+
+def test_all_leave_with_the_server_that_took_care_of_them() -> None:
+    """Also one that is being installed: nothing goes on with it."""
+    young = machine(B, "10.20.4.44", created=NOW - 60)
+    found = judged(machine(A), young, known={A: True}, abandoned="the server leaves")
+    assert found.leaving == {A: "the server leaves", B: "the server leaves"}
+    assert found.staying == ()

@@ -124,6 +124,7 @@ CAPABILITIES: dict[str, tuple[str, ...]] = {
     "adoption": ("find",),
     "billing": ("extras",),
     "early_removal": ("remove",),
+    "elastic_access": ("environment", "valid", "make", "remove"),
     "elastic_machines": ("list", "create", "delete", "shapes"),
     "existing_machines": ("outputs",),
     "in_place_freeze": ("freeze",),

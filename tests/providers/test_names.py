@@ -25,6 +25,7 @@ OTHER_THINGS = {
         "spec/states.py": "a backend of the state",
     },
     "ssh": {
+        "autoscaler/pods/settings.py": "a key of the spec",
         "cli/main.py": "the command",
         "cli/ssh.py": "the command",
         "cluster/decide/host_record.py": "a field of host records",

@@ -12,6 +12,7 @@ from kbootstrap import distros
 from kbootstrap.core import resources
 from kbootstrap.distros.additions import NOTHING
 from kbootstrap.distros.model import NodeFile
+from kbootstrap.engine.additions import additions
 from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.providers.model import Provider
 from kbootstrap.render.model import RenderedRoot, RenderedTree
@@ -80,8 +81,7 @@ def render(path: Path) -> Rendered:
             roots[cluster.name] = made.render(define(spec, cluster, lock))
         distribution = distros.of(cluster.kubernetes)
         names = certificate_names(cluster)
-        addons = made.addons if made else None
-        added = addons.additions(define(spec, cluster, lock)) if addons else NOTHING
+        added = additions(define(spec, cluster, lock), made, distribution) if made else NOTHING
         files[cluster.name] = {
             n.name: distribution.files(cluster, n, names, added) for n in nodes(cluster, lock)
         }

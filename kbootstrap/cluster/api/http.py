@@ -106,6 +106,16 @@ class _HttpApi(Requests):
     async def delete_pods(self, label: str) -> None:
         await self._ask("DELETE", f"/api/v1/namespaces/{SECRET_NAMESPACE}/pods", labelSelector=label)
 
+    async def has_pods(self, label: str) -> bool:
+        path = f"/api/v1/namespaces/{SECRET_NAMESPACE}/pods"
+        return bool((await self._ask("GET", path, labelSelector=label)).get("items"))
+
+    async def delete_lease(self, name: str) -> None:
+        await self._ask("DELETE", f"{_LEASES}/{name}", fine=(HTTPStatus.NOT_FOUND,))
+
+    async def delete_config(self, name: str) -> None:
+        await self._ask("DELETE", f"{_CONFIGS}/{name}", fine=(HTTPStatus.NOT_FOUND,))
+
     async def delete_secret(self, name: str) -> None:
         await self._ask("DELETE", f"{_SECRETS}/{name}", fine=(HTTPStatus.NOT_FOUND,))
 

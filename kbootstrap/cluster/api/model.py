@@ -53,6 +53,15 @@ class Api(Protocol):
     async def delete_pods(self, label: str) -> None:
         """Delete the pods in `kube-system` with a label, `key=value`; their owners recreate them."""
 
+    async def has_pods(self, label: str) -> bool:
+        """Return whether there are pods in `kube-system` with a label, `key=value`."""
+
+    async def delete_lease(self, name: str) -> None:
+        """Delete a Lease in `kube-system` if it exists."""
+
+    async def delete_config(self, name: str) -> None:
+        """Delete a ConfigMap in `kube-system` if it exists."""
+
     async def delete_secret(self, name: str) -> None:
         """Delete a Secret in `kube-system` if it exists."""
 

@@ -31,9 +31,14 @@ async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
 
 
 async def observe(
-    api: Api, secret: str | None = None, record: str | None = None, *, patience: float = OBSERVE
+    api: Api,
+    secret: str | None = None,
+    record: str | None = None,
+    pods: str | None = None,
+    *,
+    patience: float = OBSERVE,
 ) -> ApiFacts | None:
-    """Return the nodes as the API reports them, the mark of `secret`, and the machines in `record`.
+    """Return the nodes as the API reports them, the marks of `secret` and `pods`, the machines in `record`.
 
     None when it does not answer within `patience` seconds. Nodes that are being deleted are waited for: until
     then their machines are members of etcd, and a moment later they are not.
@@ -42,10 +47,11 @@ async def observe(
     while True:
         try:
             mark = await api.secret_mark(secret) if secret else None
+            pods_mark = await api.secret_mark(pods) if pods else None
             machines = read_record(await api.config(record)) if record else {}
             nodes = {node.name: node for node in await api.nodes()}
             if time.monotonic() - begun > DELETING or not any(node.deleted for node in nodes.values()):
-                return ApiFacts(nodes, mark, machines)
+                return ApiFacts(nodes, mark, machines, pods_mark)
         except ApiUnavailable:
             if time.monotonic() - begun > patience:
                 return None

@@ -10,7 +10,7 @@ from kbootstrap.cluster.api.model import Api, Connect
 from kbootstrap.cluster.converge.node_actions import NodeActions, staged_place
 from kbootstrap.cluster.converge.pending import Arrival, Pending
 from kbootstrap.cluster.converge.relay import Relay
-from kbootstrap.cluster.converge.secrets import MakeSecret
+from kbootstrap.cluster.converge.secrets import MakeSecret, PodSecrets
 from kbootstrap.cluster.converge.supervisor import await_supervisor
 from kbootstrap.cluster.converge.tokens import Tokens
 from kbootstrap.cluster.converge.unpacked import Unpacked
@@ -30,7 +30,8 @@ class ClusterRun:
     """One run of one plan.
 
     `artifacts` has the files that the plan names, `external` is where the API answers for us, and `gate` is
-    set when it does: then nodes may join. `make_secret` is asked for the content of a Secret of the plan.
+    set when it does: then nodes may join. `make_secret` is asked for the content of a Secret of the plan,
+    `pod_secrets` for those of the autoscaler.
     `shared`: artifacts may be in place on the nodes. `serving` is the server that opened the gate. `pending`
     is what is still being created, None if everything exists. `relay` passes artifacts on between nodes.
     By node: `started` is when its service was started (epoch, by its own clock), `ran` what ran on it before,
@@ -50,6 +51,7 @@ class ClusterRun:
     shared: bool = False
     pending: Pending | None = None
     relay: Relay | None = None
+    pod_secrets: PodSecrets | None = None
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     serving: str = ""
     kubeconfig: str = ""

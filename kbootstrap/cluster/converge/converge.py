@@ -32,7 +32,7 @@ from kbootstrap.cluster.converge.limits import Slots
 from kbootstrap.cluster.converge.pending import Pending
 from kbootstrap.cluster.converge.relay import Relay
 from kbootstrap.cluster.converge.reporting import StepReporter
-from kbootstrap.cluster.converge.secrets import MakeSecret
+from kbootstrap.cluster.converge.secrets import MakeSecret, PodSecrets
 from kbootstrap.cluster.converge.tokens import Tokens
 from kbootstrap.cluster.deadlines import POLL, QUORUM
 from kbootstrap.cluster.observe.credentials import await_kubeconfig
@@ -70,11 +70,13 @@ async def converge(
     pending: Pending | None = None,
     relay: Relay | None = None,
     departed: Departed | None = None,
+    pod_secrets: PodSecrets | None = None,
 ) -> str:
     """Carry out the plan and return the admin kubeconfig of a server.
 
     `artifacts` must have everything that `plan.artifacts` names. `external` is where the API answers for us.
-    `make_secret` returns the content of a Secret that the plan writes. `shared`: the nodes may have artifacts
+    `make_secret` returns the content of a Secret that the plan writes, `pod_secrets` makes and ends those of
+    the autoscaler. `shared`: the nodes may have artifacts
     in place (`SharedArtifacts`). `pending` is what is still being created, `relay` passes
     artifacts on between nodes. `departed` returns which nodes have left meanwhile: nothing failed there.
     Every step is reported through `emit` and has a deadline (`deadlines.py`). When a node fails, others
@@ -98,6 +100,7 @@ async def converge(
         shared,
         pending,
         relay,
+        pod_secrets,
     )
     try:
         executor = Executor(run, StepReporter(plan.cluster, emit))

@@ -123,16 +123,24 @@ class NodeActions:
             await shared.release()
         return bool(done)
 
-    async def preload(self, tarball: Path) -> None:
+    async def preload(self, tarball: Path, *, required: bool = False) -> None:
         """Import the images of the next version: addons change before every node has changed.
 
-        The service does the same when it starts, so a failure has no effect. `tarball` is not compressed.
+        The service does the same when it starts, so a failure has no effect, unless it is `required` before
+        that: then it raises `InstallFailed`. `tarball` is not compressed.
         """
         place = f"{NEXT}/{tarball.name}"
         await self.host.put(tarball, place, mode=0o600, deadline=STAGE)
         words = self.wanted.distro.command("ctr", "--namespace", "k8s.io", "images", "import", place)
-        command = f"{shlex.join(words)} >/dev/null 2>&1; rm -f {shlex.quote(place)}"
-        await self.host.run(command, deadline=STAGE, check=False)
+        command = f"{shlex.join(words)} >/dev/null 2>&1; status=$?; rm -f {shlex.quote(place)}; exit $status"
+        done = await self.host.run(command, deadline=STAGE, check=False)
+        if required and done.status != 0:
+            raise InstallFailed(
+                f"{self.host.name} could not import the images of {tarball}",
+                hint="is it the archive of an image for the processor of the servers?",
+                code="KB0824",
+                host=self.host.name,
+            )
 
     async def swap(
         self, changed: Collection[Artifact], version: str, artifacts: Mapping[str, LocalFile]
@@ -176,6 +184,16 @@ class NodeActions:
             f"{{ grep -v ' {path}$' {stamp} > {stamp}.new || [ $? = 1 ]; }} && "
             f'echo "{line}" >> {stamp}.new && mv {stamp}.new {stamp}) 9>> {stamp}.lock'
             + ("" if at else f" && rm -f {shlex.quote(f'{NEXT}/{artifact.name}')}"),
+            deadline=COMMAND,
+        )
+
+    async def drop(self, path: str) -> None:
+        """Remove an artifact, and then its entry in the stamp."""
+        stamp, line = shlex.quote(self.wanted.distro.paths.stamp), shlex.quote(f" {path}$")
+        await self.host.run(
+            f"umask 077 && rm -f {shlex.quote(path)} && (flock 9 && "
+            f"{{ grep -v {line} {stamp} > {stamp}.new || [ $? = 1 ]; }} && mv {stamp}.new {stamp}) "
+            f"9>> {stamp}.lock",
             deadline=COMMAND,
         )
 

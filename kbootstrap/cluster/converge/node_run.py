@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from kbootstrap.cluster.api.observe import patiently
-from kbootstrap.cluster.converge import disks, rotation
+from kbootstrap.cluster.converge import disks, rotation, secrets
 from kbootstrap.cluster.converge.cluster_run import ClusterRun
 from kbootstrap.cluster.converge.drain import await_workloads, uncordon, workloads
 from kbootstrap.cluster.converge.etcd_api import promoting
@@ -15,7 +15,7 @@ from kbootstrap.cluster.converge.hand_over import hand_over, has_stopped
 from kbootstrap.cluster.converge.node_actions import NodeActions
 from kbootstrap.cluster.converge.paths import verify_paths
 from kbootstrap.cluster.converge.readiness import await_known, await_ready
-from kbootstrap.cluster.converge.secrets import give
+from kbootstrap.cluster.converge.secrets import PodSecrets, give
 from kbootstrap.cluster.converge.uninstall import uninstall
 from kbootstrap.cluster.decide.host_record import RECORD, entry
 from kbootstrap.cluster.state.recorded import Recorded
@@ -97,7 +97,7 @@ class NodeRun:
             progress=self.progress,
         )
 
-    async def preload_images(self, artifact: Artifact) -> None:
+    async def preload_images(self, artifact: Artifact, *, required: bool) -> None:
         """Import an image archive; one that is sent is unpacked here once for all nodes."""
         run = self.shared
         if run.shared:
@@ -105,7 +105,7 @@ class NodeRun:
             if await self._machine.load_shared(artifact, run.wanted.version, run.artifacts):
                 return
         archive = run.artifacts[artifact.name].path
-        await self._machine.preload(await run.unpacked.of(archive))
+        await self._machine.preload(await run.unpacked.of(archive), required=required)
 
     async def swap_artifacts(self, artifacts: Collection[Artifact], version: str) -> None:
         """Move artifacts to their paths."""
@@ -227,6 +227,25 @@ class NodeRun:
     async def give_secret(self, secret: str, readers: str, valid: Collection[str]) -> None:
         """Write the Secret of the infrastructure's programs."""
         await give(secret, readers, valid, self.shared.api, self.shared.make_secret)
+
+    async def give_pod_secrets(self, good: Collection[str], *, checked: bool) -> None:
+        """Write the autoscaler's Secrets."""
+        token = self.shared.tokens.give("agent")
+        await secrets.give_pods(token, good, self.shared.api, self._pod_secrets, checked=checked)
+
+    async def remove_pods(self, *, last: bool) -> None:
+        """Remove what the autoscaler's manifest does not have."""
+        await secrets.remove_pods(self.shared.api, self._pod_secrets, self.waiting, last=last)
+
+    async def drop_artifact(self, path: str) -> None:
+        """Remove an artifact."""
+        await self._machine.drop(path)
+
+    @property
+    def _pod_secrets(self) -> PodSecrets:
+        if self.shared.pod_secrets is None:
+            raise RuntimeError("the plan has the autoscaler's Secrets, and nothing can make or end them")
+        return self.shared.pod_secrets
 
     async def record_hosts(self, machines: Mapping[str, Recorded]) -> None:
         """Write entries of the record."""

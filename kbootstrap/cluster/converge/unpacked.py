@@ -16,7 +16,9 @@ class Unpacked:
         self._done: set[Path] = set()
 
     async def of(self, tarball: Path) -> Path:
-        """Return the tarball unpacked."""
+        """Return the tarball unpacked; one without compression is returned as it is."""
+        if tarball.suffix != ".zst":
+            return tarball
         async with self._lock:
             if self._folder is None:
                 self._folder = tempfile.TemporaryDirectory(prefix="kbootstrap-images-")

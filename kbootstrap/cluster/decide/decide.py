@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from kbootstrap.cluster.decide import certificates, node_steps, refusals, rejoin, upgrade
+from kbootstrap.cluster.decide import autoscaler_pods, certificates, node_steps, refusals, rejoin, upgrade
 from kbootstrap.cluster.decide import host_record as record
 from kbootstrap.cluster.decide import removal as removals
 from kbootstrap.cluster.decide.membership import membership
@@ -65,8 +65,21 @@ def decide(
             if node.name == writer
             else ()
         )
+        pods = (
+            autoscaler_pods.secrets(
+                wanted,
+                writer,
+                facts,
+                api,
+                tokens,
+                new=found.initial_server is not None,
+                elastic=removal.elastic,
+            )
+            if node.name == writer
+            else ()
+        )
         noted = record.steps(wanted, writer, api) if node.name == writer else ()
-        mine = (*node_steps.steps(case), *secret, *noted)
+        mine = (*node_steps.steps(case), *secret, *pods, *noted)
         if node.name in cleaning:
             mine = (cleaning[node.name], *mine)
         if node.name == first:

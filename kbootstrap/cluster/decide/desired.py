@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from kbootstrap.cluster.state.wanted import LocalFile, Wanted, WantedNode, WantedVolume
+from kbootstrap.cluster.state.wanted import LocalFile, Wanted, WantedArchive, WantedNode, WantedVolume
 from kbootstrap.distros import outside
 from kbootstrap.distros.additions import NOTHING, Additions
 from kbootstrap.distros.model import Artifact, Distribution
@@ -56,6 +56,10 @@ def wanted(
         artifacts={arch: _artifacts(cluster, distro, additions, arch) for arch in ARCHITECTURES},
         local=dict(artifacts or {}),
         additions=additions,
+        archives=tuple(
+            WantedArchive(Artifact(one.name, f"{distro.paths.images}/{one.name}", 0o644), one.sha256)
+            for one in additions.archives
+        ),
         secret_paths=outside.secret_paths(distro, cluster),
         maintenance=cluster.maintenance,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from kbootstrap.cluster.decide import host_updates, pod_network
+from kbootstrap.cluster.decide import autoscaler_pods, host_updates, pod_network
 from kbootstrap.cluster.decide.node_case import NodeCase
 from kbootstrap.cluster.state.node_facts import INITIAL
 from kbootstrap.cluster.steps.files import WriteFile
@@ -30,13 +30,15 @@ def steps(case: NodeCase) -> Iterator[WriteFile]:
 
 
 def _emptied(case: NodeCase) -> Iterator[WriteFile]:
-    """Yield a step for each file about registries or the proxy that the spec no longer has.
+    """Yield a step for each file about registries, proxy or autoscaler that the spec no longer has.
 
-    It is emptied, not deleted: the stamp then still names it, and the service reads nothing from it.
+    It is emptied, not deleted: the stamp then still names it, and the service reads nothing from it. Servers
+    delete the objects that a manifest no longer has; when a manifest is deleted, its objects stay.
     """
     wanted = {file.path for file in case.node.files} | case.wanted.secret_paths
     for path, digest in sorted(case.facts.files.items()):
-        if path not in wanted and outside.owned(case.distro, path) and digest != _NOTHING:
+        ours = outside.owned(case.distro, path) or path == autoscaler_pods.manifest(case.distro)
+        if path not in wanted and ours and digest != _NOTHING:
             yield _write(case, NodeFile(path, outside.NOTHING, 0o600), "the spec no longer has it")
     yield from _without_maintenance(case)
 

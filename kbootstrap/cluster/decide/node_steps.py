@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kbootstrap.cluster.decide import (
+    autoscaler_pods,
     host_updates,
     node_artifacts,
     node_files,
@@ -54,6 +55,7 @@ def steps(case: NodeCase) -> Iterator[ConvergeStep]:
     yield from volumes.steps(case.node, case.facts)
     staged = list(node_artifacts.steps(case))
     yield from staged
+    yield from autoscaler_pods.archives(case)
     written = list(node_files.steps(case))
     yield from written
     if case.stale:

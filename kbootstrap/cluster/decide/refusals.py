@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterator
 
 from kbootstrap import distros
+from kbootstrap.cluster.decide import autoscaler_pods
 from kbootstrap.cluster.state.api_facts import ApiFacts
 from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.cluster.state.restore_mark import REHEARSAL, Mark
@@ -109,7 +110,7 @@ def withdrawn(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Di
     """Refuse to drop a manifest that the spec no longer has: the objects that it created would remain."""
     folder = f"{wanted.distro.paths.manifests}/"
     for path in sorted(facts.files.keys() - {file.path for file in node.files}):
-        if path.startswith(folder):
+        if path.startswith(folder) and path != autoscaler_pods.manifest(wanted.distro):
             yield Diagnostic(
                 "KB0827",
                 f"{facts.name} deploys {path}, which the spec no longer has. Deleting the file would "

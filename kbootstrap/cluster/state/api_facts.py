@@ -60,12 +60,14 @@ class ApiFacts:
     """The cluster's nodes as the Kubernetes API reports them.
 
     `mark` is that of the Secret that the infrastructure's programs read, None where there is none.
-    `machines` are those in the cluster's record (`decide/host_record.py`), by node name.
+    `machines` are those in the cluster's record (`decide/host_record.py`), by node name. `pods_mark` is the
+    mark of the autoscaler's Secrets, None where there are none, or where they were not asked for.
     """
 
     nodes: Mapping[str, ApiNode]
     mark: str | None = None
     machines: Mapping[str, Recorded] = field(default_factory=dict)
+    pods_mark: str | None = None
 
     def without_network(self) -> ApiFacts:
         """Return the facts as they count where the operator installs the pod network."""

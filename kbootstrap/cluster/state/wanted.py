@@ -50,6 +50,14 @@ class WantedNode:
 
 
 @dataclass(frozen=True, slots=True)
+class WantedArchive:
+    """The archive of an image on a server, with its SHA-256."""
+
+    artifact: Artifact
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """The cluster. `registration` is the URL through which nodes join.
 
@@ -61,7 +69,8 @@ class Wanted:
     for each architecture whose artifacts are on this machine whether they bring programs of their own, as the
     vendor's do; builds from source do not. `common` are files with secrets of every node, content by path,
     `secret_paths` the paths of all of them, also where their content is not known. `maintenance` is what is
-    done about updates of the machines' operating system.
+    done about updates of the machines' operating system. `archives` are images that servers get, `access` the
+    marks of valid credentials of the autoscaler's server.
     """
 
     cluster: str
@@ -79,6 +88,8 @@ class Wanted:
     common: Mapping[str, str] = field(default_factory=dict, repr=False)
     secret_paths: frozenset[str] = frozenset()
     maintenance: Maintenance | None = None
+    archives: tuple[WantedArchive, ...] = ()
+    access: frozenset[str] = frozenset()
 
     @property
     def servers(self) -> tuple[WantedNode, ...]:

@@ -17,12 +17,14 @@ _IMAGES = ".tar.zst"
 class StageFile(ConvergeStep):
     """Send an artifact and check its sha256 on the node.
 
-    `aside`: a service uses the file that is there, so this one waits beside it for `SwapFiles`.
+    `aside`: a service uses the file that is there, so this one waits beside it for `SwapFiles`. `load`: it
+    has images, and a service that runs gets them now.
     """
 
     artifact: Artifact
     version: str
     aside: bool = False
+    load: bool = False
     stage = Stage.SEND
 
     @property
@@ -35,8 +37,8 @@ class StageFile(ConvergeStep):
 
     async def carry_out(self, run: ConvergeRun) -> None:
         await run.stage_artifact(self.artifact, self.version, aside=self.aside)
-        if self.aside and self.artifact.name.endswith(_IMAGES):
-            await run.preload_images(self.artifact)
+        if self.load or (self.aside and self.artifact.name.endswith(_IMAGES)):
+            await run.preload_images(self.artifact, required=self.load)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kbootstrap.cluster.steps.api import GiveSecret
+from kbootstrap.cluster.steps.autoscaler import GivePodSecrets
 from kbootstrap.cluster.steps.base import ConvergeStep, RemovalStep
 from kbootstrap.cluster.steps.files import StageFile
 from kbootstrap.core.diagnostics import Diagnostic, errors
@@ -49,8 +50,8 @@ class Plan:
 
     @property
     def gives_secret(self) -> bool:
-        """Whether the Secret of the infrastructure's programs is written, with a new credential."""
-        return any(isinstance(step, GiveSecret) for step in self.all_steps)
+        """Whether a Secret is written with a new credential of the infrastructure."""
+        return any(isinstance(step, GiveSecret | GivePodSecrets) for step in self.all_steps)
 
     @property
     def artifacts(self) -> frozenset[str]:

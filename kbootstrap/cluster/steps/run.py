@@ -53,8 +53,8 @@ class ConvergeRun(StepRun, Protocol):
     async def stage_artifact(self, artifact: Artifact, version: str, *, aside: bool) -> None:
         """Send an artifact to its path; `aside`: into the folder from which `swap_artifacts` moves it."""
 
-    async def preload_images(self, artifact: Artifact) -> None:
-        """Import an image archive into the running container runtime."""
+    async def preload_images(self, artifact: Artifact, *, required: bool) -> None:
+        """Import an image archive into the container runtime; only if `required` a failure matters."""
 
     async def swap_artifacts(self, artifacts: Collection[Artifact], version: str) -> None:
         """Move artifacts that were sent aside to their paths."""
@@ -118,6 +118,15 @@ class ConvergeRun(StepRun, Protocol):
 
     async def give_secret(self, secret: str, readers: str, valid: Collection[str]) -> None:
         """Write the Secret of the infrastructure's programs unless its mark is one of `valid`."""
+
+    async def give_pod_secrets(self, good: Collection[str], *, checked: bool) -> None:
+        """Write the autoscaler's Secrets. Unless `checked`, those that turn out to be valid stay."""
+
+    async def remove_pods(self, *, last: bool) -> None:
+        """Remove what the autoscaler's manifest does not have; `last`: the Secret with the mark too."""
+
+    async def drop_artifact(self, path: str) -> None:
+        """Remove an artifact, and its entry in the stamp."""
 
     async def record_hosts(self, machines: Mapping[str, Recorded]) -> None:
         """Write entries of the cluster's record of its hosts."""

@@ -17,7 +17,7 @@ from kbootstrap.core.events import Event, Status, Type
 from kbootstrap.providers.cloud.waiting import GONE, CancellableWait, state
 from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.model import DestroyPreview
-from kbootstrap.providers.openstack import credential
+from kbootstrap.providers.openstack import credential, elastic_access
 from kbootstrap.providers.openstack.connection import Cloud
 from kbootstrap.providers.openstack.names import (
     CSI_CLUSTER,
@@ -28,7 +28,6 @@ from kbootstrap.providers.openstack.names import (
     owner,
 )
 from kbootstrap.providers.openstack.present import PresentResources, find
-from kbootstrap.providers.openstack.settings import settings
 from kbootstrap.spec.model import Cluster, Spec
 
 if TYPE_CHECKING:
@@ -85,11 +84,12 @@ async def revoke(cloud: Cloud, context: ProviderContext) -> None:
     def remove(sdk: Connection) -> None:
         for name in credential.remove(sdk, spec, cluster):
             _reporter(context)("application credential", name)
+        elastic_access.forget_rules(sdk)
 
     try:
         await cloud.ask("remove the application credential of the cluster", remove)
     except CredentialsRefused as error:
-        if settings(cluster).needs_credential or error.code == "KB1128":
+        if credential.needs_credential(cluster) or error.code == "KB1128":
             raise
 
 

@@ -1,18 +1,19 @@
-"""The credential of a cluster: created for it, and stored only in a Secret of the cluster.
+"""The credentials of a cluster: created for it, and stored only in Secrets of the cluster.
 
-It is a restricted application credential of Keystone with only the required roles. It belongs to the user
-whose credentials created it, and has the cluster's name in the cloud. Keystone returns its secret only at
-creation, so a new credential is created if the Secret is lost.
+The one of this module is for the cloud controller and the storage driver; `elastic_access` has that of the
+autoscaler's server. Each is a restricted application credential of Keystone with only the required roles. It
+belongs to the user whose credentials created it, and has the cluster's name in the cloud. Keystone returns
+its secret only at creation, so a new credential is created if the Secret is lost.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from kbootstrap.core.diagnostics import Diagnostic
+from kbootstrap.core.diagnostics import Diagnostic, SpecPath
 from kbootstrap.core.errors import CredentialsRefused
 from kbootstrap.distros.additions import SecretContent
 from kbootstrap.providers.openstack.connection import Cloud
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from openstack.identity.v3._proxy import Proxy as Keystone
     from openstack.identity.v3.application_credential import ApplicationCredential
 
+ADDONS, AUTOSCALER = "", " autoscaler"
+"""Purposes of credentials: what follows the mark of the cluster in their descriptions."""
 ROLES = ("member", "load-balancer_member")
 """Roles that the cloud controller and the storage driver need (Octavia: "Policies")."""
 _MOUNT = "/etc/config"
@@ -41,7 +44,7 @@ async def valid_credentials(cloud: Cloud, spec: Spec, cluster: Cluster) -> froze
     """Return the marks of Secrets whose credential exists and whose settings match the spec."""
 
     def look(sdk: Connection) -> frozenset[str]:
-        found = _of_cluster(sdk, spec, cluster)
+        found = of_cluster(sdk, spec, cluster)
         return frozenset(_mark(one.id, _lines(sdk, cluster)) for one in found)
 
     return await cloud.ask("list its application credentials", look)
@@ -54,13 +57,8 @@ async def make(cloud: Cloud, spec: Spec, cluster: Cluster) -> SecretContent:
     """
 
     def create(sdk: Connection) -> SecretContent:
-        earlier = _of_cluster(sdk, spec, cluster)
         lines = _lines(sdk, cluster)
-        for one in earlier:  # names are unique per user
-            _delete(sdk, one)
-        created = _create(
-            sdk, owner(spec, cluster), _marks(spec, cluster), _roles(_token(sdk).role_names or ())
-        )
+        created = replace(sdk, spec, cluster, roles=ROLES)
         cloud.redactor.add(created.secret)
         files, config = _with_authority(sdk, lines)
         credential = [
@@ -78,22 +76,37 @@ async def problem(cloud: Cloud, spec: Spec, cluster: Cluster) -> Diagnostic | No
 
     The token shows whether it is from a restricted application credential, which may not create others.
     """
-    if not settings(cluster).needs_credential:
+    needed = _purposes(cluster)
+    if not needed:
         return None
 
-    def look(sdk: Connection) -> bool:
-        return restricted(sdk) and not _of_cluster(sdk, spec, cluster)
+    def look(sdk: Connection) -> str | None:
+        if not restricted(sdk):
+            return None
+        return next((one for one in needed if not of_cluster(sdk, spec, cluster, one)), None)
 
-    if not await cloud.ask("list its application credentials", look):
+    missing = await cloud.ask("list its application credentials", look)
+    if missing is None:
         return None
     key = "cloud_controller" if settings(cluster).cloud_controller else "block_storage"
+    path: SpecPath = ("provider", "openstack", key) if missing == ADDONS else ("autoscaler",)
     return Diagnostic(
         "KB1128",
         f"The cluster needs its own application credential, and {cloud.source} is a restricted one, which "
         "may not create others.",
         f"{_RESTRICTED[0].upper()}{_RESTRICTED[1:]}.",
-        spec.source.key(("clusters", cluster.name, "provider", "openstack", key)),
+        spec.source.key(("clusters", cluster.name, *path)),
     )
+
+
+def needs_credential(cluster: Cluster) -> bool:
+    """Return whether something in the cluster has a credential of its own."""
+    return bool(_purposes(cluster))
+
+
+def _purposes(cluster: Cluster) -> tuple[str, ...]:
+    addons = (ADDONS,) if settings(cluster).needs_credential else ()
+    return (*addons, AUTOSCALER) if cluster.autoscaler else addons
 
 
 def restricted(sdk: Connection) -> bool:
@@ -102,39 +115,58 @@ def restricted(sdk: Connection) -> bool:
     return bool((token.get("application_credential") or {}).get("restricted"))
 
 
-def remove(sdk: Connection, spec: Spec, cluster: Cluster) -> tuple[str, ...]:
-    """Remove the cluster's credential; return the removed names.
+def remove(sdk: Connection, spec: Spec, cluster: Cluster, *purposes: str) -> tuple[str, ...]:
+    """Remove the cluster's credentials for these purposes, or all; return the removed names.
 
-    Raises `CredentialsRefused` (KB1128) if the operator's credentials may not remove it.
+    Raises `CredentialsRefused` (KB1128) if the operator's credentials may not remove them.
     """
-    found = _of_cluster(sdk, spec, cluster)
-    for one in found:
-        _delete(sdk, one)
-    return tuple(one.name for one in found)
+    names = []
+    for purpose in purposes or (ADDONS, AUTOSCALER):
+        for one in of_cluster(sdk, spec, cluster, purpose):
+            _delete(sdk, one)
+            names.append(str(one.name))
+    return tuple(names)
 
 
-def _of_cluster(sdk: Connection, spec: Spec, cluster: Cluster) -> list[ApplicationCredential]:
-    """Return the application credentials of this user for the cluster, in this project."""
-    project, marks = sdk.session.get_project_id(), _marks(spec, cluster)
+def of_cluster(
+    sdk: Connection, spec: Spec, cluster: Cluster, purpose: str = ADDONS
+) -> list[ApplicationCredential]:
+    """Return the application credentials of this user for a purpose of the cluster, in this project.
+
+    They are identified by their description: names of two specs can be the same.
+    """
+    project, marks = sdk.session.get_project_id(), f"{mark(spec, cluster)}{purpose}"
     found = _keystone(sdk).application_credentials(_user(sdk))
     return [one for one in found if one.description == marks and one.project_id in {None, project}]
 
 
-def _marks(spec: Spec, cluster: Cluster) -> str:
-    """Return the description that identifies it: names of two specs can be the same."""
-    return mark(spec, cluster)
+def replace(
+    sdk: Connection,
+    spec: Spec,
+    cluster: Cluster,
+    purpose: str = ADDONS,
+    *,
+    roles: Collection[str],
+    rules: Sequence[Mapping[str, str]] = (),
+) -> ApplicationCredential:
+    """Create a credential for a purpose, and remove earlier ones: names are unique for each user.
 
-
-def _create(sdk: Connection, name: str, marks: str, roles: Collection[str]) -> ApplicationCredential:
+    It has those of `roles` that the user has, and if there are `rules`, access to nothing else.
+    """
     from openstack.exceptions import ForbiddenException
 
+    for one in of_cluster(sdk, spec, cluster, purpose):
+        _delete(sdk, one)
+    chosen = _roles(_token(sdk).role_names or (), roles)
+    limits = {"access_rules": [dict(one) for one in rules]} if rules else {}
     try:
         return _keystone(sdk).create_application_credential(
             _user(sdk),
-            name=name,
-            description=marks,
-            roles=[{"name": role} for role in roles],
+            name=f"{owner(spec, cluster)}{purpose.replace(' ', '-')}",
+            description=f"{mark(spec, cluster)}{purpose}",
+            roles=[{"name": role} for role in chosen],
             unrestricted=False,
+            **limits,
         )
     except ForbiddenException as error:
         raise _forbidden("create an application credential for the cluster") from error
@@ -153,9 +185,9 @@ def _forbidden(what: str) -> CredentialsRefused:
     return CredentialsRefused(f"these credentials may not {what}", hint=_RESTRICTED, code="KB1128")
 
 
-def _roles(held: Collection[str]) -> tuple[str, ...]:
+def _roles(held: Collection[str], needed: Collection[str]) -> tuple[str, ...]:
     """Return the roles of the credential: the required ones, or all if the cloud has other role names."""
-    wanted = tuple(role for role in ROLES if role in held)
+    wanted = tuple(role for role in needed if role in held)
     return wanted if "member" in wanted else tuple(sorted(held))
 
 

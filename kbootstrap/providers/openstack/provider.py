@@ -31,6 +31,7 @@ from kbootstrap.providers.openstack import (
 )
 from kbootstrap.providers.openstack.credentials import variables
 from kbootstrap.providers.openstack.elastic import ElasticServers
+from kbootstrap.providers.openstack.elastic_access import ServerAccess
 from kbootstrap.providers.openstack.logins import LOGINS
 from kbootstrap.providers.openstack.problems import problems
 from kbootstrap.providers.openstack.render import freeze, render
@@ -135,6 +136,7 @@ class OpenStack(Provider):
     addons = CloudPrograms()
     billing = CloudBilling()
     early_removal = DirectDeletion()
+    elastic_access = ServerAccess()
     elastic_machines = ElasticServers()
     in_place_freeze = FlavorFreeze()
     location = CloudLocation()
@@ -176,7 +178,7 @@ class OpenStack(Provider):
                 problem = await credential.problem(cloud, spec, cluster)
         except KbootstrapError as error:
             return (Check("OpenStack", ok=False, found=error.message, help=error.hint or ""),)
-        own = (_own_credential(problem),) if settings(cluster).needs_credential else ()
+        own = (_own_credential(problem),) if credential.needs_credential(cluster) else ()
         if facts is None:
             return (login, *own)
         return (login, *own, *(finding.check for finding in preflight.judge(spec, cluster, facts)))

@@ -50,7 +50,11 @@ def security(cluster: Cluster) -> str:
                     "api_direct": kind(cluster) != "load_balancer" or balancer != "amphora",
                 },
                 *([{"image_ports": ports}] if (ports := image_ports(cluster)) else ()),
-                {"ssh_allowed_cidrs": ranges(cluster.ssh.allowed_cidrs), "bastion": bastion},
+                {
+                    "ssh_allowed_cidrs": ranges(cluster.ssh.allowed_cidrs),
+                    "bastion": bastion,
+                    **({"installs_agents": True} if cluster.autoscaler and bastion == "none" else {}),
+                },
                 {"keeps_client_addresses": balancer == "ovn"},
                 *([{"pod_ports": pods}] if pods != [{"protocol": "udp", "port": 8472}] else []),
             ],

@@ -32,6 +32,8 @@ locals {
     [for port in var.image_ports : { from = "nodes", to = "agents", protocol = "tcp", ports = [port, port] }],        # images
     local.api,
     local.ssh[var.bastion],
+    # Cluster Autoscaler's server, a pod on the control plane
+    [for port in var.installs_agents ? [22] : [] : { from = "control_plane", to = "agents", protocol = "tcp", ports = [port, port] }],
   )
 
   # OVN's load balancers forward packets with the client's address; others connect from the cluster's subnets.

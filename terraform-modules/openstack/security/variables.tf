@@ -90,6 +90,13 @@ variable "bastion" {
   }
 }
 
+variable "installs_agents" {
+  description = "Whether a program on the control plane installs agents over SSH; with a bastion it always may."
+  nullable    = false
+  type        = bool
+  default     = false
+}
+
 variable "keeps_client_addresses" {
   description = "Whether the cloud's load balancers forward packets with the client's address, as OVN's do."
   nullable    = false

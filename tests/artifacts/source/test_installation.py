@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import platform
@@ -141,9 +142,11 @@ async def test_the_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(Installation, "own", lambda: small(tmp_path))
     monkeypatch.setattr(installation, "packages", lambda _own: {})
     runtime = Runtime(Ldd(), {}, tmp_path, Redactor(), nowhere)
-    tags = [await autoscaler_image.image(tmp_path / name, runtime) for name in ("one", "two")]
-    assert tags[0] == tags[1]
-    assert tags[0].startswith("kbootstrap/autoscaler:")
+    made = [await autoscaler_image.image(tmp_path / name, runtime) for name in ("one", "two")]
+    assert made[0] == made[1]
+    tag, digest = made[0]
+    assert tag.startswith("kbootstrap/autoscaler:")
+    assert digest == hashlib.sha256((tmp_path / "one").read_bytes()).hexdigest()
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     unpacked = tmp_path / "archive.tar"
     with (tmp_path / "one").open("rb") as packed, unpacked.open("wb") as target:
@@ -151,7 +154,7 @@ async def test_the_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     with tarfile.open(unpacked) as archive:
         (shown,) = json.load(archive.extractfile("manifest.json"))  # type: ignore[arg-type]
         config = json.load(archive.extractfile(shown["Config"]))  # type: ignore[arg-type]
-    assert shown["RepoTags"] == [tags[0]]
+    assert shown["RepoTags"] == [tag]
     assert config["config"]["User"] == "65534:65534"
     assert config["config"]["Entrypoint"][0] == f"/{PYTHON}/bin/python3"
     assert f"PYTHONHOME=/{PYTHON}" in config["config"]["Env"]

@@ -165,6 +165,24 @@ async def test_pods_are_deleted_by_label(server: Server, kubeconfig: str) -> Non
     await api.close()
 
 
+async def test_what_the_autoscaler_leaves(server: Server, kubeconfig: str) -> None:
+    api = connect(kubeconfig, at(server))
+    server.body = b'{"items": [{}]}'
+    assert await api.has_pods("a=b")
+    server.body = b'{"items": []}'
+    assert not await api.has_pods("a=b")
+    server.status, server.body = 404, b"{}"
+    await api.delete_lease("x")
+    await api.delete_config("y")
+    assert [one.partition(" HTTP")[0] for one in server.requests] == [
+        "GET /api/v1/namespaces/kube-system/pods?labelSelector=a%3Db",
+        "GET /api/v1/namespaces/kube-system/pods?labelSelector=a%3Db",
+        "DELETE /apis/coordination.k8s.io/v1/namespaces/kube-system/leases/x",
+        "DELETE /api/v1/namespaces/kube-system/configmaps/y",
+    ]
+    await api.close()
+
+
 @pytest.mark.parametrize(("status", "body"), [(500, b"broken"), (403, b"no"), (200, b"<html>"), (404, b"")])
 async def test_useless_answers(server: Server, kubeconfig: str, status: int, body: bytes) -> None:
     server.status, server.body = status, body

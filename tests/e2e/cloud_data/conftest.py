@@ -1,7 +1,8 @@
 """One cluster on a real OpenStack, from its creation to its end: volumes of agents, and elastic machines.
 
-A client plays Cluster Autoscaler; the server runs on this machine, as started by hand, and reaches the
-machines through the first server.
+A client plays Cluster Autoscaler. First both run as pods; then the server runs on this machine, as started by
+hand, and reaches the machines through the first server. kbootstrap has the user's password: a restricted
+credential could make none for the pods.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tests.e2e.stack import Stack, healed, stack
 @pytest.fixture(scope="package")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A project and a spec; nothing is made yet. At the end nothing is left, and no volume."""
-    with stack(tmp_path_factory.mktemp("data"), "data") as made:
+    with stack(tmp_path_factory.mktemp("data"), "data", password=True) as made:
         made.lab.extra["KBOOTSTRAP_TOFU"] = str(program("tofu"))
         made.spec(SPEC)
         try:

@@ -92,6 +92,27 @@ run "without_a_bastion_every_node_takes_ssh" {
   }
 }
 
+run "without_a_bastion_a_pod_may_install_agents" {
+  variables {
+    bastion         = "none"
+    installs_agents = true
+  }
+  assert {
+    condition     = contains(output.rules, "control_plane->agents-tcp-22") && !contains(output.rules, "control_plane->control_plane-tcp-22")
+    error_message = join("\n", output.rules)
+  }
+}
+
+run "with_a_bastion_it_may_anyway" {
+  variables {
+    installs_agents = true
+  }
+  assert {
+    condition     = length([for rule in output.rules : rule if rule == "control_plane->agents-tcp-22"]) == 1
+    error_message = join("\n", output.rules)
+  }
+}
+
 run "balancers_that_keep_addresses_let_clients_in" {
   variables {
     keeps_client_addresses = true

@@ -26,6 +26,7 @@ PROJECT = "5d1e0b6a"
 PASSWORD = "correct-horse-battery"
 SECRET = "shown-once-and-never-again"
 KEYSTONE = "identity/v3/users/u/application_credentials"
+RULES = "identity/v3/users/u/access_rules"
 SERVICES = {
     "identity": "identity/v3",
     "compute": "compute/v2.1",
@@ -190,8 +191,10 @@ class FakeCloud:
             return 200, {}, self._versions(path)
         if path in (known := self._numbers()):
             return 200, {}, known[path]
-        if path.startswith(KEYSTONE):
-            return self._credential(method, path.removeprefix(KEYSTONE).strip("/"), body)
+        if path.startswith((RULES, KEYSTONE)):
+            one = path.removeprefix(RULES).removeprefix(KEYSTONE).strip("/")
+            rules = path.startswith(RULES)
+            return self._rule(method, one) if rules else self._credential(method, one, body)
         with self._changing:
             return self._resource(method, path, dict(parse_qsl(parts.query)), body)
 
@@ -211,7 +214,7 @@ class FakeCloud:
     def _token(self, body: Json) -> Answer:
         password = body["auth"]["identity"].get("password", {}).get("user", {}).get("password")
         secret = body["auth"]["identity"].get("application_credential", {}).get("secret")
-        if PASSWORD not in {password, secret}:
+        if not {PASSWORD, SECRET} & {password, secret}:
             text = "The request you have made requires authentication."
             return 401, {}, {"error": {"code": 401, "title": "Unauthorized", "message": text}}
         catalog = [
@@ -308,7 +311,27 @@ class FakeCloud:
             return 204, {}, ""
         made = body["application_credential"] | {"id": f"ac-{len(self.requests)}", "project_id": PROJECT}
         things.append(made)
+        rules = self.things.setdefault("identity/access_rules", [])
+        for rule in made.get("access_rules", ()):  # a user has each of them once
+            if not any(rule.items() <= known.items() for known in rules):
+                rules.append({**rule, "id": f"rule-{len(rules)}"})
         return 201, {}, {"application_credential": made | {"secret": SECRET}}
+
+    def _rule(self, method: str, one: str) -> Answer:
+        """Answer about access rules: one that a credential has stays."""
+        rules = self.things.setdefault("identity/access_rules", [])
+        if method == "GET":
+            return 200, {}, {"access_rules": rules}
+        used = [
+            rule
+            for made in self.things.get("identity/application_credentials", ())
+            for rule in made.get("access_rules", ())
+        ]
+        found = next(rule for rule in rules if rule["id"] == one)
+        if any(rule.items() <= found.items() for rule in used):
+            return 403, {}, {"error": {"code": 403, "title": "Forbidden", "message": "in use"}}
+        rules.remove(found)
+        return 204, {}, ""
 
     def _act(self, server: dict[str, Any], body: Json) -> Answer:
         ((verb, _),) = body.items()

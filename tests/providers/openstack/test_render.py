@@ -118,6 +118,17 @@ def test_nodes_that_give_each_other_images_reach_the_ports() -> None:
     assert "image_ports = [5001, 6443]" in found
 
 
+def test_pods_install_agents_without_a_bastion() -> None:
+    """With one, the control plane's subnet reaches their port 22 anyway."""
+    digest = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
+    images = [f'{{image: "ca:{tag}@sha256:{digest}"}}' for tag in ("v1.32.0", "1")]
+    key = f", autoscaler: {{cluster_autoscaler: {images[0]}, server: {images[1]}}}"
+    pools = "{name: web, flavor: m, autoscaling: {min: 1, max: 2}}"
+    for bastion, more, opened in (("none", key, True), ("none", "", False), ("server", key, False)):
+        found = root(f"{CLOUD}, bastion: {bastion}", pools=pools, more=more).files["security.tf"]
+        assert ("installs_agents   = true" in found) is opened
+
+
 def test_every_address_is_allowed_where_none_is_named() -> None:
     assert root().files["security.tf"].count(f'["{ALL_ADDRESSES}"]') == 2
     named = root(more=", api: {allowed_cidrs: [203.0.113.0/24]}, ssh: {allowed_cidrs: [10.8.0.0/16]}")

@@ -1,0 +1,186 @@
+"""The autoscaler as pods of the cluster on a real OpenStack: installed, used, with new tokens, and removed.
+
+The server is the image that kbootstrap packs. A stand-in takes Cluster Autoscaler's place (`stand_in/`): it
+runs in that Deployment, with its Secret, and makes the calls that the tests ask for. The tests run in the
+order of the file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.autoscaler import elastic, joined, until
+from tests.e2e.cloud_data.names import CLUSTER, GROUP, machines
+from tests.e2e.stack import LONG, SOON, Stack
+from tests.e2e.stand_in import image
+
+pytestmark = [pytest.mark.ordered, pytest.mark.timeout(5000)]
+SERVER, CLIENT = "kbootstrap-autoscaler", "cluster-autoscaler"
+SYSTEM = ("-n", "kube-system")
+KINDS = "deployments,services,configmaps,serviceaccounts,roles,rolebindings,poddisruptionbudgets"
+OURS = "app.kubernetes.io/managed-by=kbootstrap"
+
+
+@pytest.fixture(scope="module")
+def key(made: Stack) -> str:
+    """The key of the spec, with both images."""
+    folder = made.lab.folder
+    packed = made.lab.run("autoscaler", "image", "autoscaler.tar.zst", timeout=LONG).stdout
+    own = ", ".join(packed.splitlines())
+    spec = (folder / "spec.yaml").read_text(encoding="utf-8")
+    [version] = set(re.findall(r"version: (v\S+?),", spec))
+    other = asyncio.run(image.pack(folder / "stand-in.tar.zst", version))
+    return f"    autoscaler: {{server: {{{own}}}, cluster_autoscaler: {other}}}\n"
+
+
+@pytest.fixture(scope="module")
+def static(made: Stack) -> set[str]:
+    return made.lab.ready_nodes() - machines(made)
+
+
+def call(cluster: Stack, name: str, **fields: object) -> dict[str, Any]:
+    """Make one call of Cluster Autoscaler, from its pod."""
+    words = ("/cluster-autoscaler", "call", name, json.dumps(fields))
+    said = cluster.lab.kubectl(*SYSTEM, "exec", f"deploy/{CLIENT}", "--", *words)
+    found: dict[str, Any] = json.loads(said)
+    return found
+
+
+def running(cluster: Stack) -> None:
+    """Wait until both Deployments have what they want."""
+    for name in (SERVER, CLIENT):
+        words = ("rollout", "status", f"deployment/{name}", f"--timeout={SOON:.0f}s")
+        cluster.lab.kubectl(*SYSTEM, *words, timeout=SOON + 60)
+
+
+def secrets(cluster: Stack) -> dict[str, str]:
+    """Return the content of both Secrets."""
+    return {
+        f"{name}/{key}": base64.b64decode(value).decode()
+        for name in (SERVER, CLIENT)
+        for key, value in cluster.lab.get(*SYSTEM, "secret", name)["data"].items()
+    }
+
+
+def credentials(cluster: Stack) -> list[Any]:
+    """Return the application credentials of the server, as Keystone has them."""
+    sdk = cluster.cloud.connect(cluster.project)
+    found = sdk.identity.application_credentials(cluster.project.user_id)
+    return [one for one in found if (one.description or "").endswith(f"lab/{CLUSTER} autoscaler")]
+
+
+def test_the_pods_run(cluster: Stack, key: str) -> None:
+    cluster.edit("    pools: ", f"{key}    pools: ")
+    planned = cluster.changes()
+    assert f"write the Secrets {CLIENT} and {SERVER} in kube-system" in planned
+    cluster.apply()
+    running(cluster)
+    cluster.nothing_to_do()
+    pods = cluster.lab.get(*SYSTEM, "pods", "-l", OURS)["items"]
+    assert {pod["metadata"]["labels"]["app.kubernetes.io/name"] for pod in pods} == {SERVER, CLIENT}
+    servers = cluster.lab.get("nodes", "-l", "node-role.kubernetes.io/control-plane=true")["items"]
+    assert {pod["spec"]["nodeName"] for pod in pods} <= {one["metadata"]["name"] for one in servers}
+    [made] = credentials(cluster)
+    assert {rule["service"] for rule in made.access_rules} == {"compute", "image", "network"}
+    groups = call(cluster, "NodeGroups")["nodeGroups"]
+    assert [(group["id"], group["minSize"], group["maxSize"]) for group in groups] == [(GROUP, 1, 4)]
+
+
+def test_machines_come_and_go_through_the_pods(cluster: Stack, key: str, static: set[str]) -> None:
+    """Made, installed and deleted by the pod, with its own credential and its own key."""
+    del key
+    call(cluster, "NodeGroupIncreaseSize", id=GROUP, delta=2)
+    first, second = sorted(joined(cluster.lab, static, 2))
+    assert machines(cluster) == {first, second}
+    log = cluster.lab.kubectl(*SYSTEM, "logs", f"deploy/{SERVER}")
+    cluster.nothing_to_do()
+    cluster.lab.kubectl("drain", first, "--ignore-daemonsets", "--delete-emptydir-data", timeout=SOON)
+    node = cluster.lab.get("node", first)
+    gone = {"name": first, "providerID": node["spec"].get("providerID", "")}
+    call(cluster, "NodeGroupDeleteNodes", id=GROUP, nodes=[gone])
+    until("its machine is gone", lambda: machines(cluster) == {second})
+    until("its Node is gone", lambda: elastic(cluster.lab, static) == {second})
+    assert call(cluster, "NodeGroupTargetSize", id=GROUP)["targetSize"] == 2
+    given = cluster.servers()[second].user_data
+    _no_secret_in(cluster, log, base64.b64decode(given).decode())
+
+
+def _no_secret_in(cluster: Stack, *texts: str) -> None:
+    """See that no secret of the pods is in what they write, in objects, or on this machine."""
+    found = secrets(cluster)
+    hidden = {
+        line
+        for name, content in found.items()
+        if not name.endswith((".crt", "authorized-keys", "clouds.yaml", "cloud-ca.pem"))
+        for line in content.splitlines()
+        if line and not line.startswith("-----")
+    }
+    clouds = json.loads(found[f"{SERVER}/clouds.yaml"])["clouds"]
+    hidden |= {entry["auth"]["application_credential_secret"] for entry in clouds.values()}
+    hidden |= {one.rpartition(":")[2] for one in hidden if one.startswith("K10")}
+    hidden -= {*(cluster.lab.folder / "id_ed25519").read_text().splitlines()}  # keys of a kind begin alike
+    assert all(len(one) > 8 for one in hidden)
+    objects = "configmaps,events,deployments,pods,leases"
+    places = [*texts, cluster.lab.kubectl("get", objects, "-A", "-o", "yaml")]
+    places += [
+        path.read_text(encoding="utf-8", errors="replace")
+        for path in cluster.lab.folder.rglob("*")
+        if path.is_file() and path.stat().st_size < 1 << 22
+    ]
+    for text in places:
+        assert not [one for one in hidden if one in text]
+
+
+@pytest.mark.full
+def test_new_tokens_reach_the_pod(cluster: Stack, key: str, static: set[str]) -> None:
+    """A rotation writes the Secrets again, in the same run; machines join with the new token."""
+    del key
+    before, nodes = secrets(cluster), elastic(cluster.lab, static)
+    cluster.lab.run("rotate", "tokens", "-y", "spec.yaml", timeout=LONG)
+    after = secrets(cluster)
+    for name in ("agent-token", "ssh-key", "tls.key", "ca.crt"):
+        assert after[f"{SERVER}/{name}"] != before[f"{SERVER}/{name}"], name
+    assert len(credentials(cluster)) == 1
+    running(cluster)
+    cluster.nothing_to_do()
+    call(cluster, "NodeGroupIncreaseSize", id=GROUP, delta=1)
+    assert joined(cluster.lab, static, len(nodes) + 1) > nodes
+
+
+def test_without_the_key_nothing_is_left(cluster: Stack, key: str, static: set[str]) -> None:
+    """Neither objects, Secrets, the credential with its rules, images on servers, nor elastic machines."""
+    cluster.edit(key, "")
+    planned = cluster.changes()
+    assert "remove the autoscaler: pods, credential, Secrets" in planned
+    cluster.apply()
+    assert machines(cluster) == set()
+    assert cluster.lab.ready_nodes() == static
+    assert cluster.lab.kubectl(*SYSTEM, "get", KINDS, "-l", OURS, "-o", "name") == ""
+    assert cluster.lab.kubectl("get", "clusterroles,clusterrolebindings", "-l", OURS, "-o", "name") == ""
+    names = cluster.lab.kubectl(*SYSTEM, "get", "secrets,leases,configmaps", "-o", "name").split()
+    assert not [name for name in names if name.endswith((SERVER, CLIENT))]
+    assert credentials(cluster) == []
+    sdk = cluster.cloud.connect(cluster.project)
+    assert list(sdk.identity.access_rules(cluster.project.user_id)) == []
+    listed = cluster.on_node(f"{CLUSTER}-control-plane-1", "ls /var/lib/rancher/k3s/agent/images")
+    assert "kbootstrap-image-" not in listed
+    cluster.nothing_to_do()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _without_the_key(made: Stack) -> Iterator[None]:
+    """Later chapters start a server by hand: the pods must not be there, whatever failed."""
+    yield
+    path = made.lab.folder / "spec.yaml"
+    text = path.read_text(encoding="utf-8")
+    bare = re.sub(r"(?m)^    autoscaler: \{server.*\n", "", text)
+    if bare != text:
+        path.write_text(bare, encoding="utf-8")
+        made.apply()
