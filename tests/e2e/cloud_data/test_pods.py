@@ -1,7 +1,7 @@
 """The autoscaler as pods of the cluster on a real OpenStack: installed, used, with new tokens, and removed.
 
-The server is the image that kbootstrap packs. A stand-in takes Cluster Autoscaler's place (`stand_in/`): it
-runs in that Deployment, with its Secret, and makes the calls that the tests ask for. The tests run in the
+The server is the image that kbootstrap packs. A client takes Cluster Autoscaler's place (`pod_client.py`):
+it runs in that Deployment, with its Secret, and makes the calls that the tests ask for. The tests run in the
 order of the file.
 """
 
@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
+from tests.e2e import pod_client
 from tests.e2e.autoscaler import elastic, joined, until
 from tests.e2e.cloud_data.names import CLUSTER, GROUP, machines
 from tests.e2e.stack import LONG, SOON, Stack
-from tests.e2e.stand_in import image
 
 pytestmark = [pytest.mark.ordered, pytest.mark.timeout(5000)]
 SERVER, CLIENT = "kbootstrap-autoscaler", "cluster-autoscaler"
@@ -36,7 +36,7 @@ def key(made: Stack) -> str:
     own = ", ".join(packed.splitlines())
     spec = (folder / "spec.yaml").read_text(encoding="utf-8")
     [version] = set(re.findall(r"version: (v\S+?),", spec))
-    other = asyncio.run(image.pack(folder / "stand-in.tar.zst", version))
+    other = asyncio.run(pod_client.pack(folder / "client.tar.zst", version))
     return f"    autoscaler: {{server: {{{own}}}, cluster_autoscaler: {other}}}\n"
 
 
