@@ -1,8 +1,8 @@
 """Packs an image that takes the place of Cluster Autoscaler's, which the suite cannot reach.
 
-It has upstream's path, flags, port of the probe, identity and wire form, and decides nothing: `pod_program.py`
-runs in it, with the interpreter of this installation, as in kbootstrap's own image. `stand_in.py` decides, but
-runs on this machine.
+It has upstream's path, flags, port of the probe, identity and wire form, and decides nothing. The program
+`pod_program.py` runs in it, with the interpreter of this installation, as in kbootstrap's own image. The
+stand-in of `stand_in.py` decides, but runs on this machine.
 """
 
 from __future__ import annotations
