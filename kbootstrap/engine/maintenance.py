@@ -16,7 +16,7 @@ from kbootstrap.core.events import phase
 from kbootstrap.engine.cluster_plan import ClusterPlan, stop_refused
 from kbootstrap.engine.install import install
 from kbootstrap.engine.observe import Nodes
-from kbootstrap.spec.maintenance import Maintenance, Window
+from kbootstrap.spec.maintenance import Maintenance, MaintenanceWindow
 
 Now = Callable[[], datetime]
 """Returns the time, in any zone."""
@@ -31,7 +31,7 @@ def utc_now() -> datetime:
 class Hours:
     """When the machines of a cluster may be touched. `anyhow`: a person is present and answers for it."""
 
-    window: Window | None
+    window: MaintenanceWindow | None
     anyhow: bool = False
     now: Now = utc_now
 

@@ -10,7 +10,7 @@ from typing import Any
 from kbootstrap.spec import derive, distributions, prices, schemas
 from kbootstrap.spec.build_registries import node_proxy, reference, registries
 from kbootstrap.spec.format_quantities import seconds
-from kbootstrap.spec.maintenance import DAYS, Maintenance, Window, clock
+from kbootstrap.spec.maintenance import DAYS, Maintenance, MaintenanceWindow, clock
 from kbootstrap.spec.model import (
     CONTROL_PLANE,
     S3,
@@ -203,9 +203,9 @@ def _maintenance(data: Data) -> Maintenance:
     )
 
 
-def _window(data: Data) -> Window:
+def _window(data: Data) -> MaintenanceWindow:
     days = tuple(day for day in DAYS if day in data["days"])
-    return Window(days, clock(data["from"]), clock(data["to"]), data["timezone"])
+    return MaintenanceWindow(days, clock(data["from"]), clock(data["to"]), data["timezone"])
 
 
 def _s3(data: Data) -> S3:

@@ -18,7 +18,7 @@ _AHEAD = 15
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class MaintenanceWindow:
     """Times of the week: from `begin` to `end`, which is on the next day if it is earlier.
 
     `days` are those on which a window begins. `timezone` is a name of the IANA database.
@@ -65,7 +65,7 @@ class Window:
 class Maintenance:
     """What `maintain` does on the machines of a cluster; without a `window` it may run at any time."""
 
-    window: Window | None
+    window: MaintenanceWindow | None
     os_updates: Literal["security", "none"]
     reboot: Literal["auto", "never"]
 

@@ -25,13 +25,13 @@ from kbootstrap.core import resources
 from kbootstrap.core.errors import Declined, InstallFailed, PrerequisiteMissing, WrongUsage
 from kbootstrap.engine.maintenance import ClusterMaintenance, Hours, NodeResult, settled
 from kbootstrap.spec.load import load
-from kbootstrap.spec.maintenance import Maintenance, Window
+from kbootstrap.spec.maintenance import Maintenance, MaintenanceWindow
 from kbootstrap.views.maintenance import maintenance_json, show_maintenance
 from tests.commands.test_clusters import RUN, Person, operator
 from tests.engine.clusters import context
 
 SATURDAY, MONDAY = datetime(2026, 11, 28, 2, 30, tzinfo=UTC), datetime(2026, 11, 30, 12, tzinfo=UTC)
-NIGHT = Window(("sat", "sun"), time(2), time(5), "UTC")
+NIGHT = MaintenanceWindow(("sat", "sun"), time(2), time(5), "UTC")
 HOW = Maintenance(NIGHT, "security", "auto")
 WORK = (
     NodeWork("a-1", "server", ("libssl3", "bash"), "now", ("linux-base",)),
@@ -231,4 +231,8 @@ def test_the_spec(site: Site) -> None:
     spec = loaded.spec
     assert spec is not None
     found = [cluster.maintenance for cluster in spec.clusters]
-    assert found == [HOW, Maintenance(Window(("mon",), time(11), time(13), "UTC"), "security", "never"), None]
+    assert found == [
+        HOW,
+        Maintenance(MaintenanceWindow(("mon",), time(11), time(13), "UTC"), "security", "never"),
+        None,
+    ]

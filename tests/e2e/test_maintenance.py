@@ -134,9 +134,8 @@ def test_outside_of_the_window_nothing_is_changed(cluster: Lab) -> None:
 
     shown = cluster.run("maintain", "--dry-run", "spec.yaml").stderr
     assert "install 1 security update (kb-fix)" in shown
-    document = json.loads(
-        cluster.run("maintain", "--dry-run", "-o", "json", "spec.yaml").stdout.splitlines()[-1]
-    )
+    lines = cluster.run("maintain", "--dry-run", "-o", "json", "spec.yaml").stdout.splitlines()
+    (document,) = (one for line in lines if (one := json.loads(line)).get("kind") == "maintenance")
     found = {node["name"]: node["updates"] for node in document["clusters"][0]["nodes"]}
     assert found == {S1: ["kb-fix"], S2: ["kb-fix"], S3: [], AGENT: ["kb-fix"]}
     assert os_of(cluster, S1)["security_updates"] == ["kb-fix"]

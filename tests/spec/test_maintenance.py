@@ -6,13 +6,13 @@ from datetime import UTC, datetime, time
 
 import pytest
 
-from kbootstrap.spec.maintenance import DAYS, Window
+from kbootstrap.spec.maintenance import DAYS, MaintenanceWindow
 
 ZONE = "Europe/Zurich"
 
 
-def window(begin: str, end: str, *days: str, zone: str = ZONE) -> Window:
-    return Window(days or DAYS, time.fromisoformat(begin), time.fromisoformat(end), zone)
+def window(begin: str, end: str, *days: str, zone: str = ZONE) -> MaintenanceWindow:
+    return MaintenanceWindow(days or DAYS, time.fromisoformat(begin), time.fromisoformat(end), zone)
 
 
 def at(text: str) -> datetime:
@@ -52,7 +52,7 @@ FORWARD, BACK = window("02:00", "03:00"), window("01:30", "03:00")
         (FORWARD, "2026-10-25 02:00", None),
     ],
 )
-def test_open(which: Window, now: str, until: str | None) -> None:
+def test_open(which: MaintenanceWindow, now: str, until: str | None) -> None:
     assert shown(which.open_until(at(now))) == until
 
 
@@ -69,7 +69,7 @@ def test_open(which: Window, now: str, until: str | None) -> None:
         (window("02:30", "03:30"), "2026-03-28 12:00", "2026-03-30T02:30+02:00"),  # no time either
     ],
 )
-def test_next(which: Window, now: str, begin: str) -> None:
+def test_next(which: MaintenanceWindow, now: str, begin: str) -> None:
     assert shown(which.next_begin(at(now))) == begin
 
 
