@@ -131,15 +131,17 @@ class Scaling:
         assert self.server.target(SMALL) == 0
 
     def two_flavors(self) -> None:
-        """Pods go to the flavor that is cheapest for them; those that do not fit it get the next one."""
+        """A pod goes to the flavor that is cheapest for it; one that does not fit there gets the next one.
+
+        The second pod follows when the first one runs: a large node that is Ready first would take both.
+        """
         assert containers(self.cluster) == {}
         self.load("heavy", 1, "600m")
+        self.until("two flavors: the small pod runs", lambda: len(self.pods("heavy")) == 1)
+        assert set(containers(self.cluster).values()) == {"small"}
         self.load("large", 1, "1500m")
-        self.until(
-            "two flavors: nodes Ready",
-            lambda: {k: len(v) for k, v in self.nodes().items()} == {"small": 1, "large": 1},
-        )
-        self.until("two flavors: pods run", lambda: len({**self.pods("large"), **self.pods("heavy")}) == 2)
+        self.until("two flavors: the large pod runs", lambda: len(self.pods("large")) == 1)
+        assert {flavor: len(names) for flavor, names in self.nodes().items()} == {"small": 1, "large": 1}
         assert set(self.pods("large").values()) == self.nodes()["large"]
         assert set(self.pods("heavy").values()) == self.nodes()["small"]
         self.scale("large", 0)
