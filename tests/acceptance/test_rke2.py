@@ -64,9 +64,13 @@ def test_it_runs_the_suite_with_the_vendors_files(tmp_path: Path) -> None:
         publish(tmp_path, version, "core", "canal", "flannel")
     code, argv, env = run({release.FOLDER: str(tmp_path)}, "-x")
     assert code == 0
-    assert {"--full", "tests/e2e/rke2", "tests/e2e/test_rke2.py", "tests/e2e/test_hardened.py", "-x"} <= {
-        *argv
-    }
+    assert {
+        "--full",
+        "tests/e2e/rke2",
+        "tests/e2e/test_both_distributions.py",
+        "tests/e2e/test_hardened.py",
+        "-x",
+    } <= {*argv}
     assert env["CI"] == "true"
     code, argv, _ = run({release.FOLDER: str(tmp_path), release.CNI: "flannel"})
     assert code == 0

@@ -61,7 +61,7 @@ ORDER = (
     "metal/test_hosts.py",
     "test_autoscaler.py",
     "test_hardened.py",
-    "test_rke2.py",
+    "test_both_distributions.py",
     "test_local_provider.py",
     "test_ci_templates.py",
     "test_tofu.py",

@@ -1,13 +1,15 @@
 """The crash matrix: kbootstrap, machines and the network die at the boundaries of every changing command.
 
     python -m tests.e2e.crash_matrix --parts replace,resize,restore --minutes 8
+    python -m tests.e2e.crash_matrix --distribution rke2
     python -m tests.e2e.crash_matrix --table
 
 A part first runs once without a crash: the events of that run are the boundaries. Then it goes on from crash
 to crash on the same cluster, since each must end in the state that it began with. A point that is lost is
 counted, and the part goes on with a new cluster. Which points are tried depends on `--seed`; a run takes up
 where the file of results ends (`build/crash-matrix.jsonl`), so a sample may be done in slices, and the run
-after a complete sample takes another one. `--table` ends with 1 where a point was lost.
+after a complete sample takes another one. `--table` ends with 1 where a point was lost. RKE2 is the
+stand-in of `tests/standin/`, with a file of results of its own (`build/crash-matrix-rke2.jsonl`).
 """
 
 from __future__ import annotations
@@ -29,32 +31,24 @@ from _pytest.outcomes import OutcomeException
 from tests.e2e.crash import Boundary, How, Living, boundaries, crash
 from tests.e2e.crash_results import Outcome, complete, key, next_seed, outcomes, report, sample, write
 from tests.e2e.lab import LONG, Lab, leftovers, program
-from tests.e2e.specs import local_spec
+from tests.e2e.subjects import Subject, subject
 
 C = "e2ecrash"
 S1 = f"{C}-control-plane-1"
-OLD, NEW = "v1.31.0+k3s1", "v1.32.0+k3s1"
 DATA = "the-beginning"
-LEAVING = (
-    Boundary("delete the old Node object", "done", S1),
-    Boundary("stop k3s.service", "done", S1),
-    Boundary("drain the node", "done", S1),
-    Boundary("delete the old Node object", "started", S1),
-    Boundary("start k3s.service", "done", S1),
-    Boundary("wait for the API server and etcd", "started", S1),
-    Boundary("replace", "started"),
-    Boundary("nodes", "done"),
-)
-"""Where the replacement of a server is cut: each point costs minutes, so the boundaries are named."""
 
 
-def spec(*, servers: int = 1, agents: int = 2, version: str = NEW) -> str:
-    return local_spec(
-        C,
-        version=version,
-        encrypted=False,
-        servers=f"nodes: {servers}",
-        pools=f"      - {{name: web, nodes: {agents}}}\n",
+def leaving(service: str) -> tuple[Boundary, ...]:
+    """Return where the replacement of a server is cut: named, because each point costs minutes."""
+    return (
+        Boundary("delete the old Node object", "done", S1),
+        Boundary(f"stop {service}", "done", S1),
+        Boundary("drain the node", "done", S1),
+        Boundary("delete the old Node object", "started", S1),
+        Boundary(f"start {service}", "done", S1),
+        Boundary("wait for the API server and etcd", "started", S1),
+        Boundary("replace", "started"),
+        Boundary("nodes", "done"),
     )
 
 
@@ -67,10 +61,16 @@ def names(servers: int, agents: int) -> set[str]:
 class Matrix:
     """One run of a slice: until `end` (monotonic seconds), into the file of results."""
 
-    def __init__(self, lab: Lab, results: Path, end: float, seed: int) -> None:
-        self.lab, self.results, self.end, self.seed = lab, results, end, seed
-        self.living = Living(lab, C)
+    def __init__(self, lab: Lab, tried: Subject, results: Path, end: float, seed: int) -> None:
+        self.lab, self.subject, self.results, self.end, self.seed = lab, tried, results, end, seed
+        self.living = Living(lab, C, distribution=tried.distribution)
         self.tried = {one.key for one in outcomes(results) if one.seed == seed}
+
+    def spec(self, *, servers: int = 1, agents: int = 2, version: str = "") -> Path:
+        """Write the spec of these nodes, of the newer version unless another one is named."""
+        pools = f"      - {{name: web, nodes: {agents}}}\n"
+        text = self.subject.spec(C, version=version, encrypted=False, servers=servers, pools=pools)
+        return self.lab.spec(text)
 
     def over(self) -> bool:
         return time.monotonic() > self.end
@@ -148,7 +148,7 @@ class Matrix:
 
     def new(self, count: int) -> None:
         """A new cluster, from nothing each time."""
-        self.lab.spec(spec(agents=1))
+        self.spec(agents=1)
         self.living.servers = 1
         self.nothing()
         found = self.reference("apply", "-y", "-o", "json", "spec.yaml")
@@ -166,7 +166,7 @@ class Matrix:
     @contextmanager
     def made(self, **wanted: int | str) -> Iterator[str]:
         """A cluster with data in it; its authority."""
-        self.lab.spec(spec(**wanted))  # type: ignore[arg-type]
+        self.spec(**wanted)  # type: ignore[arg-type]
         self.living.servers = int(wanted.get("servers", 1))
         self.lab.run("apply", "-y", "spec.yaml", timeout=LONG)
         if "kept" not in self.lab.kubectl("get", "configmap", "-o", "name"):
@@ -193,7 +193,9 @@ class Matrix:
             self.living.heal(names(3, 1), authority=authority, data=DATA, timeout=LONG)
             return came
 
-        self.on_one_cluster("replace a server", count, lambda: LEAVING, work, servers=3, agents=1)
+        self.on_one_cluster(
+            "replace a server", count, lambda: leaving(self.subject.server), work, servers=3, agents=1
+        )
 
     def resize(self, count: int) -> None:
         """One agent fewer, and one more again, in turns: each has its crash."""
@@ -201,7 +203,7 @@ class Matrix:
         while not self.over():
             with self.made(agents=2) as authority:
                 for agents in (1, 2) if not seen else ():
-                    self.lab.spec(spec(agents=agents))
+                    self.spec(agents=agents)
                     seen[agents] = self.reference("apply", "-y", "-o", "json", "spec.yaml")
                 if self.there_and_back(seen, count, authority):
                     return
@@ -215,7 +217,7 @@ class Matrix:
         while True:
             ended = True
             for agents, points, part in ((1, fewer, "remove an agent"), (2, more, "add an agent")):
-                self.lab.spec(spec(agents=agents))
+                self.spec(agents=agents)
                 point = next(points, None)
                 if point is None:
                     self.lab.run("apply", "-y", "spec.yaml")
@@ -265,21 +267,23 @@ class Matrix:
     def upgrade(self, count: int) -> None:
         """Another version: there is no way back, so each point has a cluster of its own."""
         command = ("apply", "-y", "-o", "json", "spec.yaml")
-        self.lab.spec(spec(agents=1))
+        self.spec(agents=1)
         self.nothing()
-        with self.made(agents=1, version=OLD):
-            self.lab.spec(spec(agents=1))
+        with self.made(agents=1, version=self.subject.old):
+            self.spec(agents=1)
             found = self.reference(*command)
         for how, at in self.points("upgrade", found, count):
             self.nothing()
-            with self.made(agents=1, version=OLD) as authority:
+            with self.made(agents=1, version=self.subject.old) as authority:
 
                 def work(how: How = how, at: Boundary = at, authority: str = authority) -> bool:
-                    self.lab.spec(spec(agents=1))
+                    self.spec(agents=1)
                     came = crash(self.lab, command, at, how, at.node or S1)
                     self.living.heal(names(1, 1), authority=authority, data=DATA)
                     nodes = self.lab.get("nodes")["items"]
-                    assert {node["status"]["nodeInfo"]["kubeletVersion"] for node in nodes} == {NEW}
+                    assert {node["status"]["nodeInfo"]["kubeletVersion"] for node in nodes} == {
+                        self.subject.new
+                    }
                     return came
 
                 self.point("upgrade", how, at, work)
@@ -301,12 +305,16 @@ def main() -> None:
     options.add_argument("--parts", default=",".join(PARTS))
     options.add_argument("--minutes", type=float, default=60.0)
     options.add_argument("--seed", type=int, help="the sample; without, the one that is not complete yet")
-    options.add_argument("--results", type=Path, default=Path("build/crash-matrix.jsonl"))
+    options.add_argument("--distribution", choices=("k3s", "rke2"), default="k3s")
+    options.add_argument("--results", type=Path)
     options.add_argument("--table", action="store_true")
     chosen = options.parse_args()
+    suffix = "" if chosen.distribution == "k3s" else f"-{chosen.distribution}"
+    chosen.results = chosen.results or Path(f"build/crash-matrix{suffix}.jsonl")
+    tried = subject(chosen.distribution)
     if chosen.table:
         found = outcomes(chosen.results)
-        sys.stdout.write(report(found, NEW))
+        sys.stdout.write(report(found, f"{tried.distribution} {tried.new}"))
         raise SystemExit(0 if all(one.survived for one in found) else 1)
     chosen.results.parent.mkdir(parents=True, exist_ok=True)
     tofu = program("tofu") or program("terraform")
@@ -316,7 +324,7 @@ def main() -> None:
     lab.extra["KBOOTSTRAP_TOFU"] = tofu
     seed = next_seed(chosen.results) if chosen.seed is None else chosen.seed
     sys.stderr.write(f"sample {seed}\n")
-    matrix = Matrix(lab, chosen.results, time.monotonic() + chosen.minutes * 60, seed)
+    matrix = Matrix(lab, tried, chosen.results, time.monotonic() + chosen.minutes * 60, seed)
     try:
         for part in chosen.parts.split(","):
             work, count = PARTS[part]

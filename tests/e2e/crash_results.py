@@ -103,7 +103,7 @@ def table(found: Sequence[Outcome]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def report(found: Sequence[Outcome], version: str) -> str:
+def report(found: Sequence[Outcome], program: str) -> str:
     """Return the table under lines that say when, where, with what, and how each sample ended."""
     said = subprocess.run([engine(), "--version"], capture_output=True, text=True, check=True).stdout
     survived = sum(one.survived for one in found)
@@ -113,7 +113,7 @@ def report(found: Sequence[Outcome], version: str) -> str:
         if (some := [one for one in found if one.seed == seed])
     ]
     return (
-        f"{datetime.now(UTC):%Y-%m-%d}, k3s {version}, {said.strip()}, Python {platform.python_version()}, "
+        f"{datetime.now(UTC):%Y-%m-%d}, {program}, {said.strip()}, Python {platform.python_version()}, "
         f"{platform.system()} {platform.release()}: **{len(found)} points tried, {survived} survived.**\n\n"
         + "\n".join(samples)
         + f"\n\n{table(found)}"

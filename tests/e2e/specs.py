@@ -14,7 +14,10 @@ def local_spec(
     *,
     pools: str,
     name: str = "e2e",
+    distribution: str = "k3s",
     version: str = "v1.32.0+k3s1",
+    mirror: str = "",
+    cni: str = "",
     encrypted: bool = True,
     servers: str = "nodes: 1",
     without: str = WITHOUT,
@@ -22,21 +25,30 @@ def local_spec(
 ) -> str:
     """Return the spec of one cluster of the `local` provider.
 
-    `pools` are the lines of the pools, `servers` the keys of the control plane, `without` the components of
-    k3s that are disabled, `more` the last lines.
+    `pools` are the lines of the pools, `servers` the keys of the control plane, `without` the components that
+    are disabled, `mirror` a folder with the release, `cni` the pod network if the spec names one, `more` the
+    last lines.
     """
+    network = f", cni: {cni}" if cni else ""
     encryption = ", secrets_encryption: true" if encrypted else ""
+    release = f'    artifacts: {{mirror: "file://{mirror}"}}\n' if mirror else ""
     return f"""\
 apiVersion: kbootstrap/v1alpha1
 name: {name}
 clusters:
   {cluster}:
     provider: {{local: {{}}}}
-    kubernetes: {{distribution: k3s, version: {version}{encryption}, disable: {without}}}
-    network: {NETWORK}
+    kubernetes: {{distribution: {distribution}, version: {version}{encryption}, disable: {without}{network}}}
+{release}    network: {NETWORK}
     control_plane: {{{servers}}}
     pools:
 {pools}{more}"""
+
+
+def skipping(version: str) -> str:
+    """Return a version two minors above another one."""
+    number, _, release = version.partition("+")
+    return f"v1.{int(number.split('.')[1]) + 2}.0+{release}"
 
 
 def small(

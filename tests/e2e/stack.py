@@ -74,11 +74,15 @@ class Stack:
     """Whether the last test failed, so that the cluster may not be as the spec says."""
     destroyed: bool = False
 
-    def spec(self, text: str) -> Path:
-        """Write a spec whose nodes know a key of this test."""
+    def key(self) -> None:
+        """Make the key pair `id_ed25519` in the folder."""
         key = self.lab.folder / "id_ed25519"
         if not key.exists():
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+
+    def spec(self, text: str) -> Path:
+        """Write a spec whose nodes know a key of this test."""
+        self.key()
         login = "private_key: {file: ./id_ed25519}, authorized_keys: [{file: ./id_ed25519.pub}]"
         with_key, changed = re.subn(r"(?m)^(    ssh: \{)", rf"\g<1>{login}, ", text)
         assert changed == 1, "the spec has no `ssh: {…}` to write the key into"

@@ -1,8 +1,7 @@
-"""A sample of the crash matrix (`crash_matrix.py`)."""
+"""A sample of the crash matrix (`crash_matrix.py`); restores and upgrades: `test_both_distributions.py`."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import pytest
@@ -62,16 +61,3 @@ def test_an_agent_comes_and_goes(known: Known) -> None:
     known.lab.spec(spec(1))
     assert crash(known.lab, command, Boundary("stop k3s-agent.service", "done", W2), "kbootstrap", W2)
     known.heal(1)
-
-
-@pytest.mark.full
-def test_a_snapshot_is_restored(known: Known) -> None:
-    lab = known.lab
-    lab.run("snapshot", "save")
-    name = json.loads(lab.run("snapshot", "list", "-o", "json").stdout)["snapshots"][-1]["name"]
-    lab.kubectl("create", "configmap", "later")
-    command = ("snapshot", "restore", "-y", "-o", "json", name)
-    assert crash(lab, command, Boundary(f"restore {name}", "started", SERVER), "kbootstrap", SERVER)
-    lab.run(*command)
-    known.heal(1)
-    assert "later" not in lab.kubectl("get", "configmap", "-o", "name")

@@ -1,6 +1,7 @@
 """Three servers and an agent of RKE2 (`release.py`), from a first apply that was killed to their end.
 
-All modules are marked `full`: k3s has the same life in a usual run, and `test_rke2.py` installs what differs.
+All modules are marked `full`: k3s has the same life in a usual run, and `test_both_distributions.py` has that
+of one server.
 """
 
 from __future__ import annotations
