@@ -48,9 +48,13 @@ class RkeRelease:
         """Whether the pod network enforces network policies, which `profile: cis` needs."""
         return self.cni not in ("flannel", networks.NONE)
 
+    def place(self) -> Path:
+        """Return the folder with the versions; the stand-in is built before its first use."""
+        return self.folder or engine.mirror()
+
     def mirror(self) -> str:
-        """Return the URL of the mirror; the stand-in is built before its first use."""
-        return f"file://{self.folder or engine.mirror()}"
+        """Return its URL for `artifacts.mirror`."""
+        return f"file://{self.place()}"
 
     def kubernetes(self, version: str, *more: str) -> str:
         """Return the value of `kubernetes:`; `more` are further keys, as `profile: cis`."""

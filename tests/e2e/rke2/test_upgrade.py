@@ -23,16 +23,11 @@ from tests.e2e.rke2.names import (
     versions,
     write,
 )
+from tests.e2e.specs import skipping
 
 pytestmark = [pytest.mark.full, pytest.mark.ordered]
 VERSION = OLD
 ETCD_3_6 = "v1.33.11+rke2r1"
-
-
-def skipping(version: str) -> str:
-    """Return a version two minors above another one."""
-    minor = int(version.split(".")[1])
-    return f"v1.{minor + 2}.0+rke2r1"
 
 
 def test_versions_that_must_not_be(cluster: Lab) -> None:
