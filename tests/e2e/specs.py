@@ -65,3 +65,9 @@ def high_availability(cluster: str, *, name: str = "e2e") -> str:
       - {name: db, nodes: 1, labels: {tier: db}, taints: ["dedicated=db:NoSchedule"]}
 """
     return local_spec(cluster, name=name, servers="nodes: 3", without="[traefik, servicelb]", pools=pools)
+
+
+def skipping(version: str) -> str:
+    """Return a version two minors above another one."""
+    number, _, release = version.partition("+")
+    return f"v1.{int(number.split('.')[1]) + 2}.0+{release}"
