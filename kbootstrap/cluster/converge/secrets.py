@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -71,10 +72,11 @@ async def remove_pods(api: Api, source: PodSecrets, waiting: Callable[[str], Non
     A pod on a machine that does not answer is not waited for longer than `PODS` seconds: it can do nothing
     without the credential.
     """
-    begun = time.monotonic()
-    while await patiently(partial(api.has_pods, _PODS)) and time.monotonic() - begun < PODS:
-        waiting("the pods end")
-        await asyncio.sleep(POLL)
+    waiting("the pods end")
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PODS):
+            while await patiently(partial(api.has_pods, _PODS)):  # noqa: ASYNC110 - there is no event
+                await asyncio.sleep(POLL)
     await source.revoke()
     for lease in source.leases:
         await patiently(partial(api.delete_lease, lease))

@@ -37,9 +37,11 @@ def _emptied(case: NodeCase) -> Iterator[WriteFile]:
     """
     wanted = {file.path for file in case.node.files} | case.wanted.secret_paths
     for path, digest in sorted(case.facts.files.items()):
-        ours = outside.owned(case.distro, path) or path == autoscaler_pods.manifest(case.distro)
+        manifest = path == autoscaler_pods.manifest(case.distro)
+        ours = manifest or outside.owned(case.distro, path)
         if path not in wanted and ours and digest != _NOTHING:
-            yield _write(case, NodeFile(path, outside.NOTHING, 0o600), "the spec no longer has it")
+            empty = NodeFile(path, outside.NOTHING, 0o600, restart=not manifest)
+            yield _write(case, empty, "the spec no longer has it")
     yield from _without_maintenance(case)
 
 

@@ -169,6 +169,7 @@ def test_the_end(elastic: dict[str, str], last: bool) -> None:
     [written] = [step for step in steps if isinstance(step, WriteFile)]
     assert written.file.path == MANIFEST
     assert all(line.startswith("#") for line in written.file.content.splitlines())
+    assert not [step for step in steps if isinstance(step, RestartService)]
     assert [step.path for step in steps if isinstance(step, DropArchive)] == [ARCHIVE]
     [removed] = [step for step in steps if isinstance(step, RemovePods)]
     assert removed.last is last

@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from tests.e2e import pod_client
-from tests.e2e.autoscaler import elastic, joined, until
+from tests.e2e.autoscaler import JOINS, elastic, until
 from tests.e2e.cloud_data.names import CLUSTER, GROUP, machines
+from tests.e2e.lab import wait_for
 from tests.e2e.stack import LONG, SOON, Stack
 
 pytestmark = [pytest.mark.ordered, pytest.mark.timeout(5000)]
@@ -51,6 +52,19 @@ def call(cluster: Stack, name: str, **fields: object) -> dict[str, Any]:
     said = cluster.lab.kubectl(*SYSTEM, "exec", f"deploy/{CLIENT}", "--", *words)
     found: dict[str, Any] = json.loads(said)
     return found
+
+
+def grown(cluster: Stack, static: set[str], number: int) -> set[str]:
+    """Wait until so many elastic nodes are Ready. What fails is asked for again, as while pods wait."""
+
+    def enough() -> bool:
+        missing = number + 1 - int(call(cluster, "NodeGroupTargetSize", id=GROUP)["targetSize"])
+        if missing > 0:
+            call(cluster, "NodeGroupIncreaseSize", id=GROUP, delta=missing)
+        return len(elastic(cluster.lab, static)) == number
+
+    wait_for(f"{number} elastic nodes", enough, seconds=JOINS, every=2)
+    return elastic(cluster.lab, static)
 
 
 def running(cluster: Stack) -> None:
@@ -96,8 +110,7 @@ def test_the_pods_run(cluster: Stack, key: str) -> None:
 def test_machines_come_and_go_through_the_pods(cluster: Stack, key: str, static: set[str]) -> None:
     """Made, installed and deleted by the pod, with its own credential and its own key."""
     del key
-    call(cluster, "NodeGroupIncreaseSize", id=GROUP, delta=2)
-    first, second = sorted(joined(cluster.lab, static, 2))
+    first, second = sorted(grown(cluster, static, 2))
     assert machines(cluster) == {first, second}
     log = cluster.lab.kubectl(*SYSTEM, "logs", f"deploy/{SERVER}")
     cluster.nothing_to_do()
@@ -150,8 +163,7 @@ def test_new_tokens_reach_the_pod(cluster: Stack, key: str, static: set[str]) ->
     assert len(credentials(cluster)) == 1
     running(cluster)
     cluster.nothing_to_do()
-    call(cluster, "NodeGroupIncreaseSize", id=GROUP, delta=1)
-    assert joined(cluster.lab, static, len(nodes) + 1) > nodes
+    assert grown(cluster, static, len(nodes) + 1) > nodes
 
 
 def test_without_the_key_nothing_is_left(cluster: Stack, key: str, static: set[str]) -> None:
