@@ -182,7 +182,7 @@ def test_killed_while_a_package_is_configured_and_then_all_nodes(cluster: Lab) -
 def test_a_second_run_has_nothing_to_do(cluster: Lab) -> None:
     said = cluster.run("maintain", "-y", "--events", "again.jsonl", "spec.yaml").stderr
     assert "Nothing to do" in said
-    assert {step for _, step, _ in steps(cluster, "again.jsonl")} == {"look for updates"}
+    assert {step for _, step, _ in steps(cluster, "again.jsonl")} == {"connect", "look for updates"}
     assert "othing to do" in cluster.run("apply", "-y", "--detailed-exitcode", "spec.yaml").stderr
 
 

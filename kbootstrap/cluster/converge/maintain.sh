@@ -36,9 +36,10 @@ case $doing in
         # In a unit of its own: it ends as it should when the connection breaks, or the run is killed.
         systemd-run --quiet --collect --unit=$unit --setenv=LC_ALL=$LC_ALL \
             --setenv=DEBIAN_FRONTEND=$DEBIAN_FRONTEND --setenv=NEEDRESTART_MODE=$NEEDRESTART_MODE sh -c "
-                { dpkg --force-confdef --force-confold --configure -a && apt-get -q -y -o DPkg::Lock::Timeout=$patience \
-                    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
-                    --no-remove --only-upgrade install $packages; } >$log 2>&1
+                exec >$log 2>&1
+                dpkg --force-confdef --force-confold --configure -a # may fail: a newer version may repair a package
+                apt-get -q -y -o DPkg::Lock::Timeout=$patience -o Dpkg::Options::=--force-confdef \
+                    -o Dpkg::Options::=--force-confold --no-remove --only-upgrade install $packages
                 echo \$? >$result" || exit 1
         settled "$longest" || exit 1
         if [ "$(cat $result 2>/dev/null)" = 0 ]; then exit 0; fi

@@ -4,8 +4,8 @@ apt_plan() { # what an upgrade would do by the lists that are there; no cache is
     timeout 60 apt-get -s -q -o Debug::NoLocking=true -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
         dist-upgrade 2>/dev/null
 }
-security_updates() { # names of packages that come from an archive for security, from the words of apt_plan
-    awk '/^Inst / && tolower($0) ~ /security/ && !seen[$2]++ { print $2 }'
+security_updates() { # names of packages to install or configure from an archive for security, from apt_plan's words
+    awk '/^(Inst|Conf) / && tolower($0) ~ /security/ && !seen[$2]++ { print $2 }'
 }
 lists_age() { # seconds since the newest of these was changed
     newest=$(stat -c %Y /var/lib/apt/lists /var/lib/apt/lists/partial /var/lib/apt/periodic/update-success-stamp 2>/dev/null |

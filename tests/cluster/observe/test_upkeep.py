@@ -21,6 +21,7 @@ Inst libssl3 [3.0.15-1] (3.0.16-1 Debian-Security:12/stable-security [amd64])
 Inst bash [5.2-1] (5.2-2 Debian:12.9/stable [amd64])
 Inst linux-image-6.1.0-31-amd64 (6.1.128-1 Debian-Security:12/stable-security [amd64])
 Conf libssl3 (3.0.16-1 Debian-Security:12/stable-security [amd64])
+Conf openssl (3.0.16-1 Debian-Security:12/stable-security [amd64])
 """
 RECORDED = (Path(__file__).parent / "data" / "facts-server.txt").read_text("utf-8")
 
@@ -60,7 +61,7 @@ def read(
 def test_updates_from_an_archive_for_security_and_what_requires_a_reboot(tmp_path: Path) -> None:
     found = read(tmp_path, apt=f"cat <<END\n{PLAN}END", reboot="linux-base\nlinux-image-6.1\nlinux-base\n")
     assert found.supported
-    assert found.updates == ("libssl3", "linux-image-6.1.0-31-amd64")
+    assert found.updates == ("libssl3", "linux-image-6.1.0-31-amd64", "openssl")
     assert found.reboot
     assert found.packages == ("linux-base", "linux-image-6.1")
     assert found.age < 600
