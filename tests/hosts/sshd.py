@@ -36,6 +36,7 @@ exit $status
 takes backslashes there for its own."""
 PROGRAMS = (
     *(
+        "apt-get",
         "blkid",
         "date",
         "df",
