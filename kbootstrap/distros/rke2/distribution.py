@@ -144,7 +144,7 @@ class Rke2:
         ingress = dict(row.ingress).get(self.ingress, "") if row else ""
         kinds = [_CORE, *([self.cni] if self.installs_network else []), *([ingress] if ingress else [])]
         return (
-            Artifact(f"rke2.linux-{arch}.tar.gz", _TARBALL, 0o600, after=_script("unpack.sh")),
+            Artifact(f"rke2.linux-{arch}.tar.gz", _TARBALL, 0o644, after=_script("unpack.sh")),
             *(self._images(kind, arch) for kind in kinds),
         )
 
