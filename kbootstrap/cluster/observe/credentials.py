@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping
 
-from kbootstrap.cluster.deadlines import API, COMMAND, POLL
+from kbootstrap.cluster.deadlines import COMMAND, KUBECONFIG, POLL
 from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.core.errors import InstallFailed, KbootstrapError
 from kbootstrap.core.redact import Redactor
@@ -46,7 +46,7 @@ async def fetch_kubeconfig(
 async def await_kubeconfig(host: Host, distro: Distribution, redactor: Redactor) -> str:
     """Read the kubeconfig of a server that has just become ready; it is written at about that moment."""
     try:
-        async with asyncio.timeout(API):
+        async with asyncio.timeout(KUBECONFIG):
             text = await read_secret(host, distro.paths.kubeconfig)
             while not text:
                 await asyncio.sleep(POLL)

@@ -19,7 +19,7 @@ PODS = "-p udp --dport 8472 -j DROP"
 TRACES = """\
 cd /etc/rancher && ls -d node k3s/*.yaml k3s/kbootstrap-* k3s/config.yaml.d/*-kbootstrap-[nj]* 2>/dev/null
 ls -d /var/lib/rancher/k3s /var/lib/kubelet /var/lib/cni /var/lib/kbootstrap /run/k3s /run/flannel \
-    /run/kbootstrap /usr/local/bin/k3s /etc/systemd/system/k3s*.service 2>/dev/null
+    /run/kbootstrap/[!r]* /run/kbootstrap/restart /usr/local/bin/k3s /etc/systemd/system/k3s*.service 2>/dev/null
 grep -lsE '^(k3s|containerd)' /proc/[0-9]*/comm | sed 's/^/process /'
 awk '$5 ~ /kubelet|k3s|cni-/ { print "mount", $5 }' /proc/self/mountinfo
 ls /sys/class/net | grep -E '^(cni|flannel|veth)' | sed 's/^/interface /'
@@ -27,7 +27,10 @@ for kind in iptables ip6tables; do $kind-save 2>/dev/null | grep -E 'KUBE-|CNI-|
 ls /run/netns 2>/dev/null | sed 's/^/netns /'
 true
 """
-"""Prints what Kubernetes has left on a machine; nothing on one that is clean."""
+"""Prints what Kubernetes has left on a machine; nothing on one that is clean.
+
+These machines have a file of their own in /run/kbootstrap, `resolv.conf`: their image is that of `local`.
+"""
 
 
 def spec_of(metal: Metal, *names: str) -> str:
