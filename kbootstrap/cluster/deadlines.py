@@ -35,7 +35,7 @@ API = 60.0
 """The API must answer through the external endpoint this long after a server serves: health checks of load
 balancers need several rounds."""
 KUBECONFIG = 300.0
-"""A server's kubeconfig: it is there when the server is ready, but reading it takes its turn beside transfers."""
+"""A server's kubeconfig: it is there when the server is ready; reading it takes its turn beside transfers."""
 REQUEST = 10.0
 """One request to the Kubernetes API."""
 RECONCILE = 60.0

@@ -19,7 +19,8 @@ PODS = "-p udp --dport 8472 -j DROP"
 TRACES = """\
 cd /etc/rancher && ls -d node k3s/*.yaml k3s/kbootstrap-* k3s/config.yaml.d/*-kbootstrap-[nj]* 2>/dev/null
 ls -d /var/lib/rancher/k3s /var/lib/kubelet /var/lib/cni /var/lib/kbootstrap /run/k3s /run/flannel \
-    /run/kbootstrap/[!r]* /run/kbootstrap/restart /usr/local/bin/k3s /etc/systemd/system/k3s*.service 2>/dev/null
+    /run/kbootstrap/[!r]* /run/kbootstrap/restart /usr/local/bin/k3s \
+    /etc/systemd/system/k3s*.service 2>/dev/null
 grep -lsE '^(k3s|containerd)' /proc/[0-9]*/comm | sed 's/^/process /'
 awk '$5 ~ /kubelet|k3s|cni-/ { print "mount", $5 }' /proc/self/mountinfo
 ls /sys/class/net | grep -E '^(cni|flannel|veth)' | sed 's/^/interface /'
