@@ -81,11 +81,11 @@ def test_status_sees_it_and_a_second_apply_does_nothing(cluster: Lab, tried: Sub
 
 
 def test_an_agent_is_replaced_by_a_run_that_is_killed(cluster: Lab, living: Living) -> None:
-    before, authority = cluster.on_node(AGENT, "cat /etc/machine-id"), living.authority()
+    """The next apply makes the node well, with its old machine or with a new one."""
+    authority = living.authority()
     command = ("replace", "-y", "-o", "json", "spec.yaml", AGENT)
     assert crash(cluster, command, Boundary("delete the old Node object", "done", AGENT), "kbootstrap", AGENT)
     living.heal(NODES, authority=authority, data=DATA)
-    assert cluster.on_node(AGENT, "cat /etc/machine-id") != before
 
 
 def test_a_snapshot_is_restored_after_a_run_that_was_killed(cluster: Lab, living: Living) -> None:
