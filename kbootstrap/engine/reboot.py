@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
 from kbootstrap.cluster.converge import upkeep
 from kbootstrap.cluster.deadlines import POLL, REBOOT
+from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.errors import DeadlinePassed, HostKeyChanged, HostUnreachable, KbootstrapError
 from kbootstrap.engine import connect
 from kbootstrap.engine.context import Context
 from kbootstrap.hosts.model import Host
+from kbootstrap.inventory.model import Inventory
 
 _TRY = 15.0
 """Seconds for one attempt: a provider may find its machine at another port afterwards."""
@@ -40,6 +42,25 @@ async def reboot(
     if host.name not in connect.agents_of(context):
         await context.lease.again(found)
     return context.lease.guard(found)
+
+
+async def reconnect(
+    context: Context, inventory: Inventory, through: str, names: Collection[str], stack: AsyncExitStack
+) -> dict[str, Host]:
+    """Return new connections to those machines that are reached through one that has started again.
+
+    Their connections ended with it, and the lease could not be renewed on those that hold it.
+    """
+    from kbootstrap.hosts.pool import connect_all
+
+    machines = [inventory.machines[name] for name in names if name in inventory.machines]
+    behind = [one for one in machines if one.ssh.jump and one.ssh.jump.key_alias == through]
+    found = await stack.enter_async_context(
+        connect_all(connect.connector(context), behind, deadline=connect.CONNECT)
+    )
+    agents = connect.agents_of(context)
+    await run_all(context.lease.again(host) for name, host in found.items() if name not in agents)
+    return {name: context.lease.guard(host) for name, host in found.items()}
 
 
 async def _again(

@@ -44,7 +44,7 @@ from kbootstrap.engine.api_route import route_to_api
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.maintenance import ClusterMaintenance, NodeResult
 from kbootstrap.engine.observe import Nodes
-from kbootstrap.engine.reboot import reboot
+from kbootstrap.engine.reboot import reboot, reconnect
 
 WHY = "maintenance"
 _SPARING = 3
@@ -142,7 +142,9 @@ class RollingMaintenance:
                 return False
         with self._step(RebootMachine(node=name, why=why)) as waiting:
             host = await reboot(self.context, self.outputs, self._hosts[name], self.stack, waiting)
-        self._hosts[name] = host
+            self._hosts[name] = host
+            others = await reconnect(self.context, self.nodes.inventory, name, self._hosts, self.stack)
+            self._hosts.update(others)
         if work.role == "server":
             await self._close_api()  # its connections may lead through the machine
         return True

@@ -105,8 +105,11 @@ class Gate:
 class _Host:
     """A connection to a machine of the world."""
 
-    def __init__(self, gate: Gate, machine: Machine, redactor: Redactor) -> None:
+    def __init__(
+        self, gate: Gate, machine: Machine, redactor: Redactor, through: Machine | None = None
+    ) -> None:
         self.name, self._gate, self._machine, self._redactor = machine.name, gate, machine, redactor
+        self._boots = [(one, one.booted) for one in (machine, through) if one]
 
     async def run(
         self, command: str, *, deadline: float, stdin: bytes | None = None, check: bool = True
@@ -163,6 +166,8 @@ class _Host:
             raise Killed
         if self._gate.world.machines.get(self.name) is not self._machine:
             raise failures.connection_lost(self.name, what, "connection lost")
+        if any(one.booted != booted for one, booted in self._boots):  # it ended when that machine did
+            raise failures.connection_lost(self.name, what, "connection lost")
         if not self._machine.well:
             await asyncio.sleep(deadline)
             raise failures.deadline_passed(self.name, what, deadline)
@@ -193,7 +198,8 @@ class _Connector:
             await asyncio.sleep(deadline)
             raise HostUnreachable(f"no SSH connection to {machine.name}", code="KB0701", host=machine.name)
         await asyncio.sleep(max(0.1, there.booted + BOOT - self._gate.world.now))
-        return _Host(self._gate, there, self._redactor)
+        jump = self._gate.world.machines.get(machine.ssh.jump.key_alias) if machine.ssh.jump else None
+        return _Host(self._gate, there, self._redactor, jump)
 
     @asynccontextmanager
     async def reach_endpoint(self, endpoint: Endpoint, jump: SshTarget | None) -> AsyncIterator[Endpoint]:

@@ -61,6 +61,18 @@ def test_all_machines_are_updated_and_rebooted_in_order(tmp_path: Path, wish: Wi
     assert len(operator.world.reboots) == len(wish.names())
 
 
+def test_a_bastion_that_is_a_server_reboots(tmp_path: Path) -> None:
+    """The connections to all others lead through it, and the lease is renewed over them."""
+    operator = Operator(tmp_path, BASE, cloud=True)
+    operator.make()
+    for machine in operator.world.machines.values():
+        machine.updates.add(REBOOTS)
+    ended = operator.desk.maintain()
+    assert ended.error is None, ended.error
+    assert rebooted(operator) == [S1, S2, S3, W1, W2]
+    done(operator)
+
+
 def test_no_reboot_where_none_is_required(tmp_path: Path) -> None:
     operator = made(tmp_path, BASE, "libssl3")
     ended = operator.desk.maintain()
