@@ -47,7 +47,7 @@ async def test_it_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_it_never_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "API", 0.05)
+    monkeypatch.setattr(fetch, "KUBECONFIG", 0.05)
     monkeypatch.setattr(fetch, "POLL", 0.01)
     with pytest.raises(InstallFailed) as caught:
         await await_kubeconfig(FakeHost(S1, lambda _: output(status=1)), K3S, Redactor())
