@@ -11,6 +11,7 @@ from kbootstrap.cli.options import (
     bundle_option,
     detailed_option,
     drain_option,
+    events_option,
     force_option,
     running,
     yes_option,
@@ -27,11 +28,7 @@ if TYPE_CHECKING:
 @detailed_option
 @drain_option
 @bundle_option
-@click.option(
-    "--events",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write events to this file, as JSON Lines.",
-)
+@events_option
 @click.option(
     "--timeline",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import click
 
-from kbootstrap.cli.options import force_option, running, yes_option
+from kbootstrap.cli.options import (
+    events_option,
+    force_option,
+    running,
+    yes_option,
+)
 
 
 @click.command("destroy", short_help="Remove clusters and all resources that were created for them.")
@@ -14,11 +19,7 @@ from kbootstrap.cli.options import force_option, running, yes_option
 @yes_option
 @force_option
 @click.option("--with-buckets", is_flag=True, help="Also delete the clusters' buckets, if they are empty.")
-@click.option(
-    "--events",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write events to this file, as JSON Lines.",
-)
+@events_option
 def command(
     spec: Path,
     clusters: tuple[str, ...],

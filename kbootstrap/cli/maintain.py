@@ -14,6 +14,7 @@ from kbootstrap.cli import names
 from kbootstrap.cli.options import (
     default_spec,
     drain_option,
+    events_option,
     force_option,
     output_option,
     spec_and_rest,
@@ -35,11 +36,7 @@ if TYPE_CHECKING:
 @yes_option
 @drain_option
 @force_option
-@click.option(
-    "--events",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write events to this file, as JSON Lines.",
-)
+@events_option
 def command(
     words: tuple[str, ...],
     anyhow: bool,

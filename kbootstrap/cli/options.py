@@ -71,6 +71,11 @@ bundle_option = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     help="Take what is installed from this file of `kbootstrap artifacts bundle`, and fetch nothing.",
 )
+events_option = click.option(
+    "--events",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write events to this file, as JSON Lines.",
+)
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 force_option = click.option(
     "--force-unlock",

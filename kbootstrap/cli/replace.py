@@ -9,6 +9,7 @@ import click
 from kbootstrap.cli import names
 from kbootstrap.cli.options import (
     drain_option,
+    events_option,
     force_option,
     output_option,
     spec_and_rest,
@@ -30,11 +31,7 @@ from kbootstrap.cli.options import (
 @yes_option
 @drain_option
 @force_option
-@click.option(
-    "--events",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write events to this file, as JSON Lines.",
-)
+@events_option
 def command(
     words: tuple[str, ...],
     output: str,

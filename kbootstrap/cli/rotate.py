@@ -11,6 +11,7 @@ import click
 from kbootstrap.cli.options import (
     cluster_option,
     default_spec,
+    events_option,
     force_option,
     output_option,
     spec_and_rest,
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
     from kbootstrap.engine.cluster_plan import ClusterPlan
 
 _words_argument = click.argument("words", nargs=-1, metavar="[SPEC] [CLUSTER]...")
-_events_option = click.option(
-    "--events",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write events to this file, as JSON Lines.",
-)
 
 
 @click.group("rotate", short_help="Replace the tokens or the certificates of clusters.")
@@ -42,7 +38,7 @@ def command() -> None:
 @tofu_option
 @yes_option
 @force_option
-@_events_option
+@events_option
 def tokens(
     words: tuple[str, ...],
     clusters: tuple[str, ...],
@@ -78,7 +74,7 @@ def tokens(
 @tofu_option
 @yes_option
 @force_option
-@_events_option
+@events_option
 def certificates(
     words: tuple[str, ...],
     clusters: tuple[str, ...],

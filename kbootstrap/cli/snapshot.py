@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kbootstrap.cli.options import default_spec, output_option, tofu_option, yes_option
+from kbootstrap.cli.options import (
+    default_spec,
+    events_option,
+    output_option,
+    tofu_option,
+    yes_option,
+)
 
 if TYPE_CHECKING:
     from kbootstrap.cli.session import Session
@@ -23,11 +29,6 @@ _spec_option = click.option(
 )
 _cluster_option = click.option(
     "-c", "--cluster", metavar="NAME", help="The cluster, if the spec has several."
-)
-_events_option = click.option(
-    "--events",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write events to this file, as JSON Lines.",
 )
 
 
@@ -111,7 +112,7 @@ def delete(
 @output_option
 @tofu_option
 @yes_option
-@_events_option
+@events_option
 @click.option(
     "--into",
     metavar="PROVIDER",
