@@ -17,7 +17,7 @@ def additions(definition: ClusterDefinition, provider: Provider, distro: Distrib
     found = provider.addons.additions(definition) if provider.addons else NOTHING
     if ports := registries.ports(distro, definition.cluster):
         found = replace(found, ports=(*found.ports, *ports))
-    if definition.cluster.autoscaler is None or provider.elastic_access is None:
+    if provider.elastic_access is None:
         return found
     pods = manifest.additions(definition, distro, provider.elastic_access)
     return replace(

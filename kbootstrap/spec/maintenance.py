@@ -69,6 +69,11 @@ class Maintenance:
     os_updates: Literal["security", "none"]
     reboot: Literal["auto", "never"]
 
+    @property
+    def idle(self) -> bool:
+        """Whether it changes no machine: what is pending is only reported."""
+        return (self.os_updates, self.reboot) == ("none", "never")
+
 
 def clock(text: str) -> time:
     """Return a time of day from `HH:MM`, whose syntax is already validated."""

@@ -17,7 +17,7 @@ _SHARE = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Excerpt:
+class Window:
     """The part of a line that fits on the screen. `cells` has the width of each character of the whole line.
 
     `begin` and `end` are the letters that are shown, `prefix` is the sign for what was cut before them.
@@ -38,12 +38,12 @@ class Excerpt:
         return start, max(min(sum(self.cells[first:last]), self.room - start), 1)
 
 
-def window(line: str, column: int, end_column: int, room: int, symbols: Symbols) -> Excerpt:
+def window(line: str, column: int, end_column: int, room: int, symbols: Symbols) -> Window:
     """Return a part of a line, at most `room` cells, with the given columns (from 1, end exclusive)."""
     letters = [_shown(letter) for letter in line.rstrip("\r\n")]
     cells = tuple(cell_len(letter) for letter in letters)
     if sum(cells) <= room:
-        return Excerpt("".join(letters), cells, 0, len(letters), 0, room)
+        return Window("".join(letters), cells, 0, len(letters), 0, room)
     mark = symbols.ellipsis
     first = min(max(column - 1, 0), len(letters))
     inside = sum(cells[first : max(end_column - 1, first + 1)])
@@ -62,7 +62,7 @@ def window(line: str, column: int, end_column: int, room: int, symbols: Symbols)
         used += cells[end]
         end += 1
     suffix = mark if end < len(letters) else ""
-    return Excerpt(prefix + "".join(letters[begin:end]) + suffix, cells, begin, end, len(prefix), room)
+    return Window(prefix + "".join(letters[begin:end]) + suffix, cells, begin, end, len(prefix), room)
 
 
 def marker_lines(start: int, length: int, label: str, *, style: str, sign: str, room: int) -> list[Text]:

@@ -33,8 +33,7 @@ def files(wanted: Maintenance | None, facts: NodeFacts) -> tuple[NodeFile, ...]:
 
 def problems(wanted: Maintenance | None, facts: NodeFacts) -> Iterator[Diagnostic]:
     """Warn about a machine that `maintain` cannot take care of."""
-    idle = wanted is None or (wanted.os_updates, wanted.reboot) == ("none", "never")
-    if idle or facts.upkeep.supported:
+    if wanted is None or wanted.idle or facts.upkeep.supported:
         return
     yield Diagnostic(
         "KB0848",

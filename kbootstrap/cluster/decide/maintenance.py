@@ -6,12 +6,11 @@ once. Nodes that an interrupted run left cordoned come first, because they are a
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from kbootstrap.cluster.decide.order import Batches
+from kbootstrap.cluster.decide.order import Batches, agents_together
 from kbootstrap.cluster.state.upkeep import Upkeep
 from kbootstrap.cluster.state.wanted import Wanted, WantedNode
 from kbootstrap.cluster.steps.api import WaitKnown
@@ -55,8 +54,7 @@ def work(wanted: Wanted, how: Maintenance, found: Mapping[str, Upkeep]) -> tuple
 
 def _work(node: WantedNode, how: Maintenance, found: Upkeep) -> NodeWork:
     if not found.supported:
-        idle = (how.os_updates, how.reboot) == ("none", "never")
-        return NodeWork(node.name, node.role, unknown="" if idle else "it has no apt-get")
+        return NodeWork(node.name, node.role, unknown="" if how.idle else "it has no apt-get")
     packages = (found.updates or ()) if how.os_updates == "security" else ()
     reboot: Reboot = "no"
     if found.reboot:
@@ -75,12 +73,7 @@ def batches(wanted: Wanted, works: Sequence[NodeWork], cordoned: Collection[str]
 
 def _in_order(nodes: Sequence[WantedNode]) -> Iterator[tuple[str, ...]]:
     yield from ((node.name,) for node in nodes if node.role == "server")
-    agents = [node for node in nodes if node.role == "agent"]
-    for _, own in itertools.groupby(agents, lambda node: node.pool):
-        pool = list(own)
-        size = max(1, pool[0].at_once)
-        for begin in range(0, len(pool), size):
-            yield tuple(node.name for node in pool[begin : begin + size])
+    yield from agents_together(nodes)
 
 
 def repairs(plan: Plan) -> bool:

@@ -39,12 +39,13 @@ def order(removal: Removal, nodes: Sequence[WantedNode], sequence: Iterable[str]
             *((name,) for name, role in leaving if role == "server"),
             *_chunks([name for name, role in leaving if role == "agent"], TOGETHER),
         ),
-        (*servers, *_replaced_agents(removal, nodes)),
+        (*servers, *agents_together(node for node in nodes if node.name in removal.replaced)),
     )
 
 
-def _replaced_agents(removal: Removal, nodes: Sequence[WantedNode]) -> Iterator[tuple[str, ...]]:
-    agents = [node for node in nodes if node.name in removal.replaced and node.role == "agent"]
+def agents_together(nodes: Iterable[WantedNode]) -> Iterator[tuple[str, ...]]:
+    """Yield the names of the agents that may be unavailable at once: `max_unavailable` of a pool."""
+    agents = (node for node in nodes if node.role == "agent")
     for _, own in itertools.groupby(agents, lambda node: node.pool):
         found = list(own)
         yield from _chunks([node.name for node in found], found[0].at_once)

@@ -112,10 +112,6 @@ clock() { # systemd asks the kernel, whatever program sets it
         *) unread clock 'neither timedatectl nor chronyc answers' ;;
     esac
 }
-age() { # seconds since the newest of these was changed
-    newest=$(stat -c %Y "$@" 2>/dev/null | sort -n | tail -n 1)
-    if [ -n "$newest" ]; then echo $(($(date +%s) - newest)); fi
-}
 updates() { # what the package manager knows already; nothing is fetched, no cache is written
     if command -v apt-get >/dev/null; then
         if ! ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1; then unread updates 'apt has no package lists'; return; fi

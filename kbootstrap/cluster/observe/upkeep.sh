@@ -7,10 +7,12 @@ apt_plan() { # what an upgrade would do by the lists that are there; no cache is
 security_updates() { # names of packages to install or configure from an archive for security, from apt_plan's words
     awk '/^(Inst|Conf) / && tolower($0) ~ /security/ && !seen[$2]++ { print $2 }'
 }
-lists_age() { # seconds since the newest of these was changed
-    newest=$(stat -c %Y /var/lib/apt/lists /var/lib/apt/lists/partial /var/lib/apt/periodic/update-success-stamp 2>/dev/null |
-        sort -n | tail -n 1)
+age() { # seconds since the newest of these was changed
+    newest=$(stat -c %Y "$@" 2>/dev/null | sort -n | tail -n 1)
     if [ -n "$newest" ]; then echo $(($(date +%s) - newest)); fi
+}
+lists_age() { # of the package lists
+    age /var/lib/apt/lists /var/lib/apt/lists/partial /var/lib/apt/periodic/update-success-stamp
 }
 upkeep() {
     if ! command -v apt-get >/dev/null; then return; fi
