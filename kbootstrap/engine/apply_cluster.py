@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from kbootstrap.cluster.deadlines import DRAIN
-from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.events import phase
 from kbootstrap.engine.autoscaler_pods import finish_removal
 from kbootstrap.engine.cluster_plan import ClusterPlan, stale_is_moved, stop_refused
@@ -11,7 +10,7 @@ from kbootstrap.engine.connect import lock as lock_nodes
 from kbootstrap.engine.destroy_record import forget_destroy
 from kbootstrap.engine.infrastructure import carry_out, freeze_override
 from kbootstrap.engine.install import install, verify_allowed
-from kbootstrap.engine.kubeconfig import keep_kubeconfig
+from kbootstrap.engine.kubeconfig import installed_kubeconfig, keep_kubeconfig
 from kbootstrap.engine.observe import Nodes, observe_nodes
 from kbootstrap.engine.overlap import create_cluster, overlaps
 from kbootstrap.engine.prepare import accepts_unencrypted
@@ -26,7 +25,7 @@ async def apply_cluster(planned: ClusterPlan, *, drain: float = DRAIN) -> Nodes:
     `drain` is how long (seconds) the pods of a node may take to leave it.
     """
     stop_refused(planned)
-    context, cluster = planned.context, planned.context.cluster.name
+    context = planned.context
     context.space.start()
     if planned.nodes and planned.nodes.elastic.first:
         await RollingReplacement(
@@ -43,8 +42,7 @@ async def apply_cluster(planned: ClusterPlan, *, drain: float = DRAIN) -> Nodes:
             context, planned.tofu, planned.infrastructure, nodes, planned.connections, drain
         ).carry_out()
     await finish_removal(carried_out, nodes)
-    if text is None:
-        raise InstallFailed(f"no server of cluster {cluster} has a kubeconfig", hint="run apply again")
+    text = installed_kubeconfig(context, text)
     # A run with nothing to do leaves the operator where they are: perhaps on another cluster by now.
     first = not context.space.kubeconfig.exists()
     switch = context.provider.traits.switches_context and (first or not planned.empty)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kbootstrap.core.errors import HostUnreachable
+from kbootstrap.core.errors import HostUnreachable, InstallFailed
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.observe import Nodes
 from kbootstrap.inventory.model import Endpoint
@@ -32,6 +32,15 @@ def admin_kubeconfig(context: Context, nodes: Nodes) -> str:
             hint=f"'kbootstrap status {context.spec.path}' shows what is wrong",
         )
     return nodes.kubeconfig
+
+
+def installed_kubeconfig(context: Context, text: str | None) -> str:
+    """Return the kubeconfig of a cluster that is installed; raises `InstallFailed` if no server has one."""
+    if text is None:
+        raise InstallFailed(
+            f"no server of cluster {context.cluster.name} has a kubeconfig", hint="run apply again"
+        )
+    return text
 
 
 def entries(context: Context) -> tuple[tuple[Path, ...], str]:

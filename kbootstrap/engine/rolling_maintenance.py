@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -23,10 +22,11 @@ from kbootstrap.cluster.api.model import Api
 from kbootstrap.cluster.converge import drain, upkeep
 from kbootstrap.cluster.converge.hand_over import RESUME, hand_over
 from kbootstrap.cluster.converge.node_actions import NodeActions
+from kbootstrap.cluster.converge.quorum import await_quorum
 from kbootstrap.cluster.converge.readiness import await_ready
 from kbootstrap.cluster.converge.reporting import StepReporter
 from kbootstrap.cluster.converge.watch import NodeWatch
-from kbootstrap.cluster.deadlines import COMMAND, POLL, QUORUM
+from kbootstrap.cluster.deadlines import COMMAND
 from kbootstrap.cluster.decide.maintenance import NodeWork, batches, cordoned
 from kbootstrap.cluster.decide.removal import NO_REMOVALS, Removal
 from kbootstrap.cluster.observe.facts import gather
@@ -37,18 +37,17 @@ from kbootstrap.cluster.steps.membership import HandOver, Uncordon, WaitReady, W
 from kbootstrap.cluster.steps.removal import Cordon, Drain
 from kbootstrap.cluster.steps.service import WaitServing
 from kbootstrap.core.concurrency import attempt_all
-from kbootstrap.core.errors import InstallFailed, KbootstrapError
+from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.core.events import phase
 from kbootstrap.engine import connect
 from kbootstrap.engine.api_route import route_to_api
 from kbootstrap.engine.context import Context
+from kbootstrap.engine.kubeconfig import installed_kubeconfig
 from kbootstrap.engine.maintenance import ClusterMaintenance, NodeResult
 from kbootstrap.engine.observe import Nodes
 from kbootstrap.engine.reboot import reboot, reconnect
 
 WHY = "maintenance"
-_SPARING = 3
-"""With this many members or more, etcd keeps its quorum without one of them."""
 
 
 @dataclass
@@ -104,7 +103,7 @@ class RollingMaintenance:
 
     async def _node(self, work: NodeWork) -> None:
         name, moves = work.name, len(self.nodes.wanted.nodes) > 1
-        await self._await_quorum(work)
+        await await_quorum(name, self.nodes.plan.members, self._ready, "touched")
         if name not in self._held:
             with self._step(Cordon(node=name, why=WHY)):
                 await drain.cordon(self._asked(), name)
@@ -168,26 +167,6 @@ class RollingMaintenance:
         with self._step(WaitWorkloads(node=name, why="they had to move")) as waiting:
             await drain.await_workloads(self._asked(), name, ran, waiting)
 
-    async def _await_quorum(self, work: NodeWork) -> None:
-        """Wait until etcd keeps its quorum without this member: the others that are Ready are a majority."""
-        members = self.nodes.plan.members
-        if len(members) < _SPARING or work.name not in members:
-            return
-        needed, begun, watch = len(members) // 2 + 1, time.monotonic(), self._watch()
-        while True:
-            others = [await watch.node(name, fresh=True) for name in members if name != work.name]
-            if sum(1 for one in others if one and one.ready) >= needed:
-                return
-            if time.monotonic() - begun > QUORUM:
-                raise InstallFailed(
-                    f"{work.name} was not touched: etcd needs {needed} of {len(members)} servers, and "
-                    "without it fewer are Ready",
-                    hint="kbootstrap status shows which server is not Ready",
-                    code="KB0858",
-                    host=work.name,
-                )
-            await asyncio.sleep(POLL)
-
     async def _give_back(self, name: str) -> None:
         """Uncordon a node after a failure; if the API does not answer, the next run does it."""
         if name not in self._held:
@@ -217,10 +196,7 @@ class RollingMaintenance:
     async def _open(self, away: Collection[str]) -> None:
         """Open the API by a route that does not lead through the nodes `away`."""
         await self._close_api()
-        if self.nodes.kubeconfig is None:
-            raise InstallFailed(
-                f"no server of cluster {self.context.cluster.name} has a kubeconfig", hint="run apply again"
-            )
+        kubeconfig = installed_kubeconfig(self.context, self.nodes.kubeconfig)
         roles = {name: self.nodes.wanted.node(name).role for name in away}
         removal = Removal({}, roles) if len(self.nodes.plan.members) > 1 else NO_REMOVALS
         way = route_to_api(self.context, self.nodes.inventory, self.nodes.facts, removal)
@@ -231,7 +207,7 @@ class RollingMaintenance:
         ):
             via = connect.connector(self.context)
             endpoint = await self.stack.enter_async_context(via.reach_endpoint(*way))
-        self._api = connect_api(self.nodes.kubeconfig, endpoint)
+        self._api = connect_api(kubeconfig, endpoint)
 
     async def _close_api(self) -> None:
         api, self._api = self._api, None
@@ -242,6 +218,10 @@ class RollingMaintenance:
         if self._api is None:
             raise RuntimeError("the API is not open")
         return self._api
+
+    async def _ready(self, name: str) -> bool:
+        node = await self._watch().node(name, fresh=True)
+        return bool(node and node.ready)
 
     def _watch(self) -> NodeWatch:
         return NodeWatch(self._asked(), network=self.context.distribution.installs_network)

@@ -31,6 +31,7 @@ from kbootstrap.engine.context import Context
 from kbootstrap.engine.elastic import delete_machine
 from kbootstrap.engine.infrastructure import Infrastructure, carry_out, freeze_override
 from kbootstrap.engine.install import install, verify_allowed
+from kbootstrap.engine.kubeconfig import installed_kubeconfig
 from kbootstrap.engine.observe import Nodes, observe_nodes, route_around_removed
 from kbootstrap.plans.checks import affected_nodes, is_remainder, machines_of, resources_of
 from kbootstrap.providers.model import OrphanPhase
@@ -212,10 +213,6 @@ class RollingReplacement:
     def _asked(self) -> Api:
         """Return the API, with the kubeconfig and the route that were observed last."""
         if self._api is None:
-            if self.nodes.kubeconfig is None:
-                raise InstallFailed(
-                    f"no server of cluster {self.context.cluster.name} has a kubeconfig",
-                    hint="run apply again",
-                )
-            self._api = connect_api(self.nodes.kubeconfig, self.nodes.api_endpoint)
+            kubeconfig = installed_kubeconfig(self.context, self.nodes.kubeconfig)
+            self._api = connect_api(kubeconfig, self.nodes.api_endpoint)
         return self._api

@@ -14,8 +14,7 @@ from typing import Any, TypeVar
 from unittest import mock
 
 from kbootstrap.cluster.api import observe as asking
-from kbootstrap.cluster.converge import converge as converging
-from kbootstrap.cluster.converge import drain, node_actions, readiness, reporting, watch
+from kbootstrap.cluster.converge import drain, node_actions, quorum, readiness, reporting, watch
 from kbootstrap.cluster.lock import lease
 from kbootstrap.cluster.observe import facts
 from kbootstrap.engine import elastic, elastic_way, overlap
@@ -24,7 +23,7 @@ T = TypeVar("T")
 EPOCH = 1_700_000_000
 """What the clocks of all machines show at 0."""
 _TIMED = (
-    converging,
+    quorum,
     asking,
     readiness,
     drain,

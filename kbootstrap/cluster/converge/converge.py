@@ -21,7 +21,6 @@ not begun: what broke one node would break the next.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from kbootstrap.cluster.api.http import connect, preload_imports
@@ -30,11 +29,11 @@ from kbootstrap.cluster.converge.cluster_run import ClusterRun
 from kbootstrap.cluster.converge.executor import Executor
 from kbootstrap.cluster.converge.limits import Slots
 from kbootstrap.cluster.converge.pending import Pending
+from kbootstrap.cluster.converge.quorum import await_quorum
 from kbootstrap.cluster.converge.relay import Relay
 from kbootstrap.cluster.converge.reporting import StepReporter
 from kbootstrap.cluster.converge.secrets import MakeSecret, PodSecrets
 from kbootstrap.cluster.converge.tokens import Tokens
-from kbootstrap.cluster.deadlines import POLL, QUORUM
 from kbootstrap.cluster.observe.credentials import await_kubeconfig
 from kbootstrap.cluster.state.wanted import LocalFile, Wanted
 from kbootstrap.cluster.steps.plan import Plan
@@ -49,8 +48,6 @@ from kbootstrap.inventory.model import Endpoint
 
 Departed = Callable[[Collection[str]], Awaitable[frozenset[str]]]
 """Returns those of the nodes that have left the cluster, with their machines."""
-_SPARING = 3
-"""With this many members or more, etcd keeps its quorum without one of them."""
 SENDING = 16
 """Machines that are sent files at the same time; more only share the same uplink."""
 
@@ -262,29 +259,9 @@ class _Schedule:
         return {name: group.create_task(start(name)) for name in self.server_queue if self._joins(name)}
 
     async def _await_quorum(self, name: str) -> None:
-        """Wait until etcd keeps its quorum without this member: the others that are Ready are a majority."""
-        members = self.plan.members
-        if (
-            len(members) < _SPARING
-            or name not in members
-            or not self.plan.has(name, RestartService)
-            or not self.gate.is_set()
-        ):
-            return
-        needed, begun = len(members) // 2 + 1, time.monotonic()
-        while True:
-            others = [await self.run.ready(other) for other in members if other != name]
-            if sum(others) >= needed:
-                return
-            if time.monotonic() - begun > QUORUM:
-                raise InstallFailed(
-                    f"{name} was not restarted: etcd needs {needed} of {len(members)} servers, and "
-                    "without it fewer are Ready",
-                    hint="kbootstrap status shows which server is not Ready",
-                    code="KB0858",
-                    host=name,
-                )
-            await asyncio.sleep(POLL)
+        """Wait until etcd keeps its quorum while this member restarts, once the API answers."""
+        if self.plan.has(name, RestartService) and self.gate.is_set():
+            await await_quorum(name, self.plan.members, self.run.ready, "restarted")
 
     async def _start_stopped(self, transfers: Mapping[str, asyncio.Task[None]]) -> None:
         """Start all stopped members together: one alone has no quorum and would never serve."""
