@@ -15,8 +15,11 @@ HEADER = "# Written by kbootstrap from the spec. Changes made here are lost at t
 
 Value = str | int | bool | Sequence[str]
 
-_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./=@+-]*(?:[:,][A-Za-z0-9_./=@+-]+)*|\d+\.\d+\.\d+\.\d+(?:/\d+)?")
-_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
+PLAIN = r"[A-Za-z/][A-Za-z0-9_./=@+-]*(?:[:,][A-Za-z0-9_./=@+-]+)*"
+"""Pattern of strings that stand without quotes, unless they are one of `WORDS` (in any case)."""
+WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
+"""Scalars that YAML 1.1 does not read as strings."""
+_PLAIN = re.compile(rf"{PLAIN}|\d+\.\d+\.\d+\.\d+(?:/\d+)?")
 
 
 def dump(values: Mapping[str, Value], note: str = "") -> str:
@@ -42,6 +45,6 @@ def _scalar(value: str | int) -> str:
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
-    if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
+    if _PLAIN.fullmatch(value) and value.lower() not in WORDS:
         return value
     return json.dumps(value, ensure_ascii=False)

@@ -104,8 +104,8 @@ async def observe_nodes(
     answer raise `HostUnreachable`. Without `starting` machines that would have to be started raise
     `NotRunning`; with it, what is found will be changed: the cluster's lease is taken first, and held as
     long. Machines of nodes in `removal` may not answer, or may be deleted already: then `unreachable` has
-    them too. `patience` is how long (seconds) the others may take
-    to answer. Without `members` elastic machines are left out.
+    them too. `patience` is how long (seconds) the others may take to answer. Without `members` elastic
+    machines are left out.
     """
     from kbootstrap.hosts.pool import connect_all, reach_all, summary
 

@@ -10,17 +10,16 @@ from typing import Any
 from kbootstrap.spec import derive, distributions, prices, schemas
 from kbootstrap.spec.build_registries import node_proxy, reference, registries
 from kbootstrap.spec.format_quantities import seconds
+from kbootstrap.spec.images import AutoscalerPods, ContainerImage
 from kbootstrap.spec.maintenance import DAYS, Maintenance, MaintenanceWindow, clock
 from kbootstrap.spec.model import (
     CONTROL_PLANE,
     S3,
     ApiSettings,
     Artifacts,
-    AutoscalerPods,
     Autoscaling,
     BucketSettings,
     Cluster,
-    ContainerImage,
     HostSpec,
     Kubernetes,
     LoadBalancer,

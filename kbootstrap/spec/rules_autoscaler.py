@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from kbootstrap.core.diagnostics import Diagnostic, Related, SpecPath
 from kbootstrap.spec import schemas
-from kbootstrap.spec.model import Cluster, ContainerImage, Spec
+from kbootstrap.spec.images import ContainerImage
+from kbootstrap.spec.model import Cluster, Spec
 
 _MINOR = re.compile(r"v?(\d+\.\d+)\.\d+")
 _ROLES = ("cluster_autoscaler", "server")

@@ -14,7 +14,8 @@ from kbootstrap.autoscaler.pods import parts, yaml_text
 from kbootstrap.autoscaler.pods.parts import Object, rule
 from kbootstrap.autoscaler.pods.settings import CLIENT_CONFIG, CLIENT_FILE, CONFIG, TLS
 from kbootstrap.distros.additions import SECRET_NAMESPACE
-from kbootstrap.spec.model import AutoscalerPods, Cluster, Pool
+from kbootstrap.spec.images import AutoscalerPods
+from kbootstrap.spec.model import Cluster, Pool
 
 PRIORITIES = "cluster-autoscaler-priority-expander"
 STATUS = "cluster-autoscaler-status"

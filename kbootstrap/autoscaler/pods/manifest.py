@@ -7,7 +7,7 @@ from kbootstrap.distros.additions import AUTOSCALER_MANIFEST, Additions, ImageAr
 from kbootstrap.distros.model import Distribution
 from kbootstrap.providers.capabilities import ElasticAccess
 from kbootstrap.providers.context import ClusterDefinition
-from kbootstrap.spec.model import AutoscalerPods
+from kbootstrap.spec.images import AutoscalerPods
 
 _NOTE = """\
 # Cluster Autoscaler and kbootstrap's server for it. The pods wait for the Secrets `kbootstrap-autoscaler` and

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kbootstrap.distros.additions import AUTOSCALER_READS, READS, SECRET_NAMESPACE
-from kbootstrap.spec.model import Cluster, ContainerImage
+from kbootstrap.spec.images import ContainerImage
+from kbootstrap.spec.model import Cluster
 
 Object = Mapping[str, Any]
 USER = 65534

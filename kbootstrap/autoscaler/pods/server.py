@@ -21,7 +21,8 @@ from kbootstrap.autoscaler.pods.settings import (
     WORKSPACE,
 )
 from kbootstrap.distros.model import Distribution
-from kbootstrap.spec.model import AutoscalerPods, Cluster
+from kbootstrap.spec.images import AutoscalerPods
+from kbootstrap.spec.model import Cluster
 
 _SPARING = 3
 """With this many servers or more a second pod waits, to take over."""

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./=@+-]*(?:[:,][A-Za-z0-9_./=@+-]+)*")
+from kbootstrap.distros.yaml_files import PLAIN, WORDS
+
+_PLAIN = re.compile(PLAIN)
 _WORD, _LINE = re.compile(r"[A-Za-z0-9_./=@+-]*"), 80
-_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
-"""Scalars that YAML 1.1 does not read as strings."""
 
 
 def documents(objects: Iterable[Mapping[str, Any]]) -> str:
@@ -70,6 +70,6 @@ def _is_block(text: str) -> bool:
 def _scalar(value: Any) -> str:  # noqa: ANN401 - a JSON value
     if isinstance(value, list | tuple) and value:
         return f"[{', '.join(map(_scalar, value))}]"
-    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
+    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in WORDS:
         return value
     return json.dumps(value, ensure_ascii=False)

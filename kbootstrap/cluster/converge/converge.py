@@ -73,9 +73,9 @@ async def converge(
 
     `artifacts` must have everything that `plan.artifacts` names. `external` is where the API answers for us.
     `make_secret` returns the content of a Secret that the plan writes, `pod_secrets` makes and ends those of
-    the autoscaler. `shared`: the nodes may have artifacts
-    in place (`SharedArtifacts`). `pending` is what is still being created, `relay` passes
-    artifacts on between nodes. `departed` returns which nodes have left meanwhile: nothing failed there.
+    the autoscaler. `shared`: the nodes may have artifacts in place (`SharedArtifacts`). `pending` is what is
+    still being created, `relay` passes artifacts on between nodes. `departed` returns which nodes have left
+    meanwhile: nothing failed there.
     Every step is reported through `emit` and has a deadline (`deadlines.py`). When a node fails, others
     continue where that is safe; then `InstallFailed` or `DeadlinePassed` of the first failure is raised, with
     the node's name, the last lines of its journal and the next command to run.
