@@ -175,6 +175,15 @@ class Lab:
             assert done.returncode == 0, done.stderr + done.stdout
         return done.stdout.strip()
 
+    def nothing_to_do(self) -> None:
+        """See that a further apply has nothing to do."""
+        self.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
+
+    def versions(self) -> dict[str, str]:
+        """Return the version of Kubernetes of each node."""
+        nodes = self.get("nodes")["items"]
+        return {node["metadata"]["name"]: node["status"]["nodeInfo"]["kubeletVersion"] for node in nodes}
+
     def ready_nodes(self) -> set[str]:
         """Return the names of the nodes that are Ready."""
         return {

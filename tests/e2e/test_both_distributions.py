@@ -51,18 +51,9 @@ def spec(tried: Subject, version: str) -> str:
     return tried.spec(C, version=version, pools="      - {name: default, nodes: 1}\n")
 
 
-def versions(lab: Lab) -> dict[str, str]:
-    nodes = lab.get("nodes")["items"]
-    return {node["metadata"]["name"]: node["status"]["nodeInfo"]["kubeletVersion"] for node in nodes}
-
-
-def nothing_to_do(lab: Lab) -> None:
-    lab.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
-
-
 def test_installed(cluster: Lab, tried: Subject) -> None:
     assert cluster.ready_nodes() == NODES
-    assert versions(cluster) == dict.fromkeys(NODES, tried.old)
+    assert cluster.versions() == dict.fromkeys(NODES, tried.old)
     assert cluster.on_node(SERVER, f"systemctl is-active {tried.server}") == "active"
     assert cluster.on_node(AGENT, f"systemctl is-active {tried.agent}") == "active"
 
@@ -77,7 +68,7 @@ def test_status_sees_it_and_a_second_apply_does_nothing(cluster: Lab, tried: Sub
     wait_for("all is well", lambda: cluster.run("status", "spec.yaml", code=None).returncode == 0)
     shown = json.loads(cluster.run("status", "-o", "json", "spec.yaml").stdout)
     assert {node["version"] for one in shown["clusters"] for node in one["nodes"]} == {tried.old}
-    nothing_to_do(cluster)
+    cluster.nothing_to_do()
 
 
 def test_an_agent_is_replaced_by_a_run_that_is_killed(cluster: Lab, living: Living) -> None:
@@ -109,7 +100,7 @@ def test_a_minor_version_cannot_be_skipped(cluster: Lab, tried: Subject) -> None
 def test_an_upgrade(cluster: Lab, tried: Subject, living: Living) -> None:
     authority, path = living.authority(), cluster.spec(spec(tried, tried.new))
     done = cluster.run("apply", "-y", path)
-    assert versions(cluster) == dict.fromkeys(NODES, tried.new)
+    assert cluster.versions() == dict.fromkeys(NODES, tried.new)
     assert re.findall(r"\] (\S+): restart \S+: done", done.stderr) == [SERVER, AGENT]
     kept = f"/var/lib/rancher/{tried.distribution}/server/db/snapshots"
     assert f"before-{tried.new.partition('+')[0]}" in cluster.on_node(SERVER, f"ls {kept}")
@@ -120,4 +111,4 @@ def test_there_is_no_way_back(cluster: Lab, tried: Subject) -> None:
     path = cluster.spec(spec(tried, tried.old))
     assert "a downgrade is not possible" in " ".join(cluster.run("plan", path, code=8).stderr.split())
     cluster.spec(spec(tried, tried.new))
-    nothing_to_do(cluster)
+    cluster.nothing_to_do()

@@ -14,7 +14,7 @@ import pytest
 from kbootstrap.distros import find
 from tests.e2e.lab import Lab, destroyed_after, new_lab, wait_for
 from tests.e2e.rke2.names import NEW, RELEASE
-from tests.e2e.specs import NETWORK
+from tests.e2e.specs import local_spec
 from tests.e2e.workloads import BOX, bring_box
 
 pytestmark = [pytest.mark.ordered]
@@ -39,22 +39,11 @@ CLOSED = ("default", "kube-public", "kube-system")
 
 def spec(distribution: str, *, profile: str = ", profile: cis") -> str:
     kubernetes = f"{{distribution: k3s, version: v1.32.0+k3s1{profile}, disable: [traefik, servicelb]}}"
-    artifacts = ""
+    mirror = ""
     if distribution == "rke2":
         kubernetes = RELEASE.kubernetes(NEW, *filter(None, [profile.removeprefix(", ")]))
-        artifacts = f'    artifacts: {{mirror: "{RELEASE.mirror()}"}}\n'
-    return f"""\
-apiVersion: kbootstrap/v1alpha1
-name: e2e
-clusters:
-  {C}:
-    provider: {{local: {{}}}}
-    kubernetes: {kubernetes}
-{artifacts}    network: {NETWORK}
-    control_plane: {{nodes: 1}}
-    pools:
-      - {{name: default, nodes: 1}}
-"""
+        mirror = RELEASE.mirror()
+    return local_spec(C, kubernetes=kubernetes, mirror=mirror, pools="      - {name: default, nodes: 1}\n")
 
 
 @pytest.fixture(scope="module", params=["k3s", pytest.param("rke2", marks=pytest.mark.full)])

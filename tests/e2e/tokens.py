@@ -34,10 +34,6 @@ def accepted(lab: Lab, user: str, token: str) -> bool:
         return False
 
 
-def nothing_to_do(lab: Lab) -> None:
-    lab.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
-
-
 def rotate_killed(lab: Lab, moment: str) -> None:
     """Begin to rotate tokens and end it with `kill -9` once this step is done."""
     events = lab.folder / "killed.jsonl"

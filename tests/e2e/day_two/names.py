@@ -71,13 +71,6 @@ def settled(lab: Lab) -> None:
     assert all(not node["spec"].get("unschedulable") for node in lab.get("nodes")["items"])
 
 
-def versions(lab: Lab) -> dict[str, str]:
-    return {
-        node["metadata"]["name"]: node["status"]["nodeInfo"]["kubeletVersion"]
-        for node in lab.get("nodes")["items"]
-    }
-
-
 def machine(lab: Lab, node: str) -> str:
     """The identity of a machine: a new one has another."""
     return lab.on_node(node, "cat /etc/machine-id; stat -c %W /").strip()

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from tests.e2e.day_two.names import NEW, OLD, S1, S2, S3, W1, W2, own, settled, spec, tell, versions, write
+from tests.e2e.day_two.names import NEW, OLD, S1, S2, S3, W1, W2, own, settled, spec, tell, write
 from tests.e2e.lab import Lab
 from tests.e2e.prober import moment, probing
 from tests.e2e.transfers import sent
@@ -34,7 +34,7 @@ def test_versions_that_must_not_be(cluster: Lab) -> None:
         assert why in " ".join(done.stderr.split())
         assert "KB0809" in done.stderr
         write(cluster, wrong, OLD)
-    assert set(versions(cluster).values()) == {OLD}
+    assert set(cluster.versions().values()) == {OLD}
 
 
 def test_an_upgrade(cluster: Lab) -> None:
@@ -43,7 +43,7 @@ def test_an_upgrade(cluster: Lab) -> None:
     with probing(own(cluster), cluster.folder) as probe:
         done = cluster.run("apply", "-y", "--events", events, path)
     tell("upgrade of 5 nodes", begun, probe)
-    assert versions(cluster) == dict.fromkeys(NODES, NEW)
+    assert cluster.versions() == dict.fromkeys(NODES, NEW)
     restarts = re.findall(r"\] (\S+): restart \S+: done", done.stderr)
     assert restarts[:3] == [S1, S2, S3]
     assert sorted(restarts[3:]) == [W1, W2]

@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.lab import Lab, wait_for
 from tests.e2e.one_server.names import AGENT, AGENT_2, SERVER, spec
-from tests.e2e.tokens import AGENT_TOKEN, TOKEN, accepted, nothing_to_do, rotate_killed
+from tests.e2e.tokens import AGENT_TOKEN, TOKEN, accepted, rotate_killed
 
 pytestmark = [pytest.mark.ordered]
 DATA = "/var/lib/rancher/k3s"
@@ -35,7 +35,7 @@ def test_tokens(cluster: Lab, port: int) -> None:
     pending = lab.run("plan", "--detailed-exitcode", path, code=2)
     assert "tokens are rotated" in pending.stdout + pending.stderr
     lab.run("apply", "-y", path)
-    nothing_to_do(lab)
+    lab.nothing_to_do()
     new, agents_new = (lab.on_node(SERVER, f"cat {file}") for file in (TOKEN, AGENT_TOKEN))
     assert new != before
     assert lab.on_node(AGENT, f"cat {TOKEN}").endswith(f"::node:{agents_new}")
@@ -58,7 +58,7 @@ def test_tokens(cluster: Lab, port: int) -> None:
     assert len(lab.ready_nodes()) == 3, "with the kubeconfig that was written just now"
     for name, file in certificates.items():
         assert lab.on_node(name, f"sha256sum {DATA}/{file}") != then[name]
-    nothing_to_do(lab)
+    lab.nothing_to_do()
 
     shared = "".join(one.read_text() for one in (lab.folder / ".kbootstrap").rglob("*.jsonl"))
     for token in (before, agents_before, new, agents_new):
@@ -81,4 +81,4 @@ def test_a_snapshot_of_before_the_rotation(cluster: Lab) -> None:
     assert {"first"} == {"first", "later"} & set(names(lab.kubectl("get", "configmap", "-o", "name")))
     wait_for("all is well", lambda: lab.run("status", "spec.yaml", code=None).returncode == 0)
     lab.run("apply", "-y", "spec.yaml")
-    nothing_to_do(lab)
+    lab.nothing_to_do()

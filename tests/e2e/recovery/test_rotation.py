@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.lab import Lab, voters, wait_for
 from tests.e2e.recovery.names import SERVERS
-from tests.e2e.tokens import TOKEN, nothing_to_do, rotate_killed
+from tests.e2e.tokens import TOKEN, rotate_killed
 
 pytestmark = [pytest.mark.full]
 
@@ -34,7 +34,7 @@ def test_a_server_restarts_in_the_middle(cluster: Lab) -> None:
     wait_for("three voters", lambda: voters(lab) == 3)
     # The first server failed while there was no quorum, so it counts as crash-looping for a minute.
     lab.run("apply", "-y", path)
-    nothing_to_do(lab)
+    lab.nothing_to_do()
     # Three servers that have just started may elect once more: then nothing is begun, and that is said.
     again = []
 
@@ -46,4 +46,4 @@ def test_a_server_restarts_in_the_middle(cluster: Lab) -> None:
     assert all("KB0888" in refused.stderr for refused in again[:-1])
     assert again[-1].returncode == 0, again[-1].stderr
     assert len(lab.ready_nodes()) == 4
-    nothing_to_do(lab)
+    lab.nothing_to_do()

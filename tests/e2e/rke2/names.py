@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.e2e.bucket import snapshots
 from tests.e2e.lab import Lab
 from tests.e2e.rke2.release import chosen
-from tests.e2e.specs import NETWORK
+from tests.e2e.specs import local_spec
 
 RELEASE = chosen()
 OLD, NEW = RELEASE.old, RELEASE.new
@@ -27,20 +27,14 @@ TOKEN, AGENT_TOKEN = "/etc/rancher/rke2/kbootstrap-token", "/etc/rancher/rke2/kb
 
 def spec(version: str = NEW, *, servers: int = 3, agents: int = 1) -> str:
     """Return the spec. The mirror and the port of the bucket come from the fixtures (`E2E_…`)."""
-    mirror, port = os.environ["E2E_RKE2_MIRROR"], int(os.environ["E2E_RKE2_PORT"])
-    return f"""\
-apiVersion: kbootstrap/v1alpha1
-name: e2e
-clusters:
-  {C}:
-    provider: {{local: {{}}}}
-    kubernetes: {RELEASE.kubernetes(version)}
-    artifacts: {{mirror: "{mirror}"}}
-    network: {NETWORK}
-    control_plane: {{nodes: {servers}}}
-    pools:
-      - {{name: default, nodes: {agents}}}
-{snapshots(port)}"""
+    return local_spec(
+        C,
+        kubernetes=RELEASE.kubernetes(version),
+        mirror=os.environ["E2E_RKE2_MIRROR"],
+        servers=f"nodes: {servers}",
+        pools=f"      - {{name: default, nodes: {agents}}}\n",
+        more=snapshots(int(os.environ["E2E_RKE2_PORT"])),
+    )
 
 
 def write(lab: Lab, old: str, new: str) -> Path:
@@ -48,17 +42,6 @@ def write(lab: Lab, old: str, new: str) -> Path:
     text = (lab.folder / "spec.yaml").read_text()
     assert old in text
     return lab.spec(text.replace(old, new))
-
-
-def versions(lab: Lab) -> dict[str, str]:
-    return {
-        node["metadata"]["name"]: node["status"]["nodeInfo"]["kubeletVersion"]
-        for node in lab.get("nodes")["items"]
-    }
-
-
-def nothing_to_do(lab: Lab) -> None:
-    lab.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
 
 
 def kubeconfig(lab: Lab) -> Path:

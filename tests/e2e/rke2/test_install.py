@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.crash import Living
 from tests.e2e.lab import Lab, voters, wait_for
-from tests.e2e.rke2.names import AGENT, NODES, OLD, S2, SERVERS, nothing_to_do, versions
+from tests.e2e.rke2.names import AGENT, NODES, OLD, S2, SERVERS
 from tests.e2e.rke2.places import passwords, placed
 
 pytestmark = [pytest.mark.full]
@@ -18,10 +18,10 @@ VERSION = OLD
 def test_the_first_apply_was_killed_and_healed(cluster: Lab, living: Living) -> None:
     assert (cluster.folder / "killed.came").read_text() == "True"
     assert cluster.ready_nodes() == NODES
-    assert versions(cluster) == dict.fromkeys(NODES, OLD)
+    assert cluster.versions() == dict.fromkeys(NODES, OLD)
     wait_for("three voters", lambda: voters(cluster) == 3)
     assert living.authority()
-    nothing_to_do(cluster)
+    cluster.nothing_to_do()
 
 
 def test_everything_is_where_rke2_has_it(cluster: Lab) -> None:

@@ -8,7 +8,7 @@ from kbootstrap.cluster.converge.uninstall import script
 from kbootstrap.distros import find
 from tests.e2e.crash import Boundary, Living, crash
 from tests.e2e.lab import Lab, voters, wait_for
-from tests.e2e.rke2.names import AGENT, DATA, NEW, NODES, S1, S3, C, nothing_to_do, spec
+from tests.e2e.rke2.names import AGENT, DATA, NEW, NODES, S1, S3, C, spec
 
 pytestmark = [pytest.mark.full]
 VERSION = NEW
@@ -30,7 +30,7 @@ def test_an_agent_is_replaced_after_a_kill(cluster: Lab, living: Living) -> None
     living.heal(NODES, authority=authority, data=None)
     cluster.run("replace", "-y", "spec.yaml", AGENT)
     assert cluster.on_node(AGENT, "cat /etc/machine-id") != before
-    nothing_to_do(cluster)
+    cluster.nothing_to_do()
 
 
 def test_kubernetes_is_taken_off_a_machine(cluster: Lab) -> None:
@@ -41,7 +41,7 @@ def test_kubernetes_is_taken_off_a_machine(cluster: Lab) -> None:
     assert cluster.on_node(AGENT, LEFT) == ""
     cluster.run("apply", "-y", "spec.yaml")
     assert cluster.ready_nodes() == NODES
-    nothing_to_do(cluster)
+    cluster.nothing_to_do()
 
 
 def test_the_first_server_is_replaced(cluster: Lab, living: Living) -> None:
@@ -50,7 +50,7 @@ def test_the_first_server_is_replaced(cluster: Lab, living: Living) -> None:
     assert cluster.on_node(S1, "cat /etc/machine-id") != before
     wait_for("three voters", lambda: voters(cluster) == 3)
     assert living.authority() == authority
-    nothing_to_do(cluster)
+    cluster.nothing_to_do()
 
 
 def test_servers_go_and_come_back(cluster: Lab, living: Living) -> None:
@@ -65,4 +65,4 @@ def test_servers_go_and_come_back(cluster: Lab, living: Living) -> None:
     cluster.run("apply", "-y", "spec.yaml")
     wait_for("three voters", lambda: voters(cluster) == 3)
     assert living.authority() == authority
-    nothing_to_do(cluster)
+    cluster.nothing_to_do()

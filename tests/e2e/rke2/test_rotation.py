@@ -17,7 +17,6 @@ from tests.e2e.rke2.names import (
     S1,
     S2,
     TOKEN,
-    nothing_to_do,
     spec,
 )
 from tests.e2e.tokens import rotate_killed
@@ -33,7 +32,7 @@ def test_tokens(cluster: Lab) -> None:
     rotate_killed(lab, "activate the new tokens")
     assert "KB0889" in lab.run("snapshot", "restore", "-y", "before", code=5).stderr
     lab.run("apply", "-y", "spec.yaml")
-    nothing_to_do(lab)
+    lab.nothing_to_do()
     new, agents_new = (lab.on_node(S1, f"cat {file}") for file in (TOKEN, AGENT_TOKEN))
     assert new != before
     assert agents_new != agents_before
@@ -59,7 +58,7 @@ def test_certificates(cluster: Lab) -> None:
         assert lab.on_node(name, f"sha256sum {DATA}/{file}") != then[name]
     assert lab.ready_nodes() == NODES
     wait_for("three voters", lambda: voters(lab) == 3)
-    nothing_to_do(lab)
+    lab.nothing_to_do()
 
 
 def test_a_snapshot_of_before_the_rotation(cluster: Lab) -> None:
@@ -69,4 +68,4 @@ def test_a_snapshot_of_before_the_rotation(cluster: Lab) -> None:
     [kept] = {one["name"] for one in listed if one["name"].startswith("before-e2e")}
     lab.run("snapshot", "restore", "-y", kept)
     assert "after-rotation" not in lab.kubectl("get", "configmap", "-o", "name")
-    nothing_to_do(lab)
+    lab.nothing_to_do()

@@ -18,9 +18,7 @@ from tests.e2e.rke2.names import (
     S1,
     SERVERS,
     kubeconfig,
-    nothing_to_do,
     spec,
-    versions,
     write,
 )
 from tests.e2e.specs import skipping
@@ -39,14 +37,14 @@ def test_versions_that_must_not_be(cluster: Lab) -> None:
         done = cluster.run("apply", "-y", path, code=code)
         assert why in " ".join(done.stderr.split())
         write(cluster, wrong, OLD)
-    assert set(versions(cluster).values()) == {OLD}
+    assert set(cluster.versions().values()) == {OLD}
 
 
 def test_an_upgrade(cluster: Lab) -> None:
     path = write(cluster, OLD, NEW)
     with probing(kubeconfig(cluster), cluster.folder) as probe:
         done = cluster.run("apply", "-y", path)
-    assert versions(cluster) == dict.fromkeys(NODES, NEW)
+    assert cluster.versions() == dict.fromkeys(NODES, NEW)
     restarts = re.findall(r"\] (\S+): restart \S+: done", done.stderr)
     assert restarts == [*SERVERS, AGENT]
     assert (
@@ -55,7 +53,7 @@ def test_an_upgrade(cluster: Lab) -> None:
     assert cluster.on_node(AGENT, f"readlink {DATA}/bin").startswith(f"{DATA}/data/{NEW.replace('+', '-')}-")
     assert probe.at_last
     assert len(probe.failed) <= 1, probe.failed
-    nothing_to_do(cluster)
+    cluster.nothing_to_do()
 
 
 def test_what_is_refused_after_it(cluster: Lab) -> None:
@@ -67,4 +65,4 @@ def test_what_is_refused_after_it(cluster: Lab) -> None:
     path = write(cluster, NEW, OLD)
     assert "a downgrade is not possible" in " ".join(cluster.run("plan", path, code=8).stderr.split())
     cluster.spec(spec(NEW))
-    nothing_to_do(cluster)
+    cluster.nothing_to_do()
