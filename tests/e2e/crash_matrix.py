@@ -15,7 +15,6 @@ stand-in of `tests/standin/`, with a file of results of its own (`build/crash-ma
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from _pytest.outcomes import OutcomeException
 from tests.e2e.crash import Boundary, How, Living, boundaries, crash
 from tests.e2e.crash_results import Outcome, complete, key, next_seed, outcomes, report, sample, write
 from tests.e2e.lab import LONG, Lab, leftovers, program
+from tests.e2e.restores import newest_after_save
 from tests.e2e.subjects import Subject, subject
 
 C = "e2ecrash"
@@ -246,9 +246,7 @@ class Matrix:
 
     def restored(self, count: int, authority: str) -> bool:
         """Restore one snapshot again and again; return whether no point was lost."""
-        self.lab.run("snapshot", "save")
-        listed = json.loads(self.lab.run("snapshot", "list", "-o", "json").stdout)["snapshots"]
-        command = ("snapshot", "restore", "-y", "-o", "json", listed[-1]["name"])
+        command = ("snapshot", "restore", "-y", "-o", "json", newest_after_save(self.lab))
         found = self.reference(*command)
         for how, at in self.points("restore", found, count):
 

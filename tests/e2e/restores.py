@@ -34,6 +34,13 @@ def saved(lab: Lab, server: str) -> Path:
     return next(one for one in (lab.folder / "kept").iterdir() if one.suffix != ".json")
 
 
+def newest_after_save(lab: Lab) -> str:
+    """Save a snapshot and return the name of the newest one: the list begins with it."""
+    lab.run("snapshot", "save")
+    listed = json.loads(lab.run("snapshot", "list", "-o", "json").stdout)["snapshots"]
+    return str(listed[0]["name"])
+
+
 def restore_killed(lab: Lab, source: str, moment: str) -> None:
     """Begin a restore and end it with `kill -9` when an event reports this step."""
     events = lab.folder / "killed.jsonl"

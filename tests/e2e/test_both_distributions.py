@@ -14,6 +14,7 @@ import pytest
 
 from tests.e2e.crash import Boundary, Living, crash
 from tests.e2e.lab import Lab, destroyed_after, new_lab, wait_for
+from tests.e2e.restores import newest_after_save
 from tests.e2e.rke2.places import passwords, placed
 from tests.e2e.specs import skipping
 from tests.e2e.subjects import Subject, subject
@@ -81,11 +82,10 @@ def test_an_agent_is_replaced_by_a_run_that_is_killed(cluster: Lab, living: Livi
 
 def test_a_snapshot_is_restored_after_a_run_that_was_killed(cluster: Lab, living: Living) -> None:
     authority = living.authority()
-    cluster.run("snapshot", "save")
-    listed = json.loads(cluster.run("snapshot", "list", "-o", "json").stdout)["snapshots"]
+    saved = newest_after_save(cluster)
     cluster.kubectl("create", "configmap", "later")
-    command = ("snapshot", "restore", "-y", "-o", "json", listed[-1]["name"])
-    at = Boundary(f"restore {listed[-1]['name']}", "started", SERVER)
+    command = ("snapshot", "restore", "-y", "-o", "json", saved)
+    at = Boundary(f"restore {saved}", "started", SERVER)
     assert crash(cluster, command, at, "kbootstrap", SERVER)
     cluster.run(*command)
     living.heal(NODES, authority=authority, data=DATA)
