@@ -1,6 +1,7 @@
-"""Elastic machines on a real OpenStack: up and down, a quota, a killed server, an ERROR.
+"""What goes wrong with elastic machines on a real OpenStack: a quota, a killed server, an ERROR.
 
-The tests run in the order of the file, and leave an elastic node: `test_end.py` destroys the cluster with it.
+The server runs on this machine. That machines come and go is in `test_pods.py`. The tests run in the order of
+the file.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.autoscaler import Scaler, elastic, joined, until
-from tests.e2e.cloud_data.names import CLUSTER, GROUP, WEB, machines
+from tests.e2e.cloud_data.names import GROUP, machines
 from tests.e2e.lab import wait_for
 from tests.e2e.stack import Stack, soon
 
@@ -20,47 +21,6 @@ OUT_OF_RESOURCES = 1
 def static(made: Stack) -> set[str]:
     """The nodes of the spec: how many servers there are depends on the chapter before."""
     return made.lab.ready_nodes() - machines(made)
-
-
-def test_machines_become_nodes(cluster: Stack, server: Scaler, static: set[str]) -> None:
-    server.grow(GROUP, 2)
-    names = joined(cluster.lab, static, 2)
-    assert machines(cluster) == names
-    assert server.target(GROUP) == 3
-    cluster.nothing_to_do()
-    servers = cluster.servers()
-    given = servers[WEB]
-    for name in names:
-        one = servers[name]
-        assert one.user_data == given.user_data
-        assert {"kbootstrap.pool": "web", "kbootstrap.flavor": "lab.small"}.items() <= one.metadata.items()
-        assert one.key_name == given.key_name
-        groups = {group["name"] for group in one.security_groups}
-        assert groups == {group["name"] for group in given.security_groups}
-
-
-def test_host_keys_were_pinned_from_the_console(cluster: Stack, server: Scaler, static: set[str]) -> None:
-    del server
-    pins = (cluster.lab.folder / ".kbootstrap" / f"{CLUSTER}.run" / "known_hosts").read_text()
-    for name in elastic(cluster.lab, static):
-        console = cluster.cloud.admin.compute.get_server_console_output(cluster.servers()[name].id)["output"]
-        pinned = [line.split()[1:3] for line in pins.splitlines() if line.split()[0] == name]
-        assert pinned, f"{name} is not pinned"
-        assert all(" ".join(key) in console for key in pinned)
-
-
-def test_a_given_node_goes_with_all_that_belongs_to_it(
-    cluster: Stack, server: Scaler, static: set[str]
-) -> None:
-    first, second = sorted(elastic(cluster.lab, static))
-    address = cluster.servers()[first].metadata["kbootstrap.address"]
-    server.remove(GROUP, first)
-    until("its machine is gone", lambda: machines(cluster) == {second})
-    ports = cluster.cloud.admin.network.ports(project_id=cluster.project.id)
-    used = [one["ip_address"] for port in ports for one in port.fixed_ips]
-    assert address not in used
-    until("its Node is gone", lambda: elastic(cluster.lab, static) == {second})
-    cluster.nothing_to_do()
 
 
 def test_a_quota_backs_the_group_off(cluster: Stack, server: Scaler) -> None:

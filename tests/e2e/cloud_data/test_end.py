@@ -38,7 +38,7 @@ def test_the_filesystem_grows_with_its_volume(cluster: Stack) -> None:
 
 
 def test_destroy_leaves_nothing_while_the_server_runs(cluster: Stack, server: Scaler) -> None:
-    """With one that is a node, and one that is being made."""
+    """With a machine that is being made."""
     server.grow(GROUP)
     cluster.destroy()
     assert cluster.servers() == {}

@@ -18,7 +18,7 @@ import pytest
 
 from tests.e2e import pod_client
 from tests.e2e.autoscaler import JOINS, elastic, until
-from tests.e2e.cloud_data.names import CLUSTER, GROUP, machines
+from tests.e2e.cloud_data.names import CLUSTER, GROUP, WEB, machines
 from tests.e2e.lab import wait_for
 from tests.e2e.stack import LONG, SOON, Stack
 
@@ -112,17 +112,45 @@ def test_machines_come_and_go_through_the_pods(cluster: Stack, key: str, static:
     del key
     first, second = sorted(grown(cluster, static, 2))
     assert machines(cluster) == {first, second}
+    _like_the_others(cluster, first, second)
     log = cluster.lab.kubectl(*SYSTEM, "logs", f"deploy/{SERVER}")
     cluster.nothing_to_do()
+    _pinned_from_the_console(cluster, first, second)
     cluster.lab.kubectl("drain", first, "--ignore-daemonsets", "--delete-emptydir-data", timeout=SOON)
+    address = cluster.servers()[first].metadata["kbootstrap.address"]
     node = cluster.lab.get("node", first)
     gone = {"name": first, "providerID": node["spec"].get("providerID", "")}
     call(cluster, "NodeGroupDeleteNodes", id=GROUP, nodes=[gone])
     until("its machine is gone", lambda: machines(cluster) == {second})
+    ports = cluster.cloud.admin.network.ports(project_id=cluster.project.id)
+    assert address not in [one["ip_address"] for port in ports for one in port.fixed_ips]
     until("its Node is gone", lambda: elastic(cluster.lab, static) == {second})
     assert call(cluster, "NodeGroupTargetSize", id=GROUP)["targetSize"] == 2
     given = cluster.servers()[second].user_data
     _no_secret_in(cluster, log, base64.b64decode(given).decode())
+
+
+def _like_the_others(cluster: Stack, *names: str) -> None:
+    """See that these machines have what a machine of their pool has that OpenTofu made."""
+    servers = cluster.servers()
+    given = servers[WEB]
+    for name in names:
+        one = servers[name]
+        assert one.user_data == given.user_data
+        assert {"kbootstrap.pool": "web", "kbootstrap.flavor": "lab.small"}.items() <= one.metadata.items()
+        assert one.key_name == given.key_name
+        groups = {group["name"] for group in one.security_groups}
+        assert groups == {group["name"] for group in given.security_groups}
+
+
+def _pinned_from_the_console(cluster: Stack, *names: str) -> None:
+    """See that this machine trusts the host keys that the cloud's consoles show, and no others."""
+    pins = (cluster.lab.folder / ".kbootstrap" / f"{CLUSTER}.run" / "known_hosts").read_text()
+    for name in names:
+        console = cluster.cloud.admin.compute.get_server_console_output(cluster.servers()[name].id)["output"]
+        pinned = [line.split()[1:3] for line in pins.splitlines() if line.split()[0] == name]
+        assert pinned, f"{name} is not pinned"
+        assert all(" ".join(key) in console for key in pinned)
 
 
 def _no_secret_in(cluster: Stack, *texts: str) -> None:

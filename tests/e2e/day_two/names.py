@@ -25,9 +25,10 @@ OTHERS = """\
 """The pools that come in the place of `web`."""
 
 
-def spec(version: str = NEW, pools: str = WEB.format(nodes=2)) -> str:
-    """Return the spec: three servers and these pools."""
-    return local_spec(C, version=version, servers="nodes: 3", without="[traefik, servicelb]", pools=pools)
+def spec(version: str = NEW, pools: str = WEB.format(nodes=2), more: str = "") -> str:
+    """Return the spec: three servers, these pools, and more keys of the cluster."""
+    without = "[traefik, servicelb]"
+    return local_spec(C, version=version, servers="nodes: 3", without=without, pools=pools, more=more)
 
 
 SHOP = f"""\

@@ -1,4 +1,4 @@
-"""Maintenance of real machines: updates with the real apt, and reboots, on three servers and an agent.
+"""Maintenance of real machines: updates with the real apt, and reboots.
 
 The packages and the repository are the test's own: `kb-fix`, whose newer versions come from an archive that
 says that it is for security. Its scripts say that the machine must be rebooted, as those of a kernel do.
@@ -8,7 +8,6 @@ The tests run in the order of the file.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -16,14 +15,12 @@ from typing import Any
 import pytest
 
 from kbootstrap.cluster.state.labels import LEAVING
-from tests.e2e.lab import Lab, destroyed_after, kill_now, new_lab, voters, wait_for
-from tests.e2e.specs import local_spec
+from tests.e2e.day_two.names import S1, S2, S3, W1, W2, spec
+from tests.e2e.lab import Lab, kill_now, voters, wait_for
 
 pytestmark = [pytest.mark.ordered]
-C = "e2emaint"
-S1, S2, S3 = (f"{C}-control-plane-{n}" for n in (1, 2, 3))
-AGENT = f"{C}-web-1"
-NODES = (S1, S2, S3, AGENT)
+AGENT = W1
+NODES = (S1, S2, S3, W1, W2)
 SETTINGS = "/etc/apt/apt.conf.d/99-kbootstrap"
 _PUBLISH = """\
 set -e
@@ -66,14 +63,15 @@ def window(*, opened: bool) -> str:
     return f'{{days: [{now + timedelta(days=3):%a}], from: "02:00", to: "05:00"}}'.lower()
 
 
-def spec(maintenance: str) -> str:
-    more = f"    maintenance: {maintenance}\n" if maintenance else ""
-    pools = "      - {name: web, nodes: 1}\n"
-    return local_spec(C, pools=pools, encrypted=False, servers="nodes: 3", more=more)
+def maintained(maintenance: str) -> str:
+    return spec(more=f"    maintenance: {maintenance}\n" if maintenance else "")
 
 
 def auto(*, opened: bool) -> str:
-    return spec(f"{{window: {window(opened=opened)}, reboot: auto}}")
+    return maintained(f"{{window: {window(opened=opened)}, reboot: auto}}")
+
+
+SPEC = auto(opened=False)
 
 
 def publish(lab: Lab, node: str, version: int, script: str = "true") -> None:
@@ -102,16 +100,13 @@ def steps(lab: Lab, name: str) -> list[tuple[str, str, str]]:
     return [(e["node"], e["step"], e["status"]) for e in lines if e["type"] == "step" and e.get("node")]
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory, tool: str) -> Iterator[Lab]:
-    lab = new_lab(tmp_path_factory, "maintenance", tool)
-    lab.spec(auto(opened=False))
-    with destroyed_after(lab, "e2e", C):
-        lab.run("apply", "-y", "spec.yaml")
-        for node in NODES:
-            publish(lab, node, 1)
-            lab.on_node(node, "dpkg -i /srv/repo/kb-fix_1_all.deb >/dev/null")
-        yield lab
+@pytest.fixture(scope="module", autouse=True)
+def packages(cluster: Lab, chapter: None) -> None:
+    """Install the first version of the package on all machines, from a repository on each."""
+    del chapter
+    for node in NODES:
+        publish(cluster, node, 1)
+        cluster.on_node(node, "dpkg -i /srv/repo/kb-fix_1_all.deb >/dev/null")
 
 
 def test_machines_do_not_reboot_by_themselves(cluster: Lab) -> None:
@@ -119,7 +114,7 @@ def test_machines_do_not_reboot_by_themselves(cluster: Lab) -> None:
         said = cluster.on_node(node, "apt-config dump")
         assert 'Unattended-Upgrade::Automatic-Reboot "false";' in said
         assert 'APT::Periodic::Unattended-Upgrade "0";' in said
-    assert "othing to do" in cluster.run("apply", "-y", "--detailed-exitcode", "spec.yaml").stderr
+    cluster.nothing_to_do()
 
 
 def test_outside_of_the_window_nothing_is_changed(cluster: Lab) -> None:
@@ -137,7 +132,7 @@ def test_outside_of_the_window_nothing_is_changed(cluster: Lab) -> None:
     lines = cluster.run("maintain", "--dry-run", "-o", "json", "spec.yaml").stdout.splitlines()
     (document,) = (one for line in lines if (one := json.loads(line)).get("kind") == "maintenance")
     found = {node["name"]: node["updates"] for node in document["clusters"][0]["nodes"]}
-    assert found == {S1: ["kb-fix"], S2: ["kb-fix"], S3: [], AGENT: ["kb-fix"]}
+    assert found == {S1: ["kb-fix"], S2: ["kb-fix"], S3: [], W1: ["kb-fix"], W2: []}
     assert os_of(cluster, S1)["security_updates"] == ["kb-fix"]
     assert os_of(cluster, S1)["reboot_required"] is False
     status = cluster.run("status", "spec.yaml").stdout
@@ -162,7 +157,7 @@ def test_killed_while_a_package_is_configured_and_then_all_nodes(cluster: Lab) -
 
     said = cluster.run("maintain", "-y", "--events", "events.jsonl", "spec.yaml").stderr
     assert "rebooted" in said
-    assert {node: installed(cluster, node) for node in NODES} == {S1: "2", S2: "2", S3: "1", AGENT: "2"}
+    assert {node: installed(cluster, node) for node in NODES} == {S1: "2", S2: "2", S3: "1", W1: "2", W2: "1"}
     changed = {node for node in NODES if boot(cluster, node) != before[node]}
     assert changed == {S1, S2}
     assert cluster.ready_nodes() == {*NODES}
@@ -183,13 +178,13 @@ def test_a_second_run_has_nothing_to_do(cluster: Lab) -> None:
     said = cluster.run("maintain", "-y", "--events", "again.jsonl", "spec.yaml").stderr
     assert "Nothing to do" in said
     assert {step for _, step, _ in steps(cluster, "again.jsonl")} == {"connect", "look for updates"}
-    assert "othing to do" in cluster.run("apply", "-y", "--detailed-exitcode", "spec.yaml").stderr
+    cluster.nothing_to_do()
 
 
 def test_a_machine_waits_for_its_reboot_and_a_person_may_reboot_it(cluster: Lab) -> None:
     begun = boot(cluster, AGENT)
     publish(cluster, AGENT, 3, _REQUIRES)
-    cluster.spec(spec("{reboot: never}"))
+    cluster.spec(maintained("{reboot: never}"))
     assert "waits for a reboot" in cluster.run("maintain", "-y", "spec.yaml").stderr
     assert installed(cluster, AGENT) == "3"
     assert boot(cluster, AGENT) == begun
@@ -220,10 +215,10 @@ def test_a_failed_update_stops_the_run_and_gives_the_node_back(cluster: Lab) -> 
 
 
 def test_the_settings_end_with_the_key(cluster: Lab) -> None:
-    cluster.spec(spec(""))
+    cluster.spec(maintained(""))
     cluster.run("apply", "-y", "spec.yaml")
     for node in NODES:
         said = cluster.on_node(node, "apt-config dump")
         assert "Unattended" not in said
         assert "no longer" in cluster.on_node(node, f"cat {SETTINGS}")
-    assert "othing to do" in cluster.run("apply", "-y", "--detailed-exitcode", "spec.yaml").stderr
+    cluster.nothing_to_do()
