@@ -44,7 +44,7 @@ async def replace_data(
 
     await run_all(stop(node.name) for node in nodes.wanted.nodes)
     # Now no server of Cluster Autoscaler has a Lease, and none makes another machine.
-    if elastic := [one.name for one in await elastic_machines(context)]:
+    if elastic := sorted(one.name for one in await elastic_machines(context)):
         with reporting(context, leader, f"delete the elastic nodes {', '.join(elastic)}"):
             await delete_all(context)
     host, path, from_bucket = nodes.hosts[leader], source.name, True

@@ -191,6 +191,7 @@ def test_replace_removes_an_elastic_node(cluster: Lab, server: Scaler) -> None:
     nothing_to_do(cluster)
 
 
+@pytest.mark.full
 def test_a_smaller_maximum_and_no_bounds(cluster: Lab, server: Scaler) -> None:
     """The newest node leaves; without bounds the other one too."""
     server.grow(GROUP)
@@ -221,6 +222,7 @@ def test_load_decides_how_many_nodes_of_which_flavor_there_are(cluster: Lab, ser
     nothing_to_do(cluster)
 
 
+@pytest.mark.full
 def test_a_restore_deletes_elastic_nodes(cluster: Lab, server: Scaler) -> None:
     """Also one that the snapshot knows; the server goes on with the restored cluster, and makes new ones."""
     server.grow(GROUP)

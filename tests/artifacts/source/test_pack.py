@@ -40,7 +40,7 @@ def test_entries_are_what_was_asked_for() -> None:
 
 
 def test_compression_gives_the_same_bytes_and_the_content(tmp_path: Path) -> None:
-    content = b"".join(str(number).encode() for number in range(2_000_000))
+    content = b"".join(str(number).encode() for number in range(300_000))
     for name in ("a", "b"):
         with compressed(tmp_path / name) as stream:
             write_tar(stream, {"x": Data(content)})
