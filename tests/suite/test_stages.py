@@ -8,7 +8,7 @@ from collections import Counter
 from tests.e2e.conftest import HERE, ORDER
 from tests.specs import CHECKOUT
 
-STAGES = ("cloud", "with_the_cloud", "clusters", "parts")
+STAGES = ("cloud", "clusters", "parts")
 MODULES = {path.relative_to(HERE).as_posix() for path in HERE.rglob("test_*.py")}
 
 
