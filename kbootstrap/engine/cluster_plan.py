@@ -37,7 +37,7 @@ class ClusterPlan:
     kbootstrap, each with the reason. `nodes` is None while no machine exists, while some must be created
     again first, or when they could not be reached: then `unseen` says why, and they are observed again after
     the infrastructure has changed. `new` names the nodes that will be installed from nothing. `known` are the
-    nodes of the outputs, `blank` those of the nodes concerned that carry nothing of a cluster. `removal` are
+    nodes of the outputs, `unprovisioned` those of the nodes concerned that carry nothing of a cluster. `removal` are
     nodes that leave. `refusals` forbid the infrastructure's half. `agreed` has, for a plan that was saved,
     what was shown of the nodes. `location` says where the infrastructure is, empty where that goes without
     saying. `downloads` has artifacts that are being obtained already.
@@ -53,7 +53,7 @@ class ClusterPlan:
     connections: AsyncExitStack
     unseen: HostUnreachable | None = None
     known: Mapping[str, Any] = field(default_factory=dict)
-    blank: frozenset[str] = frozenset()
+    unprovisioned: frozenset[str] = frozenset()
     refusals: tuple[Diagnostic, ...] = ()
     agreed: Agreed | None = None
     removal: Removal = NO_REMOVALS
@@ -89,22 +89,22 @@ def forbidden(
     cluster: Cluster,
     summary: PlanSummary,
     known: Collection[str],
-    blank: Collection[str],
+    unprovisioned: Collection[str],
     *,
     seen: bool,
 ) -> tuple[Diagnostic, ...]:
     """Return the reasons to refuse the infrastructure's part of the plan; pure.
 
-    `known` are the nodes of the state, `blank` those on which nothing is installed; `seen` says whether the
+    `known` are the nodes of the state, `unprovisioned` those on which nothing is installed; `seen` says whether the
     nodes could be observed.
     """
-    carrying = [name for name in known if name not in blank]
+    carrying = [name for name in known if name not in unprovisioned]
     return (
-        *(() if seen else unobserved_removals(cluster.name, summary, blank, spec.source)),
+        *(() if seen else unobserved_removals(cluster.name, summary, unprovisioned, spec.source)),
         *network_in_use(cluster.name, summary, carrying, spec.source),
         *lost_volumes(cluster.name, summary, spec.source),
         *lost_buckets(cluster.name, summary, spec.source),
-        *rename_conflict(cluster.name, summary, blank, spec.source),
+        *rename_conflict(cluster.name, summary, unprovisioned, spec.source),
     )
 
 

@@ -142,6 +142,6 @@ async def _uninstall(context: Context, host: Host) -> None:
 
 _SAID = {
     "removed": None,
-    "blank": "nothing of the cluster is installed",
+    "unprovisioned": "nothing of the cluster is installed",
     "foreign": "skipped: it does not belong to this cluster",
 }

@@ -21,8 +21,8 @@ async def current_outputs(context: Context) -> Mapping[str, Any]:
     if not state.outputs:
         known = machines_in(context, state)  # a run ended before OpenTofu wrote the outputs
         names = [node.name for node in context.nodes if node.name not in known]
-        blank = await context.unprovisioned(names) if names else frozenset()
-        if lost := [name for name in names if name not in blank]:
+        unprovisioned = await context.unprovisioned(names) if names else frozenset()
+        if lost := [name for name in names if name not in unprovisioned]:
             raise state_lost(context, lost)
     return state.outputs
 

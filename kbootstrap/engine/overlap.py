@@ -64,7 +64,7 @@ async def create_cluster(planned: ClusterPlan) -> tuple[Nodes, str] | None:
     """Carry out a plan that `overlaps`; return the nodes and a server's admin kubeconfig.
 
     None: OpenTofu has ended, and no node was installed, because the servers were not there before or are not
-    blank. When a node fails, OpenTofu first ends by itself. When OpenTofu fails, its error is raised, and the
+    unprovisioned. When a node fails, OpenTofu first ends by itself. When OpenTofu fails, its error is raised, and the
     installation stops where it is: the next run continues it.
     """
     return await _Overlap(planned).carry_out()

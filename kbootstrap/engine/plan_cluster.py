@@ -182,9 +182,9 @@ async def _corrected(context: Context, tofu: Infrastructure, asked: _Asked) -> _
         names = {*doubted.values(), *(asked.known if summary.of("update") else ())}
         if not names:
             return asked
-        blank = await context.unprovisioned(names)
-        came_up = [address for address, node in doubted.items() if node not in blank]
-        stopped = disruptive_updates(summary, blank)
+        unprovisioned = await context.unprovisioned(names)
+        came_up = [address for address, node in doubted.items() if node not in unprovisioned]
+        stopped = disruptive_updates(summary, unprovisioned)
         if not came_up and not stopped:
             return asked
         for address in came_up:
@@ -210,14 +210,14 @@ async def _combined(
     """Return the plan of infrastructure and nodes, with refusals; raises if the state was lost."""
     gone, known, nodes, summary = found.gone, found.known, found.nodes, found.summary
     asked = {*machines_made(summary), *(known if destroyed_network(summary) else ())}
-    blank = await context.unprovisioned(asked) if asked else frozenset()
-    if lost := unknown_to_state(summary, gone, blank):
+    unprovisioned = await context.unprovisioned(asked) if asked else frozenset()
+    if lost := unknown_to_state(summary, gone, unprovisioned):
         raise state_lost(context, lost, others=[name for name in known if name not in lost])
-    removal = leaving(context, known, replaced_nodes(summary, gone, blank), found.elastic)
+    removal = leaving(context, known, replaced_nodes(summary, gone, unprovisioned), found.elastic)
     if nodes:
         removed = {**nodes.removal.removed, **removal.removed}
         nodes = nodes.replan(replace(nodes.removal, removed=removed, replaced=removal.replaced))
-    problems = forbidden(context.spec, context.cluster, summary, known, blank, seen=nodes is not None)
+    problems = forbidden(context.spec, context.cluster, summary, known, unprovisioned, seen=nodes is not None)
     there = nodes.facts if nodes else known
     made_again = frozenset(machines_made(summary))  # a machine, not its keys
     new = tuple(n.name for n in context.nodes if n.name not in there or n.name in made_again)
@@ -232,7 +232,7 @@ async def _combined(
         stack,
         found.unseen,
         known,
-        blank,
+        unprovisioned,
         problems,
         removal=removal,
         location=await context.location(),

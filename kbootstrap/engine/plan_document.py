@@ -44,7 +44,7 @@ def _found(plan: ClusterPlan) -> ClusterFindings:
         after={node.name: node.role for node in context.nodes},
         versions=_versions(nodes) if nodes else (),
         version=context.cluster.kubernetes.version,
-        blank=plan.blank,
+        unprovisioned=plan.unprovisioned,
         gone=plan.gone,
         refusals=plan.refusals,
         location=plan.location,

@@ -120,8 +120,8 @@ async def _compared(
     nodes, unseen = None, None
     known = known_nodes(state)
     asked = machines_made(summary)
-    blank = await context.unprovisioned(asked) if asked else frozenset()
-    removal = leaving(context, known, replaced_nodes(summary, gone, blank))
+    unprovisioned = await context.unprovisioned(asked) if asked else frozenset()
+    removal = leaving(context, known, replaced_nodes(summary, gone, unprovisioned))
     if saved.known and not moves:
         nodes, unseen = await look(context, outputs, stack, starting=True, removal=removal)
         if nodes:
@@ -139,7 +139,7 @@ async def _compared(
         stack,
         unseen,
         known,
-        blank,
+        unprovisioned,
         (),
         agreed,
         removal,

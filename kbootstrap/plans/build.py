@@ -44,7 +44,7 @@ class ClusterFindings:
 
     `steps` is None where its nodes could not be looked at, or while none exists; `unseen` says why in the
     first case. `new` are nodes that will be installed from nothing. `before` are the nodes that the state
-    knows, `after` those of the spec. `versions` are those of Kubernetes that nodes have now. `blank` are
+    knows, `after` those of the spec. `versions` are those of Kubernetes that nodes have now. `unprovisioned` are
     nodes without a machine, or with one that carries nothing of a cluster. `gone` are machines that vanished
     outside of kbootstrap: the reason by HCL address. `refusals` forbid the infrastructure's half. `source`
     leads from places in the spec to lines. `order` is that of the nodes that go. `location` says where the
@@ -62,7 +62,7 @@ class ClusterFindings:
     after: Mapping[str, Role] = field(default_factory=dict)
     versions: tuple[str, ...] = ()
     version: str = ""
-    blank: frozenset[str] = frozenset()
+    unprovisioned: frozenset[str] = frozenset()
     gone: Mapping[str, str] = field(default_factory=dict)
     refusals: tuple[Diagnostic, ...] = ()
     order: Order = field(default_factory=Order)
@@ -123,8 +123,8 @@ def _change(change: ResourceChange, found: ClusterFindings, *, ground: bool = Fa
         lost = effects.of_machine(
             change.node,
             removed=change.kind == "delete",
-            blank=found.blank,
-            members=(found.steps.members if found.steps else ()) or servers - found.blank,
+            unprovisioned=found.unprovisioned,
+            members=(found.steps.members if found.steps else ()) or servers - found.unprovisioned,
             roles=found.before,
         )
     path = cause(change, found.cluster, found.provider, found.source) if found.source else change.spec
@@ -140,7 +140,7 @@ def _change(change: ResourceChange, found: ClusterFindings, *, ground: bool = Fa
         why=_why(change),
         place=_place(path, found.source) if path else None,
         effects=lost,
-        blank=machine and change.node in found.blank and change.address not in found.gone,
+        unprovisioned=machine and change.node in found.unprovisioned and change.address not in found.gone,
     )
 
 

@@ -56,22 +56,22 @@ def is_remainder(planned: PlanSummary, now: PlanSummary) -> bool:
 
 
 def unobserved_removals(
-    cluster: str, infrastructure: PlanSummary, blank: Collection[str], source: SourceMap
+    cluster: str, infrastructure: PlanSummary, unprovisioned: Collection[str], source: SourceMap
 ) -> tuple[Diagnostic, ...]:
     """Return a problem for each node whose machine the plan removes while nodes cannot be observed.
 
-    `blank` are nodes without a machine, or with one on which nothing was installed: those lose nothing.
+    `unprovisioned` are nodes without a machine, or with one on which nothing was installed: those lose nothing.
     """
     return tuple(
         _unseen(cluster, change, source)
         for change in infrastructure.of("delete", "replace", "update")
-        if change.node is not None and is_machine(change) and change.node not in blank
+        if change.node is not None and is_machine(change) and change.node not in unprovisioned
         if change.kind != "update" or change.disruptive
     )
 
 
 def replaced_nodes(
-    infrastructure: PlanSummary, gone: Collection[str], blank: Collection[str]
+    infrastructure: PlanSummary, gone: Collection[str], unprovisioned: Collection[str]
 ) -> tuple[str, ...]:
     """Return the running nodes whose machine the plan would replace.
 
@@ -82,12 +82,12 @@ def replaced_nodes(
         for change in infrastructure.of("replace")
         if change.node is not None
         and is_machine(change)
-        and change.node not in blank
+        and change.node not in unprovisioned
         and change.address not in gone
     )
 
 
-def disruptive_updates(infrastructure: PlanSummary, blank: Collection[str]) -> tuple[str, ...]:
+def disruptive_updates(infrastructure: PlanSummary, unprovisioned: Collection[str]) -> tuple[str, ...]:
     """Return the addresses of machines that an in-place change would stop or drain.
 
     They are replaced instead, which the cluster survives: one after the other, after their pods have moved.
@@ -95,7 +95,7 @@ def disruptive_updates(infrastructure: PlanSummary, blank: Collection[str]) -> t
     return tuple(
         change.address
         for change in infrastructure.of("update")
-        if change.node is not None and is_machine(change) and change.node not in blank and change.disruptive
+        if change.node is not None and is_machine(change) and change.node not in unprovisioned and change.disruptive
     )
 
 
@@ -186,11 +186,11 @@ def lost_volumes(cluster: str, infrastructure: PlanSummary, source: SourceMap) -
 
 
 def rename_conflict(
-    cluster: str, infrastructure: PlanSummary, blank: Collection[str], source: SourceMap
+    cluster: str, infrastructure: PlanSummary, unprovisioned: Collection[str], source: SourceMap
 ) -> tuple[Diagnostic, ...]:
     """Return a problem if pools are renamed while nodes leave: OpenTofu renames only in a complete plan."""
     machines = [change for change in infrastructure.of("delete", "replace") if is_machine(change)]
-    leaving = [change.node for change in machines if change.node and change.node not in blank]
+    leaving = [change.node for change in machines if change.node and change.node not in unprovisioned]
     if not infrastructure.moves or not leaving:
         return ()
     return (
@@ -204,7 +204,7 @@ def rename_conflict(
 
 
 def unknown_to_state(
-    infrastructure: PlanSummary, gone: Collection[str], blank: Collection[str]
+    infrastructure: PlanSummary, gone: Collection[str], unprovisioned: Collection[str]
 ) -> tuple[str, ...]:
     """Return nodes that the plan would create although they exist with a cluster's data: the state was lost.
 
@@ -215,7 +215,7 @@ def unknown_to_state(
         for change in infrastructure.of("create", "replace")
         if change.node is not None
         and is_machine(change)
-        and change.node not in blank
+        and change.node not in unprovisioned
         and (change.kind == "create" or change.address in gone)
     )
 

@@ -11,16 +11,16 @@ def of_machine(
     node: str,
     *,
     removed: bool,
-    blank: Collection[str],
+    unprovisioned: Collection[str],
     members: Collection[str],
     roles: Mapping[str, Role],
 ) -> tuple[str, ...]:
     """Describe the loss of the machine of `node`; `removed`: for good, otherwise it is replaced.
 
-    `blank` are machines without anything of a cluster, `members` the servers that carry etcd's data. Quorum
+    `unprovisioned` are machines without anything of a cluster, `members` the servers that carry etcd's data. Quorum
     is a majority of the members (etcd, "Failure tolerance").
     """
-    if node in blank:
+    if node in unprovisioned:
         return ("nothing is installed on it",)
     if node in members:
         return (_of_member(len(members), removed=removed),)

@@ -37,7 +37,7 @@ class Change:
     """One resource that changes.
 
     `because` are the attributes that force a replacement, `changed` those that differ, `reason` is tofu's own
-    word, `why` all of that in words. `machine` says whether it is a node's machine, `blank` one
+    word, `why` all of that in words. `machine` says whether it is a node's machine, `unprovisioned` one
     that carries nothing of a cluster. `effects` are sentences without a full stop: what it means for quorum
     and data.
     """
@@ -53,7 +53,7 @@ class Change:
     why: str
     place: Place | None
     effects: tuple[str, ...] = ()
-    blank: bool = False
+    unprovisioned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class ClusterEntry:
         changed = (
             c.node
             for c in self.changes
-            if c.machine and c.node and c.kind in ("delete", "replace") and not c.blank
+            if c.machine and c.node and c.kind in ("delete", "replace") and not c.unprovisioned
         )
         last = ("uninstall-machine", "leave-machine")
         left = (node.node for node in self.nodes if node.leaves and node.steps[-1].kind in last)

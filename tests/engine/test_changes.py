@@ -27,7 +27,7 @@ class Asked:
 
 
 @pytest.mark.parametrize(
-    ("node", "blank", "words"),
+    ("node", "unprovisioned", "words"),
     [
         ("c-control-plane-1", frozenset(), ["c"]),
         ("c-control-plane-1", frozenset({"c-control-plane-1"}), [None]),
@@ -36,11 +36,11 @@ class Asked:
     ],
 )
 async def test_losing_servers_needs_the_name(
-    node: str | None, blank: frozenset[str], words: list[str | None]
+    node: str | None, unprovisioned: frozenset[str], words: list[str | None]
 ) -> None:
     changes = [machine(node, "replace")] if node else []
     asked = Asked()
-    shown = PlanDocument("x", (entry(found(*changes, blank=blank), str),))
+    shown = PlanDocument("x", (entry(found(*changes, unprovisioned=unprovisioned), str),))
     await consent(cast("Operator", asked), shown)
     assert [word for _, word in asked.questions] == words
     assert all("c" in question for question, _ in asked.questions)

@@ -276,7 +276,7 @@ class Shell:
         claim = re.search(r"^cluster (\S+)$", self.machine.text(self.machine.paths.stamp), re.MULTILINE)
         wanted = re.search(r"^cluster=(\S+)$", command, re.MULTILINE)
         if claim is None or wanted is None:
-            return done("kbootstrap-uninstall blank\n")
+            return done("kbootstrap-uninstall unprovisioned\n")
         if claim[1] != wanted[1]:
             return done("kbootstrap-uninstall foreign\n")
         self.world.stop(self.machine)

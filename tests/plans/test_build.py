@@ -35,10 +35,10 @@ def found(*changes: ResourceChange, **fields: object) -> ClusterFindings:
 def test_servers_that_carry_the_cluster_are_precious() -> None:
     changes = (machine("c-control-plane-1", "replace"), machine("c-web-1", "delete"))
     assert entry(found(*changes), str).servers_lost == ("c-control-plane-1",)
-    assert entry(found(*changes, blank=frozenset(ROLES)), str).servers_lost == ()
+    assert entry(found(*changes, unprovisioned=frozenset(ROLES)), str).servers_lost == ()
     gone = {changes[0].address: "no container"}
-    lost = entry(found(*changes, blank=frozenset(ROLES), gone=gone), str)
-    assert lost.servers_lost == ("c-control-plane-1",), "gone is not blank: its data is lost"
+    lost = entry(found(*changes, unprovisioned=frozenset(ROLES), gone=gone), str)
+    assert lost.servers_lost == ("c-control-plane-1",), "gone is not unprovisioned: its data is lost"
     assert "a new, empty cluster is created" in lost.changes[1].effects[1]
 
 

@@ -52,7 +52,7 @@ def plan(address: str, kind: Kind) -> PlanSummary:
 
 
 @pytest.mark.parametrize(
-    ("address", "kind", "blank", "refused"),
+    ("address", "kind", "unprovisioned", "refused"),
     [
         (NODE, "delete", (), "remove"),
         (NODE, "replace", (), "replace"),
@@ -64,28 +64,28 @@ def plan(address: str, kind: Kind) -> PlanSummary:
     ],
 )
 def test_no_machine_is_removed_while_nodes_are_unobserved(
-    address: str, kind: Kind, blank: tuple[str, ...], refused: str | None
+    address: str, kind: Kind, unprovisioned: tuple[str, ...], refused: str | None
 ) -> None:
-    found = unobserved_removals("c", plan(address, kind), blank, SOURCE)
+    found = unobserved_removals("c", plan(address, kind), unprovisioned, SOURCE)
     assert [problem.code for problem in found] == (["KB0404"] if refused else [])
     assert all(f"would {refused} the machine of c-web-1" in problem.reason for problem in found)
 
 
 @pytest.mark.parametrize(
-    ("changed", "blank", "halts"),
+    ("changed", "unprovisioned", "halts"),
     [(("image_id",), (), 1), (("name", "flavor_name"), (), 1), (("name",), (), 0), (("image_id",), BLANK, 0)],
 )
 def test_a_machine_is_not_stopped_by_the_way(
-    changed: tuple[str, ...], blank: tuple[str, ...], halts: int
+    changed: tuple[str, ...], unprovisioned: tuple[str, ...], halts: int
 ) -> None:
     summary = PlanSummary((made(NODE, "update", "c-web-1", (), changed=changed),), (), ())
-    assert disruptive_updates(summary, blank) == (NODE,) * halts
-    found = unobserved_removals("c", summary, blank, SOURCE)
+    assert disruptive_updates(summary, unprovisioned) == (NODE,) * halts
+    found = unobserved_removals("c", summary, unprovisioned, SOURCE)
     assert [problem.code for problem in found] == ["KB0404"] * halts
 
 
 @pytest.mark.parametrize(
-    ("kind", "gone", "blank", "again"),
+    ("kind", "gone", "unprovisioned", "again"),
     [
         ("replace", (), (), True),
         ("replace", (NODE,), (), False),
@@ -93,9 +93,9 @@ def test_a_machine_is_not_stopped_by_the_way(
         ("delete", (), (), False),
     ],
 )
-def test_replaced_nodes(kind: Kind, gone: tuple[str, ...], blank: tuple[str, ...], again: bool) -> None:
-    assert replaced_nodes(plan(NODE, kind), gone, blank) == (("c-web-1",) if again else ())
-    assert replaced_nodes(plan(KEYS, kind), gone, blank) == ()
+def test_replaced_nodes(kind: Kind, gone: tuple[str, ...], unprovisioned: tuple[str, ...], again: bool) -> None:
+    assert replaced_nodes(plan(NODE, kind), gone, unprovisioned) == (("c-web-1",) if again else ())
+    assert replaced_nodes(plan(KEYS, kind), gone, unprovisioned) == ()
 
 
 def test_what_belongs_to_nodes_that_go() -> None:
@@ -167,7 +167,7 @@ def test_a_volume_is_deleted_only_with_its_own_node() -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "kind", "gone", "blank", "lost"),
+    ("address", "kind", "gone", "unprovisioned", "lost"),
     [
         (NODE, "create", (), (), True),
         (NODE, "create", (), BLANK, False),
@@ -178,9 +178,9 @@ def test_a_volume_is_deleted_only_with_its_own_node() -> None:
     ],
 )
 def test_a_machine_in_no_state_is_never_overwritten(
-    address: str, kind: Kind, gone: tuple[str, ...], blank: tuple[str, ...], lost: bool
+    address: str, kind: Kind, gone: tuple[str, ...], unprovisioned: tuple[str, ...], lost: bool
 ) -> None:
-    assert unknown_to_state(plan(address, kind), gone, blank) == (("c-web-1",) if lost else ())
+    assert unknown_to_state(plan(address, kind), gone, unprovisioned) == (("c-web-1",) if lost else ())
 
 
 def test_only_machines_are_asked_about() -> None:
@@ -250,7 +250,7 @@ def test_the_rest_of_a_plan() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "moves", "blank", "codes"),
+    ("kind", "moves", "unprovisioned", "codes"),
     [
         ("delete", True, (), ["KB0419"]),
         ("replace", True, (), ["KB0419"]),
@@ -259,7 +259,7 @@ def test_the_rest_of_a_plan() -> None:
         ("delete", False, (), []),
     ],
 )
-def test_a_rename_is_applied_alone(kind: Kind, moves: bool, blank: tuple[str, ...], codes: list[str]) -> None:
+def test_a_rename_is_applied_alone(kind: Kind, moves: bool, unprovisioned: tuple[str, ...], codes: list[str]) -> None:
     moved = (("module.pool_a", "module.pool_b"),) if moves else ()
-    found = rename_conflict("c", replace(plan(NODE, kind), moves=moved), blank, SOURCE)
+    found = rename_conflict("c", replace(plan(NODE, kind), moves=moved), unprovisioned, SOURCE)
     assert [problem.code for problem in found] == codes

@@ -26,11 +26,11 @@ ROLES: dict[str, Role] = {"s1": "server", "s2": "server", "s3": "server", "a1": 
     ],
 )
 def test_what_is_lost(node: str, removed: bool, members: tuple[str, ...], said: str) -> None:
-    assert of_machine(node, removed=removed, blank=(), members=members, roles=ROLES) == (said,)
+    assert of_machine(node, removed=removed, unprovisioned=(), members=members, roles=ROLES) == (said,)
 
 
 def test_a_machine_without_anything() -> None:
-    said = of_machine("s1", removed=True, blank={"s1"}, members=("s1",), roles=ROLES)
+    said = of_machine("s1", removed=True, unprovisioned={"s1"}, members=("s1",), roles=ROLES)
     assert said == ("nothing is installed on it",)
 
 

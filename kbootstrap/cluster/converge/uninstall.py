@@ -11,7 +11,7 @@ from kbootstrap.distros.model import Distribution
 from kbootstrap.hosts.model import Host
 from kbootstrap.hosts.script import shell_script
 
-Found = Literal["removed", "blank", "foreign"]
+Found = Literal["removed", "unprovisioned", "foreign"]
 """What became of the machine: clean now; nothing of ours was there; it carries another cluster, and was left
 alone."""
 
@@ -24,7 +24,7 @@ async def uninstall(host: Host, distro: Distribution, cluster: str | None = None
     what `Host.run` raises.
     """
     output = await host.run(script(distro, cluster), deadline=UNINSTALL, check=False)
-    said = re.search(r"^kbootstrap-uninstall (removed|blank|foreign)$", output.stdout, re.MULTILINE)
+    said = re.search(r"^kbootstrap-uninstall (removed|unprovisioned|foreign)$", output.stdout, re.MULTILINE)
     if output.status != 0 or said is None:
         raise InstallFailed(
             f"{distro.name} could not be removed from {host.name}",
@@ -34,7 +34,7 @@ async def uninstall(host: Host, distro: Distribution, cluster: str | None = None
             host=host.name,
         )
     word = said[1]
-    return "removed" if word == "removed" else "foreign" if word == "foreign" else "blank"
+    return "removed" if word == "removed" else "foreign" if word == "foreign" else "unprovisioned"
 
 
 def script(distro: Distribution, cluster: str | None = None) -> str:

@@ -13,7 +13,7 @@ if [ -z "$claim" ]; then
     for path in "$binary" "$config" "$data/agent" "$data/server"; do
         if [ -e "$path" ]; then done_with foreign; fi
     done
-    done_with blank
+    done_with unprovisioned
 fi
 if [ -n "$cluster" ] && [ "$claim" != "$cluster" ]; then done_with foreign; fi
 

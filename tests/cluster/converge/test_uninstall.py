@@ -35,7 +35,7 @@ def verdict(distro: Distribution, cluster: str | None) -> str:
 
 
 def test_a_machine_with_nothing_is_blank(tmp_path: Path) -> None:
-    assert verdict(below(tmp_path), "main") == "kbootstrap-uninstall blank"
+    assert verdict(below(tmp_path), "main") == "kbootstrap-uninstall unprovisioned"
 
 
 @pytest.mark.parametrize("trace", ["binary", "config", "etcd"])
@@ -79,7 +79,7 @@ async def test_a_truncated_answer_is_not_a_success() -> None:
         await uninstall(FakeHost("w-1", lambda _: output("kbootstrap-unin")), distros.find("k3s"))
 
 
-@pytest.mark.parametrize("word", ["removed", "blank", "foreign"])
+@pytest.mark.parametrize("word", ["removed", "unprovisioned", "foreign"])
 async def test_the_verdict_is_returned(word: str) -> None:
     host = FakeHost("w-1", lambda _: output(f"something else\nkbootstrap-uninstall {word}\n"))
     assert await uninstall(host, distros.find("k3s"), "main") == word
