@@ -3,7 +3,7 @@
 In the order in which a command uses them:
 
     facts   = await gather(hosts, distro)                      observe/facts.py        one round trip per host
-    wanted  = wanted(cluster, nodes, inventory, distro, ...)   decide/desired.py       pure
+    wanted  = desired_state(cluster, nodes, inventory, distro, ...)   decide/desired.py       pure
     api     = connect(kubeconfig, endpoint)                    api/http.py             when a server is up
     seen    = await observe(api)                               api/observe.py          Node objects as data
     plan    = decide(wanted, facts, seen)                      decide/decide.py        pure; the steps

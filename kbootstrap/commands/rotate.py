@@ -60,7 +60,7 @@ def tokens(plan: ClusterPlan) -> ClusterPlan:
     """
     nodes = settled(plan, "tokens")
     facts = rotation.begin(nodes.facts, nodes.plan.members)
-    return replace(plan, nodes=replace(nodes, facts=facts, plan=decide(nodes.wanted, facts, nodes.api)))
+    return replace(plan, nodes=replace(nodes, facts=facts, plan=decide(nodes.desired, facts, nodes.api)))
 
 
 def certificates(plan: ClusterPlan, within: int | None) -> ClusterPlan:
@@ -69,7 +69,7 @@ def certificates(plan: ClusterPlan, within: int | None) -> ClusterPlan:
     Raises as `tokens`.
     """
     nodes = settled(plan, "certificates")
-    renewal: Plan = rotation.renewal(nodes.wanted, nodes.facts, within, nodes.plan.members)
+    renewal: Plan = rotation.renewal(nodes.desired, nodes.facts, within, nodes.plan.members)
     return replace(plan, nodes=replace(nodes, plan=renewal))
 
 

@@ -69,7 +69,7 @@ async def look(context: Context) -> ClusterStatus:
         provider,
         endpoint=nodes.inventory.external.url,
         rows=compare(
-            nodes.wanted,
+            nodes.desired,
             nodes.facts,
             nodes.api,
             nodes.plan,
@@ -82,7 +82,7 @@ async def look(context: Context) -> ClusterStatus:
         drift=_elsewhere(name, gone),
         diagnostics=(
             *nodes.plan.diagnostics,
-            *pod_network.silent(nodes.wanted, nodes.facts, nodes.api),
+            *pod_network.silent(nodes.desired, nodes.facts, nodes.api),
             *last.problems(found),
         ),
         snapshots=found,

@@ -14,7 +14,7 @@ from kbootstrap.autoscaler.pods import contents, settings
 from kbootstrap.autoscaler.pods.cluster_autoscaler import STATUS
 from kbootstrap.cluster.api.http import connect as connect_api
 from kbootstrap.cluster.converge.secrets import PodSecrets, forget_pods
-from kbootstrap.cluster.state.wanted import LocalFile
+from kbootstrap.cluster.state.desired import LocalFile
 from kbootstrap.cluster.steps.autoscaler import RemovePods
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import PrerequisiteMissing

@@ -37,10 +37,10 @@ class ClusterPlan:
     kbootstrap, each with the reason. `nodes` is None while no machine exists, while some must be created
     again first, or when they could not be reached: then `unseen` says why, and they are observed again after
     the infrastructure has changed. `new` names the nodes that will be installed from nothing. `known` are the
-    nodes of the outputs, `unprovisioned` those of the nodes concerned that carry nothing of a cluster. `removal` are
-    nodes that leave. `refusals` forbid the infrastructure's half. `agreed` has, for a plan that was saved,
-    what was shown of the nodes. `location` says where the infrastructure is, empty where that goes without
-    saying. `downloads` has artifacts that are being obtained already.
+    nodes of the outputs, `unprovisioned` those of the nodes concerned that carry nothing of a cluster.
+    `removal` are nodes that leave. `refusals` forbid the infrastructure's half. `agreed` has, for a plan that
+    was saved, what was shown of the nodes. `location` says where the infrastructure is, empty where that goes
+    without saying. `downloads` has artifacts that are being obtained already.
     """
 
     context: Context
@@ -95,8 +95,8 @@ def forbidden(
 ) -> tuple[Diagnostic, ...]:
     """Return the reasons to refuse the infrastructure's part of the plan; pure.
 
-    `known` are the nodes of the state, `unprovisioned` those on which nothing is installed; `seen` says whether the
-    nodes could be observed.
+    `known` are the nodes of the state, `unprovisioned` those on which nothing is installed; `seen` says
+    whether the nodes could be observed.
     """
     carrying = [name for name in known if name not in unprovisioned]
     return (

@@ -17,12 +17,12 @@ from kbootstrap.cluster.api.model import Api
 from kbootstrap.cluster.api.observe import patiently
 from kbootstrap.cluster.converge.join import JoinAccess, join
 from kbootstrap.cluster.converge.watch import NodeWatch
-from kbootstrap.cluster.decide.desired import wanted
+from kbootstrap.cluster.decide.desired import desired_state
 from kbootstrap.cluster.decide.joining import joining, version
 from kbootstrap.cluster.observe.facts import gather
 from kbootstrap.cluster.state.api_facts import ApiFacts
+from kbootstrap.cluster.state.desired import DesiredCluster, LocalFile
 from kbootstrap.cluster.state.node_facts import NodeFacts
-from kbootstrap.cluster.state.wanted import LocalFile, Wanted
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import InstallFailed, KbootstrapError, PrerequisiteMissing
 from kbootstrap.engine.bundled_programs import bundled_programs
@@ -71,7 +71,7 @@ class ElasticInstaller:
                 access = await self._access(context)
                 nodes = await patiently(access.api.nodes)
                 context = _at_version(context, version(context.cluster.kubernetes.version, nodes))
-                needed = _wanted(context, machine, inventory)
+                needed = _desired(context, machine, inventory)
                 api = ApiFacts({node.name: node for node in nodes})
                 plan = _plan(needed, found[machine.name], api, access.token)
                 artifacts = await self._artifacts_of(context, plan, found[machine.name].arch)
@@ -124,16 +124,16 @@ def _at_version(context: Context, chosen: str) -> Context:
     return replace(context, cluster=replace(context.cluster, kubernetes=kubernetes))
 
 
-def _wanted(context: Context, machine: ElasticMachine, inventory: Inventory) -> Wanted:
+def _desired(context: Context, machine: ElasticMachine, inventory: Inventory) -> DesiredCluster:
     pool = next((pool for pool in context.cluster.pools if pool.born == machine.pool), None)
     if pool is None:
         raise InstallFailed(f"the spec no longer has pool {machine.pool} of {machine.name}")
     node = elastic_node(context.cluster, pool, machine, context.lock)
-    needed = partial(wanted, context.cluster, [node], inventory, context.distribution)
+    needed = partial(desired_state, context.cluster, [node], inventory, context.distribution)
     return replace(needed(additions=context.additions), bundled=bundled_programs(context))
 
 
-def _plan(needed: Wanted, facts: NodeFacts, api: ApiFacts, token: str) -> Plan:
+def _plan(needed: DesiredCluster, facts: NodeFacts, api: ApiFacts, token: str) -> Plan:
     try:
         return joining(needed, facts, api, token)
     except ValueError as error:

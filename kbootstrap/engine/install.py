@@ -11,7 +11,7 @@ from kbootstrap.artifacts.source.recipe import built_image
 from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.converge.pending import Pending
 from kbootstrap.cluster.converge.relay import Relay
-from kbootstrap.cluster.state.wanted import LocalFile
+from kbootstrap.cluster.state.desired import LocalFile
 from kbootstrap.cluster.steps.files import StageFile
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import InstallFailed
@@ -51,11 +51,11 @@ async def fetch_artifacts(
             kept = await downloads.obtain(arch)
             await _share(context, plan, kept)
             found |= _local(kept)
-            for wanted in map(built_image, context.additions.images):
-                if wanted.archive(arch) in plan.artifacts:
+            for image in map(built_image, context.additions.images):
+                if image.archive(arch) in plan.artifacts:
                     found |= _local(
                         await obtain_image(
-                            wanted, arch, runner=run.runner, emit=run.emit, env=run.env, folder=run.cache
+                            image, arch, runner=run.runner, emit=run.emit, env=run.env, folder=run.cache
                         )
                     )
     return found
@@ -83,11 +83,11 @@ async def install(
     artifacts: Mapping[str, LocalFile] = {}
     if nodes.plan.artifacts:
         artifacts = await fetch_artifacts(context, nodes.plan, nodes.arches, downloads)
-    verify_programs(context, nodes.wanted, nodes.plan, nodes.facts)
+    verify_programs(context, nodes.desired, nodes.plan, nodes.facts)
     with phase(run.emit, "nodes", context.cluster.name):
         return await converge(
             nodes.plan,
-            nodes.wanted,
+            nodes.desired,
             nodes.hosts,
             artifacts=artifacts,
             external=nodes.api_endpoint,

@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from kbootstrap.cluster.decide import pod_network
-from kbootstrap.cluster.decide.desired import wanted
+from kbootstrap.cluster.decide.desired import desired_state
 from kbootstrap.cluster.decide.paths import judge as judge_paths
 from kbootstrap.cluster.decide.preflight import clock, preflight, programs
 from kbootstrap.cluster.decide.refusals import foreign
 from kbootstrap.cluster.observe.facts import gather
 from kbootstrap.cluster.observe.reach import try_all
+from kbootstrap.cluster.state.desired import DesiredCluster, DesiredNode
 from kbootstrap.cluster.state.node_facts import NodeFacts
-from kbootstrap.cluster.state.wanted import Wanted, WantedNode
 from kbootstrap.core.diagnostics import Diagnostic, Severity
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.engine.bundled_programs import bundled_programs
@@ -33,7 +33,7 @@ async def check_machines(context: Context, existing_machines: Mapping[str, Any])
         return [
             Check(f"machines of {context.cluster.name}", ok=False, found=error.message, help=error.hint or "")
         ]
-    everything = wanted(
+    everything = desired_state(
         context.cluster, context.nodes, inventory, context.distribution, additions=context.additions
     )
     everything = replace(everything, bundled=bundled_programs(context))
@@ -52,7 +52,7 @@ async def check_machines(context: Context, existing_machines: Mapping[str, Any])
     return checks
 
 
-def _idle(everything: Wanted, facts: Mapping[str, NodeFacts]) -> frozenset[str]:
+def _idle(everything: DesiredCluster, facts: Mapping[str, NodeFacts]) -> frozenset[str]:
     """Return the machines on which no service runs; none while another run changes the cluster."""
     if any(found.lease for found in facts.values()):
         return frozenset()
@@ -61,7 +61,7 @@ def _idle(everything: Wanted, facts: Mapping[str, NodeFacts]) -> frozenset[str]:
     return frozenset(name for name, unit in units.items() if not unit.started)
 
 
-def judge(everything: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Check]:
+def judge(everything: DesiredCluster, node: DesiredNode, facts: NodeFacts) -> Iterator[Check]:
     """Yield a line about the machine, and one for each of its problems; pure."""
     room = f"{facts.memory} MiB of memory, {facts.disk_data / 1024:.1f} GiB of disk free"
     about = f"{facts.os or 'unknown system'}, {facts.arch}, {facts.cpus} CPUs, {room}"

@@ -124,7 +124,7 @@ async def look_at(plan: ClusterPlan, nodes: Nodes, hours: Hours) -> ClusterMaint
     context, how = plan.context, plan.context.cluster.maintenance
     if how is None:
         raise ValueError(f"cluster {context.cluster.name} has no maintenance")
-    names = [node.name for node in nodes.wanted.nodes if node.name not in nodes.elastic.machines]
+    names = [node.name for node in nodes.desired.nodes if node.name not in nodes.elastic.machines]
     names = [name for name in names if name in nodes.hosts]
     reporter = StepReporter(context.cluster.name, context.runtime.emit)
 
@@ -135,7 +135,7 @@ async def look_at(plan: ClusterPlan, nodes: Nodes, hours: Hours) -> ClusterMaint
     with phase(context.runtime.emit, "updates", context.cluster.name):
         found = await run_all(map(one, names))
     pending = {name: one.upkeep for name, one in zip(names, found, strict=True)}
-    return ClusterMaintenance(context.cluster.name, how, hours, work(nodes.wanted, how, pending))
+    return ClusterMaintenance(context.cluster.name, how, hours, work(nodes.desired, how, pending))
 
 
 async def settle(plan: ClusterPlan, nodes: Nodes, works: tuple[NodeWork, ...]) -> None:

@@ -13,14 +13,14 @@ from kbootstrap.cluster.api.observe import observe
 from kbootstrap.cluster.deadlines import OBSERVE, STARTING
 from kbootstrap.cluster.decide import autoscaler_pods
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.decide.desired import wanted
+from kbootstrap.cluster.decide.desired import desired_state
 from kbootstrap.cluster.decide.host_record import RECORD
 from kbootstrap.cluster.decide.removal import NO_REMOVALS, Removal
 from kbootstrap.cluster.observe.credentials import fetch_kubeconfig
 from kbootstrap.cluster.observe.facts import gather
 from kbootstrap.cluster.state.api_facts import ApiFacts
+from kbootstrap.cluster.state.desired import DesiredCluster
 from kbootstrap.cluster.state.node_facts import NodeFacts
-from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import HostUnreachable, KbootstrapError
 from kbootstrap.core.events import Event, Status, Type, phase
@@ -71,7 +71,7 @@ class Nodes:
     facts: Mapping[str, NodeFacts]
     kubeconfig: str | None
     api: ApiFacts | None
-    wanted: Wanted
+    desired: DesiredCluster
     plan: Plan
     removal: Removal = NO_REMOVALS
     elastic: Elastic = NOTHING
@@ -83,7 +83,7 @@ class Nodes:
 
     def replan(self, removal: Removal) -> Nodes:
         """Return the same nodes, with a plan for other removals."""
-        return replace(self, removal=removal, plan=_decide(self.wanted, self.facts, self.api, removal))
+        return replace(self, removal=removal, plan=_decide(self.desired, self.facts, self.api, removal))
 
 
 async def observe_nodes(
@@ -129,7 +129,9 @@ async def observe_nodes(
         if starting and not tolerant:
             hosts = await take_lease(context, hosts, stack)
     additions = context.additions
-    everything = wanted(context.cluster, context.nodes, inventory, context.distribution, additions=additions)
+    everything = desired_state(
+        context.cluster, context.nodes, inventory, context.distribution, additions=additions
+    )
     facts = await gather(
         hosts,
         context.distribution,
@@ -182,7 +184,7 @@ async def observe_nodes(
         facts=facts,
         kubeconfig=text,
         api=api,
-        wanted=everything,
+        desired=everything,
         plan=_decide(everything, facts, api, removal),
         removal=removal,
     )
@@ -211,17 +213,19 @@ async def _with_elastic(
     hosts = {name: context.lease.guard(host) if guarded else host for name, host in more.hosts.items()}
     inventory = replace(nodes.inventory, machines={**nodes.inventory.machines, **more.machines})
     staying = [node for node in found.staying if tolerant or node.name in more.facts]
-    own = wanted(context.cluster, staying, inventory, context.distribution, additions=nodes.wanted.additions)
+    own = desired_state(
+        context.cluster, staying, inventory, context.distribution, additions=nodes.desired.additions
+    )
     known = replace(
         nodes,
         inventory=inventory,
         hosts={**nodes.hosts, **hosts},
         unreachable={**nodes.unreachable, **more.failures},
         facts={**nodes.facts, **more.facts},
-        wanted=replace(nodes.wanted, nodes=(*nodes.wanted.nodes, *own.nodes)),
+        desired=replace(nodes.desired, nodes=(*nodes.desired.nodes, *own.nodes)),
         elastic=found,
     )
-    return known.replan(with_elastic(nodes.removal, found, nodes.api, nodes.wanted.version))
+    return known.replan(with_elastic(nodes.removal, found, nodes.api, nodes.desired.version))
 
 
 async def _valid(ask: Callable[[], Awaitable[frozenset[str]]], *, asked: bool) -> frozenset[str]:
@@ -277,16 +281,16 @@ async def observe_more(
     new = [one for name, one in inventory.machines.items() if name not in nodes.hosts]
     found = await stack.enter_async_context(reach_all(connector(context), new, deadline=patience))
     hosts, failures = {name: context.lease.guard(host) for name, host in found.hosts.items()}, found.failures
-    everything = wanted(
+    everything = desired_state(
         context.cluster, context.nodes, inventory, context.distribution, additions=context.additions
     )
     everything = replace(
         everything,
-        good=nodes.wanted.good,
-        access=nodes.wanted.access,
-        private=nodes.wanted.private,
-        common=nodes.wanted.common,
-        bundled=nodes.wanted.bundled,
+        good=nodes.desired.good,
+        access=nodes.desired.access,
+        private=nodes.desired.private,
+        common=nodes.desired.common,
+        bundled=nodes.desired.bundled,
     )
     volumes = {node.name: node.volumes for node in everything.nodes}
     seen = await gather(hosts, context.distribution, failures, volumes)
@@ -297,14 +301,16 @@ async def observe_more(
         hosts={**nodes.hosts, **{name: host for name, host in hosts.items() if name in seen}},
         unreachable=failures,
         facts=facts,
-        wanted=everything,
+        desired=everything,
         plan=_decide(everything, facts, nodes.api, nodes.removal),
     )
 
 
-def _decide(wanted: Wanted, facts: Mapping[str, NodeFacts], api: ApiFacts | None, removal: Removal) -> Plan:
-    partial = any(node.name not in facts and node.name not in removal.replaced for node in wanted.nodes)
-    return decide(wanted, facts, api, partial=partial, removal=removal)
+def _decide(
+    desired: DesiredCluster, facts: Mapping[str, NodeFacts], api: ApiFacts | None, removal: Removal
+) -> Plan:
+    partial = any(node.name not in facts and node.name not in removal.replaced for node in desired.nodes)
+    return decide(desired, facts, api, partial=partial, removal=removal)
 
 
 def _with_forgotten(

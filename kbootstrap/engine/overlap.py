@@ -21,7 +21,7 @@ from kbootstrap.cluster.api.observe import patiently
 from kbootstrap.cluster.converge.pending import Arrival, Pending
 from kbootstrap.cluster.converge.supervisor import joins_through
 from kbootstrap.cluster.deadlines import API
-from kbootstrap.cluster.state.wanted import LocalFile
+from kbootstrap.cluster.state.desired import LocalFile
 from kbootstrap.core.errors import HostKeyChanged, HostUnreachable, InstallFailed, KbootstrapError
 from kbootstrap.core.events import Event, Status, Type, phase
 from kbootstrap.engine.cluster_plan import ClusterPlan, stale_is_moved
@@ -64,8 +64,8 @@ async def create_cluster(planned: ClusterPlan) -> tuple[Nodes, str] | None:
     """Carry out a plan that `overlaps`; return the nodes and a server's admin kubeconfig.
 
     None: OpenTofu has ended, and no node was installed, because the servers were not there before or are not
-    unprovisioned. When a node fails, OpenTofu first ends by itself. When OpenTofu fails, its error is raised, and the
-    installation stops where it is: the next run continues it.
+    unprovisioned. When a node fails, OpenTofu first ends by itself. When OpenTofu fails, its error is raised,
+    and the installation stops where it is: the next run continues it.
     """
     return await _Overlap(planned).carry_out()
 
@@ -238,11 +238,11 @@ class _Arrivals:
         if self.nodes.hosts.keys() == before.hosts.keys():
             return None
         verify_allowed(context, self.nodes)
-        verify_programs(context, self.nodes.wanted, self.nodes.plan, self.nodes.facts)
+        verify_programs(context, self.nodes.desired, self.nodes.plan, self.nodes.facts)
         plan, arches, artifacts = self.nodes.plan, self.nodes.arches, dict[str, LocalFile]()
         if arches != before.arches:
             artifacts.update(await fetch_artifacts(context, plan, arches, overlap.planned.downloads))
-        return Arrival(plan, self.nodes.wanted, self.nodes.hosts, artifacts)
+        return Arrival(plan, self.nodes.desired, self.nodes.hosts, artifacts)
 
 
 def verify_same(cluster: str, early: Mapping[str, Any], final: Mapping[str, Any]) -> None:

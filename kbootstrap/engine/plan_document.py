@@ -50,14 +50,14 @@ def _found(plan: ClusterPlan) -> ClusterFindings:
         location=plan.location,
         sizes=sizes(context.cluster, now),
         cost=cluster_cost(context.spec, context.cluster, now),
-        order=order(nodes.removal, nodes.wanted.nodes, nodes.plan.leaving) if nodes else Order(),
+        order=order(nodes.removal, nodes.desired.nodes, nodes.plan.leaving) if nodes else Order(),
     )
 
 
 def _versions(nodes: Nodes) -> tuple[str, ...]:
     """Return the Kubernetes versions of nodes: those that the API reports, else the installed ones."""
     reported = {name: node.version for name, node in (nodes.api.nodes.items() if nodes.api else ())}
-    installed = nodes.wanted.distro.installed
+    installed = nodes.desired.distro.installed
     there = {name: version for name, found in nodes.facts.items() if (version := installed(found.versions))}
     return tuple(sorted({*({**there, **reported}.values())}))
 

@@ -88,7 +88,7 @@ def documents(spec: Spec, cluster: Cluster, provider: str, rehearsals: Rehearsal
 
     What the snapshot depends on is as in its cluster. JSON, which is YAML too.
     """
-    wanted = cluster.kubernetes
+    desired = cluster.kubernetes
     name = f"{cluster.name}-rehearsal"
     if len(name) > _NAME:
         name = f"rehearsal-{derive.number(cluster.name) % 16**8:08x}"
@@ -101,7 +101,7 @@ def documents(spec: Spec, cluster: Cluster, provider: str, rehearsals: Rehearsal
         port = derive.FIRST_PORT + (derive.number(spec.name, name) + number) % derive.PORTS
         own_cluster: dict[str, Any] = {
             "provider": {provider: rehearsals.settings(shared, port)},
-            "kubernetes": _kubernetes(wanted),
+            "kubernetes": _kubernetes(desired),
             "network": _written(network),
             "control_plane": {"nodes": 1},
             "pools": [],
@@ -120,17 +120,17 @@ def documents(spec: Spec, cluster: Cluster, provider: str, rehearsals: Rehearsal
     return found
 
 
-def _kubernetes(wanted: Kubernetes) -> dict[str, Any]:
-    encrypted = wanted.secrets_encryption or wanted.profile is not None
-    chosen = {"cni": wanted.cni, "ingress_controller": wanted.ingress_controller}
+def _kubernetes(desired: Kubernetes) -> dict[str, Any]:
+    encrypted = desired.secrets_encryption or desired.profile is not None
+    chosen = {"cni": desired.cni, "ingress_controller": desired.ingress_controller}
     return {
-        "distribution": wanted.distribution,
-        "version": wanted.version,
+        "distribution": desired.distribution,
+        "version": desired.version,
         **({"secrets_encryption": True} if encrypted else {}),
-        "disable": list(wanted.disable),
+        "disable": list(desired.disable),
         **{key: value for key, value in chosen.items() if value is not None},
-        "pod_cidr": str(wanted.pod_cidr),
-        "service_cidr": str(wanted.service_cidr),
+        "pod_cidr": str(desired.pod_cidr),
+        "service_cidr": str(desired.service_cidr),
     }
 
 
@@ -165,7 +165,7 @@ async def bring_up(
 async def _install(twin: Context, nodes: Nodes) -> None:
     """Install program and configuration on the machine like `apply`, without tokens and needless images."""
     (name,) = nodes.hosts
-    actions = NodeActions(nodes.hosts[name], nodes.wanted, twin.runtime.redactor)
+    actions = NodeActions(nodes.hosts[name], nodes.desired, twin.runtime.redactor)
     reporter = StepReporter(twin.cluster.name, twin.runtime.emit)
     steps = nodes.plan.steps[name]
     artifacts = await fetch_artifacts(twin, nodes.plan, nodes.arches)
@@ -188,7 +188,7 @@ async def _restore(twin: Context, nodes: Nodes, bundle: SnapshotBundle) -> Conte
     """Restore the snapshot, wait until the API answers, and return the contents."""
     (name,) = nodes.hosts
     host, distro, run = nodes.hosts[name], twin.distribution, twin.runtime
-    actions, unit = NodeActions(host, nodes.wanted, run.redactor), distro.unit("server")
+    actions, unit = NodeActions(host, nodes.desired, run.redactor), distro.unit("server")
     reporter = StepReporter(twin.cluster.name, run.emit)
 
     def step(what: str) -> SnapshotStep:

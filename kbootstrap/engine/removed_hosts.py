@@ -11,9 +11,9 @@ from kbootstrap.cluster.decide.host_record import removed_hosts
 from kbootstrap.cluster.decide.removal import Removal
 from kbootstrap.cluster.observe.facts import gather
 from kbootstrap.cluster.state.api_facts import ApiFacts
+from kbootstrap.cluster.state.desired import DesiredCluster
 from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.cluster.state.recorded import Recorded
-from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.engine.context import Context
 from kbootstrap.hosts.model import Connector, Host
@@ -57,7 +57,7 @@ def recorded(nodes: Mapping[str, Any]) -> dict[str, Recorded]:
 async def inspect_removed(
     context: Context,
     outputs: Mapping[str, Any],
-    wanted: Wanted,
+    desired: DesiredCluster,
     api: ApiFacts | None,
     stack: AsyncExitStack,
     via: Connector,
@@ -70,10 +70,10 @@ async def inspect_removed(
     """
     from kbootstrap.hosts.pool import reach_all
 
-    machines = removed_hosts(wanted, api)
+    machines = removed_hosts(desired, api)
     if not machines:
         return RemovedHosts()
-    users = {machine.address: name for name, machine in wanted.machines.items()}
+    users = {machine.address: name for name, machine in desired.machines.items()}
     unseen = {
         name: f"the spec uses its address for {users[machine.address]}"
         for name, machine in machines.items()

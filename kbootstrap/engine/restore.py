@@ -33,16 +33,16 @@ async def replace_data(
     """Stop every node, delete the elastic ones, and restore the snapshot on the leader."""
     distro, new = context.distribution, tokens is not None
     begun = Mark(source.label, "begun", new=new)
-    await run_all(restore.mark(nodes.hosts[node.name], begun) for node in nodes.wanted.servers)
+    await run_all(restore.mark(nodes.hosts[node.name], begun) for node in nodes.desired.servers)
 
     async def stop(name: str) -> None:
-        role = nodes.wanted.node(name).role
+        role = nodes.desired.node(name).role
         with reporting(context, name, "stop the service"):
             await restore.stop(nodes.hosts[name], distro, role)
             if new and role == "agent":
                 await restore.wipe(nodes.hosts[name], distro, role, everything=True)
 
-    await run_all(stop(node.name) for node in nodes.wanted.nodes)
+    await run_all(stop(node.name) for node in nodes.desired.nodes)
     # Now no server of Cluster Autoscaler has a Lease, and none makes another machine.
     if elastic := sorted(one.name for one in await elastic_machines(context)):
         with reporting(context, leader, f"delete the elastic nodes {', '.join(elastic)}"):
@@ -61,7 +61,7 @@ async def replace_data(
 
 async def take_out_others(context: Context, nodes: Nodes, leader: str, label: str, *, new: bool) -> None:
     """Delete the etcd membership of the other servers, which are stopped."""
-    for node in nodes.wanted.servers:
+    for node in nodes.desired.servers:
         if node.name != leader:
             host = nodes.hosts[node.name]
             with reporting(context, node.name, "take it out of etcd"):
@@ -72,13 +72,13 @@ async def take_out_others(context: Context, nodes: Nodes, leader: str, label: st
 
 async def start_leader(context: Context, nodes: Nodes, leader: str, label: str, *, new: bool) -> None:
     """Start the leader, and delete its Node objects of nodes that no longer exist."""
-    actions = NodeActions(nodes.hosts[leader], nodes.wanted, context.runtime.redactor)
+    actions = NodeActions(nodes.hosts[leader], nodes.desired, context.runtime.redactor)
     unit = context.distribution.unit("server")
     with reporting(context, leader, "start the server that has the snapshot") as waiting:
         await actions.start(unit)
         await actions.serving(unit, waiting)
     with reporting(context, leader, "remove stale Node objects") as waiting:
-        names = [node.name for node in nodes.wanted.nodes]
+        names = [node.name for node in nodes.desired.nodes]
         # Its own Node stays: k3s would not let go of it, and take it out of etcd once others have joined.
         await restore.forget_nodes(
             actions.host,
@@ -95,7 +95,7 @@ async def rejoin(context: Context, stack: AsyncExitStack, leader: str, servers: 
     """Let every node join as `apply` does, then remove the marks, the leader's last."""
     nodes = await observe_nodes(context, await made_outputs(context), stack, members=False)
     facts = {name: replace(found, restoring="") for name, found in nodes.facts.items()}
-    nodes = replace(nodes, facts=facts, plan=decide(nodes.wanted, facts, nodes.api))
+    nodes = replace(nodes, facts=facts, plan=decide(nodes.desired, facts, nodes.api))
     verify_allowed(context, nodes)
     text = await install(context, nodes)
     for name in [*(name for name in servers if name != leader), leader]:
@@ -107,26 +107,26 @@ async def rejoin(context: Context, stack: AsyncExitStack, leader: str, servers: 
 
 
 async def find_source(
-    context: Context, nodes: Nodes, wanted: str, marks: Mapping[str, Mark]
+    context: Context, nodes: Nodes, snapshot: str, marks: Mapping[str, Mark]
 ) -> SnapshotSource:
     """Find the snapshot; if a restore is already past the point of no return, it must be the same one."""
     begun = {mark.label for mark in marks.values()}
     fixed = any(mark.stage in CARRIES for mark in marks.values())
-    path = Path(wanted)
+    path = Path(snapshot)
     local = await asyncio.to_thread(path.is_file)
-    label = path.name if local else wanted
+    label = path.name if local else snapshot
     if fixed:
-        if wanted != S3 and quoted(label) not in begun:
+        if snapshot != S3 and quoted(label) not in begun:
             raise PrerequisiteMissing(
                 f"a restore of {', '.join(sorted(begun))} is not complete",
                 hint="run it again first",
                 code="KB0870",
             )
-        return SnapshotSource(label if wanted != S3 else unquote(next(iter(begun))), None, None)
+        return SnapshotSource(label if snapshot != S3 else unquote(next(iter(begun))), None, None)
     if local:
         return SnapshotSource(label, path, None)
     found = await find(context, nodes)
-    if wanted == S3 and S3 in found.problems:
+    if snapshot == S3 and S3 in found.problems:
         raise InstallFailed(found.problems[S3], code="KB0873")
-    chosen = pick(found.snapshots, wanted)
+    chosen = pick(found.snapshots, snapshot)
     return SnapshotSource(chosen.name, None, chosen)

@@ -61,7 +61,7 @@ class RollingMaintenance:
     context: Context
     outputs: Mapping[str, Any]
     nodes: Nodes
-    wanted: ClusterMaintenance
+    desired: ClusterMaintenance
     stack: AsyncExitStack
     seconds: float
     _hosts: dict[str, Any] = field(default_factory=dict, init=False)
@@ -75,12 +75,12 @@ class RollingMaintenance:
         (KB0858) where etcd would lose its quorum.
         """
         self._hosts = dict(self.nodes.hosts)
-        works = {one.name: one for one in self.wanted.works}
-        order = batches(self.nodes.wanted, self.wanted.works, cordoned(self.nodes.plan))
+        works = {one.name: one for one in self.desired.works}
+        order = batches(self.nodes.desired, self.desired.works, cordoned(self.nodes.plan))
         try:
             with phase(self.context.runtime.emit, "maintain", self.context.cluster.name):
                 for batch in order:
-                    if not self.wanted.hours.open:
+                    if not self.desired.hours.open:
                         await self._leave(name for name in batch)
                         continue
                     await self._open(batch)
@@ -88,7 +88,7 @@ class RollingMaintenance:
         finally:
             await self._close_api()
         results = (self._results.get(name) or _idle(one) for name, one in works.items())
-        return replace(self.wanted, results=tuple(results))
+        return replace(self.desired, results=tuple(results))
 
     async def _batch(self, batch: Sequence[NodeWork]) -> None:
         """Work on some nodes at the same time; one that fails does not stop the others in the middle."""
@@ -102,7 +102,7 @@ class RollingMaintenance:
             raise failures[0]
 
     async def _node(self, work: NodeWork) -> None:
-        name, moves = work.name, len(self.nodes.wanted.nodes) > 1
+        name, moves = work.name, len(self.nodes.desired.nodes) > 1
         await await_quorum(name, self.nodes.plan.members, self._ready, "touched")
         if name not in self._held:
             with self._step(Cordon(node=name, why=WHY)):
@@ -122,7 +122,7 @@ class RollingMaintenance:
             await self._give_back(name)
             raise
         rebooted = False
-        if found.reboot and self.wanted.how.reboot == "auto":
+        if found.reboot and self.desired.how.reboot == "auto":
             rebooted = await self._reboot(work, ", ".join(found.packages) or "the machine requires it")
         await self._return(work, ran)
         waits = found.reboot and not rebooted
@@ -130,7 +130,7 @@ class RollingMaintenance:
 
     async def _reboot(self, work: NodeWork, why: str) -> bool:
         """Reboot a machine, unless the window has ended meanwhile; return whether it was."""
-        name, hours = work.name, self.wanted.hours
+        name, hours = work.name, self.desired.hours
         if not hours.open:
             return False
         if work.role == "server" and len(self.nodes.plan.members) > 1:
@@ -151,8 +151,8 @@ class RollingMaintenance:
     async def _return(self, work: NodeWork, ran: Workloads) -> None:
         """Wait until a node serves as before, and let pods run there again."""
         name, distro = work.name, self.context.distribution
-        unit, version = distro.unit(work.role), self.nodes.wanted.version
-        machine = NodeActions(self._hosts[name], self.nodes.wanted, self.context.runtime.redactor)
+        unit, version = distro.unit(work.role), self.nodes.desired.version
+        machine = NodeActions(self._hosts[name], self.nodes.desired, self.context.runtime.redactor)
         with self._step(WaitServing(node=name, why=WHY, unit=unit)) as waiting:
             await machine.serving(unit, waiting)
         facts = (await gather({name: self._hosts[name]}, distro))[name]
@@ -197,7 +197,7 @@ class RollingMaintenance:
         """Open the API by a route that does not lead through the nodes `away`."""
         await self._close_api()
         kubeconfig = installed_kubeconfig(self.context, self.nodes.kubeconfig)
-        roles = {name: self.nodes.wanted.node(name).role for name in away}
+        roles = {name: self.nodes.desired.node(name).role for name in away}
         removal = Removal({}, roles) if len(self.nodes.plan.members) > 1 else NO_REMOVALS
         way = route_to_api(self.context, self.nodes.inventory, self.nodes.facts, removal)
         endpoint = self.nodes.api_endpoint

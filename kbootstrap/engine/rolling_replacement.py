@@ -202,7 +202,7 @@ class RollingReplacement:
         )
 
     def _order(self) -> Order:
-        return order(self.nodes.removal, self.nodes.wanted.nodes, self.nodes.plan.leaving)
+        return order(self.nodes.removal, self.nodes.desired.nodes, self.nodes.plan.leaving)
 
     async def _close_api(self) -> None:
         """Close the connection to the API; the next request opens one."""

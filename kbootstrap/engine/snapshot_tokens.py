@@ -28,7 +28,7 @@ async def tokens_for(context: Context, nodes: Nodes, source: SnapshotSource, *, 
 
 async def _own_tokens(context: Context, nodes: Nodes) -> list[tuple[Host, Bundle]]:
     """Return the tokens of each server that has any."""
-    hosts = [nodes.hosts[node.name] for node in nodes.wanted.servers]
+    hosts = [nodes.hosts[node.name] for node in nodes.desired.servers]
     name, redactor = context.cluster.name, context.runtime.redactor
     found = [(host, await remote.read_bundle(host, context.distribution, name, redactor)) for host in hosts]
     return [(host, own) for host, own in found if own]
@@ -50,7 +50,7 @@ async def _fitting_tokens(
 
 async def _retired(context: Context, nodes: Nodes, source: SnapshotSource) -> Bundle | None:
     """Return the tokens that were valid when the snapshot was created, if they were rotated since."""
-    for node in nodes.wanted.servers:
+    for node in nodes.desired.servers:
         kept = await renewing.retired(nodes.hosts[node.name], source.made, context.runtime.redactor)
         if kept:
             return Bundle(context.cluster.name, *kept)

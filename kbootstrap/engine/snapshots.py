@@ -72,7 +72,7 @@ async def keep_tokens(context: Context, nodes: Nodes, to: Path | None = None, sn
     if snapshots is None or snapshots.passphrase is None:
         return
     passphrase = read_passphrase(snapshots.passphrase, settings(context.spec, run), run.redactor)
-    servers = [nodes.hosts[node.name] for node in nodes.wanted.servers if node.name in nodes.hosts]
+    servers = [nodes.hosts[node.name] for node in nodes.desired.servers if node.name in nodes.hosts]
     bundle = None
     for host in servers:
         name = context.cluster.name
@@ -94,7 +94,7 @@ async def find(context: Context, nodes: Nodes) -> FoundSnapshots:
     """Return every snapshot on the servers and in the bucket; `problems` has locations that do not answer."""
     found: list[Snapshot] = []
     problems = {name: error.message for name, error in nodes.unreachable.items()}
-    for node in nodes.wanted.servers:
+    for node in nodes.desired.servers:
         if node.name in nodes.hosts:
             found += await remote.listed(nodes.hosts[node.name], context.distribution)
     items: tuple[BucketObject, ...] = ()
@@ -164,7 +164,7 @@ def running_server(context: Context, nodes: Nodes) -> str:
     One that starts is asked until it is ready (`observe/server_command.py`).
     """
     unit = context.distribution.unit("server")
-    units = {n.name: nodes.facts[n.name].unit(unit) for n in nodes.wanted.servers if n.name in nodes.facts}
+    units = {n.name: nodes.facts[n.name].unit(unit) for n in nodes.desired.servers if n.name in nodes.facts}
     running = [name for name, one in units.items() if one.active == "active"]
     starting = [name for name, one in units.items() if one.started]
     if found := [*running, *starting]:

@@ -60,7 +60,8 @@ def unobserved_removals(
 ) -> tuple[Diagnostic, ...]:
     """Return a problem for each node whose machine the plan removes while nodes cannot be observed.
 
-    `unprovisioned` are nodes without a machine, or with one on which nothing was installed: those lose nothing.
+    `unprovisioned` are nodes without a machine, or with one on which nothing was installed: those lose
+    nothing.
     """
     return tuple(
         _unseen(cluster, change, source)
@@ -95,7 +96,10 @@ def disruptive_updates(infrastructure: PlanSummary, unprovisioned: Collection[st
     return tuple(
         change.address
         for change in infrastructure.of("update")
-        if change.node is not None and is_machine(change) and change.node not in unprovisioned and change.disruptive
+        if change.node is not None
+        and is_machine(change)
+        and change.node not in unprovisioned
+        and change.disruptive
     )
 
 

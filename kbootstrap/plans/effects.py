@@ -17,8 +17,8 @@ def of_machine(
 ) -> tuple[str, ...]:
     """Describe the loss of the machine of `node`; `removed`: for good, otherwise it is replaced.
 
-    `unprovisioned` are machines without anything of a cluster, `members` the servers that carry etcd's data. Quorum
-    is a majority of the members (etcd, "Failure tolerance").
+    `unprovisioned` are machines without anything of a cluster, `members` the servers that carry etcd's data.
+    Quorum is a majority of the members (etcd, "Failure tolerance").
     """
     if node in unprovisioned:
         return ("nothing is installed on it",)

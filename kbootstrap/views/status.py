@@ -70,7 +70,7 @@ class _StatusLines:
     def _title(self) -> Text:
         cluster, symbols = self._cluster, self._screen.symbols
         sign, style = (symbols.done, "green") if cluster.good else (symbols.warning, "yellow")
-        versions = dict.fromkeys(row.wanted_version for row in cluster.rows if row.wanted)
+        versions = dict.fromkeys(row.desired_version for row in cluster.rows if row.desired)
         facts = [cluster.provider, *versions, cluster.endpoint or "no API endpoint"]
         return Text.assemble((f"{sign} ", style), (cluster.name, "bold"), f"  {', '.join(facts)}")
 
@@ -173,7 +173,7 @@ def _sentence(text: str) -> str:
 
 
 def _cells(row: NodeStatus) -> list[Cell]:
-    stale = row.wanted and row.version != row.wanted_version
+    stale = row.desired and row.version != row.desired_version
     version = Text(row.version or "", style="yellow" if stale else "")
     role = f"{row.role}, elastic" if row.elastic else row.role
     return [row.name, role, _state(row), version, _etcd(row), _days(row)]
@@ -195,7 +195,7 @@ def _etcd(row: NodeStatus) -> str:
 def _state(row: NodeStatus) -> Text:
     if row.passing:
         return Text(row.passing, style="dim")
-    if not row.wanted:
+    if not row.desired:
         return Text("not in the spec", style="yellow")
     if not row.reachable:
         return Text("Ready, no SSH" if row.ready else "unreachable", style="yellow" if row.ready else "red")

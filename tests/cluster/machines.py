@@ -11,9 +11,9 @@ from kbootstrap.cluster.api.model import Api, ApiUnavailable
 from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.converge.secrets import MakeSecret, PodSecrets
 from kbootstrap.cluster.state.api_facts import ApiNode
+from kbootstrap.cluster.state.desired import DesiredCluster, LocalFile
 from kbootstrap.cluster.state.listing import Listing
 from kbootstrap.cluster.state.pods import Owner, Pod
-from kbootstrap.cluster.state.wanted import LocalFile, Wanted
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.events import Event
 from kbootstrap.core.redact import Redactor
@@ -75,7 +75,7 @@ class Machines:
     shared artifacts.
     """
 
-    plan: Wanted
+    plan: DesiredCluster
     serving: Mapping[str, Answer] = field(default_factory=dict)
     journal: Mapping[str, str] = field(default_factory=dict)
     ready: frozenset[str] | None = None

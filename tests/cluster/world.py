@@ -1,4 +1,4 @@
-"""Worlds for tests: wanted clusters, and machines in the states that runs leave behind."""
+"""Worlds for tests: desired clusters, and machines in the states that runs leave behind."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import Any, Literal
 
-from kbootstrap.cluster.decide.desired import wanted
+from kbootstrap.cluster.decide.desired import desired_state
 from kbootstrap.cluster.state.api_facts import ApiFacts, ApiNode
+from kbootstrap.cluster.state.desired import DesiredCluster, LocalFile
 from kbootstrap.cluster.state.node_facts import INITIAL, Installed, NodeFacts
 from kbootstrap.cluster.state.unit import UnitState
-from kbootstrap.cluster.state.wanted import LocalFile, Wanted
 from kbootstrap.distros import find
 from kbootstrap.inventory.model import Endpoint, Inventory
 from kbootstrap.spec.model import Taint
@@ -24,7 +24,7 @@ INTERNAL, EXTERNAL = Endpoint("10.9.0.10", 6443), Endpoint("127.0.0.1", 26443)
 ACTIVE = UnitState("loaded", "active", "running", enabled=True)
 
 
-def desired(
+def desired_cluster(
     servers: int = 1,
     agents: int = 1,
     *,
@@ -36,8 +36,8 @@ def desired(
     profile: Literal["cis"] | None = None,
     local: Mapping[str, LocalFile] | None = None,
     bundled: Mapping[str, bool] | None = None,
-) -> Wanted:
-    """Return a wanted cluster; labels and taints are those of agents."""
+) -> DesiredCluster:
+    """Return a desired cluster; labels and taints are those of agents."""
     spec = cluster(
         servers=servers, agents=agents, version=version, distribution=distribution, profile=profile
     )
@@ -48,7 +48,7 @@ def desired(
         for n in nodes(servers, agents)
     ]
     inventory = Inventory("local", {}, INTERNAL, EXTERNAL, ("10.9.0.10", "127.0.0.1"))
-    return replace(wanted(spec, many, inventory, find(distribution), local), bundled=bundled or {})
+    return replace(desired_state(spec, many, inventory, find(distribution), local), bundled=bundled or {})
 
 
 def taint(text: str) -> Taint:
@@ -74,7 +74,7 @@ def fresh(name: str) -> NodeFacts:
     )
 
 
-def staged(plan: Wanted, name: str) -> NodeFacts:
+def staged(plan: DesiredCluster, name: str) -> NodeFacts:
     """A machine that has everything but a join, a token and a started service: a run was cut."""
     node = plan.node(name)
     return replace(
@@ -88,7 +88,7 @@ def staged(plan: Wanted, name: str) -> NodeFacts:
     )
 
 
-def running(plan: Wanted, name: str, *, initial_server: bool | None = None) -> NodeFacts:
+def running(plan: DesiredCluster, name: str, *, initial_server: bool | None = None) -> NodeFacts:
     """A node as a finished run leaves it. By default the first server is the initial one."""
     node = plan.node(name)
     server = node.role == "server"
@@ -110,7 +110,7 @@ def running(plan: Wanted, name: str, *, initial_server: bool | None = None) -> N
     )
 
 
-def facts(plan: Wanted, states: Mapping[str, Any]) -> dict[str, NodeFacts]:
+def facts(plan: DesiredCluster, states: Mapping[str, Any]) -> dict[str, NodeFacts]:
     """Make facts from a case: `is` names a state above; other keys replace fields; `unit` the role's unit.
 
     The entry `*` holds for all nodes without one of their own; a node that is null has no facts.
@@ -124,7 +124,7 @@ def facts(plan: Wanted, states: Mapping[str, Any]) -> dict[str, NodeFacts]:
     return found
 
 
-def _one(plan: Wanted, name: str, given: dict[str, Any]) -> NodeFacts:
+def _one(plan: DesiredCluster, name: str, given: dict[str, Any]) -> NodeFacts:
     state = given.pop("is", "fresh")
     base = fresh(name) if state == "fresh" else (staged if state == "staged" else running)(plan, name)
     unit = plan.distro.unit(plan.node(name).role)
@@ -155,8 +155,8 @@ def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     return {key: value for key, value in {**base, **changes}.items() if value is not None}
 
 
-def api(plan: Wanted, states: Mapping[str, Any] | None) -> ApiFacts | None:
-    """Make API facts from a case; the entry `*` holds for all wanted nodes, null removes one."""
+def api(plan: DesiredCluster, states: Mapping[str, Any] | None) -> ApiFacts | None:
+    """Make API facts from a case; the entry `*` holds for all desired nodes, null removes one."""
     if states is None:
         return None
     every = states.get("*")
@@ -169,7 +169,7 @@ def api(plan: Wanted, states: Mapping[str, Any] | None) -> ApiFacts | None:
     return ApiFacts(found)
 
 
-def _api_node(plan: Wanted, name: str, given: dict[str, Any]) -> ApiNode:
+def _api_node(plan: DesiredCluster, name: str, given: dict[str, Any]) -> ApiNode:
     if "taints" in given:
         given["taints"] = tuple(taint(text) for text in given["taints"])
     return replace(ApiNode(name, ready=True, version=plan.version, resource_version="7"), **given)

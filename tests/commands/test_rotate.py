@@ -26,7 +26,7 @@ from kbootstrap.tofu.plan import ResourceChange
 from kbootstrap.tofu.state import State
 from tests.cluster.decide.test_rotation import A1, BEFORE, LAID, S1, S2, facts_of
 from tests.cluster.machines import RAW_AGENT, SERVER_TOKEN
-from tests.cluster.world import EXTERNAL, INTERNAL, api, desired
+from tests.cluster.world import EXTERNAL, INTERNAL, api, desired_cluster
 from tests.hosts.fake import Answer, FakeHost, Run, output
 from tests.plans.test_build import found, machine
 
@@ -47,7 +47,7 @@ def context() -> Context:
 
 def planned(marks: dict[str, TokenMarks], *changes: ResourceChange) -> ClusterPlan:
     """Two servers and an agent, of which `apply` would make what it makes of these facts."""
-    wanted = desired(2, 1)
+    wanted = desired_cluster(2, 1)
     seen = facts_of(wanted, marks)
     answers = {K3S.paths.server_token: SERVER_TOKEN, K3S.paths.agent_token: RAW_AGENT}
 
@@ -66,7 +66,7 @@ def planned(marks: dict[str, TokenMarks], *changes: ResourceChange) -> ClusterPl
         facts=seen,
         kubeconfig="x",
         api=api(wanted, {"*": {}}),
-        wanted=wanted,
+        desired=wanted,
         plan=decide(wanted, seen, api(wanted, {"*": {}})),
     )
     summary = found(*changes).infrastructure

@@ -176,6 +176,7 @@ def gitlab() -> Iterator[tuple[str, type[_Notes]]]:
         thread.join()
 
 
+@pytest.mark.full
 def test_gitlab(folder: Lab) -> None:
     """After GitHub's: the cluster is there, so the plan says that nothing is to do."""
     pipeline = read("gitlab.yaml")

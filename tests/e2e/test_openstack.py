@@ -183,19 +183,14 @@ def test_a_renamed_pool_keeps_its_machines(cluster: Stack) -> None:
     cluster.ready(NODES)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
-    "chosen",
-    [
-        (f"{CLUSTER}-web-2",),
-        pytest.param((FIRST,), marks=pytest.mark.full),
-        pytest.param((f"{CLUSTER}-web-1", f"{CLUSTER}-control-plane-2"), marks=pytest.mark.full),
-    ],
+    "chosen", [(f"{CLUSTER}-web-2",), (FIRST,), (f"{CLUSTER}-web-1", f"{CLUSTER}-control-plane-2")]
 )
 def test_nodes_get_new_machines(cluster: Stack, chosen: tuple[str, ...]) -> None:
     """Same names and addresses, other machines, the rest untouched.
 
-    In a usual run the first server gets a new machine above and in `day_two/`: here it takes two minutes more
-    than an agent.
+    In a usual run the first server gets a new machine above, and agents do in `day_two/` and with a volume.
     """
     before, addresses = cluster.ids(), cluster.outputs(CLUSTER)["nodes"]
     cluster.lab.run("replace", "-y", "spec.yaml", *chosen, timeout=LONG)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.cluster.decide.desired import wanted
+from kbootstrap.cluster.decide.desired import desired_state
 from kbootstrap.core.errors import PrerequisiteMissing, SpecInvalid
 from kbootstrap.core.events import nowhere
 from kbootstrap.core.process import LocalRunner
@@ -50,7 +50,7 @@ def test_servers_get_manifest_and_archives_and_agents_nothing(tmp_path: Path) ->
     one = context(tmp_path)
     there = Endpoint("10.20.0.11", 6443)
     inventory = Inventory("shop", {}, there, there, ())
-    needed = wanted(one.cluster, one.nodes, inventory, one.distribution, additions=one.additions)
+    needed = desired_state(one.cluster, one.nodes, inventory, one.distribution, additions=one.additions)
     [server, agent] = needed.nodes
     assert AUTOSCALER_MANIFEST in "".join(file.path for file in server.files)
     assert AUTOSCALER_MANIFEST not in "".join(file.path for file in agent.files)

@@ -9,9 +9,9 @@ import pytest
 
 from kbootstrap.cluster.lock.holder import Holder
 from kbootstrap.engine.machine_checks import _idle, judge
-from tests.cluster.world import desired, fresh, running
+from tests.cluster.world import desired_cluster, fresh, running
 
-PLAN = desired(1, 1)
+PLAN = desired_cluster(1, 1)
 SERVER = PLAN.servers[0]
 
 
@@ -80,7 +80,7 @@ def test_what_a_release_brings_is_not_asked_for() -> None:
 
 
 def test_ports_are_those_of_the_distribution() -> None:
-    plan = desired(1, 0, distribution="rke2", version="v1.32.1+rke2r1")
+    plan = desired_cluster(1, 0, distribution="rke2", version="v1.32.1+rke2r1")
     facts = replace(fresh(SERVER.name), memory=8000, listening=frozenset({9345}))
     _, line = judge(plan, plan.servers[0], facts)
     assert "TCP port 9345" in line.found

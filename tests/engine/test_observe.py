@@ -20,7 +20,7 @@ from kbootstrap.engine.api_route import route_to_api
 from kbootstrap.engine.observe import NotRunning, _beginning, observe_nodes, silent
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
 from kbootstrap.tofu.plan import PlanSummary
-from tests.cluster.world import desired, running
+from tests.cluster.world import desired_cluster, running
 
 
 class _Provider:
@@ -57,7 +57,7 @@ async def test_a_plan_starts_no_machine() -> None:
 
 def _seen(endpoint: str, states: Sequence[str]) -> tuple[Any, Inventory, dict[str, NodeFacts]]:
     """Three servers, with their services in these states."""
-    plan = desired(3, 0)
+    plan = desired_cluster(3, 0)
     names = [node.name for node in plan.servers]
     context = SimpleNamespace(
         nodes=plan.nodes,

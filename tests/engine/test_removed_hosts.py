@@ -16,7 +16,7 @@ from kbootstrap.cluster.state.recorded import Recorded
 from kbootstrap.core.errors import HostUnreachable, KbootstrapError, PrerequisiteMissing
 from kbootstrap.engine.removed_hosts import RemovedHosts, inspect_removed, recorded
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
-from tests.cluster.world import desired
+from tests.cluster.world import desired_cluster
 from tests.hosts.fake import Answer, FakeConnector, Run, output
 
 ASKED: dict[str, Any] = {}
@@ -72,7 +72,7 @@ async def seen(said: dict[str, str], api: ApiFacts | None, deaf: Collection[str]
         provider_context=None,
         distribution=distros.find("k3s"),
     )
-    wanted = replace(desired(1, 0), machines={"cp": Recorded("server", "10.0.0.1")})
+    wanted = replace(desired_cluster(1, 0), machines={"cp": Recorded("server", "10.0.0.1")})
     refusals = {name: HostUnreachable(f"{name} is silent", host=name) for name in deaf}
     async with AsyncExitStack() as stack:
         via = FakeConnector(answer, refusals=refusals)

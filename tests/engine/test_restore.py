@@ -15,7 +15,7 @@ from kbootstrap.engine.snapshots import SnapshotSource
 from kbootstrap.providers.context import ProviderContext
 from kbootstrap.providers.elastic import ElasticMachine
 from tests.cluster.machines import Machines
-from tests.cluster.world import desired
+from tests.cluster.world import desired_cluster
 from tests.engine.test_elastic import Cloud
 
 S1 = "local-control-plane-1"
@@ -62,7 +62,7 @@ def was_reset(machines: Machines) -> bool:
 @pytest.mark.parametrize("names", [(), ("local-web-bcdfg", "local-web-cdfgh")])
 async def test_elastic_machines_are_deleted_between_the_stop_and_the_reset(names: tuple[str, ...]) -> None:
     """The restored cluster does not know what runs on them; nothing makes others without an API."""
-    machines = Machines(desired(2, 1))
+    machines = Machines(desired_cluster(2, 1))
     cloud = Watched(machines)
     cloud.add(*names)
     events = await replaced(machines, cloud)
@@ -75,14 +75,14 @@ async def test_elastic_machines_are_deleted_between_the_stop_and_the_reset(names
 
 
 async def test_a_provider_without_elastic_machines() -> None:
-    machines = Machines(desired(1, 1))
+    machines = Machines(desired_cluster(1, 1))
     await replaced(machines, None)
     assert was_reset(machines)
 
 
 async def test_nothing_is_replaced_while_the_cloud_does_not_answer() -> None:
     """Machines that cannot be listed may run pods of the cluster's newer data."""
-    machines = Machines(desired(1, 1))
+    machines = Machines(desired_cluster(1, 1))
     with pytest.raises(PrerequisiteMissing, match="the cloud does not answer"):
         await replaced(machines, Unreachable())
     assert not was_reset(machines)

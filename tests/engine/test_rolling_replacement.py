@@ -25,7 +25,7 @@ from kbootstrap.providers import find
 from kbootstrap.tofu.plan import Kind, PlanSummary, ResourceChange
 from kbootstrap.tofu.state import State
 from tests.cluster.machines import KUBECONFIG, FakeApi, Machines
-from tests.cluster.world import EXTERNAL, api, desired, facts
+from tests.cluster.world import EXTERNAL, api, desired_cluster, facts
 
 S1 = "local-control-plane-1"
 A1, A2, A3 = (f"local-default-{i}" for i in (1, 2, 3))
@@ -87,7 +87,7 @@ def rolling_replacement(
 
 @pytest.fixture
 def machines() -> Machines:
-    return Machines(desired(1, 3))
+    return Machines(desired_cluster(1, 3))
 
 
 def cordoned(machines: Machines) -> set[str]:
@@ -121,7 +121,7 @@ async def test_a_node_that_another_client_cordoned_stays_cordoned(machines: Mach
 
 async def test_a_node_that_has_begun_to_leave_is_not_uncordoned(machines: Machines) -> None:
     """Agents go four at a time: the fifth is the one that cannot, and the four have left by then."""
-    machines = Machines(desired(1, 6))
+    machines = Machines(desired_cluster(1, 6))
     names = [f"local-default-{i}" for i in range(1, 7)]
     machines.pods = [pod("slow", names[4], Owner("Deployment", "web", "shop"))]
     machines.blocked["slow"] = "a budget"
@@ -217,7 +217,7 @@ async def test_waiting_machines_are_frozen(
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 5)), min_size=1, max_size=4), st.integers(1, 3))
 def test_never_more_of_a_pool_than_may_be_away(pools: list[tuple[int, int]], servers: int) -> None:
     """Each pool is its size and how many of it may be away at once."""
-    base = desired(servers, 1)
+    base = desired_cluster(servers, 1)
     model = base.nodes[-1]
     agents = [
         replace(model, name=f"p{i}-{n}", pool=f"p{i}", at_once=at_once)

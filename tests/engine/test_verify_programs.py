@@ -16,7 +16,7 @@ from kbootstrap.engine.bundled_programs import bundled_programs
 from kbootstrap.engine.context import Context
 from kbootstrap.engine.observe import Nodes
 from kbootstrap.engine.verify_programs import verify_programs
-from tests.cluster.world import desired, facts, running
+from tests.cluster.world import desired_cluster, facts, running
 from tests.distros.samples import cluster
 
 VENDOR = "https://releases.example.org"
@@ -37,9 +37,9 @@ def keep(folder: Path, source: str) -> None:
 
 def nodes(*programs: str) -> Nodes:
     """Return two new machines with these programs, and their plan."""
-    plan = desired(1, 1)
+    plan = desired_cluster(1, 1)
     seen = facts(plan, {"*": {"programs": programs}})
-    return cast("Nodes", SimpleNamespace(wanted=plan, facts=seen, plan=decide(plan, seen)))
+    return cast("Nodes", SimpleNamespace(desired=plan, facts=seen, plan=decide(plan, seen)))
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_build_on_machines_without_iptables_is_refused(tmp_path: Path) -> None
     seen = nodes("ipset", "conntrack")
     assert not seen.plan.refused, "it could have been a release"
     with pytest.raises(InstallFailed) as caught:
-        verify_programs(context(tmp_path), seen.wanted, seen.plan, seen.facts)
+        verify_programs(context(tmp_path), seen.desired, seen.plan, seen.facts)
     assert [problem.code for problem in caught.value.diagnostics] == ["KB0835"] * 2
     assert "install the package iptables" in caught.value.diagnostics[0].help
 
@@ -68,13 +68,13 @@ def test_others_go_on(tmp_path: Path, source: str | None, programs: tuple[str, .
     if source:
         keep(tmp_path, source)
     found = nodes(*programs)
-    verify_programs(context(tmp_path), found.wanted, found.plan, found.facts)
+    verify_programs(context(tmp_path), found.desired, found.plan, found.facts)
 
 
 def test_machines_that_nothing_is_sent_to_are_not_asked(tmp_path: Path) -> None:
     keep(tmp_path, cache.BUILT)
-    plan = desired(1, 0)
+    plan = desired_cluster(1, 0)
     name = plan.servers[0].name
     seen = {name: replace(running(plan, name), programs=frozenset())}
-    ready = cast("Nodes", SimpleNamespace(wanted=plan, facts=seen, plan=decide(plan, seen)))
-    verify_programs(context(tmp_path), ready.wanted, ready.plan, ready.facts)
+    ready = cast("Nodes", SimpleNamespace(desired=plan, facts=seen, plan=decide(plan, seen)))
+    verify_programs(context(tmp_path), ready.desired, ready.plan, ready.facts)

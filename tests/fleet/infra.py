@@ -72,7 +72,7 @@ class Plan:
     moved: Resources
 
 
-def desired(context: Context | ProviderContext) -> Resources:
+def desired_cluster(context: Context | ProviderContext) -> Resources:
     """Return what the spec wants, as a state."""
     cluster = context.cluster
     modules = {pool.name: module_name(cluster, pool) for pool in (cluster.control_plane, *cluster.pools)}
@@ -189,7 +189,7 @@ class Tofu:
         state, moves = moved(self.context, self.world.state)
         if targets and moves:
             raise AssertionError("OpenTofu: moved resource instances are excluded by targeting")
-        found = changes(state, desired(self.context), replace, targets)
+        found = changes(state, desired_cluster(self.context), replace, targets)
         plans = self.gate.plans
         plans[str(out)] = Plan(found, state)
         touched = {c.address.split(".terraform_data")[0] for c in found if ".node[" in c.address}

@@ -34,7 +34,7 @@ from kbootstrap.spec.lock import Lock
 from kbootstrap.spec.model import Cluster, Spec
 from kbootstrap.spec.topology import endpoint_address
 from tests.fleet.elastic import Elastic
-from tests.fleet.infra import NETWORK, Gate, desired
+from tests.fleet.infra import NETWORK, Gate, desired_cluster
 from tests.fleet.world import World
 
 
@@ -84,7 +84,7 @@ class InCreation:
     async def outputs(
         self, context: ProviderContext, created: Mapping[str, str], names: Collection[str]
     ) -> Mapping[str, Any]:
-        nodes = desired(context)
+        nodes = desired_cluster(context)
         internal = {"host": str(endpoint_address(context.cluster)), "port": created[NETWORK] and 6443}
         found = {
             str(key(address)): {**nodes[address], "instance": one}

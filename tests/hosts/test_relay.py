@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kbootstrap.cluster.converge.relay import Relay
-from kbootstrap.cluster.state.wanted import LocalFile
+from kbootstrap.cluster.state.desired import LocalFile
 from kbootstrap.hosts.session import SshHost
 from tests.hosts.conftest import Around
 from tests.hosts.sshd import Sshd

@@ -12,7 +12,7 @@ from typing import Any
 
 from kbootstrap.cluster.decide.order import order
 from kbootstrap.cluster.decide.removal import Removal
-from kbootstrap.cluster.state.wanted import WantedNode
+from kbootstrap.cluster.state.desired import DesiredNode
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.resources import terraform_modules
 from kbootstrap.engine.cluster_plan import forbidden
@@ -120,7 +120,7 @@ def cloud_document(name: str) -> PlanDocument:
         refusals=forbidden(spec, cluster, summary, roles, frozenset(), seen=True),
         order=order(
             Removal({}, {name: roles[name] for name in replaced_nodes(summary, (), ())}),
-            [WantedNode(n.name, n.role, n.pool, (), {}, ()) for n in nodes(cluster, lock)],
+            [DesiredNode(n.name, n.role, n.pool, (), {}, ()) for n in nodes(cluster, lock)],
             (),
         ),
     )

@@ -93,7 +93,9 @@ def test_a_machine_is_not_stopped_by_the_way(
         ("delete", (), (), False),
     ],
 )
-def test_replaced_nodes(kind: Kind, gone: tuple[str, ...], unprovisioned: tuple[str, ...], again: bool) -> None:
+def test_replaced_nodes(
+    kind: Kind, gone: tuple[str, ...], unprovisioned: tuple[str, ...], again: bool
+) -> None:
     assert replaced_nodes(plan(NODE, kind), gone, unprovisioned) == (("c-web-1",) if again else ())
     assert replaced_nodes(plan(KEYS, kind), gone, unprovisioned) == ()
 
@@ -259,7 +261,9 @@ def test_the_rest_of_a_plan() -> None:
         ("delete", False, (), []),
     ],
 )
-def test_a_rename_is_applied_alone(kind: Kind, moves: bool, unprovisioned: tuple[str, ...], codes: list[str]) -> None:
+def test_a_rename_is_applied_alone(
+    kind: Kind, moves: bool, unprovisioned: tuple[str, ...], codes: list[str]
+) -> None:
     moved = (("module.pool_a", "module.pool_b"),) if moves else ()
     found = rename_conflict("c", replace(plan(NODE, kind), moves=moved), unprovisioned, SOURCE)
     assert [problem.code for problem in found] == codes

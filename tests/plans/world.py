@@ -10,12 +10,12 @@ from typing import Any
 
 from kbootstrap import distros
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.decide.desired import wanted
+from kbootstrap.cluster.decide.desired import desired_state
 from kbootstrap.cluster.decide.order import Order, order
 from kbootstrap.cluster.decide.removal import Removal
 from kbootstrap.cluster.state.api_facts import ApiNode
+from kbootstrap.cluster.state.desired import DesiredCluster
 from kbootstrap.cluster.state.labels import ANNOTATION, patch
-from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.core.redact import Redactor
 from kbootstrap.core.resources import terraform_modules
 from kbootstrap.engine.cluster_plan import forbidden
@@ -81,11 +81,11 @@ def _found(
     summary = summarise(plan, cluster.name, places, find_provider(cluster.provider.name).traits.resources)
     made = outputs.get(cluster.name, {}).get("kbootstrap", {})
     known = made.get("nodes", {})
-    wish = _wanted(now, cluster, made) if made else None
+    wish = _desired(now, cluster, made) if made else None
     made_again = machines_made(summary)
     steps, sequence = None, Order()
     if wish:
-        old = _wanted(base, base.spec.cluster(cluster.name), made)
+        old = _desired(base, base.spec.cluster(cluster.name), made)
         there = {node.name: running(old, node.name) for node in old.nodes}
         seen = api(old, {"*": {}, **{n.name: _reported(n.labels, n.taints) for n in old.nodes}})
         facts = {n.name: there[n.name] for n in wish.nodes if n.name in there}
@@ -122,8 +122,8 @@ def _reported(labels: Mapping[str, str], taints: tuple[Any, ...]) -> dict[str, A
     return {"labels": dict(labels), "taints": [str(t) for t in taints], "applied": applied}
 
 
-def _wanted(shown: World, cluster: Cluster, made: Mapping[str, Any]) -> Wanted:
+def _desired(shown: World, cluster: Cluster, made: Mapping[str, Any]) -> DesiredCluster:
     internal, external = (Endpoint(**made["endpoint"][side]) for side in ("internal", "external"))
     inventory = Inventory(cluster.name, {}, internal, external, certificate_names(cluster))
     distribution = distros.of(cluster.kubernetes)
-    return wanted(cluster, nodes(cluster, shown.lock), inventory, distribution)
+    return desired_state(cluster, nodes(cluster, shown.lock), inventory, distribution)

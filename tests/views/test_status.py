@@ -111,7 +111,7 @@ def test_an_elastic_node_is_marked() -> None:
 
 
 def test_a_machine_that_is_being_created_is_no_difference() -> None:
-    row = replace(ROW, role="agent", etcd=None, wanted=False, ready=False, reason="no network")
+    row = replace(ROW, role="agent", etcd=None, desired=False, ready=False, reason="no network")
     row = replace(row, elastic=True, passing="being created")
     cluster = ClusterStatus("c", "local", rows=(row,))
     assert (cluster.good, cluster.pending) == (True, False)

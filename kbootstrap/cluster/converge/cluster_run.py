@@ -16,8 +16,8 @@ from kbootstrap.cluster.converge.tokens import Tokens
 from kbootstrap.cluster.converge.unpacked import Unpacked
 from kbootstrap.cluster.converge.watch import NodeWatch
 from kbootstrap.cluster.observe.credentials import await_kubeconfig
+from kbootstrap.cluster.state.desired import DesiredCluster, LocalFile
 from kbootstrap.cluster.state.pods import Workloads
-from kbootstrap.cluster.state.wanted import LocalFile, Wanted
 from kbootstrap.cluster.steps.files import StageFile
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.redact import Redactor
@@ -40,7 +40,7 @@ class ClusterRun:
     """
 
     plan: Plan
-    wanted: Wanted
+    desired: DesiredCluster
     hosts: Mapping[str, Host]
     artifacts: Mapping[str, LocalFile]
     external: Endpoint
@@ -67,7 +67,7 @@ class ClusterRun:
         """Add the nodes that have arrived; return those with steps."""
         new = {name: steps for name, steps in arrival.plan.steps.items() if name not in self.hosts}
         self.plan = replace(self.plan, steps={**self.plan.steps, **new})
-        self.wanted = arrival.wanted
+        self.desired = arrival.desired
         self.hosts = {**arrival.hosts, **self.hosts}
         self.artifacts = {**self.artifacts, **arrival.artifacts}
         return tuple(new)
@@ -80,7 +80,7 @@ class ClusterRun:
             if isinstance(step, StageFile)
         }
         others = any(self.plan.has(other, StageFile) for other in self.plan.steps if other != name)
-        address = self.wanted.node(name).address
+        address = self.desired.node(name).address
         if self.relay and address and sent and (others or self.pending):
             self.relay.offer(self.hosts[name], address, sent)
 
@@ -105,11 +105,11 @@ class ClusterRun:
         # Also of a member: one whose first start was interrupted has its token only now that it serves.
         _, self.kubeconfig, _ = await asyncio.gather(
             self.tokens.read([host]),
-            await_kubeconfig(host, self.wanted.distro, self.redactor),
-            await_supervisor(host, self.wanted.distro),
+            await_kubeconfig(host, self.desired.distro, self.redactor),
+            await_supervisor(host, self.desired.distro),
         )
         self._api = self.connect(self.kubeconfig, self.external)
-        self._watch = NodeWatch(self._api, network=self.wanted.distro.installs_network)
+        self._watch = NodeWatch(self._api, network=self.desired.distro.installs_network)
         self.serving = name
         self.gate.set()
 
@@ -134,7 +134,7 @@ class ClusterRun:
 
     def machine(self, name: str) -> NodeActions:
         """Return the actions on a node's machine."""
-        return NodeActions(self.hosts[name], self.wanted, self.redactor)
+        return NodeActions(self.hosts[name], self.desired, self.redactor)
 
     async def ready(self, name: str) -> bool:
         """Whether a node is Ready; asked when the gate is open."""

@@ -35,7 +35,7 @@ from kbootstrap.cluster.converge.reporting import StepReporter
 from kbootstrap.cluster.converge.secrets import MakeSecret, PodSecrets
 from kbootstrap.cluster.converge.tokens import Tokens
 from kbootstrap.cluster.observe.credentials import await_kubeconfig
-from kbootstrap.cluster.state.wanted import LocalFile, Wanted
+from kbootstrap.cluster.state.desired import DesiredCluster, LocalFile
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.cluster.steps.rotation import RenewCertificates, TokenStep
 from kbootstrap.cluster.steps.service import RestartService, StartService, WaitServing
@@ -54,7 +54,7 @@ SENDING = 16
 
 async def converge(
     plan: Plan,
-    wanted: Wanted,
+    desired: DesiredCluster,
     hosts: Mapping[str, Host],
     *,
     artifacts: Mapping[str, LocalFile],
@@ -83,10 +83,10 @@ async def converge(
     if plan.refused:
         raise InstallFailed("this plan was refused", diagnostics=plan.diagnostics)
     rotating = any(isinstance(step, TokenStep) for step in plan.all_steps)
-    tokens = Tokens(wanted.distro, redactor, rotating=rotating)
+    tokens = Tokens(desired.distro, redactor, rotating=rotating)
     run = ClusterRun(
         plan,
-        wanted,
+        desired,
         hosts,
         artifacts,
         external,
@@ -116,7 +116,7 @@ class _Schedule:
         self.server_queue = self._server_queue()
         self.sent_first = asyncio.Event()
         self.sending = asyncio.Semaphore(SENDING)
-        self.slots = Slots(self.plan, self.wanted)
+        self.slots = Slots(self.plan, self.desired)
         self.failures: dict[str, KbootstrapError] = {}
         self.started: set[str] = set()
         self.servers_done = asyncio.Event()
@@ -127,12 +127,12 @@ class _Schedule:
         return self.run.plan
 
     @property
-    def wanted(self) -> Wanted:
-        return self.run.wanted
+    def desired(self) -> DesiredCluster:
+        return self.run.desired
 
     async def everything(self) -> str:
         run = self.run
-        agents = [name for name in self.plan.steps if self.wanted.node(name).role == "agent"]
+        agents = [name for name in self.plan.steps if self.desired.node(name).role == "agent"]
         try:
             if self.plan.members:
                 await run.tokens.read([run.hosts[name] for name in self.plan.members])
@@ -154,7 +154,7 @@ class _Schedule:
             raise _summary(self.failures)
         if any(isinstance(step, RenewCertificates) for step in self.plan.all_steps):
             member = run.hosts[self.plan.members[0]]
-            return await await_kubeconfig(member, self.wanted.distro, run.redactor)
+            return await await_kubeconfig(member, self.desired.distro, run.redactor)
         return run.kubeconfig
 
     def _server_queue(self) -> tuple[str, ...]:
@@ -168,7 +168,7 @@ class _Schedule:
                 self.plan.has(name, RestartService),
             )
 
-        return tuple(sorted((n.name for n in self.wanted.servers if n.name in plan.steps), key=rank))
+        return tuple(sorted((n.name for n in self.desired.servers if n.name in plan.steps), key=rank))
 
     async def _open_at_once(self) -> None:
         """Open the gate if a member already serves."""

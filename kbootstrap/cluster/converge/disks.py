@@ -6,7 +6,7 @@ import shlex
 from pathlib import PurePosixPath
 
 from kbootstrap.cluster.deadlines import COMMAND, FORMAT, GROW
-from kbootstrap.cluster.state.wanted import WantedVolume
+from kbootstrap.cluster.state.desired import DesiredVolume
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.distros.model import NodeFile
 from kbootstrap.hosts.model import Host
@@ -15,7 +15,7 @@ _LABEL = 16
 """Characters of a label (ext4(5))."""
 
 
-async def format_volume(volume: WantedVolume, link: str, host: Host) -> None:
+async def format_volume(volume: DesiredVolume, link: str, host: Host) -> None:
     """Create a filesystem. Raises `InstallFailed` (KB0840, KB0844) with the machine's output."""
     _visible(volume, link, host)
     hint = "look at the disk on the machine: lsblk; dmesg | tail"
@@ -23,7 +23,7 @@ async def format_volume(volume: WantedVolume, link: str, host: Host) -> None:
     await _run(format_command(volume, link), host, FORMAT, what=what, code="KB0844", hint=hint)
 
 
-async def mount_volume(volume: WantedVolume, link: str, file: NodeFile, host: Host) -> None:
+async def mount_volume(volume: DesiredVolume, link: str, file: NodeFile, host: Host) -> None:
     """Mount a volume by its unit. Raises `InstallFailed` (KB0840, KB0844) with the machine's output."""
     _visible(volume, link, host)
     await host.put(file.content.encode(), file.path, mode=file.mode, deadline=COMMAND)
@@ -32,7 +32,7 @@ async def mount_volume(volume: WantedVolume, link: str, file: NodeFile, host: Ho
     await _run(mount_command(volume, file), host, COMMAND, what=what, code="KB0844", hint=hint)
 
 
-async def grow_volume(volume: WantedVolume, link: str, host: Host) -> None:
+async def grow_volume(volume: DesiredVolume, link: str, host: Host) -> None:
     """Grow a filesystem. Raises `InstallFailed` (KB0840, KB0843) with the machine's output."""
     _visible(volume, link, host)
     hint = "start the machine again, or run resize2fs there by hand"
@@ -40,7 +40,7 @@ async def grow_volume(volume: WantedVolume, link: str, host: Host) -> None:
     await _run(grow_command(volume, link), host, GROW, what=what, code="KB0843", hint=hint)
 
 
-def format_command(volume: WantedVolume, link: str) -> str:
+def format_command(volume: DesiredVolume, link: str) -> str:
     """Return the command that creates the filesystem, if the disk is still empty.
 
     blkid says 2 for a disk without any signature, and for one that it cannot read (blkid(8)); so that is
@@ -55,7 +55,7 @@ def format_command(volume: WantedVolume, link: str) -> str:
     )
 
 
-def mount_command(volume: WantedVolume, file: NodeFile) -> str:
+def mount_command(volume: DesiredVolume, file: NodeFile) -> str:
     """Return the command that mounts by the unit, now and at every boot."""
     unit = shlex.quote(_unit(file))
     return (
@@ -64,7 +64,7 @@ def mount_command(volume: WantedVolume, file: NodeFile) -> str:
     )
 
 
-def grow_command(volume: WantedVolume, link: str) -> str:
+def grow_command(volume: DesiredVolume, link: str) -> str:
     """Return the command that grows the filesystem while it is mounted.
 
     Disks on a SCSI bus are asked for their size first; others report it themselves.
@@ -82,7 +82,7 @@ def _unit(file: NodeFile) -> str:
     return PurePosixPath(file.path).name
 
 
-def _visible(volume: WantedVolume, link: str, host: Host) -> None:
+def _visible(volume: DesiredVolume, link: str, host: Host) -> None:
     if not link:
         raise InstallFailed(
             f"{host.name} does not show the volume {volume.name} ({volume.id or 'not made'})",

@@ -15,7 +15,7 @@ from kbootstrap.cluster.converge.executor import Executor
 from kbootstrap.cluster.converge.reporting import StepReporter
 from kbootstrap.cluster.converge.tokens import Tokens
 from kbootstrap.cluster.converge.watch import NodeWatch
-from kbootstrap.cluster.state.wanted import LocalFile, Wanted
+from kbootstrap.cluster.state.desired import DesiredCluster, LocalFile
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.events import Emit
@@ -35,7 +35,7 @@ class JoinAccess:
 
 async def join(
     plan: Plan,
-    wanted: Wanted,
+    desired: DesiredCluster,
     host: Host,
     access: JoinAccess,
     *,
@@ -50,11 +50,11 @@ async def join(
     """
     if plan.refused:
         raise InstallFailed(f"{host.name} cannot join the cluster", diagnostics=plan.diagnostics)
-    tokens = Tokens(wanted.distro, redactor)
+    tokens = Tokens(desired.distro, redactor)
     tokens.keep_agent(access.token)
     nowhere = Endpoint("", 0)  # the API is open already
     run = ClusterRun(
-        plan, wanted, {host.name: host}, artifacts, nowhere, redactor, tokens, connect, None, shared
+        plan, desired, {host.name: host}, artifacts, nowhere, redactor, tokens, connect, None, shared
     )
     run.use_open(access.api, access.watch)
     executor = Executor(run, StepReporter(plan.cluster, emit))

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from kbootstrap.cluster.state.wanted import Wanted
+from kbootstrap.cluster.state.desired import DesiredCluster
 from kbootstrap.cluster.steps.machine import Claim
 from kbootstrap.cluster.steps.membership import WaitReady
 from kbootstrap.cluster.steps.plan import Plan
@@ -23,8 +23,8 @@ JOINING = 50
 class Slots:
     """The slots of one run of one plan: an agent joins or restarts while it holds one."""
 
-    def __init__(self, plan: Plan, wanted: Wanted) -> None:
-        self._plan, self._wanted = plan, wanted
+    def __init__(self, plan: Plan, desired: DesiredCluster) -> None:
+        self._plan, self._desired = plan, desired
         self._joining = asyncio.Semaphore(JOINING)
         self._away: dict[str, set[str]] = {}
         self._lost: dict[str, set[str]] = {}
@@ -40,7 +40,7 @@ class Slots:
             async with self._joining:
                 yield True
             return
-        pool, limit = self._pool(name), max(1, self._wanted.node(name).at_once)
+        pool, limit = self._pool(name), max(1, self._desired.node(name).at_once)
         away, lost = self._away.setdefault(pool, set()), self._lost.setdefault(pool, set())
         async with self._changed:
             await self._changed.wait_for(lambda: len(away) < limit or len(lost) >= limit)
@@ -60,4 +60,4 @@ class Slots:
             self._changed.notify_all()
 
     def _pool(self, name: str) -> str:
-        return self._wanted.node(name).pool
+        return self._desired.node(name).pool

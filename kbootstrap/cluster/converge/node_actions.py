@@ -16,8 +16,8 @@ from kbootstrap.cluster.converge.shared import SharedArtifact
 from kbootstrap.cluster.deadlines import COMMAND, FAILURES, POLL, ROUND, SERVING, SNAPSHOT, STAGE, STEADY
 from kbootstrap.cluster.observe import journal
 from kbootstrap.cluster.observe.server_command import ask_server, refused
+from kbootstrap.cluster.state.desired import DesiredCluster, LocalFile
 from kbootstrap.cluster.state.unit import read_unit
-from kbootstrap.cluster.state.wanted import LocalFile, Wanted
 from kbootstrap.cluster.steps.base import Step
 from kbootstrap.cluster.steps.machine import Claim
 from kbootstrap.cluster.steps.service import RestartService
@@ -46,18 +46,18 @@ class NodeActions:
     """Carries out actions on the machine of `host`."""
 
     host: Host
-    wanted: Wanted
+    desired: DesiredCluster
     redactor: Redactor
 
     async def begin(self, steps: Sequence[Step]) -> None:
         """Record what will be changed, before any change: the claim, our files, a restart."""
-        stamp = shlex.quote(self.wanted.distro.paths.stamp)
+        stamp = shlex.quote(self.desired.distro.paths.stamp)
         lines = [f"file {step.places}" for step in steps if step.places]
         if any(isinstance(step, Claim) for step in steps):
-            lines.insert(0, f"cluster {self.wanted.cluster}")
+            lines.insert(0, f"cluster {self.desired.cluster}")
         commands = []
         if lines:
-            folder = shlex.quote(str(PurePosixPath(self.wanted.distro.paths.stamp).parent))
+            folder = shlex.quote(str(PurePosixPath(self.desired.distro.paths.stamp).parent))
             command = f"umask 077 && mkdir -p {folder} && touch {stamp} && for line in "
             command += " ".join(shlex.quote(line) for line in lines)
             commands.append(f'{command}; do grep -qxF "$line" {stamp} || echo "$line" >> {stamp}; done')
@@ -131,7 +131,7 @@ class NodeActions:
         """
         place = f"{NEXT}/{tarball.name}"
         await self.host.put(tarball, place, mode=0o600, deadline=STAGE)
-        words = self.wanted.distro.command("ctr", "--namespace", "k8s.io", "images", "import", place)
+        words = self.desired.distro.command("ctr", "--namespace", "k8s.io", "images", "import", place)
         command = f"{shlex.join(words)} >/dev/null 2>&1; status=$?; rm -f {shlex.quote(place)}; exit $status"
         done = await self.host.run(command, deadline=STAGE, check=False)
         if required and done.status != 0:
@@ -162,7 +162,7 @@ class NodeActions:
 
     def _shared(self, artifact: Artifact, version: str, artifacts: Mapping[str, LocalFile]) -> SharedArtifact:
         sha256, aside = _local(artifact, version, artifacts).sha256, f"{NEXT}/{artifact.name}"
-        return SharedArtifact(self.host, self.wanted.distro, artifact, sha256, aside)
+        return SharedArtifact(self.host, self.desired.distro, artifact, sha256, aside)
 
     async def _stamp(
         self, artifact: Artifact, sha256: str, version: str, *, at: str = "", unpacked: bool = False
@@ -173,7 +173,7 @@ class NodeActions:
         file, as images in the store of the container runtime.
         """
         path = artifact.path
-        stamp = shlex.quote(self.wanted.distro.paths.stamp)
+        stamp = shlex.quote(self.desired.distro.paths.stamp)
         size = f"stat -L -c %s {shlex.quote(at or path)}" + (
             " 2>/dev/null || echo unpacked" if unpacked else ""
         )
@@ -189,7 +189,7 @@ class NodeActions:
 
     async def drop(self, path: str) -> None:
         """Remove an artifact, and then its entry in the stamp."""
-        stamp, line = shlex.quote(self.wanted.distro.paths.stamp), shlex.quote(f" {path}$")
+        stamp, line = shlex.quote(self.desired.distro.paths.stamp), shlex.quote(f" {path}$")
         await self.host.run(
             f"umask 077 && rm -f {shlex.quote(path)} && (flock 9 && "
             f"{{ grep -v {line} {stamp} > {stamp}.new || [ $? = 1 ]; }} && mv {stamp}.new {stamp}) "
@@ -236,7 +236,7 @@ class NodeActions:
 
         Raises `InstallFailed` (KB0708) where the server refuses it and does not become ready for it.
         """
-        distro, host = self.wanted.distro, self.host
+        distro, host = self.desired.distro, self.host
         words = distro.command("etcd-snapshot", "save", "--name", name)
         command = f"{shlex.join(words)} 2>&1"
         output = await ask_server(host, command, distro.unit("server"), deadline=SNAPSHOT, waiting=waiting)

@@ -18,8 +18,8 @@ from kbootstrap.cluster.converge.readiness import await_known, await_ready
 from kbootstrap.cluster.converge.secrets import PodSecrets, give
 from kbootstrap.cluster.converge.uninstall import uninstall
 from kbootstrap.cluster.decide.host_record import RECORD, entry
+from kbootstrap.cluster.state.desired import DesiredVolume
 from kbootstrap.cluster.state.recorded import Recorded
-from kbootstrap.cluster.state.wanted import WantedVolume
 from kbootstrap.cluster.steps.membership import WaitWorkloads
 from kbootstrap.cluster.steps.run import Secret
 from kbootstrap.distros.model import Artifact, NodeFile
@@ -42,7 +42,7 @@ class NodeRun:
     @property
     def unit(self) -> str:
         """The unit of the node's role."""
-        return self.shared.wanted.distro.unit(self.shared.wanted.node(self.name).role)
+        return self.shared.desired.distro.unit(self.shared.desired.node(self.name).role)
 
     @property
     def _host(self) -> Host:
@@ -61,25 +61,25 @@ class NodeRun:
 
     async def uninstall(self) -> None:
         """Uninstall an earlier member."""
-        await uninstall(self._host, self.shared.wanted.distro, self.shared.wanted.cluster)
+        await uninstall(self._host, self.shared.desired.distro, self.shared.desired.cluster)
 
     async def hand_over(self) -> None:
         """Let the other servers take over; `restart` ends it."""
-        await hand_over(self._host, self.shared.wanted.distro)
+        await hand_over(self._host, self.shared.desired.distro)
 
     async def note_changes(self) -> None:
         """Record what the steps of this node will change."""
         await self._machine.begin(self.shared.plan.steps[self.name])
 
-    async def format_volume(self, volume: WantedVolume, link: str) -> None:
+    async def format_volume(self, volume: DesiredVolume, link: str) -> None:
         """Create a filesystem."""
         await disks.format_volume(volume, link, self._host)
 
-    async def mount_volume(self, volume: WantedVolume, link: str, file: NodeFile) -> None:
+    async def mount_volume(self, volume: DesiredVolume, link: str, file: NodeFile) -> None:
         """Mount a volume."""
         await disks.mount_volume(volume, link, file, self._host)
 
-    async def grow_volume(self, volume: WantedVolume, link: str) -> None:
+    async def grow_volume(self, volume: DesiredVolume, link: str) -> None:
         """Grow a filesystem."""
         await disks.grow_volume(volume, link, self._host)
 
@@ -102,7 +102,7 @@ class NodeRun:
         run = self.shared
         if run.shared:
             self.waiting("the images are imported")
-            if await self._machine.load_shared(artifact, run.wanted.version, run.artifacts):
+            if await self._machine.load_shared(artifact, run.desired.version, run.artifacts):
                 return
         archive = run.artifacts[artifact.name].path
         await self._machine.preload(await run.unpacked.of(archive), required=required)
@@ -120,9 +120,9 @@ class NodeRun:
         await self._machine.put(content, path, mode)
 
     async def write_secret(self, secret: Secret, path: str) -> None:
-        """Write a file of `Wanted.private` or `Wanted.common`, or a token."""
-        wanted = self.shared.wanted
-        private = wanted.private.get(path) or wanted.common.get(path)
+        """Write a file of `DesiredCluster.private` or `DesiredCluster.common`, or a token."""
+        desired = self.shared.desired
+        private = desired.private.get(path) or desired.common.get(path)
         await self._machine.put(private or self.shared.tokens.give(secret), path)
 
     async def stage_tokens(self) -> None:
@@ -132,7 +132,7 @@ class NodeRun:
 
     async def activate_tokens(self) -> None:
         """Activate the staged tokens."""
-        await rotation.activate(self._host, self.shared.wanted.distro, self.waiting)
+        await rotation.activate(self._host, self.shared.desired.distro, self.waiting)
 
     async def activate_tokens_later(self) -> None:
         """Activate the tokens once this server serves."""
@@ -145,15 +145,15 @@ class NodeRun:
 
     async def retire_tokens(self) -> None:
         """Keep the old tokens, and remove the staged ones."""
-        await rotation.retire_tokens(self._host, self.shared.wanted.distro)
+        await rotation.retire_tokens(self._host, self.shared.desired.distro)
 
     async def age_password_file(self, unit: str) -> None:
         """Let the cluster's data count as newer than the server's own."""
-        await rotation.age_password_file(self._host, unit, self.shared.wanted.distro)
+        await rotation.age_password_file(self._host, unit, self.shared.desired.distro)
 
     async def remove_certificates(self, unit: str) -> None:
         """Stop the unit and move its certificates away."""
-        await rotation.remove_certificates(self._host, unit, self.shared.wanted.distro)
+        await rotation.remove_certificates(self._host, unit, self.shared.desired.distro)
 
     async def save_snapshot(self, name: str) -> None:
         """Save a snapshot of etcd."""
@@ -183,7 +183,7 @@ class NodeRun:
         await self._verify_paths()
         run = self.shared
         joining = run.serving not in ("", self.name) and self.name not in run.plan.members
-        async with promoting(run.hosts[run.serving] if joining else None, run.wanted.distro):
+        async with promoting(run.hosts[run.serving] if joining else None, run.desired.distro):
             await self._machine.serving(unit, self.waiting, looping=looping)
 
     async def wait_ready(self, unit: str, version: str, since: int, *, looping: bool) -> None:
@@ -213,7 +213,7 @@ class NodeRun:
         """Delete the Node object of an earlier machine, once the API answers."""
         del member  # this machine is a new one
         await self.shared.gate.wait()
-        stopped = partial(has_stopped, self._host, self.shared.wanted.distro)
+        stopped = partial(has_stopped, self._host, self.shared.desired.distro)
         await self.shared.watch.forget(self.name, stopped)
 
     async def uncordon(self) -> None:

@@ -20,7 +20,7 @@ async def verify_paths(run: ClusterRun, name: str, waiting: Callable[[str], None
     server's machine a program listens on the port; another host (a load balancer, a virtual IP) answers a
     server. A path on whose end nothing listens yet is passed over.
     """
-    left = to_join(run.wanted, run.wanted.node(name))
+    left = to_join(run.desired, run.desired.node(name))
     for look in range(PATH_LOOKS):
         if look:
             await asyncio.sleep(PATH_PAUSE)
@@ -48,7 +48,7 @@ async def _witness(run: ClusterRun, name: str, path: Path) -> str:
     if path.owner:
         host = run.hosts.get(path.owner)
         return path.owner if host and path.target.port in await listening(host) else ""
-    for server in run.wanted.servers:
+    for server in run.desired.servers:
         if server.name != name and (host := run.hosts.get(server.name)):
             return server.name if (await reach(host, [path.target])).get(path.target) == "open" else ""
     return ""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from kbootstrap.cluster.state.wanted import LocalFile, Wanted
+from kbootstrap.cluster.state.desired import DesiredCluster, LocalFile
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.hosts.model import Host
 
@@ -19,7 +19,7 @@ class Arrival:
     """
 
     plan: Plan
-    wanted: Wanted
+    desired: DesiredCluster
     hosts: Mapping[str, Host]
     artifacts: Mapping[str, LocalFile]
 

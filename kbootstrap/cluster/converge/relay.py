@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from kbootstrap.cluster.deadlines import COMMAND, PATH, RELAY, STAGE
-from kbootstrap.cluster.state.wanted import LocalFile
+from kbootstrap.cluster.state.desired import LocalFile
 from kbootstrap.hosts.model import Host
 from kbootstrap.hosts.script import shell_script
 

@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterator, Mapping
 from kbootstrap.cluster.decide.node_case import NodeCase
 from kbootstrap.cluster.decide.rotation import Rotation
 from kbootstrap.cluster.state.api_facts import ApiFacts
+from kbootstrap.cluster.state.desired import DesiredCluster
 from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.cluster.state.pods_mark import PodsMark
-from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.autoscaler import DropArchive, GivePodSecrets, RemovePods
 from kbootstrap.cluster.steps.base import ConvergeStep
 from kbootstrap.cluster.steps.files import StageFile
@@ -37,9 +37,9 @@ def archives(case: NodeCase) -> Iterator[ConvergeStep]:
 
     A name has a hash of the content, so an archive that is in place is the right one.
     """
-    prefix, wanted = f"{case.distro.paths.images}/{ARCHIVE_PREFIX}", set()
-    for archive in case.wanted.archives if case.node.role == "server" else ():
-        wanted.add(archive.artifact.path)
+    prefix, desired = f"{case.distro.paths.images}/{ARCHIVE_PREFIX}", set()
+    for archive in case.desired.archives if case.node.role == "server" else ():
+        desired.add(archive.artifact.path)
         there = case.facts.artifacts.get(archive.artifact.path)
         if there is None or not there.intact or there.sha256 != archive.sha256:
             yield StageFile(
@@ -50,12 +50,12 @@ def archives(case: NodeCase) -> Iterator[ConvergeStep]:
                 load=case.settled,
             )
     for path in sorted(case.facts.artifacts):
-        if path.startswith(prefix) and path not in wanted:
+        if path.startswith(prefix) and path not in desired:
             yield DropArchive(node=case.node.name, why="no pod needs it", path=path)
 
 
 def secrets(
-    wanted: Wanted,
+    desired: DesiredCluster,
     writer: str,
     facts: Mapping[str, NodeFacts],
     api: ApiFacts | None,
@@ -68,16 +68,18 @@ def secrets(
 
     `writer` is the node whose step it is, `elastic` are the elastic nodes that leave.
     """
-    if not wanted.additions.autoscaler:
+    if not desired.additions.autoscaler:
         if api is not None and api.pods_mark is not None:
             yield RemovePods(node=writer, why=GONE, last=not elastic)
         return
-    why = _why(wanted, facts[writer], api, tokens, new=new) if writer in facts else ""
+    why = _why(desired, facts[writer], api, tokens, new=new) if writer in facts else ""
     if why:
-        yield GivePodSecrets(node=writer, why=why, good=wanted.access, checked=api is not None)
+        yield GivePodSecrets(node=writer, why=why, good=desired.access, checked=api is not None)
 
 
-def _why(wanted: Wanted, facts: NodeFacts, api: ApiFacts | None, tokens: Rotation, *, new: bool) -> str:
+def _why(
+    desired: DesiredCluster, facts: NodeFacts, api: ApiFacts | None, tokens: Rotation, *, new: bool
+) -> str:
     """Return why the Secrets must be written; empty if they are valid."""
     if api is None:
         return "the cluster is new" if new else "the API does not answer now; they may be missing"
@@ -86,4 +88,4 @@ def _why(wanted: Wanted, facts: NodeFacts, api: ApiFacts | None, tokens: Rotatio
     mark = PodsMark.read(api.pods_mark)
     if mark is None:
         return "they are not those that kbootstrap writes"
-    return mark.stale(wanted.access, facts.time.timestamp(), tokens.agents)
+    return mark.stale(desired.access, facts.time.timestamp(), tokens.agents)

@@ -11,9 +11,9 @@ from kbootstrap.cluster.decide.certificates import first
 from kbootstrap.cluster.decide.drift import Drift, differences, waits
 from kbootstrap.cluster.state.api_facts import ApiFacts, ApiNode
 from kbootstrap.cluster.state.certificates import Certificate
+from kbootstrap.cluster.state.desired import DesiredCluster, DesiredNode
 from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.cluster.state.upkeep import Upkeep
-from kbootstrap.cluster.state.wanted import Wanted, WantedNode
 from kbootstrap.cluster.steps.base import Step
 from kbootstrap.cluster.steps.plan import Plan
 
@@ -22,7 +22,7 @@ _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
-    """One node. `wanted` False: it exists, and the spec does not name it.
+    """One node. `desired` False: it exists, and the spec does not name it.
 
     `service` is the state of its unit (`active`, `failed`, `absent`, …), `unreachable` without facts.
     `version` is what the node reports, None when unknown. `pending` are titles of steps that `apply` would
@@ -39,12 +39,12 @@ class NodeStatus:
 
     name: str
     role: Literal["server", "agent", "unknown"]
-    wanted: bool
+    desired: bool
     reachable: bool
     service: str
     ready: bool | None
     version: str | None
-    wanted_version: str
+    desired_version: str
     etcd: bool | None
     pending: tuple[str, ...] = ()
     drift: tuple[Drift, ...] = ()
@@ -62,12 +62,12 @@ class NodeStatus:
 
     @property
     def good(self) -> bool:
-        """Whether the node answers and is exactly as wanted, and its certificates are valid."""
+        """Whether the node answers and is exactly as desired, and its certificates are valid."""
         return bool(self.passing) or (
-            self.wanted
+            self.desired
             and self.reachable
             and bool(self.ready)
-            and self.version == self.wanted_version
+            and self.version == self.desired_version
             and not (self.pending or self.drift or self.expired)
         )
 
@@ -79,7 +79,7 @@ class NodeStatus:
 
 
 def compare(
-    wanted: Wanted,
+    desired: DesiredCluster,
     facts: Mapping[str, NodeFacts],
     api: ApiFacts | None,
     plan: Plan,
@@ -89,7 +89,7 @@ def compare(
     elastic: Collection[str] = (),
     passing: Mapping[str, str] | None = None,
 ) -> tuple[NodeStatus, ...]:
-    """Return a row for each wanted node, then for each other existing node.
+    """Return a row for each desired node, then for each other existing node.
 
     `plan` is what `decide` says of them. `gone` are nodes whose machine vanished, `unreachable` those that do
     not answer, each with the reason. `elastic` are names of elastic nodes, `passing` those that are created
@@ -99,7 +99,7 @@ def compare(
     seen = dict(api.nodes) if api else {}
     rows = [
         _row(
-            wanted,
+            desired,
             node,
             facts.get(node.name),
             seen.get(node.name),
@@ -108,12 +108,12 @@ def compare(
             silent=silent.get(node.name, ""),
             api_known=api is not None,
         )
-        for node in wanted.nodes
+        for node in desired.nodes
     ]
-    others = sorted({*seen, *facts, *silent, *moving} - {node.name for node in wanted.nodes})
+    others = sorted({*seen, *facts, *silent, *moving} - {node.name for node in desired.nodes})
     every = (
         *rows,
-        *(_unwanted(name, wanted, facts.get(name), seen.get(name), silent.get(name, "")) for name in others),
+        *(_unwanted(name, desired, facts.get(name), seen.get(name), silent.get(name, "")) for name in others),
     )
     return tuple(
         replace(row, elastic=row.name in elastic or row.name in moving, passing=moving.get(row.name, ""))
@@ -122,8 +122,8 @@ def compare(
 
 
 def _row(
-    wanted: Wanted,
-    node: WantedNode,
+    desired: DesiredCluster,
+    node: DesiredNode,
     facts: NodeFacts | None,
     seen: ApiNode | None,
     *,
@@ -134,23 +134,23 @@ def _row(
 ) -> NodeStatus:
     lost = (Drift("infrastructure", "machine", gone),) if gone else ()
     unknown = node.role == "server" and (seen is None or seen.etcd is None)
-    runs = facts is not None and facts.unit(wanted.distro.unit(node.role)).started
+    runs = facts is not None and facts.unit(desired.distro.unit(node.role)).started
     return NodeStatus(
         name=node.name,
         role=node.role,
-        wanted=True,
+        desired=True,
         reachable=facts is not None,
-        service=_service(facts, wanted.distro.unit(node.role)),
+        service=_service(facts, desired.distro.unit(node.role)),
         ready=seen.ready if seen else None,
         version=seen.version if seen else None,
-        wanted_version=wanted.version,
+        desired_version=desired.version,
         etcd=seen.etcd if seen else None,
         pending=tuple(step.title for step in steps),
         drift=(*lost, *differences(steps)),
         waits=() if lost else waits(steps),
         joining=unknown and runs and api_known,
         cordoned=bool(seen and seen.unschedulable),
-        reason=_reason(facts, seen, wanted.distro.unit(node.role)),
+        reason=_reason(facts, seen, desired.distro.unit(node.role)),
         unreachable=silent,
         leaf=first(facts.certificates, "leaf") if facts else None,
         authority=first(facts.certificates, "ca") if facts else None,
@@ -174,22 +174,22 @@ def _service(facts: NodeFacts | None, name: str) -> str:
 
 
 def _unwanted(
-    name: str, wanted: Wanted, facts: NodeFacts | None, seen: ApiNode | None, silent: str
+    name: str, desired: DesiredCluster, facts: NodeFacts | None, seen: ApiNode | None, silent: str
 ) -> NodeStatus:
     """Return the row of a node that is not, or no longer, in the spec."""
-    unit = wanted.distro.unit
+    unit = desired.distro.unit
     role: Literal["server", "agent", "unknown"] = "agent" if seen or facts else "unknown"
     if (seen and _CONTROL_PLANE in seen.labels) or (facts and facts.unit(unit("server")).present):
         role = "server"
     return NodeStatus(
         name=name,
         role=role,
-        wanted=False,
+        desired=False,
         reachable=facts is not None,
         service=_service(facts, unit("server" if role == "server" else "agent")) if facts else "unknown",
         ready=seen.ready if seen else None,
         version=seen.version if seen else None,
-        wanted_version=wanted.version,
+        desired_version=desired.version,
         etcd=seen.etcd if seen else None,
         cordoned=bool(seen and seen.unschedulable),
         reason=seen.reason if seen else "",

@@ -12,8 +12,8 @@ from kbootstrap.cluster.decide.node_case import NodeCase
 from kbootstrap.cluster.decide.removal import NO_REMOVALS, Removal
 from kbootstrap.cluster.decide.rotation import rotation
 from kbootstrap.cluster.state.api_facts import ApiFacts
+from kbootstrap.cluster.state.desired import DesiredCluster
 from kbootstrap.cluster.state.node_facts import NodeFacts
-from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.api import GiveSecret
 from kbootstrap.cluster.steps.base import ConvergeStep
 from kbootstrap.cluster.steps.plan import Plan
@@ -21,14 +21,14 @@ from kbootstrap.core.diagnostics import Diagnostic, errors
 
 
 def decide(
-    wanted: Wanted,
+    desired: DesiredCluster,
     facts: Mapping[str, NodeFacts],
     api: ApiFacts | None = None,
     *,
     partial: bool = False,
     removal: Removal = NO_REMOVALS,
 ) -> Plan:
-    """Return the steps that make the nodes as wanted; an empty plan means that they already are.
+    """Return the steps that make the nodes as desired; an empty plan means that they already are.
 
     The nodes of `removal` leave, by steps of their own. The steps of a replacement machine are decided once
     it exists.
@@ -37,37 +37,37 @@ def decide(
     that is refused has no steps. `partial`: nodes without facts are left out instead of refused, for a look
     at what can be seen; such a plan must not be carried out.
     """
-    missing = [n.name for n in wanted.nodes if n.name not in facts and n.name not in removal.replaced]
+    missing = [n.name for n in desired.nodes if n.name not in facts and n.name not in removal.replaced]
     if missing and not partial:
-        return Plan(wanted.cluster, {}, (_unseen(missing),))
+        return Plan(desired.cluster, {}, (_unseen(missing),))
     facts, cleaning = rejoin.cleaned(facts, api)
-    found = membership(wanted, facts, [name for name in removal.removed if removal.role(name) == "server"])
+    found = membership(desired, facts, [name for name in removal.removed if removal.role(name) == "server"])
     seen = dict(api.nodes) if api else {}
-    tokens = rotation(wanted, facts, found.members)
+    tokens = rotation(desired, facts, found.members)
     steps: dict[str, tuple[ConvergeStep, ...]] = {}
-    writer = found.initial_server or wanted.servers[0].name
-    first = upgrade.first_to_change(wanted, facts, seen)
+    writer = found.initial_server or desired.servers[0].name
+    first = upgrade.first_to_change(desired, facts, seen)
     problems = [
         *found.diagnostics,
-        *refusals.unknown_nodes(wanted, api, removal.names | removal.passing),
-        *removals.problems(wanted, removal, api),
-        *record.problems(wanted, facts, api),
-        *upgrade.problems(wanted, facts, seen, removal),
+        *refusals.unknown_nodes(desired, api, removal.names | removal.passing),
+        *removals.problems(desired, removal, api),
+        *record.problems(desired, facts, api),
+        *upgrade.problems(desired, facts, seen, removal),
     ]
-    for node in wanted.nodes:
+    for node in desired.nodes:
         if node.name in missing or node.name in removal.replaced:
             continue
         case = NodeCase(
-            wanted, node, facts[node.name], seen.get(node.name), found, tokens, api_known=api is not None
+            desired, node, facts[node.name], seen.get(node.name), found, tokens, api_known=api is not None
         )
         secret = (
-            _secret(wanted, node.name, api, new=found.initial_server is not None)
+            _secret(desired, node.name, api, new=found.initial_server is not None)
             if node.name == writer
             else ()
         )
         pods = (
             autoscaler_pods.secrets(
-                wanted,
+                desired,
                 writer,
                 facts,
                 api,
@@ -78,38 +78,40 @@ def decide(
             if node.name == writer
             else ()
         )
-        noted = record.steps(wanted, writer, api) if node.name == writer else ()
+        noted = record.steps(desired, writer, api) if node.name == writer else ()
         mine = (*node_steps.steps(case), *secret, *pods, *noted)
         if node.name in cleaning:
             mine = (cleaning[node.name], *mine)
         if node.name == first:
-            mine = (upgrade.snapshot(node.name, wanted.version), *mine)
+            mine = (upgrade.snapshot(node.name, desired.version), *mine)
         problems += node_steps.problems(case, mine)
         if mine:
             steps[node.name] = mine
     problems += certificates.problems(facts)
     refused = bool(errors(problems))
     return Plan(
-        wanted.cluster,
+        desired.cluster,
         {} if refused else steps,
         tuple(problems),
         found.initial_server,
         found.members,
-        {} if refused else removals.steps(removal, wanted.distro, facts, api),
+        {} if refused else removals.steps(removal, desired.distro, facts, api),
     )
 
 
-def _secret(wanted: Wanted, writer: str, api: ApiFacts | None, *, new: bool) -> Iterator[ConvergeStep]:
+def _secret(
+    desired: DesiredCluster, writer: str, api: ApiFacts | None, *, new: bool
+) -> Iterator[ConvergeStep]:
     """Yield the step that writes the Secret of the infrastructure's programs, if it is missing or invalid."""
-    additions = wanted.additions
-    if additions.secret is None or (api is not None and api.mark in wanted.good):
+    additions = desired.additions
+    if additions.secret is None or (api is not None and api.mark in desired.good):
         return
     if api is None:
         why = "the cluster is new" if new else "the API does not answer now; it may be missing"
     else:
         why = "it is not there" if api.mark is None else "its credential is gone, or its settings changed"
     yield GiveSecret(
-        node=writer, why=why, secret=additions.secret, readers=additions.readers, good=wanted.good
+        node=writer, why=why, secret=additions.secret, readers=additions.readers, good=desired.good
     )
 
 

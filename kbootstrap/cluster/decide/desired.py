@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from kbootstrap.cluster.state.wanted import LocalFile, Wanted, WantedArchive, WantedNode, WantedVolume
+from kbootstrap.cluster.state.desired import (
+    DesiredArchive,
+    DesiredCluster,
+    DesiredNode,
+    DesiredVolume,
+    LocalFile,
+)
 from kbootstrap.distros import outside
 from kbootstrap.distros.additions import NOTHING, Additions
 from kbootstrap.distros.model import Artifact, Distribution
@@ -15,7 +21,7 @@ ARCHITECTURES = ("amd64", "arm64")
 """What artifacts exist for, in the names of the vendor."""
 
 
-def wanted(
+def desired_state(
     cluster: Cluster,
     nodes: Sequence[Node],
     inventory: Inventory,
@@ -23,21 +29,21 @@ def wanted(
     artifacts: Mapping[str, LocalFile] | None = None,
     *,
     additions: Additions = NOTHING,
-) -> Wanted:
+) -> DesiredCluster:
     """Return the desired state of the cluster.
 
     `artifacts` has those that are on this machine already, by the vendor's name; none are needed to decide,
-    `Plan.artifacts` then says which ones `converge` will want. `additions` is that of `Wanted`.
+    `Plan.artifacts` then says which ones `converge` will want. `additions` is that of `DesiredCluster`.
     """
     pools = {pool.name: pool for pool in cluster.pools} | {CONTROL_PLANE: cluster.control_plane}
     machines = inventory.machines
-    return Wanted(
+    return DesiredCluster(
         cluster=cluster.name,
         version=cluster.kubernetes.version,
         registration=f"https://{inventory.internal.host}:{distro.registration_port}",
         distro=distro,
         nodes=tuple(
-            WantedNode(
+            DesiredNode(
                 name=node.name,
                 role=node.role,
                 pool=node.pool,
@@ -57,7 +63,7 @@ def wanted(
         local=dict(artifacts or {}),
         additions=additions,
         archives=tuple(
-            WantedArchive(Artifact(one.name, f"{distro.paths.images}/{one.name}", 0o644), one.sha256)
+            DesiredArchive(Artifact(one.name, f"{distro.paths.images}/{one.name}", 0o644), one.sha256)
             for one in additions.archives
         ),
         secret_paths=outside.secret_paths(distro, cluster),
@@ -65,10 +71,10 @@ def wanted(
     )
 
 
-def _volumes(pool: Pool, machine: Machine | None) -> tuple[WantedVolume, ...]:
+def _volumes(pool: Pool, machine: Machine | None) -> tuple[DesiredVolume, ...]:
     made = machine.volumes if machine else {}
     return tuple(
-        WantedVolume(volume.name, made.get(volume.name, ""), volume.folder, volume.size_gib << 30)
+        DesiredVolume(volume.name, made.get(volume.name, ""), volume.folder, volume.size_gib << 30)
         for volume in pool.volumes
     )
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from kbootstrap.cluster.state.api_facts import ApiFacts
+from kbootstrap.cluster.state.desired import DesiredCluster
 from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.cluster.state.recorded import Recorded
-from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.api import NoteHosts
 from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.distros.model import Role
@@ -51,17 +51,17 @@ def entry(machine: Recorded) -> str:
     return " ".join([machine.role, machine.address, *words, *([_LEFT] if machine.left else ())])
 
 
-def steps(wanted: Wanted, writer: str, api: ApiFacts | None) -> Iterator[NoteHosts]:
+def steps(desired: DesiredCluster, writer: str, api: ApiFacts | None) -> Iterator[NoteHosts]:
     """Yield the step that brings the record up to date, carried out from the node `writer`."""
     there = api.machines if api else {}
-    changes = {name: machine for name, machine in wanted.machines.items() if there.get(name) != machine}
+    changes = {name: machine for name, machine in desired.machines.items() if there.get(name) != machine}
     if changes:
         yield NoteHosts(
             node=writer, why="it is needed to find hosts that are removed from the spec", machines=changes
         )
 
 
-def removed_hosts(wanted: Wanted, api: ApiFacts | None) -> dict[str, Recorded]:
+def removed_hosts(desired: DesiredCluster, api: ApiFacts | None) -> dict[str, Recorded]:
     """Return the machines that the spec no longer has and that must leave the cluster.
 
     One that has left already is concerned when its node came back: the machine was started again.
@@ -71,13 +71,15 @@ def removed_hosts(wanted: Wanted, api: ApiFacts | None) -> dict[str, Recorded]:
     return {
         name: machine
         for name, machine in api.machines.items()
-        if name not in wanted.machines and (not machine.left or name in api.nodes)
+        if name not in desired.machines and (not machine.left or name in api.nodes)
     }
 
 
-def problems(wanted: Wanted, facts: Mapping[str, NodeFacts], api: ApiFacts | None) -> Iterator[Diagnostic]:
+def problems(
+    desired: DesiredCluster, facts: Mapping[str, NodeFacts], api: ApiFacts | None
+) -> Iterator[Diagnostic]:
     """Yield a refusal for each node that would move to another machine while the old one runs."""
-    for name, machine in wanted.machines.items():
+    for name, machine in desired.machines.items():
         before = api.machines.get(name) if api else None
         seen = api.nodes.get(name) if api else None
         new = name in facts and not facts[name].registered

@@ -15,8 +15,8 @@ from kbootstrap.cluster.decide.membership import Membership
 from kbootstrap.cluster.decide.node_case import NodeCase
 from kbootstrap.cluster.decide.rotation import Rotation
 from kbootstrap.cluster.state.api_facts import ApiFacts, ApiNode
+from kbootstrap.cluster.state.desired import DesiredCluster
 from kbootstrap.cluster.state.node_facts import NodeFacts
-from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.diagnostics import errors
 
@@ -26,18 +26,18 @@ _MARK = 12
 """Characters of a token's mark, as in `facts.sh`."""
 
 
-def joining(wanted: Wanted, facts: NodeFacts, api: ApiFacts, token: str) -> Plan:
-    """Return the plan of the only node that is wanted; `token` is the agents' token in its full form.
+def joining(desired: DesiredCluster, facts: NodeFacts, api: ApiFacts, token: str) -> Plan:
+    """Return the plan of the only node that is desired; `token` is the agents' token in its full form.
 
     ValueError for another form of token.
     """
     found = _TOKEN.fullmatch(token)
     if found is None:
         raise ValueError("this is not the full form of a token")
-    (node,) = wanted.nodes
+    (node,) = desired.nodes
     mark = hashlib.sha256(found["password"].encode()).hexdigest()[:_MARK]
     case = NodeCase(
-        wanted,
+        desired,
         node,
         facts,
         api.nodes.get(node.name),
@@ -48,11 +48,11 @@ def joining(wanted: Wanted, facts: NodeFacts, api: ApiFacts, token: str) -> Plan
     steps = tuple(node_steps.steps(case))
     problems = tuple(node_steps.problems(case, steps))
     allowed = steps and not errors(problems)
-    return Plan(wanted.cluster, {node.name: steps} if allowed else {}, problems)
+    return Plan(desired.cluster, {node.name: steps} if allowed else {}, problems)
 
 
-def version(wanted: str, nodes: Iterable[ApiNode]) -> str:
-    """Return the version for a new agent: the wanted one, or the oldest one of the servers if that is older.
+def version(desired: str, nodes: Iterable[ApiNode]) -> str:
+    """Return the version for a new agent: the desired one, or the oldest one of the servers if that is older.
 
     A kubelet must not be newer than any server. The spec may name a version that was not applied yet.
     """
@@ -61,7 +61,7 @@ def version(wanted: str, nodes: Iterable[ApiNode]) -> str:
         for node in nodes
         if node.version and (_CONTROL_PLANE in node.labels or node.etcd is not None)
     ]
-    return min((wanted, *servers), key=_numbers)
+    return min((desired, *servers), key=_numbers)
 
 
 def _numbers(text: str) -> tuple[int, ...]:

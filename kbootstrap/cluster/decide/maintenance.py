@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kbootstrap.cluster.decide.order import Batches, agents_together
+from kbootstrap.cluster.state.desired import DesiredCluster, DesiredNode
 from kbootstrap.cluster.state.upkeep import Upkeep
-from kbootstrap.cluster.state.wanted import Wanted, WantedNode
 from kbootstrap.cluster.steps.api import WaitKnown
 from kbootstrap.cluster.steps.base import ConvergeStep
 from kbootstrap.cluster.steps.membership import Uncordon, WaitReady
@@ -47,12 +47,12 @@ class NodeWork:
         return bool(self.packages) or self.reboot == "now"
 
 
-def work(wanted: Wanted, how: Maintenance, found: Mapping[str, Upkeep]) -> tuple[NodeWork, ...]:
+def work(desired: DesiredCluster, how: Maintenance, found: Mapping[str, Upkeep]) -> tuple[NodeWork, ...]:
     """Return what is to be done on each node of `found`, in the order of the spec; pure."""
-    return tuple(_work(node, how, found[node.name]) for node in wanted.nodes if node.name in found)
+    return tuple(_work(node, how, found[node.name]) for node in desired.nodes if node.name in found)
 
 
-def _work(node: WantedNode, how: Maintenance, found: Upkeep) -> NodeWork:
+def _work(node: DesiredNode, how: Maintenance, found: Upkeep) -> NodeWork:
     if not found.supported:
         return NodeWork(node.name, node.role, unknown="" if how.idle else "it has no apt-get")
     packages = (found.updates or ()) if how.os_updates == "security" else ()
@@ -62,16 +62,16 @@ def _work(node: WantedNode, how: Maintenance, found: Upkeep) -> NodeWork:
     return NodeWork(node.name, node.role, packages, reboot, found.packages if found.reboot else ())
 
 
-def batches(wanted: Wanted, works: Sequence[NodeWork], cordoned: Collection[str] = ()) -> Batches:
+def batches(desired: DesiredCluster, works: Sequence[NodeWork], cordoned: Collection[str] = ()) -> Batches:
     """Return the names of nodes that are worked on together; those that a run left `cordoned` come first."""
     acting = {one.name for one in works if one.acts}
-    nodes = [node for node in wanted.nodes if node.name in acting]
+    nodes = [node for node in desired.nodes if node.name in acting]
     begun = [node for node in nodes if node.name in cordoned]
     rest = [node for node in nodes if node.name not in cordoned]
     return (*_in_order(begun), *_in_order(rest))
 
 
-def _in_order(nodes: Sequence[WantedNode]) -> Iterator[tuple[str, ...]]:
+def _in_order(nodes: Sequence[DesiredNode]) -> Iterator[tuple[str, ...]]:
     yield from ((node.name,) for node in nodes if node.role == "server")
     yield from agents_together(nodes)
 

@@ -11,15 +11,15 @@ from kbootstrap.distros.model import Artifact
 
 def steps(case: NodeCase) -> Iterator[StageFile]:
     """Yield a step for each artifact that must be sent."""
-    for artifact in case.wanted.artifacts.get(case.facts.arch, ()):
+    for artifact in case.desired.artifacts.get(case.facts.arch, ()):
         why = _missing(case, artifact)
         if why:
             yield StageFile(
                 node=case.node.name,
                 why=why,
                 artifact=artifact,
-                version=case.wanted.version,
-                aside=case.settled and case.installed not in ("", case.wanted.version),
+                version=case.desired.version,
+                aside=case.settled and case.installed not in ("", case.desired.version),
             )
 
 
@@ -33,9 +33,9 @@ def _missing(case: NodeCase, artifact: Artifact) -> str:
         return "it is not there"
     if not there.intact:
         return "the file on the node is damaged or gone"
-    if there.version != case.wanted.version:
+    if there.version != case.desired.version:
         return f"the node has {there.version}"
-    local = case.wanted.local.get(artifact.name)
+    local = case.desired.local.get(artifact.name)
     if local and local.sha256 != there.sha256 and not case.settled:
         return "the file on the node is from another build"
     return ""

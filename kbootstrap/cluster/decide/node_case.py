@@ -8,21 +8,21 @@ from kbootstrap.cluster.decide import upgrade
 from kbootstrap.cluster.decide.membership import Membership
 from kbootstrap.cluster.decide.rotation import Rotation
 from kbootstrap.cluster.state.api_facts import ApiNode
+from kbootstrap.cluster.state.desired import DesiredCluster, DesiredNode
 from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.cluster.state.unit import UnitState
-from kbootstrap.cluster.state.wanted import Wanted, WantedNode
 from kbootstrap.distros.model import Distribution, NodeFile
 
 
 @dataclass(frozen=True, slots=True)
 class NodeCase:
-    """One node: what is wanted of it, and the facts about it and its cluster.
+    """One node: what is desired of it, and the facts about it and its cluster.
 
     `seen` is its Node object, None where there is none. `api_known`: the Kubernetes API has answered.
     """
 
-    wanted: Wanted
-    node: WantedNode
+    desired: DesiredCluster
+    node: DesiredNode
     facts: NodeFacts
     seen: ApiNode | None
     found: Membership
@@ -32,7 +32,7 @@ class NodeCase:
     @property
     def distro(self) -> Distribution:
         """The cluster's distribution."""
-        return self.wanted.distro
+        return self.desired.distro
 
     @property
     def unit_name(self) -> str:
@@ -71,13 +71,13 @@ class NodeCase:
 
     @property
     def runs_other_version(self) -> bool:
-        """Whether the service runs another version than the wanted one."""
-        return upgrade.other_version(self.wanted, self.facts, self.seen)
+        """Whether the service runs another version than the desired one."""
+        return upgrade.other_version(self.desired, self.facts, self.seen)
 
     @property
     def version_reason(self) -> str:
         """The reason for steps that change the version."""
-        return f"the node runs {upgrade.runs(self.wanted, self.facts, self.seen)}"
+        return f"the node runs {upgrade.runs(self.desired, self.facts, self.seen)}"
 
     def has(self, file: NodeFile) -> bool:
         """Return whether the file exists on the node."""

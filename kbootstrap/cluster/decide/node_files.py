@@ -17,8 +17,8 @@ _NOTHING = hashlib.sha256(outside.NOTHING.encode()).hexdigest()
 
 def steps(case: NodeCase) -> Iterator[WriteFile]:
     """Yield a step for each file that is missing or differs."""
-    linked = pod_network.files(case.wanted, case.node, case.facts, settled=case.settled)
-    own = host_updates.files(case.wanted.maintenance, case.facts)
+    linked = pod_network.files(case.desired, case.node, case.facts, settled=case.settled)
+    own = host_updates.files(case.desired.maintenance, case.facts)
     for file in (*case.node.files, *linked, *own):
         digest = hashlib.sha256(file.content.encode()).hexdigest()
         if case.facts.files.get(file.path) != digest:
@@ -35,11 +35,11 @@ def _emptied(case: NodeCase) -> Iterator[WriteFile]:
     It is emptied, not deleted: the stamp then still names it, and the service reads nothing from it. Servers
     delete the objects that a manifest no longer has; when a manifest is deleted, its objects stay.
     """
-    wanted = {file.path for file in case.node.files} | case.wanted.secret_paths
+    desired = {file.path for file in case.node.files} | case.desired.secret_paths
     for path, digest in sorted(case.facts.files.items()):
         manifest = path == autoscaler_pods.manifest(case.distro)
         ours = manifest or outside.owned(case.distro, path)
-        if path not in wanted and ours and digest != _NOTHING:
+        if path not in desired and ours and digest != _NOTHING:
             empty = NodeFile(path, outside.NOTHING, 0o600, restart=not manifest)
             yield _write(case, empty, "the spec no longer has it")
     yield from _without_maintenance(case)
@@ -48,7 +48,7 @@ def _emptied(case: NodeCase) -> Iterator[WriteFile]:
 def _without_maintenance(case: NodeCase) -> Iterator[WriteFile]:
     """Yield the step that empties the settings of the package manager when `maintenance` leaves the spec."""
     path = host_updates.SETTINGS
-    if case.wanted.maintenance is None and case.facts.files.get(path, _NOTHING) != _NOTHING:
+    if case.desired.maintenance is None and case.facts.files.get(path, _NOTHING) != _NOTHING:
         file = NodeFile(path, outside.NOTHING, host_updates.MODE, restart=False)
         yield _write(case, file, "the spec no longer has maintenance")
 
@@ -91,11 +91,11 @@ def _registration(case: NodeCase) -> str:
     Servers of a new cluster join through the one that initialises it: a load balancer may not forward to it
     yet. Otherwise another member's URL, if the cluster's is the address of this machine.
     """
-    url, port = case.wanted.registration, case.distro.registration_port
+    url, port = case.desired.registration, case.distro.registration_port
     if case.node.role != "server":
         return url
-    initial = [node for node in case.wanted.servers if node.name == case.found.initial_server]
-    members = [node for node in case.wanted.servers if node.name in case.found.members]
+    initial = [node for node in case.desired.servers if node.name == case.found.initial_server]
+    members = [node for node in case.desired.servers if node.name in case.found.members]
     if not initial and url != f"https://{case.node.address}:{port}":
         return url
     others = [node.address for node in (initial or members) if node.address not in ("", case.node.address)]

@@ -48,7 +48,7 @@ def settle(case: NodeCase, service: list[ConvergeStep]) -> Iterator[ConvergeStep
             node=name,
             why="its service is crash-looping" if looping else why,
             unit=case.unit_name,
-            version=case.wanted.version,
+            version=case.desired.version,
             since=case.unit.since,
             looping=looping,
         )
@@ -56,11 +56,11 @@ def settle(case: NodeCase, service: list[ConvergeStep]) -> Iterator[ConvergeStep
         yield WaitWorkloads(node=name, why="another version replaces pods")
     if case.seen is not None and case.seen.leaving and not case.stale:
         yield Uncordon(node=name, why="it was to be removed, and stays")
-    if case.wanted.additions.cloud_controller and (case.seen is None or case.stale or not case.seen.known):
+    if case.desired.additions.cloud_controller and (case.seen is None or case.stale or not case.seen.known):
         yield WaitKnown(
             node=name,
             why="it finds the machine in the cloud",
-            controller=case.wanted.additions.controller,
+            controller=case.desired.additions.controller,
         )
     if _relabel(case):
         yield ReconcileNode(

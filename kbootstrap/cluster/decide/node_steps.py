@@ -28,21 +28,21 @@ from kbootstrap.core.diagnostics import Diagnostic
 
 def problems(case: NodeCase, steps: tuple[ConvergeStep, ...]) -> Iterator[Diagnostic]:
     """Yield reasons to refuse the plan, and warnings; `steps` are the steps of this node."""
-    yield from refusals.foreign(case.wanted, case.facts)
+    yield from refusals.foreign(case.desired, case.facts)
     yield from refusals.restoring(case.facts)
-    yield from refusals.role(case.wanted, case.node, case.facts)
+    yield from refusals.role(case.desired, case.node, case.facts)
     yield from preflight.clock(case.facts)
     yield from volumes.problems(case.node, case.facts)
-    yield from pod_network.problems(case.wanted, case.node, case.facts)
-    yield from host_updates.problems(case.wanted.maintenance, case.facts)
+    yield from pod_network.problems(case.desired, case.node, case.facts)
+    yield from host_updates.problems(case.desired.maintenance, case.facts)
     staging = any(isinstance(step, StageFile) for step in steps)
     if staging:
-        bundled = case.wanted.bundled.get(case.facts.arch)
+        bundled = case.desired.bundled.get(case.facts.arch)
         yield from preflight.programs(case.distro, case.node, case.facts, bundled=bundled)
     if case.settled:
         yield from refusals.fixed(case.node, case.facts, case.distro)
-        yield from refusals.embedded_mirror(case.wanted, case.node, case.facts)
-        yield from refusals.withdrawn(case.wanted, case.node, case.facts)
+        yield from refusals.embedded_mirror(case.desired, case.node, case.facts)
+        yield from refusals.withdrawn(case.desired, case.node, case.facts)
     else:
         yield from preflight.preflight(case.distro, case.node, case.facts, staging=staging)
 
@@ -71,7 +71,7 @@ def steps(case: NodeCase) -> Iterator[ConvergeStep]:
     changed = [*(w.file.path for w in written if node_files.restarts(case, w)), *(s.path for s in secrets)]
     aside = tuple(step.artifact for step in staged if step.aside)
     if aside:
-        yield SwapFiles(node=name, why=case.version_reason, artifacts=aside, version=case.wanted.version)
+        yield SwapFiles(node=name, why=case.version_reason, artifacts=aside, version=case.desired.version)
         changed.insert(0, case.distro.paths.binary)
     service = list(node_service.steps(case, changed))
     yield from service

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from kbootstrap.cluster.decide.removal import Removal
-from kbootstrap.cluster.state.wanted import WantedNode
+from kbootstrap.cluster.state.desired import DesiredNode
 
 TOGETHER = 4
 """Agents that leave for good at the same time: their pods need room on those that stay."""
@@ -23,7 +23,7 @@ class Order:
     replaced: Batches = ()
 
 
-def order(removal: Removal, nodes: Sequence[WantedNode], sequence: Iterable[str]) -> Order:
+def order(removal: Removal, nodes: Sequence[DesiredNode], sequence: Iterable[str]) -> Order:
     """Return the removal order: servers one by one, agents of a pool as many as may be unavailable at once.
 
     `nodes` are those of the spec, in its order; `sequence` are names in the order in which they may leave.
@@ -43,7 +43,7 @@ def order(removal: Removal, nodes: Sequence[WantedNode], sequence: Iterable[str]
     )
 
 
-def agents_together(nodes: Iterable[WantedNode]) -> Iterator[tuple[str, ...]]:
+def agents_together(nodes: Iterable[DesiredNode]) -> Iterator[tuple[str, ...]]:
     """Yield the names of the agents that may be unavailable at once: `max_unavailable` of a pool."""
     agents = (node for node in nodes if node.role == "agent")
     for _, own in itertools.groupby(agents, lambda node: node.pool):

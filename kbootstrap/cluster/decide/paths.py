@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from kbootstrap.cluster.state.desired import DesiredCluster, DesiredNode
 from kbootstrap.cluster.state.paths import Answer, Path, Target, Tried
-from kbootstrap.cluster.state.wanted import Wanted, WantedNode
 from kbootstrap.distros.paths import joining, paths
 from kbootstrap.distros.requirements import Port
 
@@ -40,11 +40,11 @@ class PathFinding:
     help: str = ""
 
 
-def to_join(wanted: Wanted, node: WantedNode) -> tuple[Path, ...]:
+def to_join(desired: DesiredCluster, node: DesiredNode) -> tuple[Path, ...]:
     """Return what a node must reach to join: where nodes join; a server the other servers too."""
-    ports = joining(wanted.distro, node.role)
-    owners = {one.address: one.name for one in wanted.servers if one.address}
-    hosts = [urlsplit(wanted.registration).hostname or ""]
+    ports = joining(desired.distro, node.role)
+    owners = {one.address: one.name for one in desired.servers if one.address}
+    hosts = [urlsplit(desired.registration).hostname or ""]
     if node.role == "server":
         hosts += owners
     reached = [host for host in dict.fromkeys(hosts) if host and host != node.address]
@@ -56,15 +56,15 @@ def to_join(wanted: Wanted, node: WantedNode) -> tuple[Path, ...]:
     )
 
 
-def between(wanted: Wanted, names: Iterable[str]) -> dict[str, tuple[Path, ...]]:
+def between(desired: DesiredCluster, names: Iterable[str]) -> dict[str, tuple[Path, ...]]:
     """Return by node what it must reach on the other nodes of `names` whose addresses are known."""
-    nodes = [node for node in wanted.nodes if node.name in {*names} and node.address]
+    nodes = [node for node in desired.nodes if node.name in {*names} and node.address]
     return {
         source.name: tuple(
             Path(Target(port.protocol, node.address, port.number), port, node.name)
             for node in nodes
             if node.address != source.address
-            for port in paths(wanted.distro, source.role, node.role)
+            for port in paths(desired.distro, source.role, node.role)
         )
         for source in nodes
     }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kbootstrap import distros
+from kbootstrap.cluster.state.desired import DesiredNode
 from kbootstrap.cluster.state.node_facts import NodeFacts
-from kbootstrap.cluster.state.wanted import WantedNode
 from kbootstrap.core.diagnostics import Diagnostic, Severity
 from kbootstrap.distros.model import Distribution
 from kbootstrap.distros.requirements import (
@@ -26,7 +26,7 @@ SKEW_WARNING, SKEW_LIMIT = 30, 300
 
 
 def preflight(
-    distro: Distribution, node: WantedNode, facts: NodeFacts, *, staging: bool
+    distro: Distribution, node: DesiredNode, facts: NodeFacts, *, staging: bool
 ) -> Iterator[Diagnostic]:
     """Yield the distribution's requirements that the machine does not meet; `staging`: files must be sent."""
     yield from _system(facts)
@@ -46,7 +46,7 @@ def preflight(
 
 
 def programs(
-    distro: Distribution, node: WantedNode, facts: NodeFacts, *, bundled: bool | None
+    distro: Distribution, node: DesiredNode, facts: NodeFacts, *, bundled: bool | None
 ) -> Iterator[Diagnostic]:
     """Yield the missing programs; `bundled`: whether the artifacts contain them, None if that is not known.
 
@@ -118,7 +118,7 @@ def _titles() -> str:
     return " and ".join(one.traits.title for one in distros.every())
 
 
-def _memory(node: WantedNode, facts: NodeFacts, need: Memory) -> Iterator[Diagnostic]:
+def _memory(node: DesiredNode, facts: NodeFacts, need: Memory) -> Iterator[Diagnostic]:
     if facts.memory >= need.enough:
         return
     yield Diagnostic(
@@ -170,7 +170,7 @@ def _folder(facts: NodeFacts, need: UsableFolder) -> Iterator[Diagnostic]:
         )
 
 
-def _ports(distro: Distribution, node: WantedNode, facts: NodeFacts) -> Iterator[Diagnostic]:
+def _ports(distro: Distribution, node: DesiredNode, facts: NodeFacts) -> Iterator[Diagnostic]:
     busy = sorted(facts.listening & {*ports(distro.requirements(node.role))})
     if busy:
         yield Diagnostic(

@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterator
 from kbootstrap import distros
 from kbootstrap.cluster.decide import autoscaler_pods
 from kbootstrap.cluster.state.api_facts import ApiFacts
+from kbootstrap.cluster.state.desired import DesiredCluster, DesiredNode
 from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.cluster.state.restore_mark import REHEARSAL, Mark
-from kbootstrap.cluster.state.wanted import Wanted, WantedNode
 from kbootstrap.core.diagnostics import Diagnostic, Severity
 from kbootstrap.distros import registries
 from kbootstrap.distros.model import Distribution, Role
@@ -28,17 +28,16 @@ _FIXED_ON_SERVERS = ("node-ip",)
 """etcd keeps the addresses of its members."""
 
 
-def foreign(wanted: Wanted, facts: NodeFacts) -> Iterator[Diagnostic]:
+def foreign(desired: DesiredCluster, facts: NodeFacts) -> Iterator[Diagnostic]:
     """Refuse a machine with a Kubernetes installation that is not this cluster's."""
     reason = ""
     if facts.others:
         reason = f"{facts.name} has an installation of {', '.join(facts.others)}."
     elif facts.claimed is None and facts.traces:
-        reason = (
-            f"{facts.name} has {wanted.distro.name} already ({facts.traces[0]}), not installed by kbootstrap."
-        )
-    elif facts.claimed not in (None, wanted.cluster):
-        reason = f"{facts.name} belongs to the cluster '{facts.claimed}', not to '{wanted.cluster}'."
+        name, trace = desired.distro.name, facts.traces[0]
+        reason = f"{facts.name} has {name} already ({trace}), not installed by kbootstrap."
+    elif facts.claimed not in (None, desired.cluster):
+        reason = f"{facts.name} belongs to the cluster '{facts.claimed}', not to '{desired.cluster}'."
     if reason:
         yield Diagnostic(
             "KB0807",
@@ -63,10 +62,10 @@ def restoring(facts: NodeFacts) -> Iterator[Diagnostic]:
         )
 
 
-def role(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Diagnostic]:
+def role(desired: DesiredCluster, node: DesiredNode, facts: NodeFacts) -> Iterator[Diagnostic]:
     """Refuse a machine that has the other role."""
     other: Role = "agent" if node.role == "server" else "server"
-    if facts.unit(wanted.distro.unit(other)).present:
+    if facts.unit(desired.distro.unit(other)).present:
         yield Diagnostic(
             "KB0812",
             f"{facts.name} is installed as {other}, and the spec wants it as {node.role}.",
@@ -74,7 +73,7 @@ def role(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Diagnos
         )
 
 
-def fixed(node: WantedNode, facts: NodeFacts, distro: Distribution) -> Iterator[Diagnostic]:
+def fixed(node: DesiredNode, facts: NodeFacts, distro: Distribution) -> Iterator[Diagnostic]:
     """Refuse each changed setting that only applies when a cluster is created."""
     config = distro.paths.config
     if config not in facts.texts:
@@ -83,17 +82,17 @@ def fixed(node: WantedNode, facts: NodeFacts, distro: Distribution) -> Iterator[
         yield from _fixed(node, facts, config, key, distro.fixed.get(key, key))
 
 
-def embedded_mirror(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Diagnostic]:
+def embedded_mirror(desired: DesiredCluster, node: DesiredNode, facts: NodeFacts) -> Iterator[Diagnostic]:
     """Refuse a change of the embedded mirror: all servers must agree on it when they start.
 
     k3s source, `pkg/daemons/config/types.go`, `CriticalControlArgs`.
     """
     if node.role == "server":
-        path = registries.settings_path(wanted.distro)
+        path = registries.settings_path(desired.distro)
         yield from _fixed(node, facts, path, "embedded-registry", "registries.embedded_mirror")
 
 
-def _fixed(node: WantedNode, facts: NodeFacts, path: str, key: str, name: str) -> Iterator[Diagnostic]:
+def _fixed(node: DesiredNode, facts: NodeFacts, path: str, key: str, name: str) -> Iterator[Diagnostic]:
     """Refuse a change of one key in one file; `name` is the key's name in the message."""
     after = next((file.content for file in node.files if file.path == path), "")
     old, new = _value(facts.texts.get(path, ""), key), _value(after, key)
@@ -106,11 +105,11 @@ def _fixed(node: WantedNode, facts: NodeFacts, path: str, key: str, name: str) -
         )
 
 
-def withdrawn(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Diagnostic]:
+def withdrawn(desired: DesiredCluster, node: DesiredNode, facts: NodeFacts) -> Iterator[Diagnostic]:
     """Refuse to drop a manifest that the spec no longer has: the objects that it created would remain."""
-    folder = f"{wanted.distro.paths.manifests}/"
+    folder = f"{desired.distro.paths.manifests}/"
     for path in sorted(facts.files.keys() - {file.path for file in node.files}):
-        if path.startswith(folder) and path != autoscaler_pods.manifest(wanted.distro):
+        if path.startswith(folder) and path != autoscaler_pods.manifest(desired.distro):
             yield Diagnostic(
                 "KB0827",
                 f"{facts.name} deploys {path}, which the spec no longer has. Deleting the file would "
@@ -119,15 +118,17 @@ def withdrawn(wanted: Wanted, node: WantedNode, facts: NodeFacts) -> Iterator[Di
             )
 
 
-def unknown_nodes(wanted: Wanted, api: ApiFacts | None, leaving: Collection[str]) -> Iterator[Diagnostic]:
+def unknown_nodes(
+    desired: DesiredCluster, api: ApiFacts | None, leaving: Collection[str]
+) -> Iterator[Diagnostic]:
     """Warn of each node of the cluster that runs on no machine of the spec."""
-    names = {*(node.name for node in wanted.nodes), *leaving}
+    names = {*(node.name for node in desired.nodes), *leaving}
     for name in sorted(api.nodes if api else ()):
         if name not in names:
             yield Diagnostic(
                 "KB0810",
                 f"The cluster has the node {name}, which runs on no machine of this spec. It is not changed.",
-                f"if it is not wanted: kubectl drain {name} --ignore-daemonsets; kubectl delete node {name}",
+                f"if it is not desired: kubectl drain {name} --ignore-daemonsets; kubectl delete node {name}",
                 severity=Severity.WARNING,
             )
 

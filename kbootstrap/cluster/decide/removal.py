@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from kbootstrap.cluster.state.api_facts import ApiFacts, ApiNode
+from kbootstrap.cluster.state.desired import DesiredCluster
 from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.cluster.state.recorded import Recorded
-from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.base import RemovalStep
 from kbootstrap.cluster.steps.membership import ForgetNode, HandOver
 from kbootstrap.cluster.steps.removal import (
@@ -165,14 +165,14 @@ def _machine(removal: Removal, name: str) -> Iterator[RemovalStep]:
         yield UninstallMachine(node=name, why=REMOVED)
 
 
-def problems(wanted: Wanted, removal: Removal, api: ApiFacts | None) -> Iterator[Diagnostic]:
+def problems(desired: DesiredCluster, removal: Removal, api: ApiFacts | None) -> Iterator[Diagnostic]:
     """Yield the reasons why these nodes must not leave."""
     if not removal.names:
         return
     if api is None:
         yield Diagnostic(
             "KB0853",
-            f"{_list(removal.names)} must leave, and the Kubernetes API of {wanted.cluster} does not "
+            f"{_list(removal.names)} must leave, and the Kubernetes API of {desired.cluster} does not "
             "answer: pods cannot be evicted, and it is unknown which servers hold the data.",
             "repair the cluster first: kbootstrap status shows its state; apply with the previous nodes "
             "starts what is stopped",

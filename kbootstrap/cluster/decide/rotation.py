@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from kbootstrap.cluster.decide.certificates import first, until
+from kbootstrap.cluster.state.desired import DesiredCluster
 from kbootstrap.cluster.state.node_facts import NodeFacts, TokenMarks
-from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.base import ConvergeStep
 from kbootstrap.cluster.steps.membership import HandOver, WaitReady
 from kbootstrap.cluster.steps.plan import Plan
@@ -56,12 +56,12 @@ class Rotation:
         return self.pending and (bool(facts.tokens.next) or self.stale(facts, member=True))
 
 
-def rotation(wanted: Wanted, facts: Mapping[str, NodeFacts], members: Collection[str]) -> Rotation:
+def rotation(desired: DesiredCluster, facts: Mapping[str, NodeFacts], members: Collection[str]) -> Rotation:
     """Return the tokens that the nodes should have.
 
     Before new ones are activated every member must run: one that does not is started with the old ones.
     """
-    names = [node.name for node in wanted.servers if node.name in members and node.name in facts]
+    names = [node.name for node in desired.servers if node.name in members and node.name in facts]
     servers = [facts[name] for name in names]
     staged = next((one.tokens for one in servers if one.tokens.next), None)
     now = Rotation(
@@ -69,7 +69,7 @@ def rotation(wanted: Wanted, facts: Mapping[str, NodeFacts], members: Collection
     )
     if staged is None:
         return now
-    unit = wanted.distro.unit("server")
+    unit = desired.distro.unit("server")
     active = [one.name for one in servers if one.unit(unit).active == "active"]
     begun = [one for one in servers if one.tokens.accepted == staged.next]
     if not begun and len(active) < len(servers):
@@ -99,15 +99,15 @@ def pending(facts: Mapping[str, NodeFacts]) -> TokenMarks | None:
 
 
 def renewal(
-    wanted: Wanted, facts: Mapping[str, NodeFacts], within: int | None, members: tuple[str, ...]
+    desired: DesiredCluster, facts: Mapping[str, NodeFacts], within: int | None, members: tuple[str, ...]
 ) -> Plan:
     """Return the plan that renews certificates, one node after the other.
 
     `within`: only on nodes where one runs out in fewer days than that.
     """
     steps: dict[str, tuple[ConvergeStep, ...]] = {}
-    for node in wanted.nodes:
-        found, unit = facts[node.name], wanted.distro.unit(node.role)
+    for node in desired.nodes:
+        found, unit = facts[node.name], desired.distro.unit(node.role)
         soonest = first(found.certificates, "leaf")
         if within is not None and (soonest is None or soonest.days(found.time) >= within):
             continue
@@ -121,9 +121,9 @@ def renewal(
         ]
         if node.role == "server":
             mine.append(WaitServing(node=node.name, why="other nodes need it", unit=unit))
-        mine.append(WaitReady(node=node.name, why="it starts", unit=unit, version=wanted.version))
+        mine.append(WaitReady(node=node.name, why="it starts", unit=unit, version=desired.version))
         steps[node.name] = tuple(mine)
-    return Plan(wanted.cluster, steps, members=members)
+    return Plan(desired.cluster, steps, members=members)
 
 
 def _differs(mark: str, right: str) -> bool:

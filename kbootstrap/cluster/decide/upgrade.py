@@ -11,30 +11,30 @@ from collections.abc import Iterator, Mapping
 
 from kbootstrap.cluster.decide.removal import Removal
 from kbootstrap.cluster.state.api_facts import ApiNode
+from kbootstrap.cluster.state.desired import DesiredCluster
 from kbootstrap.cluster.state.node_facts import NodeFacts
-from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.service import SaveSnapshot
 from kbootstrap.core.diagnostics import Diagnostic
 
 
-def runs(wanted: Wanted, facts: NodeFacts, seen: ApiNode | None) -> str:
+def runs(desired: DesiredCluster, facts: NodeFacts, seen: ApiNode | None) -> str:
     """Return the version of a node: the one that the API reports, else the installed one; may be empty."""
-    return (seen.version if seen else "") or wanted.distro.installed(facts.versions)
+    return (seen.version if seen else "") or desired.distro.installed(facts.versions)
 
 
-def other_version(wanted: Wanted, facts: NodeFacts, seen: ApiNode | None) -> bool:
-    """Return whether a node that was part of the cluster runs another version than the wanted one."""
-    return runs(wanted, facts, seen) not in ("", wanted.version)
+def other_version(desired: DesiredCluster, facts: NodeFacts, seen: ApiNode | None) -> bool:
+    """Return whether a node that was part of the cluster runs another version than the desired one."""
+    return runs(desired, facts, seen) not in ("", desired.version)
 
 
 def first_to_change(
-    wanted: Wanted, facts: Mapping[str, NodeFacts], seen: Mapping[str, ApiNode]
+    desired: DesiredCluster, facts: Mapping[str, NodeFacts], seen: Mapping[str, ApiNode]
 ) -> str | None:
     """Return the server that saves a snapshot first: the first one, as long as no server has changed."""
     servers = [
-        node.name for node in wanted.servers if node.name in facts and _settled(wanted, facts[node.name])
+        node.name for node in desired.servers if node.name in facts and _settled(desired, facts[node.name])
     ]
-    changing = [name for name in servers if other_version(wanted, facts[name], seen.get(name))]
+    changing = [name for name in servers if other_version(desired, facts[name], seen.get(name))]
     return changing[0] if changing and len(changing) == len(servers) else None
 
 
@@ -45,41 +45,41 @@ def snapshot(node: str, version: str) -> SaveSnapshot:
 
 
 def problems(
-    wanted: Wanted, facts: Mapping[str, NodeFacts], seen: Mapping[str, ApiNode], removal: Removal
+    desired: DesiredCluster, facts: Mapping[str, NodeFacts], seen: Mapping[str, ApiNode], removal: Removal
 ) -> Iterator[Diagnostic]:
     """Yield the reasons why the version must not change, for nodes or for the cluster."""
-    names = [n.name for n in wanted.nodes if n.name in facts and _settled(wanted, facts[n.name])]
+    names = [n.name for n in desired.nodes if n.name in facts and _settled(desired, facts[n.name])]
     found = {
-        name: runs(wanted, facts[name], seen.get(name)) for name in names if name not in removal.replaced
+        name: runs(desired, facts[name], seen.get(name)) for name in names if name not in removal.replaced
     }
-    others = {name: version for name, version in found.items() if version not in ("", wanted.version)}
+    others = {name: version for name, version in found.items() if version not in ("", desired.version)}
     for name, version in others.items():
-        if why := _forbidden(version, wanted.version) or wanted.distro.forbids(version, wanted.version):
+        if why := _forbidden(version, desired.version) or desired.distro.forbids(version, desired.version):
             yield Diagnostic(
                 "KB0809",
-                f"{name} runs {version}, the spec wants {wanted.version}: {why[0]}.",
+                f"{name} runs {version}, the spec wants {desired.version}: {why[0]}.",
                 why[1],
             )
     if others and removal.names:
         yield Diagnostic(
             "KB0856",
-            f"The spec wants {wanted.version}, and {', '.join(sorted(removal.names))} must leave or be "
+            f"The spec wants {desired.version}, and {', '.join(sorted(removal.names))} must leave or be "
             "replaced. If the run failed, it would be unclear which of the two changes caused it.",
             "apply one of the two changes first: keep the old version, or the old machines, for now",
         )
     if others and not seen:
         yield Diagnostic(
             "KB0857",
-            f"The spec wants {wanted.version}, and the Kubernetes API does not answer. Repair the cluster "
+            f"The spec wants {desired.version}, and the Kubernetes API does not answer. Repair the cluster "
             "before its version changes.",
             f"write `version: {next(iter(others.values()))}` for now, and repair the cluster: kbootstrap "
             "status shows its state",
         )
 
 
-def _settled(wanted: Wanted, facts: NodeFacts) -> bool:
+def _settled(desired: DesiredCluster, facts: NodeFacts) -> bool:
     return facts.registered or any(
-        facts.unit(wanted.distro.unit(role)).started for role in ("server", "agent")
+        facts.unit(desired.distro.unit(role)).started for role in ("server", "agent")
     )
 
 

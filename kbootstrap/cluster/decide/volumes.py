@@ -10,8 +10,8 @@ import hashlib
 import re
 from collections.abc import Iterator
 
+from kbootstrap.cluster.state.desired import DesiredNode, DesiredVolume
 from kbootstrap.cluster.state.node_facts import NodeFacts, VolumeFacts
-from kbootstrap.cluster.state.wanted import WantedNode, WantedVolume
 from kbootstrap.cluster.steps.volumes import FormatVolume, GrowVolume, MountVolume, VolumeStep
 from kbootstrap.core.diagnostics import Diagnostic
 from kbootstrap.distros.model import NodeFile
@@ -24,13 +24,13 @@ _SLACK = 64 << 20
 """Bytes at the end of a disk that a filesystem may leave: ext4 gives up a last group that is too small."""
 
 
-def steps(node: WantedNode, facts: NodeFacts) -> Iterator[VolumeStep]:
+def steps(node: DesiredNode, facts: NodeFacts) -> Iterator[VolumeStep]:
     """Yield the steps, with enclosing mount points first."""
     for volume in sorted(node.volumes, key=lambda one: one.mount):
         yield from _steps(node.name, volume, facts)
 
 
-def problems(node: WantedNode, facts: NodeFacts) -> Iterator[Diagnostic]:
+def problems(node: DesiredNode, facts: NodeFacts) -> Iterator[Diagnostic]:
     """Yield the reasons why a volume must not be formatted or mounted."""
     for volume in node.volumes:
         seen = facts.volumes.get(volume.name)
@@ -47,7 +47,7 @@ def problems(node: WantedNode, facts: NodeFacts) -> Iterator[Diagnostic]:
             )
 
 
-def unit_file(volume: WantedVolume, link: str) -> NodeFile:
+def unit_file(volume: DesiredVolume, link: str) -> NodeFile:
     """Return the mount unit of a volume, which mounts it at every boot before Kubernetes starts.
 
     By the volume's ID: a UUID would also be that of a clone or a restored snapshot. A volume that is missing
@@ -82,7 +82,7 @@ def unit_name(mount: str) -> str:
     return f"{text.replace('/', '-')}.mount"
 
 
-def _steps(node: str, volume: WantedVolume, facts: NodeFacts) -> Iterator[VolumeStep]:
+def _steps(node: str, volume: DesiredVolume, facts: NodeFacts) -> Iterator[VolumeStep]:
     seen = facts.volumes.get(volume.name, VolumeFacts())
     if seen.kind == BLANK:
         yield FormatVolume(node=node, why="it is new, nothing is on it", volume=volume, link=seen.link)
@@ -95,7 +95,7 @@ def _steps(node: str, volume: WantedVolume, facts: NodeFacts) -> Iterator[Volume
         yield GrowVolume(node=node, why=why, volume=volume, link=seen.link)
 
 
-def _unmounted(volume: WantedVolume, seen: VolumeFacts, facts: NodeFacts, file: NodeFile) -> str:
+def _unmounted(volume: DesiredVolume, seen: VolumeFacts, facts: NodeFacts, file: NodeFile) -> str:
     """Return why a volume must be mounted; empty if it is mounted, now and at the next boot."""
     if not volume.id:
         return "it is created and attached first"
@@ -110,7 +110,7 @@ def _unmounted(volume: WantedVolume, seen: VolumeFacts, facts: NodeFacts, file: 
     return "" if same else f"{file.path} differs"
 
 
-def _occupied(volume: WantedVolume, seen: VolumeFacts, facts: NodeFacts) -> str:
+def _occupied(volume: DesiredVolume, seen: VolumeFacts, facts: NodeFacts) -> str:
     """Return what prevents the mount. Files in the folder do not, if the volume was mounted there before."""
     if seen.mounted == "other":
         return "something else is mounted there"
@@ -120,7 +120,7 @@ def _occupied(volume: WantedVolume, seen: VolumeFacts, facts: NodeFacts) -> str:
     return "that folder has files in it, which the mount would hide" if seen.filled and not known else ""
 
 
-def _strange(node: str, volume: WantedVolume, seen: VolumeFacts) -> Diagnostic:
+def _strange(node: str, volume: DesiredVolume, seen: VolumeFacts) -> Diagnostic:
     what = "cannot be read" if seen.kind == "unknown" else f"has other contents ({seen.kind})"
     return Diagnostic(
         "KB0841",

@@ -18,12 +18,12 @@ from kbootstrap.cluster.lock.lease import TTL
 from kbootstrap.cluster.observe.answers import ask
 from kbootstrap.cluster.state import certificates
 from kbootstrap.cluster.state.certificates import Certificate
+from kbootstrap.cluster.state.desired import DesiredVolume
 from kbootstrap.cluster.state.node_facts import INITIAL, Installed, NodeFacts, TokenMarks, VolumeFacts
 from kbootstrap.cluster.state.snapshots import Snapshot
 from kbootstrap.cluster.state.snapshots import parse as parse_snapshots
 from kbootstrap.cluster.state.unit import UnitState, read_unit
 from kbootstrap.cluster.state.upkeep import Upkeep
-from kbootstrap.cluster.state.wanted import WantedVolume
 from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.distros import requirements as needs
@@ -39,7 +39,7 @@ async def gather(
     hosts: Mapping[str, Host],
     distro: Distribution,
     failures: MutableMapping[str, KbootstrapError] | None = None,
-    volumes: Mapping[str, Sequence[WantedVolume]] | None = None,
+    volumes: Mapping[str, Sequence[DesiredVolume]] | None = None,
     required: Collection[str] = (),
     *,
     overlay: bool = False,
@@ -78,7 +78,7 @@ async def _one(host: Host, text: str, distro: Distribution) -> NodeFacts:
 
 def script(
     distro: Distribution,
-    volumes: Sequence[WantedVolume] = (),
+    volumes: Sequence[DesiredVolume] = (),
     *,
     overlay: bool = False,
     updates: bool = False,

@@ -10,8 +10,8 @@ from typing import Any, cast, get_args
 
 from kbootstrap.cluster.deadlines import COMMAND, LISTENING, PATH, PATHS
 from kbootstrap.cluster.decide.paths import between
+from kbootstrap.cluster.state.desired import DesiredCluster
 from kbootstrap.cluster.state.paths import Answer, Target, Tried
-from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.core.concurrency import run_all
 from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.distros.requirements import Port
@@ -45,13 +45,15 @@ async def listening(host: Host) -> frozenset[int]:
     return frozenset(int(word, 16) for word in re.findall(r"^port ([0-9A-F]{1,4})$", said, re.MULTILINE))
 
 
-async def try_all(wanted: Wanted, hosts: Mapping[str, Host], idle: Collection[str]) -> tuple[Tried, ...]:
+async def try_all(
+    desired: DesiredCluster, hosts: Mapping[str, Host], idle: Collection[str]
+) -> tuple[Tried, ...]:
     """Try every path that nodes need among these machines.
 
     Where nothing listens yet on one of the `idle` machines, a process does for a moment; on others it could
     take a port from a service that starts. The paths of a machine on which a command fails are not tried.
     """
-    ways = between(wanted, hosts)
+    ways = between(desired, hosts)
     needed = {
         name: {way.port for found in ways.values() for way in found if way.owner == name} for name in ways
     }

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Literal, Protocol
 
+from kbootstrap.cluster.state.desired import DesiredVolume
 from kbootstrap.cluster.state.recorded import Recorded
-from kbootstrap.cluster.state.wanted import WantedVolume
 from kbootstrap.distros.model import Artifact, NodeFile
 from kbootstrap.spec.model import Taint
 
 Secret = Literal["new-server", "new-agent", "server", "raw-agent", "agent", "private"]
 """Which secret: made now for the initial server (`new-…`), else read from a server: the full server token,
-the agent token as servers are configured with it, the full agent token; or a file of `Wanted.private`."""
+the agent token as servers are configured with it, the full agent token; or a file of
+`DesiredCluster.private`."""
 
 
 class StepRun(Protocol):
@@ -41,13 +42,13 @@ class ConvergeRun(StepRun, Protocol):
     async def note_changes(self) -> None:
         """Record on the machine what the steps of this node will change, before anything is changed."""
 
-    async def format_volume(self, volume: WantedVolume, link: str) -> None:
+    async def format_volume(self, volume: DesiredVolume, link: str) -> None:
         """Create a filesystem on an empty disk."""
 
-    async def mount_volume(self, volume: WantedVolume, link: str, file: NodeFile) -> None:
+    async def mount_volume(self, volume: DesiredVolume, link: str, file: NodeFile) -> None:
         """Mount a volume by its unit file."""
 
-    async def grow_volume(self, volume: WantedVolume, link: str) -> None:
+    async def grow_volume(self, volume: DesiredVolume, link: str) -> None:
         """Grow a filesystem while it is mounted."""
 
     async def stage_artifact(self, artifact: Artifact, version: str, *, aside: bool) -> None:

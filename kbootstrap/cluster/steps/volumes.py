@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kbootstrap.cluster.state.wanted import WantedVolume
+from kbootstrap.cluster.state.desired import DesiredVolume
 from kbootstrap.cluster.steps.base import ConvergeStep, DriftSubject, Stage
 from kbootstrap.cluster.steps.run import ConvergeRun
 from kbootstrap.distros.model import NodeFile
@@ -14,7 +14,7 @@ from kbootstrap.distros.model import NodeFile
 class VolumeStep(ConvergeStep):
     """A step for an extra volume; `link` is its disk on the machine, empty while it is not visible."""
 
-    volume: WantedVolume
+    volume: DesiredVolume
     link: str
     stage = Stage.VOLUMES
 

@@ -17,7 +17,7 @@ from kbootstrap.engine.restore import find_source, rejoin, replace_data, start_l
 from kbootstrap.engine.snapshot_tokens import tokens_for
 
 
-async def restore_snapshot(context: Context, operator: Operator, wanted: str, *, yes: bool) -> None:
+async def restore_snapshot(context: Context, operator: Operator, snapshot: str, *, yes: bool) -> None:
     """Ask, and restore a snapshot: a name, `s3` for the newest in the bucket, or a file on this machine.
 
     The machines must exist. The next run resumes an interrupted restore.
@@ -34,12 +34,12 @@ async def restore_snapshot(context: Context, operator: Operator, wanted: str, *,
         )
     async with AsyncExitStack() as stack:
         stack.enter_context(locked(context))
-        restored = await bring_back(context, stack, wanted, beginning=operator.begin)
+        restored = await bring_back(context, stack, snapshot, beginning=operator.begin)
     operator.say(f"Cluster {name} was restored from {restored}.")
 
 
 async def bring_back(
-    context: Context, stack: AsyncExitStack, wanted: str, *, beginning: Callable[[], None]
+    context: Context, stack: AsyncExitStack, snapshot: str, *, beginning: Callable[[], None]
 ) -> str:
     """Restore a snapshot: a name, `s3` for the newest in the bucket, or a file. Idempotent.
 
@@ -52,9 +52,9 @@ async def bring_back(
             hint=f"kbootstrap apply {context.spec.path} completes it; then run the same command again",
             code="KB0889",
         )
-    servers = [node.name for node in nodes.wanted.servers]
+    servers = [node.name for node in nodes.desired.servers]
     marks = {name: Mark.read(nodes.facts[name].restoring) for name in servers if nodes.facts[name].restoring}
-    source = await find_source(context, nodes, wanted, marks)
+    source = await find_source(context, nodes, snapshot, marks)
     leader = leader_of(servers, marks, source.snapshot)
     done = marks[leader].stage if leader in marks else ""
     with phase(context.runtime.emit, "restore", context.cluster.name):

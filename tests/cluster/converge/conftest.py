@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kbootstrap.cluster.converge import node_actions, readiness, watch
-from kbootstrap.cluster.state.wanted import LocalFile
+from kbootstrap.cluster.state.desired import LocalFile
 
 
 @pytest.fixture

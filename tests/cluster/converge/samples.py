@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.state.wanted import Wanted
+from kbootstrap.cluster.state.desired import DesiredCluster
 from kbootstrap.cluster.steps.plan import Plan
 from tests.cluster.world import api, facts
 
@@ -15,5 +15,7 @@ A1, A2 = (f"local-default-{i}" for i in (1, 2))
 TOKEN, AGENT = "/etc/rancher/k3s/kbootstrap-token", "/etc/rancher/k3s/kbootstrap-agent-token"
 
 
-def plan_of(wanted: Wanted, states: Mapping[str, Any], seen: Mapping[str, Any] | None = None) -> Plan:
-    return decide(wanted, facts(wanted, states), api(wanted, seen))
+def plan_of(
+    desired: DesiredCluster, states: Mapping[str, Any], seen: Mapping[str, Any] | None = None
+) -> Plan:
+    return decide(desired, facts(desired, states), api(desired, seen))

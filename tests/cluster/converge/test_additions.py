@@ -10,8 +10,8 @@ import pytest
 
 from kbootstrap.cluster.converge import readiness
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.decide.desired import wanted
-from kbootstrap.cluster.state.wanted import LocalFile, Wanted
+from kbootstrap.cluster.decide.desired import desired_state
+from kbootstrap.cluster.state.desired import DesiredCluster, LocalFile
 from kbootstrap.cluster.steps.api import GiveSecret, WaitKnown
 from kbootstrap.cluster.steps.base import Step
 from kbootstrap.cluster.steps.plan import Plan
@@ -37,16 +37,18 @@ ADDED = Additions(
 UNKNOWN = Taint(UNINITIALIZED, "true", "NoSchedule")
 
 
-def desired(servers: int = 1, agents: int = 1, *, additions: Additions = ADDED, good: str = "m1") -> Wanted:
+def desired_cluster(
+    servers: int = 1, agents: int = 1, *, additions: Additions = ADDED, good: str = "m1"
+) -> DesiredCluster:
     inventory = Inventory("local", {}, INTERNAL, EXTERNAL, ("10.9.0.10",))
     spec = cluster(servers=servers, agents=agents)
     many = nodes(servers, agents)
     marks = frozenset({good})
-    return replace(wanted(spec, many, inventory, find("k3s"), additions=additions), good=marks)
+    return replace(desired_state(spec, many, inventory, find("k3s"), additions=additions), good=marks)
 
 
 def plan_of(
-    wish: Wanted, states: dict[str, Any], mark: str | None = "m1", taint: Taint | None = None
+    wish: DesiredCluster, states: dict[str, Any], mark: str | None = "m1", taint: Taint | None = None
 ) -> Plan:
     seen = api(wish, {"*": {}}) if states.get("*", {}).get("is") == "running" else None
     if seen:
@@ -60,7 +62,7 @@ def kinds(plan: Plan, node: str, *wanted_kinds: type[Step]) -> list[str]:
 
 
 def test_a_new_cluster_gets_manifests_images_a_secret_and_waits() -> None:
-    wish = desired(3, 1)
+    wish = desired_cluster(3, 1)
     plan = plan_of(wish, {"*": {}})
     assert kinds(plan, SERVER, GiveSecret, WaitKnown) == ["WaitKnown", "GiveSecret"]
     for other in ("local-control-plane-2", "local-control-plane-3", AGENT):
@@ -90,22 +92,22 @@ def test_a_new_cluster_gets_manifests_images_a_secret_and_waits() -> None:
 def test_a_running_cluster(
     mark: str | None, taint: Taint | None, server: list[str], agent: list[str]
 ) -> None:
-    plan = plan_of(desired(), {"*": {"is": "running"}}, mark, taint)
+    plan = plan_of(desired_cluster(), {"*": {"is": "running"}}, mark, taint)
     assert [type(step).__name__ for step in plan.steps.get(SERVER, ())] == server
     assert [type(step).__name__ for step in plan.steps.get(AGENT, ())] == agent
 
 
 def test_the_controller_of_a_running_cluster_is_neither_given_nor_taken() -> None:
     for before, after in ((Additions(), ADDED), (ADDED, Additions())):
-        have, wish = desired(additions=before), desired(additions=after)
+        have, wish = desired_cluster(additions=before), desired_cluster(additions=after)
         plan = decide(wish, {n.name: running(have, n.name) for n in wish.nodes}, None)
         assert plan.refused
         assert "KB0811" in {problem.code for problem in plan.diagnostics}
 
 
 def test_an_addon_is_not_removed() -> None:
-    have = desired(additions=Additions(manifests={"storage.yaml": "kind: CSIDriver\n"}))
-    wish = desired(additions=Additions())
+    have = desired_cluster(additions=Additions(manifests={"storage.yaml": "kind: CSIDriver\n"}))
+    wish = desired_cluster(additions=Additions())
     plan = decide(wish, {n.name: running(have, n.name) for n in wish.nodes}, None)
     assert [problem.code for problem in plan.diagnostics] == ["KB0827"]
 
@@ -130,7 +132,7 @@ def local(tmp_path: Path) -> dict[str, LocalFile]:
 
 
 async def test_the_secret_is_written_once_the_first_server_serves(local: dict[str, LocalFile]) -> None:
-    machines, cloud = Machines(desired(3, 1)), Cloud()
+    machines, cloud = Machines(desired_cluster(3, 1)), Cloud()
     await carry_out(machines, plan_of(machines.plan, {"*": {}}), local, make_secret=cloud)
     log = machines.log
     assert log.index(f"serving {SERVER}") < log.index("secret cloud-config") < log.index(f"start {AGENT}")
@@ -140,7 +142,7 @@ async def test_the_secret_is_written_once_the_first_server_serves(local: dict[st
 
 
 async def test_pods_start_again_where_a_secret_is_replaced(local: dict[str, LocalFile]) -> None:
-    machines, cloud = Machines(desired()), Cloud()
+    machines, cloud = Machines(desired_cluster()), Cloud()
     machines.secrets["cloud-config"] = SecretContent("m0", {})
     await carry_out(
         machines, plan_of(machines.plan, {"*": {"is": "running"}}, "m0"), local, make_secret=cloud
@@ -151,7 +153,7 @@ async def test_pods_start_again_where_a_secret_is_replaced(local: dict[str, Loca
 
 async def test_a_secret_that_turns_out_to_be_good_is_left_alone(local: dict[str, LocalFile]) -> None:
     """The API was silent when it was decided."""
-    machines, cloud = Machines(desired()), Cloud()
+    machines, cloud = Machines(desired_cluster()), Cloud()
     machines.secrets["cloud-config"] = SecretContent("m1", {})
     plan = decide(machines.plan, facts(machines.plan, {"*": {"is": "running"}}), None)
     assert kinds(plan, SERVER, GiveSecret) == ["GiveSecret"]
@@ -165,7 +167,7 @@ async def test_a_controller_that_never_comes(
     local: dict[str, LocalFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(readiness, "KNOWN", 0.3)
-    machines, cloud = Machines(desired(), taints=(UNKNOWN,)), Cloud()
+    machines, cloud = Machines(desired_cluster(), taints=(UNKNOWN,)), Cloud()
     with pytest.raises(DeadlinePassed) as caught:
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), local, make_secret=cloud)
     assert caught.value.code == "KB0826"

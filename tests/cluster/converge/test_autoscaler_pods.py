@@ -11,8 +11,8 @@ import pytest
 from kbootstrap.cluster.converge import secrets
 from kbootstrap.cluster.converge.secrets import PodSecrets
 from kbootstrap.cluster.decide.decide import decide
+from kbootstrap.cluster.state.desired import LocalFile
 from kbootstrap.cluster.state.pods_mark import token_mark
-from kbootstrap.cluster.state.wanted import LocalFile
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.distros.additions import Additions, ImageArchive, SecretContent
 from tests.cluster.decide.test_autoscaler_pods import (
@@ -23,7 +23,7 @@ from tests.cluster.decide.test_autoscaler_pods import (
     PODS,
     SERVER,
     SUM,
-    desired,
+    desired_cluster,
     plan_of,
     ran,
 )
@@ -63,7 +63,7 @@ def local(tmp_path: Path) -> dict[str, LocalFile]:
 
 async def test_a_new_cluster(local: dict[str, LocalFile]) -> None:
     """Archives are there before the service starts; Secrets when the first server serves, the marked last."""
-    machines, source = Machines(desired()), Source()
+    machines, source = Machines(desired_cluster()), Source()
     plan = decide(machines.plan, facts(machines.plan, {"*": {}}), None)
     await carry_out(machines, plan, local, pod_secrets=source())
     log = machines.log
@@ -76,7 +76,7 @@ async def test_a_new_cluster(local: dict[str, LocalFile]) -> None:
 
 
 async def test_pods_restart_with_other_secrets() -> None:
-    machines, source = Machines(desired()), Source()
+    machines, source = Machines(desired_cluster()), Source()
     machines.secrets |= {name: SecretContent("old 0 0", {}) for name in BOTH}
     await carry_out(machines, plan_of(machines.plan, ran(machines.plan), "old 0 0"), {}, pod_secrets=source())
     assert machines.log[-2:] == ["delete pods kbootstrap/reads=kbootstrap-autoscaler", "close"]
@@ -84,7 +84,7 @@ async def test_pods_restart_with_other_secrets() -> None:
 
 
 async def test_good_secrets_stay_when_the_api_was_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    machines, source = Machines(desired()), Source()
+    machines, source = Machines(desired_cluster()), Source()
     monkeypatch.setattr("kbootstrap.cluster.converge.secrets.time.time", lambda: float(LATER - 1))
     machines.secrets[BOTH[1]] = SecretContent(f"ac.1 {LATER} {token_mark(AGENT_TOKEN)}", {})
     plan = decide(machines.plan, ran(machines.plan), None)
@@ -96,8 +96,8 @@ async def test_good_secrets_stay_when_the_api_was_silent(monkeypatch: pytest.Mon
 
 async def test_another_image_is_imported_by_a_server_that_runs(local: dict[str, LocalFile]) -> None:
     """An archive without compression is imported as it is; what no pod needs is removed, and forgotten."""
-    wish = desired(replace(PODS, archives=(ImageArchive("server.tar", OTHER),)))
-    machines, before = Machines(wish), ran(desired())
+    wish = desired_cluster(replace(PODS, archives=(ImageArchive("server.tar", OTHER),)))
+    machines, before = Machines(wish), ran(desired_cluster())
     await carry_out(machines, plan_of(wish, before), local)
     runs = machines.hosts[SERVER].commands
     [imported] = [command for command in runs if "images import" in command]
@@ -109,7 +109,7 @@ async def test_another_image_is_imported_by_a_server_that_runs(local: dict[str, 
 
 async def test_an_image_that_cannot_be_imported(local: dict[str, LocalFile]) -> None:
     """A pod would wait for ever: nothing is ever pulled for it."""
-    wish = desired(replace(PODS, archives=(ImageArchive("server.tar", OTHER),)))
+    wish = desired_cluster(replace(PODS, archives=(ImageArchive("server.tar", OTHER),)))
     machines = Machines(wish)
 
     def answer(call: Run) -> Answer:
@@ -117,14 +117,14 @@ async def test_an_image_that_cannot_be_imported(local: dict[str, LocalFile]) -> 
 
     machines.hosts[SERVER].handler = answer
     with pytest.raises(InstallFailed) as caught:
-        await carry_out(machines, plan_of(wish, ran(desired())), local)
+        await carry_out(machines, plan_of(wish, ran(desired_cluster())), local)
     assert caught.value.code == "KB0824"
 
 
 async def test_the_end() -> None:
-    machines, source = Machines(desired(Additions())), Source()
+    machines, source = Machines(desired_cluster(Additions())), Source()
     machines.secrets |= {name: SecretContent("ac.1 0 0", {}) for name in BOTH}
-    await carry_out(machines, plan_of(machines.plan, ran(desired())), {}, pod_secrets=source())
+    await carry_out(machines, plan_of(machines.plan, ran(desired_cluster())), {}, pod_secrets=source())
     assert source.revoked == 1
     assert [one for one in machines.log if one.startswith(("look", "delete"))] == [
         "look for pods kbootstrap/reads=kbootstrap-autoscaler",
@@ -137,7 +137,7 @@ async def test_the_end() -> None:
 
 
 async def test_the_mark_stays_until_elastic_nodes_have_left() -> None:
-    machines, source = Machines(desired()), Source()
+    machines, source = Machines(desired_cluster()), Source()
     machines.secrets |= {name: SecretContent("ac.1 0 0", {}) for name in BOTH}
     said: list[str] = []
     await secrets.remove_pods(FakeApi(machines), source(), said.append, last=False)
@@ -150,7 +150,7 @@ async def test_pods_are_waited_for_but_not_for_ever(monkeypatch: pytest.MonkeyPa
     """One on a machine that does not answer would stay until the machine is removed."""
     monkeypatch.setattr(secrets, "PODS", 0.2)
     monkeypatch.setattr(secrets, "POLL", 0.01)
-    machines, source = Machines(desired()), Source()
+    machines, source = Machines(desired_cluster()), Source()
 
     class Staying(FakeApi):
         async def has_pods(self, label: str) -> bool:

@@ -9,21 +9,21 @@ from typing import ClassVar
 import pytest
 
 from kbootstrap.cluster import deadlines
-from kbootstrap.cluster.state.wanted import LocalFile
+from kbootstrap.cluster.state.desired import LocalFile
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.events import Event, Status, Type
 from kbootstrap.core.redact import Redactor
 from kbootstrap.hosts.model import Output
 from tests.cluster.converge.samples import A1, A2, AGENT, S1, S2, S3, TOKEN, plan_of
 from tests.cluster.machines import AGENT_TOKEN, KUBECONFIG, RAW_AGENT, SERVER_TOKEN, Machines, carry_out
-from tests.cluster.world import api, desired
+from tests.cluster.world import api, desired_cluster
 from tests.hosts.fake import FakeHost, Hang, Put, Run
 
 pytestmark = pytest.mark.usefixtures("quick")
 
 
 async def test_a_new_cluster(local: dict[str, LocalFile]) -> None:
-    machines = Machines(desired(3, 2, labels={"node-role.kubernetes.io/web": "true"}))
+    machines = Machines(desired_cluster(3, 2, labels={"node-role.kubernetes.io/web": "true"}))
     text = await carry_out(machines, plan_of(machines.plan, {"*": {}}), local)
     assert text == KUBECONFIG.rstrip("\n")
     log = machines.log
@@ -47,7 +47,7 @@ async def test_a_new_cluster(local: dict[str, LocalFile]) -> None:
 
 
 async def test_servers_join_together(local: dict[str, LocalFile]) -> None:
-    machines = Machines(desired(3, 0), serving={S2: Hang()})
+    machines = Machines(desired_cluster(3, 0), serving={S2: Hang()})
     applying = asyncio.create_task(carry_out(machines, plan_of(machines.plan, {"*": {}}), local))
     async with asyncio.timeout(60):
         while not {f"serving {S2}", f"start {S3}"} <= set(machines.log):  # noqa: ASYNC110 - the log is a list
@@ -59,7 +59,7 @@ async def test_servers_join_together(local: dict[str, LocalFile]) -> None:
 
 
 async def test_bits_of_the_first_server_go_first(local: dict[str, LocalFile]) -> None:
-    machines = Machines(desired(1, 2))
+    machines = Machines(desired_cluster(1, 2))
     order: list[str] = []
     for host in machines.hosts.values():
         host.calls = _Recorder(order, host.name)
@@ -78,7 +78,7 @@ class _Recorder(list[Run | Put]):
 
 
 async def test_the_claim_comes_before_anything_else(local: dict[str, LocalFile]) -> None:
-    machines = Machines(desired(1, 0))
+    machines = Machines(desired_cluster(1, 0))
     await carry_out(machines, plan_of(machines.plan, {"*": {}}), local)
     first, *rest = machines.hosts[S1].calls
     assert isinstance(first, Run)
@@ -90,7 +90,7 @@ async def test_the_claim_comes_before_anything_else(local: dict[str, LocalFile])
 
 
 async def test_no_secret_in_commands_or_events(local: dict[str, LocalFile]) -> None:
-    machines, events, redactor = Machines(desired(2, 1)), list[Event](), Redactor()
+    machines, events, redactor = Machines(desired_cluster(2, 1)), list[Event](), Redactor()
     await carry_out(machines, plan_of(machines.plan, {"*": {}}), local, events, redactor)
     made = [machines.hosts[S1].files[path].decode() for path in (TOKEN, AGENT)]
     said = "\n".join(c for host in machines.hosts.values() for c in host.commands) + repr(events)
@@ -101,7 +101,7 @@ async def test_no_secret_in_commands_or_events(local: dict[str, LocalFile]) -> N
 
 
 async def test_events_report_every_step(local: dict[str, LocalFile]) -> None:
-    machines, events = Machines(desired(1, 1)), list[Event]()
+    machines, events = Machines(desired_cluster(1, 1)), list[Event]()
     plan = plan_of(machines.plan, {"*": {}})
     await carry_out(machines, plan, local, events)
     done = {(e.node, e.step) for e in events if e.type is Type.STEP and e.status is Status.DONE}
@@ -112,7 +112,7 @@ async def test_events_report_every_step(local: dict[str, LocalFile]) -> None:
 
 
 async def test_members_that_stopped_start_together(local: dict[str, LocalFile]) -> None:
-    machines = Machines(desired(3, 1))
+    machines = Machines(desired_cluster(3, 1))
     plan = plan_of(machines.plan, {"*": {"is": "running", "unit": {"active": "inactive"}}})
     await carry_out(machines, plan, local)
     assert machines.log[:4] == [f"start {S1}", f"start {S2}", f"start {S3}", f"serving {S1}"]
@@ -141,7 +141,7 @@ class _Slow(FakeHost):
 
 @pytest.mark.parametrize("at_once", [1, 2, 3])
 async def test_as_many_of_a_pool_restart_at_once_as_may(local: dict[str, LocalFile], at_once: int) -> None:
-    wanted = desired(1, 4)
+    wanted = desired_cluster(1, 4)
     nodes = tuple(dataclasses.replace(node, at_once=at_once) for node in wanted.nodes)
     machines = Machines(dataclasses.replace(wanted, nodes=nodes))
     machines.hosts = {name: _Slow(name, machines.answer) for name in machines.hosts}
@@ -154,7 +154,7 @@ async def test_as_many_of_a_pool_restart_at_once_as_may(local: dict[str, LocalFi
 
 
 async def test_restarts_come_one_after_the_other(local: dict[str, LocalFile]) -> None:
-    machines = Machines(desired(3, 2))
+    machines = Machines(desired_cluster(3, 2))
     changed = {"is": "running", "files": {"/etc/rancher/k3s/config.yaml": "0"}, "texts": {}}
     plan = plan_of(machines.plan, {"*": changed}, {"*": {}})
     machines.nodes = dict(api(machines.plan, {"*": {}}).nodes)  # type: ignore[union-attr]
@@ -166,7 +166,7 @@ async def test_restarts_come_one_after_the_other(local: dict[str, LocalFile]) ->
 
 
 async def test_a_new_machine_of_an_old_name(local: dict[str, LocalFile]) -> None:
-    machines = Machines(desired(1, 2))
+    machines = Machines(desired_cluster(1, 2))
     plan = plan_of(machines.plan, {"*": {"is": "running"}, A2: {}}, {"*": {}, A2: {"ready": False}})
     machines.nodes = dict(api(machines.plan, {"*": {}}).nodes)  # type: ignore[union-attr]
     await carry_out(machines, plan, local)
@@ -175,14 +175,14 @@ async def test_a_new_machine_of_an_old_name(local: dict[str, LocalFile]) -> None
 
 
 async def test_enable_only(local: dict[str, LocalFile]) -> None:
-    machines = Machines(desired(1, 0))
+    machines = Machines(desired_cluster(1, 0))
     plan = plan_of(machines.plan, {"*": {"is": "running", "unit": {"enabled": False}}}, {"*": {}})
     await carry_out(machines, plan, local)
     assert [line for line in machines.log if S1 in line] == [f"enable {S1}"]
 
 
 async def test_a_refused_plan_is_not_carried_out(local: dict[str, LocalFile]) -> None:
-    machines = Machines(desired(1, 0))
+    machines = Machines(desired_cluster(1, 0))
     plan = plan_of(machines.plan, {"*": {"others": ["rke2"]}})
     assert plan.refused
     assert not plan.empty

@@ -7,12 +7,12 @@ import asyncio
 import pytest
 
 from kbootstrap.cluster.converge import node_actions
-from kbootstrap.cluster.state.wanted import LocalFile
+from kbootstrap.cluster.state.desired import LocalFile
 from kbootstrap.core.errors import DeadlinePassed, HostUnreachable, InstallFailed, PrerequisiteMissing
 from kbootstrap.core.events import Event, Status
 from tests.cluster.converge.samples import A1, A2, S1, S2, S3, plan_of
 from tests.cluster.machines import SERVER_TOKEN, Machines, carry_out
-from tests.cluster.world import desired
+from tests.cluster.world import desired_cluster
 from tests.hosts.fake import Drop, Hang, output
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("quick")
 async def test_the_first_server_fails(monkeypatch: pytest.MonkeyPatch, local: dict[str, LocalFile]) -> None:
     monkeypatch.setattr(node_actions, "STEADY", 0.0)
     machines = Machines(
-        desired(1, 1),
+        desired_cluster(1, 1),
         serving={S1: output(status=1)},
         journal={S1: "listen tcp :6443: bind: address already in use\ntoken " + SERVER_TOKEN},
     )
@@ -41,7 +41,7 @@ async def test_a_server_that_never_serves(
     monkeypatch: pytest.MonkeyPatch, local: dict[str, LocalFile]
 ) -> None:
     monkeypatch.setattr(node_actions, "SERVING", 0.05)
-    machines, events = Machines(desired(1, 0), serving={S1: output(status=124)}), list[Event]()
+    machines, events = Machines(desired_cluster(1, 0), serving={S1: output(status=124)}), list[Event]()
     with pytest.raises(DeadlinePassed, match="has not become ready within") as caught:
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), local, events)
     assert caught.value.code == "KB0815"
@@ -52,7 +52,7 @@ async def test_a_joining_server_fails_and_the_agents_continue(
     monkeypatch: pytest.MonkeyPatch, local: dict[str, LocalFile]
 ) -> None:
     monkeypatch.setattr(node_actions, "STEADY", 0.0)
-    machines = Machines(desired(3, 2), serving={S2: output(status=1)})
+    machines = Machines(desired_cluster(3, 2), serving={S2: output(status=1)})
     with pytest.raises(InstallFailed) as caught:
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), local)
     assert caught.value.host == S2
@@ -62,7 +62,7 @@ async def test_a_joining_server_fails_and_the_agents_continue(
 
 
 async def test_full_disk_on_one_agent(local: dict[str, LocalFile]) -> None:
-    machines = Machines(desired(1, 2))
+    machines = Machines(desired_cluster(1, 2))
     machines.hosts[A1].free = 100
     with pytest.raises(InstallFailed, match="space") as caught:
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), local)
@@ -72,7 +72,7 @@ async def test_full_disk_on_one_agent(local: dict[str, LocalFile]) -> None:
 
 
 async def test_full_disk_on_the_first_server(local: dict[str, LocalFile]) -> None:
-    machines = Machines(desired(3, 1))
+    machines = Machines(desired_cluster(3, 1))
     machines.hosts[S1].free = 100
     with pytest.raises(InstallFailed, match="space"):
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), local)
@@ -80,7 +80,7 @@ async def test_full_disk_on_the_first_server(local: dict[str, LocalFile]) -> Non
 
 
 async def test_full_disk_on_a_joining_server(local: dict[str, LocalFile]) -> None:
-    machines = Machines(desired(3, 0))
+    machines = Machines(desired_cluster(3, 0))
     machines.hosts[S2].free = 100
     with pytest.raises(InstallFailed, match="space"):
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), local)
@@ -88,14 +88,14 @@ async def test_full_disk_on_a_joining_server(local: dict[str, LocalFile]) -> Non
 
 
 async def test_several_failures_are_named(local: dict[str, LocalFile]) -> None:
-    machines = Machines(desired(1, 2))
+    machines = Machines(desired_cluster(1, 2))
     machines.hosts[A1].free = machines.hosts[A2].free = 100
     with pytest.raises(InstallFailed, match="failed too: local-default-"):
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), local)
 
 
 async def test_the_first_server_does_not_hide_earlier_failures(local: dict[str, LocalFile]) -> None:
-    machines = Machines(desired(1, 1), serving={S1: Hang(0.2, then=Drop())})
+    machines = Machines(desired_cluster(1, 1), serving={S1: Hang(0.2, then=Drop())})
     machines.hosts[A1].free = 100
     with pytest.raises(HostUnreachable, match=f"failed too: {A1}") as caught:
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), local)
@@ -104,7 +104,7 @@ async def test_the_first_server_does_not_hide_earlier_failures(local: dict[str, 
 
 async def test_two_failures_at_the_same_moment_end_the_run(local: dict[str, LocalFile]) -> None:
     """An agent that waited for its own bits took the end of the run for theirs, and waited for ever."""
-    machines = Machines(desired(1, 1), serving={S1: Drop()})
+    machines = Machines(desired_cluster(1, 1), serving={S1: Drop()})
     machines.hosts[A1].free = 100
     async with asyncio.timeout(60):
         with pytest.raises(HostUnreachable):
@@ -112,13 +112,13 @@ async def test_two_failures_at_the_same_moment_end_the_run(local: dict[str, Loca
 
 
 async def test_a_host_that_disappears(local: dict[str, LocalFile]) -> None:
-    machines = Machines(desired(1, 1), serving={S1: Drop()})
+    machines = Machines(desired_cluster(1, 1), serving={S1: Drop()})
     with pytest.raises(HostUnreachable):
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), local)
 
 
 async def test_an_artifact_that_is_missing() -> None:
-    machines = Machines(desired(1, 0))
+    machines = Machines(desired_cluster(1, 0))
     with pytest.raises(PrerequisiteMissing) as caught:
         await carry_out(machines, plan_of(machines.plan, {"*": {}}), {})
     assert caught.value.code == "KB0819"

@@ -14,14 +14,14 @@ from kbootstrap.cluster.converge.crash_loop import CrashLoop
 from kbootstrap.cluster.deadlines import FAILURES, STEADY
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.state.api_facts import ApiNode
+from kbootstrap.cluster.state.desired import LocalFile
 from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.cluster.state.unit import UnitState
-from kbootstrap.cluster.state.wanted import LocalFile
 from kbootstrap.cluster.steps.membership import WaitReady
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import InstallFailed
 from tests.cluster.machines import Machines, carry_out
-from tests.cluster.world import ACTIVE, api, desired, facts, running
+from tests.cluster.world import ACTIVE, api, desired_cluster, facts, running
 from tests.hosts.fake import Answer, Run, output
 
 S1, A1 = "local-control-plane-1", "local-default-1"
@@ -130,7 +130,7 @@ async def test_a_new_node_ends_the_wait(
     monkeypatch.setattr(readiness, "RESTARTS", 0.0)
     monkeypatch.setattr("kbootstrap.cluster.converge.crash_loop.STEADY", 0.0)
     machines = Failing(
-        desired(1, 1),
+        desired_cluster(1, 1),
         ready=frozenset({S1, A1} - {name}),
         journal={name: JOURNAL},
         failing=name,
@@ -148,7 +148,7 @@ async def test_a_server_whose_starts_all_take_long(
 ) -> None:
     monkeypatch.setattr("kbootstrap.cluster.converge.crash_loop.STEADY", 0.0)
     machines = Failing(
-        desired(1, 0),
+        desired_cluster(1, 0),
         serving={S1: output(status=124)},
         failing=S1,
         said=restarts(0),
@@ -176,7 +176,7 @@ async def test_the_next_apply_ends_at_once(
     name: str, monkeypatch: pytest.MonkeyPatch, local: dict[str, LocalFile]
 ) -> None:
     monkeypatch.setattr(readiness, "RESTARTS", 0.0)
-    machines = Failing(desired(1, 1), failing=name, said=restarts(58), journal={name: JOURNAL})
+    machines = Failing(desired_cluster(1, 1), failing=name, said=restarts(58), journal={name: JOURNAL})
     plan = looping(machines, name)
     (step,) = plan.steps[name]
     assert isinstance(step, WaitReady)
@@ -192,7 +192,7 @@ async def test_a_repaired_service_continues(
     monkeypatch.setattr(readiness, "RESTARTS", 0.0)
     monkeypatch.setattr("kbootstrap.cluster.converge.crash_loop.STEADY", 0.1)
     steady = iter(["NRestarts=59\nActiveState=active\nSubState=running\n"] * 1000)
-    machines = Failing(desired(1, 1), failing=A1, said=steady)
+    machines = Failing(desired_cluster(1, 1), failing=A1, said=steady)
     await carry_out(machines, looping(machines, A1), local)
 
 
@@ -204,7 +204,7 @@ async def test_a_silent_api_of_a_server_that_fails(
     monkeypatch.setattr("kbootstrap.cluster.converge.watch.API", 0.5)
     monkeypatch.setattr("kbootstrap.cluster.converge.crash_loop.STEADY", 0.0)
     said = iter(["NRestarts=0\n", *(f"NRestarts={begin}\nSubState=running\n" for _ in range(1000))])
-    machines = Failing(desired(1, 0), failing=S1, said=said, journal={S1: JOURNAL})
+    machines = Failing(desired_cluster(1, 0), failing=S1, said=said, journal={S1: JOURNAL})
     plan = decide(
         machines.plan,
         facts(machines.plan, {"*": {"is": "running"}}),
@@ -217,5 +217,5 @@ async def test_a_silent_api_of_a_server_that_fails(
 
 
 def test_a_running_node_is_not_looping() -> None:
-    plan = desired(1, 0)
+    plan = desired_cluster(1, 0)
     assert not running(plan, S1).crash_looping("k3s.service")

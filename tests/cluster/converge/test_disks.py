@@ -13,8 +13,8 @@ import pytest
 from kbootstrap.cluster.converge import disks
 from kbootstrap.cluster.decide import volumes
 from kbootstrap.cluster.observe.facts import parse, script
+from kbootstrap.cluster.state.desired import DesiredVolume
 from kbootstrap.cluster.state.node_facts import VolumeFacts
-from kbootstrap.cluster.state.wanted import WantedVolume
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.distros import find
 from kbootstrap.hosts.model import Host
@@ -41,12 +41,12 @@ class Disk:
     def link(self) -> str:
         return f"{self.links}/virtio-{ID[:20]}"
 
-    def wanted(self, size: int) -> WantedVolume:
-        return WantedVolume("data", ID, str(self.mount), size)
+    def desired(self, size: int) -> DesiredVolume:
+        return DesiredVolume("data", ID, str(self.mount), size)
 
     def facts(self) -> VolumeFacts:
         """Look at the disk as on a machine, but for the folder of the links."""
-        text = script(find("k3s"), [self.wanted(0)]).replace("/dev/disk/by-id", str(self.links))
+        text = script(find("k3s"), [self.desired(0)]).replace("/dev/disk/by-id", str(self.links))
         said = sh(text.replace("patience=10", "patience=0")).stdout
         return parse("here", said, find("k3s"), now=0).volumes["data"]
 
@@ -73,7 +73,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 def test_a_disk_from_its_first_day(disk: Disk) -> None:
     """Formatted when nothing is on it, never again; seen where it is mounted; grown with its volume."""
     assert disk.facts() == VolumeFacts(disk.link, 256 * MIB, "none")
-    command = disks.format_command(disk.wanted(256 * MIB), disk.link)
+    command = disks.format_command(disk.desired(256 * MIB), disk.link)
     sh(command)
     ready = disk.facts()
     assert (ready.kind, ready.bytes, ready.size, ready.mounted) == ("ext4", 256 * MIB, 256 * MIB, "no")
@@ -87,11 +87,11 @@ def test_a_disk_from_its_first_day(disk: Disk) -> None:
 
     disk.grow(512 * MIB)
     assert disk.facts().bytes == 512 * MIB
-    refused = sh(disks.grow_command(disk.wanted(1024 * MIB), disk.link), check=False)
+    refused = sh(disks.grow_command(disk.desired(1024 * MIB), disk.link), check=False)
     assert refused.returncode == 1
     assert f"the machine sees {512 * MIB} bytes of {1024 * MIB}" in refused.stderr
     sh(f"e2fsck -fp {disk.device}; true")
-    sh(disks.grow_command(disk.wanted(512 * MIB), disk.link))
+    sh(disks.grow_command(disk.desired(512 * MIB), disk.link))
     assert disk.facts().size == 512 * MIB
     sh(f"mount {disk.device} {disk.mount}")
     assert (disk.mount / "text").read_text() == "precious\n"
@@ -109,7 +109,7 @@ def test_a_disk_from_its_first_day(disk: Disk) -> None:
 def test_what_is_on_a_disk_is_seen_before_it_is_formatted(disk: Disk, command: str, kind: str) -> None:
     sh(command.format(disk.device))
     assert disk.facts().kind == kind
-    format_it = disks.format_command(disk.wanted(256 * MIB), disk.link)
+    format_it = disks.format_command(disk.desired(256 * MIB), disk.link)
     assert sh(format_it, check=False).returncode == (0 if kind == "none" else 1)
 
 
@@ -130,7 +130,7 @@ def test_a_disk_that_is_not_there(disk: Disk) -> None:
     assert disk.facts() == VolumeFacts()
 
 
-VOLUME = WantedVolume("data", ID, "/var/lib/data", 1 << 30)
+VOLUME = DesiredVolume("data", ID, "/var/lib/data", 1 << 30)
 LINK = f"/dev/disk/by-id/virtio-{ID[:20]}"
 
 
@@ -154,7 +154,7 @@ async def test_the_unit_is_there_before_it_is_started() -> None:
     ],
 )
 async def test_failures_say_what_the_machine_said(
-    action: Callable[[WantedVolume, str, Host], Awaitable[None]], link: str, code: str
+    action: Callable[[DesiredVolume, str, Host], Awaitable[None]], link: str, code: str
 ) -> None:
     def fails(_: Run) -> Answer:
         return output(status=1, stderr="it would not")

@@ -14,7 +14,7 @@ from kbootstrap.cluster.state.pods import Owner, Pod, on_node, read_pod
 from kbootstrap.core.errors import DeadlinePassed, InstallFailed
 from kbootstrap.core.events import Event
 from tests.cluster.machines import FakeApi, Machines
-from tests.cluster.world import api, desired, facts
+from tests.cluster.world import api, desired_cluster, facts
 
 S1, A1 = "local-control-plane-1", "local-default-1"
 SET, DAEMON = Owner("Deployment", "web", "shop"), Owner("DaemonSet", "web", "agent")
@@ -32,7 +32,7 @@ def pod(name: str, owner: Owner | None = SET, node: str = A1, **more: bool) -> P
 
 
 def machines(*pods: Pod) -> Machines:
-    found = Machines(desired(1, 1))
+    found = Machines(desired_cluster(1, 1))
     found.nodes = dict(api(found.plan, {"*": {}}).nodes)  # type: ignore[union-attr]
     found.pods = list(pods)
     return found
@@ -130,7 +130,7 @@ def test_a_pod_is_read() -> None:
 async def test_a_server_that_joins_is_waited_for_before_it_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be a member of etcd already, and only its Node takes it out of there again."""
     s2 = "local-control-plane-2"
-    found = Machines(desired(3, 0))
+    found = Machines(desired_cluster(3, 0))
     there = facts(found.plan, {"*": {"is": "running"}})
     seen = api(found.plan, {"*": {"etcd": True}, s2: None})
     mine = steps(Removal({s2: "server"}, {}), found.plan.distro, there, seen)[s2]

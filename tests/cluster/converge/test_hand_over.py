@@ -20,7 +20,7 @@ from kbootstrap.distros import find
 from kbootstrap.hosts.model import Output
 from tests.cluster.converge.samples import S1
 from tests.cluster.machines import FakeApi, Machines
-from tests.cluster.world import desired
+from tests.cluster.world import desired_cluster
 from tests.hosts.fake import FakeHost, Run, output
 
 K3S = find("k3s")
@@ -124,7 +124,7 @@ async def test_a_server_has_stopped_when_no_process_is_left(said: str, status: i
 @pytest.mark.usefixtures("quick")
 async def test_leases_are_released_once_the_server_has_stopped() -> None:
     """The Node goes only then: its finalizer waits for the controller that this server ran."""
-    machines = Machines(desired(3, 0))
+    machines = Machines(desired_cluster(3, 0))
     machines.nodes = {S1: ApiNode(S1, ready=True, version="v1")}
     looks = iter([False, False, True])
 

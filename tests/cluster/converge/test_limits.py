@@ -11,7 +11,7 @@ from kbootstrap.cluster.steps.machine import Claim
 from kbootstrap.cluster.steps.membership import WaitReady
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.cluster.steps.service import RestartService
-from tests.cluster.world import desired
+from tests.cluster.world import desired_cluster
 
 A1, A2, A3 = (f"local-default-{i}" for i in (1, 2, 3))
 UNIT, VERSION = "k3s-agent.service", "v1.32.0+k3s1"
@@ -30,7 +30,7 @@ def new(name: str) -> tuple[ConvergeStep, ...]:
 
 
 def slots(*steps: tuple[ConvergeStep, ...]) -> Slots:
-    return Slots(Plan("local", {some[0].node: some for some in steps}), desired(1, 3))
+    return Slots(Plan("local", {some[0].node: some for some in steps}), desired_cluster(1, 3))
 
 
 async def go(own: Slots, name: str, log: list[str], *, well: bool = True) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from kbootstrap.cluster.converge import node_actions
 from kbootstrap.cluster.converge.node_actions import NodeActions
-from kbootstrap.cluster.state.wanted import LocalFile
+from kbootstrap.cluster.state.desired import LocalFile
 from kbootstrap.cluster.steps.files import StageFile
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.redact import Redactor
@@ -18,7 +18,7 @@ from kbootstrap.distros import find
 from kbootstrap.distros.k3s import K3s
 from tests.cluster.converge.samples import S1, plan_of
 from tests.cluster.converge.shell import Shell
-from tests.cluster.world import desired
+from tests.cluster.world import desired_cluster
 from tests.hosts.fake import FakeHost
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 def actions_of(host: FakeHost, stamp: Path) -> tuple[NodeActions, StageFile]:
     """The actions of a node with its stamp at that path, and its first step that sends an artifact."""
-    plan = desired(1, 0)
+    plan = desired_cluster(1, 0)
     distro: Any = K3s(paths=dataclasses.replace(plan.distro.paths, stamp=str(stamp)))
     steps = plan_of(plan, {"*": {}}).steps[S1]
     stage = next(step for step in steps if isinstance(step, StageFile))

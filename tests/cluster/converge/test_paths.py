@@ -10,7 +10,7 @@ import pytest
 from kbootstrap.cluster.converge import paths, readiness
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.state.api_facts import ApiNode
-from kbootstrap.cluster.state.wanted import LocalFile, Wanted
+from kbootstrap.cluster.state.desired import DesiredCluster, LocalFile
 from kbootstrap.cluster.steps.files import StageFile
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.events import Event, Status
@@ -51,7 +51,7 @@ class Net(Machines):
         return f"reach {kind} {host} {port} {said}\n" if said else ""
 
 
-def machines(plan: Wanted, ways: dict[tuple[str, int], list[str]], **changes: object) -> Net:
+def machines(plan: DesiredCluster, ways: dict[tuple[str, int], list[str]], **changes: object) -> Net:
     return Net(plan, ways=ways, **changes)  # type: ignore[arg-type]
 
 

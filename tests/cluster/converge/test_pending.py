@@ -10,14 +10,14 @@ import pytest
 
 from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.converge.pending import Arrival, Pending
-from kbootstrap.cluster.state.wanted import LocalFile
+from kbootstrap.cluster.state.desired import LocalFile
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import HostUnreachable, KbootstrapError
 from kbootstrap.core.redact import Redactor
 from kbootstrap.hosts.model import Host
 from tests.cluster.converge.samples import A1, A2, S1, S2, S3, TOKEN, plan_of
 from tests.cluster.machines import AGENT_TOKEN, Machines
-from tests.cluster.world import EXTERNAL, desired
+from tests.cluster.world import EXTERNAL, desired_cluster
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -26,7 +26,7 @@ class _Run:
     """A cluster of three servers, whose agents come later; `log` also has what is waited for."""
 
     def __init__(self, local: Mapping[str, LocalFile]) -> None:
-        self.machines, self.local = Machines(desired(3, 2)), local
+        self.machines, self.local = Machines(desired_cluster(3, 2)), local
         self.whole = plan_of(self.machines.plan, {"*": {}})
         self.open, self.come = asyncio.Event(), asyncio.Event()
         self.failure: KbootstrapError | None = None

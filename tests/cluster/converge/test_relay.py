@@ -17,14 +17,14 @@ import pytest
 
 from kbootstrap.cluster.converge.converge import converge
 from kbootstrap.cluster.converge.relay import Relay
-from kbootstrap.cluster.state.wanted import LocalFile, Wanted
+from kbootstrap.cluster.state.desired import DesiredCluster, LocalFile
 from kbootstrap.core import files
 from kbootstrap.core.events import Event, Status
 from kbootstrap.core.redact import Redactor
 from kbootstrap.hosts.model import Output
 from tests.cluster.converge.samples import A1, S1, S2, S3, plan_of
 from tests.cluster.machines import Machines
-from tests.cluster.world import EXTERNAL, desired
+from tests.cluster.world import EXTERNAL, desired_cluster
 from tests.hosts.fake import Answer, FakeHost, Hang, Put, Run, output
 
 BINARY = "/usr/local/bin/k3s"
@@ -257,10 +257,10 @@ class _Passing(Machines):
         return super().answer(call)
 
 
-def reachable(servers: int, agents: int) -> Wanted:
-    wanted = desired(servers, agents)
-    nodes = tuple(replace(node, address=f"10.0.0.{n}") for n, node in enumerate(wanted.nodes, 11))
-    return replace(wanted, nodes=nodes)
+def reachable(servers: int, agents: int) -> DesiredCluster:
+    desired = desired_cluster(servers, agents)
+    nodes = tuple(replace(node, address=f"10.0.0.{n}") for n, node in enumerate(desired.nodes, 11))
+    return replace(desired, nodes=nodes)
 
 
 def sent(machines: Machines, name: str) -> list[str]:

@@ -11,14 +11,14 @@ import zstandard
 
 from kbootstrap.cluster.converge import node_actions, shared
 from kbootstrap.cluster.converge.node_actions import NodeActions
-from kbootstrap.cluster.state.wanted import LocalFile
+from kbootstrap.cluster.state.desired import LocalFile
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros.k3s import K3s
 from kbootstrap.distros.model import Artifact
 from tests.cluster.converge.samples import A1, S1, plan_of
 from tests.cluster.converge.shell import Shell
 from tests.cluster.machines import Machines, carry_out
-from tests.cluster.world import desired
+from tests.cluster.world import desired_cluster
 from tests.hosts.fake import Put
 
 OLD, NEW = "v1.31.0+k3s1", "v1.32.0+k3s1"
@@ -52,7 +52,7 @@ class Node:
         class Distro(K3s):
             images = text
 
-        plan = desired(1, 0)
+        plan = desired_cluster(1, 0)
         distro: Any = Distro(paths=dataclasses.replace(plan.distro.paths, stamp=str(self.stamp)))
         self.actions = NodeActions(self.host, dataclasses.replace(plan, distro=distro), Redactor())
 
@@ -259,7 +259,7 @@ async def test_only_nodes_that_do_not_see_it_are_sent_files(tmp_path: Path) -> N
     local = {name: LocalFile(tmp_path / name, "5" * 64) for name in (PROGRAM, ARCHIVE)}
     for file in local.values():
         file.path.write_bytes(zstandard.compress(b"content"))
-    wanted = desired(1, 1, version=NEW)
+    wanted = desired_cluster(1, 1, version=NEW)
     machines = Machines(wanted, sharing=frozenset({A1}))
     paths = [artifact.path for artifact in wanted.artifacts["amd64"]]
     old = {path: {"sha256": "4" * 64, "version": OLD, "intact": True} for path in paths}

@@ -11,11 +11,11 @@ import pytest
 
 from kbootstrap.cluster.decide import autoscaler_pods
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.decide.desired import wanted
+from kbootstrap.cluster.decide.desired import desired_state
 from kbootstrap.cluster.decide.drift import differences
 from kbootstrap.cluster.decide.removal import Removal
+from kbootstrap.cluster.state.desired import DesiredCluster
 from kbootstrap.cluster.state.node_facts import Installed, NodeFacts, TokenMarks
-from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.autoscaler import DropArchive, GivePodSecrets, RemovePods
 from kbootstrap.cluster.steps.files import StageFile, WriteFile
 from kbootstrap.cluster.steps.plan import Plan
@@ -41,14 +41,14 @@ MANIFEST = f"/var/lib/rancher/k3s/server/manifests/{AUTOSCALER_MANIFEST}"
 MARK = f"ac.1 {LATER} 70ce2"
 
 
-def desired(additions: Additions = PODS, servers: int = 1, agents: int = 1) -> Wanted:
+def desired_cluster(additions: Additions = PODS, servers: int = 1, agents: int = 1) -> DesiredCluster:
     inventory = Inventory("local", {}, INTERNAL, EXTERNAL, ("10.9.0.10",))
     spec, many = cluster(servers=servers, agents=agents), nodes(servers, agents)
-    found = wanted(spec, many, inventory, find("k3s"), additions=additions)
+    found = desired_state(spec, many, inventory, find("k3s"), additions=additions)
     return replace(found, access=frozenset({"ac.1"}))
 
 
-def ran(wish: Wanted, **changes: Any) -> dict[str, NodeFacts]:  # noqa: ANN401
+def ran(wish: DesiredCluster, **changes: Any) -> dict[str, NodeFacts]:  # noqa: ANN401
     """Return the facts of nodes that run, whose servers have the archives."""
     there = {one.artifact.path: Installed(one.sha256, one.sha256[:16], intact=True) for one in wish.archives}
     found = facts(wish, {"*": {"is": "running"}})
@@ -61,7 +61,7 @@ def ran(wish: Wanted, **changes: Any) -> dict[str, NodeFacts]:  # noqa: ANN401
 
 
 def plan_of(
-    wish: Wanted, known: dict[str, NodeFacts], mark: str | None = MARK, removal: Removal | None = None
+    wish: DesiredCluster, known: dict[str, NodeFacts], mark: str | None = MARK, removal: Removal | None = None
 ) -> Plan:
     seen = api(wish, {"*": {}})
     assert seen is not None
@@ -69,7 +69,7 @@ def plan_of(
 
 
 def test_what_is_in_place_needs_nothing() -> None:
-    wish = desired()
+    wish = desired_cluster()
     assert plan_of(wish, ran(wish)).empty
 
 
@@ -84,7 +84,7 @@ def test_what_is_in_place_needs_nothing() -> None:
     ],
 )
 def test_secrets_that_must_be_written(mark: str | None, why: str) -> None:
-    wish = desired(servers=3)
+    wish = desired_cluster(servers=3)
     plan = plan_of(wish, ran(wish), mark)
     assert plan.steps == {SERVER: (GivePodSecrets(node=SERVER, why=why, good=wish.access, checked=True),)}
     assert plan.gives_secret
@@ -92,7 +92,7 @@ def test_secrets_that_must_be_written(mark: str | None, why: str) -> None:
 
 
 def test_a_rotation_writes_them_in_the_same_run() -> None:
-    wish = desired()
+    wish = desired_cluster()
     known = ran(wish)
     staged = TokenMarks(own="0", agents="70ce2", accepted="0", next="1", next_agents="new")
     known[SERVER] = replace(known[SERVER], tokens=staged)
@@ -103,7 +103,7 @@ def test_a_rotation_writes_them_in_the_same_run() -> None:
 
 def test_a_silent_api() -> None:
     """They are read once more before anything is made."""
-    wish = desired()
+    wish = desired_cluster()
     plan = decide(wish, ran(wish), None)
     [step] = [step for step in plan.all_steps if isinstance(step, GivePodSecrets)]
     assert step.checked is False
@@ -111,7 +111,7 @@ def test_a_silent_api() -> None:
 
 def test_a_new_cluster_gets_all_of_it() -> None:
     """Only servers get the archives, before their service starts: it imports them."""
-    wish = desired(servers=3)
+    wish = desired_cluster(servers=3)
     plan = decide(wish, facts(wish, {"*": {}}), None)
     given = {name for name in plan.steps if plan.has(name, GivePodSecrets)}
     assert given == {SERVER}
@@ -131,9 +131,9 @@ def test_a_new_cluster_gets_all_of_it() -> None:
 
 
 def test_another_image_replaces_the_archive_without_a_restart() -> None:
-    before = desired()
+    before = desired_cluster()
     known = ran(before)
-    wish = desired(replace(PODS, archives=(ImageArchive("server.tar", OTHER),)))
+    wish = desired_cluster(replace(PODS, archives=(ImageArchive("server.tar", OTHER),)))
     steps = plan_of(wish, known).steps[SERVER]
     [sent] = [step for step in steps if isinstance(step, StageFile)]
     assert (sent.artifact.path, sent.load) == (f"{IMAGES}/kbootstrap-image-{OTHER[:16]}.tar", True)
@@ -142,7 +142,7 @@ def test_another_image_replaces_the_archive_without_a_restart() -> None:
 
 
 def test_a_damaged_archive_is_sent_again() -> None:
-    wish = desired()
+    wish = desired_cluster()
     known = ran(wish)
     broken = {**known[SERVER].artifacts, ARCHIVE: Installed(SUM, SUM[:16], intact=False)}
     known[SERVER] = replace(known[SERVER], artifacts=broken)
@@ -151,7 +151,7 @@ def test_a_damaged_archive_is_sent_again() -> None:
 
 
 def test_another_version_of_kubernetes_keeps_the_archive() -> None:
-    wish = desired()
+    wish = desired_cluster()
     later = replace(wish, version="v1.32.1+k3s1")
     steps = plan_of(later, ran(wish)).steps[SERVER]
     assert ARCHIVE not in {step.artifact.path for step in steps if isinstance(step, StageFile)}
@@ -160,7 +160,7 @@ def test_another_version_of_kubernetes_keeps_the_archive() -> None:
 @pytest.mark.parametrize(("elastic", "last"), [({}, True), ({"local-web-bcdfg": "it leaves"}, False)])
 def test_the_end(elastic: dict[str, str], last: bool) -> None:
     """The manifest is emptied, which is no withdrawn addon; the mark stays until elastic nodes have left."""
-    before, wish = desired(), desired(Additions())
+    before, wish = desired_cluster(), desired_cluster(Additions())
     known = ran(before)
     removal = Removal(dict.fromkeys(elastic, "agent"), {}, elastic=elastic)
     plan = plan_of(wish, known, removal=removal)
@@ -184,7 +184,7 @@ def _sum(text: str) -> str:
 
 
 def test_a_cluster_that_never_had_it_is_not_asked() -> None:
-    wish = desired(Additions())
+    wish = desired_cluster(Additions())
     known = ran(wish)
     assert not autoscaler_pods.installed(wish.distro, known.values())
     assert plan_of(wish, known, mark=None).empty

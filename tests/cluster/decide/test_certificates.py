@@ -18,7 +18,7 @@ from kbootstrap.cluster.state.certificates import Certificate, read
 from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.core.diagnostics import Severity
 from kbootstrap.distros import find
-from tests.cluster.world import api, desired, facts
+from tests.cluster.world import api, desired_cluster, facts
 
 K3S = find("k3s")
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -102,7 +102,7 @@ def test_ending() -> None:
 
 
 def test_a_plan_warns_and_is_not_refused() -> None:
-    plan = desired(1, 1)
+    plan = desired_cluster(1, 1)
     soon = [{"name": "agent/client-kubelet.crt", "not_after": NOW, "kind": "leaf"}]
     states = {"*": {"is": "running", "time": NOW, "certificates": tuple(Certificate(**one) for one in soon)}}  # type: ignore[arg-type]
     decided = decide(plan, facts(plan, states), api(plan, {"*": {"etcd": True}}))

@@ -11,22 +11,22 @@ from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.drift import Drift
 from kbootstrap.cluster.state.api_facts import ApiFacts, ApiNode
 from kbootstrap.cluster.state.certificates import Certificate
+from kbootstrap.cluster.state.desired import DesiredCluster
 from kbootstrap.cluster.state.node_facts import NodeFacts
-from kbootstrap.cluster.state.wanted import Wanted
-from tests.cluster.world import api, desired, facts, running
+from tests.cluster.world import api, desired_cluster, facts, running
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
 def rows_of(
-    plan: Wanted, found: Mapping[str, NodeFacts], seen: ApiFacts | None, **others: Mapping[str, str]
+    plan: DesiredCluster, found: Mapping[str, NodeFacts], seen: ApiFacts | None, **others: Mapping[str, str]
 ) -> dict[str, NodeStatus]:
     steps = decide(plan, found, seen, partial=True)
     return {row.name: row for row in compare(plan, found, seen, steps, **others)}
 
 
 def test_everything_is_as_wanted() -> None:
-    plan = desired(3, 1)
+    plan = desired_cluster(3, 1)
     rows = rows_of(plan, facts(plan, {"*": {"is": "running"}}), api(plan, {"*": {"etcd": True}}))
     assert all(row.good for row in rows.values())
     assert [row.service for row in rows.values()] == ["active"] * 4
@@ -35,7 +35,7 @@ def test_everything_is_as_wanted() -> None:
 
 def test_elastic_nodes_and_machines_that_come_and_go() -> None:
     """A machine that is no node yet has no facts and no Node, and is no difference."""
-    plan = desired(1, 1)
+    plan = desired_cluster(1, 1)
     found, seen = facts(plan, {"*": {"is": "running"}}), api(plan, {"*": {"etcd": True}})
     agent = plan.nodes[1].name
     moving = {"local-web-bcdfg": "being created"}
@@ -48,7 +48,7 @@ def test_elastic_nodes_and_machines_that_come_and_go() -> None:
 
 
 def test_nothing_is_there() -> None:
-    plan = desired(1, 1)
+    plan = desired_cluster(1, 1)
     row = rows_of(plan, facts(plan, {"*": {}}), None)["local-control-plane-1"]
     assert row.service == "absent"
     assert row.ready is None
@@ -58,7 +58,7 @@ def test_nothing_is_there() -> None:
 
 
 def test_a_machine_that_does_not_answer() -> None:
-    plan = desired(3, 1)
+    plan = desired_cluster(3, 1)
     states = {"*": {"is": "running"}, "local-control-plane-3": None}
     seen = api(plan, {"*": {}, "local-control-plane-3": {"ready": False}})
     silent = {"local-control-plane-3": "no route"}
@@ -70,7 +70,7 @@ def test_a_machine_that_does_not_answer() -> None:
 
 
 def test_a_machine_that_is_silent_is_not_as_wanted_even_while_kubernetes_says_ready() -> None:
-    plan = desired(1, 1)
+    plan = desired_cluster(1, 1)
     states = {"*": {"is": "running"}, "local-default-1": None}
     rows = rows_of(
         plan, facts(plan, states), api(plan, {"*": {}}), unreachable={"local-default-1": "stopped"}
@@ -80,12 +80,12 @@ def test_a_machine_that_is_silent_is_not_as_wanted_even_while_kubernetes_says_re
 
 
 def test_no_machine_answers() -> None:
-    assert {row.service for row in rows_of(desired(1, 1), {}, None).values()} == {"unreachable"}
+    assert {row.service for row in rows_of(desired_cluster(1, 1), {}, None).values()} == {"unreachable"}
 
 
 def test_a_machine_that_vanished() -> None:
     """Its node may still be Ready for the API, for as long as its last word counts."""
-    plan = desired(1, 1)
+    plan = desired_cluster(1, 1)
     states = {"*": {"is": "running"}, "local-default-1": None}
     gone = {"local-default-1": "docker has no container local-default-1"}
     row = rows_of(plan, facts(plan, states), api(plan, {"*": {}}), gone=gone)["local-default-1"]
@@ -145,7 +145,7 @@ def test_a_machine_that_vanished() -> None:
 )
 def test_what_differs(state: dict[str, object], seen: dict[str, object], drift: Drift) -> None:
     """One thing was changed behind our back: it is named, and what only follows from it is not."""
-    plan = desired(1, 1)
+    plan = desired_cluster(1, 1)
     found = facts(plan, {"*": {"is": "running"}, "local-default-1": {"is": "running", **state}})
     row = rows_of(plan, found, api(plan, {"*": {}, "local-default-1": seen}))["local-default-1"]
     assert row.drift == (drift,)
@@ -154,7 +154,7 @@ def test_what_differs(state: dict[str, object], seen: dict[str, object], drift: 
 
 
 def test_a_node_that_is_not_ready_has_a_reason_and_no_drift() -> None:
-    plan = desired(1, 1)
+    plan = desired_cluster(1, 1)
     seen = api(plan, {"*": {}, "local-default-1": {"ready": False, "reason": "PLEG is not healthy"}})
     row = rows_of(plan, facts(plan, {"*": {"is": "running"}}), seen)["local-default-1"]
     assert (row.reason, row.drift) == ("PLEG is not healthy", ())
@@ -174,7 +174,7 @@ def test_every_node_with_pending_steps_has_something_that_is_named(
     seen: dict[str, object], api_answers: bool
 ) -> None:
     """Right after a start nothing differs, and a step is pending: `status` counts it, so it names it."""
-    plan = desired(1, 1)
+    plan = desired_cluster(1, 1)
     unit = {"active": "active", "since": 100}
     found = facts(plan, {"*": {"is": "running", "unit": unit}})
     nodes = api(plan, {"*": {"etcd": True, "heartbeat": 200}, "local-default-1": seen})
@@ -197,7 +197,7 @@ def test_every_node_with_pending_steps_has_something_that_is_named(
 def test_a_server_whose_membership_is_not_known_yet_is_joining(
     state: dict[str, object], seen: dict[str, object] | None, joining: bool
 ) -> None:
-    plan = desired(3, 0)
+    plan = desired_cluster(3, 0)
     last = "local-control-plane-3"
     found = facts(plan, {"*": {"is": "running"}, last: {"is": "running", **state}})
     nodes = api(plan, {"*": {"etcd": True}, last: seen})
@@ -206,7 +206,7 @@ def test_a_server_whose_membership_is_not_known_yet_is_joining(
 
 
 def test_a_cordoned_node_is_reported() -> None:
-    plan = desired(1, 1)
+    plan = desired_cluster(1, 1)
     seen = api(plan, {"*": {}, "local-default-1": {"unschedulable": True}})
     row = rows_of(plan, facts(plan, {"*": {"is": "running"}}), seen)["local-default-1"]
     assert row.cordoned
@@ -214,7 +214,7 @@ def test_a_cordoned_node_is_reported() -> None:
 
 
 def test_certificates() -> None:
-    plan = desired(1, 0)
+    plan = desired_cluster(1, 0)
     leaves = [Certificate(f"agent/{days}.crt", NOW + timedelta(days=days)) for days in (200, 1, 300)]
     authority = Certificate("server/tls/server-ca.crt", NOW + timedelta(days=3000), "ca")
     found = facts(plan, {"*": {"is": "running", "time": NOW, "certificates": (*leaves, authority)}})
@@ -226,7 +226,7 @@ def test_certificates() -> None:
 
 
 def test_nodes_that_the_spec_does_not_name() -> None:
-    plan = desired(1, 0)
+    plan = desired_cluster(1, 0)
     seen = ApiFacts(
         {
             "local-control-plane-1": ApiNode("local-control-plane-1", ready=True, version="v1.32.0+k3s1"),
@@ -239,13 +239,13 @@ def test_nodes_that_the_spec_does_not_name() -> None:
             ),
         }
     )
-    bigger = desired(1, 1)
+    bigger = desired_cluster(1, 1)
     found = {
         **facts(plan, {"*": {"is": "running"}}),
         "old-machine": replace(running(bigger, "local-default-1"), name="old-machine"),
     }
     rows = rows_of(plan, found, seen, unreachable={"old-silent": "no route"})
-    assert [(row.name, row.role, row.wanted) for row in list(rows.values())[1:]] == [
+    assert [(row.name, row.role, row.desired) for row in list(rows.values())[1:]] == [
         ("old-agent", "agent", False),
         ("old-machine", "agent", False),
         ("old-server", "server", False),

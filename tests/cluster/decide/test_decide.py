@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from kbootstrap.cluster.decide.decide import decide
-from kbootstrap.cluster.state.wanted import LocalFile
+from kbootstrap.cluster.state.desired import LocalFile
 from kbootstrap.cluster.steps.files import WriteFile
 from kbootstrap.cluster.steps.plan import Plan
-from tests.cluster.world import api, desired, facts
+from tests.cluster.world import api, desired_cluster, facts
 from tests.conftest import Golden
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.json"))
@@ -35,7 +35,7 @@ def test_case(path: Path, golden: Golden) -> None:
     wish = dict(case["wanted"])
     if "local" in wish:
         wish["local"] = {name: LocalFile(Path(name), digest) for name, digest in wish["local"].items()}
-    plan = desired(**wish)
+    plan = desired_cluster(**wish)
     case["decided"] = show(decide(plan, facts(plan, case["facts"]), api(plan, case.get("api"))))
     golden.check(path, json.dumps(case, indent=2) + "\n")
 
@@ -54,14 +54,14 @@ def test_refused_or_possible(path: Path) -> None:
 
 
 def test_order_of_servers_does_not_choose_the_initial_server() -> None:
-    plan = desired(3, 0)
+    plan = desired_cluster(3, 0)
     states = {"*": {}, "local-control-plane-3": {"is": "staged", "join": "initial"}}
     assert decide(plan, facts(plan, states)).initial_server == "local-control-plane-3"
 
 
 def test_a_server_joins_past_itself() -> None:
     """A floating IP, or the address of a machine: all nodes join through the first server."""
-    plan = desired(3, 1)
+    plan = desired_cluster(3, 1)
     first = plan.servers[0]
     nodes = tuple(replace(node, address=f"10.9.0.{11 + i}") for i, node in enumerate(plan.nodes))
     plan = replace(plan, nodes=nodes, registration="https://10.9.0.11:6443")
@@ -77,7 +77,7 @@ def test_a_server_joins_past_itself() -> None:
 
 
 def test_diffs() -> None:
-    plan = desired(1, 0)
+    plan = desired_cluster(1, 0)
     config = plan.distro.paths.config
     old = plan.node("local-control-plane-1").files[0].content.replace("- traefik", "- coredns")
     change = {"is": "running", "files": {config: "0"}, "texts": {config: old}}

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from kbootstrap.cluster.decide.drift import Drift, differences, waits
-from kbootstrap.cluster.state.wanted import WantedVolume
+from kbootstrap.cluster.state.desired import DesiredVolume
 from kbootstrap.cluster.steps.api import GiveSecret, WaitKnown
 from kbootstrap.cluster.steps.files import StageFile, SwapFiles, WriteFile
 from kbootstrap.cluster.steps.machine import Claim
@@ -67,7 +67,7 @@ def test_a_stopped_service_counts_beside_a_changed_file() -> None:
 
 
 def test_every_kind() -> None:
-    volume = WantedVolume("data", "id", "/srv", 1)
+    volume = DesiredVolume("data", "id", "/srv", 1)
     steps = (
         FormatVolume(node="a", why="it is empty", volume=volume, link=""),
         ForgetNode(node="a", why="this machine is new"),

@@ -14,8 +14,8 @@ from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.host_record import RECORD, entry, read_record, removed_hosts
 from kbootstrap.cluster.decide.removal import Removal
 from kbootstrap.cluster.state.api_facts import ApiFacts
+from kbootstrap.cluster.state.desired import DesiredCluster
 from kbootstrap.cluster.state.recorded import Recorded
-from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.api import NoteHosts
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.cluster.steps.removal import LeaveMachine, UninstallMachine
@@ -24,7 +24,7 @@ from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.events import nowhere
 from kbootstrap.distros.model import Role
 from tests.cluster.machines import FakeApi, Machines
-from tests.cluster.world import api, desired, facts, fresh, running
+from tests.cluster.world import api, desired_cluster, facts, fresh, running
 from tests.hosts.fake import FakeHost, output
 
 S1, S2, S3 = (f"local-control-plane-{i}" for i in (1, 2, 3))
@@ -37,15 +37,17 @@ def machine(role: Role = "agent", address: str = "10.0.0.9", *, left: bool = Fal
     return Recorded(role, address, left)
 
 
-def known(wanted: Wanted) -> Wanted:
-    nodes = enumerate(wanted.nodes)
-    return replace(wanted, machines={n.name: Recorded(n.role, f"10.0.0.{i}") for i, n in nodes})
+def known(desired: DesiredCluster) -> DesiredCluster:
+    nodes = enumerate(desired.nodes)
+    return replace(desired, machines={n.name: Recorded(n.role, f"10.0.0.{i}") for i, n in nodes})
 
 
-def seen(wanted: Wanted, machines: Mapping[str, Recorded] = NONE, more: Mapping[str, Any] = NONE) -> ApiFacts:
-    found = api(wanted, {"*": {}, S1: {"etcd": True}, **more})
+def seen(
+    desired: DesiredCluster, machines: Mapping[str, Recorded] = NONE, more: Mapping[str, Any] = NONE
+) -> ApiFacts:
+    found = api(desired, {"*": {}, S1: {"etcd": True}, **more})
     assert found is not None
-    return replace(found, machines={**wanted.machines, **machines})
+    return replace(found, machines={**desired.machines, **machines})
 
 
 def test_entries_are_read_as_they_are_written() -> None:
@@ -58,36 +60,36 @@ def test_entries_are_read_as_they_are_written() -> None:
 
 
 def test_hosts_are_noted_once_by_the_first_server() -> None:
-    wanted = known(desired(1, 1))
-    there = facts(wanted, {"*": {"is": "running"}})
-    plan = decide(wanted, there, api(wanted, {"*": {}, S1: {"etcd": True}}))
+    desired = known(desired_cluster(1, 1))
+    there = facts(desired, {"*": {"is": "running"}})
+    plan = decide(desired, there, api(desired, {"*": {}, S1: {"etcd": True}}))
     (step,) = plan.steps[S1]
     assert isinstance(step, NoteHosts)
-    assert step.machines == wanted.machines
-    assert decide(wanted, there, seen(wanted)).empty
-    moved = decide(wanted, there, seen(wanted, {A1: machine()}))
+    assert step.machines == desired.machines
+    assert decide(desired, there, seen(desired)).empty
+    moved = decide(desired, there, seen(desired, {A1: machine()}))
     assert [type(s) for s in moved.steps[S1]] == [NoteHosts]
-    assert decide(replace(wanted, machines={}), there, seen(replace(wanted, machines={}))).empty
+    assert decide(replace(desired, machines={}), there, seen(replace(desired, machines={}))).empty
 
 
 def test_hosts_that_left_the_spec() -> None:
-    wanted = known(desired(1, 1))
+    desired = known(desired_cluster(1, 1))
     left = {GONE: machine(left=True)}
-    assert removed_hosts(wanted, None) == {}
-    assert removed_hosts(wanted, seen(wanted)) == {}
-    assert removed_hosts(wanted, seen(wanted, {GONE: machine()})) == {GONE: machine()}
-    assert removed_hosts(wanted, seen(wanted, left)) == {}, "nothing is left to do"
-    assert removed_hosts(wanted, seen(wanted, left, {GONE: {}})) == left, "its machine was started again"
+    assert removed_hosts(desired, None) == {}
+    assert removed_hosts(desired, seen(desired)) == {}
+    assert removed_hosts(desired, seen(desired, {GONE: machine()})) == {GONE: machine()}
+    assert removed_hosts(desired, seen(desired, left)) == {}, "nothing is left to do"
+    assert removed_hosts(desired, seen(desired, left, {GONE: {}})) == left, "its machine was started again"
 
 
 def planned(*, unseen: str = "", ready: bool = True, there: bool = True) -> Plan:
-    wanted, gone = known(desired(1, 1)), machine()
-    found = facts(wanted, {"*": {"is": "running"}})
+    desired, gone = known(desired_cluster(1, 1)), machine()
+    found = facts(desired, {"*": {"is": "running"}})
     if not unseen:
-        found[GONE] = replace(running(desired(1, 2), A2), name=GONE)
+        found[GONE] = replace(running(desired_cluster(1, 2), A2), name=GONE)
     removal = Removal({GONE: "agent"}, {}, {GONE: gone}, {GONE: unseen} if unseen else {})
-    view = seen(wanted, {GONE: gone}, {GONE: {"ready": ready} if there else None})
-    return decide(wanted, found, view, removal=removal)
+    view = seen(desired, {GONE: gone}, {GONE: {"ready": ready} if there else None})
+    return decide(desired, found, view, removal=removal)
 
 
 def kinds(plan: Plan) -> list[str]:
@@ -118,13 +120,13 @@ def test_a_node_that_runs_does_not_leave_unseen() -> None:
 
 def test_dead_servers_go_first() -> None:
     """The other way round the one that is well would stop while the dead one counts: no majority is left."""
-    wanted = desired(1, 0)
+    desired = desired_cluster(1, 0)
     removal = Removal(
         {S2: "server", S3: "server"}, {}, {S2: machine("server"), S3: machine("server")}, {S3: "x"}
     )
-    view = api(wanted, {"*": {}, S1: {"etcd": True}, S2: {"etcd": True}, S3: {"etcd": True, "ready": False}})
-    there = {S1: running(wanted, S1), S2: running(desired(3, 0), S2)}
-    plan = decide(wanted, there, view, removal=removal)
+    view = api(desired, {"*": {}, S1: {"etcd": True}, S2: {"etcd": True}, S3: {"etcd": True, "ready": False}})
+    there = {S1: running(desired, S1), S2: running(desired_cluster(3, 0), S2)}
+    plan = decide(desired, there, view, removal=removal)
     assert not plan.refused
     assert list(plan.leaving) == [S3, S2]
 
@@ -133,10 +135,10 @@ def test_dead_servers_go_first() -> None:
 def test_a_name_does_not_move_while_the_old_machine_runs(
     *, ready: bool, settled: bool, codes: list[str]
 ) -> None:
-    wanted = known(desired(1, 1))
-    there = {S1: running(wanted, S1), A1: running(wanted, A1) if settled else fresh(A1)}
-    view = seen(wanted, {A1: machine(address="10.9.9.9")}, {A1: {"ready": ready}})
-    plan = decide(wanted, there, view)
+    desired = known(desired_cluster(1, 1))
+    there = {S1: running(desired, S1), A1: running(desired, A1) if settled else fresh(A1)}
+    view = seen(desired, {A1: machine(address="10.9.9.9")}, {A1: {"ready": ready}})
+    plan = decide(desired, there, view)
     assert [d.code for d in plan.diagnostics] == codes
 
 
@@ -147,7 +149,7 @@ async def leave(machines: Machines, step: UninstallMachine | LeaveMachine, said:
 
 
 async def test_a_machine_is_forgotten_when_it_is_clean() -> None:
-    machines = Machines(desired(1, 1))
+    machines = Machines(desired_cluster(1, 1))
     machines.configs[RECORD] = {GONE: "agent 10.0.0.9", A1: "agent 10.0.0.1"}
     with pytest.raises(InstallFailed, match="could not be removed from"):
         await leave(machines, UninstallMachine(node=GONE, why="x"), "something else\n")
@@ -157,7 +159,7 @@ async def test_a_machine_is_forgotten_when_it_is_clean() -> None:
 
 
 async def test_one_that_is_left_is_remembered() -> None:
-    machines = Machines(desired(1, 1))
+    machines = Machines(desired_cluster(1, 1))
     machines.configs[RECORD] = {GONE: "agent 10.0.0.9"}
     await leave(machines, LeaveMachine(node=GONE, why="x", machine=machine()))
     found = await observe(FakeApi(machines), record=RECORD)

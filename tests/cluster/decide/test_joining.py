@@ -13,14 +13,14 @@ from kbootstrap.cluster.state.api_facts import ApiFacts, ApiNode
 from kbootstrap.cluster.state.node_facts import NodeFacts, TokenMarks
 from kbootstrap.cluster.steps.files import WriteSecret
 from kbootstrap.cluster.steps.membership import ForgetNode
-from tests.cluster.world import CA, desired, fresh, running
+from tests.cluster.world import CA, desired_cluster, fresh, running
 
 TOKEN = f"K10{CA}::node:secret"
 
 
 def test_the_steps_are_those_of_the_whole_cluster() -> None:
     """A new agent beside a server that runs: `decide` with all facts, `joining` with its own alone."""
-    whole = desired(1, 1)
+    whole = desired_cluster(1, 1)
     server, agent = whole.nodes
     known = running(whole, server.name)
     api = ApiFacts({server.name: ApiNode(server.name, ready=True, version=whole.version, etcd=True)})
@@ -34,7 +34,7 @@ def test_the_steps_are_those_of_the_whole_cluster() -> None:
 
 
 def test_a_machine_that_has_joined_needs_nothing_again() -> None:
-    whole = desired(1, 1)
+    whole = desired_cluster(1, 1)
     _, agent = whole.nodes
     one = replace(whole, nodes=(agent,))
     node = ApiNode(agent.name, ready=True, version=whole.version, labels=dict(agent.labels))
@@ -43,7 +43,7 @@ def test_a_machine_that_has_joined_needs_nothing_again() -> None:
 
 
 def test_a_token_that_was_rotated_meanwhile_is_written_again() -> None:
-    whole = desired(1, 1)
+    whole = desired_cluster(1, 1)
     _, agent = whole.nodes
     one = replace(whole, nodes=(agent,))
     old = hashlib.sha256(b"old").hexdigest()[:12]
@@ -55,7 +55,7 @@ def test_a_token_that_was_rotated_meanwhile_is_written_again() -> None:
 
 
 def test_a_node_of_that_name_is_forgotten_first() -> None:
-    whole = desired(1, 1)
+    whole = desired_cluster(1, 1)
     _, agent = whole.nodes
     one = replace(whole, nodes=(agent,))
     there = ApiFacts({agent.name: ApiNode(agent.name, ready=False, version=whole.version)})
@@ -64,7 +64,7 @@ def test_a_node_of_that_name_is_forgotten_first() -> None:
 
 
 def test_a_machine_of_something_else_is_refused() -> None:
-    whole = desired(1, 1)
+    whole = desired_cluster(1, 1)
     _, agent = whole.nodes
     foreign: NodeFacts = replace(fresh(agent.name), claimed="other")
     found = joining(replace(whole, nodes=(agent,)), foreign, ApiFacts({}), TOKEN)
@@ -74,7 +74,7 @@ def test_a_machine_of_something_else_is_refused() -> None:
 
 @pytest.mark.parametrize("token", ["", "secret", f"K10{CA}::node:", "K10abc::node:secret"])
 def test_only_the_full_form_of_a_token(token: str) -> None:
-    whole = desired(1, 1)
+    whole = desired_cluster(1, 1)
     with pytest.raises(ValueError, match="full form"):
         joining(replace(whole, nodes=whole.nodes[1:]), fresh(whole.nodes[1].name), ApiFacts({}), token)
 

@@ -8,15 +8,15 @@ import pytest
 
 from kbootstrap.cluster.decide import host_updates
 from kbootstrap.cluster.decide.maintenance import batches, before, cordoned, repairs, work
+from kbootstrap.cluster.state.desired import DesiredCluster
 from kbootstrap.cluster.state.upkeep import Upkeep
-from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.membership import Uncordon, WaitReady
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.cluster.steps.service import RestartService
 from kbootstrap.core.diagnostics import Severity
 from kbootstrap.spec.maintenance import Maintenance
 from tests.cluster.decide.test_rotation import facts_of
-from tests.cluster.world import desired
+from tests.cluster.world import desired_cluster
 
 AUTO = Maintenance(None, "security", "auto")
 NEVER = replace(AUTO, reboot="never")
@@ -27,8 +27,8 @@ UPDATE = Upkeep("apt", updates=("bash",))
 REBOOT = Upkeep("apt", True, ("linux-base",), ())
 
 
-def names(wanted: Wanted) -> list[str]:
-    return [node.name for node in wanted.nodes]
+def names(desired: DesiredCluster) -> list[str]:
+    return [node.name for node in desired.nodes]
 
 
 @pytest.mark.parametrize(
@@ -45,23 +45,23 @@ def names(wanted: Wanted) -> list[str]:
     ],
 )
 def test_work(how: Maintenance, found: Upkeep, packages: tuple[str, ...], reboot: str, acts: bool) -> None:
-    wanted = desired(1, 0)
-    (one,) = work(wanted, how, {names(wanted)[0]: found})
+    desired = desired_cluster(1, 0)
+    (one,) = work(desired, how, {names(desired)[0]: found})
     assert (one.packages, one.reboot, one.acts) == (packages, reboot, acts)
     assert bool(one.unknown) == (not found.supported)
 
 
 def test_servers_one_by_one_then_agents_as_many_as_may_be_unavailable() -> None:
-    wanted = desired(3, 3)
-    every = names(wanted)
-    nodes = tuple(replace(node, at_once=2) for node in wanted.nodes)
-    wanted = replace(wanted, nodes=nodes)
-    works = work(wanted, AUTO, dict.fromkeys(every, UPDATE))
+    desired = desired_cluster(3, 3)
+    every = names(desired)
+    nodes = tuple(replace(node, at_once=2) for node in desired.nodes)
+    desired = replace(desired, nodes=nodes)
+    works = work(desired, AUTO, dict.fromkeys(every, UPDATE))
     s1, s2, s3, a1, a2, a3 = every
-    assert batches(wanted, works) == ((s1,), (s2,), (s3,), (a1, a2), (a3,))
-    assert batches(wanted, works, {a3, s2}) == ((s2,), (a3,), (s1,), (s3,), (a1, a2))
-    some = work(wanted, AUTO, {**dict.fromkeys(every, IDLE), s2: REBOOT, a3: UPDATE})
-    assert batches(wanted, some) == ((s2,), (a3,))
+    assert batches(desired, works) == ((s1,), (s2,), (s3,), (a1, a2), (a3,))
+    assert batches(desired, works, {a3, s2}) == ((s2,), (a3,), (s1,), (s3,), (a1, a2))
+    some = work(desired, AUTO, {**dict.fromkeys(every, IDLE), s2: REBOOT, a3: UPDATE})
+    assert batches(desired, some) == ((s2,), (a3,))
 
 
 def test_only_what_an_interrupted_run_left_may_be_pending() -> None:
@@ -74,13 +74,13 @@ def test_only_what_an_interrupted_run_left_may_be_pending() -> None:
 
 
 def test_a_node_with_more_to_do_stays_cordoned_until_then() -> None:
-    wanted = desired(1, 1)
-    server, agent = names(wanted)
+    desired = desired_cluster(1, 1)
+    server, agent = names(desired)
     steps = {
         name: (WaitReady(node=name, why="", unit="x", version="v"), Uncordon(node=name, why=""))
         for name in (server, agent)
     }
-    works = work(wanted, AUTO, {server: IDLE, agent: UPDATE})
+    works = work(desired, AUTO, {server: IDLE, agent: UPDATE})
     first = before(Plan("c", steps), works)
     assert [type(step) for step in first[server]] == [WaitReady, Uncordon]
     assert [type(step) for step in first[agent]] == [WaitReady]
@@ -96,8 +96,8 @@ def test_a_node_with_more_to_do_stays_cordoned_until_then() -> None:
     ],
 )
 def test_settings_of_the_package_manager(how: Maintenance | None, found: Upkeep, lines: list[str]) -> None:
-    wanted = desired(1, 0)
-    facts = replace(facts_of(wanted, {})[names(wanted)[0]], upkeep=found)
+    desired = desired_cluster(1, 0)
+    facts = replace(facts_of(desired, {})[names(desired)[0]], upkeep=found)
     texts = [file.content for file in host_updates.files(how, facts)]
     assert [line for line in lines if line not in "".join(texts)] == []
     assert len(texts) == bool(lines)
@@ -107,8 +107,8 @@ def test_settings_of_the_package_manager(how: Maintenance | None, found: Upkeep,
 
 @pytest.mark.parametrize(("how", "count"), [(AUTO, 1), (REBOOTS, 1), (NOTHING, 0), (None, 0)])
 def test_another_system_is_warned_about(how: Maintenance | None, count: int) -> None:
-    wanted = desired(1, 0)
-    facts = replace(facts_of(wanted, {})[names(wanted)[0]], upkeep=Upkeep())
+    desired = desired_cluster(1, 0)
+    facts = replace(facts_of(desired, {})[names(desired)[0]], upkeep=Upkeep())
     found = list(host_updates.problems(how, facts))
     assert [(one.code, one.severity) for one in found] == [("KB0848", Severity.WARNING)] * count
     assert list(host_updates.problems(how, replace(facts, upkeep=IDLE))) == []

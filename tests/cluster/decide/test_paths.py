@@ -7,17 +7,19 @@ from dataclasses import replace
 import pytest
 
 from kbootstrap.cluster.decide.paths import between, closed, judge, to_join
+from kbootstrap.cluster.state.desired import DesiredCluster
 from kbootstrap.cluster.state.paths import Answer, Path, Tried
-from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.distros import every
 from kbootstrap.distros.paths import joining, paths
-from tests.cluster.world import desired
+from tests.cluster.world import desired_cluster
 
 
-def on_machines(servers: int, agents: int, registration: str = "", distribution: str = "k3s") -> Wanted:
+def on_machines(
+    servers: int, agents: int, registration: str = "", distribution: str = "k3s"
+) -> DesiredCluster:
     """A cluster whose nodes have addresses: servers from .11, agents from .21."""
     version = "v1.32.0+k3s1" if distribution == "k3s" else "v1.32.1+rke2r1"
-    plan = desired(servers, agents, distribution=distribution, version=version)  # type: ignore[arg-type]
+    plan = desired_cluster(servers, agents, distribution=distribution, version=version)  # type: ignore[arg-type]
     numbers = {"server": iter(range(11, 20)), "agent": iter(range(21, 30))}
     nodes = tuple(replace(node, address=f"10.0.0.{next(numbers[node.role])}") for node in plan.nodes)
     return replace(plan, nodes=nodes, registration=registration or "https://10.0.0.11:6443")
@@ -74,7 +76,7 @@ def test_paths_between_machines() -> None:
     ]
     assert "TCP 2379 of 10.0.0.11 local-control-plane-1" not in rows(found["local-default-1"])
     assert between(plan, ["local-default-1"]) == {"local-default-1": ()}
-    assert between(desired(1, 1), ["local-default-1"]) == {}, "no address is known"
+    assert between(desired_cluster(1, 1), ["local-default-1"]) == {}, "no address is known"
 
 
 def test_a_closed_path_names_both_ends_the_port_and_the_answer() -> None:

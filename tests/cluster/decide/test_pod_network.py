@@ -11,9 +11,9 @@ import pytest
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.pod_network import silent
 from kbootstrap.cluster.state.api_facts import ApiFacts, ApiNode
+from kbootstrap.cluster.state.desired import DesiredCluster
 from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.cluster.state.unit import UnitState
-from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.files import WriteFile
 from kbootstrap.cluster.steps.service import RestartService
 from tests.cluster.decide.test_paths import on_machines
@@ -25,7 +25,7 @@ FILE = "/etc/rancher/k3s/config.yaml.d/30-kbootstrap-network.yaml"
 TWO = {"eth0": ("192.0.2.11",), "eth1": ("10.0.0.11",)}
 
 
-def written(facts: NodeFacts, plan: Wanted = PLAN) -> list[str]:
+def written(facts: NodeFacts, plan: DesiredCluster = PLAN) -> list[str]:
     """The contents of the file that a plan writes on the server."""
     found = decide(plan, {SERVER: facts}, partial=True).steps.get(SERVER, ())
     return [one.file.content for one in found if isinstance(one, WriteFile) and one.file.path == FILE]

@@ -11,7 +11,7 @@ from kbootstrap.cluster.decide.removal import Removal, problems, steps
 from kbootstrap.cluster.steps.base import Step
 from kbootstrap.cluster.steps.membership import Uncordon
 from kbootstrap.cluster.steps.plan import Plan
-from tests.cluster.world import api, desired, facts, fresh, running
+from tests.cluster.world import api, desired_cluster, facts, fresh, running
 
 S1, S2, S3 = (f"local-control-plane-{i}" for i in (1, 2, 3))
 A1, A2 = (f"local-default-{i}" for i in (1, 2))
@@ -23,10 +23,10 @@ def kinds(mine: tuple[Step, ...]) -> list[str]:
 
 
 def planned(removal: Removal, seen: dict[str, Any] | None = None, servers: int = 3) -> Plan:
-    wanted = desired(servers, 2)
+    wanted = desired_cluster(servers, 2)
     gone = dict.fromkeys(removal.removed)
     there = facts(wanted, {"*": {"is": "running"}, **gone})
-    there |= {name: running(desired(3, 2), name) for name in removal.removed}
+    there |= {name: running(desired_cluster(3, 2), name) for name in removal.removed}
     return decide(wanted, there, api(wanted, SERVERS | (seen or {})), removal=removal)
 
 
@@ -54,19 +54,19 @@ def test_one_of_two_is_forgotten_while_it_runs_and_must_not_come_back() -> None:
 
 
 def test_a_dead_machine_is_only_forgotten() -> None:
-    wanted, seen = desired(3, 2), {**SERVERS, A1: {"ready": False}}
+    wanted, seen = desired_cluster(3, 2), {**SERVERS, A1: {"ready": False}}
     found = steps(Removal({A1: "agent"}, {}), wanted.distro, {}, api(wanted, seen))
     assert kinds(found[A1]) == ["Cordon", "ForgetNode"]
 
 
 def test_a_machine_that_never_joined_just_goes() -> None:
-    wanted = desired(3, 2)
+    wanted = desired_cluster(3, 2)
     found = steps(Removal({A1: "agent"}, {}), wanted.distro, {A1: fresh(A1)}, api(wanted, {A1: None}))
     assert found == {A1: ()}
 
 
 def test_a_node_that_was_to_leave_and_stays_is_uncordoned() -> None:
-    wanted = desired(1, 2)
+    wanted = desired_cluster(1, 2)
     seen = api(wanted, {"*": {}, A1: {"leaving": True, "unschedulable": True}})
     plan = decide(wanted, facts(wanted, {"*": {"is": "running"}}), seen)
     assert plan.steps == {A1: (Uncordon(node=A1, why="it was to be removed, and stays"),)}
@@ -89,13 +89,13 @@ def test_a_node_that_was_to_leave_and_stays_is_uncordoned() -> None:
     ],
 )
 def test_quorum_is_kept(removal: Removal, unwell: tuple[str, ...], codes: list[str]) -> None:
-    wanted = desired(3, 2)
+    wanted = desired_cluster(3, 2)
     seen = api(wanted, SERVERS | {name: {"etcd": True, "ready": False} for name in unwell})
     assert [problem.code for problem in problems(wanted, removal, seen)] == codes
 
 
 def test_the_numbers_are_reported() -> None:
-    wanted = desired(3, 0)
+    wanted = desired_cluster(3, 0)
     seen = api(wanted, SERVERS | {S2: {"etcd": True, "ready": False}})
     (problem,) = problems(wanted, Removal({}, {S1: "server"}), seen)
     assert "etcd has 3 members, 2 of them healthy" in problem.reason
@@ -103,7 +103,7 @@ def test_the_numbers_are_reported() -> None:
 
 
 def test_no_node_leaves_while_the_api_is_silent() -> None:
-    wanted = desired(3, 1)
+    wanted = desired_cluster(3, 1)
     assert [p.code for p in problems(wanted, Removal({A1: "agent"}, {}), None)] == ["KB0853"]
 
 
@@ -111,14 +111,14 @@ def test_a_leaving_server_is_a_member_until_then() -> None:
     """Otherwise no server would have the data if all wanted servers are new: a second cluster."""
     plan = planned(Removal({S2: "server", S3: "server"}, {}), servers=1)
     assert set(plan.members) == {S1, S2, S3}
-    wanted = desired(1, 0)
-    there = {S1: fresh(S1), S2: running(desired(3, 0), S2)}
+    wanted = desired_cluster(1, 0)
+    there = {S1: fresh(S1), S2: running(desired_cluster(3, 0), S2)}
     found = decide(wanted, there, api(wanted, {S2: {"etcd": True}}), removal=Removal({S2: "server"}, {}))
     assert found.initial_server is None
 
 
 def test_no_cluster_is_created_while_a_leaving_server_is_not_seen() -> None:
-    wanted = desired(1, 0)
+    wanted = desired_cluster(1, 0)
     plan = decide(wanted, {S1: fresh(S1)}, None, removal=Removal({S2: "server"}, {}))
     assert plan.initial_server is None
     assert plan.refused

@@ -19,15 +19,15 @@ from kbootstrap.cluster.decide.rotation import begin, pending, renewal
 from kbootstrap.cluster.observe.facts import parse, script
 from kbootstrap.cluster.state.api_facts import ApiNode
 from kbootstrap.cluster.state.certificates import Certificate
+from kbootstrap.cluster.state.desired import DesiredCluster
 from kbootstrap.cluster.state.node_facts import NodeFacts, TokenMarks
 from kbootstrap.cluster.state.unit import UnitState
-from kbootstrap.cluster.state.wanted import Wanted
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros import find
 from tests.cluster.machines import AGENT_TOKEN, RAW_AGENT, SERVER_TOKEN, Machines, carry_out
-from tests.cluster.world import CA, api, desired, running
+from tests.cluster.world import CA, api, desired_cluster, running
 from tests.hosts.fake import Answer, FakeHost, Put, Run, output
 
 S1, S2, S3 = (f"local-control-plane-{i}" for i in (1, 2, 3))
@@ -47,11 +47,11 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "POLL", 0.01)
 
 
-def facts_of(wanted: Wanted, marks: Mapping[str, TokenMarks]) -> dict[str, NodeFacts]:
+def facts_of(desired: DesiredCluster, marks: Mapping[str, TokenMarks]) -> dict[str, NodeFacts]:
     """Nodes as a finished run leaves them, with these tokens; agents have the one of before."""
     return {
-        node.name: replace(running(wanted, node.name), tokens=marks.get(node.name, TokenMarks(own="old-a")))
-        for node in wanted.nodes
+        node.name: replace(running(desired, node.name), tokens=marks.get(node.name, TokenMarks(own="old-a")))
+        for node in desired.nodes
     }
 
 
@@ -59,8 +59,8 @@ def titles(plan: Plan) -> dict[str, list[str]]:
     return {name: [step.title for step in steps] for name, steps in plan.steps.items()}
 
 
-def planned(wanted: Wanted, facts: Mapping[str, NodeFacts]) -> dict[str, list[str]]:
-    return titles(decide(wanted, facts, api(wanted, {"*": {}})))
+def planned(desired: DesiredCluster, facts: Mapping[str, NodeFacts]) -> dict[str, list[str]]:
+    return titles(decide(desired, facts, api(desired, {"*": {}})))
 
 
 WRITE = [f"write {TOKEN}", f"write {AGENT}"]
@@ -76,13 +76,13 @@ ACTIVATE = "activate the new tokens"
 
 
 def test_the_first_server_activates_and_all_nodes_change() -> None:
-    wanted = desired(3, 1)
-    facts = facts_of(wanted, dict.fromkeys((S1, S2, S3), BEFORE))
-    assert planned(wanted, facts) == {}
+    desired = desired_cluster(3, 1)
+    facts = facts_of(desired, dict.fromkeys((S1, S2, S3), BEFORE))
+    assert planned(desired, facts) == {}
     shown = begin(facts, (S1, S2, S3))
     assert pending(shown)
     assert not pending(facts)
-    assert planned(wanted, shown) == {S1: [ACTIVATE, *SERVER], S2: SERVER, S3: SERVER, A1: AGENT_STEPS}
+    assert planned(desired, shown) == {S1: [ACTIVATE, *SERVER], S2: SERVER, S3: SERVER, A1: AGENT_STEPS}
 
 
 @pytest.mark.parametrize(
@@ -102,32 +102,32 @@ def test_the_first_server_activates_and_all_nodes_change() -> None:
 def test_a_run_that_was_cut_is_gone_on_with(
     marks: dict[str, TokenMarks], steps: dict[str, list[str]]
 ) -> None:
-    wanted = desired(2, 1)
-    facts = facts_of(wanted, marks)
+    desired = desired_cluster(2, 1)
+    facts = facts_of(desired, marks)
     assert begin(facts, (S1, S2)) == facts, "no other tokens are made"
-    assert planned(wanted, facts) == {**steps, A1: AGENT_STEPS}
+    assert planned(desired, facts) == {**steps, A1: AGENT_STEPS}
 
 
 def test_an_agent_that_was_away_gets_the_token_of_the_servers() -> None:
-    wanted = desired(1, 2)
-    facts = facts_of(wanted, {S1: DONE, A2: TokenMarks(own="new-a")})
-    assert planned(wanted, facts) == {A1: AGENT_STEPS}
-    with_server_token = facts_of(wanted, {S1: DONE, **dict.fromkeys((A1, A2), TokenMarks(own="new"))})
-    assert planned(wanted, with_server_token) == {}, "k3s lets agents join with the server token too"
+    desired = desired_cluster(1, 2)
+    facts = facts_of(desired, {S1: DONE, A2: TokenMarks(own="new-a")})
+    assert planned(desired, facts) == {A1: AGENT_STEPS}
+    with_server_token = facts_of(desired, {S1: DONE, **dict.fromkeys((A1, A2), TokenMarks(own="new"))})
+    assert planned(desired, with_server_token) == {}, "k3s lets agents join with the server token too"
 
 
 def test_servers_that_fail_with_the_old_token_are_started_with_the_new_one() -> None:
-    wanted = desired(3, 0)
-    facts = facts_of(wanted, {S1: ACTIVE, S2: LAID, S3: LAID})
+    desired = desired_cluster(3, 0)
+    facts = facts_of(desired, {S1: ACTIVE, S2: LAID, S3: LAID})
     facts = {name: replace(one, units={"k3s.service": FAILING}) for name, one in facts.items()}
     started = ["start k3s.service", *RESTART[2:]]
     steps = [*WRITE, *started, "retire the old tokens"]
-    assert planned(wanted, facts) == {S1: steps, S2: steps, S3: steps}
+    assert planned(desired, facts) == {S1: steps, S2: steps, S3: steps}
     written = TokenMarks(own="new", agents="new-a", accepted="new", next="new", next_agents="new-a")
     facts[S1] = replace(facts[S1], tokens=written, restart_pending=True)
-    assert planned(wanted, facts) == {S1: steps[2:], S2: steps, S3: steps}, "all of them at once"
+    assert planned(desired, facts) == {S1: steps[2:], S2: steps, S3: steps}, "all of them at once"
     facts[S1] = replace(facts[S1], restart_pending=False)
-    assert planned(wanted, facts)[S1] == steps[2:], "a start is needed though its files are right"
+    assert planned(desired, facts)[S1] == steps[2:], "a start is needed though its files are right"
 
 
 async def test_an_activation_that_is_done_again_lays_nothing() -> None:
@@ -157,27 +157,27 @@ async def test_what_a_failing_server_wrote_does_not_count_as_newer() -> None:
 
 
 def test_new_tokens_wait_until_every_server_runs() -> None:
-    wanted = desired(3, 0)
-    facts = facts_of(wanted, dict.fromkeys((S1, S2, S3), LAID))
+    desired = desired_cluster(3, 0)
+    facts = facts_of(desired, dict.fromkeys((S1, S2, S3), LAID))
     facts[S3] = replace(facts[S3], units={"k3s.service": UnitState("loaded", enabled=True)})
-    assert planned(wanted, facts) == {S3: ["start k3s.service", *RESTART[2:]]}
+    assert planned(desired, facts) == {S3: ["start k3s.service", *RESTART[2:]]}
 
 
 def test_a_server_that_was_joining_gets_the_new_token() -> None:
-    wanted = desired(2, 0)
-    facts = facts_of(wanted, {S1: DONE, S2: BEFORE})
+    desired = desired_cluster(2, 0)
+    facts = facts_of(desired, {S1: DONE, S2: BEFORE})
     joining = replace(facts[S2], etcd=False, units={"k3s.service": UnitState("loaded")})
-    assert planned(wanted, {**facts, S2: joining})[S2][:2] == WRITE
-    assert planned(wanted, facts) == {}, "a member's token is left alone while none are rotated"
+    assert planned(desired, {**facts, S2: joining})[S2][:2] == WRITE
+    assert planned(desired, facts) == {}, "a member's token is left alone while none are rotated"
 
 
 def staged() -> StagedTokens:
     return StagedTokens("5e" * 32, "a9" * 32, SERVER_TOKEN, RAW_AGENT)
 
 
-def machines(wanted: Wanted, *, ended: frozenset[str] = frozenset()) -> Machines:
+def machines(desired: DesiredCluster, *, ended: frozenset[str] = frozenset()) -> Machines:
     """Machines that keep count of what is done to tokens; the service of those that `ended` does not run."""
-    found = Machines(wanted)
+    found = Machines(desired)
 
     def answer(call: Run) -> Answer:
         if call.command == f"cat {NEXT}":
@@ -198,8 +198,8 @@ def machines(wanted: Wanted, *, ended: frozenset[str] = frozenset()) -> Machines
                 return output()
         return found.answer(call)
 
-    found.hosts = {node.name: FakeHost(node.name, answer) for node in wanted.nodes}
-    found.nodes = {n.name: ApiNode(n.name, ready=True, version=wanted.version) for n in wanted.nodes}
+    found.hosts = {node.name: FakeHost(node.name, answer) for node in desired.nodes}
+    found.nodes = {n.name: ApiNode(n.name, ready=True, version=desired.version) for n in desired.nodes}
     return found
 
 
@@ -208,23 +208,23 @@ async def gone_on_with(*ended: str) -> Machines:
 
     The service of those that `ended` does not run any more either, which was not seen.
     """
-    wanted = desired(3, 0)
-    found = machines(wanted, ended=frozenset(ended))
-    facts = facts_of(wanted, {S1: ACTIVE, S2: LAID, S3: LAID})
+    desired = desired_cluster(3, 0)
+    found = machines(desired, ended=frozenset(ended))
+    facts = facts_of(desired, {S1: ACTIVE, S2: LAID, S3: LAID})
     for name in (S2, S3):
         facts[name] = replace(facts[name], units={"k3s.service": FAILING})
     for host in found.hosts.values():
         host.files[NEXT] = staged().text().encode()
-    await carry_out(found, decide(wanted, facts, api(wanted, {"*": {}})), {})
+    await carry_out(found, decide(desired, facts, api(desired, {"*": {}})), {})
     return found
 
 
 async def test_servers_go_one_after_the_other_and_agents_last() -> None:
-    wanted = desired(3, 1)
-    found = machines(wanted)
-    facts = facts_of(wanted, {S1: LAID, S2: LAID, S3: BEFORE})
+    desired = desired_cluster(3, 1)
+    found = machines(desired)
+    facts = facts_of(desired, {S1: LAID, S2: LAID, S3: BEFORE})
     found.hosts[S1].files[NEXT] = found.hosts[S2].files[NEXT] = staged().text().encode()
-    await carry_out(found, decide(wanted, facts, api(wanted, {"*": {}})), {})
+    await carry_out(found, decide(desired, facts, api(desired, {"*": {}})), {})
     log = [line for line in found.log if line.split()[0] in {"activate", "restart", "serving", "keep"}]
     turn = [[f"restart {n}", f"serving {n}", f"keep {n}"] for n in (S1, S2, S3)]
     assert log == [f"activate {S1}", *turn[0], *turn[1], *turn[2], f"restart {A1}"]
@@ -239,8 +239,8 @@ async def test_servers_go_one_after_the_other_and_agents_last() -> None:
 
 
 async def test_a_server_that_refuses_changes_nothing_else() -> None:
-    wanted = desired(2, 1)
-    found = machines(wanted)
+    desired = desired_cluster(2, 1)
+    found = machines(desired)
 
     def refuse(call: Run) -> Answer:
         if "replace --raw" in call.command:
@@ -248,7 +248,7 @@ async def test_a_server_that_refuses_changes_nothing_else() -> None:
         return found.answer(call) if "next-tokens" not in call.command else output(staged().text())
 
     found.hosts[S1] = FakeHost(S1, refuse)
-    plan = decide(wanted, facts_of(wanted, {S1: LAID, S2: LAID}), api(wanted, {"*": {}}))
+    plan = decide(desired, facts_of(desired, {S1: LAID, S2: LAID}), api(desired, {"*": {}}))
     with pytest.raises(InstallFailed) as caught:
         await carry_out(found, plan, {})
     assert caught.value.code == "KB0886"
@@ -258,31 +258,31 @@ async def test_a_server_that_refuses_changes_nothing_else() -> None:
 
 
 def test_certificates_one_node_after_the_other() -> None:
-    wanted = desired(1, 2)
+    desired = desired_cluster(1, 2)
     now = datetime(2026, 11, 26, tzinfo=UTC)
     facts = {
         name: replace(one, time=now, certificates=(Certificate("agent/x.crt", now + timedelta(days=days)),))
-        for (name, one), days in zip(facts_of(wanted, {}).items(), (20, 200, 364), strict=True)
+        for (name, one), days in zip(facts_of(desired, {}).items(), (20, 200, 364), strict=True)
     }
     renew = ["renew its certificates"]
     every = {S1: [*renew, *RESTART[1:]], **{name: [*renew, *AGENT_STEPS[1:]] for name in (A1, A2)}}
-    assert titles(renewal(wanted, facts, None, (S1,))) == every
-    assert [*renewal(wanted, facts, 90, (S1,)).steps] == [S1]
-    assert renewal(wanted, facts, 20, (S1,)).empty
-    why = renewal(wanted, facts, 90, (S1,)).steps[S1][0].why
+    assert titles(renewal(desired, facts, None, (S1,))) == every
+    assert [*renewal(desired, facts, 90, (S1,)).steps] == [S1]
+    assert renewal(desired, facts, 20, (S1,)).empty
+    why = renewal(desired, facts, 90, (S1,)).steps[S1][0].why
     assert why == "agent/x.crt expires in 20 days (2026-12-16)"
 
 
 def test_one_of_several_servers_hands_over_before_its_certificates_are_renewed() -> None:
-    wanted = desired(3, 0)
-    found = titles(renewal(wanted, facts_of(wanted, {}), None, (S1, S2, S3)))
+    desired = desired_cluster(3, 0)
+    found = titles(renewal(desired, facts_of(desired, {}), None, (S1, S2, S3)))
     assert found[S2] == [RESTART[0], "renew its certificates", *RESTART[1:]]
 
 
 async def test_the_kubeconfig_is_read_after_certificates_were_renewed() -> None:
-    wanted = desired(1, 1)
-    found = machines(wanted)
-    facts = facts_of(wanted, {})
+    desired = desired_cluster(1, 1)
+    found = machines(desired)
+    facts = facts_of(desired, {})
 
     def newer(call: Run) -> Answer:
         if call.command == f"cat {K3S.paths.kubeconfig}" and f"restart {S1}" in found.log:
@@ -293,7 +293,7 @@ async def test_the_kubeconfig_is_read_after_certificates_were_renewed() -> None:
         return found.answer(call)
 
     found.hosts[S1] = FakeHost(S1, newer)
-    assert await carry_out(found, renewal(wanted, facts, None, (S1,)), {}) == "new"
+    assert await carry_out(found, renewal(desired, facts, None, (S1,)), {}) == "new"
     log = [line for line in found.log if not line.startswith(("connect", "close"))]
     assert log == [f"renew {S1}", f"restart {S1}", f"serving {S1}", f"renew {A1}", f"restart {A1}"]
 

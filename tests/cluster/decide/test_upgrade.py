@@ -11,12 +11,12 @@ import zstandard
 from kbootstrap.cluster.converge import drain, node_actions, readiness, watch
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.decide.removal import Removal
+from kbootstrap.cluster.state.desired import LocalFile
 from kbootstrap.cluster.state.pods import Owner, Pod
-from kbootstrap.cluster.state.wanted import LocalFile
 from kbootstrap.cluster.steps.plan import Plan
 from kbootstrap.core.errors import DeadlinePassed, KbootstrapError
 from tests.cluster.machines import Machines, carry_out
-from tests.cluster.world import api, desired, facts
+from tests.cluster.world import api, desired_cluster, facts
 from tests.hosts.fake import Answer, FakeHost, Run
 
 OLD, NEW = "v1.31.0+k3s1", "v1.32.0+k3s1"
@@ -43,7 +43,7 @@ def local(tmp_path: Path) -> dict[str, LocalFile]:
 
 
 def has(version: str) -> dict[str, Any]:
-    wanted = desired(1, 0)
+    wanted = desired_cluster(1, 0)
     paths = [artifact.path for artifact in wanted.artifacts["amd64"]]
     return {
         "is": "running",
@@ -52,7 +52,7 @@ def has(version: str) -> dict[str, Any]:
 
 
 def upgrade(servers: int, agents: int, *, old: str = OLD, new: str = NEW, done: tuple[str, ...] = ()) -> Plan:
-    wanted = desired(servers, agents, version=new)
+    wanted = desired_cluster(servers, agents, version=new)
     there = {"*": has(old), **{name: has(new) for name in done}}
     seen = {"*": {"version": old}, **{name: {"version": new} for name in done}}
     return decide(wanted, facts(wanted, there), api(wanted, seen))
@@ -85,7 +85,7 @@ def test_a_resumed_run_saves_no_second_snapshot() -> None:
 
 def test_changed_but_not_restarted() -> None:
     """The run was cut between the two: the files are there, and the service is the old one."""
-    wanted = desired(1, 0, version=NEW)
+    wanted = desired_cluster(1, 0, version=NEW)
     plan = decide(wanted, facts(wanted, {"*": has(NEW)}), api(wanted, {"*": {"version": OLD}}))
     assert "RestartService" in kinds(plan, S1)
     assert "SwapFiles" not in kinds(plan, S1)
@@ -110,7 +110,7 @@ def test_skew(old: str, new: str, allowed: bool) -> None:
 
 
 def test_not_together_with_other_machines_nor_in_the_dark() -> None:
-    wanted = desired(3, 1, version=NEW)
+    wanted = desired_cluster(3, 1, version=NEW)
     there, seen = facts(wanted, {"*": has(OLD)}), api(wanted, {"*": {"version": OLD}})
     both = decide(wanted, there, seen, removal=Removal({}, {A1: "agent"}))
     assert [problem.code for problem in both.diagnostics] == ["KB0856"]
@@ -118,7 +118,7 @@ def test_not_together_with_other_machines_nor_in_the_dark() -> None:
 
 
 def machines_of(servers: int, agents: int) -> Machines:
-    machines = Machines(desired(servers, agents, version=NEW))
+    machines = Machines(desired_cluster(servers, agents, version=NEW))
     machines.nodes = dict(api(machines.plan, {"*": {"version": OLD}}).nodes)  # type: ignore[union-attr]
     return machines
 

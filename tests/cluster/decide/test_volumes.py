@@ -10,34 +10,34 @@ from hypothesis import strategies as st
 
 from kbootstrap.cluster.decide import volumes
 from kbootstrap.cluster.decide.decide import decide
+from kbootstrap.cluster.state.desired import DesiredCluster, DesiredVolume
 from kbootstrap.cluster.state.node_facts import VolumeFacts
-from kbootstrap.cluster.state.wanted import Wanted, WantedVolume
 from kbootstrap.cluster.steps.base import Step
 from kbootstrap.cluster.steps.files import StageFile
 from kbootstrap.cluster.steps.volumes import MountVolume
-from tests.cluster.world import api, desired, facts
+from tests.cluster.world import api, desired_cluster, facts
 
 AGENT, SERVER = "local-default-1", "local-control-plane-1"
 ID = "0b9f1c52-7a3e-4d7e-9f10-2f9f7f3f6c11"
 LINK = f"/dev/disk/by-id/virtio-{ID[:20]}"
 GIB = 1 << 30
-DATA = WantedVolume("data", ID, "/var/lib/data", 2 * GIB)
+DATA = DesiredVolume("data", ID, "/var/lib/data", 2 * GIB)
 GOOD = VolumeFacts(LINK, 2 * GIB, "ext4", 2 * GIB, "yes")
 UNIT = volumes.unit_file(DATA, LINK)
 
 
-def wanted(*found: WantedVolume) -> Wanted:
+def desired(*found: DesiredVolume) -> DesiredCluster:
     """A cluster whose agent has these volumes."""
-    plan = desired()
+    plan = desired_cluster()
     nodes = (replace(node, volumes=found) if node.name == AGENT else node for node in plan.nodes)
     return replace(plan, nodes=tuple(nodes))
 
 
 def decided(
-    seen: VolumeFacts | None, *, unit: bool = True, fresh: bool = False, volume: WantedVolume = DATA
+    seen: VolumeFacts | None, *, unit: bool = True, fresh: bool = False, volume: DesiredVolume = DATA
 ) -> tuple[list[str], list[str]]:
     """Return the agent's steps about the volume, and the codes of what is wrong."""
-    plan = wanted(volume)
+    plan = desired(volume)
     state = {"is": "fresh" if fresh else "running"}
     found = facts(plan, {"*": {"is": "running"}, AGENT: state})
     agent = found[AGENT]
@@ -105,7 +105,7 @@ def test_a_volume_that_does_not_exist_yet_is_part_of_the_plan() -> None:
 
 
 def test_volumes_come_before_anything_is_sent_and_the_outer_one_first() -> None:
-    plan = wanted(replace(DATA, name="inner", mount="/srv/a/b"), replace(DATA, name="outer", mount="/srv/a"))
+    plan = desired(replace(DATA, name="inner", mount="/srv/a/b"), replace(DATA, name="outer", mount="/srv/a"))
     found = facts(plan, {"*": {}})
     seen = VolumeFacts(LINK, 2 * GIB, "ext4", 2 * GIB)
     found[AGENT] = replace(found[AGENT], volumes={"inner": seen, "outer": seen})
@@ -117,7 +117,7 @@ def test_volumes_come_before_anything_is_sent_and_the_outer_one_first() -> None:
 
 
 def test_a_running_service_is_not_restarted_for_a_volume() -> None:
-    plan = wanted(DATA)
+    plan = desired(DATA)
     found = facts(plan, {"*": {"is": "running"}})
     found[AGENT] = replace(found[AGENT], volumes={"data": VolumeFacts(LINK, 2 * GIB, "none")})
     titles = [step.title for step in decide(plan, found, api(plan, {"*": {}})).steps[AGENT]]

@@ -8,7 +8,7 @@ from kbootstrap.core.errors import InstallFailed
 from kbootstrap.core.redact import Redactor
 from kbootstrap.distros import find
 from tests.cluster.machines import KUBECONFIG
-from tests.cluster.world import desired, facts
+from tests.cluster.world import desired_cluster, facts
 from tests.hosts.fake import FakeHost, output
 
 K3S = find("k3s")
@@ -16,7 +16,7 @@ S1, S2 = "local-control-plane-1", "local-control-plane-2"
 
 
 async def test_from_the_server_that_runs() -> None:
-    plan, redactor = desired(3, 1), Redactor()
+    plan, redactor = desired_cluster(3, 1), Redactor()
     states = {"*": {"is": "running"}, S1: {"is": "running", "unit": {"active": "failed"}}}
     hosts = {node.name: FakeHost(node.name, lambda _: output(KUBECONFIG)) for node in plan.nodes}
     assert await fetch_kubeconfig(hosts, facts(plan, states), K3S, redactor) == KUBECONFIG.rstrip("\n")
@@ -26,14 +26,14 @@ async def test_from_the_server_that_runs() -> None:
 
 
 async def test_no_cluster_yet() -> None:
-    plan = desired(1, 1)
+    plan = desired_cluster(1, 1)
     hosts = {node.name: FakeHost(node.name) for node in plan.nodes}
     assert await fetch_kubeconfig(hosts, facts(plan, {"*": {}}), K3S, Redactor()) is None
     assert all(not host.calls for host in hosts.values())
 
 
 async def test_a_server_that_has_none_is_passed_over() -> None:
-    plan = desired(3, 0)
+    plan = desired_cluster(3, 0)
     hosts = {node.name: FakeHost(node.name, lambda _: output(status=1)) for node in plan.nodes}
     hosts[S2].handler = lambda _: output(KUBECONFIG)
     assert await fetch_kubeconfig(hosts, facts(plan, {"*": {"is": "running"}}), K3S, Redactor())

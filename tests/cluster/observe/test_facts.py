@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kbootstrap.cluster.observe.facts import gather, parse, script
+from kbootstrap.cluster.state.desired import DesiredVolume
 from kbootstrap.cluster.state.node_facts import INITIAL, NodeFacts, VolumeFacts
-from kbootstrap.cluster.state.wanted import WantedVolume
 from kbootstrap.core.errors import InstallFailed, KbootstrapError
 from kbootstrap.distros import find, names
 from tests.hosts.fake import FakeHost, Run, output
@@ -109,7 +109,7 @@ def test_volumes(said: str, found: VolumeFacts) -> None:
 
 async def test_each_host_is_asked_for_its_own_volumes() -> None:
     hosts = {name: FakeHost(name, lambda _: output(RECORDED)) for name in ("a", "b")}
-    await gather(hosts, K3S, volumes={"a": [WantedVolume("data", "id-1", "/srv/data", 1)]})
+    await gather(hosts, K3S, volumes={"a": [DesiredVolume("data", "id-1", "/srv/data", 1)]})
     asked = {
         name: call.command for name, host in hosts.items() for call in host.calls if isinstance(call, Run)
     }
@@ -209,13 +209,13 @@ def test_programs_on_this_machine() -> None:
 def test_mounts_on_this_machine() -> None:
     found = on_this_machine(("folders", "/proc/sys/kernel /no/such/folder"))
     assert set(found.mounts) == {"/proc/sys/kernel", "/no/such/folder"}
-    wanted = "noexec" in subprocess.run(
+    desired = "noexec" in subprocess.run(
         ["findmnt", "-n", "-o", "OPTIONS", "-T", "/proc/sys/kernel"],
         capture_output=True,
         text=True,
         check=True,
     ).stdout.split(",")
-    assert ("noexec" in found.mounts["/proc/sys/kernel"]) == wanted
+    assert ("noexec" in found.mounts["/proc/sys/kernel"]) == desired
 
 
 def test_interfaces_and_answers_through_the_overlay() -> None:

@@ -34,7 +34,7 @@ from kbootstrap.distros import find
 from kbootstrap.hosts.model import Output
 from kbootstrap.spec.model import S3, FromEnvironment, FromFile, Snapshots
 from kbootstrap.spec.references import Reader
-from tests.cluster.world import desired, facts
+from tests.cluster.world import desired_cluster, facts
 from tests.hosts.fake import Answer, FakeHost, Run, output
 
 K3S, RKE2 = find("k3s"), find("rke2")
@@ -176,7 +176,7 @@ def test_the_leader_of_a_restore() -> None:
 
 
 def test_a_half_done_restore_forbids_everything_else() -> None:
-    plan = desired()
+    plan = desired_cluster()
     have = dict(facts(plan, {}))
     name = plan.servers[0].name
     have[name] = replace(have[name], restoring="x begun own")
@@ -186,7 +186,7 @@ def test_a_half_done_restore_forbids_everything_else() -> None:
 
 
 def test_changed_keys_are_written_and_the_server_restarts() -> None:
-    plan = replace(desired(), private={K3S.paths.s3: "secret text"})
+    plan = replace(desired_cluster(), private={K3S.paths.s3: "secret text"})
     steps = [step for steps in decide(plan, facts(plan, {})).steps.values() for step in steps]
     written = [step for step in steps if isinstance(step, WriteSecret) and step.path == K3S.paths.s3]
     assert {step.node for step in written} == {node.name for node in plan.servers}
@@ -238,7 +238,7 @@ async def test_a_rehearsal_is_cut_off_before_anything_is_restored() -> None:
 
 
 def test_apply_makes_nothing_of_a_rehearsal() -> None:
-    plan = desired()
+    plan = desired_cluster()
     found = facts(plan, {})
     name = plan.servers[0].name
     found[name] = replace(found[name], restoring=str(Mark("daily", "rehearsal", new=True)))

@@ -136,6 +136,7 @@ def test_a_pod_reaches_the_volume(cluster: Stack) -> None:
     cluster.lab.kubectl("delete", "pod", "reader", "--wait", timeout=300)
 
 
+@pytest.mark.full
 def test_volumes_that_were_unmounted_or_detached_are_mounted_again(cluster: Stack) -> None:
     """The volume of one node was unmounted, that of the other detached; one `apply` mends both."""
     compute, other = cluster.cloud.admin.compute, DATA[1]
@@ -170,6 +171,7 @@ def test_no_spec_loses_a_volume(cluster: Stack) -> None:
     assert cluster.volumes() == before
 
 
+@pytest.mark.full
 def test_a_disk_with_something_else_on_it_is_left_alone(cluster: Stack) -> None:
     """Here the volume gets another signature by hand, as if it had been used for something else."""
     by_id = link(cluster)

@@ -181,6 +181,7 @@ def test_a_second_run_has_nothing_to_do(cluster: Lab) -> None:
     cluster.nothing_to_do()
 
 
+@pytest.mark.full
 def test_a_machine_waits_for_its_reboot_and_a_person_may_reboot_it(cluster: Lab) -> None:
     begun = boot(cluster, AGENT)
     publish(cluster, AGENT, 3, _REQUIRES)
@@ -200,6 +201,7 @@ def test_a_machine_waits_for_its_reboot_and_a_person_may_reboot_it(cluster: Lab)
     assert "must be rebooted" not in cluster.run("status", "spec.yaml").stdout
 
 
+@pytest.mark.full
 def test_a_failed_update_stops_the_run_and_gives_the_node_back(cluster: Lab) -> None:
     publish(cluster, S3, 2, "echo the disk is full >&2; exit 1")
     publish(cluster, AGENT, 4)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kbootstrap import distros
-from kbootstrap.cluster.decide.desired import wanted
+from kbootstrap.cluster.decide.desired import desired_state
 from kbootstrap.inventory.certificate import certificate_names, served_names
 from kbootstrap.inventory.model import Endpoint, Inventory
 from kbootstrap.kubeconfig.admin import access
@@ -54,7 +54,7 @@ def found(context: ProviderContext, outputs: Mapping[str, Any]) -> Inventory:
 
 def server_config(context: ProviderContext, machines: Inventory) -> str:
     distro = distros.find("k3s")
-    plan = wanted(context.cluster, context.nodes, machines, distro)
+    plan = desired_state(context.cluster, context.nodes, machines, distro)
     server = next(node for node in plan.nodes if node.role == "server")
     return "\n".join(file.content for file in server.files)
 
@@ -65,7 +65,7 @@ def test_a_load_balancer_that_has_only_names(context: ProviderContext) -> None:
     assert machines.internal == Endpoint(INSIDE, 6443)
     assert machines.external == Endpoint(BALANCER, 6443, INSIDE)
     assert machines.tls_san == (*certificate_names(context.cluster), INSIDE)
-    plan = wanted(context.cluster, context.nodes, machines, distros.find("k3s"))
+    plan = desired_state(context.cluster, context.nodes, machines, distros.find("k3s"))
     assert plan.registration == f"https://{INSIDE}:6443"
     assert INSIDE in server_config(context, machines)
     cluster = access(ADMIN, "demo-prod", machines.external).cluster

@@ -22,7 +22,7 @@ class LocalFile:
 
 
 @dataclass(frozen=True, slots=True)
-class WantedVolume:
+class DesiredVolume:
     """An extra volume: `id` is the provider's, empty until the volume is created; `bytes` is its size."""
 
     name: str
@@ -32,7 +32,7 @@ class WantedVolume:
 
 
 @dataclass(frozen=True, slots=True)
-class WantedNode:
+class DesiredNode:
     """One node. `at_once` is how many nodes of its pool may restart at the same time.
 
     `address` is its machine's, empty while there is none.
@@ -45,12 +45,12 @@ class WantedNode:
     labels: Mapping[str, str]
     taints: tuple[Taint, ...]
     at_once: int = 1
-    volumes: tuple[WantedVolume, ...] = ()
+    volumes: tuple[DesiredVolume, ...] = ()
     address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class WantedArchive:
+class DesiredArchive:
     """The archive of an image on a server, with its SHA-256."""
 
     artifact: Artifact
@@ -58,7 +58,7 @@ class WantedArchive:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DesiredCluster:
     """The cluster. `registration` is the URL through which nodes join.
 
     `artifacts` are those of the version for each architecture; `local` has those that are on this machine
@@ -77,7 +77,7 @@ class Wanted:
     version: str
     registration: str
     distro: Distribution
-    nodes: tuple[WantedNode, ...]
+    nodes: tuple[DesiredNode, ...]
     artifacts: Mapping[str, tuple[Artifact, ...]]
     local: Mapping[str, LocalFile] = field(default_factory=dict)
     additions: Additions = NOTHING
@@ -88,15 +88,15 @@ class Wanted:
     common: Mapping[str, str] = field(default_factory=dict, repr=False)
     secret_paths: frozenset[str] = frozenset()
     maintenance: Maintenance | None = None
-    archives: tuple[WantedArchive, ...] = ()
+    archives: tuple[DesiredArchive, ...] = ()
     access: frozenset[str] = frozenset()
 
     @property
-    def servers(self) -> tuple[WantedNode, ...]:
+    def servers(self) -> tuple[DesiredNode, ...]:
         """The control-plane nodes, in the order of the spec."""
         return tuple(node for node in self.nodes if node.role == "server")
 
-    def node(self, name: str) -> WantedNode:
+    def node(self, name: str) -> DesiredNode:
         """Return the node of that name; KeyError if there is none."""
         for node in self.nodes:
             if node.name == name:
