@@ -1,7 +1,7 @@
 """Runs that are cut at commands, requests and applies of OpenTofu, as by `kill -9`; the next one heals it.
 
 What must hold: the same end state as without the cut, one cluster, quorum at every moment, and never more
-agents of a pool away than may be. `--full` cuts at every point, a usual run at every fourth one: points that
+agents of a pool away than may be. `--full` cuts at every point, a usual run at every sixth one: points that
 follow each other are mostly steps of one kind on several nodes. How many there were is printed: `pytest -rP`.
 """
 
@@ -24,7 +24,7 @@ W1, W2 = (f"{CLUSTER}-web-{n}" for n in (1, 2))
 BASE = Wish(servers=3, pools=(Pool("web", 2),))
 ONE = Wish(servers=1, pools=(Pool("web", 1),))
 RKE2 = Wish(servers=3, version=OTHERS[0], pools=(Pool("web", 1),), disable=())
-EACH = 4
+EACH = 6
 """A usual run cuts at one of so many points; cases begin at different ones."""
 
 
