@@ -47,8 +47,8 @@ class ClusterFindings:
     knows, `after` those of the spec. `versions` are those of Kubernetes that nodes have now. `unprovisioned`
     are nodes without a machine, or with one that carries nothing of a cluster. `gone` are machines that
     vanished outside of kbootstrap: the reason by HCL address. `refusals` forbid the infrastructure's half.
-    `source` leads from places in the spec to lines. `order` is that of the nodes that go. `location` says where the
-    infrastructure is. `sizes` and `cost` as in the entry.
+    `source` leads from places in the spec to lines. `order` is that of the nodes that go. `location` says
+    where the infrastructure is. `sizes` and `cost` as in the entry.
     """
 
     cluster: str

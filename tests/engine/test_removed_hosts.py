@@ -72,11 +72,11 @@ async def seen(said: dict[str, str], api: ApiFacts | None, deaf: Collection[str]
         provider_context=None,
         distribution=distros.find("k3s"),
     )
-    wanted = replace(desired_cluster(1, 0), machines={"cp": Recorded("server", "10.0.0.1")})
+    desired = replace(desired_cluster(1, 0), machines={"cp": Recorded("server", "10.0.0.1")})
     refusals = {name: HostUnreachable(f"{name} is silent", host=name) for name in deaf}
     async with AsyncExitStack() as stack:
         via = FakeConnector(answer, refusals=refusals)
-        return await inspect_removed(context, OUTPUTS, wanted, api, stack, via, deadline=1)
+        return await inspect_removed(context, OUTPUTS, desired, api, stack, via, deadline=1)
 
 
 def remembered(**machines: Recorded) -> ApiFacts:

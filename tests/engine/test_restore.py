@@ -50,7 +50,7 @@ async def replaced(machines: Machines, cloud: Cloud | None) -> list[Any]:
         provider=SimpleNamespace(elastic_machines=cloud),
         provider_context=None,
     )
-    nodes = SimpleNamespace(wanted=machines.plan, hosts=machines.hosts)
+    nodes = SimpleNamespace(desired=machines.plan, hosts=machines.hosts)
     await restore.replace_data(cast("Context", context), cast("Nodes", nodes), S1, SOURCE, None)
     return events
 

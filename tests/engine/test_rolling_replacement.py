@@ -67,7 +67,7 @@ def rolling_replacement(
         kubeconfig=KUBECONFIG.rstrip("\n"),
         api_endpoint=EXTERNAL,
         inventory=SimpleNamespace(external=EXTERNAL, jump=None),
-        wanted=plan,
+        desired=plan,
     )
     context = SimpleNamespace(
         cluster=SimpleNamespace(name="local", api=SimpleNamespace(endpoint="load_balancer")),

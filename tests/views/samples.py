@@ -233,12 +233,12 @@ def _row(name: str, role: str, *, days: float | None = 364, **changes: object) -
     fields: dict[str, object] = {
         "name": name,
         "role": role,
-        "wanted": True,
+        "desired": True,
         "reachable": True,
         "service": "active",
         "ready": True,
         "version": "v1.32.0+k3s1",
-        "wanted_version": "v1.32.0+k3s1",
+        "desired_version": "v1.32.0+k3s1",
         "etcd": None,
         "leaf": leaf,
         "authority": _AUTHORITY if leaf else None,
@@ -320,7 +320,7 @@ CLUSTERS = (
                     for n in range(6)
                 ),
             ),
-            _row("production-old-1", "unknown", days=None, wanted=False),
+            _row("production-old-1", "unknown", days=None, desired=False),
         ),
         holder="anna@laptop, process 4242, since 2026-11-26 12:41:03 UTC",
         drift=(

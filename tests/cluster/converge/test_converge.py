@@ -141,9 +141,9 @@ class _Slow(FakeHost):
 
 @pytest.mark.parametrize("at_once", [1, 2, 3])
 async def test_as_many_of_a_pool_restart_at_once_as_may(local: dict[str, LocalFile], at_once: int) -> None:
-    wanted = desired_cluster(1, 4)
-    nodes = tuple(dataclasses.replace(node, at_once=at_once) for node in wanted.nodes)
-    machines = Machines(dataclasses.replace(wanted, nodes=nodes))
+    desired = desired_cluster(1, 4)
+    nodes = tuple(dataclasses.replace(node, at_once=at_once) for node in desired.nodes)
+    machines = Machines(dataclasses.replace(desired, nodes=nodes))
     machines.hosts = {name: _Slow(name, machines.answer) for name in machines.hosts}
     plan = plan_of(machines.plan, {"*": {"is": "running", "restart_pending": True}}, {"*": {}})
     _Slow.seen.clear()

@@ -259,11 +259,11 @@ async def test_only_nodes_that_do_not_see_it_are_sent_files(tmp_path: Path) -> N
     local = {name: LocalFile(tmp_path / name, "5" * 64) for name in (PROGRAM, ARCHIVE)}
     for file in local.values():
         file.path.write_bytes(zstandard.compress(b"content"))
-    wanted = desired_cluster(1, 1, version=NEW)
-    machines = Machines(wanted, sharing=frozenset({A1}))
-    paths = [artifact.path for artifact in wanted.artifacts["amd64"]]
+    desired = desired_cluster(1, 1, version=NEW)
+    machines = Machines(desired, sharing=frozenset({A1}))
+    paths = [artifact.path for artifact in desired.artifacts["amd64"]]
     old = {path: {"sha256": "4" * 64, "version": OLD, "intact": True} for path in paths}
-    plan = plan_of(wanted, {"*": {"is": "running", "artifacts": old}}, {"*": {"version": OLD}})
+    plan = plan_of(desired, {"*": {"is": "running", "artifacts": old}}, {"*": {"version": OLD}})
     await carry_out(machines, plan, local, shared=True)
     sent = {
         name: sorted(Path(call.destination).name for call in host.calls if isinstance(call, Put))
