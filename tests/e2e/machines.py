@@ -74,7 +74,8 @@ class Metal:
         return f"{self.prefix}.0.{host}"
 
     def start(self) -> None:
-        """Make key, network and bastion."""
+        """Make key, network and bastion; first remove what a killed run left."""
+        self._remove()
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True)
         self._ask("network", "create", "--subnet", f"{self.prefix}.0.0/24", self.name)
         self._options = asyncio.run(self._prepared())
@@ -139,9 +140,16 @@ class Metal:
 
     def stop(self) -> None:
         """Remove everything again."""
-        for name in self.made:
-            self._ask("rm", "--force", "--volumes", name)
-        self._ask("network", "rm", self.name, *([f"{self.name}-outside"] if self.other else []))
+        self._remove()
+
+    def _remove(self) -> None:
+        """Remove all containers and networks of this name."""
+        containers = self._ask("ps", "--all", "--quiet", f"--filter=name=^/?{self.name}-").split()
+        if containers:
+            self._ask("rm", "--force", "--volumes", *containers)
+        networks = self._ask("network", "ls", "--format={{.Name}}").split()
+        if found := [one for one in networks if one in {self.name, f"{self.name}-outside"}]:
+            self._ask("network", "rm", *found)
 
     def _machine(self, name: str, host: int, user: str, allowed: str, *, sudo: bool) -> str:
         chosen = self._options
