@@ -3,13 +3,13 @@
 In the order in which a command uses them:
 
     facts   = await gather(hosts, distro)                      observe/facts.py        one round trip per host
-    wanted  = desired_state(cluster, nodes, inventory, distro, ...)   decide/desired.py       pure
+    desired = desired_state(cluster, nodes, inventory, ...)    decide/desired.py       pure
     api     = connect(kubeconfig, endpoint)                    api/http.py             when a server is up
     seen    = await observe(api)                               api/observe.py          Node objects as data
-    plan    = decide(wanted, facts, seen)                      decide/decide.py        pure; the steps
-    await converge(plan, wanted, hosts, ...)                   converge/converge.py    carries the plan out
+    plan    = decide(desired, facts, seen)                     decide/decide.py        pure; the steps
+    await converge(plan, desired, hosts, ...)                  converge/converge.py    carries the plan out
     text    = await fetch_kubeconfig(hosts, facts, distro, …)  observe/credentials.py  the admin kubeconfig
-    rows    = compare(wanted, facts, seen, plan)               decide/comparison.py    for `status`
+    rows    = compare(desired, facts, seen, plan)              decide/comparison.py    for `status`
 
 `steps/` defines the steps of plans. Nothing is imported here, so that each command loads only what it uses.
 """

@@ -88,7 +88,7 @@ def documents(spec: Spec, cluster: Cluster, provider: str, rehearsals: Rehearsal
 
     What the snapshot depends on is as in its cluster. JSON, which is YAML too.
     """
-    desired = cluster.kubernetes
+    kubernetes = cluster.kubernetes
     name = f"{cluster.name}-rehearsal"
     if len(name) > _NAME:
         name = f"rehearsal-{derive.number(cluster.name) % 16**8:08x}"
@@ -101,7 +101,7 @@ def documents(spec: Spec, cluster: Cluster, provider: str, rehearsals: Rehearsal
         port = derive.FIRST_PORT + (derive.number(spec.name, name) + number) % derive.PORTS
         own_cluster: dict[str, Any] = {
             "provider": {provider: rehearsals.settings(shared, port)},
-            "kubernetes": _kubernetes(desired),
+            "kubernetes": _kubernetes(kubernetes),
             "network": _written(network),
             "control_plane": {"nodes": 1},
             "pools": [],
@@ -120,17 +120,17 @@ def documents(spec: Spec, cluster: Cluster, provider: str, rehearsals: Rehearsal
     return found
 
 
-def _kubernetes(desired: Kubernetes) -> dict[str, Any]:
-    encrypted = desired.secrets_encryption or desired.profile is not None
-    chosen = {"cni": desired.cni, "ingress_controller": desired.ingress_controller}
+def _kubernetes(kubernetes: Kubernetes) -> dict[str, Any]:
+    encrypted = kubernetes.secrets_encryption or kubernetes.profile is not None
+    chosen = {"cni": kubernetes.cni, "ingress_controller": kubernetes.ingress_controller}
     return {
-        "distribution": desired.distribution,
-        "version": desired.version,
+        "distribution": kubernetes.distribution,
+        "version": kubernetes.version,
         **({"secrets_encryption": True} if encrypted else {}),
-        "disable": list(desired.disable),
+        "disable": list(kubernetes.disable),
         **{key: value for key, value in chosen.items() if value is not None},
-        "pod_cidr": str(desired.pod_cidr),
-        "service_cidr": str(desired.service_cidr),
+        "pod_cidr": str(kubernetes.pod_cidr),
+        "service_cidr": str(kubernetes.service_cidr),
     }
 
 

@@ -61,7 +61,7 @@ class RollingMaintenance:
     context: Context
     outputs: Mapping[str, Any]
     nodes: Nodes
-    desired: ClusterMaintenance
+    maintenance: ClusterMaintenance
     stack: AsyncExitStack
     seconds: float
     _hosts: dict[str, Any] = field(default_factory=dict, init=False)
@@ -75,12 +75,12 @@ class RollingMaintenance:
         (KB0858) where etcd would lose its quorum.
         """
         self._hosts = dict(self.nodes.hosts)
-        works = {one.name: one for one in self.desired.works}
-        order = batches(self.nodes.desired, self.desired.works, cordoned(self.nodes.plan))
+        works = {one.name: one for one in self.maintenance.works}
+        order = batches(self.nodes.desired, self.maintenance.works, cordoned(self.nodes.plan))
         try:
             with phase(self.context.runtime.emit, "maintain", self.context.cluster.name):
                 for batch in order:
-                    if not self.desired.hours.open:
+                    if not self.maintenance.hours.open:
                         await self._leave(name for name in batch)
                         continue
                     await self._open(batch)
@@ -88,7 +88,7 @@ class RollingMaintenance:
         finally:
             await self._close_api()
         results = (self._results.get(name) or _idle(one) for name, one in works.items())
-        return replace(self.desired, results=tuple(results))
+        return replace(self.maintenance, results=tuple(results))
 
     async def _batch(self, batch: Sequence[NodeWork]) -> None:
         """Work on some nodes at the same time; one that fails does not stop the others in the middle."""
@@ -122,7 +122,7 @@ class RollingMaintenance:
             await self._give_back(name)
             raise
         rebooted = False
-        if found.reboot and self.desired.how.reboot == "auto":
+        if found.reboot and self.maintenance.how.reboot == "auto":
             rebooted = await self._reboot(work, ", ".join(found.packages) or "the machine requires it")
         await self._return(work, ran)
         waits = found.reboot and not rebooted
@@ -130,7 +130,7 @@ class RollingMaintenance:
 
     async def _reboot(self, work: NodeWork, why: str) -> bool:
         """Reboot a machine, unless the window has ended meanwhile; return whether it was."""
-        name, hours = work.name, self.desired.hours
+        name, hours = work.name, self.maintenance.hours
         if not hours.open:
             return False
         if work.role == "server" and len(self.nodes.plan.members) > 1:

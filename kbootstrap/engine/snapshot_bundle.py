@@ -29,9 +29,9 @@ class SnapshotBundle:
     file: Path | None = None
 
 
-async def fetch_bundle(context: Context, desired: str) -> SnapshotBundle:
+async def fetch_bundle(context: Context, snapshot: str) -> SnapshotBundle:
     """Fetch a snapshot and its tokens: a file, else from the bucket, else from a server that answers."""
-    path = Path(desired)
+    path = Path(snapshot)
     if found := on_disk(path):
         tokens = _opened(context, found, await token_files(context, SnapshotSource(path.name, path, None)))
         return SnapshotBundle(found, tokens, file=path)
@@ -40,25 +40,27 @@ async def fetch_bundle(context: Context, desired: str) -> SnapshotBundle:
         try:
             kept = in_bucket(await bucket.items(), bucket.prefix)
         except KbootstrapError:
-            if desired == S3:
+            if snapshot == S3:
                 raise
             kept = ()
-        if desired == S3 or any(one.name == desired for one in kept):
-            found = pick(kept, desired)
-            tokens = _opened(context, found, await token_files(context, SnapshotSource(desired, None, found)))
+        if snapshot == S3 or any(one.name == snapshot for one in kept):
+            found = pick(kept, snapshot)
+            tokens = _opened(
+                context, found, await token_files(context, SnapshotSource(snapshot, None, found))
+            )
             return SnapshotBundle(found, tokens, await bucket.read(f"{bucket.prefix}{found.name}"))
-    elif desired == S3:
+    elif snapshot == S3:
         pick((), S3)
     async with AsyncExitStack() as stack:
         nodes = await observe_nodes(context, await made_outputs(context), stack, tolerant=True)
-        return await _from_servers(context, nodes, desired)
+        return await _from_servers(context, nodes, snapshot)
 
 
-async def _from_servers(context: Context, nodes: Nodes, desired: str) -> SnapshotBundle:
+async def _from_servers(context: Context, nodes: Nodes, snapshot: str) -> SnapshotBundle:
     """Fetch a snapshot from the server that has it, and the tokens stored there."""
     distro, there = context.distribution, [node.name for node in nodes.desired.servers]
     listed = [await remote.listed(nodes.hosts[name], distro) for name in there if name in nodes.hosts]
-    found = pick(ordered(one for some in listed for one in some), desired)
+    found = pick(ordered(one for some in listed for one in some), snapshot)
     host = nodes.hosts[found.place]
     paths = likeliest(await remote.token_files(host), found.made)
     kept = {path: await read_secret(host, path) for path in paths}

@@ -75,7 +75,7 @@ class Metal:
 
     def start(self) -> None:
         """Make key, network and bastion; first remove what a killed run left."""
-        self._remove()
+        self.stop()
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True)
         self._ask("network", "create", "--subnet", f"{self.prefix}.0.0/24", self.name)
         self._options = asyncio.run(self._prepared())
@@ -139,10 +139,6 @@ class Metal:
         return self._ask("exec", name, "sh", "-c", command)
 
     def stop(self) -> None:
-        """Remove everything again."""
-        self._remove()
-
-    def _remove(self) -> None:
         """Remove all containers and networks of this name."""
         containers = self._ask("ps", "--all", "--quiet", f"--filter=name=^/?{self.name}-").split()
         if containers:

@@ -27,18 +27,23 @@ def saved(lab: Lab, server: str) -> Path:
     cron = ("cronjob", "act", "--image", "nowhere.invalid/act", "--schedule", "* * * * *")
     lab.kubectl("create", *cron)
     lab.run("snapshot", "save", "--to", lab.folder / "kept")
-    listed = json.loads(lab.run("snapshot", "list", "-o", "json").stdout)
-    assert {one["place"] for one in listed["snapshots"]} == {server, "s3"}
-    assert listed["problems"] == {}
+    found = json.loads(lab.run("snapshot", "list", "-o", "json").stdout)
+    assert {one["place"] for one in found["snapshots"]} == {server, "s3"}
+    assert found["problems"] == {}
     lab.kubectl("create", "configmap", "later")
     return next(one for one in (lab.folder / "kept").iterdir() if one.suffix != ".json")
+
+
+def listed(lab: Lab) -> list[dict[str, str]]:
+    """Return the snapshots of a cluster as `snapshot list` has them, the newest first."""
+    found: list[dict[str, str]] = json.loads(lab.run("snapshot", "list", "-o", "json").stdout)["snapshots"]
+    return found
 
 
 def newest_after_save(lab: Lab) -> str:
     """Save a snapshot and return the name of the newest one: the list begins with it."""
     lab.run("snapshot", "save")
-    listed = json.loads(lab.run("snapshot", "list", "-o", "json").stdout)["snapshots"]
-    return str(listed[0]["name"])
+    return listed(lab)[0]["name"]
 
 
 def restore_killed(lab: Lab, source: str, moment: str) -> None:

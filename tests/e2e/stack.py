@@ -6,7 +6,7 @@ import json
 import re
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -138,6 +138,16 @@ class Stack:
     def ids(self) -> dict[str, str]:
         """Return the IDs of the project's machines, by name."""
         return {name: server.id for name, server in self.servers().items()}
+
+    def pinned_from_the_console(self, cluster: str, names: Iterable[str]) -> None:
+        """See that machines are known by the host keys that their consoles show, not by a first contact."""
+        pins = (self.lab.folder / ".kbootstrap" / f"{cluster}.run" / "known_hosts").read_text()
+        ids = self.ids()
+        for name in names:
+            console = self.cloud.admin.compute.get_server_console_output(ids[name])["output"]
+            pinned = [line.split()[1:3] for line in pins.splitlines() if line.split()[0] == name]
+            assert pinned, f"{name} is not pinned"
+            assert all(" ".join(key) in console for key in pinned)
 
     def lose(self, name: str) -> None:
         """Delete a machine behind kbootstrap's back."""

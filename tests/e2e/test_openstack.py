@@ -88,13 +88,7 @@ def test_a_pool_with_hard_anti_affinity_is_on_two_hosts(cluster: Stack) -> None:
 
 
 def test_host_keys_were_pinned_from_the_console(cluster: Stack) -> None:
-    """The pin of each machine is the key that its console printed, not that of a first contact."""
-    pins = (cluster.lab.folder / ".kbootstrap" / f"{CLUSTER}.run" / "known_hosts").read_text()
-    for name, server in cluster.servers().items():
-        console = cluster.cloud.admin.compute.get_server_console_output(server.id)["output"]
-        pinned = [line.split()[1:3] for line in pins.splitlines() if line.split()[0] == name]
-        assert pinned, f"{name} is not pinned"
-        assert all(" ".join(key) in console for key in pinned)
+    cluster.pinned_from_the_console(CLUSTER, cluster.ids())
 
 
 def test_the_api_answers_at_the_load_balancer(cluster: Stack) -> None:

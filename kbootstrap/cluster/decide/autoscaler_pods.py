@@ -37,9 +37,9 @@ def archives(case: NodeCase) -> Iterator[ConvergeStep]:
 
     A name has a hash of the content, so an archive that is in place is the right one.
     """
-    prefix, desired = f"{case.distro.paths.images}/{ARCHIVE_PREFIX}", set()
+    prefix, needed = f"{case.distro.paths.images}/{ARCHIVE_PREFIX}", set()
     for archive in case.desired.archives if case.node.role == "server" else ():
-        desired.add(archive.artifact.path)
+        needed.add(archive.artifact.path)
         there = case.facts.artifacts.get(archive.artifact.path)
         if there is None or not there.intact or there.sha256 != archive.sha256:
             yield StageFile(
@@ -50,7 +50,7 @@ def archives(case: NodeCase) -> Iterator[ConvergeStep]:
                 load=case.settled,
             )
     for path in sorted(case.facts.artifacts):
-        if path.startswith(prefix) and path not in desired:
+        if path.startswith(prefix) and path not in needed:
             yield DropArchive(node=case.node.name, why="no pod needs it", path=path)
 
 

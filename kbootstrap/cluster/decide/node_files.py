@@ -35,11 +35,11 @@ def _emptied(case: NodeCase) -> Iterator[WriteFile]:
     It is emptied, not deleted: the stamp then still names it, and the service reads nothing from it. Servers
     delete the objects that a manifest no longer has; when a manifest is deleted, its objects stay.
     """
-    desired = {file.path for file in case.node.files} | case.desired.secret_paths
+    named = {file.path for file in case.node.files} | case.desired.secret_paths
     for path, digest in sorted(case.facts.files.items()):
         manifest = path == autoscaler_pods.manifest(case.distro)
         ours = manifest or outside.owned(case.distro, path)
-        if path not in desired and ours and digest != _NOTHING:
+        if path not in named and ours and digest != _NOTHING:
             empty = NodeFile(path, outside.NOTHING, 0o600, restart=not manifest)
             yield _write(case, empty, "the spec no longer has it")
     yield from _without_maintenance(case)

@@ -28,8 +28,8 @@ def tokens(case: NodeCase) -> Iterator[WriteSecret]:
 
 def private(case: NodeCase) -> Iterator[WriteSecret]:
     """Yield a step for each file with a secret of the spec that is missing or differs."""
-    desired = {**case.desired.common, **(case.desired.private if case.node.role == "server" else {})}
-    for path, content in sorted(desired.items()):
+    files = {**case.desired.common, **(case.desired.private if case.node.role == "server" else {})}
+    for path, content in sorted(files.items()):
         if case.facts.files.get(path) != hashlib.sha256(content.encode()).hexdigest():
             yield _secret(case, "private", path, "it differs from what the spec refers to")
 

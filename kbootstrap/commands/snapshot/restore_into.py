@@ -20,12 +20,12 @@ from kbootstrap.engine.snapshot_bundle import fetch_bundle
 
 
 async def rehearse(
-    context: Context, wanted: str, provider: str, *, keep: bool, beginning: Callable[[], None]
+    context: Context, snapshot: str, provider: str, *, keep: bool, beginning: Callable[[], None]
 ) -> Rehearsed:
     """Restore a snapshot in a temporary cluster, read its contents, and remove the cluster unless `keep`.
 
-    `wanted` is as for a restore. What fails, or is interrupted, removes what it made. Raises `WrongUsage` for
-    a provider that cannot make such clusters, and `PrerequisiteMissing`: while one that was kept is there
+    `snapshot` is as for a restore. What fails, or is interrupted, removes what it made. Raises `WrongUsage`
+    for a provider that cannot make such clusters, and `PrerequisiteMissing`: while one that was kept is there
     (KB0894), for a snapshot without tokens (KB0890).
     """
     begun = time.monotonic()
@@ -33,7 +33,7 @@ async def rehearse(
     place = context.space.base / rehearsal.FOLDER / context.cluster.name / "rehearsal.yaml"
     rehearsal.verify_free(place)
     with phase(context.runtime.emit, "snapshot", context.cluster.name):
-        bundle = await fetch_bundle(context, wanted)
+        bundle = await fetch_bundle(context, snapshot)
     beginning()
     try:
         await rehearsal.remove(context, place)  # what a run that was killed left

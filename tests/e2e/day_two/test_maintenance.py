@@ -20,7 +20,7 @@ from tests.e2e.lab import Lab, kill_now, voters, wait_for
 
 pytestmark = [pytest.mark.ordered]
 AGENT = W1
-NODES = (S1, S2, S3, W1, W2)
+NODES = (S1, S2, S3, AGENT, W2)
 SETTINGS = "/etc/apt/apt.conf.d/99-kbootstrap"
 _PUBLISH = """\
 set -e
@@ -132,7 +132,7 @@ def test_outside_of_the_window_nothing_is_changed(cluster: Lab) -> None:
     lines = cluster.run("maintain", "--dry-run", "-o", "json", "spec.yaml").stdout.splitlines()
     (document,) = (one for line in lines if (one := json.loads(line)).get("kind") == "maintenance")
     found = {node["name"]: node["updates"] for node in document["clusters"][0]["nodes"]}
-    assert found == {S1: ["kb-fix"], S2: ["kb-fix"], S3: [], W1: ["kb-fix"], W2: []}
+    assert found == {S1: ["kb-fix"], S2: ["kb-fix"], S3: [], AGENT: ["kb-fix"], W2: []}
     assert os_of(cluster, S1)["security_updates"] == ["kb-fix"]
     assert os_of(cluster, S1)["reboot_required"] is False
     status = cluster.run("status", "spec.yaml").stdout
@@ -157,7 +157,13 @@ def test_killed_while_a_package_is_configured_and_then_all_nodes(cluster: Lab) -
 
     said = cluster.run("maintain", "-y", "--events", "events.jsonl", "spec.yaml").stderr
     assert "rebooted" in said
-    assert {node: installed(cluster, node) for node in NODES} == {S1: "2", S2: "2", S3: "1", W1: "2", W2: "1"}
+    assert {node: installed(cluster, node) for node in NODES} == {
+        S1: "2",
+        S2: "2",
+        S3: "1",
+        AGENT: "2",
+        W2: "1",
+    }
     changed = {node for node in NODES if boot(cluster, node) != before[node]}
     assert changed == {S1, S2}
     assert cluster.ready_nodes() == {*NODES}

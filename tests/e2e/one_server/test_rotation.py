@@ -5,12 +5,11 @@ The tests run in the order of the file.
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from tests.e2e.lab import Lab, wait_for
 from tests.e2e.one_server.names import AGENT, AGENT_2, SERVER, spec
+from tests.e2e.restores import listed
 from tests.e2e.tokens import AGENT_TOKEN, TOKEN, accepted, rotate_killed
 
 pytestmark = [pytest.mark.ordered]
@@ -73,9 +72,8 @@ def test_a_snapshot_of_before_the_rotation(cluster: Lab) -> None:
     """
     lab = cluster
     lab.kubectl("create", "configmap", "later")
-    listed = json.loads(lab.run("snapshot", "list", "-o", "json").stdout)["snapshots"]
     [kept] = {
-        one["name"] for one in listed if one["name"].startswith("before")
+        one["name"] for one in listed(lab) if one["name"].startswith("before")
     }  # on the server, in the bucket
     lab.run("snapshot", "restore", "-y", kept)
     assert {"first"} == {"first", "later"} & set(names(lab.kubectl("get", "configmap", "-o", "name")))

@@ -14,7 +14,7 @@ import pytest
 
 from tests.e2e.lab import Lab, leftovers, wait_for
 from tests.e2e.one_server.names import AGENT, SECRETS, SERVER, C
-from tests.e2e.restores import has, is_as_it_was, restore_killed, restored_after_a_kill, saved
+from tests.e2e.restores import has, is_as_it_was, listed, restore_killed, restored_after_a_kill, saved
 from tests.e2e.transfers import sent
 
 pytestmark = [pytest.mark.ordered]
@@ -29,11 +29,6 @@ def kept(cluster: Lab) -> Path:
         cluster.run("snapshot", "delete", "-y", name)
     cluster.kubectl("delete", "configmap", "first", "later", "--ignore-not-found")
     return saved(cluster, SERVER)
-
-
-def listed(lab: Lab) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = json.loads(lab.run("snapshot", "list", "-o", "json").stdout)["snapshots"]
-    return found
 
 
 @pytest.fixture

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from tests.e2e.lab import Lab, voters, wait_for
+from tests.e2e.restores import listed
 from tests.e2e.rke2.names import (
     AGENT,
     AGENT_2,
@@ -64,8 +63,7 @@ def test_certificates(cluster: Lab) -> None:
 def test_a_snapshot_of_before_the_rotation(cluster: Lab) -> None:
     lab = cluster
     lab.kubectl("create", "configmap", "after-rotation")
-    listed = json.loads(lab.run("snapshot", "list", "-o", "json").stdout)["snapshots"]
-    [kept] = {one["name"] for one in listed if one["name"].startswith("before-e2e")}
+    [kept] = {one["name"] for one in listed(lab) if one["name"].startswith("before-e2e")}
     lab.run("snapshot", "restore", "-y", kept)
     assert "after-rotation" not in lab.kubectl("get", "configmap", "-o", "name")
     lab.nothing_to_do()
