@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from kbootstrap.autoscaler import outcomes
-from kbootstrap.autoscaler.model import FleetState, InstancePhase, Notice
+from kbootstrap.autoscaler.model import FleetState, Instance, InstancePhase, Notice
 from kbootstrap.autoscaler.ports import Clock
 from kbootstrap.providers.elastic import Shape
 
@@ -20,7 +20,8 @@ class Fleet:
 
     `changed` is set when there may be work, `look` when machines should be read again. `synced` is when they
     and the Nodes were last read (0: never); before that nothing is known, and no request is answered.
-    `shapes` are those of the groups' flavors.
+    `shapes` are those of the groups' flavors. `moved` receives each instance that is in another phase than
+    before.
     """
 
     def __init__(self, distribution: str, clock: Clock, report: Report) -> None:
@@ -29,6 +30,7 @@ class Fleet:
         self.synced = 0.0
         self.shapes: Mapping[str, Shape] = {}
         self.ready_after: Callable[[str, float], None] = lambda _group, _seconds: None
+        self.moved: Callable[[Instance], None] = lambda _instance: None
         self._state = FleetState(distribution)
 
     @property
@@ -41,6 +43,10 @@ class Fleet:
         for notice in state.notices:
             self._report(notice)
         before, self._state = self._state, replace(state, notices=())
+        for name, one in self._state.instances.items():
+            known = before.instances.get(name)
+            if known is None or known.phase is not one.phase:
+                self.moved(one)
         if before.instances != self._state.instances or before.groups != self._state.groups:
             self.changed.set()
 

@@ -29,7 +29,8 @@ PAUSE, LONGEST_PAUSE = 300.0, 1800.0
 """Seconds that a group stops for; twice as long each time. The bounds are those of Cluster Autoscaler's own
 back-off (`--initial-node-group-backoff-duration`, `--max-node-group-backoff-duration`)."""
 REMEMBERED = 3600.0
-"""Seconds for which removed names are remembered: a machine that appears late is not taken for a new one."""
+"""Seconds for which removed names and addresses are remembered: a machine that appears late is not taken for
+a new one."""
 
 
 class InstancePhase(StrEnum):
@@ -148,7 +149,9 @@ class Notice:
 class FleetState:
     """Everything that the server knows. `gone` has the IDs of removed instances, and when they were removed.
 
-    `notices` are what happened since they were last taken. `distribution` is the form of provider IDs.
+    `freed` has their addresses: a network may remember for a while which machine had an address (DHCP leases,
+    ARP), so others are used first. `notices` are what happened since they were last taken. `distribution` is
+    the form of provider IDs.
     """
 
     distribution: str
@@ -157,6 +160,7 @@ class FleetState:
     nodes: Mapping[str, SeenNode] = field(default_factory=dict)
     health: Mapping[str, Health] = field(default_factory=dict)
     gone: Mapping[str, float] = field(default_factory=dict)
+    freed: Mapping[str, float] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
 
     def put(self, *changed: Instance) -> FleetState:
@@ -166,8 +170,14 @@ class FleetState:
     def drop(self, name: str, known_as: Iterable[str], now: float) -> FleetState:
         """Return a state without an instance; all that it was known as is remembered."""
         rest = {key: one for key, one in self.instances.items() if key != name}
-        gone = {key: at for key, at in self.gone.items() if now - at < REMEMBERED}
-        return replace(self, instances=rest, gone={**gone, **dict.fromkeys(known_as, now)})
+        gone, freed = (
+            {key: at for key, at in known.items() if now - at < REMEMBERED}
+            for known in (self.gone, self.freed)
+        )
+        address = {self.instances[name].address: now} if self.instances[name].address else {}
+        return replace(
+            self, instances=rest, gone={**gone, **dict.fromkeys(known_as, now)}, freed={**freed, **address}
+        )
 
     def note(self, notice: Notice) -> FleetState:
         """Return a state with one more notice."""

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from kbootstrap.autoscaler.model import Notice
 from kbootstrap.autoscaler.ports import KubernetesCalls
 from kbootstrap.core.errors import KbootstrapError
+from kbootstrap.core.events import Event, Status, Type
 from kbootstrap.core.redact import Redactor
 
 AGAIN = 60.0
@@ -51,6 +52,19 @@ class NoticeReports:
         self._write(
             self._redactor.clean(json.dumps({"time": time, "event": event, **found}, ensure_ascii=False))
         )
+
+    def step(self, event: Event) -> None:
+        """Log how a step of an installation ended; other events of it are not logged."""
+        if event.type is Type.STEP and event.status in {Status.DONE, Status.FAILED}:
+            seconds = None if event.seconds is None else round(event.seconds, 3)
+            self.log(
+                "step",
+                name=event.node,
+                step=event.step,
+                status=event.status.value,
+                seconds=seconds,
+                message=event.detail,
+            )
 
     async def run(self, kubernetes: KubernetesCalls, leading: Callable[[], bool]) -> None:
         """Write Events until cancelled. One that the API refuses stays in the log only."""

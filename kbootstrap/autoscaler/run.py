@@ -59,6 +59,9 @@ class Running:
         self._fleet = Fleet(first.cluster.kubernetes.distribution, parts.clock, parts.reports)
         self._metrics = Metrics(self._fleet, self._facts)
         parts.reports.count = self._metrics.noticed
+        self._fleet.moved = lambda one: parts.reports.log(
+            "machine", name=one.name, group=one.group, phase=one.phase.value
+        )
         self._loop = asyncio.get_running_loop()
         self._files = Files(config.certificates, self._certificate_problem)
         self.port = self.http_port = 0

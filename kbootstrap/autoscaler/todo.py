@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -51,11 +51,11 @@ def _kind(state: FleetState, one: Instance, now: float) -> Kind | None:
 
 
 def free_address(state: FleetState, name: str) -> str | None:
-    """Return an address of the pool for an instance; None if all are taken."""
+    """Return an address of the pool for an instance, one of those unused for longest; None: all are taken."""
     one = state.instances[name]
     if one.address and one.address not in one.avoid:
         return one.address  # of an earlier attempt
     group = state.groups.get(one.group)
     used = taken(state.instances) | one.avoid
-    addresses: Iterator[str] = iter(group.addresses if group else ())
-    return next((address for address in addresses if address not in used), None)
+    free = [address for address in (group.addresses if group else ()) if address not in used]
+    return min(free, key=lambda address: state.freed.get(address, 0.0), default=None)

@@ -61,6 +61,7 @@ async def serve(
 
     config = read_config(path)
     reports = NoticeReports(runtime.redactor, write, asyncio.get_running_loop().time)
+    runtime = replace(runtime, emit=reports.step)
     server: list[Running] = []
 
     def changed(found: definitions.Definition) -> None:

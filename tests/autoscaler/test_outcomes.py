@@ -77,6 +77,19 @@ def test_addresses_run_out() -> None:
     assert free_address(found, "prod-web-c") is None
 
 
+def test_an_address_is_used_again_when_all_others_were_used_later() -> None:
+    addresses = ("10.0.1.30", "10.0.1.29")
+    found, used = state(groups=(small(addresses=addresses),)), list[str | None]()
+    for at, name in enumerate(("prod-web-b", "prod-web-c", "prod-web-d")):
+        found = found.put(one(name, InstancePhase.WANTED))
+        used.append(free_address(found, name))
+        found = outcomes.creating(found, name, str(used[-1]))
+        found = outcomes.forgotten(found, name, NOW + at)
+    assert used == [*addresses, addresses[0]]
+    found = found.put(one("prod-web-e", InstancePhase.WANTED))
+    assert free_address(found, "prod-web-e") == addresses[1]
+
+
 def test_a_group_stops_after_three_failures_in_a_row() -> None:
     names = [f"prod-web-{letter}" for letter in "bcd"]
     found = state(

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from kbootstrap.autoscaler.reports import AGAIN, NoticeReports
 from kbootstrap.cli.autoscaler import stop_on_signal
 from kbootstrap.commands import autoscaler as command
 from kbootstrap.core.errors import PrerequisiteMissing, SpecInvalid
-from kbootstrap.core.events import nowhere
+from kbootstrap.core.events import Event, Status, Type, nowhere
 from kbootstrap.core.process import LocalRunner
 from kbootstrap.core.redact import MASK, Redactor
 from kbootstrap.core.runtime import Runtime
@@ -141,10 +142,38 @@ async def test_the_command_serves_until_it_is_stopped(
         world.spec.write_text(SPEC.replace("max: 200", "max: 3"), encoding="utf-8")
         await client.call("Refresh")
         assert [one.maxSize for one in (await client.call("NodeGroups")).nodeGroups] == [5, 5, 3]
+    while not any('"phase": "running"' in line for line in lines):  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
     stop.set()
     await task
     assert kubernetes.lease_.holder == ""
-    assert [json.loads(line)["event"] for line in lines][-1] == "stopped"
+    logged = [json.loads(line) for line in lines]
+    assert logged[-1]["event"] == "stopped"
+    phases = [line["phase"] for line in logged if line["event"] == "machine"]
+    assert (phases[0], phases[-1]) == ("wanted", "running")
+    assert phases.count("creating") == phases.count("installing") == 1
+
+
+def test_the_end_of_a_step_is_logged() -> None:
+    lines = list[str]()
+    redactor = Redactor()
+    redactor.add("a-secret-of-16-letters")
+    report = NoticeReports(redactor, lines.append, time.monotonic).step
+    step = Event(type=Type.STEP, node="w-1", step="start k3s-agent", status=Status.STARTED)
+    report(step)
+    report(replace(step, status=Status.WAITING))
+    report(Event(type=Type.PHASE, phase="nodes", status=Status.DONE))
+    report(replace(step, status=Status.FAILED, seconds=1.23456, detail="a-secret-of-16-letters"))
+    [line] = (json.loads(line) for line in lines)
+    del line["time"]
+    assert line == {
+        "event": "step",
+        "name": "w-1",
+        "step": "start k3s-agent",
+        "status": "failed",
+        "seconds": 1.235,
+        "message": MASK,
+    }
 
 
 def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -95,10 +95,14 @@ class Scaler:
         return (self.lab.folder / "started.err").read_text(encoding="utf-8")
 
     @property
+    def lines(self) -> list[dict[str, Any]]:
+        """The log of this server as data."""
+        return [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
+
+    @property
     def notices(self) -> list[dict[str, Any]]:
         """What this server reported."""
-        lines = (json.loads(line) for line in self.log.splitlines() if line.startswith("{"))
-        return [line for line in lines if line["event"] == "notice"]
+        return [line for line in self.lines if line["event"] == "notice"]
 
     def call(self, name: str, **fields: object) -> Message:
         """Make one call; raises `grpc.RpcError`."""

@@ -6,9 +6,12 @@ the file.
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import pytest
 
-from tests.e2e.autoscaler import Scaler, elastic, joined, until
+from tests.e2e.autoscaler import JOINS, Scaler, elastic, until
 from tests.e2e.cloud_data.names import GROUP, machines
 from tests.e2e.lab import wait_for
 from tests.e2e.stack import Stack, soon
@@ -38,18 +41,62 @@ def test_a_quota_backs_the_group_off(cluster: Stack, server: Scaler) -> None:
 
 
 @pytest.mark.full
-def test_a_server_that_is_killed_while_a_machine_is_made(
-    cluster: Stack, server: Scaler, static: set[str]
-) -> None:
-    before = machines(cluster)
-    server.grow(GROUP)
-    wait_for("the machine exists", lambda: machines(cluster) - before, seconds=300, every=0.2)
-    server.kill()
-    (name,) = machines(cluster) - before
+def test_a_server_that_is_killed_at_every_event(cluster: Stack, server: Scaler, static: set[str]) -> None:
+    """The next one loses, doubles and leaves nothing: after each, the project is listed."""
+    size, before, there = server.target(GROUP), machines(cluster), everything(cluster)
+    begun = len(server.lines)
+    (name,) = grown(cluster, server, static, size, before)
+    until("the server knows", lambda: server.target(GROUP) == size + 1)
+    points = [event(line) for line in server.lines[begun:] if line.get("name") == name]
+    assert {("machine", "wanted"), ("machine", "creating"), ("machine", "running")} <= set(points)
+    left(cluster, server, name, before, there)
+    for point in points:
+        server.grow(GROUP)
+        wait_for(f"{point}", partial(logged, server, point), seconds=600, every=0.02)
+        server.kill()
+        cluster.nothing_to_do()
+        server.start()
+        (name,) = grown(cluster, server, static, size, before)
+        assert len(machines(cluster)) == len(before) + 1, point
+        left(cluster, server, name, before, there)
     cluster.nothing_to_do()
-    server.start()
-    assert joined(cluster.lab, static, len(before) + 1) == before | {name}
-    cluster.nothing_to_do()
+
+
+def event(line: dict[str, Any]) -> tuple[str, str]:
+    """Return the kind of a line of the server's log."""
+    return str(line["event"]), str(line.get("phase") or line.get("step") or line.get("reason"))
+
+
+def logged(server: Scaler, point: tuple[str, str]) -> bool:
+    """Return whether this server's log has such a line about a machine."""
+    return point in [event(line) for line in server.lines if line.get("name")]
+
+
+def everything(cluster: Stack) -> set[str]:
+    """Return what the project has of machines, ports and volumes, by ID."""
+    network = cluster.cloud.admin.network
+    ports = {port.id for port in network.ports(project_id=cluster.project.id)}
+    return {*cluster.ids().values(), *cluster.volumes(), *ports}
+
+
+def grown(cluster: Stack, server: Scaler, static: set[str], size: int, before: set[str]) -> set[str]:
+    """Wait until there is one elastic node more. What was not begun is asked for again, as for pods."""
+
+    def enough() -> bool:
+        if server.target(GROUP) == size:
+            server.grow(GROUP)
+        return len(elastic(cluster.lab, static)) == len(before) + 1
+
+    wait_for("one node more", enough, seconds=JOINS, every=1)
+    return elastic(cluster.lab, static) - before
+
+
+def left(cluster: Stack, server: Scaler, name: str, before: set[str], there: set[str]) -> None:
+    """Remove a node, and see that its machine leaves nothing."""
+    server.remove(GROUP, name)
+    until("its machine is gone", lambda: machines(cluster) == before)
+    until("nothing is left of it", lambda: everything(cluster) == there)
+    until("its Node is gone", lambda: name not in cluster.lab.get_names("nodes"))
 
 
 def test_a_machine_in_error_is_replaced_by_none(cluster: Stack, server: Scaler, static: set[str]) -> None:
