@@ -51,7 +51,7 @@ lint: ## ruff, formatting, mypy --strict
 	@ruff check . && ruff format --check . && mypy
 
 bench: ## measure (docs/performance.md); fails where a ratio is worse by more than a quarter than bench/baseline.json
-	@$(PY) -m bench.help && $(PY) -m bench.large_plan && $(PY) -m bench.scale && $(PY) -m bench.local_apply && $(PY) -m bench.compare
+	@$(PY) -m bench.help && $(PY) -m bench.large_plan && $(PY) -m bench.scale && $(PY) -m bench.local_apply && $(PY) -m bench.elastic && $(PY) -m bench.compare
 
 lock: ## resolve requirements.lock again (with hashes)
 	@uv pip compile -q --upgrade --generate-hashes --universal --python-version 3.11 --no-annotate --no-header --group dev pyproject.toml -o requirements.lock

@@ -3,17 +3,19 @@
     python -m bench.elastic [--cloud] [--sizes 1,3] [--tofu PROGRAM]
 
 A client asks the server of the autoscaler for so many machines at once, as Cluster Autoscaler does for pods
-that wait. The server's log says when each was requested, when it ran and answered, which steps followed, and
+that wait. On the local provider the server runs on this machine, on the test cloud (`--cloud`) both run as
+pods. The server's log says when each was requested, when it ran and answered, which steps followed, and
 when its Node was Ready. Of that time the boot (until the machine answers SSH) and the start of Kubernetes
 (until the Node is Ready) are not kbootstrap's; all the rest is its own share.
 
-On the local provider, or (`--cloud`) on the test cloud. Prints one JSON document.
+Prints one JSON document.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,16 +23,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Protocol
 
 from bench.results import keep
 from tests.e2e.autoscaler import Scaler, elastic, joined, scaler, until
 from tests.e2e.lab import LONG, Lab, leftovers, program
+from tests.e2e.pod_client import SERVER, SYSTEM, call, rolled_out, spec_key
 from tests.e2e.specs import local_spec
 from tests.e2e.stack import spec as cloud_spec
 from tests.e2e.stack import stack
 
-C = "benchgrow"
+C, POOL = "benchgrow", "load"
 STARTS = ("start ", "wait ")
 """How titles of steps begin in which Kubernetes starts."""
 
@@ -75,22 +78,91 @@ def shares(lines: Iterable[Mapping[str, Any]]) -> list[Share]:
     return found
 
 
-def measure(lab: Lab, cluster: str, group: str, sizes: Iterable[int]) -> list[dict[str, Any]]:
+class Site(Protocol):
+    """A cluster whose server makes machines."""
+
+    lab: Lab
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return the log of the server."""
+
+    def grow(self, number: int) -> None:
+        """Ask for so many nodes more."""
+
+    def remove(self, name: str) -> None:
+        """Drain a node and delete its machine."""
+
+    def size(self) -> int:
+        """Return the target."""
+
+
+@dataclass
+class Started:
+    """A cluster of containers. The server runs on this machine."""
+
+    lab: Lab
+    server: Scaler
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return the log of the server."""
+        return self.server.lines
+
+    def grow(self, number: int) -> None:
+        """Ask for so many nodes more."""
+        self.server.grow(POOL, number)
+
+    def remove(self, name: str) -> None:
+        """Drain a node and delete its machine."""
+        self.server.remove(POOL, name)
+
+    def size(self) -> int:
+        """Return the target."""
+        return self.server.target(POOL)
+
+
+@dataclass
+class Pods:
+    """A cluster of the test cloud. The server runs there as a pod."""
+
+    lab: Lab
+    group: str = f"{POOL}/lab.small"
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return the log of the server."""
+        said = self.lab.kubectl(*SYSTEM, "logs", f"deploy/{SERVER}")
+        return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+
+    def grow(self, number: int) -> None:
+        """Ask for so many nodes more."""
+        call(self.lab, "NodeGroupIncreaseSize", id=self.group, delta=number)
+
+    def remove(self, name: str) -> None:
+        """Drain a node and delete its machine."""
+        self.lab.kubectl("drain", name, "--ignore-daemonsets", "--delete-emptydir-data")
+        node = self.lab.get("node", name)
+        gone = {"name": name, "providerID": node["spec"].get("providerID", "")}
+        call(self.lab, "NodeGroupDeleteNodes", id=self.group, nodes=[gone])
+
+    def size(self) -> int:
+        """Return the target."""
+        return int(call(self.lab, "NodeGroupTargetSize", id=self.group).get("targetSize", 0))
+
+
+def measure(site: Site, sizes: Iterable[int]) -> list[dict[str, Any]]:
     """Ask for so many machines at once, one size after the other; nothing is left in between."""
-    static = lab.ready_nodes()
-    with scaler(lab, cluster) as server:
-        return [_grow(lab, server, group, static, size) for size in sizes]
+    static = site.lab.ready_nodes()
+    return [_grow(site, static, size) for size in sizes]
 
 
-def _grow(lab: Lab, server: Scaler, group: str, static: set[str], size: int) -> dict[str, Any]:
-    before = len(server.lines)
-    server.grow(group, size)
-    names = joined(lab, static, size)
-    until("the server knows", lambda: len(shares(server.lines[before:])) == size)
-    found = shares(server.lines[before:])
+def _grow(site: Site, static: set[str], size: int) -> dict[str, Any]:
+    before = len(site.lines())
+    site.grow(size)
+    names = joined(site.lab, static, size)
+    until("the server knows", lambda: len(shares(site.lines()[before:])) == size)
+    found = shares(site.lines()[before:])
     for name in names:
-        server.remove(group, name)
-    until("they are gone", lambda: elastic(lab, static) == set() and server.target(group) == 0)
+        site.remove(name)
+    until("they are gone", lambda: elastic(site.lab, static) == set() and site.size() == 0)
     row = {"machines": size} | {
         what: {"median": round(median(values), 1), "most": round(max(values), 1)}
         for what, values in (
@@ -105,14 +177,15 @@ def _grow(lab: Lab, server: Scaler, group: str, static: set[str], size: int) -> 
 
 
 @contextlib.contextmanager
-def local(folder: Path, tofu: str, most: int) -> Iterator[tuple[Lab, str]]:
-    """Lend a cluster of containers; returns it with the name of its group."""
+def local(folder: Path, tofu: str, most: int) -> Iterator[Site]:
+    """Lend a cluster of containers."""
     lab = Lab(folder, tofu, extra={"KBOOTSTRAP_TOFU": tofu})
-    pools = f"      - {{name: load, autoscaling: {{min: 0, max: {most}}}}}\n"
+    pools = f"      - {{name: {POOL}, autoscaling: {{min: 0, max: {most}}}}}\n"
     lab.spec(local_spec(C, name="bench", pools=pools))
     try:
         lab.run("apply", "-y", "spec.yaml", timeout=LONG)
-        yield lab, "load"
+        with scaler(lab, C) as server:
+            yield Started(lab, server)
     finally:
         lab.run("destroy", "-y", "spec.yaml", code=None)
         if left := leftovers("bench", C):
@@ -120,15 +193,17 @@ def local(folder: Path, tofu: str, most: int) -> Iterator[tuple[Lab, str]]:
 
 
 @contextlib.contextmanager
-def cloud(folder: Path, most: int) -> Iterator[tuple[Lab, str]]:
-    """Lend a cluster of the test cloud; returns it with the name of its group."""
-    with stack(folder, "grow") as made:
-        pool = f"{{name: load, flavor: lab.small, autoscaling: {{min: 0, max: {most}}}}}"
+def cloud(folder: Path, most: int) -> Iterator[Site]:
+    """Lend a cluster of the test cloud."""
+    with stack(folder, "grow", password=True) as made:
+        pool = f"{{name: {POOL}, flavor: lab.small, autoscaling: {{min: 0, max: {most}}}}}"
         made.spec(cloud_spec(C, f"[{pool}]"))
+        made.edit("    pools: ", f"{spec_key(made.lab)}    pools: ")
         try:
             made.apply()
             made.choose(C)
-            yield made.lab, "load/lab.small"
+            rolled_out(made.lab, LONG)
+            yield Pods(made.lab)
         finally:
             made.destroy()
 
@@ -150,8 +225,8 @@ def main() -> None:
         folder = Path(name) / "lab"
         folder.mkdir()
         lent = cloud(folder, max(sizes)) if options.cloud else local(folder, tofu, max(sizes))
-        with lent as (lab, group):
-            rows = measure(lab, C, group, sizes)
+        with lent as site:
+            rows = measure(site, sizes)
     ratios = {f"own_of_{row['machines']}": row["own"]["median"] / row["total"]["median"] for row in rows}
     keep("elastic_cloud" if options.cloud else "elastic", {"growth": rows}, ratios)
 

@@ -7,7 +7,6 @@ order of the file.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import re
@@ -16,15 +15,13 @@ from typing import Any
 
 import pytest
 
-from tests.e2e import pod_client
 from tests.e2e.autoscaler import JOINS, elastic, until
 from tests.e2e.cloud_data.names import CLUSTER, GROUP, WEB, machines
 from tests.e2e.lab import wait_for
+from tests.e2e.pod_client import CLIENT, SERVER, SYSTEM, call, rolled_out, spec_key
 from tests.e2e.stack import LONG, SOON, Stack
 
 pytestmark = [pytest.mark.ordered, pytest.mark.timeout(5000)]
-SERVER, CLIENT = "kbootstrap-autoscaler", "cluster-autoscaler"
-SYSTEM = ("-n", "kube-system")
 KINDS = "deployments,services,configmaps,serviceaccounts,roles,rolebindings,poddisruptionbudgets"
 OURS = "app.kubernetes.io/managed-by=kbootstrap"
 
@@ -32,13 +29,7 @@ OURS = "app.kubernetes.io/managed-by=kbootstrap"
 @pytest.fixture(scope="module")
 def key(made: Stack) -> str:
     """The key of the spec, with both images."""
-    folder = made.lab.folder
-    packed = made.lab.run("autoscaler", "image", "autoscaler.tar.zst", timeout=LONG).stdout
-    own = ", ".join(packed.splitlines())
-    spec = (folder / "spec.yaml").read_text(encoding="utf-8")
-    [version] = set(re.findall(r"version: (v\S+?),", spec))
-    other = asyncio.run(pod_client.pack(folder / "client.tar.zst", version))
-    return f"    autoscaler: {{server: {{{own}}}, cluster_autoscaler: {other}}}\n"
+    return spec_key(made.lab)
 
 
 @pytest.fixture(scope="module")
@@ -46,32 +37,17 @@ def static(made: Stack) -> set[str]:
     return made.lab.ready_nodes() - machines(made)
 
 
-def call(cluster: Stack, name: str, **fields: object) -> dict[str, Any]:
-    """Make one call of Cluster Autoscaler, from its pod."""
-    words = ("/cluster-autoscaler", "call", name, json.dumps(fields))
-    said = cluster.lab.kubectl(*SYSTEM, "exec", f"deploy/{CLIENT}", "--", *words)
-    found: dict[str, Any] = json.loads(said)
-    return found
-
-
 def grown(cluster: Stack, static: set[str], number: int) -> set[str]:
     """Wait until so many elastic nodes are Ready. What fails is asked for again, as while pods wait."""
 
     def enough() -> bool:
-        missing = number + 1 - int(call(cluster, "NodeGroupTargetSize", id=GROUP)["targetSize"])
+        missing = number + 1 - int(call(cluster.lab, "NodeGroupTargetSize", id=GROUP)["targetSize"])
         if missing > 0:
-            call(cluster, "NodeGroupIncreaseSize", id=GROUP, delta=missing)
+            call(cluster.lab, "NodeGroupIncreaseSize", id=GROUP, delta=missing)
         return len(elastic(cluster.lab, static)) == number
 
     wait_for(f"{number} elastic nodes", enough, seconds=JOINS, every=2)
     return elastic(cluster.lab, static)
-
-
-def running(cluster: Stack) -> None:
-    """Wait until both Deployments have what they want."""
-    for name in (SERVER, CLIENT):
-        words = ("rollout", "status", f"deployment/{name}", f"--timeout={SOON:.0f}s")
-        cluster.lab.kubectl(*SYSTEM, *words, timeout=SOON + 60)
 
 
 def secrets(cluster: Stack) -> dict[str, str]:
@@ -95,7 +71,7 @@ def test_the_pods_run(cluster: Stack, key: str) -> None:
     planned = cluster.changes()
     assert f"write the Secrets {CLIENT} and {SERVER} in kube-system" in planned
     cluster.apply()
-    running(cluster)
+    rolled_out(cluster.lab, SOON)
     cluster.nothing_to_do()
     pods = cluster.lab.get(*SYSTEM, "pods", "-l", OURS)["items"]
     assert {pod["metadata"]["labels"]["app.kubernetes.io/name"] for pod in pods} == {SERVER, CLIENT}
@@ -103,7 +79,7 @@ def test_the_pods_run(cluster: Stack, key: str) -> None:
     assert {pod["spec"]["nodeName"] for pod in pods} <= {one["metadata"]["name"] for one in servers}
     [made] = credentials(cluster)
     assert {rule["service"] for rule in made.access_rules} == {"compute", "image", "network"}
-    groups = call(cluster, "NodeGroups")["nodeGroups"]
+    groups = call(cluster.lab, "NodeGroups")["nodeGroups"]
     assert [(group["id"], group["minSize"], group["maxSize"]) for group in groups] == [(GROUP, 1, 4)]
 
 
@@ -120,12 +96,12 @@ def test_machines_come_and_go_through_the_pods(cluster: Stack, key: str, static:
     address = cluster.servers()[first].metadata["kbootstrap.address"]
     node = cluster.lab.get("node", first)
     gone = {"name": first, "providerID": node["spec"].get("providerID", "")}
-    call(cluster, "NodeGroupDeleteNodes", id=GROUP, nodes=[gone])
+    call(cluster.lab, "NodeGroupDeleteNodes", id=GROUP, nodes=[gone])
     until("its machine is gone", lambda: machines(cluster) == {second})
     ports = cluster.cloud.admin.network.ports(project_id=cluster.project.id)
     assert address not in [one["ip_address"] for port in ports for one in port.fixed_ips]
     until("its Node is gone", lambda: elastic(cluster.lab, static) == {second})
-    assert call(cluster, "NodeGroupTargetSize", id=GROUP)["targetSize"] == 2
+    assert call(cluster.lab, "NodeGroupTargetSize", id=GROUP)["targetSize"] == 2
     given = cluster.servers()[second].user_data
     _no_secret_in(cluster, log, base64.b64decode(given).decode())
 
@@ -188,7 +164,7 @@ def test_new_tokens_reach_the_pod(cluster: Stack, key: str, static: set[str]) ->
     for name in ("agent-token", "ssh-key", "tls.key", "ca.crt"):
         assert after[f"{SERVER}/{name}"] != before[f"{SERVER}/{name}"], name
     assert len(credentials(cluster)) == 1
-    running(cluster)
+    rolled_out(cluster.lab, SOON)
     cluster.nothing_to_do()
     assert grown(cluster, static, len(nodes) + 1) > nodes
 
