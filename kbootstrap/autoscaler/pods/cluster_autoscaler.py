@@ -59,6 +59,8 @@ def arguments(cluster: Cluster, version: str) -> list[str]:
         f"--expander={'priority,price' if _has_priorities(cluster) else 'price'}",
         # The distribution's own pods, such as metrics-server, may run on any node.
         "--skip-nodes-with-system-pods=false",
+        # By default a group without nodes is known by its last one for ten years, also after new labels.
+        "--node-info-cache-expire-time=1h",
         *([f"--scale-down-unneeded-time={idle}s"] if number >= _FLAGS_ONLY else []),
     ]
 

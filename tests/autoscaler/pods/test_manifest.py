@@ -161,6 +161,7 @@ def test_flags() -> None:
         "--namespace=kube-system",
         "--expander=price",
         "--skip-nodes-with-system-pods=false",
+        "--node-info-cache-expire-time=1h",
     ]
 
 
