@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
+from zlib import crc32
 
 from kbootstrap.autoscaler.merge import MISSING, taken
 from kbootstrap.autoscaler.model import FleetState, Instance, InstancePhase
@@ -51,11 +52,19 @@ def _kind(state: FleetState, one: Instance, now: float) -> Kind | None:
 
 
 def free_address(state: FleetState, name: str) -> str | None:
-    """Return an address of the pool for an instance, one of those unused for longest; None: all are taken."""
+    """Return an address of the pool for an instance; None if all are taken.
+
+    It is one of those that were unused for longest. Which one depends on the name: a server that has just
+    started does not know which addresses earlier machines have left.
+    """
     one = state.instances[name]
     if one.address and one.address not in one.avoid:
         return one.address  # of an earlier attempt
     group = state.groups.get(one.group)
     used = taken(state.instances) | one.avoid
     free = [address for address in (group.addresses if group else ()) if address not in used]
-    return min(free, key=lambda address: state.freed.get(address, 0.0), default=None)
+
+    def order(address: str) -> tuple[float, int]:
+        return state.freed.get(address, 0.0), crc32(f"{name} {address}".encode())
+
+    return min(free, key=order, default=None)

@@ -66,9 +66,11 @@ def test_an_api_that_fails_for_a_moment_is_asked_again() -> None:
 
 
 def test_an_address_that_is_taken() -> None:
-    found = outcomes.creating(state(one(phase=InstancePhase.WANTED)), "prod-web-b", "10.0.1.30")
-    found = outcomes.address_taken(found, "prod-web-b")
-    assert free_address(found, "prod-web-b") == "10.0.1.29"
+    group = small(addresses=("10.0.1.30", "10.0.1.29"))
+    found = state(one(phase=InstancePhase.WANTED), groups=(group,))
+    first = str(free_address(found, "prod-web-b"))
+    found = outcomes.address_taken(outcomes.creating(found, "prod-web-b", first), "prod-web-b")
+    assert {first, free_address(found, "prod-web-b")} == {*group.addresses}
     assert todo(found, NOW) == (Action(Kind.CREATE, "prod-web-b"),)
 
 
@@ -78,16 +80,19 @@ def test_addresses_run_out() -> None:
 
 
 def test_an_address_is_used_again_when_all_others_were_used_later() -> None:
-    addresses = ("10.0.1.30", "10.0.1.29")
+    addresses = ("10.0.1.30", "10.0.1.29", "10.0.1.28")
     found, used = state(groups=(small(addresses=addresses),)), list[str | None]()
-    for at, name in enumerate(("prod-web-b", "prod-web-c", "prod-web-d")):
+    for at, name in enumerate("bcdefg"):
         found = found.put(one(name, InstancePhase.WANTED))
         used.append(free_address(found, name))
-        found = outcomes.creating(found, name, str(used[-1]))
-        found = outcomes.forgotten(found, name, NOW + at)
-    assert used == [*addresses, addresses[0]]
-    found = found.put(one("prod-web-e", InstancePhase.WANTED))
-    assert free_address(found, "prod-web-e") == addresses[1]
+        found = outcomes.forgotten(outcomes.creating(found, name, str(used[-1])), name, NOW + at)
+    assert set(used[:3]) == {*addresses}
+    assert used[3:] == used[:3]
+
+
+def test_the_first_address_of_a_new_server_depends_on_the_name() -> None:
+    found = state(*(one(name, InstancePhase.WANTED) for name in "bcdefghijk"))
+    assert len({free_address(found, name) for name in "bcdefghijk"}) > 3
 
 
 def test_a_group_stops_after_three_failures_in_a_row() -> None:
