@@ -111,3 +111,20 @@ def test_a_machine_in_error_is_replaced_by_none(cluster: Stack, server: Scaler, 
     until("the failure is shown", lambda: server.faults(GROUP))
     until("it is deleted", lambda: machines(cluster) == before)
     soon("the Node is gone", lambda: elastic(cluster.lab, static) == before)
+
+
+@pytest.mark.full
+def test_a_machine_that_never_answers(cluster: Stack, server: Scaler, static: set[str]) -> None:
+    """It runs, but its port is closed: it is deleted, and its group has the reason."""
+    before = machines(cluster)
+    server.grow(GROUP)
+    wait_for("the machine exists", lambda: machines(cluster) - before, seconds=300, every=0.2)
+    (name,) = machines(cluster) - before
+    wait_for("it runs", lambda: cluster.servers()[name].status == "ACTIVE", seconds=900, every=0.2)
+    network = cluster.cloud.admin.network
+    for port in network.ports(device_id=cluster.ids()[name]):
+        network.update_port(port, is_admin_state_up=False)
+    until("the failure is shown", lambda: server.faults(GROUP))
+    assert f"no SSH connection to {name}" in server.faults(GROUP)[0][1]
+    until("it is deleted", lambda: machines(cluster) == before)
+    assert elastic(cluster.lab, static) == before
