@@ -17,7 +17,6 @@ import argparse
 import contextlib
 import json
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,9 +24,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Protocol
 
+from bench.labs import folder, local_lab, made_by
 from bench.results import keep
 from tests.e2e.autoscaler import Scaler, elastic, joined, scaler, until
-from tests.e2e.lab import LONG, Lab, leftovers, program
+from tests.e2e.lab import LONG, Lab
 from tests.e2e.pod_client import SERVER, SYSTEM, call, rolled_out, spec_key
 from tests.e2e.specs import local_spec
 from tests.e2e.stack import spec as cloud_spec
@@ -177,25 +177,23 @@ def _grow(site: Site, static: set[str], size: int) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def local(folder: Path, tofu: str, most: int) -> Iterator[Site]:
+def local(place: Path, tofu: str, most: int) -> Iterator[Site]:
     """Lend a cluster of containers."""
-    lab = Lab(folder, tofu, extra={"KBOOTSTRAP_TOFU": tofu})
-    pools = f"      - {{name: {POOL}, autoscaling: {{min: 0, max: {most}}}}}\n"
-    lab.spec(local_spec(C, name="bench", pools=pools))
-    try:
+    with local_lab(place, tofu, C) as lab:
+        lab.spec(
+            local_spec(
+                C, name="bench", pools=f"      - {{name: {POOL}, autoscaling: {{min: 0, max: {most}}}}}\n"
+            )
+        )
         lab.run("apply", "-y", "spec.yaml", timeout=LONG)
         with scaler(lab, C) as server:
             yield Started(lab, server)
-    finally:
-        lab.run("destroy", "-y", "spec.yaml", code=None)
-        if left := leftovers("bench", C):
-            sys.stderr.write(f"left: {left}\n")
 
 
 @contextlib.contextmanager
-def cloud(folder: Path, most: int) -> Iterator[Site]:
+def cloud(place: Path, most: int) -> Iterator[Site]:
     """Lend a cluster of the test cloud."""
-    with stack(folder, "grow", password=True) as made:
+    with stack(place, "grow", password=True) as made:
         pool = f"{{name: {POOL}, flavor: lab.small, autoscaling: {{min: 0, max: {most}}}}}"
         made.spec(cloud_spec(C, f"[{pool}]"))
         made.edit("    pools: ", f"{spec_key(made.lab)}    pools: ")
@@ -218,15 +216,9 @@ def main() -> None:
     parser.add_argument("--tofu")
     options = parser.parse_args()
     sizes = [int(one) for one in options.sizes.split(",")]
-    tofu = options.tofu or program("tofu") or program("terraform")
-    if tofu is None:
-        sys.exit("OpenTofu or Terraform is needed: make setup")
-    with tempfile.TemporaryDirectory(prefix="kb-bench-") as name:
-        folder = Path(name) / "lab"
-        folder.mkdir()
-        lent = cloud(folder, max(sizes)) if options.cloud else local(folder, tofu, max(sizes))
-        with lent as site:
-            rows = measure(site, sizes)
+    tofu, most = made_by(options.tofu), max(sizes)
+    with folder() as place, cloud(place, most) if options.cloud else local(place, tofu, most) as site:
+        rows = measure(site, sizes)
     ratios = {f"own_of_{row['machines']}": row["own"]["median"] / row["total"]["median"] for row in rows}
     keep("elastic_cloud" if options.cloud else "elastic", {"growth": rows}, ratios)
 

@@ -17,15 +17,15 @@ import argparse
 import contextlib
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.labs import folder, local_lab, made_by
 from bench.results import keep
-from tests.e2e.lab import LONG, Lab, engine, leftovers, program, voters, wait_for
+from tests.e2e.lab import LONG, Lab, engine, voters, wait_for
 from tests.e2e.prober import Probe, probing, visiting, watching
 from tests.e2e.specs import local_spec
 from tests.e2e.stack import spec as cloud_spec
@@ -169,9 +169,8 @@ def _pass(seconds: float) -> None:
 
 
 @contextlib.contextmanager
-def local(folder: Path, tofu: str) -> Iterator[Site]:
+def local(place: Path, tofu: str) -> Iterator[Site]:
     """Lend a cluster of containers."""
-    lab = Lab(folder, tofu, extra={"KBOOTSTRAP_TOFU": tofu})
 
     def text(servers: int, version: str) -> str:
         pools = "      - {name: web, nodes: 1}\n"
@@ -180,18 +179,14 @@ def local(folder: Path, tofu: str) -> Iterator[Site]:
     def kill(name: str) -> None:
         subprocess.run([engine(), "kill", name], check=True, capture_output=True)
 
-    try:
+    with local_lab(place, tofu, C) as lab:
         yield Site(lab, text, lab.spec, kill, page=True)
-    finally:
-        lab.run("destroy", "-y", "spec.yaml", code=None)
-        if left := leftovers("bench", C):
-            sys.stderr.write(f"left: {left}\n")
 
 
 @contextlib.contextmanager
-def cloud(folder: Path) -> Iterator[Site]:
+def cloud(place: Path) -> Iterator[Site]:
     """Lend a cluster of the test cloud, behind a load balancer."""
-    with stack(folder, "gaps") as made:
+    with stack(place, "gaps") as made:
 
         def text(servers: int, version: str) -> str:
             pools = "[{name: web, nodes: 1, flavor: lab.small}]"
@@ -214,14 +209,9 @@ def main() -> None:
     parser.add_argument("--cloud", action="store_true", help="on the test cloud (make cloud)")
     parser.add_argument("--tofu")
     options = parser.parse_args()
-    tofu = options.tofu or program("tofu") or program("terraform")
-    if tofu is None:
-        sys.exit("OpenTofu or Terraform is needed: make setup")
-    with tempfile.TemporaryDirectory(prefix="kb-bench-") as name:
-        folder = Path(name) / "lab"
-        folder.mkdir()
-        with cloud(folder) if options.cloud else local(folder, tofu) as site:
-            rows = measure(site)
+    tofu = made_by(options.tofu)
+    with folder() as place, cloud(place) if options.cloud else local(place, tofu) as site:
+        rows = measure(site)
     keep("interruptions_cloud" if options.cloud else "interruptions", {"changes": rows}, {})
 
 

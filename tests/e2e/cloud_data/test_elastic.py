@@ -62,6 +62,16 @@ def test_a_server_that_is_killed_at_every_event(cluster: Stack, server: Scaler, 
     cluster.nothing_to_do()
 
 
+def running(cluster: Stack, server: Scaler) -> str:
+    """Ask for a machine; return its name while it boots: until it runs, the cloud itself sets its state."""
+    before = machines(cluster)
+    server.grow(GROUP)
+    wait_for("the machine exists", lambda: machines(cluster) - before, seconds=300, every=0.2)
+    (name,) = machines(cluster) - before
+    wait_for("it runs", lambda: cluster.servers()[name].status == "ACTIVE", seconds=900, every=0.2)
+    return name
+
+
 def event(line: dict[str, Any]) -> tuple[str, str]:
     """Return the kind of a line of the server's log."""
     return str(line["event"]), str(line.get("phase") or line.get("step") or line.get("reason"))
@@ -102,11 +112,7 @@ def left(cluster: Stack, server: Scaler, name: str, before: set[str], there: set
 def test_a_machine_in_error_is_replaced_by_none(cluster: Stack, server: Scaler, static: set[str]) -> None:
     """It is deleted, and its fault is reported."""
     before = machines(cluster)
-    server.grow(GROUP)
-    wait_for("the machine exists", lambda: machines(cluster) - before, seconds=300, every=0.2)
-    (name,) = machines(cluster) - before
-    # While it boots: until it runs, the cloud itself still sets its state.
-    wait_for("it runs", lambda: cluster.servers()[name].status == "ACTIVE", seconds=900, every=0.2)
+    name = running(cluster, server)
     cluster.cloud.admin.compute.reset_server_state(cluster.servers()[name], "error")
     until("the failure is shown", lambda: server.faults(GROUP))
     until("it is deleted", lambda: machines(cluster) == before)
@@ -117,10 +123,7 @@ def test_a_machine_in_error_is_replaced_by_none(cluster: Stack, server: Scaler, 
 def test_a_machine_that_never_answers(cluster: Stack, server: Scaler, static: set[str]) -> None:
     """It runs, but its port is closed: it is deleted, and its group has the reason."""
     before = machines(cluster)
-    server.grow(GROUP)
-    wait_for("the machine exists", lambda: machines(cluster) - before, seconds=300, every=0.2)
-    (name,) = machines(cluster) - before
-    wait_for("it runs", lambda: cluster.servers()[name].status == "ACTIVE", seconds=900, every=0.2)
+    name = running(cluster, server)
     network = cluster.cloud.admin.network
     for port in network.ports(device_id=cluster.ids()[name]):
         network.update_port(port, is_admin_state_up=False)

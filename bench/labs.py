@@ -1,0 +1,40 @@
+"""What measurements of whole clusters share: the program that makes machines, a folder, a local cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.e2e.lab import Lab, leftovers, program
+
+
+def made_by(named: str | None) -> str:
+    """Return the program that an option names, or one of this machine; ends the run where there is none."""
+    tofu = named or program("tofu") or program("terraform")
+    if tofu is None:
+        sys.exit("OpenTofu or Terraform is needed: make setup")
+    return str(tofu)
+
+
+@contextlib.contextmanager
+def folder() -> Iterator[Path]:
+    """Lend an empty folder."""
+    with tempfile.TemporaryDirectory(prefix="kb-bench-") as name:
+        place = Path(name) / "lab"
+        place.mkdir()
+        yield place
+
+
+@contextlib.contextmanager
+def local_lab(place: Path, tofu: str, cluster: str) -> Iterator[Lab]:
+    """Lend a lab for a cluster of containers, which is destroyed at the end."""
+    lab = Lab(place, tofu, extra={"KBOOTSTRAP_TOFU": tofu})
+    try:
+        yield lab
+    finally:
+        lab.run("destroy", "-y", "spec.yaml", code=None)
+        if left := leftovers("bench", cluster):
+            sys.stderr.write(f"left: {left}\n")
