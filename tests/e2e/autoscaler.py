@@ -6,6 +6,7 @@ import contextlib
 import json
 import socket
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -105,7 +106,23 @@ class Scaler:
         return [line for line in self.lines if line["event"] == "notice"]
 
     def call(self, name: str, **fields: object) -> Message:
-        """Make one call; raises `grpc.RpcError`."""
+        """Make one call; raises `grpc.RpcError`.
+
+        A server that does not lead at this moment is asked again, as Cluster Autoscaler's next loop does: the
+        API of a busy cluster may not answer for ten seconds.
+        """
+        import grpc
+
+        end = time.monotonic() + SHORT
+        while True:
+            try:
+                return self._call(name, **fields)
+            except grpc.RpcError as error:
+                if error.code() is not grpc.StatusCode.UNAVAILABLE or time.monotonic() > end:
+                    raise
+            time.sleep(1)
+
+    def _call(self, name: str, **fields: object) -> Message:
         import grpc
         from google.protobuf import message_factory
 
