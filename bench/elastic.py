@@ -13,9 +13,7 @@ Prints one JSON document.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,11 +22,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Protocol
 
-from bench.labs import folder, local_lab, made_by
+from bench.labs import arguments, folder, local_lab, made_by
 from bench.results import keep
-from tests.e2e.autoscaler import Scaler, elastic, joined, scaler, until
+from tests.e2e.autoscaler import Scaler, elastic, joined, log_lines, scaler, until
 from tests.e2e.lab import LONG, Lab
-from tests.e2e.pod_client import SERVER, SYSTEM, call, rolled_out, spec_key
+from tests.e2e.pod_client import SERVER, SYSTEM, call, remove, rolled_out, spec_key
 from tests.e2e.specs import local_spec
 from tests.e2e.stack import spec as cloud_spec
 from tests.e2e.stack import stack
@@ -130,7 +128,7 @@ class Pods:
     def lines(self) -> list[dict[str, Any]]:
         """Return the log of the server."""
         said = self.lab.kubectl(*SYSTEM, "logs", f"deploy/{SERVER}")
-        return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+        return log_lines(said)
 
     def grow(self, number: int) -> None:
         """Ask for so many nodes more."""
@@ -138,10 +136,7 @@ class Pods:
 
     def remove(self, name: str) -> None:
         """Drain a node and delete its machine."""
-        self.lab.kubectl("drain", name, "--ignore-daemonsets", "--delete-emptydir-data")
-        node = self.lab.get("node", name)
-        gone = {"name": name, "providerID": node["spec"].get("providerID", "")}
-        call(self.lab, "NodeGroupDeleteNodes", id=self.group, nodes=[gone])
+        remove(self.lab, self.group, name)
 
     def size(self) -> int:
         """Return the target."""
@@ -180,11 +175,8 @@ def _grow(site: Site, static: set[str], size: int) -> dict[str, Any]:
 def local(place: Path, tofu: str, most: int) -> Iterator[Site]:
     """Lend a cluster of containers."""
     with local_lab(place, tofu, C) as lab:
-        lab.spec(
-            local_spec(
-                C, name="bench", pools=f"      - {{name: {POOL}, autoscaling: {{min: 0, max: {most}}}}}\n"
-            )
-        )
+        pools = f"      - {{name: {POOL}, autoscaling: {{min: 0, max: {most}}}}}\n"
+        lab.spec(local_spec(C, name="bench", pools=pools))
         lab.run("apply", "-y", "spec.yaml", timeout=LONG)
         with scaler(lab, C) as server:
             yield Started(lab, server)
@@ -208,12 +200,8 @@ def cloud(place: Path, most: int) -> Iterator[Site]:
 
 def main() -> None:
     """Measure, keep and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--cloud", action="store_true", help="on the test cloud (make cloud)")
+    parser = arguments(__doc__)
     parser.add_argument("--sizes", default="1,3", help="how many machines are asked for at once")
-    parser.add_argument("--tofu")
     options = parser.parse_args()
     sizes = [int(one) for one in options.sizes.split(",")]
     tofu, most = made_by(options.tofu), max(sizes)

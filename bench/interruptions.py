@@ -13,7 +13,6 @@ Prints one JSON document. Seconds that a client waited include its own pause of 
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.labs import folder, local_lab, made_by
+from bench.labs import arguments, folder, local_lab, made_by
 from bench.results import keep
 from tests.e2e.lab import LONG, Lab, engine, voters, wait_for
 from tests.e2e.prober import Probe, probing, visiting, watching
@@ -203,12 +202,7 @@ def cloud(place: Path) -> Iterator[Site]:
 
 def main() -> None:
     """Measure, keep and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--cloud", action="store_true", help="on the test cloud (make cloud)")
-    parser.add_argument("--tofu")
-    options = parser.parse_args()
+    options = arguments(__doc__).parse_args()
     tofu = made_by(options.tofu)
     with folder() as place, cloud(place) if options.cloud else local(place, tofu) as site:
         rows = measure(site)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import sys
 import tempfile
@@ -9,6 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.e2e.lab import Lab, leftovers, program
+
+
+def arguments(description: str | None) -> argparse.ArgumentParser:
+    """Return a parser of the options that these measurements have in common."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--cloud", action="store_true", help="on the test cloud (make cloud)")
+    parser.add_argument("--tofu")
+    return parser
 
 
 def made_by(named: str | None) -> str:

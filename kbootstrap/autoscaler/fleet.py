@@ -43,12 +43,12 @@ class Fleet:
         for notice in state.notices:
             self._report(notice)
         before, self._state = self._state, replace(state, notices=())
-        for name, one in self._state.instances.items():
-            known = before.instances.get(name)
-            if known is None or known.phase is not one.phase:
-                self.moved(one)
         if before.instances != self._state.instances or before.groups != self._state.groups:
             self.changed.set()
+            for name, one in self._state.instances.items():
+                known = before.instances.get(name)
+                if known is None or known.phase is not one.phase:
+                    self.moved(one)
 
     def note(self, notice: Notice) -> None:
         """Report something that does not change the state."""

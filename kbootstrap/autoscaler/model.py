@@ -170,14 +170,10 @@ class FleetState:
     def drop(self, name: str, known_as: Iterable[str], now: float) -> FleetState:
         """Return a state without an instance; all that it was known as is remembered."""
         rest = {key: one for key, one in self.instances.items() if key != name}
-        gone, freed = (
-            {key: at for key, at in known.items() if now - at < REMEMBERED}
-            for known in (self.gone, self.freed)
-        )
-        address = {self.instances[name].address: now} if self.instances[name].address else {}
-        return replace(
-            self, instances=rest, gone={**gone, **dict.fromkeys(known_as, now)}, freed={**freed, **address}
-        )
+        address = self.instances[name].address
+        gone = _remembered(self.gone, now) | dict.fromkeys(known_as, now)
+        freed = _remembered(self.freed, now) | ({address: now} if address else {})
+        return replace(self, instances=rest, gone=gone, freed=freed)
 
     def note(self, notice: Notice) -> FleetState:
         """Return a state with one more notice."""
@@ -195,6 +191,10 @@ class FleetState:
     def with_health(self, group: str, health: Health) -> FleetState:
         """Return a state with this health of a group."""
         return replace(self, health={**self.health, group: health})
+
+
+def _remembered(times: Mapping[str, float], now: float) -> dict[str, float]:
+    return {key: at for key, at in times.items() if now - at < REMEMBERED}
 
 
 def group_id(pool: str, flavor: str) -> str:

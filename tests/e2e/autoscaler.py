@@ -98,7 +98,7 @@ class Scaler:
     @property
     def lines(self) -> list[dict[str, Any]]:
         """The log of this server as data."""
-        return [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
+        return log_lines(self.log)
 
     @property
     def notices(self) -> list[dict[str, Any]]:
@@ -148,10 +148,7 @@ class Scaler:
 
     def remove(self, group: str, name: str) -> None:
         """Drain a node, and delete it, as Cluster Autoscaler does with an idle one."""
-        self.lab.kubectl("drain", name, "--ignore-daemonsets", "--delete-emptydir-data")
-        node = self.lab.get("node", name)
-        found = {"name": name, "providerID": node["spec"].get("providerID", "")}
-        self.call("NodeGroupDeleteNodes", id=group, nodes=[found])
+        self.call("NodeGroupDeleteNodes", id=group, nodes=[drained(self.lab, name)])
 
     def node_price(self, node: Mapping[str, object]) -> float:
         """Return the price of a node for an hour."""
@@ -187,6 +184,18 @@ class Scaler:
         found = self.call("NodeGroupNodes", id=group).instances
         errors = (one.status.errorInfo for one in found)
         return [(one.instanceErrorClass, one.errorMessage) for one in errors if one.errorMessage]
+
+
+def log_lines(text: str) -> list[dict[str, Any]]:
+    """Return the lines of a server's log as data."""
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+def drained(lab: Lab, name: str) -> dict[str, str]:
+    """Drain a node; return it as Cluster Autoscaler names it when it asks for its deletion."""
+    lab.kubectl("drain", name, "--ignore-daemonsets", "--delete-emptydir-data")
+    node = lab.get("node", name)
+    return {"name": name, "providerID": node["spec"].get("providerID", "")}
 
 
 def elastic(lab: Lab, static: set[str]) -> set[str]:

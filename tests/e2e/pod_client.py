@@ -18,6 +18,7 @@ from kbootstrap.artifacts.source import images, installation, machine
 from kbootstrap.artifacts.source.pack import Data
 from kbootstrap.core.process import LocalRunner
 from tests.autoscaler.wires import FORMS, OLD, compiled
+from tests.e2e.autoscaler import drained
 from tests.e2e.lab import LONG, Lab
 
 SERVER, CLIENT = "kbootstrap-autoscaler", "cluster-autoscaler"
@@ -58,6 +59,11 @@ def call(lab: Lab, name: str, **fields: object) -> dict[str, Any]:
     said = lab.kubectl(*SYSTEM, "exec", f"deploy/{CLIENT}", "--", *words)
     found: dict[str, Any] = json.loads(said)
     return found
+
+
+def remove(lab: Lab, group: str, name: str) -> None:
+    """Drain a node, and delete it, as Cluster Autoscaler does with an idle one."""
+    call(lab, "NodeGroupDeleteNodes", id=group, nodes=[drained(lab, name)])
 
 
 def rolled_out(lab: Lab, seconds: float) -> None:

@@ -18,7 +18,7 @@ import pytest
 from tests.e2e.autoscaler import JOINS, elastic, until
 from tests.e2e.cloud_data.names import CLUSTER, GROUP, WEB, machines
 from tests.e2e.lab import wait_for
-from tests.e2e.pod_client import CLIENT, SERVER, SYSTEM, call, rolled_out, spec_key
+from tests.e2e.pod_client import CLIENT, SERVER, SYSTEM, call, remove, rolled_out, spec_key
 from tests.e2e.stack import LONG, SOON, Stack
 
 pytestmark = [pytest.mark.ordered, pytest.mark.timeout(5000)]
@@ -92,11 +92,8 @@ def test_machines_come_and_go_through_the_pods(cluster: Stack, key: str, static:
     log = cluster.lab.kubectl(*SYSTEM, "logs", f"deploy/{SERVER}")
     cluster.nothing_to_do()
     cluster.pinned_from_the_console(CLUSTER, (first, second))
-    cluster.lab.kubectl("drain", first, "--ignore-daemonsets", "--delete-emptydir-data", timeout=SOON)
     address = cluster.servers()[first].metadata["kbootstrap.address"]
-    node = cluster.lab.get("node", first)
-    gone = {"name": first, "providerID": node["spec"].get("providerID", "")}
-    call(cluster.lab, "NodeGroupDeleteNodes", id=GROUP, nodes=[gone])
+    remove(cluster.lab, GROUP, first)
     until("its machine is gone", lambda: machines(cluster) == {second})
     ports = cluster.cloud.admin.network.ports(project_id=cluster.project.id)
     assert address not in [one["ip_address"] for port in ports for one in port.fixed_ips]
