@@ -22,10 +22,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Protocol
 
-from bench.labs import arguments, folder, local_lab, made_by
+from bench.labs import arguments, folder, local_lab
 from bench.results import keep
 from tests.e2e.autoscaler import Scaler, elastic, joined, log_lines, scaler, until
-from tests.e2e.lab import LONG, Lab
+from tests.e2e.lab import LONG, Lab, opentofu
 from tests.e2e.pod_client import SERVER, SYSTEM, call, remove, rolled_out, spec_key
 from tests.e2e.specs import local_spec
 from tests.e2e.stack import spec as cloud_spec
@@ -127,8 +127,7 @@ class Pods:
 
     def lines(self) -> list[dict[str, Any]]:
         """Return the log of the server."""
-        said = self.lab.kubectl(*SYSTEM, "logs", f"deploy/{SERVER}")
-        return log_lines(said)
+        return log_lines(self.lab.kubectl(*SYSTEM, "logs", f"deploy/{SERVER}"))
 
     def grow(self, number: int) -> None:
         """Ask for so many nodes more."""
@@ -204,7 +203,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="1,3", help="how many machines are asked for at once")
     options = parser.parse_args()
     sizes = [int(one) for one in options.sizes.split(",")]
-    tofu, most = made_by(options.tofu), max(sizes)
+    tofu, most = opentofu(options.tofu), max(sizes)
     with folder() as place, cloud(place, most) if options.cloud else local(place, tofu, most) as site:
         rows = measure(site, sizes)
     ratios = {f"own_of_{row['machines']}": row["own"]["median"] / row["total"]["median"] for row in rows}

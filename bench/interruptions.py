@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.labs import arguments, folder, local_lab, made_by
+from bench.labs import arguments, folder, local_lab
 from bench.results import keep
-from tests.e2e.lab import LONG, Lab, engine, voters, wait_for
+from tests.e2e.lab import LONG, Lab, engine, opentofu, voters, wait_for
 from tests.e2e.prober import Probe, probing, visiting, watching
 from tests.e2e.specs import local_spec
 from tests.e2e.stack import spec as cloud_spec
@@ -203,7 +203,7 @@ def cloud(place: Path) -> Iterator[Site]:
 def main() -> None:
     """Measure, keep and print."""
     options = arguments(__doc__).parse_args()
-    tofu = made_by(options.tofu)
+    tofu = opentofu(options.tofu)
     with folder() as place, cloud(place) if options.cloud else local(place, tofu) as site:
         rows = measure(site)
     keep("interruptions_cloud" if options.cloud else "interruptions", {"changes": rows}, {})

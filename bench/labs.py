@@ -1,4 +1,4 @@
-"""What measurements of whole clusters share: the program that makes machines, a folder, a local cluster."""
+"""What measurements of whole clusters share: options, a folder, a local cluster."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.e2e.lab import Lab, leftovers, program
+from tests.e2e.lab import Lab, leftovers
 
 
 def arguments(description: str | None) -> argparse.ArgumentParser:
@@ -20,14 +20,6 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--cloud", action="store_true", help="on the test cloud (make cloud)")
     parser.add_argument("--tofu")
     return parser
-
-
-def made_by(named: str | None) -> str:
-    """Return the program that an option names, or one of this machine; ends the run where there is none."""
-    tofu = named or program("tofu") or program("terraform")
-    if tofu is None:
-        sys.exit("OpenTofu or Terraform is needed: make setup")
-    return str(tofu)
 
 
 @contextlib.contextmanager

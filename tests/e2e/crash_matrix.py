@@ -29,7 +29,7 @@ from _pytest.outcomes import OutcomeException
 
 from tests.e2e.crash import Boundary, How, Living, boundaries, crash
 from tests.e2e.crash_results import Outcome, complete, key, next_seed, outcomes, report, sample, write
-from tests.e2e.lab import LONG, Lab, leftovers, program
+from tests.e2e.lab import LONG, Lab, leftovers, opentofu
 from tests.e2e.restores import newest_after_save
 from tests.e2e.subjects import Subject, subject
 
@@ -315,9 +315,7 @@ def main() -> None:
         sys.stdout.write(report(found, f"{tried.distribution} {tried.new}"))
         raise SystemExit(0 if all(one.survived for one in found) else 1)
     chosen.results.parent.mkdir(parents=True, exist_ok=True)
-    tofu = program("tofu") or program("terraform")
-    if tofu is None:
-        raise SystemExit("OpenTofu or Terraform is needed: make setup")
+    tofu = opentofu()
     lab = Lab(Path(tempfile.mkdtemp(prefix="kbootstrap-crash-")), tofu)
     lab.extra["KBOOTSTRAP_TOFU"] = tofu
     seed = next_seed(chosen.results) if chosen.seed is None else chosen.seed

@@ -43,6 +43,14 @@ def program(name: str) -> str | None:
     return shutil.which(name) or shutil.which(name, path=str(cache.root(os.environ) / "bin"))
 
 
+def opentofu(named: str | None = None) -> str:
+    """Return the OpenTofu or Terraform that a caller names, or the one of this machine; without one, exit."""
+    found = named or program("tofu") or program("terraform")
+    if found is None:
+        raise SystemExit("OpenTofu or Terraform is needed: make setup")
+    return found
+
+
 def engine() -> str:
     """Return the container engine that answers."""
     for name in filter(None, [os.environ.get("KBOOTSTRAP_ENGINE"), "docker", "podman"]):

@@ -30,7 +30,9 @@ from tests.standin import vendor
 ENGINES = {"v1.31.0+rke2r99": "v1.31.0+k3s1", "v1.32.1+rke2r99": "v1.32.0+k3s1"}
 """Versions of the stand-in, and the recipes of k3s that they run.
 
-No release has such a revision: in the cache, which is keyed by version, neither is taken for the other."""
+No release has such a revision. The cache is keyed by version, so it would give the stand-in for a release of
+the same version, and the release for the stand-in.
+"""
 OLD, NEW = ENGINES
 _BEFORE = '&cli.IntFlag{\n\t\tName:        "https-listen-port",'
 _PORTS = """&cli.IntFlag{Name: "supervisor-port", Destination: &ServerConfig.SupervisorPort},
