@@ -12,9 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 from kbootstrap.artifacts import releases
 from kbootstrap.artifacts.source import machine
+from kbootstrap.distros.model import Distribution
 from kbootstrap.distros.rke2 import DISTRIBUTION, networks
 from tests.standin import engine
 
@@ -47,6 +49,11 @@ class RkeRelease:
     def enforces(self) -> bool:
         """Whether the pod network enforces network policies, which `profile: cis` needs."""
         return self.cni not in ("flannel", networks.NONE)
+
+    @property
+    def distribution(self) -> Distribution:
+        """The distribution with the pod network of the tests."""
+        return cast("Distribution", replace(DISTRIBUTION, cni=self.cni or networks.DEFAULT))
 
     def place(self) -> Path:
         """Return the folder with the versions; the stand-in is built before its first use."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from kbootstrap.cluster.converge.uninstall import script
-from kbootstrap.distros import find
 from tests.e2e.crash import Boundary, Living, crash
 from tests.e2e.lab import Lab, voters, wait_for
-from tests.e2e.rke2.names import AGENT, DATA, NEW, NODES, S1, S3, C, spec
+from tests.e2e.rke2.names import AGENT, DATA, NEW, NODES, RELEASE, S1, S3, C, spec
 
 pytestmark = [pytest.mark.full]
 VERSION = NEW
@@ -36,7 +35,7 @@ def test_an_agent_is_replaced_after_a_kill(cluster: Lab, living: Living) -> None
 def test_kubernetes_is_taken_off_a_machine(cluster: Lab) -> None:
     """What `destroy` does on machines that stay; here the next apply makes a node of it again."""
     cluster.kubectl("drain", AGENT, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=300s")
-    said = cluster.on_node(AGENT, script(find("rke2"), C))
+    said = cluster.on_node(AGENT, script(RELEASE.distribution, C))
     assert said.endswith("kbootstrap-uninstall removed")
     assert cluster.on_node(AGENT, LEFT) == ""
     cluster.run("apply", "-y", "spec.yaml")
