@@ -278,6 +278,9 @@ def server(name: str, profile: Profile) -> AuditFacts:
     etcd = "etcd:etcd" if config.get("profile") == "cis" and _makes_user("etcd", written) else "root:root"
     asked = questions(about)
     root = {path: (FileFacts(path, 0o600, "root:root"),) for path in asked.patterns}
+    if profile is None:
+        pods = [path for path in root if "pod-manifests" in path]
+        root |= {path: (FileFacts(path, 0o644, "root:root"),) for path in pods}
     kernel = LINUX | (BY_KUBELET if profile is None else _kernel(written))
     return AuditFacts(
         NODE,
