@@ -22,6 +22,7 @@ CLOUD = {
         "{private_key: {file: ./id_ed25519}, authorized_keys: [{file: ./id_ed25519.pub}],"
         " allowed_cidrs: [0.0.0.0/0]}"
     ),
+    "version: v1.32.1+rke2r1": f"version: {engine.NEW}",
     "flavor: b3-8}": "flavor: lab.large}",
     "flavor: b3-32,": "flavor: lab.medium,",
     "flavor: b3-16,": "flavor: lab.medium,",
