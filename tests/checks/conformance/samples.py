@@ -196,22 +196,22 @@ COMMON: Mapping[str, Mapping[str, str]] = {
     "kube-proxy": {"healthz-bind-address": "127.0.0.1", "proxy-mode": "iptables"},
 }
 """What both set that audits read (k3s v1.32 source, `pkg/daemons`, which is a part of RKE2)."""
-RKE2_POLICY, RKE2_ADMISSION = "/etc/rancher/rke2/audit-policy.yaml", "/etc/rancher/rke2/rke2-pss.yaml"
+RKE2_ADMISSION = "/etc/rancher/rke2/rke2-pss.yaml"
 OWN_ARGUMENTS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
     "k3s": {},
     "rke2": {
-        API: {
-            "admission-control-config-file": RKE2_ADMISSION,
-            "audit-log-maxage": "30",
-            "audit-log-maxbackup": "10",
-            "audit-log-maxsize": "100",
-            "audit-log-path": "{server}/logs/audit.log",
-            "audit-policy-file": RKE2_POLICY,
-        },
+        API: {"admission-control-config-file": RKE2_ADMISSION},
         "kube-controller-manager": {"terminated-pod-gc-threshold": "1000"},
     },
 }
-"""What one of them sets (docs.rke2.io, "CIS Self-Assessment Guide", "Pod Security Standards")."""
+"""What one of them sets (RKE2 v1.32.0 source, `pkg/podexecutor`, and as it runs)."""
+RKE2_AUDIT_LOG = {
+    "audit-log-maxage": "30",
+    "audit-log-maxbackup": "10",
+    "audit-log-maxsize": "100",
+    "audit-log-path": "{server}/logs/audit.log",
+}
+"""What RKE2 sets when the configuration or the profile names an audit policy (the same source)."""
 KEYS = {
     "audit-policy-file": "audit-policy-file",
     "pod-security-admission-config-file": "admission-control-config-file",
@@ -287,7 +287,6 @@ def server(name: str, profile: Profile) -> AuditFacts:
         arguments=_arguments(name, about, config, encrypts=encrypts),
         files=root | {distro.paths.etcd: (FileFacts(distro.paths.etcd, 0o700, etcd),)},
         texts={
-            RKE2_POLICY: "{apiVersion: audit.k8s.io/v1, kind: Policy, rules: [{level: None}]}",
             RKE2_ADMISSION: admission("privileged")[1],
             drop_in: KUBELET.replace("DATA", distro.paths.data),
             about.etcd_config: ETCD.replace("DATA", distro.paths.data),
@@ -319,6 +318,8 @@ def _arguments(
         found[component] = own | dict(one.split("=", 1) for one in config.get(f"{component}-arg", ()))
     if name == "rke2":
         found[API] |= {argument: config[key] for key, argument in KEYS.items() if key in config}
+        if "audit-policy-file" in config:
+            found[API] |= {key: about.path(value) for key, value in RKE2_AUDIT_LOG.items()}
     if encrypts:
         found[API]["encryption-provider-config"] = about.path(f"{_CRED}/encryption-config.json")
     return {component: {key: (value,) for key, value in own.items()} for component, own in found.items()}
