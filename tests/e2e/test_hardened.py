@@ -132,7 +132,7 @@ def test_requests_are_logged_without_their_bodies(cluster: Lab, data: str) -> No
     entries = [json.loads(line) for line in cluster.on_node(SERVER, f"tail -n 500 {log}").splitlines()]
     quiet = [one for one in entries if one.get("objectRef", {}).get("resource") == "leases"]
     assert "update" not in {one["verb"] for one in quiet}
-    assert cluster.on_node(SERVER, f"stat -c %a {log} {data}/server/logs").split() == ["600", "700"]
+    assert cluster.on_node(SERVER, f"stat -c %a {log} {data}/server").split() == ["600", "700"]
 
 
 def test_secrets_and_files_are_closed(cluster: Lab, distribution: str, data: str) -> None:

@@ -110,8 +110,8 @@ def _expected(one: Audit) -> str:
     match one.reading:
         case FileReading(mode=int(mode)):
             return f"mode {mode:o} or fewer permissions"
-        case FileReading(owner=owner):
-            return f"owner {owner}"
+        case FileReading(owner=owner, etcd=folders):
+            return f"owner {owner}" + (f", in {_names(folders)} also etcd:etcd" if folders else "")
         case OwnReading(name):
             return _OWN[name][1]
     return str(one.expected)

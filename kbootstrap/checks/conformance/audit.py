@@ -33,12 +33,14 @@ class EtcdReading:
 class FileReading:
     """Permissions or owner of files. `paths` have the places of `AuditSources` in braces, and wildcards.
 
-    `mode` are the permission bits that a file may have. `optional`: there may be no such file.
+    `mode` are the permission bits that a file may have. The folders `etcd` and their files may also belong to
+    the user etcd. `optional`: there may be no such file.
     """
 
     paths: tuple[str, ...]
     mode: int | None = None
     owner: str = ""
+    etcd: tuple[str, ...] = ()
     optional: bool = False
 
 

@@ -4,7 +4,7 @@ Each has `id`, `title`, `means`, one reading, and for settings `expect`. Keys of
 
 - `argument`: `of` a component, `name` or `names`, `key` or `keys` in its configuration file, `default`
 - `etcd`: `keys` of its configuration file, `default`
-- `files`: `paths`, and `mode` or `owner`; `optional`
+- `files`: `paths`, and `mode` or `owner`; `etcd`, `optional`
 - `kernel`, `sshd`: the name of a setting; `own`: the name of a function in `own_audits.py`
 
 `severity` is `error` unless it says otherwise; `roles` are those of the file. The others are as in `Audit`.
@@ -77,7 +77,11 @@ def _reading(raw: Mapping[str, Any]) -> Reading:
     if found := raw.get("files"):
         mode = int(found["mode"], 8) if "mode" in found else None
         return FileReading(
-            tuple(found["paths"]), mode, found.get("owner", ""), optional=found.get("optional", False)
+            tuple(found["paths"]),
+            mode,
+            found.get("owner", ""),
+            tuple(found.get("etcd", ())),
+            optional=found.get("optional", False),
         )
     if found := raw.get("kernel"):
         return KernelReading(found)

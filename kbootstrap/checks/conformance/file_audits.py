@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from kbootstrap.checks.conformance import remedies
 from kbootstrap.checks.conformance.audit import Audit, FileReading
@@ -11,6 +11,7 @@ from kbootstrap.checks.conformance.config_files import Unread
 from kbootstrap.checks.verdict import PASSED, Verdict, failed
 from kbootstrap.cluster.state.audit_facts import AuditFacts, FileFacts
 
+_ETCD = "etcd:etcd"
 _SHOWN = 2
 """So many files are named in what was found."""
 
@@ -30,12 +31,19 @@ def judge_files(audit: Audit, reading: FileReading, facts: AuditFacts, node: Aud
         return None
     if reading.mode is not None:
         return _modes(audit, reading.mode, patterns, found, node)
-    bad = [one for one in found if one.owner != reading.owner]
+    folders = node.paths(reading.etcd)
+    bad = [one for one in found if one.owner != reading.owner and not _of_etcd(one, folders)]
     if not bad:
         return PASSED
     paths = [one.path for one in bad]
     fix = remedies.of_owners(audit, reading.owner, paths, patterns, node)
     return failed(_listed([f"{one.path} belongs to {one.owner}" for one in bad]), fix)
+
+
+def _of_etcd(file: FileFacts, folders: Iterable[str]) -> bool:
+    return file.owner == _ETCD and any(
+        file.path == folder or file.path.startswith(f"{folder}/") for folder in folders
+    )
 
 
 def _modes(

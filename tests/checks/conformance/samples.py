@@ -285,7 +285,7 @@ def server(name: str, profile: Profile) -> AuditFacts:
     return AuditFacts(
         NODE,
         arguments=_arguments(name, about, config, encrypts=encrypts),
-        files=root | {distro.paths.etcd: (FileFacts(distro.paths.etcd, 0o700, etcd),)},
+        files=root | _files_of_etcd(distro.paths.etcd, about.path("{server}/tls/etcd"), root, etcd),
         texts={
             RKE2_ADMISSION: admission("privileged")[1],
             drop_in: KUBELET.replace("DATA", distro.paths.data),
@@ -305,6 +305,15 @@ def server(name: str, profile: Profile) -> AuditFacts:
         ),
         providers=("aescbc", "identity") if encrypts else None,
     )
+
+
+def _files_of_etcd(
+    data: str, certificates: str, all_files: Mapping[str, tuple[FileFacts, ...]], owner: str
+) -> dict[str, tuple[FileFacts, ...]]:
+    """Return the files that RKE2 gives to the user etcd where there is one (source, `pkg/podexecutor`)."""
+    theirs = {path: found for path, found in all_files.items() if path.startswith(f"{certificates}/")}
+    given = {path: tuple(replace(one, owner=owner) for one in found) for path, found in theirs.items()}
+    return given | {data: (FileFacts(data, 0o700, owner),)}
 
 
 def _arguments(

@@ -17,7 +17,7 @@ from kbootstrap.checks.conformance.audited_node import ENCRYPTION, PROFILE, Audi
 from kbootstrap.checks.conformance.catalogue import PARTS, audits
 from kbootstrap.checks.conformance.own_audits import JUDGES
 from kbootstrap.checks.report import Outcome, Result
-from kbootstrap.cluster.state.audit_facts import AuditFacts
+from kbootstrap.cluster.state.audit_facts import AuditFacts, FileFacts
 from tests.checks.conformance.samples import audited, failing, passing, unread
 
 NODES = {f"{name}-{role}": audited(name, role) for name in distros.names() for role in ("server", "agent")}
@@ -96,7 +96,7 @@ KEYS = {
 INNER = {
     "argument": {"of", "name", "names", "key", "keys", "default"},
     "etcd": {"keys", "default"},
-    "files": {"paths", "mode", "owner", "optional"},
+    "files": {"paths", "mode", "owner", "etcd", "optional"},
 }
 
 
@@ -120,6 +120,23 @@ def test_static_pods_are_audited_where_there_are_any() -> None:
 def test_a_node_that_does_not_answer() -> None:
     found = judge.silent("n2", "no route")
     assert (found.outcome, found.found, f"{found.subject}") == (Outcome.UNKNOWN, "no route", "Node n2")
+
+
+def test_certificates_that_belong_to_etcd() -> None:
+    """The profile of RKE2 gives etcd's own ones to the user under which it runs, and no others."""
+    [one] = [one for one in audits() if one.rule.id == "1.1.19"]
+    about = NODES["rke2-server"]
+    facts, folder = passing(one, about), about.path("{server}/tls")
+    for place, owner, outcome in (
+        ("etcd", "etcd:etcd", Outcome.PASSED),
+        ("etcd/server-ca.key", "etcd:etcd", Outcome.PASSED),
+        ("etcd/server-ca.key", "etcd:root", Outcome.FAILED),
+        ("etcd-ca.key", "etcd:etcd", Outcome.FAILED),
+        ("server-ca.key", "etcd:etcd", Outcome.FAILED),
+    ):
+        file = FileFacts(f"{folder}/{place}", 0o600, owner)
+        found = result(one, replace(facts, files={**facts.files, f"{folder}/*": (file,)}), about)
+        assert found.outcome is outcome, (place, owner)
 
 
 def test_one_of_several_files_is_enough_to_fail() -> None:
