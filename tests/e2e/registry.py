@@ -29,7 +29,7 @@ _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 class Registry:
     """`port` is where it listens, on all addresses; `asked` are the paths of requests that logged in.
 
-    `refused` counts requests without the password.
+    `refused` counts requests without the password. One that is `closed` has no image (404).
     """
 
     port: int
@@ -37,6 +37,7 @@ class Registry:
     tags: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     refused: int = 0
+    closed: bool = False
 
     def add(self, repository: str, config: bytes, layers: list[bytes]) -> list[str]:
         """Serve an image as `<repository>:1`, and return the digests of its layers (uncompressed archives).
@@ -69,6 +70,8 @@ class Registry:
 
     def answer(self, path: str) -> tuple[str, bytes] | None:
         """Return type and content for a path below `/v2/`."""
+        if self.closed:
+            return None
         repository, _, name = path.removeprefix("/v2/").rpartition("/manifests/")
         if repository:
             digest = name if name.startswith("sha256:") else self.tags.get(f"{repository}:{name}", "")

@@ -21,6 +21,11 @@ class Subject:
     """The services."""
     release: RkeRelease | None = None
 
+    @property
+    def vendor(self) -> bool:
+        """Whether it is the vendor's release of RKE2, which does not bring the image of the tests' pods."""
+        return self.release is not None and self.release.vendor
+
     def spec(
         self,
         cluster: str,
@@ -29,6 +34,7 @@ class Subject:
         version: str = "",
         servers: int = 1,
         encrypted: bool = True,
+        provider: str = "{local: {}}",
         more: str = "",
     ) -> str:
         """Return the spec of a `local` cluster, of the newer version unless another one is named."""
@@ -41,6 +47,7 @@ class Subject:
             encrypted=encrypted,
             servers=f"nodes: {servers}",
             pools=pools,
+            provider=provider,
             more=more,
         )
 

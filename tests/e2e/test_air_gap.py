@@ -1,14 +1,16 @@
 """A place without internet: an apply from a bundle, with all else out of reach, and a registry of the site.
 
-The tests run in the order of the file. The operator's offline machine is a cache of its own, proxies that do
-not exist, and no Go modules; nodes lose their way out of the engine's networks.
+The tests run in the order of the file, in `make test-full` with RKE2 too. The operator's offline machine is a
+cache of its own, proxies that do not exist, no Go modules, and no mirror; nodes lose their way out of the
+engine's networks.
 """
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -19,14 +21,12 @@ from kbootstrap.artifacts.source.machine import architecture
 from kbootstrap.core.process import LocalRunner
 from tests.e2e.lab import Lab, destroyed_after, leftovers, new_lab, wait_for
 from tests.e2e.registry import LOGIN, Registry, image_in, registry
-from tests.e2e.specs import local_spec
+from tests.e2e.subjects import Subject, subject
 
 pytestmark = [pytest.mark.ordered]
 
-C, VERSION = "airgap", "v1.32.0+k3s1"
+C = "airgap"
 SERVER, AGENT = f"{C}-control-plane-1", f"{C}-default-1"
-POOLS = "      - {name: default, nodes: 1}\n"
-PLAIN = local_spec(C, pools=POOLS)
 NOWHERE = "http://127.0.0.1:9"
 OFFLINE = {
     **dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"), NOWHERE),
@@ -38,13 +38,25 @@ BUSYBOX = "busybox"
 """A word in the name of the addons' helper image."""
 
 
-def with_registry(port: int) -> str:
-    """Return the spec with a mirror of docker.io that has other names and wants a password."""
-    return local_spec(
-        C,
-        pools=POOLS,
-        more=f"""\
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The spec of a distribution. `mirror` is where the machine with internet finds what is not built."""
+
+    tried: Subject
+    mirror: Path
+
+    def spec(self, *, version: str = "", more: str = "    registries: {embedded_mirror: true}\n") -> str:
+        """Return the spec, with further lines."""
+        text = self.tried.spec(C, version=version, pools="      - {name: default, nodes: 1}\n", more=more)
+        release = self.tried.release
+        return text.replace(release.mirror(), f"file://{self.mirror}") if release else text
+
+    def with_registry(self, port: int) -> str:
+        """Return the spec with a mirror of docker.io that has other names and wants a password."""
+        return self.spec(
+            more=f"""\
     registries:
+      embedded_mirror: true
       default_endpoint: false
       mirrors:
         docker.io:
@@ -53,8 +65,8 @@ def with_registry(port: int) -> str:
       configs:
         "10.X.0.1:{port}": {{credentials: {{env: E2E_REGISTRY}}}}
     proxy: {{url: "{NOWHERE}", no_proxy: [10.X.0.1]}}
-""",
-    )
+"""
+        )
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +75,21 @@ def server() -> Iterator[Registry]:
         yield found
 
 
+@pytest.fixture(scope="module", params=["k3s", pytest.param("rke2", marks=pytest.mark.full)])
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    tried = subject(str(request.param))
+    mirror = tmp_path_factory.mktemp("site") / "mirror"
+    if tried.release is not None:
+        mirror.symlink_to(tried.release.place())
+    return Site(tried, mirror)
+
+
 @pytest.fixture(scope="module")
-def online(tmp_path_factory: pytest.TempPathFactory, tool: str) -> Lab:
+def online(site: Site, tmp_path_factory: pytest.TempPathFactory, tool: str) -> Lab:
     """The machine with internet: it has what an earlier run obtained."""
-    lab = new_lab(tmp_path_factory, "airgap", tool)
+    lab = new_lab(tmp_path_factory, f"airgap-{site.tried.distribution}", tool)
     lab.extra |= {**LOGIN, "KBOOTSTRAP_CACHE": str(cache.root(os.environ))}
-    lab.spec(PLAIN)
+    lab.spec(site.spec())
     return lab
 
 
@@ -80,8 +101,10 @@ def bundle(online: Lab) -> Path:
 
 
 @pytest.fixture(scope="module")
-def offline(online: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def offline(site: Site, online: Lab, bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The machine at the site, with an empty cache; at the end nothing may be left of the cluster."""
+    assert bundle.is_file()
+    site.mirror.unlink(missing_ok=True)
     empty = tmp_path_factory.mktemp("empty-cache")
     lab = replace(online, extra={**online.extra, **OFFLINE, "KBOOTSTRAP_CACHE": str(empty)})
     lab.__dict__["prefix"] = online.prefix
@@ -102,17 +125,17 @@ def test_a_bundle_is_the_same_each_time(online: Lab, bundle: Path) -> None:
     again.unlink()
 
 
-def test_bundles_that_do_not_fit_change_nothing(offline: Lab, bundle: Path) -> None:
+def test_bundles_that_do_not_fit_change_nothing(offline: Lab, bundle: Path, site: Site) -> None:
     damaged = bundle.with_name("damaged.bundle")
     with bundle.open("rb") as whole:
         damaged.write_bytes(whole.read(bundle.stat().st_size // 2))
     said = offline.run("apply", "-y", "spec.yaml", "--bundle", damaged, code=1).stderr
     assert "KB0914" in said
-    offline.spec(PLAIN.replace(VERSION, "v1.31.0+k3s1"))
+    offline.spec(site.spec(version=site.tried.old))
     said = offline.run("apply", "-y", "spec.yaml", "--bundle", bundle, code=64).stderr
     assert "KB0915" in said
-    assert "v1.31.0+k3s1" in said
-    offline.spec(PLAIN)
+    assert site.tried.old in said
+    offline.spec(site.spec())
     assert not any(Path(offline.extra["KBOOTSTRAP_CACHE"]).glob("artifacts/*"))
     assert leftovers("e2e", C) == []
 
@@ -125,18 +148,19 @@ def test_an_apply_without_internet(offline: Lab, bundle: Path) -> None:
 
 
 async def images() -> tuple[bytes, list[bytes]]:
-    kept = await obtain("k3s", VERSION, architecture(), runner=LocalRunner())
+    """Return configuration and layers of an image with a shell; k3s brings one."""
+    kept = await obtain("k3s", subject("k3s").new, architecture(), runner=LocalRunner())
     (archive,) = [path for name, path in kept.paths.items() if name.endswith(".zst")]
     return image_in(archive, BUSYBOX)
 
 
-async def test_nodes_pull_from_the_registry_of_the_site(offline: Lab, server: Registry) -> None:
+async def test_nodes_pull_from_the_registry_of_the_site(offline: Lab, server: Registry, site: Site) -> None:
     config, layers = await images()
     server.add("site/e2e/hello", config, layers)
     server.lie("site/e2e/liar", config, layers)
     for node in (SERVER, AGENT):
         cut(offline, node)
-    offline.spec(with_registry(server.port))
+    offline.spec(site.with_registry(server.port))
     planned = offline.run("plan", "--detailed-exitcode", "spec.yaml", code=2)
     assert "registries.yaml" in planned.stderr
     done = offline.run("apply", "-y", "spec.yaml")
@@ -145,16 +169,17 @@ async def test_nodes_pull_from_the_registry_of_the_site(offline: Lab, server: Re
     logs = [path.read_text() for path in (offline.folder / ".kbootstrap").rglob("*.jsonl")]
     assert not any(secret in text for text in logs)
     for node in (SERVER, AGENT):
-        file = "/etc/rancher/k3s/registries.yaml"
+        file = f"/etc/rancher/{site.tried.distribution}/registries.yaml"
         assert offline.on_node(node, f"stat -c '%a %U' {file}; grep -c password {file}") == "600 root\n1"
     again = offline.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
     assert "nothing to do" in again.stderr.lower()
 
 
-def run_pod(lab: Lab, name: str, image: str) -> None:
+def run_pod(lab: Lab, name: str, image: str, node: str = AGENT) -> None:
     lab.kubectl("delete", "pod", name, "--ignore-not-found", "--wait=true")
-    words = ("run", name, f"--image=docker.io/e2e/{image}:1", "--restart=Never", "--command", "--")
-    lab.kubectl(*words, "/bin/sh", "-c", "sleep 3600")
+    there = json.dumps({"spec": {"nodeName": node}})
+    words = ("run", name, f"--image=docker.io/e2e/{image}:1", f"--overrides={there}", "--restart=Never")
+    lab.kubectl(*words, "--command", "--", "/bin/sh", "-c", "sleep 3600")
 
 
 def test_a_pod_with_an_image_of_the_site(offline: Lab, server: Registry) -> None:
@@ -162,6 +187,16 @@ def test_a_pod_with_an_image_of_the_site(offline: Lab, server: Registry) -> None
     offline.kubectl("wait", "pod/hello", "--for=condition=Ready", "--timeout=280s")
     assert any(path.startswith("/v2/site/e2e/hello/blobs/") for path in server.asked)
     assert server.refused or server.asked  # containerd may send the password with its first request
+
+
+def test_nodes_give_each_other_images(offline: Lab, server: Registry) -> None:
+    """The registry of the site is closed; the other node gets the image from the one that has it."""
+    server.closed = True
+    try:
+        run_pod(offline, "shared", "hello", SERVER)
+        offline.kubectl("wait", "pod/shared", "--for=condition=Ready", "--timeout=280s")
+    finally:
+        server.closed = False
 
 
 def test_a_mirror_that_lies_about_a_digest(offline: Lab) -> None:
@@ -175,11 +210,10 @@ def test_a_mirror_that_lies_about_a_digest(offline: Lab) -> None:
     assert offline.get("pod", "liar")["status"]["phase"] == "Pending"
 
 
-def test_the_proxy_is_not_used_inside_of_the_cluster(offline: Lab) -> None:
+def test_the_proxy_is_not_used_inside_of_the_cluster(offline: Lab, site: Site) -> None:
     """It does not exist, and the cluster works: etcd, the API and the kubelets are reached without it."""
-    text = offline.on_node(
-        AGENT, "cat /proc/$(systemctl show -p MainPID --value k3s-agent)/environ | tr '\\0' '\\n'"
-    )
+    main = f"systemctl show -p MainPID --value {site.tried.agent}"
+    text = offline.on_node(AGENT, f"cat /proc/$({main})/environ | tr '\\0' '\\n'")
     assert f"HTTPS_PROXY={NOWHERE}" in text
     assert offline.ready_nodes() == {SERVER, AGENT}
     assert "sleep" in offline.kubectl("exec", "hello", "--", "ps")
@@ -193,10 +227,11 @@ def test_another_password_is_drift(offline: Lab) -> None:
     assert "another-0002" not in said.stdout + said.stderr
 
 
-def test_what_the_spec_drops_is_gone(offline: Lab) -> None:
-    offline.spec(PLAIN)
+def test_what_the_spec_drops_is_gone(offline: Lab, site: Site) -> None:
+    offline.spec(site.spec())
     offline.run("apply", "-y", "spec.yaml")
-    left = offline.on_node(AGENT, "grep -v '^#' /etc/rancher/k3s/registries.yaml || true")
-    assert left == ""
+    file = f"/etc/rancher/{site.tried.distribution}/registries.yaml"
+    left = offline.on_node(AGENT, f"grep -v '^#' {file}")
+    assert left.split() == ["mirrors:", '"*":', "{}"]
     done = offline.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
     assert "nothing to do" in done.stderr.lower()
