@@ -7,6 +7,7 @@ engine's networks.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Iterator
@@ -147,15 +148,15 @@ def test_an_apply_without_internet(offline: Lab, bundle: Path) -> None:
     assert "nothing to do" in done.stderr.lower()
 
 
-async def images() -> tuple[bytes, list[bytes]]:
+def images() -> tuple[bytes, list[bytes]]:
     """Return configuration and layers of an image with a shell; k3s brings one."""
-    kept = await obtain("k3s", subject("k3s").new, architecture(), runner=LocalRunner())
+    kept = asyncio.run(obtain("k3s", subject("k3s").new, architecture(), runner=LocalRunner()))
     (archive,) = [path for name, path in kept.paths.items() if name.endswith(".zst")]
     return image_in(archive, BUSYBOX)
 
 
-async def test_nodes_pull_from_the_registry_of_the_site(offline: Lab, server: Registry, site: Site) -> None:
-    config, layers = await images()
+def test_nodes_pull_from_the_registry_of_the_site(offline: Lab, server: Registry, site: Site) -> None:
+    config, layers = images()
     server.add("site/e2e/hello", config, layers)
     server.lie("site/e2e/liar", config, layers)
     for node in (SERVER, AGENT):

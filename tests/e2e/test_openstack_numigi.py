@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from kbootstrap.kubeconfig.paths import entry_name
 from tests.e2e.lab import CHECKOUT
 from tests.e2e.stack import LONG, Stack, soon, stack
 from tests.standin import engine
@@ -61,7 +62,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 def test_all_nodes_of_all_clusters_are_ready(made: Stack) -> None:
     for cluster, nodes in NODES.items():
-        made.lab.kubectl("config", "use-context", f"numigi/{cluster}")
+        made.lab.kubectl("config", "use-context", entry_name("numigi", cluster))
         made.ready(nodes, voting=3 if cluster == "production" else 0)
         versions = {one["status"]["nodeInfo"]["kubeletVersion"] for one in made.lab.get("nodes")["items"]}
         assert versions == {engine.NEW}
@@ -70,7 +71,7 @@ def test_all_nodes_of_all_clusters_are_ready(made: Stack) -> None:
 def test_they_are_hardened(made: Stack) -> None:
     """The profile is in force: a pod that would be root is refused."""
     for cluster in NODES:
-        made.lab.kubectl("config", "use-context", f"numigi/{cluster}")
+        made.lab.kubectl("config", "use-context", entry_name("numigi", cluster))
         said = made.lab.kubectl("run", "root", "--image=none", "--dry-run=server", check=False)
         assert "created" not in said
         assert made.on_node(f"{cluster}-control-plane-1", "sysctl -n kernel.panic_on_oops") == "1"
