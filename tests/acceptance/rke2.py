@@ -13,7 +13,12 @@ from kbootstrap.artifacts.source import machine
 from tests.acceptance.download import VERSIONS
 from tests.e2e.rke2.release import FOLDER, RkeRelease, Unusable, of
 
-CHAPTERS = ("tests/e2e/rke2", "tests/e2e/test_both_distributions.py")
+CHAPTERS = (
+    "tests/e2e/rke2",
+    "tests/e2e/test_both_distributions.py",
+    "tests/e2e/test_air_gap.py",
+    "tests/e2e/test_autoscaler.py",
+)
 HARDENED = "tests/e2e/test_hardened.py"
 HINT = f"""\
 {FOLDER} names a folder with the vendor's files of two versions, <folder>/<version>/<file>.
