@@ -74,7 +74,7 @@ def test_they_are_hardened(made: Stack) -> None:
         made.lab.kubectl("config", "use-context", entry_name("numigi", cluster))
         said = made.lab.kubectl("run", "root", "--image=none", "--dry-run=server", check=False)
         assert "created" not in said
-        assert made.on_node(f"{cluster}-control-plane-1", "sysctl -n kernel.panic_on_oops") == "1"
+        assert made.on_node(f"{cluster}-control-plane-1", "cat /proc/sys/kernel/panic_on_oops") == "1"
 
 
 def test_status_and_a_second_apply(made: Stack) -> None:
