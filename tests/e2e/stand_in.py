@@ -35,6 +35,7 @@ IDLE = 0.5
 """Share of requests below which a node is a candidate for removal (`--scale-down-utilization-threshold`)."""
 _RESOURCES = ("cpu", "memory")
 _MARKS = ("node.kubernetes.io/", "DeletionCandidateOf", "ToBeDeletedBy")
+_UNREADY = ("node.kubernetes.io/not-ready", "node.kubernetes.io/network-unavailable")
 STABLE = {"cpu": "500m", "memory": "500Mi"}
 """The pod of the documentation whose price is added to both sides of a comparison."""
 
@@ -279,8 +280,14 @@ def _taints(node: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def _ready(node: Mapping[str, Any]) -> bool:
+    """Return whether a node is Ready, and its taints say so too: they follow the condition after a moment.
+
+    A node in that moment is one that is being created; as a Ready one that takes no pods it would get a
+    second one for them.
+    """
     found = node["status"].get("conditions", [])
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in found)
+    marked = any(one["key"] in _UNREADY for one in node["spec"].get("taints", []))
+    return not marked and any(one["type"] == "Ready" and one["status"] == "True" for one in found)
 
 
 def _unschedulable(pod: Mapping[str, Any]) -> bool:
