@@ -142,6 +142,17 @@ def test_no_node_for_pods_that_want_another_label_or_fit_already() -> None:
     assert world.sizes == {"s": 0, "l": 0}
 
 
+@pytest.mark.parametrize("taint", ["not-ready", "network-unavailable"])
+def test_a_ready_node_whose_taint_is_still_there(taint: str) -> None:
+    """It is about to take the pod that waits; another node would be one too many."""
+    world = World(sizes={"s": 1, "l": 0})
+    world.node("s")
+    world.nodes[0]["spec"]["taints"] = [{"key": f"node.kubernetes.io/{taint}", "effect": "NoSchedule"}]
+    world.pod("600m")
+    rounds(world, 2)
+    assert world.sizes == {"s": 1, "l": 0}
+
+
 def test_a_group_with_a_failure_is_backed_off() -> None:
     world = World(failing={"s"})
     world.pod("600m")
