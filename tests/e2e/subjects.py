@@ -22,6 +22,11 @@ class Subject:
     release: RkeRelease | None = None
 
     @property
+    def stand_in(self) -> bool:
+        """Whether it is the stand-in for RKE2."""
+        return self.release is not None and not self.release.vendor
+
+    @property
     def vendor(self) -> bool:
         """Whether it is the vendor's release of RKE2, which does not bring the image of the tests' pods."""
         return self.release is not None and self.release.vendor
