@@ -278,6 +278,8 @@ def server(name: str, profile: Profile) -> AuditFacts:
     etcd = "etcd:etcd" if config.get("profile") == "cis" and _makes_user("etcd", written) else "root:root"
     asked = questions(about)
     root = {path: (FileFacts(path, 0o600, "root:root"),) for path in asked.patterns}
+    certificates = about.path("{server}/tls/etcd/")
+    root |= {path: (FileFacts(path, 0o600, etcd),) for path in root if path.startswith(certificates)}
     if profile is None:
         pods = [path for path in root if "pod-manifests" in path]
         root |= {path: (FileFacts(path, 0o644, "root:root"),) for path in pods}
@@ -285,7 +287,7 @@ def server(name: str, profile: Profile) -> AuditFacts:
     return AuditFacts(
         NODE,
         arguments=_arguments(name, about, config, encrypts=encrypts),
-        files=root | _files_of_etcd(distro.paths.etcd, about.path("{server}/tls/etcd"), root, etcd),
+        files=root | {distro.paths.etcd: (FileFacts(distro.paths.etcd, 0o700, etcd),)},
         texts={
             RKE2_ADMISSION: admission("privileged")[1],
             drop_in: KUBELET.replace("DATA", distro.paths.data),
@@ -305,15 +307,6 @@ def server(name: str, profile: Profile) -> AuditFacts:
         ),
         providers=("aescbc", "identity") if encrypts else None,
     )
-
-
-def _files_of_etcd(
-    data: str, certificates: str, all_files: Mapping[str, tuple[FileFacts, ...]], owner: str
-) -> dict[str, tuple[FileFacts, ...]]:
-    """Return the files that RKE2 gives to the user etcd where there is one (source, `pkg/podexecutor`)."""
-    theirs = {path: found for path, found in all_files.items() if path.startswith(f"{certificates}/")}
-    given = {path: tuple(replace(one, owner=owner) for one in found) for path, found in theirs.items()}
-    return given | {data: (FileFacts(data, 0o700, owner),)}
 
 
 def _arguments(
