@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.suite.verdict import Stage, judge, main, read
+from tests.suite.verdict import Stage, judge, main, read, slowest
 
 
 def stage(**outcomes: str) -> Stage:
@@ -115,3 +115,14 @@ def test_a_repeat_has_the_options_of_its_stage(tmp_path: Path) -> None:
     verdict = judge({"tofu": stage(a="passed"), "terraform": read(path)}, repeat)
     assert asked == [(("--tool=terraform",), ["a"])]
     assert (verdict.passed, verdict.flaky) == (1, ("a --tool=terraform",))
+
+
+def test_modules_that_took_longest_are_listed_with_their_sums() -> None:
+    seconds = {"a.py::t1": 20.0, "a.py::t2": 21.4, "b.py::t": 60.0, "c.py::t": 1.0}
+    assert slowest({"e2e": Stage(seconds=seconds)}) == [
+        "",
+        "== e2e: seconds of one worker",
+        "   102 in total",
+        "    60 b.py",
+        "    41 a.py",
+    ]

@@ -23,6 +23,10 @@ TOLERATED = 2
 """So many flaky tests do not fail a run."""
 REPEATED = 10
 """With more failures than this the code is broken, and repeating costs an hour."""
+SLOWEST = 20
+"""So many modules of a stage are listed with their times."""
+WORTH_NAMING = 10.0
+"""Seconds from which a module is listed."""
 _ENDED = {0, 1, 5}
 """Exit statuses of pytest that say that its tests ran: all passed, some failed, none were there."""
 Repeat = Callable[[Sequence[str], Sequence[str]], Iterable[str]]
@@ -40,6 +44,8 @@ class Stage:
     complete: bool = False
     options: tuple[str, ...] = ()
     """What a repeat must be called with."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """How long each test took, with the fixtures that were made for it."""
 
     @property
     def failed(self) -> list[str]:
@@ -65,6 +71,8 @@ def read(path: Path) -> Stage:
         test = entry["test"]
         if found.outcomes.get(test) != "failed":
             found.outcomes[test] = entry["outcome"]
+        if "seconds" in entry:
+            found.seconds[test] = entry["seconds"]
         if entry["outcome"] == "failed" and entry.get("phase") == "setup":
             found.at_setup.add(test)
         if entry["outcome"] == "skipped":
@@ -146,13 +154,29 @@ def repeat_alone(options: Sequence[str], failed: Sequence[str]) -> set[str]:
     return passed
 
 
+def slowest(stages: Mapping[str, Stage]) -> list[str]:
+    """Return the sums of the modules of each stage that took longest, in seconds of one worker."""
+    found: list[str] = []
+    for name, stage in stages.items():
+        sums: dict[str, float] = {}
+        for test, seconds in stage.seconds.items():
+            module = test.partition("::")[0]
+            sums[module] = sums.get(module, 0.0) + seconds
+        most = sorted(sums.items(), key=lambda item: -item[1])[:SLOWEST]
+        found += ["", f"== {name}: seconds of one worker", f"{sum(sums.values()):6.0f} in total"]
+        found += [f"{seconds:6.0f} {module}" for module, seconds in most if seconds >= WORTH_NAMING]
+    return found
+
+
 def main(arguments: Sequence[str]) -> int:
     """Print the summary of some records; return the exit status of the run."""
     options = argparse.ArgumentParser(prog="python -m tests.suite.verdict")
     options.add_argument("--failed", default="", help="stages that failed and have no tests, such as linters")
     options.add_argument("records", nargs="+", type=Path)
     chosen = options.parse_args(arguments)
-    verdict = judge({path.stem: read(path) for path in chosen.records}, repeat_alone)
+    stages = {path.stem: read(path) for path in chosen.records}
+    sys.stdout.write("\n".join(slowest(stages)) + "\n")
+    verdict = judge(stages, repeat_alone)
     lines = verdict.lines()
     if chosen.failed:
         lines[-1:-1] = [f"failed without tests: {chosen.failed}", ""]

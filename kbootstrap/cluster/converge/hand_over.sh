@@ -4,16 +4,24 @@
 # ports are those of the API, rules is a file for the rules' removal, patience seconds.
 begun=$(date +%s)
 
-# 1. The leader of etcd moves to another voter: without one, no write is answered until the others elect one.
-status=$(ask maintenance/status '{}')
-own=$(echo "$status" | id member_id) leader=$(echo "$status" | id leader)
-if [ -n "$own" ] && [ "$own" = "$leader" ]; then
-    for other in $(members | voters); do
-        if [ "$other" != "$own" ] && ask maintenance/transfer-leadership "{\"targetID\": \"$other\"}" >/dev/null; then
-            break
-        fi
+# 1. The leader of etcd moves to another voter: without one, no write is answered until the others elect one, for up to
+# 10 s. etcd refuses to move it while another change is under way, and to a member that is behind.
+leads() {
+    status=$(ask maintenance/status '{}')
+    own=$(echo "$status" | id member_id) leader=$(echo "$status" | id leader)
+    [ -n "$own" ] && [ "$own" = "$leader" ]
+}
+give_lead() {
+    while leads && [ $(($(date +%s) - begun)) -lt 15 ]; do
+        for other in $(members | voters); do
+            if [ "$other" != "$own" ] && ask maintenance/transfer-leadership "{\"targetID\": \"$other\"}" >/dev/null; then
+                return
+            fi
+        done
+        sleep 0.5
     done
-fi
+}
+give_lead
 
 # 2. The API takes no new connection from other machines: load balancers use other servers at once, and their health
 # checks fail. The rules are removed by `resume`, or by a timer should this run end here.
@@ -40,3 +48,6 @@ while [ "$now" != "$before" ] && [ $(($(date +%s) - begun)) -lt 10 ]; do
     sleep 1
     before=$now now=$(foreign)
 done
+
+# 4. It may have been elected again meanwhile.
+give_lead

@@ -44,11 +44,14 @@ class Programs:
         self.program(
             "kubectl",
             f"""case "$*" in
-            *maintenance/status*) echo '{status}' ;;
+            *maintenance/status*)
+               if [ -e {self.folder}/moved ]; then echo '{status}' | sed 's/"leader":"11"/"leader":"33"/'
+               else echo '{status}'; fi ;;
             *member/list*) echo '{members}' ;;
             *member/promote*) echo "promote $(cat)" >> {self.log} ;;
             *) body=$(cat); echo "transfer $body" >> {self.log}
-               case $body in *'"{down}"'*) exit 1 ;; esac ;;
+               case $body in *'"{down}"'*) exit 1 ;; esac
+               : > {self.folder}/moved ;;
             esac""",
         )
         for name in ("iptables", "ip6tables", "systemd-run"):
@@ -83,6 +86,22 @@ def test_the_leader_of_etcd_moves_to_a_voter(
     calls = Programs(tmp_path, leader=leader, down=down or "none").run(script(K3S))
     moved = [json.loads(call.removeprefix("transfer "))["targetID"] for call in calls if "transfer" in call]
     assert moved == asked
+
+
+def test_a_leader_that_cannot_be_moved_yet_is_asked_again(tmp_path: Path) -> None:
+    """Refuse the first three requests, as etcd does while a change of its members is under way."""
+    programs = Programs(tmp_path)
+    real = (tmp_path / "kubectl").rename(tmp_path / "kubectl.real")
+    programs.program(
+        "kubectl",
+        f"""case "$*" in *transfer*) [ "$(grep -c transfer {programs.log})" -ge 3 ] || set -- fail ;; esac
+        if [ "$1" = fail ]; then echo "transfer $(cat)" >> {programs.log}; exit 1; fi
+        exec {real} "$@" """,
+    )
+    programs.log.touch()
+    calls = programs.run(script(K3S))
+    moved = [json.loads(call.removeprefix("transfer "))["targetID"] for call in calls if "transfer" in call]
+    assert moved == ["33", "44", "33", "44"]
 
 
 def test_new_connections_are_refused_until_the_server_resumes(tmp_path: Path) -> None:
