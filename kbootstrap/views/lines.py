@@ -16,7 +16,7 @@ from kbootstrap.views.screen import Screen, harmless
 from kbootstrap.views.state import Clusters
 
 PROGRESS_EVERY = 30.0
-"""Seconds between two lines about the progress of one step, whatever the number of nodes."""
+"""Seconds between two lines about the progress of one step, whatever the number of nodes, or one wait."""
 _WORDS = {
     Status.DONE: "done",
     Status.SKIPPED: "skipped",
@@ -36,6 +36,7 @@ class Lines:
         self._now = now
         self._began = now()
         self._said: dict[tuple[str | None, str | None], float] = {}
+        self._waits: dict[tuple[str | None, str | None, str | None], tuple[str | None, float]] = {}
         self._clusters = Clusters()
 
     def on_event(self, event: Event) -> None:
@@ -44,6 +45,8 @@ class Lines:
         if event.type is Type.PHASE:
             self._write(event, event.cluster or "", event.phase or "", style="bold")
         elif event.type is Type.STEP:
+            if event.status is Status.WAITING and self._is_known(event):
+                return
             self._said[event.cluster, event.step] = self._now()
             self._write(event, self._clusters.where(event), event.step or "")
         elif event.type is Type.PROGRESS:
@@ -61,6 +64,15 @@ class Lines:
 
     def close(self) -> None:
         """Do nothing: all lines are already written."""
+
+    def _is_known(self, event: Event) -> bool:
+        """Return whether a step still waits for what a recent line says."""
+        key, now = (event.cluster, event.node, event.step), self._now()
+        known = self._waits.get(key)
+        if known and known[0] == event.detail and now - known[1] < PROGRESS_EVERY:
+            return True
+        self._waits[key] = (event.detail, now)
+        return False
 
     def _progress(self, event: Event) -> None:
         key = (event.cluster, event.step)

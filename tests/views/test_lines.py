@@ -43,3 +43,20 @@ def test_every_line_names_its_cluster() -> None:
         "a/host: send it: done in 1.0s",
         "a/host: said",
     ]
+
+
+def test_a_wait_is_repeated_when_it_changes_and_twice_a_minute() -> None:
+    def show(stream: object, env: object) -> None:
+        clock = Clock()
+        view = Lines(stream, env, now=clock)  # type: ignore[arg-type]
+        for second in range(62):
+            clock.seconds = float(second)
+            detail = "two pods still there" if second < 10 else "one pod still there"
+            wait = Event(type=Type.STEP, node="a-1", step="drain", status=Status.WAITING, detail=detail)
+            view.on_event(wait)
+
+    assert shown(show).splitlines() == [
+        "[ 0:00] a-1: drain: two pods still there",
+        "[ 0:10] a-1: drain: one pod still there",
+        "[ 0:40] a-1: drain: one pod still there",
+    ]
