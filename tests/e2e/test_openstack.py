@@ -140,7 +140,7 @@ def test_doctor_finds_nothing_wrong(cluster: Stack) -> None:
 
 
 def test_what_was_changed_by_hand_is_shown_and_healed(cluster: Stack) -> None:
-    """A security rule was deleted, a machine renamed, and the first server deleted.
+    """A security rule was deleted, a machine renamed, another one shut off, and the first server deleted.
 
     The API goes on behind the load balancer; `apply` makes the machine again, and it joins.
     """
@@ -154,6 +154,8 @@ def test_what_was_changed_by_hand_is_shown_and_healed(cluster: Stack) -> None:
     [rule] = rules()
     network.delete_security_group_rule(rule)
     cluster.cloud.admin.compute.update_server(cluster.servers()[name], name="renamed")
+    off = cluster.servers()[f"{CLUSTER}-web-1"]
+    cluster.cloud.admin.compute.stop_server(off)
     cluster.lose(FIRST)
     soon("the API answers", lambda: cluster.lab.kubectl("get", "--raw", "/readyz"))
     planned = cluster.changes()
@@ -163,6 +165,7 @@ def test_what_was_changed_by_hand_is_shown_and_healed(cluster: Stack) -> None:
     cluster.apply()
     assert rules()
     assert name in cluster.servers()
+    assert cluster.servers()[f"{CLUSTER}-web-1"].id == off.id
     cluster.ready(NODES, voting=3)
     cluster.nothing_to_do()
 

@@ -66,8 +66,11 @@ resource "openstack_compute_instance_v2" "node" {
   }
 
   lifecycle {
-    # Keys, image and zone apply when a machine is created; changes do not replace existing machines.
-    ignore_changes = [user_data, key_pair, image_id, block_device, availability_zone, availability_zone_hints]
+    # Keys, image and zone apply when a machine is created; changes do not replace existing machines. kbootstrap starts
+    # machines that are shut off while OpenTofu plans; a second request to start one would fail.
+    ignore_changes = [
+      user_data, key_pair, image_id, block_device, availability_zone, availability_zone_hints, power_state,
+    ]
   }
 }
 
