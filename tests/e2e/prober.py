@@ -60,6 +60,18 @@ def moment(events: Path, node: str, step: str, status: str) -> float:
     return found[-1]
 
 
+class _Connection(http.client.HTTPSConnection):
+    """One whose certificate has a name that is not the host's, as `tls-server-name` of a kubeconfig says."""
+
+    def __init__(self, host: str, port: int | None, name: str, patience: float, tls: ssl.SSLContext) -> None:
+        super().__init__(host, port, timeout=patience, context=tls)
+        self._name, self._tls = name, tls
+
+    def connect(self) -> None:
+        http.client.HTTPConnection.connect(self)
+        self.sock = self._tls.wrap_socket(self.sock, server_hostname=self._name)
+
+
 class _Client:
     """The admin of a kubeconfig, by hand: one connection for each request, as a new client would make it."""
 
@@ -68,6 +80,7 @@ class _Client:
         content = YAML(typ="safe", pure=True).load(kubeconfig.read_text("utf-8"))
         cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
         self._url = urlsplit(cluster["server"])
+        self._name = str(cluster.get("tls-server-name", self._url.hostname))
         decode = base64.b64decode
         self._context = ssl.create_default_context(
             cadata=decode(cluster["certificate-authority-data"]).decode()
@@ -78,9 +91,8 @@ class _Client:
         self._context.load_cert_chain(pair)
 
     def connect(self) -> http.client.HTTPSConnection:
-        return http.client.HTTPSConnection(
-            str(self._url.hostname), self._url.port, timeout=self._patience, context=self._context
-        )
+        host = str(self._url.hostname)
+        return _Connection(host, self._url.port, self._name, self._patience, self._context)
 
     def ask(self, verb: str, path: str, body: object = None, form: str = "application/json") -> str:
         there = self.connect()
