@@ -72,6 +72,7 @@ def test_status_sees_it_and_a_second_apply_does_nothing(cluster: Lab, tried: Sub
     cluster.nothing_to_do()
 
 
+@pytest.mark.full
 def test_an_agent_is_replaced_by_a_run_that_is_killed(cluster: Lab, living: Living) -> None:
     """The next apply makes the node well, with its old machine or with a new one."""
     authority = living.authority()
@@ -80,6 +81,7 @@ def test_an_agent_is_replaced_by_a_run_that_is_killed(cluster: Lab, living: Livi
     living.heal(NODES, authority=authority, data=DATA)
 
 
+@pytest.mark.full
 def test_a_snapshot_is_restored_after_a_run_that_was_killed(cluster: Lab, living: Living) -> None:
     authority = living.authority()
     saved = newest_after_save(cluster)

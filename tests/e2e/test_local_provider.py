@@ -44,18 +44,18 @@ from tests.providers.contexts import define
 
 LOCAL = find("local")
 FIRST = ("docker", "tofu")
-"""The engine and the tool that all tests run with; others run two of them, and all with `--full`."""
-OTHERS = (("docker", "terraform"), ("podman", "tofu"), ("podman", "terraform"))
+"""The engine and the tool that all tests run with. Podman runs one, and with `--full` all pairs run all."""
+PODMAN = ("podman", "tofu")
+OTHERS = (("docker", "terraform"), PODMAN, ("podman", "terraform"))
 smoke = pytest.mark.smoke
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "site" not in metafunc.fixturenames:
         return
-    few = metafunc.definition.get_closest_marker("smoke")
-    rest = OTHERS[-1:] if few else OTHERS
+    usual = {FIRST, PODMAN} if metafunc.definition.get_closest_marker("smoke") else {FIRST}
     pairs = [
-        pytest.param(pair, marks=[pytest.mark.full] if pair in rest else [], id="-".join(pair))
+        pytest.param(pair, marks=[] if pair in usual else [pytest.mark.full], id="-".join(pair))
         for pair in (FIRST, *OTHERS)
     ]
     metafunc.parametrize("site", pairs, indirect=True)
@@ -148,6 +148,11 @@ class Site:
         done = subprocess.run([self.engine, *arguments], capture_output=True, text=True, check=False)
         return done.stdout.strip()
 
+    def log(self, name: str) -> str:
+        """Return what the first process of a container wrote to its standard error."""
+        words = [self.engine, "logs", name]
+        return subprocess.run(words, capture_output=True, text=True, check=True).stderr
+
     def left(self) -> str:
         label = f"label=kbootstrap.spec={self.name}"
         return self.ask("ps", "-aq", "--filter", label) + self.ask("network", "ls", "-q", "--filter", label)
@@ -231,7 +236,6 @@ async def test_apply_ssh_destroy(site: Site) -> None:
     assert not volumes & set(site.ask("volume", "ls", "-q").split())
 
 
-@smoke
 async def test_missing_containers_are_recreated_and_stopped_ones_started(site: Site) -> None:
     await site.apply()
     before = await site.machines()
@@ -295,6 +299,11 @@ async def test_more_servers_keep_the_endpoint(site: Site) -> None:
     assert site.ask("inspect", "--format", "{{.Id}}", f"{site.name}-api") == endpoint
     config = site.ask("exec", f"{site.name}-api", "cat", "/etc/haproxy/endpoint.cfg")
     assert config.count("\n    server ") == 3
+    reloaded = site.log(f"{site.name}-api").rpartition("Reloading HAProxy")[2]
+    down = [line for line in reloaded.splitlines() if "is DOWN, changed from server-state" in line]
+    machines = await site.machines()
+    added = {machines[f"{site.name}-control-plane-{number}"].address for number in (2, 3)}
+    assert {line.partition("port_6443/")[2].split()[0] for line in down} == added
 
 
 async def test_a_taken_port_is_found_before_anything_is_created(site: Site) -> None:

@@ -23,7 +23,7 @@ from kbootstrap.tofu.environment import environment
 from kbootstrap.tofu.mirror import with_mirror
 from tests.e2e.stack import LONG, SOON, Stack, soon, spec, stack
 
-pytestmark = [pytest.mark.timeout(4000)]
+pytestmark = [pytest.mark.full, pytest.mark.timeout(4000)]
 VIP, FOREIGN = "10.60.0.10", "10.60.0.19"
 VIRTUAL_IP = spec("v", "[]", servers=3, endpoint="virtual_ip", flavor="lab.tiny")
 # A gratuitous ARP request: sender and target are the address that moved (RFC 5227, section 3).

@@ -16,7 +16,7 @@ import pytest
 from tests.e2e.faults.names import AGENTS, SERVER, harmed, spec
 from tests.e2e.lab import Lab, engine, need, wait_for
 
-pytestmark = [pytest.mark.ordered]
+pytestmark = [pytest.mark.full, pytest.mark.ordered]
 A1, A2, A3, _ = AGENTS
 BLKIO = Path("/sys/fs/cgroup/blkio")
 
@@ -38,7 +38,6 @@ def test_a_host_that_hangs_while_it_is_installed(cluster: Lab) -> None:
     assert cluster.ready_nodes() == {SERVER, A1, A2, A3}
 
 
-@pytest.mark.full
 def test_an_address_that_is_a_black_hole(cluster: Lab) -> None:
     rule = "INPUT -p tcp --dport 22 -j DROP"
     with harmed(cluster, A2, f"iptables -I {rule}", f"iptables -D {rule}"):
@@ -51,7 +50,6 @@ def test_an_address_that_is_a_black_hole(cluster: Lab) -> None:
     assert "within 90 s: no answer" in said
 
 
-@pytest.mark.full
 def test_an_api_that_is_a_black_hole(cluster: Lab) -> None:
     """Every packet for the API is lost, and SSH works: the server itself says that all is well."""
     rule = "INPUT ! -i lo -p tcp --dport 6443 -j DROP"
@@ -94,7 +92,6 @@ def test_a_disk_that_fills_up_while_the_node_runs(cluster: Lab) -> None:
     assert len(cluster.kubectl("get", "nodes", "-l", "disk=full", "-o", "name").split()) == 3
 
 
-@pytest.mark.full
 def test_a_disk_that_is_slow(cluster: Lab) -> None:
     """A server writes 20 times a second at most: the run takes longer, and comes to its end.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 
+import pytest
+
 from tests.e2e.faults.names import AGENTS, spec
 from tests.e2e.lab import Lab, engine, wait_for
 
@@ -27,6 +29,7 @@ def test_a_node_that_stops_in_the_middle(cluster: Lab) -> None:
     assert NEW in cluster.ready_nodes()
 
 
+@pytest.mark.full
 def test_a_full_disk_on_a_node(cluster: Lab) -> None:
     """The agent's data folder gets a small file system of its own before anything is installed."""
     subprocess.run([engine(), "rm", "-f", "-v", NEW], capture_output=True, check=True)

@@ -9,6 +9,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.faults.names import AGENT, SERVER, C, spec
 from tests.e2e.lab import SHORT, Lab, kill_now, need, wait_for
 
@@ -70,6 +72,7 @@ def test_two_operators(cluster: Lab, tmp_path: Path) -> None:
             kill_now(first)
 
 
+@pytest.mark.full
 def test_the_lease_of_a_killed_run(cluster: Lab) -> None:
     """The next run of the same operator does not wait until it has run out, as others would."""
     cluster.spec(spec(labels="turn: third"))

@@ -40,6 +40,7 @@ def test_a_second_apply_and_one_from_an_empty_folder(site: tuple[Lab, Path]) -> 
     assert "of-the-first" in lab.kubectl("get", "configmap", "-o", "name")
 
 
+@pytest.mark.full
 def test_status_and_doctor_notice_pods_that_cannot_talk(site: tuple[Lab, Path], metal: Metal) -> None:
     lab, spec = site
     metal.on(AGENT, f"iptables -I INPUT -d {metal.address(21)} {PODS}")

@@ -54,6 +54,7 @@ def test_a_rehearsal_that_is_interrupted(cluster: Lab, kept: Path, alone: Callab
     assert alone()
 
 
+@pytest.mark.full
 def test_rehearsed(cluster: Lab, kept: Path, alone: Callable[[], bool]) -> None:
     """A rehearsal shows what is in the snapshot, leaves nothing, and its cluster does not hear of it."""
     lab, rehearsal = cluster, ("snapshot", "restore", "spec.yaml", "s3", "--into", "local")
