@@ -28,9 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "full: variants, repeats, random moments and other tools; only with --full"
     )
-    config.addinivalue_line(
-        "markers", "smoke: runs with each engine and each tool, not with the usual ones only"
-    )
+    config.addinivalue_line("markers", "smoke: runs with Podman too, not with Docker only")
     config.addinivalue_line("markers", "ordered: the tests of the module build on those before them")
 
 

@@ -26,8 +26,8 @@ WITH_BOTH = {
     "test_pins.py",
 }
 """Modules about the tool itself. Elsewhere it is OpenTofu, or that of `--tool`."""
-WITH_BOTH_ALWAYS = {"test_tofu.py", "test_hcl.py"}
-"""Those of them that run with Terraform in a usual run too."""
+WITH_BOTH_ALWAYS = "test_tofu.py"
+"""The one of them that runs with Terraform in a usual run too."""
 PATIENCE = 3000
 """Seconds until a test is stopped that waits for real parts."""
 ORDER = (
@@ -93,7 +93,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the modules about the tool with OpenTofu and with Terraform."""
     name = Path(str(metafunc.module.__file__)).name
     if "tool" in metafunc.fixturenames and name in WITH_BOTH:
-        marks = [] if name in WITH_BOTH_ALWAYS else [pytest.mark.full]
+        marks = [] if name == WITH_BOTH_ALWAYS else [pytest.mark.full]
         tools = (TOOLS[0], pytest.param(TOOLS[1], marks=marks))
         metafunc.parametrize("tool", tools, indirect=True, scope="module")
 

@@ -119,6 +119,7 @@ def cut(lab: Lab, node: str) -> None:
     lab.on_node(node, f"iptables -I OUTPUT {rule}; iptables -I FORWARD {rule}")
 
 
+@pytest.mark.full
 def test_a_bundle_is_the_same_each_time(online: Lab, bundle: Path) -> None:
     again = online.folder / "again.bundle"
     said = online.run("artifacts", "bundle", "spec.yaml", again).stdout
@@ -225,6 +226,7 @@ def test_the_proxy_is_not_used_inside_of_the_cluster(offline: Lab, site: Site) -
     assert "sleep" in offline.kubectl("exec", "hello", "--", "ps")
 
 
+@pytest.mark.full
 def test_another_password_is_drift(offline: Lab) -> None:
     changed = replace(offline, extra={**offline.extra, "E2E_REGISTRY_PASSWORD": "another-0002"})
     changed.__dict__["prefix"] = offline.prefix
@@ -233,6 +235,7 @@ def test_another_password_is_drift(offline: Lab) -> None:
     assert "another-0002" not in said.stdout + said.stderr
 
 
+@pytest.mark.full
 def test_what_the_spec_drops_is_gone(offline: Lab, site: Site) -> None:
     offline.spec(site.spec())
     offline.run("apply", "-y", "spec.yaml")

@@ -257,6 +257,7 @@ async def test_missing_containers_are_recreated_and_stopped_ones_started(site: S
     assert after[server].instance == before[server].instance
 
 
+@pytest.mark.full
 async def test_leftovers_of_a_killed_run_are_replaced_and_cleaned(site: Site) -> None:
     await site.apply()
     (site.context.space.root / "terraform.tfstate").unlink()

@@ -19,7 +19,7 @@ from tests.cloud.client import EXTERNAL_NETWORK
 from tests.e2e.stack import Stack, healed, opens, soon, spec, stack
 from tests.e2e.workloads import start_web, web_answers
 
-pytestmark = [pytest.mark.timeout(4000)]
+pytestmark = [pytest.mark.full, pytest.mark.timeout(4000)]
 CLUSTER = "v"
 SERVER, AGENT, BASTION = f"{CLUSTER}-control-plane-1", f"{CLUSTER}-web-1", f"{CLUSTER}-bastion"
 NODES = {SERVER, AGENT}

@@ -21,7 +21,7 @@ from tests.e2e.lab import wait_for
 from tests.e2e.pod_client import CLIENT, SERVER, SYSTEM, call, remove, rolled_out, spec_key
 from tests.e2e.stack import LONG, SOON, Stack
 
-pytestmark = [pytest.mark.ordered, pytest.mark.timeout(5000)]
+pytestmark = [pytest.mark.full, pytest.mark.ordered, pytest.mark.timeout(5000)]
 KINDS = "deployments,services,configmaps,serviceaccounts,roles,rolebindings,poddisruptionbudgets"
 OURS = "app.kubernetes.io/managed-by=kbootstrap"
 
@@ -151,7 +151,6 @@ def _no_secret_in(cluster: Stack, *texts: str) -> None:
         assert not [one for one in hidden if one in text]
 
 
-@pytest.mark.full
 def test_new_tokens_reach_the_pod(cluster: Stack, key: str, static: set[str]) -> None:
     """A rotation writes the Secrets again, in the same run; machines join with the new token."""
     del key
