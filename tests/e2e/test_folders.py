@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.lab import Lab
 from tests.e2e.specs import small
 
 
-def test_a_workspace_in_an_unusual_folder(lab: Lab) -> None:
-    place = lab.folder / "space and ünïcode"
+@pytest.mark.parametrize("folder", ["with space", "ünïcode"])
+def test_a_workspace_in_an_unusual_folder(lab: Lab, folder: str) -> None:
+    place = lab.folder / folder
     place.mkdir()
     spec = Path(place / "spec.yaml")
     spec.write_text(lab.text(small("e2efolder")))

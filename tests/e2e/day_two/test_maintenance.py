@@ -119,8 +119,9 @@ def test_machines_do_not_reboot_by_themselves(cluster: Lab) -> None:
 
 def test_outside_of_the_window_nothing_is_changed(cluster: Lab) -> None:
     before = {node: boot(cluster, node) for node in NODES}
-    publish(cluster, AGENT, 2, _REQUIRES)
-    assert os_of(cluster, AGENT)["security_updates"] is None
+    for node in (S1, S2, AGENT):
+        publish(cluster, node, 2, _REQUIRES)
+    assert os_of(cluster, S1)["security_updates"] is None
     said = cluster.run("maintain", "-y", "spec.yaml", code=1).stderr
     assert "KB0867" in said
     assert "the next window begins" in " ".join(said.split())
@@ -130,13 +131,15 @@ def test_outside_of_the_window_nothing_is_changed(cluster: Lab) -> None:
     lines = cluster.run("maintain", "--dry-run", "-o", "json", "spec.yaml").stdout.splitlines()
     (document,) = (one for line in lines if (one := json.loads(line)).get("kind") == "maintenance")
     found = {node["name"]: node["updates"] for node in document["clusters"][0]["nodes"]}
-    assert found == {S1: [], S2: [], S3: [], AGENT: ["kb-fix"], W2: []}
-    assert os_of(cluster, AGENT)["security_updates"] == ["kb-fix"]
-    assert os_of(cluster, AGENT)["reboot_required"] is False
+    assert found == {S1: ["kb-fix"], S2: ["kb-fix"], S3: [], AGENT: ["kb-fix"], W2: []}
+    assert os_of(cluster, S1)["security_updates"] == ["kb-fix"]
+    assert os_of(cluster, S1)["reboot_required"] is False
     status = cluster.run("status", "spec.yaml").stdout
-    assert status.count("1 security update pending (kb-fix)") == 1
+    assert status.count("1 security update pending (kb-fix)") == 3
     assert {installed(cluster, node) for node in NODES} == {"1"}
     assert {node: boot(cluster, node) for node in NODES} == before
+    for node in (S1, S2):  # only the agent has an update in the next tests
+        publish(cluster, node, 1)
 
 
 def test_a_machine_waits_for_its_reboot_and_a_person_may_reboot_it(cluster: Lab) -> None:
