@@ -15,8 +15,10 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 
 TOLERATED = 2
@@ -158,11 +160,10 @@ def slowest(stages: Mapping[str, Stage]) -> list[str]:
     """Return the sums of the modules of each stage that took longest, in seconds of one worker."""
     found: list[str] = []
     for name, stage in stages.items():
-        sums: dict[str, float] = {}
+        sums = defaultdict[str, float](float)
         for test, seconds in stage.seconds.items():
-            module = test.partition("::")[0]
-            sums[module] = sums.get(module, 0.0) + seconds
-        most = sorted(sums.items(), key=lambda item: -item[1])[:SLOWEST]
+            sums[test.partition("::")[0]] += seconds
+        most = sorted(sums.items(), key=itemgetter(1), reverse=True)[:SLOWEST]
         found += ["", f"== {name}: seconds of one worker", f"{sum(sums.values()):6.0f} in total"]
         found += [f"{seconds:6.0f} {module}" for module, seconds in most if seconds >= WORTH_NAMING]
     return found

@@ -1,8 +1,8 @@
 """One cluster on a real OpenStack, from its creation to its end: volumes of agents, and elastic machines.
 
-A client plays Cluster Autoscaler. First both run as pods; then the server runs on this machine, as started by
-hand, and reaches the machines through the first server. kbootstrap has the user's password: a restricted
-credential could make none for the pods.
+A client plays Cluster Autoscaler. With `--full`, both first run as pods; then the server runs on this
+machine, as started by hand, and reaches the machines through the first server. kbootstrap has the user's
+password: a restricted credential could make none for the pods.
 """
 
 from __future__ import annotations

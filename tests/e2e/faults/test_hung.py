@@ -95,8 +95,6 @@ def test_a_disk_that_fills_up_while_the_node_runs(cluster: Lab) -> None:
 def test_a_disk_that_is_slow(cluster: Lab) -> None:
     """A server writes 20 times a second at most: the run takes longer, and comes to its end.
 
-    A usual run does the same without the throttle, on a busy machine.
-
     The engine's block-io group of the server is throttled where the machine has one (cgroup v1).
     """
     number = subprocess.run(
