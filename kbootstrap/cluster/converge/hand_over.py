@@ -13,15 +13,23 @@ from kbootstrap.spec.topology import API_PORT
 _ROLES: tuple[Role, ...] = ("server", "agent")
 _PATIENCE = 120
 """Seconds after which a server takes connections again, if nothing ends that before."""
-_RULES = "/run/kbootstrap/hand-over"
-RESUME = f"if [ -e {_RULES} ]; then sh {_RULES}; rm -f {_RULES}; fi"
-"""The command by which a server takes connections again. Does nothing where it takes them."""
+_MARK = "/run/kbootstrap/hand-over"
+RESUME = (
+    f"rm -f {_MARK}; for program in iptables ip6tables; do $program -w 5 -S INPUT 2>/dev/null | "
+    "sed -n '/kbootstrap-hand-over/s/^-A/-D/p' | "
+    "while read -r rule; do $program -w 5 $rule 2>/dev/null || :; done; done"
+)
+"""The command by which a server takes connections again. Does nothing where it takes them.
+
+It removes the rules as they are listed, and `hand_over.sh` repeats it for a while: kube-router, a controller
+of network policies, writes the whole table `filter` as it read it before, with what was removed meanwhile.
+"""
 
 
 def script(distro: Distribution) -> str:
     """Return the command that hands over: the leadership of etcd, then new connections. It never fails."""
     ports = " ".join(map(str, sorted({API_PORT, distro.registration_port})))
-    return etcd_script(distro, "hand_over.sh", ports=ports, rules=_RULES, patience=_PATIENCE)
+    return etcd_script(distro, "hand_over.sh", ports=ports, mark=_MARK, resume=RESUME, patience=_PATIENCE)
 
 
 async def has_stopped(host: Host, distro: Distribution) -> bool:

@@ -1,7 +1,8 @@
 # kbootstrap-hand-over: lets the other servers take what this one does, before it stops. A failure has no effect: then
 # they take over when they notice that it is gone. Run as root, after etcd_api.sh. Needs awk and iptables too.
-# The caller sets, before this text: ports rules patience
-# ports are those of the API, rules is a file for the rules' removal, patience seconds.
+# The caller sets, before this text: ports mark resume patience
+# ports are those of the API, mark is a file that exists until the server takes connections again, resume is the command
+# for that, patience seconds.
 begun=$(date +%s)
 
 # 1. The leader of etcd moves to another voter: without one, no write is answered until the others elect one, for up to
@@ -24,16 +25,21 @@ give_lead() {
 give_lead
 
 # 2. The API takes no new connection from other machines: load balancers use other servers at once, and their health
-# checks fail. The rules are removed by `resume`, or by a timer should this run end here.
-mkdir -p "${rules%/*}" && : > "$rules"
-for program in iptables ip6tables; do
-    for port in $ports; do
-        rule="INPUT ! -i lo -p tcp --dport $port --syn -m comment --comment kbootstrap-hand-over -j REJECT --reject-with tcp-reset"
-        # shellcheck disable=SC2086 # a list of words
-        if $program -w 5 -I $rule 2>/dev/null; then echo "$program -w 5 -D $rule" >> "$rules"; fi
+# checks fail. A service of its own ends that when `mark` is gone or patience ends, also should this run end here. It
+# continues for a while: kube-router writes the whole table as it read it a moment ago, with rules removed meanwhile.
+systemctl stop kbootstrap-hand-over.service 2>/dev/null
+mkdir -p "${mark%/*}" && : > "$mark"
+if systemd-run --quiet --collect --unit=kbootstrap-hand-over sh -c "
+    for _ in \$(seq $patience); do [ -e $mark ] || break; sleep 1; done
+    for _ in \$(seq 30); do $resume; sleep 1; done" 2>/dev/null
+then
+    for program in iptables ip6tables; do
+        for port in $ports; do
+            $program -w 5 -I INPUT ! -i lo -p tcp --dport "$port" --syn \
+                -m comment --comment kbootstrap-hand-over -j REJECT --reject-with tcp-reset 2>/dev/null
+        done
     done
-done
-systemd-run --quiet --collect --on-active="$patience" sh -c "sh $rules; rm -f $rules" 2>/dev/null
+fi
 
 # 3. Requests end. Connections that stay (watches, tunnels) are opened again by their clients when the service stops.
 foreign() { # established connections to the ports from other machines (proc(5), /proc/net/tcp)

@@ -16,7 +16,7 @@ from kbootstrap.providers.context import ProviderContext
 
 Name = Literal["docker", "podman"]
 NAMES: tuple[Name, ...] = ("docker", "podman")
-_ANSWER = 20.0
+_ANSWER = 60.0
 """Seconds. A sleeping Podman machine or a socket-activated daemon needs some time."""
 _START = {
     "docker": "start it (Linux: `sudo systemctl start docker`; elsewhere: open Docker Desktop)",

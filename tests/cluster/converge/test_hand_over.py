@@ -104,28 +104,73 @@ def test_a_leader_that_cannot_be_moved_yet_is_asked_again(tmp_path: Path) -> Non
     assert moved == ["33", "44", "33", "44"]
 
 
-def test_new_connections_are_refused_until_the_server_resumes(tmp_path: Path) -> None:
+TABLE = """\
+rules={folder}/$(basename "$0")-rules; touch "$rules"; shift 2
+case $1 in
+-I) shift 2; echo "-A INPUT $*" >> "$rules" ;;
+-S) cat "$rules" ;;
+-D) shift; grep -vxF -e "-A $*" "$rules" > "$rules.new"; mv "$rules.new" "$rules" ;;
+esac"""
+"""A program that keeps a table of rules, as `iptables -w 5` does."""
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> Programs:
     programs = Programs(tmp_path)
-    calls = programs.run(script(K3S))
-    added = [call for call in calls if " -I INPUT " in call]
-    assert [call.split()[0] for call in added] == ["iptables", "ip6tables"]
-    assert all("--dport 6443" in call and "! -i lo" in call and "--syn" in call for call in added)
-    (timer,) = (call for call in calls if call.startswith("systemd-run"))
-    assert "--on-active=120" in timer
-    assert "/hand-over" in timer
-    programs.log.unlink()
-    removed = programs.run(hand_over.RESUME)
-    assert removed == [call.replace(" -I ", " -D ") for call in added]
-    programs.run(hand_over.RESUME)  # there is nothing left to remove
-    assert programs.log.read_text().splitlines() == removed
+    for name in ("iptables", "ip6tables"):
+        programs.program(name, TABLE.format(folder=tmp_path))
+        (tmp_path / f"{name}-rules").write_text("-A INPUT -j KUBE-FIREWALL\n")
+    # The service that `systemd-run` starts is run by the test.
+    programs.program("systemd-run", f'for text; do :; done; printf %s "$text" > {programs.folder}/service')
+    programs.program("systemctl", f'echo "systemctl $*" >> {programs.log}')
+    return programs
+
+
+def rules(programs: Programs, name: str) -> list[str]:
+    return (programs.folder / f"{name}-rules").read_text().splitlines()
+
+
+def test_new_connections_are_refused_until_the_server_resumes(tables: Programs) -> None:
+    tables.run(script(K3S))
+    for name in ("iptables", "ip6tables"):
+        first, added = rules(tables, name)
+        assert first == "-A INPUT -j KUBE-FIREWALL"
+        assert all(part in added for part in ("--dport 6443", "! -i lo", "--syn", "-j REJECT"))
+    for _ in range(2):  # the second time, there is nothing left to remove
+        tables.run(hand_over.RESUME)
+        assert rules(tables, "iptables") == rules(tables, "ip6tables") == ["-A INPUT -j KUBE-FIREWALL"]
+
+
+def test_rules_that_another_program_writes_back_are_removed_again(tables: Programs) -> None:
+    """kube-router reads the table, the server resumes, and kube-router writes what it read."""
+    tables.run(script(K3S))
+    read = (tables.folder / "iptables-rules").read_bytes()
+    tables.run(hand_over.RESUME)
+    (tables.folder / "iptables-rules").write_bytes(read)
+    tables.run((tables.folder / "service").read_text())
+    assert rules(tables, "iptables") == ["-A INPUT -j KUBE-FIREWALL"]
+
+
+def test_a_server_whose_run_ended_takes_connections_when_patience_ends(tables: Programs) -> None:
+    tables.run(script(K3S))
+    tables.program("sleep", f"echo slept >> {tables.log}")
+    calls = tables.run((tables.folder / "service").read_text())
+    assert calls.count("slept") >= 120
+    assert rules(tables, "iptables") == rules(tables, "ip6tables") == ["-A INPUT -j KUBE-FIREWALL"]
+
+
+def test_another_hand_over_ends_the_service_of_the_one_before(tables: Programs) -> None:
+    """It would remove the new rules."""
+    assert "systemctl stop kbootstrap-hand-over.service" in tables.run(script(K3S))
 
 
 def test_a_machine_without_these_programs_is_not_stopped_from_stopping(tmp_path: Path) -> None:
     programs = Programs(tmp_path)
-    for name in ("kubectl", "iptables", "ip6tables", "systemd-run"):
+    for name in ("kubectl", "iptables", "ip6tables", "systemd-run", "systemctl"):
         programs.program(name, f'echo "{name}" >> {programs.log}; exit 1')
-    programs.run(script(K3S))
-    assert not any("-D" in line for line in (tmp_path / "run" / "hand-over").read_text().splitlines())
+    calls = programs.run(script(K3S))
+    assert "iptables" not in calls, "no rule without the service that removes it"
+    programs.run(hand_over.RESUME)
 
 
 @pytest.mark.parametrize(
