@@ -1,7 +1,7 @@
 """One life for both distributions: a server and an agent that are made, cut, restored and upgraded.
 
 RKE2 is the stand-in or the vendor's (`rke2/release.py`). In a usual run k3s goes through the same on larger
-clusters (`day_two/`, `one_server/`, `faults/`); three servers of RKE2 have the folder `rke2/`.
+clusters (`day_two/`, `one_server/`); three servers of RKE2 have the folder `rke2/`.
 """
 
 from __future__ import annotations

@@ -57,10 +57,7 @@ def read(name: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A checkout with a spec, its lock file and its rendered tree; the tool is Terraform.
-
-    It is the one cluster of a usual run that is not made with OpenTofu.
-    """
+    """A checkout with a spec, its lock file and its rendered tree; the tool is Terraform."""
     terraform = program("terraform")
     need(terraform, "terraform is not installed")
     lab = new_lab(tmp_path_factory, "ci", str(terraform))
@@ -107,26 +104,36 @@ def steps(job: Mapping[str, Any]) -> Iterator[str]:
             yield step["run"]
 
 
-def test_github(folder: Lab) -> None:
-    workflow = read("github.yaml")
-    summary = folder.folder / "summary.md"
-    env = {
+def github(folder: Lab, workflow: Mapping[str, Any]) -> dict[str, str]:
+    """Return the environment of a run for the pull request 12."""
+    return {
         **{name: workflow["env"][name] for name in ("SPEC", "RENDERED")},
         "GITHUB_ACTIONS": "true",
         "GITHUB_REPOSITORY": "acme/shop",
         "GITHUB_SERVER_URL": "https://github.com",
         "GITHUB_SHA": "0" * 40,
         "GITHUB_WORKSPACE": str(folder.folder),
-        "GITHUB_STEP_SUMMARY": str(summary),
+        "GITHUB_STEP_SUMMARY": str(folder.folder / "summary.md"),
         "PR": "12",
     }
+
+
+def test_github_reviews(folder: Lab) -> None:
+    workflow = read("github.yaml")
+    env = github(folder, workflow)
     for _ in range(2):  # another push to the same pull request
         for script in steps(workflow["jobs"]["review"]):
             shell(folder, script, env)
     assert (folder.folder / "comments").read_text().split() == ["made", "changed"]
     comment = (folder.folder / "comment.md").read_text()
     assert f"https://github.com/acme/shop/blob/{'0' * 40}/clusters.yaml#L4" in comment
-    assert comment in summary.read_text()
+    assert comment in (folder.folder / "summary.md").read_text()
+
+
+@pytest.mark.full
+def test_github_applies(folder: Lab) -> None:
+    workflow = read("github.yaml")
+    env = github(folder, workflow)
     for script in steps(workflow["jobs"]["apply"]):
         shell(folder, script, env)
     assert folder.ready_nodes() == {f"{NAME}-control-plane-1"}

@@ -16,7 +16,11 @@ from tests.e2e.workloads import assert_all_answer, echo_pods
 pytestmark = [pytest.mark.timeout(4000)]
 CLUSTER = "ha"
 FIRST = f"{CLUSTER}-control-plane-1"
-NODES = {f"{CLUSTER}-control-plane-{n}" for n in (1, 2, 3)} | {f"{CLUSTER}-web-1", f"{CLUSTER}-web-2"}
+SECOND = f"{CLUSTER}-control-plane-2"
+AGENTS = (f"{CLUSTER}-web-1", f"{CLUSTER}-web-2")
+NODES = {f"{CLUSTER}-control-plane-{n}" for n in (1, 2, 3)} | {*AGENTS}
+MOUNT = "/var/lib/data"
+VOLUMES = f"volumes: [{{name: data, size_gib: 1, mount: {MOUNT}}}]"
 
 
 first: list[dict[str, Any]] = []
@@ -25,9 +29,9 @@ first: list[dict[str, Any]] = []
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The cluster of `specs/openstack-lab.yaml`, applied once for this module."""
+    """The cluster of `specs/openstack-lab.yaml`, applied once; its agents have a volume each."""
     with stack(tmp_path_factory.mktemp("openstack"), "ha") as made:
-        made.spec(SPEC)
+        made.spec(SPEC.replace("anti_affinity: hard", f"anti_affinity: hard, {VOLUMES}"))
         try:
             made.apply()
             made.choose(CLUSTER)
@@ -139,13 +143,30 @@ def test_doctor_finds_nothing_wrong(cluster: Stack) -> None:
     cluster.lab.run("doctor", "spec.yaml")
 
 
-def test_what_was_changed_by_hand_is_shown_and_healed(cluster: Stack) -> None:
-    """A security rule was deleted, a machine renamed, another one shut off, and the first server deleted.
+def attached(cluster: Stack, node: str) -> str:
+    """Return the ID of the one volume that is attached to a node."""
+    [one] = cluster.cloud.admin.compute.volume_attachments(cluster.ids()[node])
+    return str(one.volume_id)
 
-    The API goes on behind the load balancer; `apply` makes the machine again, and it joins.
+
+def test_volumes_are_mounted_by_their_ids(cluster: Stack) -> None:
+    for node in AGENTS:
+        device = f"/dev/disk/by-id/virtio-{attached(cluster, node)[:20]}"
+        said = cluster.on_node(node, f"findmnt -no SOURCE,FSTYPE {MOUNT}; readlink -f {device}")
+        source, link = said.splitlines()
+        assert source.split() == [link, "ext4"]
+        cluster.on_node(node, f"echo {node} | sudo tee {MOUNT}/text")
+
+
+def test_what_was_changed_by_hand_is_shown_and_healed(cluster: Stack) -> None:
+    """A rule was deleted, a server renamed, an agent shut off, the other and the first server deleted.
+
+    The API goes on behind the load balancer; `apply` makes the machines again, and they join. The new agent
+    has the volume of the old one.
     """
-    network, name = cluster.cloud.admin.network, f"{CLUSTER}-web-2"
+    network, (halted, deleted) = cluster.cloud.admin.network, AGENTS
     description = "nodes->agents-tcp-10250"
+    volumes = {node: attached(cluster, node) for node in AGENTS}
 
     def rules() -> list[object]:
         found = network.security_group_rules(project_id=cluster.project.id)
@@ -153,20 +174,25 @@ def test_what_was_changed_by_hand_is_shown_and_healed(cluster: Stack) -> None:
 
     [rule] = rules()
     network.delete_security_group_rule(rule)
-    cluster.cloud.admin.compute.update_server(cluster.servers()[name], name="renamed")
-    off = cluster.servers()[f"{CLUSTER}-web-1"]
-    cluster.cloud.admin.compute.stop_server(off)
+    before = cluster.ids()
+    cluster.cloud.admin.compute.update_server(cluster.servers()[SECOND], name="renamed")
+    cluster.cloud.admin.compute.stop_server(cluster.servers()[halted])
+    cluster.lose(deleted)
     cluster.lose(FIRST)
     soon("the API answers", lambda: cluster.lab.kubectl("get", "--raw", "/readyz"))
     planned = cluster.changes()
     assert description in planned
-    assert name in planned
+    assert SECOND in planned
     assert FIRST in planned
+    assert deleted in planned
     cluster.apply()
     assert rules()
-    assert name in cluster.servers()
-    assert cluster.servers()[f"{CLUSTER}-web-1"].id == off.id
+    after = cluster.ids()
+    assert {node for node in NODES if after[node] != before[node]} == {FIRST, deleted}
     cluster.ready(NODES, voting=3)
+    for node in AGENTS:
+        assert attached(cluster, node) == volumes[node]
+        assert cluster.on_node(node, f"cat {MOUNT}/text") == node
     cluster.nothing_to_do()
 
 

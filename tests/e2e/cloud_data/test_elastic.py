@@ -16,7 +16,7 @@ from tests.e2e.cloud_data.names import GROUP, machines
 from tests.e2e.lab import wait_for
 from tests.e2e.stack import Stack, soon
 
-pytestmark = [pytest.mark.ordered, pytest.mark.timeout(5000)]
+pytestmark = [pytest.mark.full, pytest.mark.ordered, pytest.mark.timeout(5000)]
 OUT_OF_RESOURCES = 1
 
 
@@ -40,7 +40,6 @@ def test_a_quota_backs_the_group_off(cluster: Stack, server: Scaler) -> None:
         cluster.cloud.set_quotas(cluster.project, {"instances": -1})
 
 
-@pytest.mark.full
 def test_a_server_that_is_killed_at_every_event(cluster: Stack, server: Scaler, static: set[str]) -> None:
     """The next one loses, doubles and leaves nothing: after each, the project is listed."""
     size, before, there = server.target(GROUP), machines(cluster), everything(cluster)
@@ -119,7 +118,6 @@ def test_a_machine_in_error_is_replaced_by_none(cluster: Stack, server: Scaler, 
     soon("the Node is gone", lambda: elastic(cluster.lab, static) == before)
 
 
-@pytest.mark.full
 def test_a_machine_that_never_answers(cluster: Stack, server: Scaler, static: set[str]) -> None:
     """It runs, but its port is closed: it is deleted, and its group has the reason."""
     before = machines(cluster)

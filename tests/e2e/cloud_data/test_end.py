@@ -11,7 +11,7 @@ from tests.e2e.autoscaler import Scaler
 from tests.e2e.cloud_data.names import GROUP, MOUNT, NODE, SIZE, attached, text
 from tests.e2e.stack import LONG, Stack
 
-pytestmark = [pytest.mark.ordered, pytest.mark.timeout(4000)]
+pytestmark = [pytest.mark.full, pytest.mark.ordered, pytest.mark.timeout(4000)]
 RESOURCE = 1 << 24
 """CAP_SYS_RESOURCE in a set of capabilities (linux/capability.h)."""
 

@@ -31,7 +31,7 @@ from tests.e2e.proxy import proxy
 from tests.e2e.stack import LONG, NEW, OLD, Stack, soon
 from tests.e2e.workloads import BOX
 
-pytestmark = [pytest.mark.timeout(4000)]
+pytestmark = [pytest.mark.full, pytest.mark.timeout(4000)]
 UNIT = "var-lib-data.mount"
 
 
@@ -49,7 +49,6 @@ def whole(cluster: Stack, nodes: set[str], *, voting: int = 0) -> None:
     assert not list(cluster.lab.folder.rglob("*_override.tf"))
 
 
-@pytest.mark.full
 def test_a_creation_that_loses_the_api_and_is_then_killed(project: Stack) -> None:
     """No API while machines are made: it ends with what to do, in time, and what was made is kept. Then
     `kill -9` while the rest is made: the next apply goes on, and nothing is there twice.
@@ -100,7 +99,6 @@ def test_the_volume_is_mounted_by_its_id(cluster: Stack) -> None:
     assert cluster.on_node(NODE, f"systemctl is-enabled {UNIT}") == "enabled"
 
 
-@pytest.mark.full
 def test_a_newer_kubernetes(cluster: Stack) -> None:
     before = cluster.ids()
     cluster.edit(OLD, NEW)
@@ -136,7 +134,6 @@ def test_a_pod_reaches_the_volume(cluster: Stack) -> None:
     cluster.lab.kubectl("delete", "pod", "reader", "--wait", timeout=300)
 
 
-@pytest.mark.full
 def test_volumes_that_were_unmounted_or_detached_are_mounted_again(cluster: Stack) -> None:
     """The volume of one node was unmounted, that of the other detached; one `apply` mends both."""
     compute, other = cluster.cloud.admin.compute, DATA[1]
@@ -171,7 +168,6 @@ def test_no_spec_loses_a_volume(cluster: Stack) -> None:
     assert cluster.volumes() == before
 
 
-@pytest.mark.full
 def test_a_disk_with_something_else_on_it_is_left_alone(cluster: Stack) -> None:
     """Here the volume gets another signature by hand, as if it had been used for something else."""
     by_id = link(cluster)
@@ -198,7 +194,6 @@ def test_a_new_machine_gets_the_volume_of_the_old_one(cluster: Stack) -> None:
     whole(cluster, NODES)
 
 
-@pytest.mark.full
 def test_one_node_after_the_other_gets_another_flavor(cluster: Stack) -> None:
     """kbootstrap is killed when one node has a new machine, perhaps not yet its volume; the other waits."""
 
@@ -222,7 +217,6 @@ def test_one_node_after_the_other_gets_another_flavor(cluster: Stack) -> None:
     whole(cluster, NODES)
 
 
-@pytest.mark.full
 def test_the_server_behind_the_floating_ip_gets_another_machine(cluster: Stack) -> None:
     """Two servers join it, so that it can go. While it is away the API is asked on another server; nodes and
     operators then find it where it was.

@@ -1,4 +1,7 @@
-"""`conformance` on a real cluster without the profile: what docs/conformance.md lists fails, nothing else."""
+"""`conformance` on a real cluster without the profile: what docs/conformance.md lists fails, nothing else.
+
+In a usual run `test_hardened.py` has it, with the profile.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from kbootstrap.core import resources
 from tests.e2e.day_two.names import DB_1, OTHERS, S1, S2, S3, SHOP_1, C, spec
 from tests.e2e.lab import Lab
 
-pytestmark = [pytest.mark.ordered]
+pytestmark = [pytest.mark.full, pytest.mark.ordered]
 SPEC = spec(pools=OTHERS)
 SERVERS, AGENTS = {S1, S2, S3}, {SHOP_1, DB_1}
 
@@ -66,7 +69,6 @@ def test_a_node_by_its_name(cluster: Lab) -> None:
     assert "no cluster or node 'nope'" in cluster.run("conformance", "spec.yaml", "nope", code=64).stderr
 
 
-@pytest.mark.full
 def test_changes_on_a_host_are_found_and_the_remedy_fits(cluster: Lab) -> None:
     file = "/var/lib/rancher/k3s/agent/kubelet.kubeconfig"
     cluster.on_node(SHOP_1, f"chmod 644 {file}")
@@ -77,7 +79,6 @@ def test_changes_on_a_host_are_found_and_the_remedy_fits(cluster: Lab) -> None:
     assert "4.1.5" in of(audit(cluster, SHOP_1), "passed", SHOP_1)
 
 
-@pytest.mark.full
 def test_a_service_that_does_not_run_is_unknown(cluster: Lab) -> None:
     cluster.on_node(SHOP_1, "systemctl stop k3s-agent")
     try:
@@ -89,7 +90,6 @@ def test_a_service_that_does_not_run_is_unknown(cluster: Lab) -> None:
     assert not {rule for rule in of(report, "passed", SHOP_1) if rule.startswith("4.2")}
 
 
-@pytest.mark.full
 def test_an_open_port_is_found(cluster: Lab) -> None:
     cluster.on_node(DB_1, "systemd-run --quiet --unit=open-port systemd-socket-activate -l 0.0.0.0:9999 cat")
     try:

@@ -19,7 +19,7 @@ SPEC = spec()
 
 @pytest.mark.full
 def test_an_agent_gets_a_new_machine(cluster: Lab) -> None:
-    """In a usual run `faults/test_crash_points.py` and `test_openstack.py` have it, without the client."""
+    """In a usual run `one_server/test_crash_points.py` has it, without the client."""
     before, begun = machine(cluster, W1), time.monotonic()
     with probing(own(cluster), cluster.folder) as probe:
         cluster.run("replace", "-y", "spec.yaml", W1)

@@ -51,7 +51,9 @@ def test_a_budget_stops_a_removal(cluster: Lab) -> None:
         cluster.kubectl("delete", "pdb", "shop")
 
 
+@pytest.mark.full
 def test_fewer_agents(cluster: Lab) -> None:
+    """In a usual run the agents leave with their pool, below."""
     cluster.run("apply", "-y", "spec.yaml")
     assert cluster.ready_nodes() == {S1, S2, S3, W1}
     assert W2 not in machines()

@@ -51,7 +51,9 @@ def test_removing_a_pool_is_shown_before(cluster: Lab) -> None:
         cluster.spec(plain)
 
 
+@pytest.mark.full
 def test_a_node_removed_by_hand_comes_back(cluster: Lab) -> None:
+    """In a usual run a stopped one does (`one_server/test_ssh.py`), and a deleted machine in the cloud."""
     subprocess.run([engine(), "rm", "-f", "-v", AGENT], capture_output=True, check=True)
     missing = next(node for node in status(cluster, code=1)["nodes"] if node["name"] == AGENT)
     assert (missing["reachable"], missing["drift"][0]["kind"]) == (False, "infrastructure")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.e2e.lab import Lab
 from tests.e2e.newcomer.names import C, machines, renamed
 
@@ -20,6 +22,7 @@ def keep(cluster: Lab) -> None:
     cluster.kubectl("create", "configmap", "kept", check=False)
 
 
+@pytest.mark.full
 def test_only_the_state_must_be_kept(cluster: Lab) -> None:
     """Key, kubeconfig, pins and rendered files are made or found again; machines and data stay."""
     keep(cluster)

@@ -21,7 +21,7 @@ def names(text: str) -> list[str]:
     return [line.rpartition("/")[2] for line in text.split()]
 
 
-def test_tokens(cluster: Lab, port: int) -> None:
+def test_tokens(cluster: Lab) -> None:
     lab, path = cluster, "spec.yaml"
     lab.kubectl("create", "configmap", "first")
     lab.run("snapshot", "save", "--name", "before")
@@ -42,7 +42,7 @@ def test_tokens(cluster: Lab, port: int) -> None:
         assert accepted(lab, user, now)
         assert not accepted(lab, user, old)
 
-    lab.spec(spec(port, agents=2))
+    lab.spec(spec(lab, agents=2))
     lab.run("apply", "-y", path)
     assert lab.ready_nodes() == {SERVER, AGENT, AGENT_2}
 

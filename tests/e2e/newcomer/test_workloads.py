@@ -11,12 +11,12 @@ import jsonschema
 import pytest
 
 from kbootstrap.core import resources
-from tests.e2e.day_two.names import OTHERS, spec
 from tests.e2e.lab import CHECKOUT, Lab, wait_for
+from tests.e2e.newcomer.names import renamed
 from tests.e2e.workloads import BOX
 
 pytestmark = [pytest.mark.ordered]
-SPEC = spec(pools=OTHERS)
+SPEC = renamed
 IMAGE = "          image: registry.example.com/web:1.4.2\n"
 WEB = f"""\
           image: {BOX}

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from tests.e2e.faults.names import AGENT, C
 from tests.e2e.lab import Lab, engine, wait_for
+from tests.e2e.one_server.names import AGENT, C
 
 
 def test_a_wrong_ssh_key_is_refused_at_once(cluster: Lab) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from tests.e2e.crash import Boundary, How, Living, crash
-from tests.e2e.faults.names import AGENTS, SERVER, spec
 from tests.e2e.lab import Lab
+from tests.e2e.one_server.names import AGENTS, SERVER, spec
 
 W1, W2 = AGENTS[:2]
 DATA = "the-beginning"
@@ -54,10 +54,10 @@ def test_an_agent_is_replaced(known: Known, how: How, what: str, status: str) ->
 @pytest.mark.full
 def test_an_agent_comes_and_goes(known: Known) -> None:
     command = ("apply", "-y", "-o", "json", "spec.yaml")
-    known.lab.spec(spec(2))
+    known.lab.spec(spec(known.lab, 2))
     at = Boundary(f"create {NODE.format(W2)}", "done", W2)
     assert crash(known.lab, command, at, "kbootstrap", W2)
     known.heal(2)
-    known.lab.spec(spec(1))
+    known.lab.spec(spec(known.lab, 1))
     assert crash(known.lab, command, Boundary("stop k3s-agent.service", "done", W2), "kbootstrap", W2)
     known.heal(1)

@@ -6,14 +6,14 @@ import subprocess
 
 import pytest
 
-from tests.e2e.faults.names import AGENTS, spec
 from tests.e2e.lab import Lab, engine, wait_for
+from tests.e2e.one_server.names import AGENTS, spec
 
 NEW = AGENTS[1]
 
 
 def test_a_node_that_stops_in_the_middle(cluster: Lab) -> None:
-    cluster.spec(spec(2))
+    cluster.spec(spec(cluster, 2))
     process = cluster.start("apply", "-y", "spec.yaml")
     wait_for(
         "the agent is reachable",
@@ -33,7 +33,7 @@ def test_a_node_that_stops_in_the_middle(cluster: Lab) -> None:
 def test_a_full_disk_on_a_node(cluster: Lab) -> None:
     """The agent's data folder gets a small file system of its own before anything is installed."""
     subprocess.run([engine(), "rm", "-f", "-v", NEW], capture_output=True, check=True)
-    cluster.spec(spec(2))
+    cluster.spec(spec(cluster, 2))
     process = cluster.start("apply", "-y", "spec.yaml")
     wait_for("the agent runs", lambda: cluster.on_node(NEW, "echo yes"), every=0.1)
     cluster.on_node(NEW, "mount -t tmpfs -o size=20m tmpfs /var/lib/rancher")

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.faults.names import AGENTS, SERVER, harmed, spec
 from tests.e2e.lab import Lab, engine, need, wait_for
+from tests.e2e.one_server.names import AGENTS, SERVER, harmed, spec
 
 pytestmark = [pytest.mark.full, pytest.mark.ordered]
 A1, A2, A3, _ = AGENTS
@@ -23,7 +23,7 @@ BLKIO = Path("/sys/fs/cgroup/blkio")
 
 def test_a_host_that_hangs_while_it_is_installed(cluster: Lab) -> None:
     """SIGSTOP for sshd and its sessions in the middle of it; the other new agent joins."""
-    cluster.spec(spec(3))
+    cluster.spec(spec(cluster, 3))
     process = cluster.start("apply", "-y", "spec.yaml")
     stamp = "test -e /var/lib/kbootstrap/stamp && echo yes"
     wait_for("it is being installed", lambda: cluster.on_node(A2, stamp), every=0.1)
@@ -66,7 +66,7 @@ def test_a_clock_that_is_ten_minutes_behind(cluster: Lab) -> None:
     fake = "/usr/local/sbin/date"
     words = '#!/bin/sh\\n[ "$1" = +%%s ] && exec /bin/date -d "10 minutes ago" +%%s\\nexec /bin/date "$@"\\n'
     with harmed(cluster, A2, f"printf '{words}' > {fake} && chmod +x {fake}", f"rm {fake}"):
-        cluster.spec(spec(3, "clock: bad"))
+        cluster.spec(spec(cluster, 3, "clock: bad"))
         said = cluster.run("apply", "-y", "spec.yaml", code=8).stderr
     assert "KB0803" in said
     assert f"The clock of {A2} is" in " ".join(said.split())
@@ -81,7 +81,7 @@ def test_a_disk_that_fills_up_while_the_node_runs(cluster: Lab) -> None:
     fill = f"cp -a {folder} {kept} && mount -t tmpfs -o size=48k tmpfs {folder} && cp -a {kept}/. {folder}/"
     fill += f"; dd if=/dev/zero of={folder}/filler bs=4k 2>/dev/null; true"
     with harmed(cluster, A2, fill, f"umount {folder}; rm -rf {kept}"):
-        cluster.spec(spec(3, "disk: full"))
+        cluster.spec(spec(cluster, 3, "disk: full"))
         said = cluster.run("apply", "-y", "spec.yaml", code=8).stderr
     assert "KB0709" in said
     assert f"no space left on {A2} for {folder}/" in " ".join(said.split())
@@ -114,7 +114,7 @@ def test_a_disk_that_is_slow(cluster: Lab) -> None:
         begun = time.monotonic()
         cluster.on_node(SERVER, "dd if=/dev/zero of=/var/lib/rancher/slow bs=4k count=60 oflag=dsync")
         assert time.monotonic() - begun > 2, "the throttle has no effect"
-        cluster.spec(spec(3, "disk: slow"))
+        cluster.spec(spec(cluster, 3, "disk: slow"))
         cluster.run("apply", "-y", "spec.yaml")
     finally:
         throttle(0, 0)

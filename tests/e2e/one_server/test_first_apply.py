@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.e2e.crash import Living
-from tests.e2e.faults.names import AGENT, SERVER
 from tests.e2e.lab import Lab
+from tests.e2e.one_server.names import AGENT, SERVER
 
 
 def test_ctrl_c_ends_cleanly_and_the_next_run_continues(cluster: Lab) -> None:

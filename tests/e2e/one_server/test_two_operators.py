@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.faults.names import AGENT, SERVER, C, spec
 from tests.e2e.lab import SHORT, Lab, kill_now, need, wait_for
+from tests.e2e.one_server.names import AGENT, SERVER, C, spec
 
 LEASE = "/run/kbootstrap/lease"
 
@@ -26,7 +26,7 @@ def second_operator(lab: Lab, folder: Path) -> Lab:
     shutil.copytree(lab.folder, folder, symlinks=True)
     mounted = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
     words = ("unshare", "--mount", "sh", "-c", mounted, "sh", str(folder), str(lab.folder))
-    return Lab(lab.folder, lab.tool, (*words, *lab.kbootstrap))
+    return Lab(lab.folder, lab.tool, (*words, *lab.kbootstrap), lab.extra)
 
 
 def lease(lab: Lab) -> dict[str, str]:
@@ -41,8 +41,8 @@ def test_two_operators(cluster: Lab, tmp_path: Path) -> None:
         assert lease(lab)["renewed"] == "-", "given back at the end"
         folder = tmp_path / "folder"
         other = second_operator(lab, folder)
-        (folder / path.name).write_text(lab.text(spec(labels="turn: second")))
-        lab.spec(spec(labels="turn: first"))
+        (folder / path.name).write_text(lab.text(spec(lab, labels="turn: second")))
+        lab.spec(spec(lab, labels="turn: first"))
 
         # The second run is refused with the holder, and changes nothing; read-only commands work.
         first = lab.start("apply", "-y", path)
@@ -75,7 +75,7 @@ def test_two_operators(cluster: Lab, tmp_path: Path) -> None:
 @pytest.mark.full
 def test_the_lease_of_a_killed_run(cluster: Lab) -> None:
     """The next run of the same operator does not wait until it has run out, as others would."""
-    cluster.spec(spec(labels="turn: third"))
+    cluster.spec(spec(cluster, labels="turn: third"))
     process = cluster.start("apply", "-y", "spec.yaml")
     wait_for("the lease", lambda: lease(cluster).get("renewed") != "-", every=0.02)
     kill_now(process)
