@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 from ruamel.yaml import YAML
@@ -68,6 +69,15 @@ class YamlNode:
         for _, value in self.items:
             yield value
 
+    def data(self) -> Any:  # noqa: ANN401 - whatever the file contains
+        """Return dicts, lists and strings, aliases resolved; None for null. `<<` is a key like others."""
+        node = self.resolved
+        if node.kind == "map":
+            return {key.value: value.data() for key, value in node.items if key is not None}
+        if node.kind == "list":
+            return [value.data() for value in node.values()]
+        return None if node.null else node.value
+
 
 @dataclass(slots=True)
 class Tree:
@@ -98,8 +108,12 @@ class Refused(ValueError):
         self.line = line
 
 
+@lru_cache(maxsize=16)
 def parse(text: str) -> Tree:
-    """Parse text; raises `Refused`, and the exceptions of ruamel.yaml."""
+    """Parse text; raises `Refused`, and the exceptions of ruamel.yaml.
+
+    One run parses the same few texts again and again, so they are kept. Do not change a tree.
+    """
     yaml = YAML(typ="safe", pure=True)
     return Tree(text, _build(yaml.parse(text), text))
 

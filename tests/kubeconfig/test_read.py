@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from kbootstrap.core.errors import PrerequisiteMissing
 from kbootstrap.kubeconfig.read import parse, read
+from kbootstrap.kubeconfig.tree import parse as parse_tree
 
 from .conftest import ADMIN, OTHERS
 
@@ -115,3 +116,12 @@ def test_any_text_is_read_or_refused_clearly(text: str) -> None:
     path = Path("config")
     with contextlib.suppress(PrerequisiteMissing):
         assert parse(text, path).text == text
+
+
+def test_a_text_as_data_and_its_tree_is_kept() -> None:
+    text = "a: &x {b: 1, c: [~, 'null', t]}\nd: *x\ne:\n"
+    tree = parse_tree(text)
+    assert tree.root is not None
+    inside = {"b": "1", "c": [None, "null", "t"]}
+    assert tree.root.data() == {"a": inside, "d": inside, "e": None}
+    assert parse_tree(text) is tree

@@ -181,15 +181,17 @@ def _config(kubeconfig: str, endpoint: Endpoint) -> SingleConfig:
     """Read a kubeconfig, with `endpoint` as its server."""
     from lightkube.config.kubeconfig import KubeConfig
     from lightkube.core.exceptions import ConfigError
-    from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
+    from kbootstrap.kubeconfig.tree import parse
+
     try:
-        content = YAML(typ="safe", pure=True).load(kubeconfig)
+        root = parse(kubeconfig).root
+        content = root.data() if root else {}
         for cluster in content["clusters"]:
             cluster["cluster"]["server"] = endpoint.url
         config = KubeConfig.from_dict(content).get()
-    except (YAMLError, ConfigError, TypeError, KeyError, AttributeError):
+    except (YAMLError, ValueError, RecursionError, ConfigError, TypeError, KeyError, AttributeError):
         config = None
     if config is None:
         raise ApiUnavailable(
