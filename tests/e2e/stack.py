@@ -213,7 +213,7 @@ def opens(address: str, *ports: int) -> list[int]:
         except OSError:
             return False
 
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(len(ports)) as pool:
         return [port for port, answer in zip(ports, pool.map(answers, ports), strict=True) if answer]
 
 

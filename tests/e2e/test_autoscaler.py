@@ -224,10 +224,14 @@ def test_a_smaller_maximum_and_no_bounds(cluster: Lab, server: Scaler, tried: Su
     until("the target follows", lambda: server.target(GROUP) == 1)
 
 
+@pytest.mark.full
 def test_load_decides_how_many_nodes_of_which_flavor_there_are(
     cluster: Lab, server: Scaler, tried: Subject
 ) -> None:
-    """From zero to the maximum and back, then two flavors; a loop like Cluster Autoscaler's decides."""
+    """From zero to the maximum and back, then two flavors; a loop like Cluster Autoscaler's decides.
+
+    In a usual run the tests of this module decide, and `simulation/` how load leads to flavors.
+    """
     if tried.vendor:
         pytest.skip("new nodes do not have the image of the pods, which the vendor's release does not bring")
     need((os.cpu_count() or 1) >= scaling.CORES, f"{scaling.CORES} processors")

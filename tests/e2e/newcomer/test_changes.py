@@ -13,7 +13,9 @@ pytestmark = [pytest.mark.ordered]
 SPEC = plain
 
 
+@pytest.mark.full
 def test_labels_and_taints_follow_the_spec(cluster: Lab) -> None:
+    """In a usual run labels do in `test_plan.py`, and the unit tests have which ones are removed."""
     spec = cluster.folder / "spec.yaml"
     plain = spec.read_text()
     assert POOL in plain
