@@ -25,8 +25,8 @@ give_lead() {
 give_lead
 
 # 2. The API takes no new connection from other machines: load balancers use other servers at once, and their health
-# checks fail. A service of its own ends that when `mark` is gone or patience ends, also should this run end here. It
-# continues for a while: kube-router writes the whole table as it read it a moment ago, with rules removed meanwhile.
+# checks fail. A service of its own removes the rules when `mark` is gone or patience ends, also if this run ends here. It
+# repeats that for a while: kube-router writes the whole table as it read it a moment ago, with rules removed meanwhile.
 systemctl stop kbootstrap-hand-over.service 2>/dev/null
 mkdir -p "${mark%/*}" && : > "$mark"
 if systemd-run --quiet --collect --unit=kbootstrap-hand-over sh -c "
