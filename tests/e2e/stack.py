@@ -159,6 +159,15 @@ class Stack:
         found = self.cloud.admin.block_storage.volumes(all_projects=True, project_id=self.project.id)
         return {one.id for one in found}
 
+    def attached(self, node: str) -> str:
+        """Return the ID of the one volume that is attached to a node."""
+        [one] = self.cloud.admin.compute.volume_attachments(self.ids()[node])
+        return str(one.volume_id)
+
+    def disk(self, node: str) -> str:
+        """Return the name of a node's volume below /dev, which has the volume's ID."""
+        return f"/dev/disk/by-id/virtio-{self.attached(node)[:20]}"
+
     def outputs(self, cluster: str) -> dict[str, Any]:
         """Return the output contract out of a state that is not encrypted."""
         state = json.loads((self.lab.folder / ".kbootstrap" / cluster / "terraform.tfstate").read_text())

@@ -143,16 +143,9 @@ def test_doctor_finds_nothing_wrong(cluster: Stack) -> None:
     cluster.lab.run("doctor", "spec.yaml")
 
 
-def attached(cluster: Stack, node: str) -> str:
-    """Return the ID of the one volume that is attached to a node."""
-    [one] = cluster.cloud.admin.compute.volume_attachments(cluster.ids()[node])
-    return str(one.volume_id)
-
-
 def test_volumes_are_mounted_by_their_ids(cluster: Stack) -> None:
     for node in AGENTS:
-        device = f"/dev/disk/by-id/virtio-{attached(cluster, node)[:20]}"
-        said = cluster.on_node(node, f"findmnt -no SOURCE,FSTYPE {MOUNT}; readlink -f {device}")
+        said = cluster.on_node(node, f"findmnt -no SOURCE,FSTYPE {MOUNT}; readlink -f {cluster.disk(node)}")
         source, link = said.splitlines()
         assert source.split() == [link, "ext4"]
         cluster.on_node(node, f"echo {node} | sudo tee {MOUNT}/text")
@@ -166,7 +159,7 @@ def test_what_was_changed_by_hand_is_shown_and_healed(cluster: Stack) -> None:
     """
     network, (halted, deleted) = cluster.cloud.admin.network, AGENTS
     description = "nodes->agents-tcp-10250"
-    volumes = {node: attached(cluster, node) for node in AGENTS}
+    volumes = {node: cluster.attached(node) for node in AGENTS}
 
     def rules() -> list[object]:
         found = network.security_group_rules(project_id=cluster.project.id)
@@ -191,7 +184,7 @@ def test_what_was_changed_by_hand_is_shown_and_healed(cluster: Stack) -> None:
     assert {node for node in NODES if after[node] != before[node]} == {FIRST, deleted}
     cluster.ready(NODES, voting=3)
     for node in AGENTS:
-        assert attached(cluster, node) == volumes[node]
+        assert cluster.attached(node) == volumes[node]
         assert cluster.on_node(node, f"cat {MOUNT}/text") == node
     cluster.nothing_to_do()
 

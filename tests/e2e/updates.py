@@ -80,6 +80,13 @@ def os_of(lab: Lab, node: str) -> dict[str, Any]:
     return dict(rows[node])
 
 
+def planned(lab: Lab) -> dict[str, list[str]]:
+    """Return the updates that `maintain` would install, by node."""
+    lines = lab.run("maintain", "--dry-run", "-o", "json", "spec.yaml").stdout.splitlines()
+    (document,) = (one for line in lines if (one := json.loads(line)).get("kind") == "maintenance")
+    return {node["name"]: node["updates"] for node in document["clusters"][0]["nodes"]}
+
+
 def steps(lab: Lab, name: str) -> list[tuple[str, str, str]]:
     """Return the steps of nodes in an event log: node, step, status."""
     lines = (json.loads(line) for line in (lab.folder / name).read_text().splitlines())

@@ -155,7 +155,7 @@ def test_a_server_whose_run_ended_takes_connections_when_patience_ends(tables: P
     tables.run(script(K3S))
     tables.program("sleep", f"echo slept >> {tables.log}")
     calls = tables.run((tables.folder / "service").read_text())
-    assert calls.count("slept") >= 120
+    assert calls.count("slept") == 120 + 30
     assert rules(tables, "iptables") == rules(tables, "ip6tables") == ["-A INPUT -j KUBE-FIREWALL"]
 
 

@@ -26,12 +26,6 @@ def text(cluster: Stack, node: str = NODE) -> str:
     return cluster.on_node(node, f"cat {MOUNT}/text")
 
 
-def attached(cluster: Stack, node: str = NODE) -> str:
-    """Return the ID of the one volume that is attached to a node."""
-    [one] = cluster.cloud.admin.compute.volume_attachments(cluster.ids()[node])
-    return str(one.volume_id)
-
-
 def machines(cluster: Stack) -> set[str]:
     """Return the names of the elastic machines that the cloud has."""
     return {name for name, one in cluster.servers().items() if "kbootstrap.elastic" in one.metadata}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.autoscaler import Scaler
-from tests.e2e.cloud_data.names import GROUP, MOUNT, NODE, SIZE, attached, text
+from tests.e2e.cloud_data.names import GROUP, MOUNT, NODE, SIZE, text
 from tests.e2e.stack import LONG, Stack
 
 pytestmark = [pytest.mark.full, pytest.mark.ordered, pytest.mark.timeout(4000)]
@@ -20,7 +20,7 @@ def test_the_filesystem_grows_with_its_volume(cluster: Stack) -> None:
     """After all that applies: `apply` cannot come to its end any more where CAP_SYS_RESOURCE is missing."""
     cluster.edit(f"size_gib: {SIZE}", f"size_gib: {SIZE + 1}")
     done = cluster.lab.run("apply", "-y", "spec.yaml", code=None, timeout=LONG)
-    grown = cluster.cloud.admin.block_storage.get_volume(attached(cluster))
+    grown = cluster.cloud.admin.block_storage.get_volume(cluster.attached(NODE))
     assert grown.size == SIZE + 1
     bytes_now = cluster.on_node(NODE, f"sudo blockdev --getsize64 $(findmnt -no SOURCE {MOUNT})")
     assert bytes_now == str((SIZE + 1) << 30)

@@ -22,7 +22,6 @@ from tests.e2e.cloud_data.names import (
     SIZE,
     VOLUMES,
     WEB,
-    attached,
     text,
 )
 from tests.e2e.crash import Boundary, crash
@@ -33,11 +32,6 @@ from tests.e2e.workloads import BOX
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(4000)]
 UNIT = "var-lib-data.mount"
-
-
-def link(cluster: Stack, node: str = NODE) -> str:
-    """Return the name of a node's volume below /dev, which has the volume's ID."""
-    return f"/dev/disk/by-id/virtio-{attached(cluster, node)[:20]}"
 
 
 def whole(cluster: Stack, nodes: set[str], *, voting: int = 0) -> None:
@@ -87,7 +81,7 @@ def test_a_creation_that_loses_the_api_and_is_then_killed(project: Stack) -> Non
 
 def test_the_volume_is_mounted_by_its_id(cluster: Stack) -> None:
     cluster.ready(NODES)
-    by_id = link(cluster)
+    by_id = cluster.disk(NODE)
     said = cluster.on_node(
         NODE, f"findmnt -no SOURCE,FSTYPE {MOUNT}; readlink -f {by_id}; cat /etc/systemd/system/{UNIT}"
     )
@@ -137,7 +131,7 @@ def test_a_pod_reaches_the_volume(cluster: Stack) -> None:
 def test_volumes_that_were_unmounted_or_detached_are_mounted_again(cluster: Stack) -> None:
     """The volume of one node was unmounted, that of the other detached; one `apply` mends both."""
     compute, other = cluster.cloud.admin.compute, DATA[1]
-    before, server = attached(cluster, other), cluster.servers()[other]
+    before, server = cluster.attached(other), cluster.servers()[other]
     cluster.on_node(NODE, f"sudo systemctl disable --now {UNIT}")
     cluster.on_node(other, f"sudo systemctl stop {UNIT}")
     compute.delete_volume_attachment(server, before)
@@ -148,7 +142,7 @@ def test_volumes_that_were_unmounted_or_detached_are_mounted_again(cluster: Stac
     cluster.apply()
     said = cluster.on_node(NODE, f"cat {MOUNT}/text; systemctl is-enabled {UNIT}")
     assert said.splitlines() == [NODE, "enabled"]
-    assert attached(cluster, other) == before
+    assert cluster.attached(other) == before
     assert text(cluster, other) == other
 
 
@@ -170,7 +164,7 @@ def test_no_spec_loses_a_volume(cluster: Stack) -> None:
 
 def test_a_disk_with_something_else_on_it_is_left_alone(cluster: Stack) -> None:
     """Here the volume gets another signature by hand, as if it had been used for something else."""
-    by_id = link(cluster)
+    by_id = cluster.disk(NODE)
     cluster.on_node(
         NODE, f"sudo systemctl stop {UNIT} && sudo dd if={by_id} of=/root/begin bs=4k count=16 status=none"
     )
@@ -186,11 +180,11 @@ def test_a_disk_with_something_else_on_it_is_left_alone(cluster: Stack) -> None:
 def test_a_new_machine_gets_the_volume_of_the_old_one(cluster: Stack) -> None:
     """The same `apply` mounts the volume of the other node, which the test before has unmounted."""
     lost = DATA[1]
-    old, before = cluster.ids()[lost], attached(cluster, lost)
+    old, before = cluster.ids()[lost], cluster.attached(lost)
     cluster.lose(lost)
     cluster.apply()
     assert cluster.ids()[lost] != old
-    assert attached(cluster, lost) == before
+    assert cluster.attached(lost) == before
     whole(cluster, NODES)
 
 

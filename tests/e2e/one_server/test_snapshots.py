@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.lab import Lab, leftovers, wait_for
-from tests.e2e.one_server.names import AGENT, SECRETS, SERVER, C
+from tests.e2e.one_server.names import AGENT, PORT, SECRETS, SERVER, C
 from tests.e2e.restores import has, is_as_it_was, listed, restore_killed, restored_after_a_kill, saved
 from tests.e2e.transfers import sent
 
@@ -78,8 +78,8 @@ def test_rehearsed(cluster: Lab, kept: Path, alone: Callable[[], bool]) -> None:
     assert "pod/" not in lab.on_node(node, f"{kubectl} pods --field-selector spec.nodeName={node}")
     assert lab.on_node(node, "ps -e -o comm= | grep -c containerd || :") == "0"
     reach = f"timeout 5 bash -c 'echo > /dev/tcp/{lab.prefix}.0.1/$0' {{}} 2>&1 || echo refused"
-    assert "refused" in lab.on_node(node, reach.format(lab.extra["E2E_PORT"]))
-    assert "refused" not in lab.on_node(SERVER, reach.format(lab.extra["E2E_PORT"]))
+    assert "refused" in lab.on_node(node, reach.format(lab.extra[PORT]))
+    assert "refused" not in lab.on_node(SERVER, reach.format(lab.extra[PORT]))
     assert "KB0894" in lab.run(*rehearsal, code=5).stderr
     assert "KB0893" in lab.run("apply", "-y", spec, code=8).stderr
     lab.run("destroy", "-y", spec)
