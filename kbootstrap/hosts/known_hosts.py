@@ -61,6 +61,11 @@ class KnownHosts:
                     instance = unquote(word.removeprefix(_INSTANCE))
         return Pin(alias, instance, tuple(keys)) if keys else None
 
+    def has(self, alias: str, instance: str) -> bool:
+        """Return whether a key of this machine is pinned under the name."""
+        pin = self.pin(alias)
+        return pin is not None and pin.instance == instance
+
     def store(self, pin: Pin) -> None:
         """Pin the keys of a machine, replacing all other keys of its name."""
         comment = _INSTANCE + quote(pin.instance, safe="/:@._-")

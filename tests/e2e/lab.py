@@ -185,7 +185,8 @@ class Lab:
 
     def nothing_to_do(self) -> None:
         """See that a further apply has nothing to do."""
-        self.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
+        done = self.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
+        assert "nothing to do" in done.stderr.lower()
 
     def versions(self) -> dict[str, str]:
         """Return the version of Kubernetes of each node."""

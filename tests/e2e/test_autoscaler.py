@@ -65,11 +65,6 @@ def containers(*, running: bool = False) -> set[str]:
     return set(said.stdout.split())
 
 
-def nothing_to_do(lab: Lab) -> None:
-    done = lab.run("apply", "-y", "--detailed-exitcode", "spec.yaml")
-    assert "nothing to do" in done.stderr.lower()
-
-
 def rows(lab: Lab) -> dict[str, dict[str, object]]:
     found = json.loads(lab.run("status", "-o", "json", "spec.yaml").stdout)
     return {row["name"]: row for row in found["clusters"][0]["nodes"]}
@@ -105,7 +100,7 @@ def test_a_machine_becomes_a_node(cluster: Lab, server: Scaler, tried: Subject) 
 
 def test_apply_has_nothing_to_do_with_it(cluster: Lab, server: Scaler) -> None:
     (name,) = elastic(cluster, STATIC)
-    nothing_to_do(cluster)
+    cluster.nothing_to_do()
     row = rows(cluster)[name]
     assert (row["elastic"], row["good"], row["passing"]) == (True, True, None)
     assert "agent, elastic" in cluster.run("status", "spec.yaml").stdout
@@ -156,7 +151,7 @@ def test_a_server_that_is_killed_between_creation_and_installation(cluster: Lab,
     assert joined(cluster, STATIC, 2) == before | {made}
     assert containers() == before | {made}
     assert server.target(GROUP) == 3
-    nothing_to_do(cluster)
+    cluster.nothing_to_do()
 
 
 def test_a_static_node_is_not_deleted(cluster: Lab, server: Scaler) -> None:
@@ -176,7 +171,7 @@ def test_a_given_node_is_deleted(cluster: Lab, server: Scaler) -> None:
     until("its Node is gone", lambda: first not in cluster.kubectl("get", "nodes", "-o", "name"))
     pins = (cluster.folder / ".kbootstrap" / f"{C}.run" / "known_hosts").read_text()
     until("its host key is forgotten", lambda: first not in pins or first not in _pins(cluster))
-    nothing_to_do(cluster)
+    cluster.nothing_to_do()
 
 
 def _pins(lab: Lab) -> str:
@@ -189,7 +184,7 @@ def test_a_machine_that_is_deleted_outside(cluster: Lab, server: Scaler) -> None
     subprocess.run([engine(), "rm", "--force", "--volumes", name], capture_output=True, check=True)
     until("its Node is removed", lambda: name not in cluster.kubectl("get", "nodes", "-o", "name"))
     assert server.target(GROUP) == 1
-    nothing_to_do(cluster)
+    cluster.nothing_to_do()
 
 
 @pytest.mark.full
@@ -201,7 +196,7 @@ def test_replace_removes_an_elastic_node(cluster: Lab, server: Scaler) -> None:
     assert "delete the machine" in shown.stderr + shown.stdout
     assert containers() == set()
     until("the target follows", lambda: server.target(GROUP) == 1)
-    nothing_to_do(cluster)
+    cluster.nothing_to_do()
 
 
 @pytest.mark.full
@@ -240,7 +235,7 @@ def test_load_decides_how_many_nodes_of_which_flavor_there_are(
         load.from_zero_to_most()
         load.to_one_and_to_zero()
         load.two_flavors()
-    nothing_to_do(cluster)
+    cluster.nothing_to_do()
 
 
 @pytest.mark.full
@@ -262,7 +257,7 @@ def test_a_restore_deletes_elastic_nodes(cluster: Lab, server: Scaler) -> None:
     assert "later" not in cluster.kubectl("get", "configmaps", "-o", "name")
     until("their Nodes are gone", lambda: set(cluster.get_names("nodes")) == STATIC)
     until("the server leads again", lambda: server.ready() and server.target(GROUP) == 1)
-    nothing_to_do(cluster)
+    cluster.nothing_to_do()
 
 
 def test_no_secret_leaves_the_servers(cluster: Lab, server: Scaler, tried: Subject) -> None:

@@ -1,4 +1,6 @@
-# Prints facts about this machine, one a line: a word, then values. Changes nothing, prints no secret.
+# Prints facts about this machine, one a line: a word, then values. Changes nothing, prints no secret. Every command
+# runs it on all machines, and what costs time here are processes: `read` reads what has a line, and one program is
+# asked about many files.
 # Needs sh, coreutils, grep, awk, and ports.sh and upkeep.sh before it; run as root. The caller sets, before this text:
 #   others data server agent config join token agent_token server_token server_ca etcd binary stamp volumes snapshots
 #   overlay updates
@@ -7,31 +9,52 @@
 # distribution needs, divided by spaces. overlay is the interface of the pods' network between nodes, where a server
 # is to try whether the others answer through it; the caller sets patience_overlay (seconds) too.
 has() { [ -e "$1" ]; }
-ca_hash() { head -c 67 "$1" 2>/dev/null | grep -Eo '^K10[0-9a-f]{64}$' | cut -c4-; }
-space() {
+first_line() { # sets `line`
+    line=''
+    if has "$1"; then IFS= read -r line < "$1" || return 0; fi
+}
+eight='????????'
+digits=$eight$eight$eight$eight$eight$eight$eight$eight
+ca_hash() { # sets `hash` to the hash of the CA in a full token: K10, 64 hexadecimal digits, and more
+    first_line "$1"
+    hash=${line#K10}
+    rest=${hash#$digits}
+    case $line in K10*) hash=${hash%"$rest"} ;; *) hash='' ;; esac
+    case $hash in *[!0-9a-f]*) hash='' ;; esac
+}
+existing() { # sets `folder` to the folder, or to the nearest one above it that exists
     folder=$1
-    while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
-    df -Pk "$folder" 2>/dev/null | awk 'NR == 2 { print int($4 / 1024) }'
+    while [ ! -d "$folder" ]; do folder=${folder%/*} && folder=${folder:-/}; done
 }
-unit() {
-    systemctl show -p LoadState -p ActiveState -p SubState -p UnitFileState -p NRestarts -p ExecMainStartTimestampMonotonic "$1" 2>/dev/null |
-        tr '\n' ' '
+contents() { # the SHA-256 of these files, and the text of ours
+    sha256sum "$@" 2>/dev/null | awk '{ print "file", $1, $2 }'
+    for path; do
+        first_line "$path"
+        case $line in
+            '# Written by kbootstrap '*)
+                printf 'text '
+                head -c 65536 "$path" | base64 -w 0
+                echo " $path"
+                ;;
+        esac
+    done
 }
-content() {
-    has "$1" || return 0
-    echo "file $(sha256sum < "$1" | cut -c1-64) $1"
-    if head -n 1 "$1" | grep -q '^# Written by kbootstrap '; then
-        echo "text $(head -c 65536 "$1" | base64 | tr -d '\n') $1"
-    fi
-}
-first_certificate() { # its own: others in the file are those of its signers, and keys are never printed
-    awk 'begun && /^-----END/ { exit } begun { printf "%s", $0 } /^-----BEGIN CERTIFICATE-----/ { begun = 1 }' "$1"
+certificates() { # the first one of each file: others are those of its signers, and keys are never printed
+    for path in "$data"/server/tls/*.crt "$data"/server/tls/etcd/*.crt "$data"/agent/*.crt; do
+        if [ -s "$path" ]; then set -- "$@" "$path"; fi
+    done
+    [ $# -gt 0 ] || return 0
+    awk -v base="$data/" '
+        FNR == 1 { begun = ended = 0; name = substr(FILENAME, length(base) + 1) }
+        ended { next }
+        begun && /^-----END/ { print "certificate", name, text; ended = 1 }
+        begun { text = text $0 }
+        /^-----BEGIN CERTIFICATE-----/ { begun = 1; text = "" }' "$@"
 }
 token_mark() { # which token it is: the beginning of the SHA-256 of its password
     case $2 in K10*::*:*) set -- "$1" "${2#*::}" && set -- "$1" "${2#*:}" ;; esac
-    if [ -n "$2" ]; then echo "token-mark $1 $(printf %s "$2" | sha256sum | cut -c1-12)"; fi
+    if [ -n "$2" ]; then printf 'token-mark %s %.12s\n' "$1" "$(printf %s "$2" | sha256sum)"; fi
 }
-first_line() { if has "$1"; then head -n 1 "$1"; fi; }
 disk_of() { # a volume's ID, or its beginning: virtio has room for 20 characters, SCSI for all of them
     for place in /dev/disk/by-id/*"$1"*; do
         case $place in
@@ -49,21 +72,24 @@ signature() { # what is on a disk: blkid says 2 for nothing, and also for a disk
     esac
 }
 lacks_module() { # only where that is known: not in a container, whose kernel is another machine's
-    if has "/sys/module/$1" || ! has "/lib/modules/$(uname -r)/modules.dep"; then return 1; fi
+    if has "/sys/module/$1" || ! has "/lib/modules/$release/modules.dep"; then return 1; fi
     command -v modprobe >/dev/null && ! modprobe -n -q "$1" 2>/dev/null
 }
-refusals() { # which of the mount options ro and noexec the file system of a folder has
-    folder=$1
-    while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
-    folder=$(readlink -f "$folder")
-    awk -v path="${folder%/}/" '
-        { place = $5; gsub(/\\040/, " ", place); if (place != "/") place = place "/" }
-        index(path, place) == 1 && length(place) >= best { best = length(place); options = $6 "," $NF }
+mounts() { # of each of `folders`, which of the mount options ro and noexec its file system has
+    for one in $folders; do existing "$one" && set -- "$@" "$folder"; done
+    [ $# -gt 0 ] || return 0
+    readlink -f "$@" | awk -v names="$folders" '
+        NR == FNR { path[NR] = ($0 == "/" ? "" : $0) "/"; count = NR; next }
+        { place = $5; gsub(/\\040/, " ", place); if (place != "/") place = place "/"
+          for (i = 1; i <= count; i++)
+              if (index(path[i], place) == 1 && length(place) >= best[i]) {
+                  best[i] = length(place); options[i] = "," $6 "," $NF ","
+              } }
         END {
-            count = split(options, list, ",")
-            for (i = 1; i <= count; i++) if (list[i] == "ro" || list[i] == "noexec") found[list[i]] = 1
-            for (one in found) printf " %s", one
-        }' /proc/self/mountinfo
+            split(names, name, " ")
+            for (i = 1; i <= count; i++)
+                print "mount", name[i] (options[i] ~ /,ro,/ ? " ro" : "") (options[i] ~ /,noexec,/ ? " noexec" : "")
+        }' - /proc/self/mountinfo
 }
 patience=10
 volume() { # name, ID, folder
@@ -95,29 +121,40 @@ volume() { # name, ID, folder
 
 echo "begin kbootstrap-facts-1"
 echo "epoch $(date +%s)"
-echo "uptime $(cut -d. -f1 /proc/uptime)"
-echo "arch $(uname -m)"
-echo "hostname $(uname -n)"
+first_line /proc/uptime
+echo "uptime ${line%%.*}"
+set -- $(uname -n -r -m)
+release=$2
+echo "hostname $1"
+echo "arch $3"
 echo "os $(. /etc/os-release 2>/dev/null && echo "$PRETTY_NAME")"
 echo "cpus $(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 0)"
 awk '/^MemTotal:/ { print "memory", int($2 / 1024) } /^SwapTotal:/ { print "swap", int($2 / 1024) }' /proc/meminfo
-echo "disk-data $(space "$data")"
-echo "disk-binary $(space "$(dirname "$binary")")"
+existing "$data" && set -- "$folder"
+existing "${binary%/*}" && set -- "$1" "$folder"
+df -Pk "$@" 2>/dev/null | awk 'NR > 1 { print NR == 2 ? "disk-data" : "disk-binary", int($4 / 1024) }'
 if [ -d /run/systemd/system ]; then echo "systemd yes"; else echo "systemd no"; fi
-if grep -qw memory /sys/fs/cgroup/cgroup.controllers 2>/dev/null ||
-    awk '$1 == "memory" && $4 == 1 { found = 1 } END { exit !found }' /proc/cgroups 2>/dev/null; then
-    echo "cgroup-memory yes"
-else
-    echo "cgroup-memory no"
-fi
-if has /sys/fs/cgroup/cgroup.controllers; then echo "cgroups $(cat /sys/fs/cgroup/cgroup.controllers)"; fi
-echo "programs $(
-    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin # of services
-    for one in $programs; do if command -v "$one" >/dev/null; then echo "$one"; fi; done | tr '\n' ' '
-)"
+first_line /sys/fs/cgroup/cgroup.controllers
+case " $line " in
+    *' memory '*) echo "cgroup-memory yes" ;;
+    *)
+        if awk '$1 == "memory" && $4 == 1 { found = 1 } END { exit !found }' /proc/cgroups 2>/dev/null; then
+            echo "cgroup-memory yes"
+        else
+            echo "cgroup-memory no"
+        fi
+        ;;
+esac
+if has /sys/fs/cgroup/cgroup.controllers; then echo "cgroups $line"; fi
+path=$PATH found=''
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin # of services
+for one in $programs; do if command -v "$one" >/dev/null; then found="$found$one "; fi; done
+PATH=$path
+echo "programs $found"
 for one in $modules; do if lacks_module "$one"; then echo "lacks-module $one"; fi; done
-for one in $folders; do echo "mount $one$(refusals "$one")"; done
-echo "listening $(ports | tr '\n' ' ')"
+mounts
+set -- $(ports)
+echo "listening $*"
 if awk '$2 == "00000000" { found = 1 } END { exit !found }' /proc/net/route 2>/dev/null ||
     awk '$1 ~ /^0+$/ && $2 == "00" && $10 != "lo" { found = 1 } END { exit !found }' /proc/net/ipv6_route 2>/dev/null; then
     echo "default-route yes"
@@ -126,21 +163,37 @@ else
 fi
 awk '$2 == "00000000" && $8 == "00000000" { print "default-interface", $1; exit }' /proc/net/route 2>/dev/null
 ip -o addr show scope global 2>/dev/null | awk '{ sub("/.*", "", $4); print "address", $2, $4 }'
-echo "unit $server $(unit "$server")"
-echo "unit $agent $(unit "$agent")"
+systemctl show -p LoadState -p ActiveState -p SubState -p UnitFileState -p NRestarts -p ExecMainStartTimestampMonotonic \
+    "$server" "$agent" 2>/dev/null |
+    awk -v names="$server $agent" '
+        BEGIN { RS = ""; split(names, name, " ") }
+        { gsub(/\n/, " "); print "unit", name[NR], $0 }'
 
 # Whether other nodes answer through the network of the pods: each has a route to the overlay's address of every
 # other one, and every kubelet listens on all addresses of its node. A refusal is an answer as well.
 if [ -n "$overlay" ] && command -v bash >/dev/null && systemctl is-active -q "$server"; then
-    awk -v link="$overlay" '$1 == link && $3 != "00000000" { print $3 }' /proc/net/route | sort -u |
-        sed 's/\(..\)\(..\)\(..\)\(..\)/0x\4 0x\3 0x\2 0x\1/' | while read -r a b c d; do
-        printf '%d.%d.%d.%d\n' "$a" "$b" "$c" "$d"
-    done | xargs -r -n 1 -P 64 env patience="$patience_overlay" sh -c '
-        for try in 1 2; do
-            said=$(timeout "$patience" bash --norc -c "exec 3<>/dev/tcp/$1/10250" 2>&1)
-            case "$? $said" in "0 "* | *refused*) echo "overlay $1 yes" && exit ;; esac
-        done
-        echo "overlay $1 no"' sh
+    peers=$(awk -v link="$overlay" '
+        function byte(hex) { return 16 * (index(d, substr(hex, 1, 1)) - 1) + index(d, substr(hex, 2, 1)) - 1 }
+        BEGIN { d = "0123456789ABCDEF" }
+        $1 == link && $3 != "00000000" && !seen[$3]++ {
+            print byte(substr($3, 7)) "." byte(substr($3, 5)) "." byte(substr($3, 3)) "." byte($3)
+        }' /proc/net/route)
+    answering() { # those of the addresses on which a kubelet answers within the patience
+        xargs -r -n 64 -P 8 timeout "$patience_overlay" bash --norc -c '
+            for one; do
+                {
+                    said=$({ exec 3<>"/dev/tcp/$one/10250"; } 2>&1)
+                    case "$? $said" in "0 "* | *refused*) echo "$one" ;; esac
+                } &
+            done
+            wait' bash | tr '\n' ' '
+    }
+    there=" $(echo "$peers" | answering)" silent=''
+    for one in $peers; do case $there in *" $one "*) ;; *) silent="$silent $one" ;; esac; done
+    if [ -n "$silent" ]; then there="$there$(echo "$silent" | answering)"; fi
+    for one in $peers; do
+        case $there in *" $one "*) echo "overlay $one yes" ;; *) echo "overlay $one no" ;; esac
+    done
 fi
 
 # What is there of this distribution, also where kbootstrap did not install it; and of others.
@@ -156,6 +209,7 @@ if has /etc/k0s; then echo "other k0s"; fi
 
 # Our own record, and whether the files that it names are still as they were.
 if has "$stamp"; then
+    set --
     while read -r kind first second third path; do
         case $kind in
             cluster) echo "claimed $first" ;;
@@ -168,23 +222,23 @@ if has "$stamp"; then
                 esac
                 echo "artifact $first $third $intact $path"
                 ;;
-            file) content "$first" ;;
+            file) if has "$first"; then set -- "$@" "$first"; fi ;;
         esac
     done < "$stamp"
+    if [ $# -gt 0 ]; then contents "$@"; fi
 fi
 if has /var/lib/kbootstrap/left; then echo "left yes"; fi
 if has /run/kbootstrap/restart; then echo "restart-pending yes"; fi
-if has /var/lib/kbootstrap/restore; then echo "restoring $(head -n 1 /var/lib/kbootstrap/restore)"; fi
+if has /var/lib/kbootstrap/restore; then first_line /var/lib/kbootstrap/restore && echo "restoring $line"; fi
 
 # The run that changes the cluster at this moment (lease.sh).
 if has /run/kbootstrap/lease; then
     sed 's/^/lease /' /run/kbootstrap/lease
-    echo "lease now $(cut -d. -f1 /proc/uptime)"
+    first_line /proc/uptime
+    echo "lease now ${line%%.*}"
 fi
 
-for file in "$data"/server/tls/*.crt "$data"/server/tls/etcd/*.crt "$data"/agent/*.crt; do
-    if has "$file"; then echo "certificate ${file#"$data"/} $(first_certificate "$file")"; fi
-done
+certificates
 
 newest=$(ls -1t "$snapshots" 2>/dev/null | grep -v '[.]part$' | head -n 1) # a part is being written
 if [ -n "$newest" ]; then echo "snapshot $(stat -c '%s %Y' "$snapshots/$newest" 2>/dev/null) $newest"; fi
@@ -194,15 +248,16 @@ if [ -n "$volumes" ]; then
 fi
 
 if has "$etcd"; then echo "etcd yes"; fi
-id=$(ca_hash "$server_token")
-if [ -z "$id" ] && has "$server_ca"; then id=$(sha256sum < "$server_ca" | cut -c1-64); fi
+ca_hash "$server_token"
+id=$hash
+if [ -z "$id" ] && has "$server_ca"; then id=$(sha256sum < "$server_ca") && id=${id%% *}; fi
 if [ -n "$id" ]; then echo "cluster-id $id"; fi
-ca=$(ca_hash "$token")
-if [ -n "$ca" ]; then echo "token full $ca"; elif [ -s "$token" ]; then echo "token short"; fi
+ca_hash "$token"
+if [ -n "$hash" ]; then echo "token full $hash"; elif [ -s "$token" ]; then echo "token short"; fi
 if [ -s "$agent_token" ]; then echo "agent-token yes"; fi
-token_mark own "$(first_line "$token")"
-token_mark agents "$(first_line "$agent_token")"
-token_mark accepted "$(first_line "$server_token")"
+first_line "$token" && token_mark own "$line"
+first_line "$agent_token" && token_mark agents "$line"
+first_line "$server_token" && token_mark accepted "$line"
 next=/var/lib/kbootstrap/next-tokens # rotate.py
 if has "$next"; then
     token_mark next "$(sed -n 's/^server //p' "$next")"

@@ -47,7 +47,7 @@ async def known_from_console(
     With `wait`, waits for their first boot; otherwise reads the log once.
     """
     pins = KnownHosts(context.space.known_hosts)
-    new = {one: name for one, name in machines.items() if not _pinned(pins, name, one)}
+    new = {one: name for one, name in machines.items() if not pins.has(name, one)}
     end = time.monotonic() + (WAIT if wait else 0.0)
     found = await asyncio.gather(*(_keys(context, console, one, name, end) for one, name in new.items()))
     return {one: keys for one, keys in zip(new, found, strict=True) if keys}
@@ -79,8 +79,3 @@ async def _keys(
             report("waiting for the host keys in the console log while the machine boots", Status.WAITING)
             reported = True
         await asyncio.sleep(next(pauses))
-
-
-def _pinned(pins: KnownHosts, name: str, instance: str) -> bool:
-    pin = pins.pin(name)
-    return pin is not None and pin.instance == instance

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kbootstrap.core.errors import KbootstrapError, PrerequisiteMissing
 from kbootstrap.providers.context import ProviderContext
-from kbootstrap.providers.local.containers import CLUSTER, OWNER, SPEC, Containers
+from kbootstrap.providers.local.containers import CLUSTER, OWNER, SPEC, Container, Containers
 from kbootstrap.spec import derive
 from kbootstrap.spec.model import Cluster, Spec
 
@@ -38,9 +38,10 @@ async def verify(context: ProviderContext, containers: Containers) -> None:
     """Raise `PrerequisiteMissing` for the first name, address or port that is in use elsewhere."""
     owner = str(context.space.root)
     spec, cluster = context.spec, context.cluster
-    await _names(spec, cluster, containers, owner)
+    there = await containers.named((*node_names(cluster), endpoint_name(cluster)))
+    _names(spec, cluster, containers.engine.command, owner, there)
     await _addresses(spec, cluster, containers, owner)
-    await _port(containers, context)
+    await _port(containers, context, there.get(endpoint_name(cluster)))
 
 
 def belongs(labels: Mapping[str, str], spec: str, cluster: str, owner: str) -> bool:
@@ -55,14 +56,12 @@ def belongs(labels: Mapping[str, str], spec: str, cluster: str, owner: str) -> b
     )
 
 
-async def _names(spec: Spec, cluster: Cluster, containers: Containers, owner: str) -> None:
-    wanted = (*node_names(cluster), endpoint_name(cluster))
-    for name, there in (await containers.named(wanted)).items():
-        if not belongs(there.labels, spec.name, cluster.name, owner):
+def _names(spec: Spec, cluster: Cluster, engine: str, owner: str, there: Mapping[str, Container]) -> None:
+    for name, one in there.items():
+        if not belongs(one.labels, spec.name, cluster.name, owner):
             raise PrerequisiteMissing(
-                f"a container named {name} exists already and belongs to {_holder(there.labels)}",
-                hint=f"remove it (`{containers.engine.command} rm --force --volumes {name}`), "
-                "or give the cluster another name",
+                f"a container named {name} exists already and belongs to {_holder(one.labels)}",
+                hint=f"remove it (`{engine} rm --force --volumes {name}`), or give the cluster another name",
                 code="KB0607",
                 host=name,
             )
@@ -90,12 +89,10 @@ async def _addresses(spec: Spec, cluster: Cluster, containers: Containers, owner
             )
 
 
-async def _port(containers: Containers, context: ProviderContext) -> None:
+async def _port(containers: Containers, context: ProviderContext, own: Container | None) -> None:
     spec, cluster = context.spec, context.cluster
     port = derive.api_port(spec.name, cluster)
-    own = endpoint_name(cluster)
-    there = (await containers.named([own])).get(own)
-    if there and port in there.ports.values() and there.running:
+    if own and port in own.ports.values() and own.running:
         return
     if await asyncio.to_thread(free, port):
         return

@@ -22,6 +22,8 @@ OWNER = "kbootstrap.owner"
 
 _NOT_THERE = re.compile("could not find|could not be found|no such file|not found", re.IGNORECASE)
 """Errors of `cp` in Docker and Podman for a file that does not exist."""
+_NO_CONTAINER = re.compile("no such container", re.IGNORECASE)
+"""Errors of `inspect` in Docker and Podman, one line for each container that does not exist."""
 _ASK = 60.0
 _ACT = 120.0
 
@@ -59,10 +61,9 @@ class Containers:
 
     async def named(self, names: Iterable[str]) -> dict[str, Container]:
         """Return those of `names` that exist, by name."""
-        wanted = set(names)
-        output = await self._run("ps", "--all", "--format", "{{.Names}}", deadline=_ASK)
-        there = [name for name in output.split() if name in wanted]
-        return {container.name: container for container in await self._inspect(there)}
+        wanted = list(dict.fromkeys(names))
+        # `inspect` also finds containers whose ID begins with a name.
+        return {one.name: one for one in await self._inspect(wanted) if one.name in wanted}
 
     async def labelled(self, labels: Mapping[str, str]) -> tuple[Container, ...]:
         """Return every container that has all of `labels`."""
@@ -133,9 +134,14 @@ class Containers:
     async def _inspect(self, names: list[str]) -> tuple[Container, ...]:
         if not names:
             return ()
-        # A container that was deleted in between is an error, but the output still has the others.
         argv = [self.engine.program, "container", "inspect", *names]
         result = await self._runner.run(argv, deadline=_ASK, check=False)
+        # The output has the containers that exist, also when others do not.
+        errors = result.stderr.splitlines()
+        if result.status and not (errors and all(map(_NO_CONTAINER.search, errors))):
+            raise KbootstrapError(
+                f"{self.engine.command} cannot inspect containers", detail=result.tail or None
+            )
         return tuple(_container(item) for item in _items(result.stdout))
 
     async def _run(self, *arguments: str, deadline: float) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from kbootstrap.core.errors import HostUnreachable, KbootstrapError
 from kbootstrap.distros.common import STAMP
+from kbootstrap.hosts.known_hosts import KnownHosts
 from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.inventory.model import Endpoint, Inventory, Machine, SshTarget
 from kbootstrap.providers.context import ProviderContext
@@ -100,7 +101,7 @@ async def inventory(
         stopped = [name for name in stopped if name in tolerate_missing]
     absent: dict[str, KbootstrapError] = {name: gone[name] for name in contract["nodes"] if name in gone}
     absent |= {name: _stopped(name) for name in stopped if name in contract["nodes"]}
-    key = identity(context)
+    key, pins = identity(context), KnownHosts(context.space.known_hosts)
 
     async def machine(name: str, address: str) -> Machine | None:
         try:
@@ -108,7 +109,9 @@ async def inventory(
             if port is None:
                 raise _not_booting(name, containers)
             target = SshTarget(key_alias=name, host="127.0.0.1", port=port, user=USER, identities=(key,))
-            return Machine(name, address, target, there[name].id, (await _host_key(name, containers),))
+            one = there[name].id
+            keys = () if pins.has(name, one) else (await _host_key(name, containers),)
+            return Machine(name, address, target, one, keys)
         except HostUnreachable as error:
             if starting and name not in tolerate_missing:
                 raise

@@ -40,9 +40,8 @@ class Docker:
     def answers(self, memory: int) -> dict[str, fake.Answer]:
         return {
             "docker info": json.dumps(fake.DOCKER | {"MemTotal": memory}),
-            "docker ps --all --format": lambda _call: "\n".join(self.kept),
             "docker ps --all --quiet": self._filtered,
-            "docker container inspect": self._inspect,
+            "docker container inspect": lambda call: fake.inspected(call, self.kept),
             "docker exec": "active\n",
             "docker create": self._create,
             "docker cp": self._copy,
@@ -57,10 +56,6 @@ class Docker:
             for one in self.kept.values()
             if all(one["Config"]["Labels"].get(key) == value for key, value in pairs)
         )
-
-    def _inspect(self, call: tuple[str, ...]) -> str:
-        names = [word.removeprefix("id-") for word in call[3:]]
-        return json.dumps([self.kept[name] for name in names if name in self.kept])
 
     def _create(self, call: tuple[str, ...]) -> str | tuple[int, str]:
         if "create" in self.fails:

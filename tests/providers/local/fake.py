@@ -19,7 +19,8 @@ from kbootstrap.spec.lock import Lock, allocate
 from kbootstrap.spec.model import Spec
 from tests.providers.contexts import define
 
-Answer = str | tuple[int, str] | Callable[[tuple[str, ...]], str | tuple[int, str]]
+Said = str | tuple[int, str] | Finished
+Answer = Said | Callable[[tuple[str, ...]], Said]
 
 DOCKER = {
     "ServerVersion": "27.1.0",
@@ -41,7 +42,7 @@ PODMAN = {
 class FakeRunner:
     """Answers by the longest known beginning of a command line; what has no answer says nothing and is 0.
 
-    An answer is stdout, or an exit status and stderr, or a function of the arguments.
+    An answer is stdout, or an exit status and stderr, or all of them, or a function of the arguments.
     """
 
     def __init__(self, answers: Mapping[str, Answer], programs: Sequence[str] = ("docker", "podman")) -> None:
@@ -76,11 +77,14 @@ class FakeRunner:
         answer: Answer = self.answers[known[-1]] if known else ""
         if callable(answer):
             answer = answer(call)
-        status, stderr = answer if isinstance(answer, tuple) else (0, "")
-        finished = Finished(call, status, "" if isinstance(answer, tuple) else answer, stderr)
-        if check and status:
-            raise KbootstrapError(f"{call[0]} failed", detail=stderr)
-        return finished
+        if isinstance(answer, str):
+            answer = Finished(call, 0, answer, "")
+        elif isinstance(answer, tuple):
+            status, stderr = answer
+            answer = Finished(call, status, "", stderr)
+        if check and answer.status:
+            raise KbootstrapError(f"{call[0]} failed", detail=answer.stderr)
+        return answer
 
     def said(self, start: str) -> list[str]:
         return [" ".join(call) for call in self.calls if " ".join(call).startswith(start)]
@@ -140,9 +144,17 @@ def spec(
     return load(path).checked(path)
 
 
+def inspected(call: tuple[str, ...], there: Mapping[str, Any]) -> Finished:
+    """What `container inspect` prints: those that are there, and an error for each of the others."""
+    wanted = [name.removeprefix("id-") for name in call[3:]]
+    lost = [f"Error response from daemon: No such container: {one}" for one in wanted if one not in there]
+    found = json.dumps([there[name] for name in wanted if name in there])
+    return Finished(call, 1 if lost else 0, found, "\n".join(lost))
+
+
 def containers(*items: Mapping[str, Any], command: str = "docker") -> dict[str, Answer]:
     """Answers of an engine that has these containers; give `Name`, `Labels`, `Running`, `Ports`."""
-    inspected = {
+    there = {
         item["Name"]: {
             "Id": f"id-{item['Name']}",
             "Name": f"/{item['Name']}",
@@ -155,13 +167,7 @@ def containers(*items: Mapping[str, Any], command: str = "docker") -> dict[str, 
         for item in items
     }
 
-    def inspect(call: tuple[str, ...]) -> str:
-        return json.dumps(
-            [inspected[n.removeprefix("id-")] for n in call[3:] if n.removeprefix("id-") in inspected]
-        )
-
     return {
-        f"{command} ps --all --format": "\n".join(inspected),
-        f"{command} ps --all --quiet": "\n".join(f"id-{name}" for name in inspected),
-        f"{command} container inspect": inspect,
+        f"{command} ps --all --quiet": "\n".join(f"id-{name}" for name in there),
+        f"{command} container inspect": lambda call: inspected(call, there),
     }

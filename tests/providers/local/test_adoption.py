@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from kbootstrap.core.process import Finished
 from kbootstrap.providers.capabilities import Adoptable
 from kbootstrap.providers.local.adoption import VARIABLE, find
 from kbootstrap.providers.local.containers import Containers
@@ -71,7 +72,9 @@ async def test_what_differs_from_the_spec_is_reported(tmp_path: Path) -> None:
     assert callable(inspect)
 
     def moved(call: tuple[str, ...]) -> str:
-        said = json.loads(str(inspect(call)))
+        answer = inspect(call)
+        assert isinstance(answer, Finished)
+        said = json.loads(answer.stdout)
         for one in said:
             one["NetworkSettings"]["Networks"] = {
                 "x": {"IPAddress": "", "IPAMConfig": {"IPv4Address": "10.1.0.99"}}

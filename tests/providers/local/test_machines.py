@@ -8,9 +8,18 @@ from typing import Any
 import pytest
 
 from kbootstrap.core.errors import HostUnreachable, KbootstrapError
+from kbootstrap.core.process import Finished
+from kbootstrap.hosts.known_hosts import KnownHosts, Pin
 from kbootstrap.inventory.certificate import certificate_names
 from kbootstrap.providers.local.containers import Containers
-from kbootstrap.providers.local.machines import destroy_preview, inventory, missing, provisioning, remove_all
+from kbootstrap.providers.local.machines import (
+    HOST_KEY,
+    destroy_preview,
+    inventory,
+    missing,
+    provisioning,
+    remove_all,
+)
 from kbootstrap.providers.model import MachineState
 from kbootstrap.spec.model import Cluster
 from tests.providers.local.fake import Answer, FakeRunner, containers, context, engine, spec
@@ -98,6 +107,39 @@ async def test_the_inventory_says_how_to_reach_machines(tmp_path: Path) -> None:
     assert (found.external.url, found.internal.host) == ("https://127.0.0.1:26443", "10.1.0.10")
     assert found.tls_san == certificate_names(spec(tmp_path).clusters[0])
     assert not runner.said("docker start")
+
+
+async def test_a_pinned_host_key_is_not_read_again(tmp_path: Path) -> None:
+    runner = FakeRunner({**containers(API, SERVER, WEB), **KEY})
+    here = context(runner, tmp_path)
+    pins = KnownHosts(here.space.known_hosts)
+    pins.store(Pin("c-web-1", "id-c-web-1", ("ssh-ed25519 AAAA",)))
+    pins.store(Pin("c-control-plane-1", "id-of-another", ("ssh-ed25519 AAAA",)))
+    found = await inventory(here, OUTPUTS, Containers(engine(), runner))
+    assert found.machines["c-web-1"].host_keys == ()
+    assert found.machines["c-control-plane-1"].host_keys == ("ssh-ed25519 AAAA",)
+    assert runner.said("docker exec") == [f"docker exec c-control-plane-1 cat {HOST_KEY}"]
+
+
+async def test_containers_are_found_by_their_name_only() -> None:
+    """`inspect` also finds containers whose ID begins with a name."""
+    there = json.dumps([{"Id": "abc0123", "Name": "/other"}])
+    runner = FakeRunner({"docker container inspect abc": there})
+    assert await Containers(engine(), runner).named(["abc"]) == {}
+
+
+async def test_an_engine_that_cannot_inspect_is_not_an_engine_without_containers() -> None:
+    errors = "Error response from daemon: No such container: a\nError: the daemon has a bad day"
+    runner = FakeRunner({"docker container inspect": (1, errors)})
+    with pytest.raises(KbootstrapError, match="docker cannot inspect containers") as caught:
+        await Containers(engine(), runner).named(["a", "b"])
+    assert caught.value.detail == errors
+
+
+async def test_containers_that_podman_does_not_have_are_no_error() -> None:
+    errors = "error inspecting object: no such container b\nError: inspecting object: no such container a"
+    runner = FakeRunner({"podman container inspect": Finished((), 125, "[]\n", errors)})
+    assert await Containers(engine("podman"), runner).named(["a", "b"]) == {}
 
 
 async def test_stopped_machines_are_started(tmp_path: Path) -> None:
