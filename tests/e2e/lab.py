@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +54,16 @@ def opentofu(named: str | None = None) -> str:
 def engine() -> str:
     """Return the container engine that answers."""
     for name in filter(None, [os.environ.get("KBOOTSTRAP_ENGINE"), "docker", "podman"]):
-        if (
-            shutil.which(name)
-            and subprocess.run([name, "info"], capture_output=True, check=False).returncode == 0
-        ):
+        if shutil.which(name) and _answers(name):
             return name
     need(None, "a container engine (Docker or Podman) that answers")
     raise AssertionError
+
+
+@lru_cache
+def _answers(engine: str) -> bool:
+    """Return whether an engine answers; asked once by each process of the suite."""
+    return subprocess.run([engine, "info"], capture_output=True, check=False).returncode == 0
 
 
 @dataclass
