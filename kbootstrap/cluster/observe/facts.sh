@@ -76,9 +76,10 @@ lacks_module() { # only where that is known: not in a container, whose kernel is
     command -v modprobe >/dev/null && ! modprobe -n -q "$1" 2>/dev/null
 }
 mounts() { # of each of `folders`, which of the mount options ro and noexec its file system has
-    for one in $folders; do existing "$one" && set -- "$@" "$folder"; done
+    for one in $folders; do existing "$one" && cd -P "$folder" && set -- "$@" "$PWD"; done
+    cd / || return 0
     [ $# -gt 0 ] || return 0
-    readlink -f "$@" | awk -v names="$folders" '
+    printf '%s\n' "$@" | awk -v names="$folders" '
         NR == FNR { path[NR] = ($0 == "/" ? "" : $0) "/"; count = NR; next }
         { place = $5; gsub(/\\040/, " ", place); if (place != "/") place = place "/"
           for (i = 1; i <= count; i++)

@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import shlex
+import socket
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -172,13 +180,117 @@ def test_a_machine_that_does_not_say_so_lacks_nothing() -> None:
     assert not found.mounts
 
 
-def on_this_machine(*changes: tuple[str, str]) -> NodeFacts:
-    """Run the script here, with other lists of what is needed."""
+def on_this_machine(*changes: tuple[str, object], path: Path | None = None) -> NodeFacts:
+    """Run the script here, with other places and lists of what is needed; programs of `path` come first."""
     text = script(K3S)
     for name, value in changes:
-        text = re.sub(rf"^{name}=.*$", f"{name}={shlex.quote(value)}", text, count=1, flags=re.MULTILINE)
-    done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=True, timeout=60)
+        assignment = f"{name}={shlex.quote(str(value))}"
+        text = re.sub(rf"^{name}=.*$", lambda _: assignment, text, count=1, flags=re.MULTILINE)  # noqa: B023
+    return run_here(text, path)
+
+
+def run_here(text: str, path: Path | None = None) -> NodeFacts:
+    env = dict(os.environ)
+    if path:
+        env["PATH"] = f"{path}:{env['PATH']}"
+    done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=True, timeout=60, env=env)
     return parse("x", done.stdout, K3S, now=NOW)
+
+
+def test_files_that_the_stamp_names(tmp_path: Path) -> None:
+    header = "# Written by kbootstrap from the spec.\n"
+    files = {
+        "ours": f"{header}a: b\nc: ü\n",
+        "without-newline": f"{header}a: b",
+        "large": header + "x" * 100_000,
+        "foreign": f"a: b\n{header}",
+        "empty": "",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    lines = [f"file {tmp_path / name}\n" for name in (*files, "missing")]
+    (tmp_path / "stamp").write_text("".join(["cluster c\n", *lines]))
+    found = on_this_machine(("stamp", tmp_path / "stamp"))
+    assert found.claimed == "c"
+    assert found.files == {
+        str(tmp_path / name): hashlib.sha256(content.encode()).hexdigest() for name, content in files.items()
+    }
+    assert found.texts == {
+        str(tmp_path / name): files[name][:65536] for name in ("ours", "without-newline", "large")
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "authority"),
+    [
+        (f"K10{'ab' * 32}::server:secret", "full", "ab" * 32),
+        (f"K10{'ab' * 32}::node:secret\n", "full", "ab" * 32),
+        (f"K10{'AB' * 32}::server:secret\n", "short", None),
+        (f"K10{'ab' * 31}::server:secret\n", "short", None),
+        ("secret\n", "short", None),
+        ("", "none", None),
+    ],
+)
+def test_tokens(tmp_path: Path, text: str, form: str, authority: str | None) -> None:
+    (tmp_path / "token").write_text(text)
+    (tmp_path / "agent").write_text("other\n")
+    found = on_this_machine(("token", tmp_path / "token"), ("agent_token", tmp_path / "agent"))
+    assert (found.token, found.token_ca) == (form, authority)
+    mark = hashlib.sha256(b"secret").hexdigest()[:12] if text.strip().endswith("secret") else ""
+    assert found.tokens.own == (mark if text else "")
+    assert found.tokens.agents == hashlib.sha256(b"other").hexdigest()[:12]
+    assert found.cluster_id is None
+    found = on_this_machine(("server_token", tmp_path / "token"))
+    assert (found.cluster_id, found.tokens.accepted) == (authority, mark)
+
+
+def test_the_first_certificate_of_each_file(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    chains = {
+        "server/tls/a.crt": ("a", "ca"),
+        "server/tls/etcd/b.crt": ("b",),
+        "agent/c.crt": ("c", "a", "b"),
+    }
+    made = {name: certificate(day) for day, name in enumerate(("a", "b", "c", "ca"), 1)}
+    for path, chain in chains.items():
+        (data / path).parent.mkdir(parents=True, exist_ok=True)
+        (data / path).write_text("".join(f"subject={name}\n{made[name]}" for name in chain))
+    (data / "server/tls/broken.crt").write_text("-----BEGIN CERTIFICATE-----\nMIIB\n")
+    (data / "server/tls/empty.crt").touch()
+    found = {one.name: one.not_after.day for one in on_this_machine(("data", data)).certificates}
+    assert found == {"server/tls/a.crt": 1, "server/tls/etcd/b.crt": 2, "agent/c.crt": 3}
+
+
+def certificate(day: int) -> str:
+    """Return a certificate that ends on that day of January 2030, in PEM."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(day).not_valid_before(datetime(2026, 1, 1, tzinfo=UTC))
+    made = made.not_valid_after(datetime(2030, 1, day, tzinfo=UTC))
+    return made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+def test_nodes_that_do_not_answer_through_the_overlay(tmp_path: Path) -> None:
+    """A refusal is an answer; a node that says nothing is asked twice, and holds up no other one."""
+    systemctl = tmp_path / "bin" / "systemctl"
+    systemctl.parent.mkdir()
+    systemctl.write_text("#!/bin/sh\n")
+    systemctl.chmod(0o755)
+    gateways = [("link", "4D00007F"), ("link", "4E00007F"), ("link", "4E00007F")]
+    gateways += [("link", "00000000"), ("eth0", "4F00007F")]
+    route = "".join(f"{interface}\t00012A0A\t{address}\n" for interface, address in gateways)
+    (tmp_path / "route").write_text(route)
+    with socket.socket() as busy, socket.socket() as first, socket.socket() as second:
+        busy.bind(("127.0.0.77", 0))
+        busy.listen(0)
+        for client in (first, second):  # the queue is full: who comes next gets no answer
+            client.setblocking(False)
+            client.connect_ex(busy.getsockname())
+        text = script(K3S, overlay=True).replace("/10250", f"/{busy.getsockname()[1]}")
+        text = re.sub(r"(?m)^overlay=.*$", "overlay=link", text)
+        text = re.sub(r"(?m)^patience_overlay=.*$", "patience_overlay=1", text)
+        found = run_here(text.replace("/proc/net/route", str(tmp_path / "route")), systemctl.parent)
+    assert found.overlay == {"127.0.0.77": False, "127.0.0.78": True}
 
 
 @pytest.mark.parametrize("store", [True, False])
@@ -191,10 +303,7 @@ def test_images_without_a_file_are_in_the_store(tmp_path: Path, store: bool) -> 
     program.symlink_to(tmp_path / "shared")
     images = tmp_path / "images.tar"
     stamp.write_text(f"artifact {'a' * 64} 5 v1 {program}\nartifact {'b' * 64} unpacked v1 {images}\n")
-    text = re.sub(r"(?m)^data=.*$", f"data={data}", script(K3S))
-    text = re.sub(r"(?m)^stamp=.*$", f"stamp={stamp}", text)
-    done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=True, timeout=60)
-    facts = parse("x", done.stdout, K3S, now=NOW)
+    facts = on_this_machine(("data", data), ("stamp", stamp))
     assert {path: there.intact for path, there in facts.artifacts.items()} == {
         str(program): True,
         str(images): store,
