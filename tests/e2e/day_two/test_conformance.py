@@ -85,6 +85,7 @@ def test_a_service_that_does_not_run_is_unknown(cluster: Lab) -> None:
         report = audit(cluster, SHOP_1)
     finally:
         cluster.on_node(SHOP_1, "systemctl start k3s-agent")
+    cluster.run("apply", "-y", "spec.yaml")  # waits until its kubelet reports again
     unknown = of(report, "unknown", SHOP_1)
     assert unknown["4.2.1"]["found"].endswith("k3s-agent.service does not run")
     assert not {rule for rule in of(report, "passed", SHOP_1) if rule.startswith("4.2")}
