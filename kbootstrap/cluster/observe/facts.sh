@@ -14,7 +14,7 @@ first_line() { # sets `line`
     if has "$1"; then IFS= read -r line < "$1" || return 0; fi
 }
 eight='????????'
-digits=$eight$eight$eight$eight$eight$eight$eight$eight
+digits=$eight$eight$eight$eight$eight$eight$eight$eight # as a pattern
 ca_hash() { # sets `hash` to the hash of the CA in a full token: K10, 64 hexadecimal digits, and more
     first_line "$1"
     hash=${line#K10}

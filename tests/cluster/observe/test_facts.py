@@ -180,19 +180,22 @@ def test_a_machine_that_does_not_say_so_lacks_nothing() -> None:
     assert not found.mounts
 
 
-def on_this_machine(*changes: tuple[str, object], path: Path | None = None) -> NodeFacts:
-    """Run the script here, with other places and lists of what is needed; programs of `path` come first."""
-    text = script(K3S)
+def on_this_machine(*changes: tuple[str, object]) -> NodeFacts:
+    """Run the script here, with other places and lists of what is needed."""
+    return run_here(changed(script(K3S), *changes))
+
+
+def changed(text: str, *changes: tuple[str, object]) -> str:
+    """Return the script with other values of variables."""
     for name, value in changes:
         assignment = f"{name}={shlex.quote(str(value))}"
-        text = re.sub(rf"^{name}=.*$", lambda _: assignment, text, count=1, flags=re.MULTILINE)  # noqa: B023
-    return run_here(text, path)
+        text = re.sub(rf"^{name}=.*$", assignment, text, count=1, flags=re.MULTILINE)
+    return text
 
 
-def run_here(text: str, path: Path | None = None) -> NodeFacts:
-    env = dict(os.environ)
-    if path:
-        env["PATH"] = f"{path}:{env['PATH']}"
+def run_here(text: str, *folders: Path) -> NodeFacts:
+    """Run a script here; programs in `folders` come before those of this machine."""
+    env = os.environ | {"PATH": os.pathsep.join([*map(str, folders), os.environ["PATH"]])}
     done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=True, timeout=60, env=env)
     return parse("x", done.stdout, K3S, now=NOW)
 
@@ -287,8 +290,7 @@ def test_nodes_that_do_not_answer_through_the_overlay(tmp_path: Path) -> None:
             client.setblocking(False)
             client.connect_ex(busy.getsockname())
         text = script(K3S, overlay=True).replace("/10250", f"/{busy.getsockname()[1]}")
-        text = re.sub(r"(?m)^overlay=.*$", "overlay=link", text)
-        text = re.sub(r"(?m)^patience_overlay=.*$", "patience_overlay=1", text)
+        text = changed(text, ("overlay", "link"), ("patience_overlay", 1))
         found = run_here(text.replace("/proc/net/route", str(tmp_path / "route")), systemctl.parent)
     assert found.overlay == {"127.0.0.77": False, "127.0.0.78": True}
 
