@@ -11,6 +11,7 @@ from kbootstrap.cluster.converge.node_actions import NodeActions, staged_place
 from kbootstrap.cluster.converge.pending import Arrival, Pending
 from kbootstrap.cluster.converge.relay import Relay
 from kbootstrap.cluster.converge.secrets import MakeSecret, PodSecrets
+from kbootstrap.cluster.converge.server_loops import ServerLoops
 from kbootstrap.cluster.converge.supervisor import await_supervisor
 from kbootstrap.cluster.converge.tokens import Tokens
 from kbootstrap.cluster.converge.unpacked import Unpacked
@@ -60,6 +61,7 @@ class ClusterRun:
     deferred: set[str] = field(default_factory=set)
     verified: set[str] = field(default_factory=set)
     unpacked: Unpacked = field(default_factory=Unpacked)
+    server_loops: ServerLoops = field(default_factory=ServerLoops)
     _api: Api | None = None
     _watch: NodeWatch | None = None
 
@@ -135,6 +137,11 @@ class ClusterRun:
     def machine(self, name: str) -> NodeActions:
         """Return the actions on a node's machine."""
         return NodeActions(self.hosts[name], self.desired, self.redactor)
+
+    async def look_at_servers(self) -> None:
+        """Raise `InstallFailed` (KB0814) when all servers are crash-looping; asked while an agent waits."""
+        servers = {one.name: self.machine(one.name) for one in self.desired.servers if one.name in self.hosts}
+        await self.server_loops.look(servers, self.desired.distro.unit("server"))
 
     async def ready(self, name: str) -> bool:
         """Whether a node is Ready; asked when the gate is open."""

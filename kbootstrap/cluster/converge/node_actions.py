@@ -277,12 +277,17 @@ class NodeActions:
 
     async def look(self, unit: str, loop: CrashLoop) -> None:
         """Raise `InstallFailed` (KB0814) when systemd has restarted the unit too often."""
+        if text := await self.crash_looping(unit, loop):
+            raise await self.failed(unit, text, code="KB0814")
+
+    async def crash_looping(self, unit: str, loop: CrashLoop) -> str:
+        """Return how often systemd has restarted the unit, as a message; nothing unless that is too often."""
         command = f"systemctl show -p NRestarts -p ActiveState -p SubState {shlex.quote(unit)}"
         said = (await self.host.run(command, deadline=COMMAND, check=False)).stdout
         state = read_unit(said.split())
-        if loop.look(state, time.monotonic()):
-            text = f"{unit} is crash-looping: systemd has restarted it {state.restarts} times"
-            raise await self.failed(unit, text, code="KB0814")
+        if not loop.look(state, time.monotonic()):
+            return ""
+        return f"{unit} is crash-looping: systemd has restarted it {state.restarts} times"
 
     async def trouble(self, unit: str, seconds: int) -> journal.Cause | None:
         """Return a known cause of failure from the unit's journal of the last seconds."""

@@ -190,6 +190,7 @@ class NodeRun:
         """Wait until the node is Ready."""
         await self._verify_paths()
         since = self.shared.started.get(self.name, since)
+        agent = self.shared.desired.node(self.name).role == "agent"
         await await_ready(
             self.name,
             unit,
@@ -198,6 +199,7 @@ class NodeRun:
             machine=self._machine,
             since=since,
             looping=looping,
+            servers=self.shared.look_at_servers if agent else None,
         )
 
     async def wait_workloads(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
 from kbootstrap.cluster.api.model import ApiUnavailable
 from kbootstrap.cluster.converge.crash_loop import CrashLoop
@@ -32,11 +33,13 @@ async def await_ready(
     machine: NodeActions,
     since: int,
     looping: bool = False,
+    servers: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Wait for the node; `since` is when its service was started (epoch, by its own clock), else 0.
 
     Raises `DeadlinePassed` (KB0816), or earlier `InstallFailed`: when its journal keeps naming a known cause,
-    and when its service is crash-looping (KB0814).
+    and when its service is crash-looping (KB0814). `servers` is asked now and then: it raises when the node
+    waits for servers that cannot answer it.
     """
     trouble, begun = 0, time.monotonic()
     look = begun
@@ -54,6 +57,8 @@ async def await_ready(
         if now - counted >= RESTARTS:
             counted = now
             await machine.look(unit, loop)
+            if servers:
+                await servers()
         if now - begun > READY:
             text = f"not Ready within {READY:.0f} s ({_reason(node, version)})"
             raise await machine.failed(unit, text, code="KB0816", kind=DeadlinePassed)

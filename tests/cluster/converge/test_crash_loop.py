@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
 
-from kbootstrap.cluster.converge import readiness
+from kbootstrap.cluster.converge import readiness, server_loops
 from kbootstrap.cluster.converge.crash_loop import CrashLoop
 from kbootstrap.cluster.deadlines import FAILURES, STEADY
 from kbootstrap.cluster.decide.decide import decide
@@ -19,7 +20,7 @@ from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.cluster.state.unit import UnitState
 from kbootstrap.cluster.steps.membership import WaitReady
 from kbootstrap.cluster.steps.plan import Plan
-from kbootstrap.core.errors import InstallFailed
+from kbootstrap.core.errors import DeadlinePassed, InstallFailed
 from tests.cluster.machines import Machines, carry_out
 from tests.cluster.world import ACTIVE, api, desired_cluster, facts, running
 from tests.hosts.fake import Answer, Run, output
@@ -157,6 +158,45 @@ async def test_a_server_whose_starts_all_take_long(
     error = await failure(machines, decide(machines.plan, facts(machines.plan, {"*": {}})), local)
     assert (error.code, error.host, error.detail) == ("KB0814", S1, "no quorum")
     assert machines.log.count(f"serving {S1}") == FAILURES + 1
+
+
+async def test_an_agent_whose_server_fails(
+    monkeypatch: pytest.MonkeyPatch, local: dict[str, LocalFile]
+) -> None:
+    """The API answers between two failures, so the agent would wait until its deadline, and name itself."""
+    monkeypatch.setattr(readiness, "RESTARTS", 0.0)
+    monkeypatch.setattr(server_loops, "RESTARTS", 0.0)
+    monkeypatch.setattr("kbootstrap.cluster.converge.crash_loop.STEADY", 0.0)
+    steady = repeat("NRestarts=0\nActiveState=active\nSubState=running\n", FAILURES)
+    machines = Failing(
+        desired_cluster(1, 2),
+        ready=frozenset({S1}),
+        journal={S1: "cloud-controller-manager exited"},
+        failing=S1,
+        said=chain(steady, restarts(0)),
+    )
+    error = await failure(machines, decide(machines.plan, facts(machines.plan, {"*": {}})), local)
+    assert (error.code, error.host) == ("KB0814", S1)
+    assert "k3s.service is crash-looping" in error.message
+    assert error.detail == "cloud-controller-manager exited"
+
+
+async def test_one_server_that_keeps_running_is_enough(
+    monkeypatch: pytest.MonkeyPatch, local: dict[str, LocalFile]
+) -> None:
+    """Agents join through another server; what fails is the agent."""
+    monkeypatch.setattr(readiness, "RESTARTS", 0.0)
+    monkeypatch.setattr(readiness, "READY", 0.5)
+    monkeypatch.setattr(server_loops, "RESTARTS", 0.0)
+    monkeypatch.setattr("kbootstrap.cluster.converge.crash_loop.STEADY", 0.0)
+    servers = {f"local-control-plane-{number}" for number in (1, 2, 3)}
+    machines = Failing(desired_cluster(3, 1), failing=S1, said=restarts(0))
+    seen = {"*": {"is": "running"}, A1: {}}
+    plan = decide(machines.plan, facts(machines.plan, seen), api(machines.plan, {"*": {}, A1: None}))
+    machines.ready = frozenset(servers)
+    with pytest.raises(DeadlinePassed) as caught:
+        await carry_out(machines, plan, local)
+    assert (caught.value.code, caught.value.host) == ("KB0816", A1)
 
 
 def looping(machines: Machines, name: str) -> Plan:
