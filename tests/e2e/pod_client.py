@@ -19,7 +19,7 @@ from kbootstrap.artifacts.source.pack import Data
 from kbootstrap.core.process import LocalRunner
 from tests.autoscaler.wires import FORMS, OLD, compiled
 from tests.e2e.autoscaler import drained
-from tests.e2e.lab import LONG, Lab
+from tests.e2e.lab import LONG, Lab, wait_for
 
 SERVER, CLIENT = "kbootstrap-autoscaler", "cluster-autoscaler"
 SYSTEM = ("-n", "kube-system")
@@ -67,7 +67,19 @@ def remove(lab: Lab, group: str, name: str) -> None:
 
 
 def rolled_out(lab: Lab, seconds: float) -> None:
-    """Wait until both Deployments have what they want."""
-    for name in (SERVER, CLIENT):
-        words = ("rollout", "status", f"deployment/{name}", f"--timeout={seconds:.0f}s")
-        lab.kubectl(*SYSTEM, *words, timeout=seconds + 60)
+    """Wait until both Deployments have all their pods, of the newest kind, and one of each is ready.
+
+    `kubectl rollout status` would wait for ever: of the server's two pods only the leader is ready.
+    """
+
+    def enough() -> bool:
+        for name in (SERVER, CLIENT):
+            found = lab.get(*SYSTEM, "deployment", name)
+            status, wanted = found["status"], found["spec"]["replicas"]
+            current = status.get("observedGeneration") == found["metadata"]["generation"]
+            pods = (status.get("replicas"), status.get("updatedReplicas"), status.get("readyReplicas"))
+            if not current or pods != (wanted, wanted, 1):
+                return False
+        return True
+
+    wait_for("the autoscaler's pods", enough, seconds=seconds, every=2)
