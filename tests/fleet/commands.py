@@ -149,8 +149,9 @@ class Shell:
             if found["act"] != "take" or not free:
                 return done(machine.text(LEASE) + f"age {age}\n", 3)
         since = kept["since"] if holder == own else "2026-01-01 00:00:00"
+        fields = stdin.decode().removesuffix("end\n")
         mark = "-" if found["act"] == "release" else str(uptime)
-        machine.put(LEASE, f"id {own}\nrenewed {mark}\nsince {since}\n{stdin.decode()}")
+        machine.put(LEASE, f"id {own}\nrenewed {mark}\nsince {since}\n{fields}")
         return done(f"since {since}\n")
 
     def _offer(self, found: re.Match[str], stdin: bytes) -> Output:

@@ -88,11 +88,9 @@ async def retire_tokens(host: Host, distro: Distribution) -> None:
 
 async def retire(host: Host, server: str, agent: str) -> None:
     """Keep the tokens that were in use until now: the full server token and the agents' password."""
-    await host.run(
-        f"umask 077; cat > {RETIRED}$(date +%s)",
-        deadline=COMMAND,
-        stdin=f"old-server {server}\nold-agent {agent}\n".encode(),
-    )
+    text, place = f"old-server {server}\nold-agent {agent}\n", f"{RETIRED}new"
+    await host.put(text.encode(), place, mode=0o600, deadline=COMMAND)  # whole, or not at all
+    await host.run(f"mv {place} {RETIRED}$(date +%s)", deadline=COMMAND)
 
 
 async def retired(host: Host, moment: int, redactor: Redactor) -> tuple[str, str] | None:

@@ -31,6 +31,8 @@ _LATE = 3.0
 _DEADLINE = 20.0
 """For one look at a lease; the script waits at most 10 s for another one."""
 _GIVING_BACK = 5.0
+_END = "end"
+"""The line after the fields that the script gets; it writes nothing without it."""
 _HELD = 3
 """Exit status of the script: another run has the lease."""
 
@@ -193,7 +195,8 @@ class Lease:
     async def _run(self, host: Host, act: str, *, over: str = "", deadline: float = _DEADLINE) -> Output:
         begun = _now()
         text = script(act, self._me.id, over)
-        output = await host.run(text, deadline=deadline, stdin=self._me.fields().encode(), check=False)
+        fields = f"{self._me.fields()}{_END}\n".encode()
+        output = await host.run(text, deadline=deadline, stdin=fields, check=False)
         if output.status == 0 and act != "release":
             self._renewed[host.name] = begun
         return output
@@ -206,7 +209,7 @@ class Lease:
 
 def script(act: str, own: str, over: str = "") -> str:
     """Return the script that takes, keeps or releases the lease on one server."""
-    values = {"act": act, "own": own, "over": over, "ttl": str(TTL), "taken": ""}
+    values = {"act": act, "own": own, "over": over, "ttl": str(TTL), "taken": "", "since": ""}
     return shell_script(__package__, "lease.sh", **values)
 
 

@@ -1,19 +1,34 @@
-# Takes, keeps or releases the lease of a cluster on this machine. Needs sh, flock, sed; run as root.
+# Takes, keeps or releases the lease of a cluster on this machine. Needs sh, flock; run as root.
 # The caller sets, before this text:
 #   act (take, keep, release) own (id of the caller) over (id that may be taken from) ttl (seconds); the other
-#   fields come on stdin. Prints the lease of another run and ends with 3, or prints `since` and ends with 0.
+#   fields come on stdin, with the line `end` after them. Without it the caller was killed while it sent them, and
+#   nothing is changed: a lease without its holder could not be taken over when that has ended.
+# Prints the lease of another run and ends with 3, or prints `since` and ends with 0.
 # Times are seconds since this machine was started: that clock cannot be set, and /run lasts as long.
 lease=/run/kbootstrap/lease
+fields=''
+while IFS= read -r line && [ "$line" != end ]; do
+    fields="$fields$line
+"
+done
+[ "$line" = end ] || exit 4
 umask 077
-mkdir -p /run/kbootstrap && exec 9>>"$lease.lock" && flock -w 10 9 || exit 4
-now=$(cut -d. -f1 /proc/uptime)
-field() { sed -n "s/^$1 //p" "$lease" 2>/dev/null; }
-id=$(field id) renewed=$(field renewed)
+{ [ -d /run/kbootstrap ] || mkdir -p /run/kbootstrap; } && exec 9>>"$lease.lock" && flock -w 10 9 || exit 4
+read -r now line < /proc/uptime
+now=${now%%.*} id='' renewed='' before=''
+if [ -e "$lease" ]; then
+    while read -r name value; do
+        case $name in
+            id) id=$value ;;
+            renewed) renewed=$value ;;
+            since) before=$value ;;
+        esac
+    done < "$lease"
+fi
 case $renewed in '' | *[!0-9]*) age=$ttl ;; *) age=$((now - renewed)) ;; esac
 [ "$age" -ge 0 ] || age=$ttl
-since=$(date -u '+%Y-%m-%d %H:%M:%S')
 if [ "$id" = "$own" ]; then
-    since=$(field since)
+    since=$before
 elif [ -n "$id" ]; then
     # The present holder is not the one of before: `keep` with another id has lost the lease in any case.
     case $act in
@@ -26,10 +41,8 @@ elif [ -n "$id" ]; then
         exit 3
     fi
 fi
-{
-    echo "id $own"
-    if [ "$act" = release ]; then echo "renewed -"; else echo "renewed $now"; fi
-    echo "since $since"
-    cat
-} > "$lease.new" && mv -f "$lease.new" "$lease" || exit 4
+[ -n "$since" ] || since=$(date -u '+%Y-%m-%d %H:%M:%S')
+[ "$act" != release ] || now=-
+printf 'id %s\nrenewed %s\nsince %s\n%s' "$own" "$now" "$since" "$fields" > "$lease.new" &&
+    mv -f "$lease.new" "$lease" || exit 4
 echo "since $since"

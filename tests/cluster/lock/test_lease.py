@@ -13,7 +13,7 @@ import pytest
 
 from kbootstrap.cluster.lock import lease as leases
 from kbootstrap.cluster.lock.holder import Holder, Process, holding, read
-from kbootstrap.cluster.lock.lease import TTL, Lease
+from kbootstrap.cluster.lock.lease import TTL, Lease, script
 from kbootstrap.core.errors import DeadlinePassed, HostUnreachable, Locked
 from kbootstrap.core.events import Event
 from kbootstrap.hosts.model import Output
@@ -120,6 +120,24 @@ async def test_the_second_run_gets_user_machine_and_start_time(servers: dict[str
     )
     await bert.release()
     assert all(server.holder is None for server in servers.values())
+
+
+@pytest.mark.parametrize("act", ["take", "keep", "release"])
+async def test_a_caller_that_is_killed_while_it_sends_its_name_changes_nothing(
+    act: str, servers: dict[str, Server]
+) -> None:
+    """Without the holder's name, nothing would show that it has ended."""
+    server = next(iter(servers.values()))
+    whole = f"{ANNA.fields()}end\n"
+    for sent in ("", ANNA.fields()[:-4], ANNA.fields(), whole[:-2]):
+        output = await server.run(script(act, ANNA.id), deadline=10, stdin=sent.encode())
+        assert (output.status, output.stdout, server.lease.exists()) == (4, "", False), sent
+    lease = Lease("prod", me=ANNA)
+    await lease.take({server.name: server})
+    before = server.lease.read_text()
+    assert (await server.run(script(act, ANNA.id), deadline=10, stdin=b"user anna\n")).status == 4
+    assert server.lease.read_text() == before
+    await lease.release()
 
 
 async def test_runs_that_reach_different_servers_meet_at_common_ones(servers: dict[str, Server]) -> None:
