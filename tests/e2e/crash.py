@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from tests.e2e.firewall import lost
 from tests.e2e.lab import LONG, Lab, engine, kill_now, wait_for
 
 How = Literal["kbootstrap", "machine", "network"]
 PATIENCE = 20.0
 """Seconds that a run may go on whose machine or network died; then it is killed too. Its own deadlines are
 longer, and the matter of other tests."""
-_DROP = "INPUT -p tcp --dport 22 -j DROP"
 
 
 @dataclass(frozen=True)
@@ -98,11 +98,21 @@ def _dying(how: How, victim: str) -> Iterator[None]:
         yield
         return
     inside = [engine(), "exec", victim, "sh", "-c"]
-    subprocess.run([*inside, f"iptables -I {_DROP}"], check=False, capture_output=True)
+    close, reopen = lost("-p tcp --dport 22")
+    closed = subprocess.run([*inside, close], check=False, capture_output=True, text=True)
+    assert closed.returncode == 0 or not _runs(victim), closed.stderr
     try:
         yield
     finally:
-        subprocess.run([*inside, f"iptables -D {_DROP}"], check=False, capture_output=True)
+        gone = "! iptables -w -t raw -S PREROUTING | grep -q -- '--dport 22 '"  # of a machine that is new
+        opened = subprocess.run([*inside, f"{reopen} || {gone}"], check=False, capture_output=True, text=True)
+        assert opened.returncode == 0 or not _runs(victim), opened.stderr
+
+
+def _runs(container: str) -> bool:
+    """Whether a container runs: a point may lie before its creation, or after its end."""
+    words = [engine(), "container", "inspect", "--format", "{{.State.Running}}", container]
+    return subprocess.run(words, check=False, capture_output=True, text=True).stdout.strip() == "true"
 
 
 @dataclass

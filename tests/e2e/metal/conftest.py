@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.firewall import lost
 from tests.e2e.lab import Lab, engine
 from tests.e2e.machines import Metal
 from tests.e2e.metal.names import FIRST, HOSTS, NAME, PODS, SERVER, spec_of
@@ -27,7 +28,7 @@ def metal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metal]:
         for name in (*FIRST, "w-2"):
             container = found.machine(name, HOSTS[name])
             found.connect(container, HOSTS[name])
-            found.on(container, f"iptables -I INPUT -d {found.other}.0.0/24 {PODS}")
+            found.on(container, lost(f"-d {found.other}.0.0/24 {PODS}")[0])
         found.welcome(SERVER)
         yield found
     finally:

@@ -14,8 +14,8 @@ HOSTS = {"cp-1": 11, "cp-2": 12, "cp-3": 13, "w-1": 21, "w-2": 22}
 FIRST = ("cp-1", "w-1")
 """The hosts of the first cluster."""
 SERVER, AGENT = (f"{NAME}-{name}" for name in FIRST)
-PODS = "-p udp --dport 8472 -j DROP"
-"""A firewall's rule: nothing of the network of the pods."""
+PODS = "-p udp --dport 8472"
+"""Packets of the network of the pods, for a rule of a firewall."""
 TRACES = """\
 cd /etc/rancher && ls -d node k3s/*.yaml k3s/kbootstrap-* k3s/config.yaml.d/*-kbootstrap-[nj]* 2>/dev/null
 ls -d /var/lib/rancher/k3s /var/lib/kubelet /var/lib/cni /var/lib/kbootstrap /run/k3s /run/flannel \

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.firewall import lost
 from tests.e2e.lab import Lab, engine, need, wait_for
 from tests.e2e.one_server.names import AGENTS, SERVER, harmed, spec
 
@@ -39,8 +40,7 @@ def test_a_host_that_hangs_while_it_is_installed(cluster: Lab) -> None:
 
 
 def test_an_address_that_is_a_black_hole(cluster: Lab) -> None:
-    rule = "INPUT -p tcp --dport 22 -j DROP"
-    with harmed(cluster, A2, f"iptables -I {rule}", f"iptables -D {rule}"):
+    with harmed(cluster, A2, *lost("-p tcp --dport 22")):
         shown = cluster.run("status", "spec.yaml", code=1).stdout
         rows = {line.split()[0]: line for line in shown.splitlines() if line.strip()}
         assert "Ready, no SSH" in rows[A2], "the cluster still hears of it"
@@ -52,8 +52,7 @@ def test_an_address_that_is_a_black_hole(cluster: Lab) -> None:
 
 def test_an_api_that_is_a_black_hole(cluster: Lab) -> None:
     """Every packet for the API is lost, and SSH works: the server itself says that all is well."""
-    rule = "INPUT ! -i lo -p tcp --dport 6443 -j DROP"
-    with harmed(cluster, SERVER, f"iptables -I {rule}", f"iptables -D {rule}"):
+    with harmed(cluster, SERVER, *lost("! -i lo -p tcp --dport 6443")):
         said = cluster.run("apply", "-y", "spec.yaml", code=8).stderr
     assert "KB0817" in said
     assert "the Kubernetes API at https://127.0.0.1" in " ".join(said.split())
