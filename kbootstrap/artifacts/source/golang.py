@@ -101,6 +101,14 @@ class Go:
         env = {"CGO_ENABLED": "1" if cgo else "0"}
         await self._run([*argv, "-o", str(output), package], cwd=folder, env=env, what=output.name)
 
+    async def download(
+        self, folder: Path, package: str, *, tags: Sequence[str] = (), cgo: bool = True
+    ) -> None:
+        """Download the modules that a build of `package` needs, and nothing else; raises as `build`."""
+        argv = ["go", "list", "-deps", f"-tags={','.join(tags)}", package]
+        env = {"CGO_ENABLED": "1" if cgo else "0"}
+        await self._run(argv, cwd=folder, env=env, what=package)
+
     async def sources(self, folder: Path, package: str) -> tuple[Path, Path]:
         """Download the module that contains `package`; return the module's folder and the package's folder.
 

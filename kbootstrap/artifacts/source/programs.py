@@ -44,9 +44,13 @@ def step(go: Go, wanted: GoStep, arch: str, version: str) -> BuildStep:
         )
         await asyncio.to_thread(shutil.rmtree, work)
 
+    async def fetch() -> None:
+        folder = recipe.FOLDER / wanted.folder
+        await go.download(folder, wanted.package, tags=wanted.tags, cgo=wanted.cgo)
+
     what = repr(replace(wanted, title="", seconds=0))
     inputs = (recipe.digest(*wanted.folders), what, arch, version, FORMAT)
-    return BuildStep(wanted.name, wanted.title, wanted.seconds, inputs, make)
+    return BuildStep(wanted.name, wanted.title, wanted.seconds, inputs, make, fetch=fetch)
 
 
 def as_package(source: Path, target: Path) -> None:

@@ -12,17 +12,19 @@ import contextlib
 import hashlib
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kbootstrap.artifacts import cache
 from kbootstrap.artifacts.progress import Narrator, about
+from kbootstrap.core.errors import KbootstrapError
 from kbootstrap.core.events import Emit
 
 Made = Mapping[str, Path]
 """The result folder of each finished step, by name."""
 Make = Callable[[Made, Path], Awaitable[None]]
+Fetch = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class BuildStep:
     """One step. `inputs` is everything that changes its result, apart from the steps that it `needs`.
 
     `seconds` is the expected wall time. `make` receives the folders of earlier steps and an empty folder to
-    fill.
+    fill. `fetch` downloads what `make` would download; it may run before it or beside it.
     """
 
     name: str
@@ -39,6 +41,7 @@ class BuildStep:
     inputs: tuple[str, ...]
     make: Make
     needs: tuple[str, ...] = ()
+    fetch: Fetch | None = None
 
 
 class Workshop:
@@ -63,13 +66,14 @@ class Workshop:
             total = sum(step.seconds for step in todo)
             narrator.started(f"{len(todo)} of {len(steps)} steps to do, {about(total)} on two cores")
             before, begun = 0, time.monotonic()
-            for number, step in enumerate(todo, 1):
-                title = f"build {step.title} ({number} of {len(todo)})"
-                # If the steps so far were slower than estimated, the remaining ones most likely are too.
-                pace = max(1.0, (time.monotonic() - begun) / before) if before else 1.0
-                with self._ticking(narrator, before, step.seconds, total, pace):
-                    made[step.name] = await self._make(step, keys[step.name], made, title)
-                before += step.seconds
+            async with _fetching(todo[1:]):
+                for number, step in enumerate(todo, 1):
+                    title = f"build {step.title} ({number} of {len(todo)})"
+                    # If the steps so far were slower than estimated, the remaining ones most likely are too.
+                    pace = max(1.0, (time.monotonic() - begun) / before) if before else 1.0
+                    with self._ticking(narrator, before, step.seconds, total, pace):
+                        made[step.name] = await self._make(step, keys[step.name], made, title)
+                    before += step.seconds
             narrator.progress(total, total, "seconds")
             narrator.done()
         return made
@@ -112,6 +116,27 @@ class Workshop:
             yield
         finally:
             task.cancel()
+
+
+@contextlib.asynccontextmanager
+async def _fetching(steps: Sequence[BuildStep]) -> AsyncIterator[None]:
+    """Download what later steps need while earlier ones keep the processors busy.
+
+    A failure is not reported here: the step itself downloads again what is missing.
+    """
+
+    async def fetch() -> None:
+        for step in steps:
+            if step.fetch:
+                with contextlib.suppress(KbootstrapError):
+                    await step.fetch()
+
+    task = asyncio.create_task(fetch())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 def reckon(spent: float, expected: int, pace: float) -> tuple[int, str]:

@@ -100,10 +100,19 @@ async def test_second_version_builds_only_what_differs(tmp_path: Path) -> None:
     assert compilers.built[before:] == ["github.com/k3s-io/k3s/cmd/server", "github.com/k3s-io/k3s/cmd/k3s"]
 
 
+async def test_what_is_downloaded_early_is_what_will_be_built(tmp_path: Path) -> None:
+    compilers = Compilers(tmp_path)
+    await build(tmp_path / "cache", compilers, "v1.32.0+k3s1", folder(tmp_path / "out"))
+    builds = {argv[-1]: argv[3] for argv in compilers.ran if argv[1] == "build"}
+    downloads = {argv[-1]: argv[3] for argv in compilers.ran if argv[1:3] == ("list", "-deps")}
+    assert "github.com/k3s-io/k3s/cmd/server" in downloads
+    assert downloads.items() <= builds.items()
+
+
 async def test_linker_flags_set_versions(tmp_path: Path) -> None:
     compilers = Compilers(tmp_path)
     await build(tmp_path / "cache", compilers, "v1.32.0+k3s1", folder(tmp_path / "out"))
-    [flags] = [argv[4] for argv in compilers.ran if argv[-1].endswith("cmd/server")]
+    [flags] = [argv[4] for argv in compilers.ran if argv[1] == "build" and argv[-1].endswith("cmd/server")]
     assert "pkg/version.Version=v1.32.0+k3s1" in flags
     assert "pkg/version.UpstreamGolang=go1.26.8" in flags
     assert "-extldflags=-static" in flags

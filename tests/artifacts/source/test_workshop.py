@@ -68,6 +68,35 @@ async def test_failed_step_leaves_nothing_and_earlier_ones_stay(
     assert bench.ran == ["a", "b", "b"]
 
 
+async def test_later_steps_download_while_the_first_one_is_made(tmp_path: Path, ear: Ear) -> None:
+    """A download that fails changes nothing; one that still runs at the end of a step is not waited for."""
+    order: list[str] = []
+    arrived = asyncio.Event()
+
+    def step(name: str, wait: asyncio.Event | None = None) -> BuildStep:
+        async def make(_made: Made, folder: Path) -> None:
+            if wait:
+                await wait.wait()
+            order.append(f"make {name}")
+            (folder / "file").write_text(name)
+
+        async def fetch() -> None:
+            order.append(f"fetch {name}")
+            if name == "b":
+                raise KbootstrapError("no network")
+            arrived.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                order.append(f"stopped {name}")
+
+        return BuildStep(name, name, 10, (), make, fetch=fetch)
+
+    await Workshop(tmp_path, ear, "it").run([step("a", arrived), step("b"), step("c"), step("d")])
+    assert order == ["fetch b", "fetch c", "make a", "make b", "make c", "make d", "stopped c"]
+    assert "no network" not in ear.text
+
+
 async def test_a_damaged_step_is_rebuilt(tmp_path: Path, bench: Bench, ear: Ear) -> None:
     made = await Workshop(tmp_path, ear, "it").run([bench.step("a")])
     (made["a"] / "file").write_text("damaged")
