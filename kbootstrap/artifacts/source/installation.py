@@ -97,10 +97,10 @@ def _own_requirements(own: Installation) -> Iterable[str]:
     project = own.package.parent / "pyproject.toml"
     if not project.is_file():
         return metadata.requires("kbootstrap") or ()
-    told = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
-    optional = told["optional-dependencies"].items()
+    declared = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
+    optional = declared["optional-dependencies"].items()
     extras = (f"{line}; extra == '{extra}'" for extra, lines in optional for line in lines)
-    return (*told["dependencies"], *extras)
+    return (*declared["dependencies"], *extras)
 
 
 def _requirements(lines: Iterable[str], extras: frozenset[str]) -> Iterator[tuple[str, frozenset[str]]]:

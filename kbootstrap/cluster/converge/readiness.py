@@ -17,7 +17,7 @@ from kbootstrap.core.errors import DeadlinePassed
 _PAUSE = 0.2
 """Seconds between two questions to `NodeWatch`, which itself asks the API less often."""
 _LOOK = 10
-"""Seconds between two looks at the journal of a node that is not Ready."""
+"""Seconds between two looks at the journal of a node that is not Ready, and at the servers it waits for."""
 _SUSPICIOUS = 2
 """Restarts of a service that explain why the API is silent."""
 _CERTAIN = 4
@@ -57,8 +57,6 @@ async def await_ready(
         if now - counted >= RESTARTS:
             counted = now
             await machine.look(unit, loop)
-            if servers:
-                await servers()
         if now - begun > READY:
             text = f"not Ready within {READY:.0f} s ({_reason(node, version)})"
             raise await machine.failed(unit, text, code="KB0816", kind=DeadlinePassed)
@@ -67,6 +65,8 @@ async def await_ready(
             trouble = trouble + 1 if await machine.trouble(unit, _LOOK + 2) else 0
             if trouble >= _CERTAIN:
                 raise await machine.failed(unit, "the node cannot become Ready", code="KB0816")
+            if servers:
+                await servers()
         await asyncio.sleep(_PAUSE)
 
 

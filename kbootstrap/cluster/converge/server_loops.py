@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from kbootstrap.cluster.converge.crash_loop import CrashLoop
 from kbootstrap.cluster.converge.node_actions import NodeActions
 from kbootstrap.cluster.deadlines import RESTARTS
+from kbootstrap.core.errors import KbootstrapError
 
 
 class ServerLoops:
     """The services of a cluster's servers in one run: many callers, at most one look in `RESTARTS` seconds.
 
     An agent cannot become Ready while no server keeps running, although the API answers between two failures
-    and the agent's own service runs.
+    and the agent's own service runs. A server that does not answer over SSH counts as one that runs, and is
+    not asked again.
     """
 
     def __init__(self) -> None:
@@ -23,17 +25,23 @@ class ServerLoops:
         self._loops: dict[str, CrashLoop] = {}
         self._next = 0.0
         self._failed: Exception | None = None
+        self._silent = False
 
     async def look(self, servers: Mapping[str, NodeActions], unit: str) -> None:
         """Raise `InstallFailed` (KB0814), with the journal of one server, when all servers are crash-looping.
 
-        `unit` is the unit of a server. Later calls raise the same error.
+        `unit` is the unit of a server. Later calls raise the same error, and none waits for another's look.
         """
+        if self._failed:
+            raise self._failed
+        if self._lock.locked() or self._silent or not servers or time.monotonic() < self._next:
+            return
         async with self._lock:
-            begun = time.monotonic()
-            if not self._failed and servers and begun >= self._next:
+            try:
                 self._failed = await self._look(servers, unit)
-                self._next = time.monotonic() + RESTARTS
+            except KbootstrapError:
+                self._silent = True
+            self._next = time.monotonic() + RESTARTS
         if self._failed:
             raise self._failed
 

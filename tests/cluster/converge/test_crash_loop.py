@@ -12,6 +12,7 @@ import pytest
 
 from kbootstrap.cluster.converge import readiness, server_loops
 from kbootstrap.cluster.converge.crash_loop import CrashLoop
+from kbootstrap.cluster.converge.node_actions import NodeActions
 from kbootstrap.cluster.deadlines import FAILURES, STEADY
 from kbootstrap.cluster.decide.decide import decide
 from kbootstrap.cluster.state.api_facts import ApiNode
@@ -20,10 +21,11 @@ from kbootstrap.cluster.state.node_facts import NodeFacts
 from kbootstrap.cluster.state.unit import UnitState
 from kbootstrap.cluster.steps.membership import WaitReady
 from kbootstrap.cluster.steps.plan import Plan
-from kbootstrap.core.errors import DeadlinePassed, InstallFailed
+from kbootstrap.core.errors import DeadlinePassed, HostUnreachable, InstallFailed
+from kbootstrap.core.redact import Redactor
 from tests.cluster.machines import Machines, carry_out
 from tests.cluster.world import ACTIVE, api, desired_cluster, facts, running
-from tests.hosts.fake import Answer, Run, output
+from tests.hosts.fake import Answer, FakeHost, Run, output
 
 S1, A1 = "local-control-plane-1", "local-default-1"
 JOURNAL = 'failed to set up masquerading: exec: "iptables": executable file not found in $PATH'
@@ -165,6 +167,7 @@ async def test_an_agent_whose_server_fails(
 ) -> None:
     """The API answers between two failures, so the agent would wait until its deadline, and name itself."""
     monkeypatch.setattr(readiness, "RESTARTS", 0.0)
+    monkeypatch.setattr(readiness, "_LOOK", 0.0)
     monkeypatch.setattr(server_loops, "RESTARTS", 0.0)
     monkeypatch.setattr("kbootstrap.cluster.converge.crash_loop.STEADY", 0.0)
     steady = repeat("NRestarts=0\nActiveState=active\nSubState=running\n", FAILURES)
@@ -186,6 +189,7 @@ async def test_one_server_that_keeps_running_is_enough(
 ) -> None:
     """Agents join through another server; what fails is the agent."""
     monkeypatch.setattr(readiness, "RESTARTS", 0.0)
+    monkeypatch.setattr(readiness, "_LOOK", 0.0)
     monkeypatch.setattr(readiness, "READY", 0.5)
     monkeypatch.setattr(server_loops, "RESTARTS", 0.0)
     monkeypatch.setattr("kbootstrap.cluster.converge.crash_loop.STEADY", 0.0)
@@ -197,6 +201,22 @@ async def test_one_server_that_keeps_running_is_enough(
     with pytest.raises(DeadlinePassed) as caught:
         await carry_out(machines, plan, local)
     assert (caught.value.code, caught.value.host) == ("KB0816", A1)
+
+
+async def test_a_server_that_does_not_answer_is_not_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked once: each question may take as long as its deadline."""
+    monkeypatch.setattr(server_loops, "RESTARTS", 0.0)
+    asked: list[str] = []
+
+    def silent(call: Run) -> Answer:
+        asked.append(call.command)
+        raise HostUnreachable("no answer")
+
+    machine = NodeActions(FakeHost(S1, silent), desired_cluster(1, 1), Redactor())
+    loops = server_loops.ServerLoops()
+    for _ in range(3):
+        await loops.look({S1: machine}, "k3s.service")
+    assert len(asked) == 1
 
 
 def looping(machines: Machines, name: str) -> Plan:
