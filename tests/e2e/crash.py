@@ -98,14 +98,14 @@ def _dying(how: How, victim: str) -> Iterator[None]:
         yield
         return
     inside = [engine(), "exec", victim, "sh", "-c"]
-    close, reopen = lost("-p tcp --dport 22")
-    closed = subprocess.run([*inside, close], check=False, capture_output=True, text=True)
+    rule = lost("-p tcp --dport 22")
+    closed = subprocess.run([*inside, rule.close], check=False, capture_output=True, text=True)
     assert closed.returncode == 0 or not _runs(victim), closed.stderr
     try:
         yield
     finally:
-        gone = "! iptables -w -t raw -S PREROUTING | grep -q -- '--dport 22 '"  # of a machine that is new
-        opened = subprocess.run([*inside, f"{reopen} || {gone}"], check=False, capture_output=True, text=True)
+        reopen = rule.reopen_if_closed  # a machine that is new does not have it
+        opened = subprocess.run([*inside, reopen], check=False, capture_output=True, text=True)
         assert opened.returncode == 0 or not _runs(victim), opened.stderr
 
 

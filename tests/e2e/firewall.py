@@ -7,19 +7,30 @@ refused by a redirection, in `nat`, to a port on which nothing listens.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 _CLOSED = 1
 """A port on which nothing listens."""
 
 
-def lost(match: str) -> tuple[str, str]:
+class Rule(NamedTuple):
+    """Commands that set a rule and end it: `reopen` fails without the rule, `reopen_if_closed` does not."""
+
+    close: str
+    reopen: str
+    reopen_if_closed: str
+
+
+def lost(match: str) -> Rule:
     """Lose the packets that arrive and match, as `-p tcp --dport 22`."""
-    return _both(f"-t raw {{}} PREROUTING {match} -j DROP")
+    return _rule("raw", f"{match} -j DROP")
 
 
-def refused(match: str) -> tuple[str, str]:
+def refused(match: str) -> Rule:
     """Refuse the TCP connections that arrive and match."""
-    return _both(f"-t nat {{}} PREROUTING {match} -j REDIRECT --to-ports {_CLOSED}")
+    return _rule("nat", f"{match} -j REDIRECT --to-ports {_CLOSED}")
 
 
-def _both(rule: str) -> tuple[str, str]:
-    return f"iptables -w {rule.format('-I')}", f"iptables -w {rule.format('-D')}"
+def _rule(table: str, text: str) -> Rule:
+    close, reopen, seen = (f"iptables -w -t {table} {act} PREROUTING {text}" for act in ("-I", "-D", "-C"))
+    return Rule(close, reopen, f"! {seen} 2>/dev/null || {reopen}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
+import math
 import time
 from collections.abc import Mapping
 
@@ -21,27 +22,20 @@ class ServerLoops:
     """
 
     def __init__(self) -> None:
-        self._lock = asyncio.Lock()
         self._loops: dict[str, CrashLoop] = {}
         self._next = 0.0
         self._failed: Exception | None = None
-        self._silent = False
 
     async def look(self, servers: Mapping[str, NodeActions], unit: str) -> None:
         """Raise `InstallFailed` (KB0814), with the journal of one server, when all servers are crash-looping.
 
         `unit` is the unit of a server. Later calls raise the same error, and none waits for another's look.
         """
-        if self._failed:
-            raise self._failed
-        if self._lock.locked() or self._silent or not servers or time.monotonic() < self._next:
-            return
-        async with self._lock:
-            try:
+        if not self._failed and servers and time.monotonic() >= self._next:
+            self._next = math.inf  # one look at a time, and none after a server that did not answer
+            with contextlib.suppress(KbootstrapError):
                 self._failed = await self._look(servers, unit)
-            except KbootstrapError:
-                self._silent = True
-            self._next = time.monotonic() + RESTARTS
+                self._next = time.monotonic() + RESTARTS
         if self._failed:
             raise self._failed
 

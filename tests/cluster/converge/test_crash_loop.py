@@ -162,14 +162,18 @@ async def test_a_server_whose_starts_all_take_long(
     assert machines.log.count(f"serving {S1}") == FAILURES + 1
 
 
-async def test_an_agent_whose_server_fails(
-    monkeypatch: pytest.MonkeyPatch, local: dict[str, LocalFile]
-) -> None:
-    """The API answers between two failures, so the agent would wait until its deadline, and name itself."""
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at everything all the time, and take no failure for a beginning."""
     monkeypatch.setattr(readiness, "RESTARTS", 0.0)
     monkeypatch.setattr(readiness, "_LOOK", 0.0)
     monkeypatch.setattr(server_loops, "RESTARTS", 0.0)
     monkeypatch.setattr("kbootstrap.cluster.converge.crash_loop.STEADY", 0.0)
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_an_agent_whose_server_fails(local: dict[str, LocalFile]) -> None:
+    """The API answers between two failures, so the agent would wait until its deadline, and name itself."""
     steady = repeat("NRestarts=0\nActiveState=active\nSubState=running\n", FAILURES)
     machines = Failing(
         desired_cluster(1, 2),
@@ -184,15 +188,12 @@ async def test_an_agent_whose_server_fails(
     assert error.detail == "cloud-controller-manager exited"
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_one_server_that_keeps_running_is_enough(
     monkeypatch: pytest.MonkeyPatch, local: dict[str, LocalFile]
 ) -> None:
     """Agents join through another server; what fails is the agent."""
-    monkeypatch.setattr(readiness, "RESTARTS", 0.0)
-    monkeypatch.setattr(readiness, "_LOOK", 0.0)
     monkeypatch.setattr(readiness, "READY", 0.5)
-    monkeypatch.setattr(server_loops, "RESTARTS", 0.0)
-    monkeypatch.setattr("kbootstrap.cluster.converge.crash_loop.STEADY", 0.0)
     servers = {f"local-control-plane-{number}" for number in (1, 2, 3)}
     machines = Failing(desired_cluster(3, 1), failing=S1, said=restarts(0))
     seen = {"*": {"is": "running"}, A1: {}}

@@ -28,7 +28,7 @@ def metal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metal]:
         for name in (*FIRST, "w-2"):
             container = found.machine(name, HOSTS[name])
             found.connect(container, HOSTS[name])
-            found.on(container, lost(f"-d {found.other}.0.0/24 {PODS}")[0])
+            found.on(container, lost(f"-d {found.other}.0.0/24 {PODS}").close)
         found.welcome(SERVER)
         yield found
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kbootstrap.kubeconfig.paths import entry_name
+from tests.e2e.firewall import Rule, lost
 from tests.e2e.lab import Lab
 from tests.e2e.machines import Metal
 
@@ -32,6 +33,11 @@ true
 
 These machines have a file of their own in /run/kbootstrap, `resolv.conf`: their image is that of `local`.
 """
+
+
+def no_pods(metal: Metal) -> Rule:
+    """Return the rule of the agent's firewall that loses what pods send to it."""
+    return lost(f"-d {metal.address(HOSTS['w-1'])} {PODS}")
 
 
 def spec_of(metal: Metal, *names: str) -> str:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.firewall import lost, refused
+from tests.e2e.firewall import Rule, refused
 from tests.e2e.lab import Lab, wait_for
 from tests.e2e.machines import Metal
-from tests.e2e.metal.names import AGENT, FIRST, PODS, SERVER, nodes
+from tests.e2e.metal.names import AGENT, FIRST, SERVER, no_pods, nodes
 
 pytestmark = [pytest.mark.ordered]
 API = "-p tcp --dport 6443"
@@ -23,18 +23,13 @@ API = "-p tcp --dport 6443"
 def opened(metal: Metal) -> Iterator[None]:
     """No rule of this module is left for the next one, also when a test fails."""
     yield
-    for container, (_, reopen) in ((SERVER, no_api(metal)), (AGENT, no_pods(metal))):
-        metal.on(container, f"while {reopen} 2>/dev/null; do :; done")
+    metal.on(SERVER, no_api(metal).reopen_if_closed)
+    metal.on(AGENT, no_pods(metal).reopen_if_closed)
 
 
-def no_api(metal: Metal) -> tuple[str, str]:
-    """Return the rule that refuses the agent's connections to the API, and its end."""
+def no_api(metal: Metal) -> Rule:
+    """Return the rule of the server's firewall that refuses the agent's connections to the API."""
     return refused(f"-s {metal.address(21)} {API}")
-
-
-def no_pods(metal: Metal) -> tuple[str, str]:
-    """Return the rule that loses what pods send to the agent, and its end."""
-    return lost(f"-d {metal.address(21)} {PODS}")
 
 
 def test_doctor_plan_and_host_keys(site: tuple[Lab, Path]) -> None:
@@ -68,13 +63,13 @@ def test_doctor_tries_the_paths_before_anything_listens(site: tuple[Lab, Path], 
     assert "UDP 8472" in said
     assert "is closed for" not in said
     assert "was not probed" not in said
-    metal.on(SERVER, no_api(metal)[0])
-    metal.on(AGENT, no_pods(metal)[0])
+    metal.on(SERVER, no_api(metal).close)
+    metal.on(AGENT, no_pods(metal).close)
     said = " ".join(lab.run("doctor", spec, code=5).stdout.split())
     assert "TCP 6443 (the Kubernetes API; nodes join through it) is closed for w-1" in said
     assert "UDP 8472 (network of the pods" in said
     assert "is closed for cp-1: no answer" in said
-    metal.on(AGENT, no_pods(metal)[1])
+    metal.on(AGENT, no_pods(metal).reopen)
     assert metal.on(SERVER, "pgrep -c '^(perl|python3)' || true") == "0"
 
 
@@ -85,7 +80,7 @@ def test_a_closed_way_to_the_api_ends_the_run_before_the_wait(site: tuple[Lab, P
     assert f"w-1 does not reach TCP 6443 of cp-1, {metal.address(11)}" in said
     assert "the connection is refused, although cp-1 listens on it" in said
     assert "inactive" in metal.on(AGENT, "systemctl is-active k3s-agent || true")
-    metal.on(SERVER, no_api(metal)[1])
+    metal.on(SERVER, no_api(metal).reopen)
     lab.run("apply", "-y", spec)
     assert nodes(lab) == {*FIRST}
     assert lab.get("node", "w-1")["metadata"]["labels"].items() >= {"disk": "nvme", "tier": "work"}.items()

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.firewall import lost
 from tests.e2e.lab import Lab, wait_for
 from tests.e2e.machines import Metal
-from tests.e2e.metal.names import AGENT, CONTEXT, FIRST, PODS, nodes, spec_of, traces
+from tests.e2e.metal.names import AGENT, CONTEXT, FIRST, no_pods, nodes, spec_of, traces
 
 pytestmark = [pytest.mark.ordered]
 
@@ -44,8 +43,7 @@ def test_a_second_apply_and_one_from_an_empty_folder(site: tuple[Lab, Path]) -> 
 @pytest.mark.full
 def test_status_and_doctor_notice_pods_that_cannot_talk(site: tuple[Lab, Path], metal: Metal) -> None:
     lab, spec = site
-    close, reopen = lost(f"-d {metal.address(21)} {PODS}")
-    metal.on(AGENT, close)
+    metal.on(AGENT, no_pods(metal).close)
 
     def noticed() -> bool:
         said = " ".join(lab.run("status", spec, code=1).stdout.split())
@@ -56,7 +54,7 @@ def test_status_and_doctor_notice_pods_that_cannot_talk(site: tuple[Lab, Path], 
         wait_for("the services have run for a while", noticed)
         assert "w-1 does not answer cp-1" in " ".join(lab.run("doctor", spec, code=None).stdout.split())
     finally:
-        metal.on(AGENT, reopen)
+        metal.on(AGENT, no_pods(metal).reopen)
     wait_for("it answers again", lambda: "does not answer" not in lab.run("status", spec, code=None).stdout)
     lab.run("status", spec)
 

@@ -40,7 +40,8 @@ def test_a_host_that_hangs_while_it_is_installed(cluster: Lab) -> None:
 
 
 def test_an_address_that_is_a_black_hole(cluster: Lab) -> None:
-    with harmed(cluster, A2, *lost("-p tcp --dport 22")):
+    rule = lost("-p tcp --dport 22")
+    with harmed(cluster, A2, rule.close, rule.reopen):
         shown = cluster.run("status", "spec.yaml", code=1).stdout
         rows = {line.split()[0]: line for line in shown.splitlines() if line.strip()}
         assert "Ready, no SSH" in rows[A2], "the cluster still hears of it"
@@ -52,7 +53,8 @@ def test_an_address_that_is_a_black_hole(cluster: Lab) -> None:
 
 def test_an_api_that_is_a_black_hole(cluster: Lab) -> None:
     """Every packet for the API is lost, and SSH works: the server itself says that all is well."""
-    with harmed(cluster, SERVER, *lost("! -i lo -p tcp --dport 6443")):
+    rule = lost("! -i lo -p tcp --dport 6443")
+    with harmed(cluster, SERVER, rule.close, rule.reopen):
         said = cluster.run("apply", "-y", "spec.yaml", code=8).stderr
     assert "KB0817" in said
     assert "the Kubernetes API at https://127.0.0.1" in " ".join(said.split())
